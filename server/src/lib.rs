@@ -1,0 +1,3 @@
+//! The process: listeners, middleware, services, the apply chain and bootstrap.
+
+pub mod services;

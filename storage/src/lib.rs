@@ -1,0 +1,12 @@
+//! What a node remembers: the backend on disk, the multi-version store over it, watchers, leases and alarms.
+//!
+//! Knows nothing of Raft, HTTP or gRPC. Time comes in as a value; one thread at a time writes (the apply
+//! thread), any number read.
+
+mod event;
+mod key_range;
+mod record;
+
+pub use event::{Event, EventKind};
+pub use key_range::{KeyRange, RangeEnd};
+pub use record::Record;
