@@ -5,12 +5,13 @@ use crate::server::{Cluster, find_etcd};
 use crate::stats::{Meter, Row, median, median_row, num, row_table, table};
 use crate::workload::{Kind, NAMES, Spec, drive, key};
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args, Clone)]
-pub struct Opts {
+pub(crate) struct Opts {
     #[arg(long, value_delimiter = ',', default_value = "put,range,txn,mixed", help = format!("Comma-separated: {NAMES}"))]
     workloads: Vec<String>,
     /// Closed-loop clients (requests in flight); a comma-separated list runs each workload with each
@@ -91,11 +92,11 @@ pub struct Opts {
     keep: bool,
     /// JSON on stdout instead of tables
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(clap::Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Servers to load that are already running (ip:port,…); without it a server is started
     #[arg(long, value_delimiter = ',')]
     endpoints: Vec<SocketAddr>,
@@ -110,7 +111,7 @@ pub struct RunArgs {
 }
 
 #[derive(clap::Args)]
-pub struct CompareArgs {
+pub(crate) struct CompareArgs {
     /// Command of the server under test, with {data} {client} {peer} ({name} {cluster} {client_port} {peer_port}) placeholders
     /// for the data folder and URLs; without any placeholder etcd's flags are appended. VAR=value words may precede it
     #[arg(long)]
@@ -143,7 +144,7 @@ impl Side {
     }
 }
 
-pub fn run(a: RunArgs) -> Result<()> {
+pub(crate) fn run(a: RunArgs) -> Result<()> {
     let external = (!a.endpoints.is_empty()).then(|| Cluster::external(a.endpoints.clone(), a.pid.clone()));
     let cmd = if external.is_some() { String::new() } else { a.server.map_or_else(etcd_cmd, Ok)? };
     let (rows, good) = Bench::new(&a.opts)?.all(&mut [Side { label: "server", cmd, cluster: external }])?;
@@ -162,7 +163,7 @@ pub fn run(a: RunArgs) -> Result<()> {
     Ok(())
 }
 
-pub fn compare(a: CompareArgs) -> Result<()> {
+pub(crate) fn compare(a: CompareArgs) -> Result<()> {
     let peer = a.peer.map_or_else(etcd_cmd, Ok)?;
     let side = |label, cmd| Side { label, cmd, cluster: None };
     let (rows, good) = Bench::new(&a.opts)?.all(&mut [side("subject", a.subject), side("peer", peer)])?;
@@ -229,11 +230,11 @@ pub fn compare(a: CompareArgs) -> Result<()> {
     Ok(())
 }
 
-pub fn etcd_cmd() -> Result<String> {
+pub(crate) fn etcd_cmd() -> Result<String> {
     Ok(shell_words::quote(&find_etcd()?.display().to_string()).into_owned())
 }
 
-pub fn machine() -> String {
+pub(crate) fn machine() -> String {
     let read = |p: &str| std::fs::read_to_string(p).unwrap_or_default();
     let field = |text: &str, k: &str| {
         text.lines()
@@ -458,7 +459,7 @@ impl Bench {
         };
         let kind = spec.kind;
         let leases = if kind == Kind::LeaseRevoke { std::mem::take(&mut s.cluster().leases) } else { vec![] };
-        unsafe { libc::sync() }; // the other side's dirty pages are not this side's to write
+        rustix::fs::sync(); // the other side's dirty pages are not this side's to write
         let c = s.cluster();
         self.wait_quiet(c);
         let probe = fsync_probe(&self.work.0, 256, false, 0.1)?;
@@ -504,12 +505,15 @@ impl Bench {
     fn restart(&mut self, s: &mut Side) -> Result<Row> {
         let c = s.cluster.as_mut().expect("started");
         ensure!(c.managed(), "restart needs a server that loadgen starts (--server)");
-        c.stop(if self.o.hard_kill { libc::SIGKILL } else { libc::SIGTERM });
-        unsafe { libc::sync() };
+        c.stop(if self.o.hard_kill { Signal::KILL } else { Signal::TERM });
+        rustix::fs::sync();
         let t = Instant::now();
         c.start()?;
         let meter = Meter::new(c.pids());
-        c.wait_ready(Some(key(b'k', self.o.keys - 1, self.o.key_size)), Duration::from_secs_f64(self.o.start_timeout))?;
+        c.wait_ready(
+            Some(&key(b'k', self.o.keys - 1, self.o.key_size)),
+            Duration::from_secs_f64(self.o.start_timeout),
+        )?;
         let ms = t.elapsed().as_secs_f64() * 1e3;
         let mut row = Row {
             side: s.label.into(),

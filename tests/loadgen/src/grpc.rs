@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 #[derive(Debug)]
-pub enum Fail {
+pub(crate) enum Fail {
     /// The connection is unusable; reconnect before the next call.
     Net(String),
     /// The server answered, but not what was asked for.
@@ -29,15 +29,15 @@ impl std::fmt::Display for Fail {
     }
 }
 impl std::error::Error for Fail {}
-pub fn net(e: impl std::fmt::Display) -> Fail {
+pub(crate) fn net(e: impl std::fmt::Display) -> Fail {
     Fail::Net(e.to_string())
 }
-pub fn rpc(e: impl std::fmt::Display) -> Fail {
+pub(crate) fn rpc(e: impl std::fmt::Display) -> Fail {
     Fail::Rpc(e.to_string())
 }
 
 #[derive(Clone, Copy)]
-pub enum Method {
+pub(crate) enum Method {
     Range,
     Put,
     Txn,
@@ -89,15 +89,15 @@ impl Buf for Chunks {
             self.first = self.rest.pop_front().expect("advance past the end");
         }
         self.first.advance(n);
-        if self.first.is_empty() {
-            if let Some(b) = self.rest.pop_front() {
-                self.first = b;
-            }
+        if self.first.is_empty()
+            && let Some(b) = self.rest.pop_front()
+        {
+            self.first = b;
         }
     }
 }
 
-pub struct Conn {
+pub(crate) struct Conn {
     addr: SocketAddr,
     uris: [Uri; 8],
     headers: HeaderMap,
@@ -106,11 +106,11 @@ pub struct Conn {
 }
 
 impl Conn {
-    pub async fn open(addr: SocketAddr) -> Result<Rc<Conn>, Fail> {
+    pub(crate) async fn open(addr: SocketAddr) -> Result<Rc<Conn>, Fail> {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/grpc"));
         headers.insert("te", HeaderValue::from_static("trailers"));
-        let uris = PATHS.map(|p| format!("http://{addr}/{p}").parse().unwrap());
+        let uris = PATHS.map(|p| format!("http://{addr}/{p}").parse().expect("an address and a path make a URI"));
         let sender = RefCell::new(Self::dial(addr).await?);
         Ok(Rc::new(Conn { addr, uris, headers, sender, generation: Cell::new(0) }))
     }
@@ -133,12 +133,12 @@ impl Conn {
         Ok(sender)
     }
 
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.get()
     }
 
     /// Reconnects once per broken generation, however many callers ask.
-    pub async fn reconnect(&self, seen: u64) -> Result<(), Fail> {
+    pub(crate) async fn reconnect(&self, seen: u64) -> Result<(), Fail> {
         if self.generation.get() == seen {
             let s = Self::dial(self.addr).await?;
             if self.generation.get() == seen {
@@ -160,7 +160,7 @@ impl Conn {
     }
 
     /// A unary call; `frame` is an already framed request.
-    pub async fn call<R: Message + Default>(&self, m: Method, frame: Bytes) -> Result<R, Fail> {
+    pub(crate) async fn call<R: Message + Default>(&self, m: Method, frame: Bytes) -> Result<R, Fail> {
         let (resp, mut tx) = self.start(m).await?;
         tx.send_data(frame, true).map_err(net)?;
         let resp = resp.await.map_err(net)?;
@@ -184,7 +184,7 @@ impl Conn {
         R::decode(buf).map_err(rpc)
     }
 
-    pub async fn stream(&self, m: Method) -> Result<Stream, Fail> {
+    pub(crate) async fn stream(&self, m: Method) -> Result<Stream, Fail> {
         let (resp, tx) = self.start(m).await?;
         Ok(Stream { tx, rx: Rx::Head(resp), buf: BytesMut::new() })
     }
@@ -199,17 +199,17 @@ enum Rx {
     Head(ResponseFuture),
     Body(RecvStream),
 }
-pub struct Stream {
+pub(crate) struct Stream {
     tx: SendStream<Bytes>,
     rx: Rx,
     buf: BytesMut,
 }
 impl Stream {
-    pub fn send(&mut self, m: &impl Message) -> Result<(), Fail> {
+    pub(crate) fn send(&mut self, m: &impl Message) -> Result<(), Fail> {
         self.tx.send_data(frame(m), false).map_err(net)
     }
 
-    pub async fn recv<R: Message + Default>(&mut self) -> Result<R, Fail> {
+    pub(crate) async fn recv<R: Message + Default>(&mut self) -> Result<R, Fail> {
         if let Rx::Head(resp) = &mut self.rx {
             let resp = resp.await.map_err(net)?;
             if resp.headers().contains_key("grpc-status") || resp.status() != 200 {
@@ -219,8 +219,8 @@ impl Stream {
         }
         let Rx::Body(body) = &mut self.rx else { unreachable!() };
         loop {
-            if self.buf.len() >= 5 {
-                let n = u32::from_be_bytes(self.buf[1..5].try_into().unwrap()) as usize;
+            if let Some([_, len @ ..]) = self.buf.first_chunk::<5>() {
+                let n = u32::from_be_bytes(*len) as usize;
                 if self.buf.len() >= 5 + n {
                     self.buf.advance(5);
                     return R::decode(self.buf.split_to(n).freeze()).map_err(rpc);

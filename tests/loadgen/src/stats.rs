@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What one closed loop (or one watch phase) measured.
-pub struct Outcome {
-    pub hist: Histogram<u64>,
-    pub ops: u64,
-    pub errors: u64,
-    pub first_error: Option<String>,
-    pub elapsed: Duration,
-    pub leases: Vec<i64>,
-    pub extra: BTreeMap<&'static str, f64>,
+pub(crate) struct Outcome {
+    pub(crate) hist: Histogram<u64>,
+    pub(crate) ops: u64,
+    pub(crate) errors: u64,
+    pub(crate) first_error: Option<String>,
+    pub(crate) elapsed: Duration,
+    pub(crate) leases: Vec<i64>,
+    pub(crate) extra: BTreeMap<&'static str, f64>,
 }
 impl Default for Outcome {
     fn default() -> Self {
-        let hist = Histogram::new_with_bounds(1, 1 << 42, 3).unwrap();
+        let hist = Histogram::new_with_bounds(1, 1 << 42, 3).expect("constant bounds are valid");
         Outcome {
             hist,
             ops: 0,
@@ -30,16 +30,16 @@ impl Default for Outcome {
     }
 }
 impl Outcome {
-    pub fn ok(&mut self, ops: u64, nanos: u64) {
+    pub(crate) fn ok(&mut self, ops: u64, nanos: u64) {
         self.ops += ops;
         self.hist.saturating_record(nanos);
     }
-    pub fn error(&mut self, e: impl std::fmt::Display) {
+    pub(crate) fn error(&mut self, e: impl std::fmt::Display) {
         self.errors += 1;
         self.first_error.get_or_insert_with(|| e.to_string());
     }
-    pub fn merge(&mut self, o: Outcome) {
-        self.hist.add(&o.hist).unwrap();
+    pub(crate) fn merge(&mut self, o: Outcome) {
+        self.hist.add(&o.hist).expect("all histograms have the same bounds");
         self.ops += o.ops;
         self.errors += o.errors;
         self.elapsed = self.elapsed.max(o.elapsed);
@@ -54,14 +54,12 @@ fn cpu_secs(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after = stat.rsplit(')').next().unwrap_or("");
     let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|s| s.parse::<u64>().ok()).sum();
-    ticks as f64 / unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
 fn self_cpu_secs() -> f64 {
-    let mut r: libc::rusage = unsafe { std::mem::zeroed() };
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut r) };
-    let s = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 / 1e6;
-    s(r.ru_utime) + s(r.ru_stime)
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    t.tv_sec as f64 + t.tv_nsec as f64 / 1e9
 }
 
 /// CPU seconds that all processes of the machine have used (with time stolen by the host).
@@ -70,41 +68,41 @@ fn machine_cpu_secs() -> f64 {
     let f: Vec<u64> =
         stat.lines().next().unwrap_or("").split_whitespace().skip(1).take(8).filter_map(|s| s.parse().ok()).collect();
     let busy: u64 = f.iter().enumerate().filter(|(i, _)| *i != 3 && *i != 4).map(|(_, v)| v).sum(); // not idle, not iowait
-    busy as f64 / unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64
+    busy as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
 /// A kB field of /proc/PID/status (VmRSS, VmHWM), in MiB.
-pub fn status_mib(pid: u32, field: &str) -> f64 {
+pub(crate) fn status_mib(pid: u32, field: &str) -> f64 {
     let s = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = s.lines().find(|l| l.starts_with(field)).unwrap_or("");
     line.split_whitespace().nth(1).and_then(|v| v.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
 /// Makes VmHWM count from now.
-pub fn reset_peak(pid: u32) {
+pub(crate) fn reset_peak(pid: u32) {
     let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
 }
 
 /// CPU used by the server's processes, by this one and by everybody, since a moment.
-pub struct Meter {
+pub(crate) struct Meter {
     pids: Vec<u32>,
     since: Instant,
     cpu: [f64; 3],
 }
 impl Meter {
-    pub fn new(pids: Vec<u32>) -> Meter {
+    pub(crate) fn new(pids: Vec<u32>) -> Meter {
         let mut m = Meter { pids, since: Instant::now(), cpu: [0.0; 3] };
         m.restart();
         m
     }
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         (self.cpu, self.since) = (self.now(), Instant::now());
     }
     fn now(&self) -> [f64; 3] {
         [self.pids.iter().map(|p| cpu_secs(*p)).sum(), self_cpu_secs(), machine_cpu_secs()]
     }
     /// (server seconds, client seconds, cores that others used)
-    pub fn read(&self) -> (f64, f64, f64) {
+    pub(crate) fn read(&self) -> (f64, f64, f64) {
         let now = self.now();
         let [server, client, all] = std::array::from_fn(|i| now[i] - self.cpu[i]);
         (server, client, ((all - server - client) / self.since.elapsed().as_secs_f64()).max(0.0))
@@ -112,38 +110,38 @@ impl Meter {
 }
 
 #[derive(Serialize, Clone, Default)]
-pub struct Row {
-    pub side: String,
-    pub workload: String,
-    pub clients: usize,
-    pub nodes: usize,
-    pub seconds: f64,
-    pub ops: u64,
-    pub errors: u64,
+pub(crate) struct Row {
+    pub(crate) side: String,
+    pub(crate) workload: String,
+    pub(crate) clients: usize,
+    pub(crate) nodes: usize,
+    pub(crate) seconds: f64,
+    pub(crate) ops: u64,
+    pub(crate) errors: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_error: Option<String>,
-    pub ops_per_s: f64,
-    pub p50_ms: f64,
-    pub p95_ms: f64,
-    pub p99_ms: f64,
-    pub max_ms: f64,
-    pub server_cpu_s_per_kop: f64,
-    pub client_cpu_s_per_kop: f64,
-    pub server_peak_rss_mib: f64,
+    pub(crate) first_error: Option<String>,
+    pub(crate) ops_per_s: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p95_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
+    pub(crate) server_cpu_s_per_kop: f64,
+    pub(crate) client_cpu_s_per_kop: f64,
+    pub(crate) server_peak_rss_mib: f64,
     /// Noise: cores that neither server nor client used but others did meanwhile, and the disk's fdatasync/s just before.
-    pub other_cores: f64,
-    pub fsync_per_s: f64,
+    pub(crate) other_cores: f64,
+    pub(crate) fsync_per_s: f64,
     /// A workload that is not a rate (restart, rss, disk): its value and unit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<f64>,
+    pub(crate) value: Option<f64>,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub extra: BTreeMap<&'static str, f64>,
+    pub(crate) extra: BTreeMap<&'static str, f64>,
 }
 
 impl Row {
-    pub fn fill(&mut self, o: Outcome, (server_cpu, client_cpu, others): (f64, f64, f64)) {
+    pub(crate) fn fill(&mut self, o: Outcome, (server_cpu, client_cpu, others): (f64, f64, f64)) {
         self.other_cores = others;
         let some = |x: f64| if o.ops == 0 { f64::NAN } else { x };
         let q = |q: f64| some(o.hist.value_at_quantile(q) as f64 / 1e6);
@@ -158,7 +156,7 @@ impl Row {
     }
 }
 
-pub fn median(mut v: Vec<f64>) -> f64 {
+pub(crate) fn median(mut v: Vec<f64>) -> f64 {
     v.retain(|x| x.is_finite());
     v.sort_by(f64::total_cmp);
     match v.len() {
@@ -169,7 +167,7 @@ pub fn median(mut v: Vec<f64>) -> f64 {
 }
 
 /// Field-wise median of the rounds of one workload; errors and ops are summed.
-pub fn median_row(rows: &[&Row]) -> Row {
+pub(crate) fn median_row(rows: &[&Row]) -> Row {
     let m = |f: fn(&Row) -> f64| median(rows.iter().map(|r| f(r)).collect());
     let keys: Vec<&'static str> = rows[0].extra.keys().copied().collect();
     Row {
@@ -197,8 +195,9 @@ pub fn median_row(rows: &[&Row]) -> Row {
 }
 
 /// Right-aligned text table, first column left-aligned.
-pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |i: usize| rows.iter().map(|r| r[i].chars().count()).chain([head[i].chars().count()]).max().unwrap();
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width =
+        |i: usize| rows.iter().map(|r| r[i].chars().count()).chain([head[i].chars().count()]).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |cells: &[String]| {
         let pad = |(i, c): (usize, &String)| {
@@ -211,7 +210,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     [&head, &rule].into_iter().chain(rows).map(|r| format!("| {} |\n", line(r))).collect()
 }
 
-pub fn num(x: f64) -> String {
+pub(crate) fn num(x: f64) -> String {
     match x.abs() {
         a if !a.is_finite() => "-".into(),
         a if a >= 100.0 => format!("{x:.0}"),
@@ -222,7 +221,7 @@ pub fn num(x: f64) -> String {
     }
 }
 
-pub fn row_table(rows: &[Row]) -> String {
+pub(crate) fn row_table(rows: &[Row]) -> String {
     let head = [
         "workload",
         "clients",

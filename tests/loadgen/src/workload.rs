@@ -1,25 +1,28 @@
 //! The workloads: closed loops of N clients over C connections, and the watch fan-out.
 
+mod watch;
+
 use crate::grpc::{Conn, Fail, Method, Stream, rpc};
 use crate::http1::Http;
 use crate::proto::*;
 use crate::stats::Outcome;
 use base64::{Engine, engine::general_purpose::STANDARD as B64};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
 use prost::Message;
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     Put,
     Range,
     RangeSerializable,
@@ -40,12 +43,13 @@ pub enum Kind {
     Disk,
 }
 use Kind::*;
+use watch::{Fan, watchers, writers};
 
-pub const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
+pub(crate) const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
                          lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, load, rss, disk, restart, all";
 
 impl Kind {
-    pub fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
+    pub(crate) fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
         const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn load rss disk restart list";
         Ok(match s {
             "all" => ALL.split(' ').map(Kind::parse).collect::<anyhow::Result<Vec<_>>>()?.concat(),
@@ -75,7 +79,7 @@ impl Kind {
         })
     }
 
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         match self {
             List(n) => format!("list-{n}"),
             RangeSerializable => "range-serializable".into(),
@@ -91,34 +95,34 @@ impl Kind {
     }
 
     /// Runs against a server filled with --keys keys (all in one group) rather than --keyspace keys.
-    pub fn big(self) -> bool {
+    pub(crate) fn big(self) -> bool {
         matches!(self, List(_) | Load | Restart | Rss | Disk)
     }
     /// Reads keys, so the keyspace is filled first.
-    pub fn preload(self) -> bool {
+    pub(crate) fn preload(self) -> bool {
         matches!(self, Range | RangeSerializable | Mixed | JsonRange)
     }
-    pub fn json(self) -> bool {
+    pub(crate) fn json(self) -> bool {
         matches!(self, JsonPut | JsonRange | JsonTxn)
     }
 }
 
 #[derive(Clone)]
-pub struct Spec {
-    pub kind: Kind,
-    pub targets: Vec<SocketAddr>,
-    pub clients: usize,
-    pub conns: usize,
-    pub threads: usize,
-    pub seconds: f64,
-    pub key_size: usize,
-    pub value_size: usize,
-    pub keyspace: u64,
-    pub load_batch: u64,
-    pub watchers: usize,
-    pub streams: usize,
-    pub rate: f64,
-    pub writers: usize,
+pub(crate) struct Spec {
+    pub(crate) kind: Kind,
+    pub(crate) targets: Vec<SocketAddr>,
+    pub(crate) clients: usize,
+    pub(crate) conns: usize,
+    pub(crate) threads: usize,
+    pub(crate) seconds: f64,
+    pub(crate) key_size: usize,
+    pub(crate) value_size: usize,
+    pub(crate) keyspace: u64,
+    pub(crate) load_batch: u64,
+    pub(crate) watchers: usize,
+    pub(crate) streams: usize,
+    pub(crate) rate: f64,
+    pub(crate) writers: usize,
 }
 
 /// What the threads of one run share.
@@ -132,7 +136,7 @@ struct Run {
 }
 
 /// The key of index `i`: one prefix byte and zero-padded decimals, so that ranges of indexes are ranges of keys.
-pub fn key(prefix: u8, i: u64, size: usize) -> Bytes {
+pub(crate) fn key(prefix: u8, i: u64, size: usize) -> Bytes {
     let mut b = BytesMut::zeroed(size.max(10));
     b[0] = prefix;
     let mut i = i;
@@ -240,7 +244,7 @@ impl Client {
                 Ok(1)
             }
             LeaseRevoke => {
-                let Some(id) = self.run.leases.lock().unwrap().pop() else { return Ok(0) };
+                let Some(id) = self.run.leases.lock().pop() else { return Ok(0) };
                 self.conn().call::<HeaderOnly>(Method::Revoke, frame(&LeaseId { id })).await?;
                 Ok(1)
             }
@@ -430,12 +434,12 @@ async fn within<T>(secs: u64, f: impl std::future::Future<Output = Result<T, Fai
 }
 
 fn on_thread<F: std::future::Future<Output = Outcome>>(f: F) -> Outcome {
-    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
     LocalSet::new().block_on(&rt, f)
 }
 
 /// Runs one workload; `started` is called when all connections stand and the clock starts.
-pub fn drive(spec: Spec, leases: Vec<i64>, started: impl FnOnce()) -> Outcome {
+pub(crate) fn drive(spec: Spec, leases: Vec<i64>, started: impl FnOnce()) -> Outcome {
     let watch = matches!(spec.kind, Watch | WatchMax);
     let threads = if watch { 2 } else { spec.threads.clamp(1, spec.clients) };
     let mut rng = 42;
@@ -470,7 +474,7 @@ pub fn drive(spec: Spec, leases: Vec<i64>, started: impl FnOnce()) -> Outcome {
         }
     }
     if run.spec.kind == LeaseRevoke {
-        out.leases.append(&mut run.leases.lock().unwrap()); // those not yet revoked
+        out.leases.append(&mut run.leases.lock()); // those not yet revoked
     }
     out
 }
@@ -528,164 +532,8 @@ async fn clients(run: Arc<Run>, t: usize, threads: usize) -> Outcome {
     out.take()
 }
 
-/// What the watcher thread and the writer thread tell each other.
-#[derive(Default)]
-struct Fan {
-    puts: AtomicU64,
-    done: AtomicBool,
-}
-
-/// W watchers over C streams on one prefix; latency is from sending the put to receiving its event.
-async fn watchers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
-    let (s, out) = (&run.spec, Rc::new(RefCell::new(Outcome::default())));
-    let streams = s.streams.clamp(1, s.watchers);
-    let last = Rc::new(RefCell::new(Instant::now()));
-    let setup = async {
-        let (mut conns, mut open) = (vec![], vec![]);
-        for i in 0..streams {
-            if i < s.conns {
-                conns.push(Conn::open(s.targets[i % s.targets.len()]).await?);
-            }
-            let mut st = conns[i % conns.len()].stream(Method::Watch).await?;
-            for _ in (i..s.watchers).step_by(streams) {
-                let create = WatchCreate { key: Bytes::from_static(b"w"), range_end: Bytes::from_static(b"x") };
-                st.send(&WatchRequest { create: Some(create) })?;
-                let r: WatchResponse = st.recv().await?;
-                if !r.created {
-                    return Err(rpc("watch not created"));
-                }
-            }
-            open.push(st);
-        }
-        Ok::<_, Fail>((open, conns))
-    };
-    let open = within(60, setup).await;
-    run.barrier.wait();
-    run.barrier.wait();
-    let (open, _conns) = match open {
-        Ok(v) => v,
-        Err(e) => {
-            out.borrow_mut().error(format!("watching: {e}"));
-            return out.take();
-        }
-    };
-    let start = Instant::now();
-    let tasks: Vec<_> = open
-        .into_iter()
-        .map(|mut st| {
-            let (out, last, base) = (out.clone(), last.clone(), run.base);
-            spawn_local(async move {
-                loop {
-                    let r: WatchResponse = match st.recv().await {
-                        Ok(r) => r,
-                        Err(e) => return out.borrow_mut().error(e),
-                    };
-                    let now = base.elapsed().as_nanos() as u64;
-                    let mut out = out.borrow_mut();
-                    if r.canceled {
-                        out.error("watch canceled");
-                    }
-                    for kv in r.events.iter().filter_map(|e| e.kv.as_ref()) {
-                        let sent = kv.value.get(..8).map_or(now, |b| u64::from_le_bytes(b.try_into().unwrap()));
-                        out.ok(1, now.saturating_sub(sent));
-                    }
-                    last.replace(Instant::now());
-                }
-            })
-        })
-        .collect();
-    let limit = start + Duration::from_secs_f64(s.seconds + 60.0);
-    loop {
-        sleep(Duration::from_millis(1)).await;
-        let want = fan.puts.load(Relaxed) * s.watchers as u64;
-        let idle = last.borrow().elapsed();
-        if Instant::now() > limit
-            || fan.done.load(Relaxed) && (out.borrow().ops >= want || idle > Duration::from_secs(5))
-        {
-            break;
-        }
-    }
-    tasks.iter().for_each(|t| t.abort());
-    let mut out = out.take();
-    let want = fan.puts.load(Relaxed) * s.watchers as u64;
-    out.elapsed = *last.borrow() - start;
-    let puts = want as f64 / s.watchers as f64;
-    out.extra = [
-        ("watchers", s.watchers as f64),
-        ("puts_per_s", puts / out.elapsed.as_secs_f64()),
-        ("events_expected", want as f64),
-    ]
-    .into();
-    if out.ops != want {
-        out.errors += want.abs_diff(out.ops);
-        out.first_error.get_or_insert(format!("{} events delivered, {want} expected", out.ops));
-    }
-    out
-}
-
-/// Puts on the watched prefix: at --rate (open loop), or as fast as --writers closed loops go.
-async fn writers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
-    let (s, out) = (run.spec.clone(), Rc::new(RefCell::new(Outcome::default())));
-    let conn = Conn::open(s.targets[0]).await;
-    run.barrier.wait();
-    run.barrier.wait();
-    match conn {
-        Err(e) => out.borrow_mut().error(format!("connecting: {e}")),
-        Ok(conn) => {
-            let put = {
-                let (run, fan, out) = (run.clone(), fan.clone(), out.clone());
-                move |i: u64| {
-                    let (run, fan, out, conn) = (run.clone(), fan.clone(), out.clone(), conn.clone());
-                    async move {
-                        let n = run.spec.value_size.max(8);
-                        let mut value = BytesMut::with_capacity(n);
-                        value.put_u64_le(run.base.elapsed().as_nanos() as u64);
-                        value.extend_from_slice(&run.pool[..n - 8]);
-                        let req = PutRequest { key: key(b'w', i % 1000, run.spec.key_size), value: value.freeze() };
-                        match conn.call::<HeaderOnly>(Method::Put, frame(&req)).await {
-                            Ok(_) => drop(fan.puts.fetch_add(1, Relaxed)),
-                            Err(e) => out.borrow_mut().error(format!("put: {e}")),
-                        }
-                    }
-                }
-            };
-            let start = Instant::now();
-            let until = start + Duration::from_secs_f64(s.seconds);
-            let mut tasks = vec![];
-            if s.kind == WatchMax {
-                for w in 0..s.writers as u64 {
-                    let put = put.clone();
-                    tasks.push(spawn_local(async move {
-                        let mut i = w;
-                        while Instant::now() < until {
-                            put(i).await;
-                            i += 1;
-                        }
-                    }));
-                }
-            } else {
-                let mut sent = 0u64;
-                while Instant::now() < until {
-                    let due = (start.elapsed().as_secs_f64() * s.rate) as u64;
-                    tasks.retain(|t: &tokio::task::JoinHandle<()>| !t.is_finished());
-                    while sent < due && tasks.len() < 10_000 {
-                        tasks.push(spawn_local(put(sent)));
-                        sent += 1;
-                    }
-                    sleep(Duration::from_millis(1)).await;
-                }
-            }
-            if !join_all(tasks, until + Duration::from_secs(30)).await {
-                out.borrow_mut().error("puts unanswered after 30 s");
-            }
-        }
-    }
-    fan.done.store(true, Relaxed);
-    out.take()
-}
-
 /// A framed RangeResponse like etcd's for one key, for the hello server.
-pub fn sample_range(key_size: usize, value_size: usize) -> (Bytes, String) {
+pub(crate) fn sample_range(key_size: usize, value_size: usize) -> (Bytes, String) {
     let (k, v) = (key(b'k', 0, key_size), Bytes::from(vec![b'v'; value_size]));
     let json = format!(
         r#"{{"header":{{"cluster_id":"14841639068965178418","member_id":"10276657743932975437","revision":"10001","raft_term":"2"}},"kvs":[{{"key":"{}","create_revision":"2","mod_revision":"2","version":"1","value":"{}"}}],"count":"1"}}"#,
