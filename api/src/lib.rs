@@ -1,5 +1,6 @@
 //! The wire: everything a client, a peer or a log file says, generated from `proto/`.
 
+pub mod error;
 mod generated;
 
 pub use generated::{

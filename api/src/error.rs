@@ -1,0 +1,238 @@
+//! The error catalogue: what a client can be told, under which gRPC code, HTTP status and exact text.
+//!
+//! Clients match on the message, byte for byte, so a message is never built or edited elsewhere. One table
+//! ([`Error`]) drives every rendering: a [`tonic::Status`], the gateway's JSON body ([`gateway_body`],
+//! [`stream_body`]) and RFC 9457 problem details ([`Problem`]). The declared gRPC code is what goes out on the wire,
+//! also in the three cases where etcd degrades it to `Unknown`: clients that map by text see no difference, others
+//! see a better code.
+//!
+//! Typed errors of the inner layers convert into this one at the service; what caused them belongs in the log.
+
+mod render;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use tonic::{Code, Status};
+
+pub use render::{Problem, gateway_body, http_status, problem, reason_phrase, stream_body};
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $name:ident = $code:ident, $message:literal;)*) => {
+        /// An error of the public surface, named as in etcd without its `ErrGRPC` prefix.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+        pub enum Error {
+            $(
+                $(#[$doc])*
+                #[doc = concat!("`", $message, "` (", stringify!($code), ")")]
+                #[error($message)]
+                $name,
+            )*
+            /// A gRPC message above the receive limit (ResourceExhausted).
+            #[error("grpc: received message larger than max ({size} vs. {limit})")]
+            MessageTooLarge {
+                /// Bytes the message has.
+                size: usize,
+                /// Bytes it may have.
+                limit: usize,
+            },
+        }
+
+        impl Error {
+            /// Every entry with a fixed message.
+            pub const ALL: &[Error] = &[$(Error::$name),*];
+
+            /// The gRPC code it is sent with.
+            pub const fn code(self) -> Code {
+                match self {
+                    $(Error::$name => Code::$code,)*
+                    Error::MessageTooLarge { .. } => Code::ResourceExhausted,
+                }
+            }
+
+            /// The message, where it is a fixed text; `to_string` answers for all.
+            pub const fn fixed_message(self) -> Option<&'static str> {
+                match self {
+                    $(Error::$name => Some($message),)*
+                    Error::MessageTooLarge { .. } => None,
+                }
+            }
+
+            /// The name of the entry, for logs, metrics and problem types.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Error::$name => stringify!($name),)*
+                    Error::MessageTooLarge { .. } => "MessageTooLarge",
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    // Keys, transactions, revisions.
+    EmptyKey = InvalidArgument, "etcdserver: key is not provided";
+    KeyNotFound = InvalidArgument, "etcdserver: key not found";
+    ValueProvided = InvalidArgument, "etcdserver: value is provided";
+    LeaseProvided = InvalidArgument, "etcdserver: lease is provided";
+    TooManyOps = InvalidArgument, "etcdserver: too many operations in txn request";
+    DuplicateKey = InvalidArgument, "etcdserver: duplicate key given in txn request";
+    InvalidClientApiVersion = InvalidArgument, "etcdserver: invalid client api version";
+    InvalidSortOption = InvalidArgument, "etcdserver: invalid sort option";
+    Compacted = OutOfRange, "etcdserver: mvcc: required revision has been compacted";
+    FutureRev = OutOfRange, "etcdserver: mvcc: required revision is a future revision";
+    NoSpace = ResourceExhausted, "etcdserver: mvcc: database space exceeded";
+    RangeStreamSort = Unimplemented, "RangeStream does not support custom sort orders";
+    RangeStreamRevisionFilter = Unimplemented, "RangeStream does not support revision filters";
+
+    // Leases and watches.
+    LeaseNotFound = NotFound, "etcdserver: requested lease not found";
+    LeaseExist = FailedPrecondition, "etcdserver: lease already exists";
+    LeaseTtlTooLarge = OutOfRange, "etcdserver: too large lease TTL";
+    NotPrimaryLessor = Unknown, "not a primary lessor";
+    WatchCanceled = Cancelled, "etcdserver: watch canceled";
+
+    // Membership.
+    MemberExist = FailedPrecondition, "etcdserver: member ID already exist";
+    PeerUrlExist = FailedPrecondition, "etcdserver: Peer URLs already exists";
+    MemberNotEnoughStarted = FailedPrecondition, "etcdserver: re-configuration failed due to not enough started members";
+    MemberBadUrls = InvalidArgument, "etcdserver: given member URLs are invalid";
+    MemberNotFound = NotFound, "etcdserver: member not found";
+    MemberNotLearner = FailedPrecondition, "etcdserver: can only promote a learner member";
+    LearnerNotReady = FailedPrecondition, "etcdserver: can only promote a learner member which is in sync with leader";
+    TooManyLearners = FailedPrecondition, "etcdserver: too many learner members in cluster";
+    ClusterIdMismatch = FailedPrecondition, "etcdserver: cluster ID mismatch";
+    NotSupportedForLearner = FailedPrecondition, "etcdserver: rpc not supported for learner";
+    BadLeaderTransferee = FailedPrecondition, "etcdserver: bad leader transferee";
+    LeaderTransferTimeout = Unknown, "etcdserver: request timed out, leader transfer took too long";
+
+    // Limits.
+    RequestTooLarge = InvalidArgument, "etcdserver: request is too large";
+    RequestTooManyRequests = ResourceExhausted, "etcdserver: too many requests";
+
+    // Users, roles, tokens.
+    RootUserNotExist = FailedPrecondition, "etcdserver: root user does not exist";
+    RootRoleNotExist = FailedPrecondition, "etcdserver: root user does not have root role";
+    UserAlreadyExist = FailedPrecondition, "etcdserver: user name already exists";
+    UserEmpty = InvalidArgument, "etcdserver: user name is empty";
+    UserNotFound = FailedPrecondition, "etcdserver: user name not found";
+    RoleAlreadyExist = FailedPrecondition, "etcdserver: role name already exists";
+    RoleNotFound = FailedPrecondition, "etcdserver: role name not found";
+    RoleEmpty = InvalidArgument, "etcdserver: role name is empty";
+    AuthFailed = InvalidArgument, "etcdserver: authentication failed, invalid user ID or password";
+    PermissionNotGiven = InvalidArgument, "etcdserver: permission not given";
+    PermissionDenied = PermissionDenied, "etcdserver: permission denied";
+    RoleNotGranted = FailedPrecondition, "etcdserver: role is not granted to the user";
+    PermissionNotGranted = FailedPrecondition, "etcdserver: permission is not granted to the role";
+    AuthNotEnabled = FailedPrecondition, "etcdserver: authentication is not enabled";
+    InvalidAuthToken = Unauthenticated, "etcdserver: invalid auth token";
+    InvalidAuthMgmt = InvalidArgument, "etcdserver: invalid auth management";
+    AuthOldRevision = InvalidArgument, "etcdserver: revision of auth store is old";
+    NoPasswordUser = Unknown, "auth: authentication failed, password was given for no password user";
+    VerifyOnlyKey = Unknown, "auth: token signing attempted with verify-only key";
+    PasswordTooLong = Unknown, "bcrypt: password length exceeds 72 bytes";
+
+    // Leader, time, health.
+    NoLeader = Unavailable, "etcdserver: no leader";
+    NotLeader = FailedPrecondition, "etcdserver: not leader";
+    LeaderChanged = Unavailable, "etcdserver: leader changed";
+    NotCapable = FailedPrecondition, "etcdserver: not capable";
+    Stopped = Unavailable, "etcdserver: server stopped";
+    Timeout = Unavailable, "etcdserver: request timed out";
+    TimeoutDueToLeaderFail = Unavailable, "etcdserver: request timed out, possibly due to previous leader failure";
+    TimeoutDueToConnectionLost = Unavailable, "etcdserver: request timed out, possibly due to connection lost";
+    TimeoutWaitAppliedIndex = Unavailable, "etcdserver: request timed out, waiting for the applied index took too long";
+    Unhealthy = Unavailable, "etcdserver: unhealthy cluster";
+    Corrupt = DataLoss, "etcdserver: corrupt cluster";
+    Canceled = Cancelled, "etcdserver: request canceled";
+    DeadlineExceeded = DeadlineExceeded, "etcdserver: context deadline exceeded";
+    ContextDeadlineExceeded = DeadlineExceeded, "context deadline exceeded";
+    ContextCanceled = Cancelled, "context canceled";
+    ProposalDropped = Unknown, "raft proposal dropped";
+    RaftStopped = Unknown, "raft: stopped";
+
+    // Downgrade.
+    WrongDowngradeVersionFormat = InvalidArgument, "etcdserver: wrong downgrade target version format";
+    InvalidDowngradeTargetVersion = InvalidArgument, "etcdserver: invalid downgrade target version";
+    ClusterVersionUnavailable = FailedPrecondition, "etcdserver: cluster version not found during downgrade";
+    DowngradeInProcess = FailedPrecondition, "etcdserver: cluster has a downgrade job in progress";
+    NoInflightDowngrade = FailedPrecondition, "etcdserver: no inflight downgrade job";
+    UnknownMethod = Unknown, "etcdserver: unknown method";
+
+    // Lock and election.
+    ElectionNoLeader = Unknown, "election: no leader";
+    ElectionNotLeader = Unknown, "election: not leader";
+    ElectionLeaderMissing = Unknown, "\"leader\" field must be provided";
+    SessionExpired = Unknown, "mutex: session is expired";
+    LostWatcher = Unknown, "lost watcher waiting for delete";
+}
+
+/// Why a watcher was refused or ended, where the text is not that of a catalogue entry.
+pub mod cancel_reason {
+    /// An explicit `watch_id` that is already in use on the stream.
+    pub const DUPLICATE_WATCH_ID: &str = "mvcc: duplicate watch ID provided on the WatchStream";
+    /// A range whose end is not after its key.
+    pub const EMPTY_RANGE: &str = "mvcc: watcher range is empty";
+}
+
+impl Error {
+    /// The HTTP status the gateway answers with.
+    pub fn http_status(self) -> http::StatusCode {
+        http_status(self.code())
+    }
+
+    /// The entry with exactly this message.
+    pub fn from_message(message: &str) -> Option<Error> {
+        static BY_MESSAGE: LazyLock<HashMap<&'static str, Error>> = LazyLock::new(|| {
+            Error::ALL.iter().filter_map(|&error| error.fixed_message().map(|message| (message, error))).collect()
+        });
+        BY_MESSAGE.get(message).copied()
+    }
+
+    /// The entry a status stands for, judged by its message as clients do.
+    pub fn from_status(status: &Status) -> Option<Error> {
+        Error::from_message(status.message())
+    }
+
+    /// The text a Go client would print for the status, which etcd also puts into a watch's `cancel_reason`.
+    pub fn rpc_text(self) -> String {
+        format!("rpc error: code = {} desc = {self}", CodeName(self.code()))
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Status {
+        match error.fixed_message() {
+            Some(message) => Status::new(error.code(), message),
+            None => Status::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+/// What a lease call answers when forwarding it to the leader failed for a reason outside the catalogue.
+pub fn lease_forwarding_failed(cause: impl fmt::Display) -> Status {
+    Status::unknown(format!("lease: unknown error({cause})"))
+}
+
+/// What MemberPromote answers when forwarding it to the leader failed for a reason outside the catalogue.
+pub fn promote_forwarding_failed(cause: impl fmt::Display) -> Status {
+    Status::unknown(format!("member promote: unknown error({cause})"))
+}
+
+/// Prints a gRPC code by its name in the gRPC specification's CamelCase form (`OK`, `Canceled`, ...).
+#[derive(Clone, Copy, Debug)]
+pub struct CodeName(pub Code);
+
+impl fmt::Display for CodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Code::Ok => f.write_str("OK"),
+            Code::Cancelled => f.write_str("Canceled"),
+            code => write!(f, "{code:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! One conversion per face: HTTP status, gateway JSON, stream JSON, problem details.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use serde::Serialize;
+use tonic::{Code, Status};
+
+use super::Error;
+
+/// The HTTP status of a gRPC code, as etcd's gateway maps it since 3.6.
+pub fn http_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        // Not in the registry, and still what gateways answer when the caller went away.
+        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The words that go with a status, 499 included.
+pub fn reason_phrase(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        499 => "Client Closed Request",
+        _ => status.canonical_reason().unwrap_or_default(),
+    }
+}
+
+/// The gateway's answer to a failed unary call: `{"error", "code", "message"}`, the union of what etcd's gateway
+/// sends today and sent before 3.6. Old HTTP clients look for `error`.
+pub fn gateway_body(status: &Status) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: &'a str,
+        code: i32,
+        message: &'a str,
+    }
+    to_json(&Body { error: status.message(), code: status.code() as i32, message: status.message() })
+}
+
+/// The last object of a failed stream, newline not included: `{"error": {...}}` with the fields of both gateway
+/// generations.
+pub fn stream_body(status: &Status) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: Detail<'a>,
+    }
+    #[derive(Serialize)]
+    struct Detail<'a> {
+        grpc_code: i32,
+        http_code: u16,
+        http_status: &'static str,
+        code: i32,
+        message: &'a str,
+    }
+    let http = http_status(status.code());
+    let code = status.code() as i32;
+    to_json(&Body {
+        error: Detail {
+            grpc_code: code,
+            http_code: http.as_u16(),
+            http_status: reason_phrase(http),
+            code,
+            message: status.message(),
+        },
+    })
+}
+
+/// Problem details (RFC 9457, `application/problem+json`), the error form of the REST face.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Identifies the kind of problem: `urn:keyport:error:<name>` for catalogue entries, else `about:blank`.
+    #[serde(rename = "type")]
+    pub kind: Cow<'static, str>,
+    /// The HTTP status in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong this time: the catalogue's message.
+    pub detail: String,
+    /// The gRPC code, so that one client-side table serves both APIs. Absent when HTTP alone refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
+}
+
+impl Problem {
+    /// The media type to send it with.
+    pub const MEDIA_TYPE: &'static str = "application/problem+json";
+
+    /// A problem of HTTP's own (a precondition, a method, a media type) that no gRPC code stands for.
+    pub fn http(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem {
+            kind: Cow::Borrowed("about:blank"),
+            title: reason_phrase(status),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: None,
+        }
+    }
+
+    /// The JSON document.
+    pub fn to_json(&self) -> Vec<u8> {
+        to_json(self)
+    }
+}
+
+/// The problem a status stands for.
+pub fn problem(status: &Status) -> Problem {
+    let kind = match Error::from_status(status) {
+        Some(error) => Cow::Owned(format!("urn:keyport:error:{}", kebab_case(error.name()))),
+        None => Cow::Borrowed("about:blank"),
+    };
+    let http = http_status(status.code());
+    Problem {
+        kind,
+        title: reason_phrase(http),
+        status: http.as_u16(),
+        detail: status.message().to_owned(),
+        code: Some(status.code() as i32),
+    }
+}
+
+fn kebab_case(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 8);
+    for (at, letter) in name.char_indices() {
+        if letter.is_ascii_uppercase() && at > 0 {
+            text.push('-');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
+/// Strings and integers only: there is nothing serde_json could refuse.
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
