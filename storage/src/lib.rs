@@ -6,6 +6,7 @@
 mod event;
 mod key_range;
 mod record;
+pub mod watch;
 
 pub use event::{Event, EventKind};
 pub use key_range::{KeyRange, RangeEnd};
