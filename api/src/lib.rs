@@ -2,6 +2,7 @@
 
 pub mod error;
 mod generated;
+pub mod routes;
 
 pub use generated::{
     authpb, etcdserverpb, leasepb, membershippb, mvccpb, raftpb, snappb, v3electionpb, v3lockpb, walpb,

@@ -1,0 +1,52 @@
+//! Compiles `proto/` into messages, services, the JSON mapping, the gateway's routes and the descriptor set.
+
+mod routes;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use prost::Message;
+
+const FILES: [&str; 12] = [
+    "mvccpb/kv.proto",
+    "authpb/auth.proto",
+    "leasepb/lease.proto",
+    "membershippb/membership.proto",
+    "raftpb/raft.proto",
+    "walpb/record.proto",
+    "snappb/snap.proto",
+    "etcdserverpb/etcdserver.proto",
+    "etcdserverpb/raft_internal.proto",
+    "etcdserverpb/rpc.proto",
+    "v3lockpb/v3lock.proto",
+    "v3electionpb/v3election.proto",
+];
+
+/// Packages that have a JSON form: all but those of the log and its files.
+const JSON_PACKAGES: [&str; 7] =
+    [".mvccpb", ".authpb", ".leasepb", ".membershippb", ".etcdserverpb", ".v3lockpb", ".v3electionpb"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=build");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true).open_files(FILES)?;
+    let descriptors = compiler.encode_file_descriptor_set();
+    std::fs::write(out.join("descriptors.bin"), &descriptors)?;
+
+    let mut prost = tonic_prost_build::Config::new();
+    prost.bytes(["."]);
+    let set = prost_types::FileDescriptorSet::decode(descriptors.as_slice())?;
+    tonic_prost_build::configure().compile_fds_with_config(set, prost)?;
+
+    pbjson_build::Builder::new()
+        .register_descriptors(&descriptors)?
+        .preserve_proto_field_names()
+        .ignore_unknown_fields()
+        .build(&JSON_PACKAGES)?;
+
+    std::fs::write(out.join("routes.rs"), routes::generate(&compiler.descriptor_pool())?)?;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The gateway's routes, from the `google.api.http` options of the proto files: as a table ([`ROUTES`]) and as a macro
+//! ([`for_each_route!`](crate::for_each_route)) that lets a server dispatch without writing one by hand.
+//!
+//! `for_each_route!(callback)` expands to a single call of `callback!` with all routes, ordered by path, each as
+//!
+//! ```text
+//! (kind, "/v3/path", field, trait path, method, request type, response type)
+//! ```
+//!
+//! where `kind` is `unary`, `server_stream`, `client_stream` or `bidi`, `field` names the service in snake case (`kv`,
+//! `watch`, `lease`, `cluster`, `maintenance`, `auth`, `lock`, `election`), and `trait path::method` is the tonic
+//! service trait's method. They are preceded by one bracket with whatever followed the callback's name, which is how
+//! identifiers of the caller get past macro hygiene:
+//!
+//! ```
+//! macro_rules! describe {
+//!     ([$path:ident] $(($kind:ident, $route:literal, $field:ident, $Service:path, $method:ident, $Request:ty, $Response:ty))*) => {
+//!         match $path {
+//!             $($route => Some((stringify!($kind), stringify!($field), stringify!($method))),)*
+//!             _ => None,
+//!         }
+//!     };
+//! }
+//!
+//! let path = "/v3/maintenance/snapshot";
+//! let route = keyport_api::for_each_route!(describe, path);
+//! assert_eq!(route, Some(("server_stream", "maintenance", "snapshot")));
+//! ```
+//!
+//! To treat kinds apart, let the callback hand each route to a second macro that matches on the kind's identifier:
+//! `(unary, ...) => { ... }`, `(bidi, ...) => { ... }`.
+
+/// One way into an RPC through the JSON gateway. All are POST with the whole request message as body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Path of the URL, `/v3/kv/range`.
+    pub path: &'static str,
+    /// Path of the same call in gRPC, `/etcdserverpb.KV/Range`.
+    pub grpc_path: &'static str,
+    /// Full name of the service, `etcdserverpb.KV`.
+    pub service: &'static str,
+    /// Name of the RPC, `Range`.
+    pub method: &'static str,
+    /// Full name of the request message.
+    pub request: &'static str,
+    /// Full name of the response message.
+    pub response: &'static str,
+    /// The body is a sequence of requests.
+    pub client_streaming: bool,
+    /// The answer is a sequence of responses, one a line.
+    pub server_streaming: bool,
+}
+
+impl Route {
+    /// The route of a path, exactly as it is written.
+    pub fn find(path: &str) -> Option<&'static Route> {
+        ROUTES.binary_search_by(|route| route.path.cmp(path)).ok().and_then(|at| ROUTES.get(at))
+    }
+}
+
+include!(concat!(env!("OUT_DIR"), "/routes.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{etcdserverpb, v3electionpb, v3lockpb};
+
+    #[test]
+    fn the_table_is_complete_ordered_and_searchable() {
+        assert_eq!(ROUTES.len(), 51);
+        assert!(ROUTES.is_sorted_by(|a, b| a.path < b.path));
+        for route in ROUTES {
+            assert_eq!(Route::find(route.path), Some(route));
+            assert_eq!(route.grpc_path, format!("/{}/{}", route.service, route.method));
+        }
+        assert_eq!(Route::find("/v3/kv/range/"), None);
+        assert_eq!(Route::find("/v3/kv/rang"), None);
+    }
+
+    #[test]
+    fn additional_bindings_lead_to_the_same_call() {
+        let (a, b) = (Route::find("/v3/lease/revoke").unwrap(), Route::find("/v3/kv/lease/revoke").unwrap());
+        assert_eq!(Route { path: "", ..*a }, Route { path: "", ..*b });
+    }
+
+    #[test]
+    fn streams_are_marked() {
+        let kind = |path| Route::find(path).map(|route| (route.client_streaming, route.server_streaming));
+        assert_eq!(kind("/v3/watch"), Some((true, true)));
+        assert_eq!(kind("/v3/lease/keepalive"), Some((true, true)));
+        assert_eq!(kind("/v3/maintenance/snapshot"), Some((false, true)));
+        assert_eq!(kind("/v3/election/observe"), Some((false, true)));
+        assert_eq!(ROUTES.iter().filter(|route| route.client_streaming || route.server_streaming).count(), 4);
+    }
+
+    /// A dispatcher in miniature: it compiles only if traits, methods and types of every route fit together.
+    #[test]
+    fn the_macro_dispatches_to_the_service_traits() {
+        struct Services<S>(S);
+
+        macro_rules! call {
+            (unary, $this:ident, $Service:path, $method:ident, $Request:ty, $Response:ty) => {
+                let _ = async move || -> Result<$Response, tonic::Status> {
+                    let request = tonic::Request::new(<$Request>::default());
+                    Ok(<S as $Service>::$method(&$this.0, request).await?.into_inner())
+                };
+            };
+            (server_stream, $this:ident, $Service:path, $method:ident, $Request:ty, $Response:ty) => {
+                let _ = async move || {
+                    let request = tonic::Request::new(<$Request>::default());
+                    <S as $Service>::$method(&$this.0, request).await.map(|stream| stream.into_inner())
+                };
+            };
+            (bidi, $this:ident, $Service:path, $method:ident, $Request:ty, $Response:ty) => {
+                let _ = async move |requests: tonic::Request<tonic::Streaming<$Request>>| {
+                    <S as $Service>::$method(&$this.0, requests).await.map(|stream| stream.into_inner())
+                };
+            };
+        }
+        macro_rules! dispatch {
+            ([$this:ident, $path:ident] $(($kind:ident, $route:literal, $field:ident, $Service:path, $method:ident, $Request:ty, $Response:ty))*) => {
+                match $path {
+                    $($route => {
+                        call!($kind, $this, $Service, $method, $Request, $Response);
+                        Some((stringify!($kind), stringify!($field)))
+                    })*
+                    _ => None,
+                }
+            };
+        }
+        impl<S> Services<S>
+        where
+            S: etcdserverpb::kv_server::Kv
+                + etcdserverpb::watch_server::Watch
+                + etcdserverpb::lease_server::Lease
+                + etcdserverpb::cluster_server::Cluster
+                + etcdserverpb::maintenance_server::Maintenance
+                + etcdserverpb::auth_server::Auth
+                + v3lockpb::lock_server::Lock
+                + v3electionpb::election_server::Election,
+        {
+            #[allow(dead_code)]
+            fn dispatch(&'static self, path: &str) -> Option<(&'static str, &'static str)> {
+                for_each_route!(dispatch, self, path)
+            }
+        }
+
+        macro_rules! paths {
+            ([] $(($kind:ident, $route:literal, $($rest:tt)*))*) => { [$($route),*] };
+        }
+        let paths = for_each_route!(paths);
+        assert!(paths.into_iter().eq(ROUTES.iter().map(|route| route.path)));
+    }
+}
