@@ -3,11 +3,13 @@
 //! Knows nothing of Raft, HTTP or gRPC. Time comes in as a value; one thread at a time writes (the apply
 //! thread), any number read.
 
+pub mod backend;
 mod event;
 mod key_range;
+pub mod mvcc;
 mod record;
 pub mod watch;
 
 pub use event::{Event, EventKind};
 pub use key_range::{KeyRange, RangeEnd};
-pub use record::Record;
+pub use record::{Record, Versions};

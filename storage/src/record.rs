@@ -1,28 +1,21 @@
 //! One version of one key, kept as the bytes that go to disk and to clients.
 
+use std::cell::RefCell;
 use std::fmt;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use keyport_api::mvccpb::KeyValue;
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 use prost::{DecodeError, Message};
 use triomphe::ThinArc;
 
 /// An immutable, shared `mvccpb.KeyValue` in its encoded form: one allocation and one pointer for each version.
 ///
 /// The same bytes are the row in the backend, the element of a range response and the body of a watch event.
-/// Cloning counts a reference.
+/// Cloning counts a reference. Nothing is kept beside the bytes (a million of these are in memory): the fields
+/// are found again by walking the few bytes between them.
 #[derive(Clone)]
-pub struct Record(ThinArc<Spans, u8>);
-
-/// Where the two long fields are. The key comes first in what is written here, so its start is implied by its end.
-#[derive(Clone, Copy, Default)]
-struct Spans {
-    key_at: u16,
-    key_len: u32,
-    value_at: u32,
-    value_len: u32,
-}
+pub struct Record(ThinArc<(), u8>);
 
 /// The numbers of a [`Record`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,18 +26,37 @@ pub struct Versions {
     pub lease: i64,
 }
 
+const KEY: u32 = 1;
+const CREATE_REVISION: u32 = 2;
+const MOD_REVISION: u32 = 3;
+const VERSION: u32 = 4;
+const VALUE: u32 = 5;
+const LEASE: u32 = 6;
+
+/// What the scratch buffer may keep between two records.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Record {
     /// A live version of a key.
     pub fn new(key: &[u8], value: &[u8], versions: Versions) -> Record {
-        let kv = KeyValue {
-            key: Bytes::copy_from_slice(key),
-            value: Bytes::copy_from_slice(value),
-            create_revision: versions.create_revision,
-            mod_revision: versions.mod_revision,
-            version: versions.version,
-            lease: versions.lease,
-        };
-        Record::from_message(&kv)
+        SCRATCH.with_borrow_mut(|buffer| {
+            buffer.clear();
+            put_bytes(buffer, KEY, key);
+            put_number(buffer, CREATE_REVISION, versions.create_revision);
+            put_number(buffer, MOD_REVISION, versions.mod_revision);
+            put_number(buffer, VERSION, versions.version);
+            put_bytes(buffer, VALUE, value);
+            put_number(buffer, LEASE, versions.lease);
+            let record = Record::from_bytes(buffer);
+            if buffer.capacity() > SCRATCH_BYTES {
+                *buffer = Vec::new();
+            }
+            record
+        })
     }
 
     /// What a DELETE event shows: the key and the revision that removed it.
@@ -52,10 +64,13 @@ impl Record {
         Record::new(key, &[], Versions { mod_revision, ..Versions::default() })
     }
 
+    /// What the backend holds for a deletion: the key alone.
+    pub fn tombstone(key: &[u8]) -> Record {
+        Record::new(key, &[], Versions::default())
+    }
+
     pub fn from_message(kv: &KeyValue) -> Record {
-        let encoded = kv.encode_to_vec();
-        let spans = Spans::find(&encoded).unwrap_or_default();
-        Record(ThinArc::from_header_and_slice(spans, &encoded))
+        Record::from_bytes(&kv.encode_to_vec())
     }
 
     /// Takes over an encoded message, whoever wrote it; the bytes are kept as they are.
@@ -63,8 +78,12 @@ impl Record {
     /// # Errors
     /// When the bytes are not a `KeyValue`.
     pub fn decode(encoded: &[u8]) -> Result<Record, DecodeError> {
-        let spans = Spans::find(encoded)?;
-        Ok(Record(ThinArc::from_header_and_slice(spans, encoded)))
+        walk(encoded, |_, _, _| true)?;
+        Ok(Record::from_bytes(encoded))
+    }
+
+    fn from_bytes(encoded: &[u8]) -> Record {
+        Record(ThinArc::from_header_and_slice((), encoded))
     }
 
     /// The `mvccpb.KeyValue` message.
@@ -73,24 +92,25 @@ impl Record {
     }
 
     pub fn key(&self) -> &[u8] {
-        let spans = &self.0.header.header;
-        span(&self.0.slice, u32::from(spans.key_at), spans.key_len)
+        key_of(self.encoded())
     }
 
     pub fn value(&self) -> &[u8] {
-        let spans = &self.0.header.header;
-        span(&self.0.slice, spans.value_at, spans.value_len)
+        bytes_field(self.encoded(), VALUE)
     }
 
     pub fn versions(&self) -> Versions {
         let mut versions = Versions::default();
         // The constructors walked the same bytes without an error.
-        let _ = walk(self.encoded(), |tag, number, _| match tag {
-            2 => versions.create_revision = number.cast_signed(),
-            3 => versions.mod_revision = number.cast_signed(),
-            4 => versions.version = number.cast_signed(),
-            6 => versions.lease = number.cast_signed(),
-            _ => {}
+        let _ = walk(self.encoded(), |tag, number, _| {
+            match tag {
+                CREATE_REVISION => versions.create_revision = number.cast_signed(),
+                MOD_REVISION => versions.mod_revision = number.cast_signed(),
+                VERSION => versions.version = number.cast_signed(),
+                LEASE => versions.lease = number.cast_signed(),
+                _ => {}
+            }
+            true
         });
         versions
     }
@@ -128,38 +148,59 @@ impl PartialEq for Record {
     }
 }
 
-impl Spans {
-    fn find(encoded: &[u8]) -> Result<Spans, DecodeError> {
-        let mut spans = Spans::default();
-        walk(encoded, |tag, len, at| {
-            let len = u32::try_from(len).unwrap_or(u32::MAX);
-            match tag {
-                1 => (spans.key_at, spans.key_len) = (u16::try_from(at).unwrap_or(u16::MAX), len),
-                5 => (spans.value_at, spans.value_len) = (u32::try_from(at).unwrap_or(u32::MAX), len),
-                _ => {}
-            }
-        })?;
-        Ok(spans)
+/// The key of an encoded `KeyValue`; empty if it has none.
+pub(crate) fn key_of(encoded: &[u8]) -> &[u8] {
+    bytes_field(encoded, KEY)
+}
+
+fn put_bytes(buffer: &mut Vec<u8>, tag: u32, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        encode_key(tag, WireType::LengthDelimited, buffer);
+        encode_varint(bytes.len() as u64, buffer);
+        buffer.put_slice(bytes);
     }
 }
 
-fn span(bytes: &[u8], at: u32, len: u32) -> &[u8] {
-    let at = at as usize;
-    bytes.get(at..at + len as usize).unwrap_or_default()
+fn put_number(buffer: &mut Vec<u8>, tag: u32, number: i64) {
+    if number != 0 {
+        encode_key(tag, WireType::Varint, buffer);
+        encode_varint(number.cast_unsigned(), buffer);
+    }
 }
 
-/// Calls `field(tag, number or length, offset)` for each field of an encoded `KeyValue`.
-fn walk(encoded: &[u8], mut field: impl FnMut(u32, u64, usize)) -> Result<(), DecodeError> {
+fn bytes_field(encoded: &[u8], wanted: u32) -> &[u8] {
+    let mut found: &[u8] = &[];
+    // The constructors walked the same bytes without an error. Of a repeated field the last one counts, but no
+    // field that is wanted here comes twice in what any server writes.
+    let _ = walk(encoded, |tag, len, at| {
+        if tag == wanted {
+            found = usize::try_from(len).ok().and_then(|len| encoded.get(at..at + len)).unwrap_or_default();
+        }
+        tag != wanted
+    });
+    found
+}
+
+/// Calls `field(tag, number or length, offset)` for each field of an encoded `KeyValue` until it returns false.
+#[inline]
+fn walk(encoded: &[u8], mut field: impl FnMut(u32, u64, usize) -> bool) -> Result<(), DecodeError> {
     let mut rest = encoded;
     while rest.has_remaining() {
         let (tag, wire_type) = decode_key(&mut rest)?;
         let number = decode_varint(&mut rest)?;
         let at = encoded.len() - rest.len();
-        field(tag, number, at);
-        match wire_type {
-            WireType::Varint => {}
-            WireType::LengthDelimited if number <= rest.len() as u64 => rest = &rest[number as usize..],
-            _ => return Err(DecodeError::new("not a KeyValue: a field of another type, or longer than the message")),
+        let expected = if matches!(tag, KEY | VALUE) { WireType::LengthDelimited } else { WireType::Varint };
+        if wire_type != expected {
+            return Err(DecodeError::new("not a KeyValue: a field of another type"));
+        }
+        if !field(tag, number, at) {
+            return Ok(());
+        }
+        if wire_type == WireType::LengthDelimited {
+            if number > rest.len() as u64 {
+                return Err(DecodeError::new("not a KeyValue: a field longer than the message"));
+            }
+            rest = &rest[usize::try_from(number).unwrap_or(usize::MAX)..];
         }
     }
     Ok(())
