@@ -1,3 +1,6 @@
 //! The process: listeners, middleware, services, the apply chain and bootstrap.
 
+pub mod config;
+pub mod logging;
 pub mod services;
+pub mod version;

@@ -1,0 +1,202 @@
+//! The server's settings: etcd's flags, environment and file, in etcd's order of precedence.
+//!
+//! [`load`] is a pure function of what it is given ([`Sources`]). The command line sets values; a variable for the same
+//! setting is then an error, not a tie; a configuration file replaces both. Nothing here touches disks or sockets.
+
+mod args;
+mod build;
+pub mod duration;
+mod file;
+pub mod flags;
+pub mod gates;
+mod help;
+pub mod log;
+mod source;
+pub mod url;
+
+pub use gates::{FeatureGates, Gate};
+pub use help::{usage, version_text};
+pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
+pub use source::{Action, Sources, load};
+pub use url::{Scheme, Url};
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What gRPC messages may be larger than a write request: room for the framing around it.
+const RECEIVE_OVERHEAD_BYTES: usize = 512 * 1024;
+const DEFAULT_QUOTA_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Checked settings. Zeroes that mean "the default" are resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub name: String,
+    pub data_dir: PathBuf,
+    pub wal_dir: Option<PathBuf>,
+    pub snapshot_count: u64,
+    pub snapshot_catchup_entries: u64,
+    /// 0 keeps all.
+    pub max_wals: u64,
+    /// `None` when the quota is switched off.
+    pub quota_backend_bytes: Option<u64>,
+    pub backend_batch_interval: Duration,
+    pub backend_batch_limit: usize,
+    pub unsafe_no_fsync: bool,
+    pub heartbeat_interval: Duration,
+    pub election_timeout: Duration,
+    pub initial_election_tick_advance: bool,
+    pub pre_vote: bool,
+    pub max_txn_ops: usize,
+    pub max_request_bytes: usize,
+    pub listen: ListenConfig,
+    pub http: HttpConfig,
+    pub cluster: ClusterConfig,
+    /// `None` when automatic compaction is off.
+    pub auto_compaction: Option<AutoCompaction>,
+    pub compaction_batch_limit: usize,
+    pub compaction_sleep_interval: Duration,
+    pub watch_progress_notify_interval: Duration,
+    /// Whether latency histograms of gRPC calls are kept.
+    pub metrics_extensive: bool,
+    pub warning_apply_duration: Duration,
+    pub log: LogConfig,
+    pub feature_gates: FeatureGates,
+    /// What to tell the operator once the log is open.
+    pub warnings: Vec<String>,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenConfig {
+    pub client: Vec<Url>,
+    /// When not empty, `client` serves gRPC only.
+    pub client_http: Vec<Url>,
+    pub metrics: Vec<Url>,
+    pub peer: Vec<Url>,
+    pub reuse_port: bool,
+    pub reuse_address: bool,
+}
+
+/// How connections and requests are treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    pub max_concurrent_streams: u32,
+    /// `None` when the server sends no pings.
+    pub keepalive_interval: Option<Duration>,
+    pub keepalive_timeout: Duration,
+    pub enable_gateway: bool,
+    pub cors: AllowList,
+    pub hosts: AllowList,
+    pub warning_unary_request_duration: Duration,
+}
+
+/// `*`, or what is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowList {
+    Any,
+    Only(Vec<String>),
+}
+
+/// What a member is told about its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterConfig {
+    pub advertise_peer_urls: Vec<Url>,
+    pub advertise_client_urls: Vec<Url>,
+    /// Members by name, in the order given.
+    pub initial: Vec<(String, Vec<Url>)>,
+    pub initial_state: InitialState,
+    pub token: String,
+}
+
+/// Whether the cluster of `--initial-cluster` exists already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitialState {
+    New,
+    Existing,
+}
+
+/// What history automatic compaction keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoCompaction {
+    Periodic(Duration),
+    Revision(i64),
+}
+
+impl Config {
+    /// How long a request may take: 5 s and two elections.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(5) + 2 * self.election_timeout
+    }
+
+    /// The shortest lease, in seconds: one and a half election timeouts, so that a lease outlives a change of leader.
+    pub fn min_lease_ttl(&self) -> i64 {
+        let ms = self.election_timeout.as_millis() * 3 / 2;
+        i64::try_from(ms.div_ceil(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// The largest gRPC message taken from a client.
+    pub fn max_receive_bytes(&self) -> usize {
+        self.max_request_bytes.saturating_add(RECEIVE_OVERHEAD_BYTES)
+    }
+
+    /// The member's directory.
+    pub fn member_dir(&self) -> PathBuf {
+        self.data_dir.join("member")
+    }
+
+    /// Where the write-ahead log lives.
+    pub fn wal_path(&self) -> PathBuf {
+        self.wal_dir.as_deref().map_or_else(|| self.member_dir().join("wal"), Path::to_path_buf)
+    }
+
+    /// Where the Raft snapshots and the database live.
+    pub fn snap_path(&self) -> PathBuf {
+        self.member_dir().join("snap")
+    }
+}
+
+/// Why the server does not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The command line cannot be read.
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0:?} is not a valid flag")]
+    Positional(String),
+    #[error(
+        "conflicting environment variable {0:?} is shadowed by corresponding command-line flag (either unset environment variable or disable flag)"
+    )]
+    Shadowed(String),
+    #[error("conflicting environment variables {0:?} and {1:?} (unset one of them)")]
+    TwoVariables(String, String),
+    #[error("invalid value {value:?} for {variable}: {reason}")]
+    Variable { variable: String, value: String, reason: String },
+    #[error("cannot load configuration file {path:?}: {reason}")]
+    File { path: String, reason: String },
+    #[error(transparent)]
+    Url(#[from] url::UrlError),
+    #[error(transparent)]
+    Gate(#[from] gates::GateError),
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl ConfigError {
+    /// The process's exit status, as etcd's.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ConfigError::Usage(_) => 2,
+            ConfigError::Positional(_)
+            | ConfigError::Shadowed(_)
+            | ConfigError::TwoVariables(..)
+            | ConfigError::Variable { .. }
+            | ConfigError::File { .. }
+            | ConfigError::Url(_)
+            | ConfigError::Gate(_)
+            | ConfigError::Invalid(_) => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

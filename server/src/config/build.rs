@@ -1,0 +1,280 @@
+//! From values to a checked [`Config`].
+
+use super::source::Settings;
+use super::{
+    AllowList, AutoCompaction, ClusterConfig, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig,
+    InitialState, ListenConfig, LogConfig, LogFormat, LogLevel, LogOutput, Url, duration,
+};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Longer timeouts only hide a broken network.
+const MAX_ELECTION_MS: u64 = 50_000;
+const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+const RECOMMENDED_REQUEST_BYTES: u64 = 10 * 1024 * 1024;
+const RECOMMENDED_QUOTA_BYTES: i64 = 8 * 1024 * 1024 * 1024;
+
+pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) -> Result<Config, ConfigError> {
+    let (heartbeat_interval, election_timeout) = raft_timing(&s)?;
+    let listen = listen(&s)?;
+    let cluster = cluster(&s, &listen, default_host)?;
+    let feature_gates = FeatureGates::parse(&s.string("feature-gates"))?;
+    let auto_compaction = auto_compaction(&s)?;
+    let log = log(&s)?;
+    let compact_hash = s.duration("compact-hash-check-time");
+    if compact_hash.is_zero() {
+        return Err(invalid("--compact-hash-check-time must be >0 (set to 0s)"));
+    }
+    warn(&mut s);
+    let name = s.string("name");
+    let data_dir = Some(s.string("data-dir")).filter(|d| !d.is_empty()).unwrap_or_else(|| format!("{name}.etcd"));
+    let quota = s.int("quota-backend-bytes");
+    Ok(Config {
+        data_dir: PathBuf::from(data_dir),
+        wal_dir: Some(s.string("wal-dir")).filter(|d| !d.is_empty()).map(PathBuf::from),
+        snapshot_count: Some(s.uint("snapshot-count")).filter(|n| *n > 0).unwrap_or(10_000),
+        snapshot_catchup_entries: s.uint("snapshot-catchup-entries"),
+        max_wals: s.uint("max-wals"),
+        quota_backend_bytes: match quota {
+            0 => Some(DEFAULT_QUOTA_BYTES),
+            _ => u64::try_from(quota).ok(),
+        },
+        backend_batch_interval: or_default(s.duration("backend-batch-interval"), Duration::from_millis(100)),
+        backend_batch_limit: positive(s.int("backend-batch-limit"), 10_000),
+        unsafe_no_fsync: s.bool("unsafe-no-fsync"),
+        heartbeat_interval,
+        election_timeout,
+        initial_election_tick_advance: s.bool("initial-election-tick-advance"),
+        pre_vote: s.bool("pre-vote"),
+        max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
+        max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
+        http: http(&s),
+        cluster,
+        auto_compaction,
+        compaction_batch_limit: positive(s.int("compaction-batch-limit"), 1_000),
+        compaction_sleep_interval: or_default(s.duration("compaction-sleep-interval"), Duration::from_millis(10)),
+        watch_progress_notify_interval: or_default(
+            s.duration("watch-progress-notify-interval"),
+            Duration::from_secs(600),
+        )
+        .max(MIN_PROGRESS_INTERVAL),
+        metrics_extensive: s.string("metrics") == "extensive",
+        warning_apply_duration: s.duration("warning-apply-duration"),
+        log,
+        feature_gates,
+        name,
+        listen,
+        warnings: s.warnings,
+    })
+}
+
+fn invalid(message: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid(message.into())
+}
+
+fn or_default(value: Duration, default: Duration) -> Duration {
+    if value.is_zero() { default } else { value }
+}
+
+fn positive(value: i64, default: usize) -> usize {
+    usize::try_from(value).ok().filter(|n| *n > 0).unwrap_or(default)
+}
+
+fn raft_timing(s: &Settings) -> Result<(Duration, Duration), ConfigError> {
+    let (heartbeat, election) = (s.uint("heartbeat-interval"), s.uint("election-timeout"));
+    if heartbeat == 0 {
+        return Err(invalid("--heartbeat-interval must be >0 (set to 0ms)"));
+    }
+    if election == 0 {
+        return Err(invalid("--election-timeout must be >0 (set to 0ms)"));
+    }
+    if heartbeat.saturating_mul(5) > election {
+        return Err(invalid(format!(
+            "--election-timeout[{election}ms] should be at least as 5 times as --heartbeat-interval[{heartbeat}ms]"
+        )));
+    }
+    if election > MAX_ELECTION_MS {
+        return Err(invalid(format!(
+            "--election-timeout[{election}ms] is too long, and should be set less than {MAX_ELECTION_MS}ms"
+        )));
+    }
+    Ok((Duration::from_millis(heartbeat), Duration::from_millis(election)))
+}
+
+fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
+    if s.is_set("listen-client-urls") && !s.is_set("advertise-client-urls") {
+        return Err(invalid("--advertise-client-urls is required when --listen-client-urls is set explicitly"));
+    }
+    let listen = ListenConfig {
+        client: s.urls("listen-client-urls"),
+        client_http: s.urls("listen-client-http-urls"),
+        metrics: s.urls("listen-metrics-urls"),
+        peer: s.urls("listen-peer-urls"),
+        reuse_port: s.bool("socket-reuse-port"),
+        reuse_address: s.bool("socket-reuse-address"),
+    };
+    for (flag, urls) in [("listen-client-urls", &listen.client), ("listen-peer-urls", &listen.peer)] {
+        if urls.is_empty() {
+            return Err(invalid(format!("--{flag} must name at least one URL")));
+        }
+    }
+    let served = || listen.client.iter().chain(&listen.client_http).chain(&listen.metrics);
+    for url in listen.peer.iter().chain(served()) {
+        url.check_bindable()?;
+    }
+    // Serving such an address without encryption would break the promise that its scheme makes.
+    if let Some(url) = served().find(|u| u.scheme.is_tls()) {
+        return Err(invalid(format!("TLS is not available in this release: cannot listen on {url}")));
+    }
+    if let Some(url) = listen.client_http.iter().find(|u| listen.client.contains(u)) {
+        return Err(invalid(format!("{url} is both in --listen-client-urls and in --listen-client-http-urls")));
+    }
+    Ok(listen)
+}
+
+fn http(s: &Settings) -> HttpConfig {
+    HttpConfig {
+        max_concurrent_streams: u32::try_from(s.uint("max-concurrent-streams")).unwrap_or(u32::MAX),
+        keepalive_interval: Some(s.duration("grpc-keepalive-interval")).filter(|d| !d.is_zero()),
+        keepalive_timeout: or_default(s.duration("grpc-keepalive-timeout"), Duration::from_secs(20)),
+        enable_gateway: s.bool("enable-grpc-gateway"),
+        cors: allow_list(s.list("cors")),
+        hosts: allow_list(s.list("host-whitelist")),
+        warning_unary_request_duration: or_default(
+            s.duration("warning-unary-request-duration"),
+            Duration::from_millis(300),
+        ),
+    }
+}
+
+fn allow_list(words: Vec<String>) -> AllowList {
+    if words.is_empty() || words.iter().any(|w| w == "*") { AllowList::Any } else { AllowList::Only(words) }
+}
+
+fn cluster(
+    s: &Settings,
+    listen: &ListenConfig,
+    default_host: &dyn Fn() -> Option<String>,
+) -> Result<ClusterConfig, ConfigError> {
+    let discovery = ["discovery-endpoints", "discovery-srv"].into_iter().filter(|f| s.is_set(f)).count();
+    if discovery + usize::from(s.is_set("initial-cluster")) > 1 {
+        return Err(invalid(
+            "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery-endpoints\" or \"discovery-srv\"",
+        ));
+    }
+    let advertise_client_urls = s.urls("advertise-client-urls");
+    if advertise_client_urls.is_empty() {
+        return Err(invalid("--advertise-client-urls must name at least one URL"));
+    }
+    let mut advertise_peer_urls = s.urls("initial-advertise-peer-urls");
+    if advertise_peer_urls.is_empty() {
+        return Err(invalid("--initial-advertise-peer-urls must name at least one URL"));
+    }
+    if !s.is_set("initial-advertise-peer-urls")
+        && let Some(all) = listen.peer.iter().find(|u| u.is_unspecified())
+        && let Some(host) = default_host()
+    {
+        advertise_peer_urls = vec![Url { host, ..all.clone() }];
+    }
+    let initial = if s.is_set("initial-cluster") {
+        parse_members(&s.string("initial-cluster"))?
+    } else {
+        vec![(s.string("name"), advertise_peer_urls.clone())]
+    };
+    let initial_state = match s.string("initial-cluster-state").as_str() {
+        "existing" => InitialState::Existing,
+        _ => InitialState::New,
+    };
+    let token = s.string("initial-cluster-token");
+    Ok(ClusterConfig { advertise_peer_urls, advertise_client_urls, initial, initial_state, token })
+}
+
+/// Reads `a=http://x:1,a=http://y:1,b=...`.
+fn parse_members(text: &str) -> Result<Vec<(String, Vec<Url>)>, ConfigError> {
+    let mut members: Vec<(String, Vec<Url>)> = Vec::new();
+    for pair in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        let (name, url) = pair
+            .split_once('=')
+            .filter(|(name, url)| !name.is_empty() && !url.is_empty())
+            .ok_or_else(|| invalid(format!("--initial-cluster must be a list of name=url: {pair:?}")))?;
+        let url = Url::parse(url)?;
+        match members.iter_mut().find(|(n, _)| n == name) {
+            Some((_, urls)) => urls.push(url),
+            None => members.push((name.to_owned(), vec![url])),
+        }
+    }
+    for (_, urls) in &mut members {
+        urls.sort_by_cached_key(Url::to_string);
+        urls.dedup();
+    }
+    Ok(members)
+}
+
+fn auto_compaction(s: &Settings) -> Result<Option<AutoCompaction>, ConfigError> {
+    let (mode, text) = (s.string("auto-compaction-mode"), s.string("auto-compaction-retention"));
+    let wrong = || invalid(format!("invalid value {text:?} for --auto-compaction-retention in mode {mode}"));
+    match mode.as_str() {
+        "periodic" => {
+            let period = match text.parse::<u32>() {
+                Ok(hours) => Duration::from_secs(3600) * hours,
+                Err(_) => duration::parse(&text).ok_or_else(wrong)?,
+            };
+            Ok(Some(AutoCompaction::Periodic(period)).filter(|_| !period.is_zero()))
+        }
+        "revision" => {
+            let revisions = text.parse::<i64>().map_err(|_| wrong())?;
+            Ok(Some(AutoCompaction::Revision(revisions)).filter(|_| revisions > 0))
+        }
+        _ => Err(invalid(format!("unknown auto-compaction-mode {mode:?}"))),
+    }
+}
+
+fn log(s: &Settings) -> Result<LogConfig, ConfigError> {
+    let level = s.string("log-level");
+    let format = s.string("log-format");
+    let words = s.list("log-outputs");
+    if words.len() > 1 && words.iter().any(|w| w == "default") {
+        return Err(invalid("multi logoutput for \"default\" is not supported yet"));
+    }
+    let mut outputs: Vec<LogOutput> = Vec::new();
+    for output in words.iter().map(|w| LogOutput::parse(w)) {
+        if !outputs.contains(&output) {
+            outputs.push(output);
+        }
+    }
+    if outputs.is_empty() {
+        outputs.push(LogOutput::Stderr);
+    }
+    Ok(LogConfig {
+        level: LogLevel::parse(&level).ok_or_else(|| invalid(format!("unrecognized level: {level:?}")))?,
+        format: match format.as_str() {
+            "json" => LogFormat::Json,
+            "console" => LogFormat::Console,
+            _ => {
+                return Err(invalid(format!("unknown log format: {format:?}, supported values json, console")));
+            }
+        },
+        outputs,
+    })
+}
+
+fn warn(s: &mut Settings) {
+    let inert = s.inert();
+    let mut warnings = Vec::new();
+    if !inert.is_empty() {
+        warnings.push(format!("accepted, but without effect in this release: --{}", inert.join(", --")));
+    }
+    let request_bytes = s.uint("max-request-bytes");
+    if request_bytes > RECOMMENDED_REQUEST_BYTES {
+        warnings
+            .push(format!("--max-request-bytes {request_bytes} exceeds the recommended {RECOMMENDED_REQUEST_BYTES}"));
+    }
+    let quota = s.int("quota-backend-bytes");
+    if quota > RECOMMENDED_QUOTA_BYTES {
+        warnings.push(format!("--quota-backend-bytes {quota} exceeds the recommended {RECOMMENDED_QUOTA_BYTES}"));
+    }
+    if s.bool("unsafe-no-fsync") {
+        warnings.push("--unsafe-no-fsync: acknowledged writes may be lost when the machine stops".to_owned());
+    }
+    s.warnings.append(&mut warnings);
+}

@@ -1,0 +1,74 @@
+//! The texts of `--help` and `--version`.
+
+use super::flags::{FLAGS, Group, IGNORED, Kind};
+use super::gates::GATES;
+use crate::version;
+use std::fmt::Write as _;
+
+const HEAD: &str = "\
+Keyport: a distributed key-value store that speaks the etcd v3 API over gRPC and plain HTTP.
+
+Usage:
+  keyport [flags]                 serve; without flags on http://localhost:2379, data in ./default.etcd
+  keyport --config-file <path>    take all settings from a YAML or JSON file; flags and environment are then ignored
+  keyport --version | --help
+
+Every flag may also be given in the environment as ETCD_<NAME> or KEYPORT_<NAME> (name in capitals, '-' as '_'),
+but not in both places. Durations are written 300ms, 1.5s or 5m0s; booleans as --flag or --flag=false.
+";
+
+/// The whole of `--help`.
+pub fn usage() -> String {
+    let mut out = HEAD.to_owned();
+    for group in Group::ALL {
+        let _ = writeln!(out, "\n{}:", group.title());
+        for flag in FLAGS.iter().filter(|f| f.group == group) {
+            let default = match flag.default {
+                "" => "''".to_owned(),
+                text if text.contains([' ', '"']) => format!("'{text}'"),
+                text => text.to_owned(),
+            };
+            let form = match flag.kind {
+                Kind::Bool if flag.default == "false" => format!("--{}", flag.name),
+                _ => format!("--{} {default}", flag.name),
+            };
+            let later = if flag.inert { " (accepted; no effect in this release)" } else { "" };
+            let _ = writeln!(out, "  {form}\n        {}{later}", flag.help);
+        }
+    }
+    out.push_str("\nFeature gates (--feature-gates):\n");
+    for gate in GATES {
+        let _ = writeln!(out, "  {}=true|false ({}, default {})", gate.name, gate.stage.as_str(), gate.default);
+    }
+    let _ = writeln!(out, "\nIgnored, for old command lines: {}.", IGNORED.join(", "));
+    out
+}
+
+/// What `--version` prints. Scripts read the first line.
+pub fn version_text() -> String {
+    format!(
+        "etcd Version: {}\nKeyport Version: {}\nOS/Arch: {}/{}\n",
+        version::ETCD_SERVER,
+        version::KEYPORT,
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_flag() {
+        let text = usage();
+        for flag in FLAGS {
+            assert!(text.contains(&format!("--{}", flag.name)), "{}", flag.name);
+        }
+    }
+
+    #[test]
+    fn version_starts_with_the_line_scripts_read() {
+        assert!(version_text().starts_with("etcd Version: 3.7.1\n"));
+    }
+}

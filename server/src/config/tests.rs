@@ -1,0 +1,269 @@
+use super::*;
+
+#[derive(Default)]
+struct Case {
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    file: Option<&'static str>,
+}
+
+fn args(words: &[&str]) -> Case {
+    Case { args: words.iter().map(|w| (*w).to_owned()).collect(), ..Case::default() }
+}
+
+impl Case {
+    fn env(mut self, name: &str, value: &str) -> Case {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn file(mut self, text: &'static str) -> Case {
+        self.file = Some(text);
+        self
+    }
+
+    fn load(&self) -> Result<Action, ConfigError> {
+        let read_file = |path: &str| match (path, self.file) {
+            ("conf.yml", Some(text)) => Ok(text.to_owned()),
+            _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+        };
+        load(&Sources {
+            args: &self.args,
+            env: &self.env,
+            read_file: &read_file,
+            default_host: &|| Some("192.0.2.7".to_owned()),
+        })
+    }
+
+    fn config(&self) -> Config {
+        match self.load() {
+            Ok(Action::Run(config)) => *config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn error(&self) -> (u8, String) {
+        let error = self.load().unwrap_err();
+        (error.exit_code(), error.to_string())
+    }
+}
+
+fn texts(urls: &[Url]) -> Vec<String> {
+    urls.iter().map(Url::to_string).collect()
+}
+
+#[test]
+fn without_flags() {
+    let config = args(&[]).config();
+    assert_eq!(config.name, "default");
+    assert_eq!(config.data_dir, Path::new("default.etcd"));
+    assert_eq!(config.wal_path(), Path::new("default.etcd/member/wal"));
+    assert_eq!(config.snap_path(), Path::new("default.etcd/member/snap"));
+    assert_eq!(texts(&config.listen.client), ["http://localhost:2379"]);
+    assert_eq!(config.cluster.initial, [("default".to_owned(), vec![Url::parse("http://localhost:2380").unwrap()])]);
+    assert_eq!(config.cluster.initial_state, InitialState::New);
+    assert_eq!(config.quota_backend_bytes, Some(2 << 30));
+    assert_eq!(config.backend_batch_interval, Duration::from_millis(100));
+    assert_eq!(config.backend_batch_limit, 10_000);
+    assert_eq!(config.snapshot_count, 10_000);
+    assert_eq!(config.max_request_bytes, 1_572_864);
+    assert_eq!(config.max_receive_bytes(), 2_097_152);
+    assert_eq!(config.request_timeout(), Duration::from_secs(7));
+    assert_eq!(config.min_lease_ttl(), 2);
+    assert_eq!(config.auto_compaction, None);
+    assert_eq!(config.compaction_batch_limit, 1_000);
+    assert_eq!(config.watch_progress_notify_interval, Duration::from_secs(600));
+    assert_eq!(config.http.keepalive_interval, Some(Duration::from_secs(7200)));
+    assert_eq!(config.http.max_concurrent_streams, u32::MAX);
+    assert_eq!(config.http.cors, AllowList::Any);
+    assert_eq!(config.log, LogConfig::default());
+    assert_eq!(config.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn help_and_version() {
+    assert_eq!(args(&["--version"]).load(), Ok(Action::Version));
+    assert_eq!(args(&["--version", "--help"]).load(), Ok(Action::Help));
+    assert!(matches!(args(&["--version=false"]).load(), Ok(Action::Run(_))));
+    let config = args(&[]).env("ETCD_VERSION", "3.5").config();
+    assert_eq!(config.warnings, ["environment variable ETCD_VERSION is ignored"]);
+}
+
+#[test]
+fn environment() {
+    let config = args(&[]).env("ETCD_NAME", "a").env("KEYPORT_PRE_VOTE", "false").env("ETCD_DATA_DIR", "").config();
+    assert_eq!((config.name.as_str(), config.pre_vote), ("a", false));
+    assert_eq!(config.data_dir, Path::new("a.etcd"));
+
+    let config = args(&[]).env("ETCD_NOPE", "1").env("KEYPORT_NOPE", "1").env("ETCDCTL_API", "3").config();
+    let expected = ["unrecognized environment variable ETCD_NOPE", "unrecognized environment variable KEYPORT_NOPE"];
+    assert_eq!(config.warnings, expected);
+
+    assert_eq!(
+        args(&["--name=a"]).env("ETCD_NAME", "b").error(),
+        (1, "conflicting environment variable \"ETCD_NAME\" is shadowed by corresponding command-line flag (either unset environment variable or disable flag)".to_owned())
+    );
+    assert_eq!(args(&[]).env("ETCD_NAME", "a").env("KEYPORT_NAME", "a").error().0, 1);
+    let bad = args(&[]).env("ETCD_SNAPSHOT_COUNT", "x").error();
+    assert_eq!(bad, (1, "invalid value \"x\" for ETCD_SNAPSHOT_COUNT: parse error".to_owned()));
+}
+
+#[test]
+fn a_file_replaces_everything_else() {
+    let file = "name: f\nwal-dir: /w\nsnapshot-count: 5\n";
+    let config =
+        args(&["--name=a", "--max-wals=9", "--config-file", "conf.yml"]).env("ETCD_NAME", "b").file(file).config();
+    assert_eq!((config.name.as_str(), config.max_wals, config.snapshot_count), ("f", 5, 5));
+    assert_eq!(config.wal_path(), Path::new("/w"));
+    assert_eq!(config.warnings.len(), 1);
+    let config = args(&[]).env("ETCD_CONFIG_FILE", "conf.yml").file(file).config();
+    assert_eq!((config.name.as_str(), config.warnings.len()), ("f", 0));
+    let config = args(&["--config-file=conf.yml"]).file("{\"name\": \"j\"}").config();
+    assert_eq!((config.name.as_str(), config.warnings.len()), ("j", 0));
+
+    let (code, text) = args(&["--config-file=none"]).error();
+    assert_eq!((code, text.starts_with("cannot load configuration file \"none\": ")), (1, true));
+    let wrong = args(&["--config-file=conf.yml"]).file("name: [").error();
+    assert_eq!(wrong.0, 1);
+    let listen = args(&["--config-file=conf.yml"]).file("listen-client-urls: http://localhost:1").error();
+    assert!(listen.1.starts_with("--advertise-client-urls is required"));
+}
+
+#[test]
+fn mistakes_on_the_line_exit_with_2_and_in_sense_with_1() {
+    assert_eq!(args(&["--nope"]).error().0, 2);
+    assert_eq!(args(&["--listen-client-urls=x"]).error().0, 2);
+    assert_eq!(args(&["--initial-cluster-state=old"]).error().0, 2);
+    assert_eq!(args(&["--discovery-fallback=proxy"]).error().0, 2);
+    assert_eq!(args(&["--max-request-bytes=4294967296"]).error().0, 2);
+    for removed in [
+        "--max-snapshots=1",
+        "--enable-v2",
+        "--proxy=on",
+        "--discovery=x",
+        "--experimental-peer-skip-client-san-verification",
+    ] {
+        assert_eq!(args(&[removed]).error().0, 2, "{removed}");
+    }
+    assert_eq!(args(&["word"]).error(), (1, "\"word\" is not a valid flag".to_owned()));
+
+    for (words, text) in [
+        (
+            &["--election-timeout=400"][..],
+            "--election-timeout[400ms] should be at least as 5 times as --heartbeat-interval[100ms]",
+        ),
+        (&["--election-timeout=50001"], "--election-timeout[50001ms] is too long, and should be set less than 50000ms"),
+        (&["--heartbeat-interval=0"], "--heartbeat-interval must be >0 (set to 0ms)"),
+        (
+            &["--listen-client-urls=http://localhost:1"],
+            "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+        ),
+        (
+            &["--listen-client-urls=http://example.com:1", "--advertise-client-urls=http://example.com:1"],
+            "expected IP in URL for binding (http://example.com:1)",
+        ),
+        (
+            &["--listen-client-urls=https://localhost:1", "--advertise-client-urls=https://localhost:1"],
+            "TLS is not available in this release: cannot listen on https://localhost:1",
+        ),
+        (&["--listen-metrics-urls=unixs://x"], "TLS is not available in this release: cannot listen on unixs://x"),
+        (&["--auto-compaction-mode=x"], "unknown auto-compaction-mode \"x\""),
+        (&["--compact-hash-check-time=0"], "--compact-hash-check-time must be >0 (set to 0s)"),
+        (&["--log-level=loud"], "unrecognized level: \"loud\""),
+        (&["--log-format=x"], "unknown log format: \"x\", supported values json, console"),
+        (&["--log-outputs=default,stdout"], "multi logoutput for \"default\" is not supported yet"),
+        (&["--feature-gates=X=true"], "unrecognized feature gate: X"),
+        (
+            &["--initial-cluster=a=http://a:1", "--discovery-srv=x"],
+            "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery-endpoints\" or \"discovery-srv\"",
+        ),
+        (&["--initial-cluster=a"], "--initial-cluster must be a list of name=url: \"a\""),
+    ] {
+        assert_eq!(args(words).error(), (1, text.to_owned()), "{words:?}");
+    }
+}
+
+#[test]
+fn the_cluster_follows_name_and_listener() {
+    let config = args(&["--name=m", "--listen-peer-urls=http://0.0.0.0:9"]).config();
+    assert_eq!(texts(&config.cluster.advertise_peer_urls), ["http://192.0.2.7:9"]);
+    assert_eq!(config.cluster.initial[0].0, "m");
+    assert_eq!(texts(&config.cluster.initial[0].1), ["http://192.0.2.7:9"]);
+
+    let config =
+        args(&["--initial-cluster=b=http://b:2,a=http://a:1,b=http://b:1", "--initial-cluster-state=existing"])
+            .config();
+    assert_eq!(config.cluster.initial[0].0, "b");
+    assert_eq!(texts(&config.cluster.initial[0].1), ["http://b:1", "http://b:2"]);
+    assert_eq!(config.cluster.initial[1].0, "a");
+    assert_eq!(config.cluster.initial_state, InitialState::Existing);
+}
+
+#[test]
+fn derived_values() {
+    let config = args(&[
+        "--election-timeout=3000",
+        "--quota-backend-bytes=-1",
+        "--watch-progress-notify-interval=1ms",
+        "--grpc-keepalive-interval=0",
+        "--warning-unary-request-duration=0",
+        "--backend-batch-limit=-5",
+        "--cors=http://a:80,http://b:80",
+        "--host-whitelist=",
+    ])
+    .config();
+    assert_eq!(config.request_timeout(), Duration::from_secs(11));
+    assert_eq!(config.min_lease_ttl(), 5);
+    assert_eq!(config.quota_backend_bytes, None);
+    assert_eq!(config.watch_progress_notify_interval, Duration::from_millis(100));
+    assert_eq!(config.http.keepalive_interval, None);
+    assert_eq!(config.http.warning_unary_request_duration, Duration::from_millis(300));
+    assert_eq!(config.backend_batch_limit, 10_000);
+    assert_eq!(config.http.cors, AllowList::Only(vec!["http://a:80".into(), "http://b:80".into()]));
+    assert_eq!(config.http.hosts, AllowList::Any);
+    assert_eq!(args(&["--quota-backend-bytes=5"]).config().quota_backend_bytes, Some(5));
+}
+
+#[test]
+fn automatic_compaction() {
+    let of = |mode: &str, retention: &str| {
+        let words = [format!("--auto-compaction-mode={mode}"), format!("--auto-compaction-retention={retention}")];
+        args(&[&words[0], &words[1]]).load().map(|a| match a {
+            Action::Run(config) => config.auto_compaction,
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(of("periodic", "0"), Ok(None));
+    assert_eq!(of("periodic", "2"), Ok(Some(AutoCompaction::Periodic(Duration::from_secs(7200)))));
+    assert_eq!(of("periodic", "10m"), Ok(Some(AutoCompaction::Periodic(Duration::from_secs(600)))));
+    assert_eq!(of("revision", "1000"), Ok(Some(AutoCompaction::Revision(1000))));
+    assert_eq!(of("revision", "0"), Ok(None));
+    assert!(of("revision", "10m").is_err());
+    assert!(of("periodic", "ten").is_err());
+}
+
+#[test]
+fn flags_without_effect_are_named_in_one_line() {
+    let config =
+        args(&["--cert-file=a", "--auth-token=simple", "--memory-mlock", "--snapshot=1", "--peer-auto-tls=false"])
+            .config();
+    assert_eq!(
+        config.warnings,
+        [
+            "flag -snapshot is no longer supported - ignoring",
+            "accepted, but without effect in this release: --memory-mlock, --cert-file"
+        ]
+    );
+    let config =
+        args(&["--max-request-bytes=20000000", "--quota-backend-bytes=9000000000", "--unsafe-no-fsync"]).config();
+    assert_eq!(config.warnings.len(), 3);
+}
+
+#[test]
+fn log_outputs() {
+    let config =
+        args(&["--log-outputs=stderr,systemd/journal,stdout,/tmp/l", "--log-level=WARN", "--log-format=console"])
+            .config();
+    assert_eq!(config.log.outputs, [LogOutput::Stderr, LogOutput::Stdout, LogOutput::File("/tmp/l".into())]);
+    assert_eq!((config.log.level, config.log.format), (LogLevel::Warn, LogFormat::Console));
+}

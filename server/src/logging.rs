@@ -1,0 +1,74 @@
+//! The log: lines shaped as etcd's, to the outputs that the configuration names.
+//!
+//! Other parts only use `tracing`. A field `some_field` is written `some-field`, as etcd spells its own. `RUST_LOG`, when
+//! set, replaces the level with its own directives.
+
+mod format;
+mod output;
+
+use crate::config::{LogConfig, LogFormat, LogLevel};
+use format::{Console, Json};
+use output::Outputs;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{EnvFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry};
+
+/// The target of lines that say why the process ends; written with level `fatal`.
+pub const FATAL: &str = "keyport::fatal";
+
+/// Logs the reason why the process ends.
+#[macro_export]
+macro_rules! fatal {
+    ($($arg:tt)+) => { ::tracing::error!(target: $crate::logging::FATAL, $($arg)+) };
+}
+
+/// Why the log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("cannot open log file {path:?}: {source}")]
+    Open { path: std::path::PathBuf, source: std::io::Error },
+    #[error("cannot read RUST_LOG: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    #[error("a log is open already")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Opens the log for the whole process. `directives` is the value of `RUST_LOG`, if there is one.
+pub fn init(config: &LogConfig, directives: Option<&str>) -> Result<(), LogError> {
+    let layer = layer(config, Outputs::open(&config.outputs)?);
+    match directives.filter(|d| !d.is_empty()) {
+        Some(directives) => {
+            tracing_subscriber::registry()
+                .with(layer.with_filter(EnvFilter::builder().parse(directives)?))
+                .try_init()?;
+        }
+        None => tracing_subscriber::registry().with(layer.with_filter(filter(config.level))).try_init()?,
+    }
+    Ok(())
+}
+
+fn layer(config: &LogConfig, outputs: Outputs) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(outputs);
+    match config.format {
+        LogFormat::Json => layer.event_format(Json).boxed(),
+        LogFormat::Console => layer.event_format(Console).boxed(),
+    }
+}
+
+/// Our own lines from `level` on. Libraries are heard from `warn` on, or `info` when everything is: their debug lines
+/// tell of every frame.
+fn filter(level: LogLevel) -> Targets {
+    let (own, others) = match level {
+        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::INFO),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        LogLevel::Warn => (LevelFilter::WARN, LevelFilter::WARN),
+        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+        LogLevel::Panic | LogLevel::Fatal => (LevelFilter::OFF, LevelFilter::OFF),
+    };
+    Targets::new().with_default(others).with_target("keyport", own).with_target(FATAL, LevelFilter::ERROR)
+}
+
+#[cfg(test)]
+mod tests;
