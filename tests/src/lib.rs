@@ -1,1 +1,21 @@
-//! Skeleton.
+//! The harness of the end-to-end suites: starts real server binaries on loopback and talks to them the way clients do.
+//!
+//! It knows the servers only from outside: a command, ports, a data directory. The same suites run against Keyport
+//! (the default) and, with `KEYPORT_TESTS_SERVER=etcd`, against a real etcd, which keeps the suites themselves honest.
+//!
+//! - [`target`] finds the binaries, [`server`] runs them (start, stop, kill, restart, logs of a failed test)
+//! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
+//! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
+
+pub mod etcdctl;
+pub mod grpc;
+pub mod http;
+pub mod raw;
+pub mod server;
+mod spawn;
+pub mod sse;
+pub mod target;
+pub mod wait;
+
+pub use server::Server;
+pub use target::Flavor;

@@ -1,0 +1,77 @@
+//! Runs etcd's own command line client.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::spawn::spawn;
+use crate::target::etcd_tool;
+
+/// `etcdctl` with the endpoint of one server.
+#[derive(Clone, Debug)]
+pub struct Etcdctl {
+    endpoint: String,
+}
+
+impl Etcdctl {
+    /// For the server at `addr`.
+    pub fn new(addr: SocketAddr) -> Etcdctl {
+        Etcdctl { endpoint: addr.to_string() }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(etcd_tool("etcdctl"));
+        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoint]).args(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn output(&self, args: &[&str]) -> Output {
+        self.output_of(args, "")
+    }
+
+    /// Runs it to its end with `input` as what is typed.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn output_of(&self, args: &[&str], input: &str) -> Output {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped());
+        let mut child = spawn(command).expect("etcdctl can be started");
+        if let Some(mut stdin) = child.stdin.take() {
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        child.wait_with_output().expect("etcdctl can be waited for")
+    }
+
+    /// What it prints.
+    ///
+    /// # Panics
+    /// If it fails, with what it said.
+    pub fn ok(&self, args: &[&str]) -> String {
+        self.ok_of(args, "")
+    }
+
+    /// What it prints for `input` typed.
+    ///
+    /// # Panics
+    /// If it fails, with what it said.
+    pub fn ok_of(&self, args: &[&str], input: &str) -> String {
+        let out = self.output_of(args, input);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(out.status.success(), "etcdctl {args:?}: {}\n{}{}", out.status, text(&out.stdout), text(&out.stderr));
+        text(&out.stdout)
+    }
+
+    /// Starts it, for commands that go on until they are stopped; its output is piped.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(&self, args: &[&str]) -> Child {
+        spawn(self.command(args)).expect("etcdctl can be started")
+    }
+}

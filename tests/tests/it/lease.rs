@@ -1,0 +1,5 @@
+//! Leases over gRPC.
+
+mod expire;
+mod grant;
+mod keep_alive;

@@ -1,0 +1,6 @@
+//! Watch over gRPC: creating and cancelling, what is delivered, history, progress.
+
+mod create;
+mod deliver;
+mod history;
+mod progress;
