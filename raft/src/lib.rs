@@ -1,1 +1,25 @@
-//! Skeleton.
+//! How nodes agree: the Raft driver, its write-ahead log and the thread that runs both.
+//!
+//! The crate drives a [`StateMachine`] that it knows nothing about: it hands over committed entries in order, exactly
+//! once per run, starting after the index that the state machine says it has. What an entry means, where the state is
+//! kept and how clients are answered is the server's business.
+//!
+//! - [`wal`]: the log on disk, in etcd's framing; everything durable that this crate owns.
+//! - [`driver`]: Raft itself as a synchronous state machine of inputs and outputs, without threads, clocks or I/O.
+//! - [`node`]: the one thread that owns a driver and a log, and its loop.
+//! - [`RaftHandle`]: what the rest of the process holds.
+
+pub mod config;
+pub mod handle;
+pub mod observer;
+pub mod state_machine;
+pub mod status;
+pub mod transport;
+pub mod wal;
+
+pub use config::Config;
+pub use handle::{ProposeError, RaftHandle, ReadIndexError, StoppedError};
+pub use observer::{NoObserver, Observer};
+pub use state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
+pub use status::Status;
+pub use transport::{NoTransport, Transport};

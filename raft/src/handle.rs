@@ -1,0 +1,178 @@
+//! What the rest of the process holds: a cheap, cloneable way to the node's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use crossbeam_channel::{Sender, TrySendError};
+use keyport_api::raftpb::{ConfChange, Message};
+use tokio::sync::oneshot;
+
+use crate::status::{SharedStatus, Status};
+
+/// What reaches the node's thread.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Propose(Bytes),
+    ProposeConfChange(ConfChange),
+    Message(Box<Message>),
+    ReadIndex(oneshot::Sender<u64>),
+    TransferLeader(u64),
+    Campaign,
+    ReportUnreachable(u64),
+    ReportSnapshot { to: u64, delivered: bool },
+    Stop,
+}
+
+/// The node has ended, or is ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("raft node stopped")]
+pub struct StoppedError;
+
+/// Why a proposal was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// The queue is full: the caller answers "too many requests".
+    #[error("raft node is overloaded")]
+    Busy,
+    /// The node has ended.
+    #[error("raft node stopped")]
+    Stopped,
+}
+
+/// Why a read barrier could not be set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadIndexError {
+    /// The queue is full.
+    #[error("raft node is overloaded")]
+    Busy,
+    /// The node has ended.
+    #[error("raft node stopped")]
+    Stopped,
+}
+
+/// A handle to a running node. The node ends when it is told to, not when handles are dropped.
+#[derive(Debug, Clone)]
+pub struct RaftHandle {
+    pub(crate) inputs: Sender<Input>,
+    pub(crate) status: Arc<SharedStatus>,
+    pub(crate) joiner: Arc<Joiner>,
+}
+
+/// Keeps the thread's handle for whoever waits first.
+#[derive(Debug, Default)]
+pub(crate) struct Joiner(pub(crate) parking_lot::Mutex<Option<std::thread::JoinHandle<()>>>);
+
+impl RaftHandle {
+    /// Queues a normal entry. `Ok` only means queued: the outcome is the entry coming back through
+    /// [`crate::StateMachine::apply`], or [`crate::StateMachine::dropped`].
+    pub fn propose(&self, data: Bytes) -> Result<(), ProposeError> {
+        self.offer(Input::Propose(data))
+    }
+
+    /// Queues a membership change; the same holds. `id` inside the change tells the caller which it was.
+    pub fn propose_conf_change(&self, change: ConfChange) -> Result<(), ProposeError> {
+        self.offer(Input::ProposeConfChange(change))
+    }
+
+    /// Hands over a message from a peer. When the queue is full the message is lost, as on a bad network.
+    pub fn step(&self, message: Message) -> Result<(), ProposeError> {
+        self.offer(Input::Message(Box::new(message)))
+    }
+
+    /// The index that must be applied before a read that starts now is linearizable. Waiters share a round. Waits for
+    /// as long as there is no leader: callers bring their own deadline.
+    pub async fn read_index(&self) -> Result<u64, ReadIndexError> {
+        if self.is_single_voter_leader() {
+            return Ok(self.status.commit.load(Ordering::Acquire));
+        }
+        let (answer, wait) = oneshot::channel();
+        self.offer(Input::ReadIndex(answer)).map_err(|error| match error {
+            ProposeError::Busy => ReadIndexError::Busy,
+            ProposeError::Stopped => ReadIndexError::Stopped,
+        })?;
+        wait.await.map_err(|_| ReadIndexError::Stopped)
+    }
+
+    /// Whether this member is the only voter, leads, and has committed in its term: whatever it has applied then is
+    /// current, and a linearizable read needs no round.
+    pub fn is_single_voter_leader(&self) -> bool {
+        self.status.single_voter_leader.load(Ordering::Acquire)
+    }
+
+    /// Whether this member leads.
+    pub fn is_leader(&self) -> bool {
+        self.leader() == self.status.id
+    }
+
+    /// The leader's id, 0 when unknown.
+    pub fn leader(&self) -> u64 {
+        self.status.leader.load(Ordering::Acquire)
+    }
+
+    /// Current term.
+    pub fn term(&self) -> u64 {
+        self.status.term.load(Ordering::Acquire)
+    }
+
+    /// Highest committed index known here.
+    pub fn commit(&self) -> u64 {
+        self.status.commit.load(Ordering::Acquire)
+    }
+
+    /// Highest index handed to the state machine.
+    pub fn applied(&self) -> u64 {
+        self.status.applied.load(Ordering::Acquire)
+    }
+
+    /// Everything at once.
+    pub fn status(&self) -> Status {
+        self.status.read()
+    }
+
+    /// Proposals and messages waiting for the node's thread.
+    pub fn queued(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Asks the leader to hand over to `to`.
+    pub fn transfer_leader(&self, to: u64) -> Result<(), ProposeError> {
+        self.offer(Input::TransferLeader(to))
+    }
+
+    /// Starts an election now.
+    pub fn campaign(&self) -> Result<(), ProposeError> {
+        self.offer(Input::Campaign)
+    }
+
+    /// The transport could not reach a peer.
+    pub fn report_unreachable(&self, peer: u64) {
+        // A lost report only delays the leader's next probe.
+        let _ = self.offer(Input::ReportUnreachable(peer));
+    }
+
+    /// The transport has delivered a snapshot, or given up. Must not be lost: the leader sends that peer nothing else
+    /// until then, so this waits for room in the queue.
+    pub fn report_snapshot(&self, to: u64, delivered: bool) -> Result<(), StoppedError> {
+        self.inputs.send(Input::ReportSnapshot { to, delivered }).map_err(|_| StoppedError)
+    }
+
+    /// Ends the node: what is queued before is still written and applied. Returns when the thread has ended; blocks,
+    /// so call it from a blocking context.
+    pub fn stop(&self) {
+        // An error means that it has ended already.
+        let _ = self.inputs.send(Input::Stop);
+        let thread = self.joiner.0.lock().take();
+        if let Some(thread) = thread {
+            // A panic was reported by its own hook.
+            let _ = thread.join();
+        }
+    }
+
+    fn offer(&self, input: Input) -> Result<(), ProposeError> {
+        self.inputs.try_send(input).map_err(|error| match error {
+            TrySendError::Full(_) => ProposeError::Busy,
+            TrySendError::Disconnected(_) => ProposeError::Stopped,
+        })
+    }
+}

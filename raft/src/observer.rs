@@ -1,0 +1,35 @@
+//! Hooks for metrics; this crate keeps no registry of its own.
+
+use std::time::Duration;
+
+/// Told about what the node's thread does. Called on that thread, so it only adds to counters.
+pub trait Observer: Send + 'static {
+    /// The log was written (`bytes`, not synced yet).
+    fn wal_written(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
+    /// The log was synced.
+    fn wal_synced(&mut self, took: Duration) {
+        let _ = took;
+    }
+    /// Entries went to the log in one batch.
+    fn entries_persisted(&mut self, entries: usize) {
+        let _ = entries;
+    }
+    /// A snapshot record was written and older segments were released.
+    fn snapshot_recorded(&mut self, index: u64) {
+        let _ = index;
+    }
+    /// Proposals were given up.
+    fn proposals_dropped(&mut self, count: usize) {
+        let _ = count;
+    }
+    /// A ReadIndex round had to be repeated.
+    fn read_index_retried(&mut self) {}
+}
+
+/// Ignores everything.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {}

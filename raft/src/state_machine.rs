@@ -1,0 +1,114 @@
+//! What the node drives.
+
+use bytes::Bytes;
+use keyport_api::raftpb::{ConfChange, ConfChangeV2, ConfState, Snapshot};
+
+/// One committed entry, on its way into the state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Committed {
+    /// Index in the log; consecutive.
+    pub index: u64,
+    /// Term in which the entry was proposed.
+    pub term: u64,
+    /// What it carries.
+    pub kind: CommittedKind,
+}
+
+/// The payload of a committed entry.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CommittedKind {
+    /// A request; empty for the entry that a new leader writes.
+    Normal(Bytes),
+    /// A change of the membership, already in force when the state machine sees it.
+    ConfChange {
+        /// The change as it was proposed.
+        change: Configuration,
+        /// False when [`StateMachine::check_conf_change`] refused it, or Raft could not carry it out; nothing changed then.
+        accepted: bool,
+        /// The configuration after this entry; to be stored with the applied index.
+        conf_state: ConfState,
+    },
+}
+
+/// A proposed membership change in either encoding.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Configuration {
+    /// One member at a time; what etcd's API uses.
+    Simple(ConfChange),
+    /// Several at once, through a joint configuration. Without changes: the end of a joint configuration.
+    Joint(ConfChangeV2),
+}
+
+/// Who leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaderState {
+    /// The leader's member id, 0 when unknown.
+    pub leader: u64,
+    /// The term.
+    pub term: u64,
+    /// Whether this member is the leader.
+    pub is_leader: bool,
+}
+
+/// Why a proposal that had been queued will never reach the log from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// No leader was known for too long or too many proposals were already waiting for one.
+    NoLeader,
+    /// Too many bytes wait for their commit, or leadership is being handed over.
+    Refused,
+}
+
+/// Why the node's thread ended.
+#[derive(Debug, thiserror::Error)]
+pub enum StopReason {
+    /// It was asked to.
+    #[error("stopped")]
+    Requested,
+    /// The log could not be written or synced. What was not acknowledged may or may not be in it.
+    #[error("write-ahead log failed: {0}")]
+    Wal(#[source] crate::wal::WalError),
+    /// Raft refused to go on.
+    #[error("raft failed: {0}")]
+    Raft(String),
+}
+
+/// The replicated state, as the node's thread sees it. All calls come from that one thread.
+pub trait StateMachine: Send + 'static {
+    /// Takes committed entries, in order and without gaps. Returns quickly, or enqueues (with a bound).
+    fn apply(&mut self, committed: Vec<Committed>);
+
+    /// Whether a membership change may be carried out, judged by the state after every entry handed over so far (wait
+    /// for an apply thread first). Must come to the same verdict on every member.
+    fn check_conf_change(&mut self, change: &Configuration) -> bool {
+        let _ = change;
+        true
+    }
+
+    /// Replaces the whole state by the snapshot a leader sent. It is already recorded in the log: should the process
+    /// end before this is done, [`crate::wal::Recovered`] names it at the next start.
+    fn install_snapshot(&mut self, snapshot: Snapshot) {
+        let _ = snapshot;
+    }
+
+    /// Index up to which the state survives a crash by itself; the log may be released up to there.
+    fn durable_index(&self) -> u64;
+
+    /// Asks for everything applied so far to become durable soon. Does not wait.
+    fn request_flush(&mut self) {}
+
+    /// Leader or term changed.
+    fn leader_changed(&mut self, state: LeaderState) {
+        let _ = state;
+    }
+
+    /// A queued proposal was given up; `data` is what was proposed.
+    fn dropped(&mut self, data: Bytes, reason: DropReason) {
+        let _ = (data, reason);
+    }
+
+    /// The last call: the node's thread ends.
+    fn stopped(&mut self, reason: &StopReason) {
+        let _ = reason;
+    }
+}

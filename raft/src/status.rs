@@ -1,0 +1,61 @@
+//! What everybody may ask at any time without disturbing the node's thread.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use keyport_api::raftpb::ConfState;
+use parking_lot::RwLock;
+
+/// A look at the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// This member.
+    pub id: u64,
+    /// The leader's id, 0 when unknown.
+    pub leader: u64,
+    /// Current term.
+    pub term: u64,
+    /// Highest committed index known here.
+    pub commit: u64,
+    /// Highest index handed to the state machine.
+    pub applied: u64,
+    /// Highest index in the log.
+    pub last_index: u64,
+    /// Whether this member is a learner.
+    pub is_learner: bool,
+    /// Configuration in force.
+    pub conf_state: ConfState,
+}
+
+/// The shared cells behind [`Status`]; written by the node's thread only.
+#[derive(Debug, Default)]
+pub(crate) struct SharedStatus {
+    pub(crate) id: u64,
+    pub(crate) leader: AtomicU64,
+    pub(crate) term: AtomicU64,
+    pub(crate) commit: AtomicU64,
+    pub(crate) applied: AtomicU64,
+    pub(crate) last_index: AtomicU64,
+    /// The sole voter is this member, it leads, and it has committed an entry of its own term.
+    pub(crate) single_voter_leader: AtomicBool,
+    pub(crate) conf_state: RwLock<ConfState>,
+}
+
+impl SharedStatus {
+    pub(crate) fn new(id: u64) -> SharedStatus {
+        SharedStatus { id, ..SharedStatus::default() }
+    }
+
+    pub(crate) fn read(&self) -> Status {
+        let conf_state = self.conf_state.read().clone();
+        Status {
+            id: self.id,
+            leader: self.leader.load(Ordering::Acquire),
+            term: self.term.load(Ordering::Acquire),
+            commit: self.commit.load(Ordering::Acquire),
+            applied: self.applied.load(Ordering::Acquire),
+            last_index: self.last_index.load(Ordering::Acquire),
+            is_learner: conf_state.learners.contains(&self.id),
+            conf_state,
+        }
+    }
+}

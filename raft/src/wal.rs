@@ -1,0 +1,167 @@
+//! The write-ahead log: segments of framed, checksummed records, in etcd's format.
+//!
+//! What it promises:
+//! - After [`Wal::sync`] returned, everything pushed before survives a crash of the machine.
+//! - [`Wal::open`] gives back exactly what was synced, in the order of writing, possibly followed by some of what was
+//!   written but never synced. A write that a crash tore at the very end is cut off (a copy of the segment stays beside
+//!   it as `.broken`); anything else that does not check is refused with path and offset, and nothing is changed.
+//! - After a failed write or sync the log is poisoned: what the disk holds is then unknown, so nothing more is
+//!   acknowledged on this handle.
+//!
+//! One batch is one `pwrite` of a reused buffer and one `fdatasync`. Segments are filled with real zeros ahead of the
+//! writing (a sync that only overwrites allocated blocks needs no journal commit), the next one by a thread in the
+//! background. A log starts with a small segment, and each next one is larger, up to [`WalOptions::segment_bytes`], so
+//! that an idle server keeps little on disk.
+//!
+//! What the entries mean, and when a snapshot is due, is left to the caller.
+
+pub mod disk;
+pub mod record;
+mod replay;
+mod segment;
+mod spare;
+mod tail;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use keyport_api::raftpb::{ConfState, Entry, HardState};
+
+pub use disk::{Disk, DiskFile, FsDisk};
+pub use writer::{EntryRef, Wal};
+
+/// How a log is kept.
+#[derive(Debug, Clone)]
+pub struct WalOptions {
+    /// Size of a full-grown segment.
+    pub segment_bytes: u64,
+    /// Size of the first segment; the following ones grow from here.
+    pub first_segment_bytes: u64,
+    /// Skips every sync. A crash of the machine then loses acknowledged writes.
+    pub unsafe_no_fsync: bool,
+    /// Prepares segments on a thread in the background; otherwise in the writer's own time.
+    pub background: bool,
+}
+
+impl Default for WalOptions {
+    fn default() -> WalOptions {
+        WalOptions { segment_bytes: 64_000_000, first_segment_bytes: 4 << 20, unsafe_no_fsync: false, background: true }
+    }
+}
+
+/// Whose log it is; the same in every segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metadata {
+    /// Member id.
+    pub node_id: u64,
+    /// Cluster id.
+    pub cluster_id: u64,
+}
+
+/// A point in the log from which the state machine has everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SnapshotMark {
+    /// Last index covered.
+    pub index: u64,
+    /// Its term.
+    pub term: u64,
+    /// The configuration at that index.
+    pub conf_state: ConfState,
+}
+
+/// What a log held when it was opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recovered {
+    /// Whose log it is.
+    pub metadata: Metadata,
+    /// Last term, vote and commit index written.
+    pub hard_state: HardState,
+    /// Where `entries` begin.
+    pub snapshot: SnapshotMark,
+    /// Entries behind the snapshot, without gaps.
+    pub entries: Vec<Entry>,
+    /// The copy of a segment whose torn end was cut off.
+    pub repaired: Option<PathBuf>,
+}
+
+/// Why a log could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WalError {
+    /// Another process has it open.
+    #[error("write-ahead log {} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// There is none.
+    #[error("no write-ahead log in {}", .0.display())]
+    NotFound(PathBuf),
+    /// There is one already, where a new one should be made.
+    #[error("a write-ahead log exists already in {}", .0.display())]
+    Exists(PathBuf),
+    /// The system refused.
+    #[error("{}: {action}: {source}", path.display())]
+    Io {
+        /// File or directory.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A record that does not check, and that no torn write explains.
+    #[error("{}: corrupt at offset {offset}: {what}", path.display())]
+    Corrupt {
+        /// Segment.
+        path: PathBuf,
+        /// Offset of the record.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// The segments are not one log.
+    #[error("write-ahead log {}: {what}", path.display())]
+    Inconsistent {
+        /// Directory.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The log begins behind what the state machine has: the state of this snapshot has to be brought first.
+    #[error(
+        "write-ahead log {} continues from the snapshot at index {index}, but the state ends at index {applied}",
+        path.display()
+    )]
+    SnapshotNeeded {
+        /// Directory.
+        path: PathBuf,
+        /// Index of the snapshot that the log continues from.
+        index: u64,
+        /// Its term.
+        term: u64,
+        /// Last index that the state machine has.
+        applied: u64,
+    },
+    /// The state machine has applied more than the log holds.
+    #[error(
+        "write-ahead log {} ends at index {last}, but index {applied} was committed already: entries were lost",
+        path.display()
+    )]
+    Lost {
+        /// Directory.
+        path: PathBuf,
+        /// Last index in the log.
+        last: u64,
+        /// Index known to be committed.
+        applied: u64,
+    },
+    /// A write or sync failed before.
+    #[error("write-ahead log is unusable after an earlier failure")]
+    Poisoned,
+}
+
+impl WalError {
+    pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> WalError {
+        let path = path.to_path_buf();
+        move |source| WalError::Io { path, action, source }
+    }
+}

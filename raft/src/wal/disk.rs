@@ -1,0 +1,181 @@
+//! The directory that a log lives in, as a trait: real files, or a simulated disk that loses what was not synced.
+
+use std::fmt::Debug;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::WalError;
+
+/// One directory of files. Names are plain file names.
+pub trait Disk: Debug + Send + Sync + 'static {
+    /// Where it is, for messages.
+    fn path(&self) -> &Path;
+    /// The names of all files.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// Makes an empty file, or empties an existing one, for reading and writing.
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens an existing file for reading and writing.
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+    /// Renames, replacing the target. Durable after `sync`.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes. Durable after `sync`.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Makes creations, renames and removals durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// One open file.
+pub trait DiskFile: Debug + Send + 'static {
+    /// Current length.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether it is empty.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Reads some bytes; 0 at the end.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes some bytes, possibly fewer than given.
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
+    /// Sets the length.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes the content durable, with what is needed to read it back.
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+/// Writes all of `buf`.
+pub(crate) fn write_all_at(file: &dyn DiskFile, mut buf: &[u8], mut offset: u64) -> io::Result<()> {
+    while !buf.is_empty() {
+        match file.write_at(buf, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                buf = buf.get(n..).ok_or(io::ErrorKind::InvalidData)?;
+                offset += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads until `buf` is full or the file ends; returns how much.
+pub(crate) fn read_full_at(file: &dyn DiskFile, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// A real directory, locked against a second process for as long as this exists.
+#[derive(Debug)]
+pub struct FsDisk {
+    path: PathBuf,
+    /// Holds the lock, and syncs the directory.
+    dir: File,
+}
+
+impl FsDisk {
+    /// Opens the directory, making it (0700) if it is not there.
+    pub fn open(path: impl Into<PathBuf>) -> Result<FsDisk, WalError> {
+        let path = path.into();
+        make_dir(&path).map_err(WalError::io(&path, "create directory"))?;
+        let dir = File::open(&path).map_err(WalError::io(&path, "open directory"))?;
+        match rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(FsDisk { path, dir }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(WalError::Locked(path)),
+            Err(error) => Err(WalError::io(&path, "lock directory")(error.into())),
+        }
+    }
+
+    fn open_file(&self, name: &str, create: bool) -> io::Result<Box<dyn DiskFile>> {
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(create)
+            .mode(0o600)
+            .open(self.path.join(name))?;
+        Ok(Box::new(FsFile(file)))
+    }
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // The new name has to survive a crash as well, or a synced log inside would be unreachable.
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+impl Disk for FsDisk {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            // A name that is not UTF-8 is none of ours.
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.open_file(name, true)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.open_file(name, false)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.path.join(name))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.dir.sync_all()
+    }
+}
+
+#[derive(Debug)]
+struct FsFile(File);
+
+impl DiskFile for FsFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(buf, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

@@ -1,0 +1,153 @@
+//! Work on files that the writer must not wait for: zero-filling the next segment, trimming and removing old ones.
+//!
+//! The spare is a file of its own, so that filling it does not add dirty pages to the file being synced on the hot
+//! path. Without a background thread the same work is done on demand, in the caller's time.
+
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::disk::{Disk, DiskFile, write_all_at};
+
+/// Zeros are written in pieces of this size, each synced, so that no sync elsewhere waits behind all of them.
+const PIECE: usize = 512 << 10;
+static ZEROS: [u8; PIECE] = [0; PIECE];
+
+/// A zero-filled file, ready to become a segment.
+#[derive(Debug)]
+pub(super) struct Spare {
+    pub(super) name: String,
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) bytes: u64,
+}
+
+enum Job {
+    Prepare { name: String, bytes: u64 },
+    Trim { file: Box<dyn DiskFile>, len: u64 },
+    Remove(Vec<String>),
+}
+
+/// Where spares come from.
+#[derive(Debug)]
+pub(super) struct Spares {
+    disk: Arc<dyn Disk>,
+    thread: Option<Thread>,
+    /// Spares alternate between two names, for the last one may still be on its way to its final name.
+    prepared: u64,
+    requested: bool,
+}
+
+#[derive(Debug)]
+struct Thread {
+    /// Unbounded, but a segment brings at most one job of each kind.
+    jobs: Sender<Job>,
+    done: Receiver<io::Result<Spare>>,
+    join: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Spares {
+    pub(super) fn new(disk: Arc<dyn Disk>, background: bool, sync: bool) -> io::Result<Spares> {
+        let thread = background.then(|| Thread::start(Arc::clone(&disk), sync)).transpose()?;
+        Ok(Spares { disk, thread, prepared: 0, requested: false })
+    }
+
+    /// Asks for a spare of `bytes`, once; to be called when the current segment is half full.
+    pub(super) fn request(&mut self, bytes: u64) {
+        if let Some(thread) = self.thread.as_ref().filter(|_| !self.requested) {
+            self.requested = true;
+            let name = format!("{}.tmp", self.prepared % 2);
+            // Without a receiver, `take` makes one itself.
+            let _ = thread.jobs.send(Job::Prepare { name, bytes });
+        }
+    }
+
+    /// The spare that was asked for, or one made now.
+    pub(super) fn take(&mut self, bytes: u64, sync: bool) -> io::Result<Spare> {
+        let requested = std::mem::take(&mut self.requested);
+        let spare = match self.thread.as_ref().filter(|_| requested).map(|thread| thread.done.recv()) {
+            Some(Ok(Ok(spare))) => Ok(spare),
+            _ => prepare(self.disk.as_ref(), &format!("{}.tmp", self.prepared % 2), bytes, sync),
+        };
+        self.prepared += 1;
+        spare
+    }
+
+    /// Gives back what a finished segment did not use.
+    pub(super) fn trim(&self, file: Box<dyn DiskFile>, len: u64) {
+        self.run(Job::Trim { file, len });
+    }
+
+    /// Removes files.
+    pub(super) fn remove(&self, names: Vec<String>) {
+        self.run(Job::Remove(names));
+    }
+
+    fn run(&self, job: Job) {
+        let job = match &self.thread {
+            Some(thread) => match thread.jobs.send(job) {
+                Ok(()) => return,
+                Err(unsent) => unsent.0,
+            },
+            None => job,
+        };
+        tidy(self.disk.as_ref(), job);
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        if let Some(Thread { jobs, join, .. }) = self.thread.take() {
+            drop(jobs);
+            // Waits for a spare being written, so that the directory's lock is not given up before.
+            let _ = join.map(std::thread::JoinHandle::join);
+        }
+    }
+}
+
+impl Thread {
+    fn start(disk: Arc<dyn Disk>, sync: bool) -> io::Result<Thread> {
+        let (jobs, queue) = unbounded();
+        let (results, done) = bounded(1);
+        let join = std::thread::Builder::new().name("wal-files".into()).spawn(move || {
+            for job in queue {
+                match job {
+                    Job::Prepare { name, bytes } => {
+                        if results.send(prepare(disk.as_ref(), &name, bytes, sync)).is_err() {
+                            return;
+                        }
+                    }
+                    other => tidy(disk.as_ref(), other),
+                }
+            }
+        })?;
+        Ok(Thread { jobs, done, join: Some(join) })
+    }
+}
+
+/// Makes a zero-filled file.
+pub(super) fn prepare(disk: &dyn Disk, name: &str, bytes: u64, sync: bool) -> io::Result<Spare> {
+    let file = disk.create(name)?;
+    let mut at = 0;
+    while at < bytes {
+        let piece = ZEROS.get(..usize::try_from(bytes - at).unwrap_or(PIECE).min(PIECE)).unwrap_or(&ZEROS);
+        write_all_at(file.as_ref(), piece, at)?;
+        at += piece.len() as u64;
+        if sync {
+            file.sync_data()?;
+        }
+    }
+    Ok(Spare { name: name.to_owned(), file, bytes })
+}
+
+/// Housekeeping that may fail: what stays behind costs space, and is cleaned up at the next opportunity.
+fn tidy(disk: &dyn Disk, job: Job) {
+    let outcome = match job {
+        Job::Trim { file, len } => file.set_len(len),
+        Job::Remove(names) => names.iter().try_for_each(|name| disk.remove(name)),
+        Job::Prepare { .. } => Ok(()),
+    };
+    if let Err(error) = outcome {
+        tracing::warn!(dir = %disk.path().display(), %error, "could not tidy up the write-ahead log");
+    }
+}
