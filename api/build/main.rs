@@ -1,5 +1,6 @@
 //! Compiles `proto/` into messages, services, the JSON mapping, the gateway's routes and the descriptor set.
 
+mod json;
 mod routes;
 
 use std::error::Error;
@@ -24,7 +25,7 @@ const FILES: [&str; 12] = [
 
 /// Packages that have a JSON form: all but those of the log and its files.
 const JSON_PACKAGES: [&str; 7] =
-    [".mvccpb", ".authpb", ".leasepb", ".membershippb", ".etcdserverpb", ".v3lockpb", ".v3electionpb"];
+    ["mvccpb", "authpb", "leasepb", "membershippb", "etcdserverpb", "v3lockpb", "v3electionpb"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -45,8 +46,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .register_descriptors(&descriptors)?
         .preserve_proto_field_names()
         .ignore_unknown_fields()
-        .build(&JSON_PACKAGES)?;
+        .build(&JSON_PACKAGES.map(|package| format!(".{package}")))?;
 
-    std::fs::write(out.join("routes.rs"), routes::generate(&compiler.descriptor_pool())?)?;
+    let pool = compiler.descriptor_pool();
+    std::fs::write(out.join("json.rs"), json::generate(&pool, &JSON_PACKAGES)?)?;
+    std::fs::write(out.join("routes.rs"), routes::generate(&pool)?)?;
     Ok(())
 }

@@ -1,8 +1,15 @@
-//! The wire: everything a client, a peer or a log file says, generated from `proto/`.
+//! The wire: everything a client, a peer or a log file says, generated from `proto/`, with its JSON form ([`json`]), the
+//! gateway's routes ([`routes`]) and the errors that can come back ([`error`]).
+//!
+//! It knows no task, no disk and no socket.
+
+#[macro_use]
+pub mod routes;
 
 pub mod error;
+pub mod json;
+
 mod generated;
-pub mod routes;
 
 pub use generated::{
     authpb, etcdserverpb, leasepb, membershippb, mvccpb, raftpb, snappb, v3electionpb, v3lockpb, walpb,
