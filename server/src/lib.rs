@@ -1,6 +1,7 @@
 //! The process: listeners, middleware, services, the apply chain and bootstrap.
 
 pub mod config;
+pub mod gateway;
 pub mod logging;
 pub mod services;
 pub mod version;

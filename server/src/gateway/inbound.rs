@@ -1,0 +1,166 @@
+//! The request side of a streaming call: a body that becomes messages as its bytes arrive.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::Body;
+use keyport_api::error::Error;
+use keyport_api::json::{self, FromJson};
+use parking_lot::Mutex;
+use prost::Message;
+use serde::de::IgnoredAny;
+use tonic::Status;
+
+use super::body::BoxError;
+use super::dialogue::Dialogue;
+use super::split::{Messages, SplitError};
+use super::{GatewayOptions, unary};
+
+/// An unfinished message up to this size is looked at while its rest is awaited, so that nonsense is answered at
+/// once and not when the caller gives up.
+const EAGER_BYTES: usize = 16 * 1024;
+
+/// What the two sides of a call know of each other.
+#[derive(Debug, Default)]
+pub(super) struct Call<D> {
+    pub(super) dialogue: D,
+    /// No more requests come.
+    pub(super) ended: bool,
+    /// Why the requests ended, if not because the caller said all there was.
+    pub(super) fault: Option<Status>,
+    /// Who to wake when the above changes.
+    pub(super) answering: Option<Waker>,
+}
+
+impl<D> Call<D> {
+    fn end(&mut self, fault: Option<Status>) {
+        self.ended = true;
+        self.fault = fault;
+        if let Some(waker) = self.answering.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The messages of a body. It ends where the body does or where it stops making sense; [`Call`] says which.
+pub(super) struct Inbound<B, D> {
+    body: Pin<Box<B>>,
+    messages: Messages,
+    options: GatewayOptions,
+    call: Arc<Mutex<Call<D>>>,
+    /// How much of the unfinished message was found to be the head of something valid.
+    checked: usize,
+}
+
+impl<B, D> Inbound<B, D>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+    D: Dialogue,
+    D::Request: Message + FromJson,
+{
+    pub(super) fn new(body: B, options: GatewayOptions, call: Arc<Mutex<Call<D>>>) -> Inbound<B, D> {
+        let messages = Messages::new(options.max_json_bytes());
+        Inbound { body: Box::pin(body), messages, options, call, checked: 0 }
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<D::Request>, Status>> {
+        loop {
+            if let Some(text) = self.messages.next().map_err(|error| self.refuse(error))? {
+                self.checked = 0;
+                return Poll::Ready(decode(&self.options, &text).map(Some));
+            }
+            let frame = match self.body.as_mut().poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    self.check_pending()?;
+                    return Poll::Pending;
+                }
+            };
+            match frame.transpose() {
+                Ok(Some(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.messages.push(data);
+                    }
+                }
+                Ok(None) => {
+                    self.messages.finish().map_err(|error| self.refuse(error))?;
+                    return Poll::Ready(Ok(None));
+                }
+                Err(error) => {
+                    let error: BoxError = error.into();
+                    let text = format!("the request body could not be read: {error}");
+                    return Poll::Ready(Err(Status::cancelled(text)));
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, error: SplitError) -> Status {
+        match error {
+            SplitError::TooLarge(_) => {
+                let size = self.messages.pending().len().max(self.options.max_json_bytes());
+                Error::MessageTooLarge { size, limit: self.options.max_message_bytes }.into()
+            }
+            _ => Status::invalid_argument(error.to_string()),
+        }
+    }
+
+    fn check_pending(&mut self) -> Result<(), Status> {
+        let pending = self.messages.pending();
+        if pending.len() == self.checked || pending.len() > EAGER_BYTES {
+            return Ok(());
+        }
+        self.checked = pending.len();
+        match serde_json::from_slice::<IgnoredAny>(pending) {
+            Err(error) if !error.is_eof() => Err(Status::invalid_argument(error.to_string())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<B, D> Stream for Inbound<B, D>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+    D: Dialogue,
+    D::Request: Message + FromJson,
+{
+    type Item = Result<D::Request, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.call.lock().ended {
+            return Poll::Ready(None);
+        }
+        let message = ready!(self.poll_message(cx));
+        let mut call = self.call.lock();
+        let message = message.and_then(|message| match message {
+            Some(message) => call.dialogue.asked(&message).map(|()| Some(message)),
+            None => call.dialogue.ended().map(|()| None),
+        });
+        Poll::Ready(match message {
+            Ok(Some(message)) => Some(Ok(message)),
+            Ok(None) => {
+                call.end(None);
+                None
+            }
+            Err(fault) => {
+                call.end(Some(fault));
+                None
+            }
+        })
+    }
+}
+
+/// One message of a streaming call.
+pub(super) fn decode<T>(options: &GatewayOptions, text: &[u8]) -> Result<T, Status>
+where
+    T: Message + FromJson,
+{
+    let message = json::from_slice(text)?;
+    unary::check_size(options, text.len(), &message)?;
+    Ok(message)
+}

@@ -1,0 +1,90 @@
+//! Answers that say no: a gRPC status, and where HTTP has a better word than the table, an HTTP status beside it.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use keyport_api::error::{self, Error};
+use tonic::{Code, Status};
+
+use super::body::{CollectError, GatewayBody};
+use super::metadata;
+
+/// Why a call was not answered.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: Status,
+    http: Option<StatusCode>,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(super) fn not_found() -> Refusal {
+        Refusal::from(Status::not_found("Not Found"))
+    }
+
+    pub(super) fn method_not_allowed(allow: &'static str) -> Refusal {
+        Refusal {
+            http: Some(StatusCode::METHOD_NOT_ALLOWED),
+            allow: Some(allow),
+            ..Refusal::from(Status::unimplemented("Method Not Allowed"))
+        }
+    }
+
+    pub(super) fn timed_out() -> Refusal {
+        Refusal::from(Status::from(Error::ContextDeadlineExceeded))
+    }
+
+    /// The answer to a unary call: `{"error", "code", "message"}`.
+    pub(super) fn response(&self) -> Response<GatewayBody> {
+        self.render(error::gateway_body(&self.status))
+    }
+
+    /// The answer to a streaming call of which nothing was sent yet: the object its stream would end with.
+    pub(super) fn stream_response(&self) -> Response<GatewayBody> {
+        self.render(line(&self.status))
+    }
+
+    fn render(&self, body: Vec<u8>) -> Response<GatewayBody> {
+        let mut response = Response::new(GatewayBody::Full(Bytes::from(body)));
+        *response.status_mut() = self.http.unwrap_or_else(|| error::http_status(self.status.code()));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, JSON);
+        if self.status.code() == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        metadata::write_headers(self.status.metadata(), headers);
+        response
+    }
+}
+
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A token was sent and is not good; a call without one is told so in other words (`user name is empty`, 400).
+const CHALLENGE: &str = "Bearer realm=\"keyport\", error=\"invalid_token\"";
+
+/// The last line of a failed stream.
+pub(super) fn line(status: &Status) -> Vec<u8> {
+    let mut line = error::stream_body(status);
+    line.push(b'\n');
+    line
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Refusal {
+        Refusal { status, http: None, allow: None }
+    }
+}
+
+impl From<CollectError> for Refusal {
+    fn from(error: CollectError) -> Refusal {
+        match error {
+            CollectError::TooLarge { .. } => Refusal {
+                http: Some(StatusCode::PAYLOAD_TOO_LARGE),
+                ..Refusal::from(Status::resource_exhausted(error.to_string()))
+            },
+            CollectError::Broken(_) => Refusal::from(Status::invalid_argument(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What the gateway calls: the services of a node, seen through their traits.
+
+use std::fmt;
+use std::pin::Pin;
+
+use futures_core::Stream;
+use http::Extensions;
+use keyport_api::etcdserverpb::auth_server::Auth;
+use keyport_api::etcdserverpb::cluster_server::Cluster;
+use keyport_api::etcdserverpb::kv_server::Kv;
+use keyport_api::etcdserverpb::lease_server::Lease;
+use keyport_api::etcdserverpb::maintenance_server::Maintenance;
+use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
+use keyport_api::v3electionpb::election_server::Election;
+use keyport_api::v3lockpb::lock_server::Lock;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+/// The requests of a streaming call, as they arrive. The end of it is the end of the request, not of the call.
+pub type Requests<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// The answers to a streaming call. After an error nothing follows. Dropping it ends the call.
+pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// A streaming call as a service gets it.
+pub struct StreamCall<T> {
+    /// What the caller's headers said.
+    pub metadata: MetadataMap,
+    /// What the middleware found out about the caller.
+    pub extensions: Extensions,
+    /// What the caller says, message by message.
+    pub requests: Requests<T>,
+}
+
+impl<T> fmt::Debug for StreamCall<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamCall").field("metadata", &self.metadata).finish_non_exhaustive()
+    }
+}
+
+/// Every service with a JSON face. Unary and server-streaming calls go through the tonic traits; the two calls that
+/// stream both ways cannot, since tonic's request stream exists only on a connection.
+pub trait ServiceSet: Send + Sync + 'static {
+    /// `etcdserverpb.KV`
+    type Kv: Kv;
+    /// `etcdserverpb.Lease`
+    type Lease: Lease;
+    /// `etcdserverpb.Cluster`
+    type Cluster: Cluster;
+    /// `etcdserverpb.Maintenance`
+    type Maintenance: Maintenance;
+    /// `etcdserverpb.Auth`
+    type Auth: Auth;
+    /// `v3lockpb.Lock`
+    type Lock: Lock;
+    /// `v3electionpb.Election`
+    type Election: Election;
+
+    /// Ranges and writes.
+    fn kv(&self) -> &Self::Kv;
+    /// Leases, but for [`lease_keep_alive`](ServiceSet::lease_keep_alive).
+    fn lease(&self) -> &Self::Lease;
+    /// Members.
+    fn cluster(&self) -> &Self::Cluster;
+    /// The state of the node.
+    fn maintenance(&self) -> &Self::Maintenance;
+    /// Users and roles.
+    fn auth(&self) -> &Self::Auth;
+    /// Locks.
+    fn lock(&self) -> &Self::Lock;
+    /// Elections.
+    fn election(&self) -> &Self::Election;
+    /// `etcdserverpb.Watch/Watch`
+    fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<WatchResponse>;
+    /// `etcdserverpb.Lease/LeaseKeepAlive`
+    fn lease_keep_alive(&self, call: StreamCall<LeaseKeepAliveRequest>) -> Answers<LeaseKeepAliveResponse>;
+}

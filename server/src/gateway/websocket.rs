@@ -1,0 +1,249 @@
+//! Streaming calls over WebSocket: a text frame is a message, both ways.
+//!
+//! Browsers cannot set headers on a WebSocket, so a token may come as the subprotocol pair `Bearer, <token>` (answered
+//! with `Bearer`) or as a cookie named `token`. Idle sockets are pinged; one that does not answer is closed. What
+//! cannot be understood is answered with an error message and the end of the socket.
+
+use std::collections::VecDeque;
+use std::future::Future;
+
+use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::StreamExt;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Response, header};
+use keyport_api::error;
+use keyport_api::json::{FromJson, ToJson};
+use prost::Message;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::body::GatewayBody;
+use super::dialogue::{Dialogue, Opens};
+use super::metadata::{self, CallHeaders};
+use super::refusal::Refusal;
+use super::service_set::{Answers, StreamCall};
+use super::split::Messages;
+use super::{GatewayOptions, inbound, stream};
+
+/// Requests that were read and not yet taken by the service; beyond them the socket is not read.
+const QUEUE: usize = 8;
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn wanted(parts: &Parts) -> bool {
+    parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// A call with one request, the first frame, and many answers.
+pub(super) fn server_streaming<Req, Resp, S, F>(
+    options: &GatewayOptions,
+    parts: Parts,
+    upgrade: WebSocketUpgrade,
+    invoke: impl FnOnce(tonic::Request<Req>) -> F + Send + 'static,
+) -> Response<GatewayBody>
+where
+    Req: Message + FromJson + 'static,
+    Resp: ToJson + Send + 'static,
+    S: Stream<Item = Result<Resp, Status>> + Send + 'static,
+    F: Future<Output = Result<tonic::Response<S>, Status>> + Send + 'static,
+{
+    serve(options, parts, upgrade, |mut call: StreamCall<Req>| {
+        let answers = async move {
+            let message = call.requests.next().await.ok_or_else(|| Status::cancelled("no request"))??;
+            // The rest of the requests is kept open and unread: the call has but one.
+            let request = tonic::Request::from_parts(call.metadata, call.extensions, message);
+            invoke(request).await
+        };
+        stream::answers(answers)
+    })
+}
+
+/// A call that streams both ways.
+pub(super) fn bidi<Req>(
+    options: &GatewayOptions,
+    parts: Parts,
+    upgrade: WebSocketUpgrade,
+    serve_call: impl FnOnce(StreamCall<Req>) -> Answers<<Req::Dialogue as Dialogue>::Response> + Send + 'static,
+) -> Response<GatewayBody>
+where
+    Req: Opens + Message + FromJson + 'static,
+    <Req::Dialogue as Dialogue>::Response: ToJson + Send + 'static,
+{
+    serve(options, parts, upgrade, serve_call)
+}
+
+fn serve<Req, Resp>(
+    options: &GatewayOptions,
+    parts: Parts,
+    upgrade: WebSocketUpgrade,
+    start: impl FnOnce(StreamCall<Req>) -> Answers<Resp> + Send + 'static,
+) -> Response<GatewayBody>
+where
+    Req: Message + FromJson + 'static,
+    Resp: ToJson + Send + 'static,
+{
+    let mut headers = match CallHeaders::read(&parts.headers) {
+        Ok(headers) => headers,
+        Err(status) => return Refusal::from(status).response(),
+    };
+    if let Some(token) = token(&parts.headers) {
+        metadata::set_token(&mut headers.metadata, token);
+    }
+    let options = *options;
+    let response = upgrade
+        .protocols(["Bearer"])
+        .max_message_size(options.max_json_bytes())
+        .max_frame_size(options.max_json_bytes())
+        .on_upgrade(move |socket| async move {
+            let (sender, receiver) = mpsc::channel(QUEUE);
+            let requests = Box::pin(ReceiverStream::new(receiver));
+            let answers = start(StreamCall { metadata: headers.metadata, extensions: parts.extensions, requests });
+            Talk { socket, waiting: VecDeque::new(), options }.run(sender, answers).await;
+        });
+    response.map(|_| GatewayBody::empty())
+}
+
+/// The token of a caller that cannot set headers.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let mut protocols = parts_of(headers, header::SEC_WEBSOCKET_PROTOCOL, ',');
+    if protocols.next().is_some_and(|first| first.trim() == "Bearer") {
+        return protocols.next();
+    }
+    parts_of(headers, header::COOKIE, ';').find_map(|cookie| cookie.strip_prefix("token="))
+}
+
+fn parts_of(headers: &HeaderMap, name: HeaderName, separator: char) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(move |value| value.split(separator)).map(str::trim)
+}
+
+/// One socket and the call it carries.
+struct Talk<Req> {
+    socket: WebSocket,
+    /// Messages of the last frame that the service has no room for yet.
+    waiting: VecDeque<Req>,
+    options: GatewayOptions,
+}
+
+/// Why a socket ends.
+enum End {
+    /// The call is over.
+    Done,
+    /// The caller closed, or cannot be reached.
+    Gone,
+    /// Told to the caller as a last message, with the code of the close frame.
+    Refused(Status, u16),
+}
+
+impl<Req> Talk<Req>
+where
+    Req: Message + FromJson + 'static,
+{
+    async fn run<Resp>(mut self, requests: mpsc::Sender<Result<Req, Status>>, mut answers: Answers<Resp>)
+    where
+        Resp: ToJson,
+    {
+        let mut heard = Instant::now();
+        let mut ping = tokio::time::interval_at(heard + self.options.ping_interval, self.options.ping_interval);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let end = loop {
+            let step = tokio::select! {
+                frame = self.socket.recv(), if self.waiting.is_empty() => {
+                    heard = Instant::now();
+                    self.hear(frame)
+                }
+                permit = requests.reserve(), if !self.waiting.is_empty() => {
+                    match (permit, self.waiting.pop_front()) {
+                        (Ok(permit), Some(request)) => permit.send(Ok(request)),
+                        // The service wants no more requests.
+                        _ => self.waiting.clear(),
+                    }
+                    Ok(())
+                }
+                answer = answers.next() => match answer {
+                    Some(Ok(answer)) => match stream::result_object(&answer) {
+                        Ok(text) => self.send(text_frame(text)).await,
+                        Err(status) => Err(End::Refused(status, close_code::ERROR)),
+                    },
+                    Some(Err(status)) => {
+                        let ours = error::http_status(status.code()).is_server_error();
+                        Err(End::Refused(status, if ours { close_code::ERROR } else { close_code::POLICY }))
+                    }
+                    None => Err(End::Done),
+                },
+                now = ping.tick() => {
+                    if now.duration_since(heard) > 2 * self.options.ping_interval {
+                        Err(End::Gone)
+                    } else {
+                        self.send(Frame::Ping(Bytes::new())).await
+                    }
+                }
+            };
+            if let Err(end) = step {
+                break end;
+            }
+        };
+        drop(answers);
+        self.close(end).await;
+    }
+
+    fn hear(&mut self, frame: Option<Result<Frame, axum::Error>>) -> Result<(), End> {
+        let text: Bytes = match frame {
+            Some(Ok(Frame::Text(text))) => text.into(),
+            Some(Ok(Frame::Binary(bytes))) => bytes,
+            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => return Ok(()),
+            Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
+            Some(Err(error)) => return Err(protocol_error(&error)),
+        };
+        let mut messages = Messages::new(self.options.max_json_bytes());
+        messages.push(text);
+        loop {
+            let message = match messages.next() {
+                Ok(Some(text)) => inbound::decode(&self.options, &text),
+                Ok(None) => break,
+                Err(error) => Err(Status::invalid_argument(error.to_string())),
+            };
+            self.waiting.push_back(message.map_err(|status| End::Refused(status, close_code::INVALID))?);
+        }
+        messages
+            .finish()
+            .map_err(|error| End::Refused(Status::invalid_argument(error.to_string()), close_code::INVALID))
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        self.socket.send(frame).await.map_err(|_| End::Gone)
+    }
+
+    async fn close(mut self, end: End) {
+        let code = match end {
+            End::Done => close_code::NORMAL,
+            End::Gone => return,
+            End::Refused(status, code) => {
+                if self.send(text_frame(error::stream_body(&status))).await.is_err() {
+                    return;
+                }
+                code
+            }
+        };
+        // Nobody is left to tell whether this arrives.
+        let _ = self.send(Frame::Close(Some(CloseFrame { code, reason: Utf8Bytes::default() }))).await;
+    }
+}
+
+fn text_frame(json: Vec<u8>) -> Frame {
+    Frame::Text(Utf8Bytes::try_from(Bytes::from(json)).unwrap_or_default())
+}
+
+fn protocol_error(error: &axum::Error) -> End {
+    use std::error::Error as _;
+    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let (status, code) = if text.contains("too long") || text.contains("Too long") {
+        (Status::resource_exhausted(text), close_code::SIZE)
+    } else {
+        (Status::invalid_argument(text), close_code::PROTOCOL)
+    };
+    End::Refused(status, code)
+}
