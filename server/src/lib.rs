@@ -3,5 +3,6 @@
 pub mod config;
 pub mod gateway;
 pub mod logging;
+pub mod metrics;
 pub mod services;
 pub mod version;

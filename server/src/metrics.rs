@@ -1,0 +1,355 @@
+//! What the server counts, under etcd's names, types, labels and buckets.
+//!
+//! [`Metrics`] holds a handle for each series; using one is a few relaxed atomic adds. Values that other parts keep
+//! anyway (revisions, sizes, queue lengths) are fetched when somebody asks, by the functions given to
+//! [`Metrics::on_scrape`]. The text is Prometheus' own format 0.0.4, which dashboards for etcd read.
+
+mod grpc;
+mod process;
+mod timings;
+
+pub use grpc::{Call, GrpcMetrics, GrpcType, Method};
+pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+pub use timings::Timings;
+
+use crate::config::FeatureGates;
+use crate::version;
+use parking_lot::RwLock;
+use prometheus::core::Collector;
+use prometheus::{HistogramOpts, Opts, Registry, TextEncoder, exponential_buckets};
+use std::fmt;
+use std::time::Duration;
+
+/// The content type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+
+/// The names of applied operations, the frequent ones first.
+const APPLY_OPS: &[&str] = &[
+    "Put",
+    "Range",
+    "Txn",
+    "DeleteRange",
+    "Compaction",
+    "LeaseGrant",
+    "LeaseRevoke",
+    "LeaseCheckpoint",
+    "Alarm",
+    "Authenticate",
+    "AuthEnable",
+    "AuthDisable",
+    "AuthUserAdd",
+    "AuthUserDelete",
+    "AuthUserChangePassword",
+    "AuthUserGrantRole",
+    "AuthUserGet",
+    "AuthUserRevokeRole",
+    "AuthRoleAdd",
+    "AuthRoleGrantPermission",
+    "AuthRoleGet",
+    "AuthRoleRevokePermission",
+    "AuthRoleDelete",
+    "AuthUserList",
+    "AuthRoleList",
+    "ClusterVersionSet",
+    "ClusterMemberAttrSet",
+    "DowngradeInfoSet",
+    "DowngradeVersionTest",
+    "unknown",
+];
+/// The names of requests: those of applied operations and two more.
+const REQUEST_TYPES: &[&str] = &[
+    "Put",
+    "Range",
+    "Txn",
+    "ReadonlyTxn",
+    "DeleteRange",
+    "Compaction",
+    "LeaseGrant",
+    "LeaseRevoke",
+    "LeaseCheckpoint",
+    "Alarm",
+    "Authenticate",
+    "AuthEnable",
+    "AuthDisable",
+    "AuthStatus",
+    "AuthUserAdd",
+    "AuthUserDelete",
+    "AuthUserChangePassword",
+    "AuthUserGrantRole",
+    "AuthUserGet",
+    "AuthUserRevokeRole",
+    "AuthRoleAdd",
+    "AuthRoleGrantPermission",
+    "AuthRoleGet",
+    "AuthRoleRevokePermission",
+    "AuthRoleDelete",
+    "AuthUserList",
+    "AuthRoleList",
+    "ClusterVersionSet",
+    "ClusterMemberAttrSet",
+    "DowngradeInfoSet",
+    "DowngradeVersionTest",
+    "unknown",
+];
+
+type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
+
+/// The registry and its handles. The table below gives each series' name, help, labels and buckets.
+pub struct Metrics {
+    registry: Registry,
+    refresh: RwLock<Vec<Refresh>>,
+    /// Calls, messages and bytes of every gRPC method.
+    pub grpc: GrpcMetrics,
+    /// `etcd_server_apply_duration_seconds`; see [`Metrics::observe_apply`].
+    apply_duration: Timings,
+    /// `etcd_server_request_duration_seconds`; see [`Metrics::observe_request`].
+    request_duration: Timings,
+    range_ok: Histogram,
+    range_failed: Histogram,
+    handles: Handles,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl std::ops::Deref for Metrics {
+    type Target = Handles;
+
+    fn deref(&self) -> &Handles {
+        &self.handles
+    }
+}
+
+/// The table: a handle a row.
+macro_rules! handles {
+    ($($(#[$doc:meta])* $field:ident: $kind:ident($name:literal, $help:literal $(, labels $labels:expr)? $(, exp $buckets:expr)?);)*) => {
+        /// The plain series, one handle each.
+        #[derive(Clone, Debug)]
+        pub struct Handles {
+            $(#[doc = concat!("`", $name, "`: ", $help)] $(#[$doc])* pub $field: $kind,)*
+        }
+
+        impl Handles {
+            fn register(registry: &Registry) -> prometheus::Result<Handles> {
+                Ok(Handles { $($field: handles!(@make $kind registry, $name, $help $(, labels $labels)? $(, exp $buckets)?),)* })
+            }
+        }
+    };
+    (@make IntCounter $registry:ident, $name:literal, $help:literal) => {
+        register($registry, IntCounter::new($name, $help)?)?
+    };
+    (@make IntGauge $registry:ident, $name:literal, $help:literal) => {
+        register($registry, IntGauge::new($name, $help)?)?
+    };
+    (@make IntCounterVec $registry:ident, $name:literal, $help:literal, labels $labels:expr) => {
+        register($registry, IntCounterVec::new(Opts::new($name, $help), &$labels)?)?
+    };
+    (@make IntGaugeVec $registry:ident, $name:literal, $help:literal, labels $labels:expr) => {
+        register($registry, IntGaugeVec::new(Opts::new($name, $help), &$labels)?)?
+    };
+    (@make Histogram $registry:ident, $name:literal, $help:literal, exp $buckets:expr) => {
+        register($registry, Histogram::with_opts(HistogramOpts::new($name, $help).buckets(exp($buckets)?))?)?
+    };
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+/// First bound, factor, number of bounds.
+fn exp((start, factor, count): (f64, f64, usize)) -> prometheus::Result<Vec<f64>> {
+    exponential_buckets(start, factor, count)
+}
+
+#[rustfmt::skip]
+handles! {
+    has_leader: IntGauge("etcd_server_has_leader", "1 while this member knows a leader.");
+    is_leader: IntGauge("etcd_server_is_leader", "1 while this member leads.");
+    is_learner: IntGauge("etcd_server_is_learner", "1 while this member is a learner.");
+    leader_changes: IntCounter("etcd_server_leader_changes_seen_total", "Changes of leader seen.");
+    learner_promote_successes: IntCounter("etcd_server_learner_promote_successes", "Learners promoted while leading.");
+    learner_promote_failures: IntCounterVec("etcd_server_learner_promote_failures", "Promotions refused while leading.", labels ["Reason"]);
+    heartbeat_send_failures: IntCounter("etcd_server_heartbeat_send_failures_total", "Heartbeats sent late.");
+    slow_applies: IntCounter("etcd_server_slow_apply_total", "Applies and reads that took longer than the warning threshold.");
+    proposals_committed: IntGauge("etcd_server_proposals_committed_total", "Commit index.");
+    proposals_applied: IntGauge("etcd_server_proposals_applied_total", "Applied index.");
+    proposals_pending: IntGauge("etcd_server_proposals_pending", "Proposals that wait for their result.");
+    proposals_failed: IntCounter("etcd_server_proposals_failed_total", "Proposals that failed.");
+    slow_read_indexes: IntCounter("etcd_server_slow_read_indexes_total", "Read-index rounds that were answered late.");
+    read_indexes_failed: IntCounter("etcd_server_read_indexes_failed_total", "Read-index rounds that failed.");
+    snapshot_apply_in_progress: IntGauge("etcd_server_snapshot_apply_in_progress_total", "1 while a leader's snapshot is installed.");
+    quota_backend_bytes: IntGauge("etcd_server_quota_backend_bytes", "Quota of the database, in bytes.");
+    client_requests: IntCounterVec("etcd_server_client_requests_total", "Calls by kind and by the client's API version.", labels ["type", "client_api_version"]);
+    health_success: IntCounter("etcd_server_health_success", "Calls of /health that found the member healthy.");
+    health_failures: IntCounter("etcd_server_health_failures", "Calls of /health that did not.");
+    healthcheck: IntGaugeVec("etcd_server_healthcheck", "Result of the last livez or readyz check: 1 is ok.", labels ["type", "name"]);
+    healthchecks: IntCounterVec("etcd_server_healthchecks_total", "Checks of livez and readyz by outcome.", labels ["type", "name", "status"]);
+    feature_enabled: IntGaugeVec("etcd_server_feature_enabled", "Feature gates: 1 is on.", labels ["name", "stage"]);
+    server_version: IntGaugeVec("etcd_server_version", "1 for the version that runs.", labels ["server_version"]);
+    server_id: IntGaugeVec("etcd_server_id", "1 for this member's id, in hexadecimal.", labels ["server_id"]);
+    cluster_version: IntGaugeVec("etcd_cluster_version", "1 for the cluster version in force, 0 for earlier ones.", labels ["cluster_version"]);
+
+    range_total: IntCounter("etcd_mvcc_range_total", "Ranges executed.");
+    put_total: IntCounter("etcd_mvcc_put_total", "Puts executed.");
+    delete_total: IntCounter("etcd_mvcc_delete_total", "Deletes executed.");
+    txn_total: IntCounter("etcd_mvcc_txn_total", "Transactions of more than one operation.");
+    db_size: IntGauge("etcd_mvcc_db_total_size_in_bytes", "Size of the database file.");
+    db_size_in_use: IntGauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes of the database that are not free.");
+    db_open_read_transactions: IntGauge("etcd_mvcc_db_open_read_transactions", "Open read transactions.");
+    hash_duration: Histogram("etcd_mvcc_hash_duration_seconds", "Time of Hash.", exp (0.01, 2.0, 15));
+    hash_rev_duration: Histogram("etcd_mvcc_hash_rev_duration_seconds", "Time of HashKV.", exp (0.01, 2.0, 15));
+
+    wal_fsync: Histogram("etcd_disk_wal_fsync_duration_seconds", "Time to sync the write-ahead log.", exp (0.001, 2.0, 14));
+    wal_write: Histogram("etcd_disk_wal_write_duration_seconds", "Time to write to the write-ahead log.", exp (0.001, 2.0, 14));
+    wal_write_bytes: IntGauge("etcd_disk_wal_write_bytes_total", "Bytes written to the write-ahead log.");
+    backend_commit: Histogram("etcd_disk_backend_commit_duration_seconds", "Time of a database commit.", exp (0.001, 2.0, 14));
+    backend_defrag: Histogram("etcd_disk_backend_defrag_duration_seconds", "Time of a defragmentation.", exp (0.1, 2.0, 13));
+    backend_snapshot: Histogram("etcd_disk_backend_snapshot_duration_seconds", "Time to send a snapshot of the database.", exp (0.01, 2.0, 17));
+    defrag_inflight: IntGauge("etcd_disk_defrag_inflight", "1 while the database is defragmented.");
+    snap_db_fsync: Histogram("etcd_snap_db_fsync_duration_seconds", "Time to sync a received database.", exp (0.001, 2.0, 14));
+    snap_db_save: Histogram("etcd_snap_db_save_total_duration_seconds", "Time to save a received database.", exp (0.1, 2.0, 10));
+    snap_fsync: Histogram("etcd_snap_fsync_duration_seconds", "Time to sync a Raft snapshot file.", exp (0.001, 2.0, 14));
+
+    stream_failures: IntCounterVec("etcd_network_server_stream_failures_total", "Streams that failed.", labels ["Type", "API"]);
+
+    auth_revision: IntGauge("etcd_debugging_auth_revision", "Revision of users and roles.");
+    commit_rebalance: Histogram("etcd_debugging_disk_backend_commit_rebalance_duration_seconds", "Rebalance phase of a commit.", exp (0.001, 2.0, 14));
+    commit_spill: Histogram("etcd_debugging_disk_backend_commit_spill_duration_seconds", "Spill phase of a commit.", exp (0.001, 2.0, 14));
+    commit_write: Histogram("etcd_debugging_disk_backend_commit_write_duration_seconds", "Write phase of a commit.", exp (0.001, 2.0, 14));
+    lease_granted: IntCounter("etcd_debugging_lease_granted_total", "Leases granted.");
+    lease_revoked: IntCounter("etcd_debugging_lease_revoked_total", "Leases revoked or expired.");
+    lease_renewed: IntCounter("etcd_debugging_lease_renewed_total", "Renewals handled as leader.");
+    lease_ttl: Histogram("etcd_debugging_lease_ttl_total", "TTLs granted, in seconds.", exp (1.0, 2.0, 24));
+    lease_expired: IntCounter("etcd_debugging_server_lease_expired_total", "Leases expired by this leader.");
+    current_revision: IntGauge("etcd_debugging_mvcc_current_revision", "Revision of the store.");
+    compact_revision: IntGauge("etcd_debugging_mvcc_compact_revision", "Revision of the last compaction; -1 before any.");
+    keys: IntGauge("etcd_debugging_mvcc_keys_total", "Live keys.");
+    watch_streams: IntGauge("etcd_debugging_mvcc_watch_stream_total", "Watch streams.");
+    watchers: IntGauge("etcd_debugging_mvcc_watcher_total", "Watchers.");
+    slow_watchers: IntGauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers that lag behind.");
+    events: IntCounter("etcd_debugging_mvcc_events_total", "Watch events sent.");
+    pending_events: IntGauge("etcd_debugging_mvcc_pending_events_total", "Watch events queued.");
+    put_bytes: IntGauge("etcd_debugging_mvcc_total_put_size_in_bytes", "Bytes of keys and values put since the start.");
+    compaction_keys: IntCounter("etcd_debugging_mvcc_db_compaction_keys_total", "Revisions removed by compaction.");
+    compaction_last: IntGauge("etcd_debugging_mvcc_db_compaction_last", "Unix time of the last compaction.");
+    compaction_pause: Histogram("etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds", "Time of a compaction batch.", exp (1.0, 2.0, 13));
+    compaction_total: Histogram("etcd_debugging_mvcc_db_compaction_total_duration_milliseconds", "Time of a compaction.", exp (100.0, 2.0, 14));
+    index_compaction_pause: Histogram("etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds", "Time to compact the index.", exp (0.5, 2.0, 14));
+    alarms: IntGaugeVec("etcd_debugging_server_alarms", "Raised alarms.", labels ["server_id", "alarm_type"]);
+    watch_send: Histogram("etcd_debugging_server_watch_send_loop_watch_stream_duration_seconds", "Time to send a watch response.", exp (0.001, 2.0, 14));
+    watch_send_per_event: Histogram("etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds", "The same, by event.", exp (0.001, 2.0, 14));
+    watch_send_control: Histogram("etcd_debugging_server_watch_send_loop_control_stream_duration_seconds", "Time to send a created or cancelled response.", exp (0.001, 2.0, 14));
+    watch_send_progress: Histogram("etcd_debugging_server_watch_send_loop_progress_duration_seconds", "Time of a progress pass.", exp (0.001, 2.0, 14));
+
+    scrapes_in_flight: IntGauge("promhttp_metric_handler_requests_in_flight", "Scrapes under way.");
+    scrapes: IntCounterVec("promhttp_metric_handler_requests_total", "Scrapes by HTTP status.", labels ["code"]);
+}
+
+impl Metrics {
+    /// A fresh registry. `extensive` also keeps latency histograms of gRPC calls.
+    ///
+    /// # Panics
+    /// If the table above names a series twice or wrongly, which any test finds.
+    pub fn new(extensive: bool) -> Metrics {
+        Metrics::build(extensive).unwrap_or_else(|error| panic!("the table of metrics is wrong: {error}"))
+    }
+
+    fn build(extensive: bool) -> prometheus::Result<Metrics> {
+        let registry = Registry::new();
+        let handles = Handles::register(&registry)?;
+        let timings = |name: &str, help: &str, labels: &[&str], buckets| -> prometheus::Result<HistogramVec> {
+            let opts = HistogramOpts::new(name, help).buckets(exp(buckets)?);
+            register(&registry, HistogramVec::new(opts, labels)?)
+        };
+        let apply = timings(
+            "etcd_server_apply_duration_seconds",
+            "Time to apply, by operation.",
+            &["version", "op", "success"],
+            (0.0001, 2.0, 20),
+        )?;
+        let request = timings(
+            "etcd_server_request_duration_seconds",
+            "Time of a request, by type.",
+            &["type", "success"],
+            (0.001, 2.0, 14),
+        )?;
+        let range = timings("etcd_server_range_duration_seconds", "Time of a range.", &["success"], (0.0001, 2.0, 20))?;
+        let grpc = GrpcMetrics::register(&registry, &handles.client_requests, extensive)?;
+        registry.register(Box::new(process::ProcessCollector::new()?))?;
+        handles.server_version.with_label_values(&[version::ETCD_SERVER]).set(1);
+        handles.compact_revision.set(-1);
+        for code in ["200", "500", "503"] {
+            handles.scrapes.with_label_values(&[code]);
+        }
+        Ok(Metrics {
+            registry,
+            refresh: RwLock::default(),
+            grpc,
+            apply_duration: Timings::new(apply, &["v3"], APPLY_OPS),
+            request_duration: Timings::new(request, &[], REQUEST_TYPES),
+            range_ok: range.with_label_values(&["true"]),
+            range_failed: range.with_label_values(&["false"]),
+            handles,
+        })
+    }
+
+    /// Has `refresh` called before every scrape, to set gauges from what is kept elsewhere.
+    pub fn on_scrape(&self, refresh: impl Fn(&Metrics) + Send + Sync + 'static) {
+        self.refresh.write().push(Box::new(refresh));
+    }
+
+    /// Counts an applied operation, named as in etcd's `op` label.
+    pub fn observe_apply(&self, op: &str, took: Duration, ok: bool) {
+        self.apply_duration.observe(op, took, ok);
+    }
+
+    /// Counts a request, named as in etcd's `type` label.
+    pub fn observe_request(&self, kind: &str, took: Duration, ok: bool) {
+        self.request_duration.observe(kind, took, ok);
+    }
+
+    /// Counts a range.
+    pub fn observe_range(&self, took: Duration, ok: bool) {
+        let histogram = if ok { &self.range_ok } else { &self.range_failed };
+        histogram.observe(took.as_secs_f64());
+    }
+
+    /// Publishes the state of the feature gates.
+    pub fn set_feature_gates(&self, gates: &FeatureGates) {
+        for (info, enabled) in gates.iter() {
+            self.feature_enabled.with_label_values(&[info.name, info.stage.as_str()]).set(i64::from(enabled));
+        }
+    }
+
+    /// The result of a check of livez or readyz.
+    pub fn observe_check(&self, probe: &str, check: &str, ok: bool) {
+        self.healthcheck.with_label_values(&[probe, check]).set(i64::from(ok));
+        let status = if ok { "success" } else { "error" };
+        self.healthchecks.with_label_values(&[probe, check, status]).inc();
+    }
+
+    /// Everything, as Prometheus text.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        self.scrapes_in_flight.inc();
+        for refresh in self.refresh.read().iter() {
+            refresh(self);
+        }
+        let text = TextEncoder::new().encode_to_string(&self.registry.gather());
+        self.scrapes_in_flight.dec();
+        self.scrapes.with_label_values(&[if text.is_ok() { "200" } else { "500" }]).inc();
+        text
+    }
+}
+
+/// A function that records durations, for parts that know nothing of metrics.
+pub fn observer(histogram: &Histogram) -> impl Fn(Duration) + Clone + Send + Sync + 'static {
+    let histogram = histogram.clone();
+    move |took| histogram.observe(took.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,403 @@
+//! `grpc_server_*`, the bytes that go with them and `etcd_server_client_requests_total`.
+//!
+//! Every method of the proto files has a [`Method`]. Its counters are kept per thread slot, on a cache line each, so that
+//! the workers do not pass lines to and fro; a scrape adds the slots up.
+
+use foldhash::fast::FixedState;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Counter, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+use tonic::Code;
+
+/// Slots for threads; a power of two.
+const SLOTS: usize = 4;
+/// The status codes by number, under the names of the label.
+const CODES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+/// Services whose series are there from the start, as in etcd.
+const PRECREATED: [&str; 7] = [
+    "etcdserverpb.KV",
+    "etcdserverpb.Watch",
+    "etcdserverpb.Lease",
+    "etcdserverpb.Cluster",
+    "etcdserverpb.Auth",
+    "etcdserverpb.Maintenance",
+    "grpc.health.v1.Health",
+];
+/// Client versions that get a series of their own. What clients send there is up to them, memory is not.
+const MAX_CLIENT_VERSIONS: usize = 64;
+const HANDLING_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Which sides of a call are streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrpcType {
+    Unary,
+    ClientStream,
+    ServerStream,
+    BidiStream,
+}
+
+impl GrpcType {
+    fn of(client_streaming: bool, server_streaming: bool) -> GrpcType {
+        match (client_streaming, server_streaming) {
+            (false, false) => GrpcType::Unary,
+            (true, false) => GrpcType::ClientStream,
+            (false, true) => GrpcType::ServerStream,
+            (true, true) => GrpcType::BidiStream,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            GrpcType::Unary => "unary",
+            GrpcType::ClientStream => "client_stream",
+            GrpcType::ServerStream => "server_stream",
+            GrpcType::BidiStream => "bidi_stream",
+        }
+    }
+}
+
+/// The counters that every call touches.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Slot {
+    started: AtomicU64,
+    ok: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+    received_bytes: AtomicU64,
+    sent_bytes: AtomicU64,
+}
+
+/// One RPC and what is counted of it.
+pub struct Method {
+    service: String,
+    name: String,
+    path: String,
+    grpc_type: GrpcType,
+    slots: [Slot; SLOTS],
+    failed: [AtomicU64; CODES.len()],
+    precreated: bool,
+    used: AtomicBool,
+    handling: Option<Histogram>,
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)
+    }
+}
+
+impl Method {
+    /// `/service/method`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn grpc_type(&self) -> GrpcType {
+        self.grpc_type
+    }
+
+    /// Counts a call as begun; the answer counts its end.
+    pub fn start(&'static self) -> Call {
+        self.slot().started.fetch_add(1, Relaxed);
+        if !self.precreated && !self.used.load(Relaxed) {
+            self.used.store(true, Relaxed);
+        }
+        Call { method: self, started: self.handling.is_some().then(Instant::now), done: false }
+    }
+
+    fn slot(&self) -> &Slot {
+        // SLOT is below SLOTS, which the mask lets the compiler see.
+        &self.slots[SLOT.get() & (SLOTS - 1)]
+    }
+
+    fn sum(&self, of: impl Fn(&Slot) -> &AtomicU64) -> u64 {
+        self.slots.iter().map(|slot| of(slot).load(Relaxed)).sum()
+    }
+
+    fn handled(&self, code: usize) -> u64 {
+        let failed = self.failed.get(code).map_or(0, |count| count.load(Relaxed));
+        if code == 0 { failed + self.sum(|slot| &slot.ok) } else { failed }
+    }
+}
+
+thread_local! {
+    static SLOT: Cell<usize> = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Cell::new(NEXT.fetch_add(1, Relaxed) % SLOTS)
+    };
+}
+
+/// A call under way. Dropped without [`Call::finish`] it counts as cancelled, which is what a client does that goes away.
+#[derive(Debug)]
+pub struct Call {
+    method: &'static Method,
+    started: Option<Instant>,
+    done: bool,
+}
+
+impl Call {
+    pub fn method(&self) -> &'static Method {
+        self.method
+    }
+
+    /// Counts messages from the client, and their bytes without framing.
+    pub fn received(&self, messages: u64, bytes: u64) {
+        let slot = self.method.slot();
+        slot.received.fetch_add(messages, Relaxed);
+        slot.received_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts messages to the client, and their bytes without framing.
+    pub fn sent(&self, messages: u64, bytes: u64) {
+        let slot = self.method.slot();
+        slot.sent.fetch_add(messages, Relaxed);
+        slot.sent_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts the end of the call.
+    pub fn finish(mut self, code: Code) {
+        self.end(code);
+    }
+
+    fn end(&mut self, code: Code) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        match code {
+            Code::Ok => self.method.slot().ok.fetch_add(1, Relaxed),
+            // A code is below 17 by its type.
+            _ => self.method.failed[code as usize % CODES.len()].fetch_add(1, Relaxed),
+        };
+        if let (Some(handling), Some(started)) = (&self.method.handling, self.started) {
+            handling.observe(started.elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.end(Code::Cancelled);
+    }
+}
+
+type ByPath = HashMap<&'static str, &'static Method, FixedState>;
+
+/// A client's version, with its counters for unary calls and for streams.
+struct ClientVersion {
+    version: Box<[u8]>,
+    counters: [IntCounter; 2],
+}
+
+/// Every method by its path.
+pub struct GrpcMetrics {
+    by_path: ByPath,
+    client_requests: IntCounterVec,
+    /// Filled from the front; read without a lock.
+    by_version: Box<[OnceLock<ClientVersion>]>,
+}
+
+impl fmt::Debug for GrpcMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcMetrics").field("methods", &self.by_path.len()).finish_non_exhaustive()
+    }
+}
+
+impl GrpcMetrics {
+    pub(super) fn register(
+        registry: &Registry,
+        client_requests: &IntCounterVec,
+        extensive: bool,
+    ) -> prometheus::Result<GrpcMetrics> {
+        let handling = if extensive {
+            let opts = HistogramOpts::new("grpc_server_handling_seconds", "Time of gRPC calls.");
+            let family = HistogramVec::new(opts.buckets(HANDLING_BUCKETS.to_vec()), &METHOD_LABELS)?;
+            registry.register(Box::new(family.clone()))?;
+            Some(family)
+        } else {
+            None
+        };
+        let mut by_path = ByPath::default();
+        for (service, name, grpc_type) in known_methods() {
+            let path = format!("/{service}/{name}");
+            let method = Method {
+                handling: handling.as_ref().map(|f| f.with_label_values(&[grpc_type.label(), &service, &name])),
+                precreated: PRECREATED.contains(&service.as_str()),
+                used: AtomicBool::new(false),
+                slots: Default::default(),
+                failed: Default::default(),
+                path,
+                service,
+                name,
+                grpc_type,
+            };
+            // There is one registry in a process. Calls under way point to their method without counting references.
+            let method: &'static Method = Box::leak(Box::new(method));
+            by_path.insert(&method.path, method);
+        }
+        registry.register(Box::new(GrpcCollector::new(by_path.values().copied().collect())?))?;
+        let by_version = (0..MAX_CLIENT_VERSIONS).map(|_| OnceLock::new()).collect();
+        Ok(GrpcMetrics { by_path, client_requests: client_requests.clone(), by_version })
+    }
+
+    /// The method of a path such as `/etcdserverpb.KV/Range`.
+    pub fn method(&self, path: &str) -> Option<&'static Method> {
+        self.by_path.get(path).copied()
+    }
+
+    /// Counts a call by the client's version, which is the value of its `client-api-version`.
+    pub fn count_client(&self, version: Option<&[u8]>, grpc_type: GrpcType) {
+        let version = version.unwrap_or(b"unknown");
+        let text = std::str::from_utf8(version).unwrap_or("other");
+        for cell in &self.by_version {
+            let known = cell.get_or_init(|| ClientVersion {
+                version: version.into(),
+                counters: ["unary", "stream"].map(|kind| self.client_requests.with_label_values(&[kind, text])),
+            });
+            if *known.version == *version {
+                known.counters[usize::from(grpc_type != GrpcType::Unary)].inc();
+                return;
+            }
+        }
+        let kind = if grpc_type == GrpcType::Unary { "unary" } else { "stream" };
+        self.client_requests.with_label_values(&[kind, "other"]).inc();
+    }
+}
+
+/// The methods of the proto files, and of the health service that tonic brings.
+fn known_methods() -> Vec<(String, String, GrpcType)> {
+    let health = |name: &str, grpc_type| ("grpc.health.v1.Health".to_owned(), name.to_owned(), grpc_type);
+    let mut methods = vec![health("Check", GrpcType::Unary), health("Watch", GrpcType::ServerStream)];
+    let set = FileDescriptorSet::decode(keyport_api::FILE_DESCRIPTOR_SET).unwrap_or_default();
+    for file in &set.file {
+        for service in &file.service {
+            for method in &service.method {
+                methods.push((
+                    format!("{}.{}", file.package(), service.name()),
+                    method.name().to_owned(),
+                    GrpcType::of(method.client_streaming(), method.server_streaming()),
+                ));
+            }
+        }
+    }
+    methods
+}
+
+const METHOD_LABELS: [&str; 3] = ["grpc_type", "grpc_service", "grpc_method"];
+/// Name, help.
+const FAMILIES: [(&str, &str); 6] = [
+    ("grpc_server_started_total", "Calls begun."),
+    ("grpc_server_handled_total", "Calls ended, by status code."),
+    ("grpc_server_msg_received_total", "Messages received."),
+    ("grpc_server_msg_sent_total", "Messages sent."),
+    ("etcd_network_client_grpc_sent_bytes_total", "Bytes of messages sent to clients."),
+    ("etcd_network_client_grpc_received_bytes_total", "Bytes of messages received from clients."),
+];
+
+struct GrpcCollector {
+    descs: Vec<Desc>,
+    methods: Vec<&'static Method>,
+}
+
+impl GrpcCollector {
+    fn new(mut methods: Vec<&'static Method>) -> prometheus::Result<GrpcCollector> {
+        methods.sort_by(|a, b| a.path.cmp(&b.path));
+        let desc = |(name, help): &(&str, &str)| {
+            let mut labels: Vec<String> = Vec::new();
+            if name.starts_with("grpc_") {
+                labels.extend(METHOD_LABELS.map(str::to_owned));
+            }
+            if *name == "grpc_server_handled_total" {
+                labels.push("grpc_code".to_owned());
+            }
+            Desc::new((*name).to_owned(), (*help).to_owned(), labels, HashMap::new())
+        };
+        Ok(GrpcCollector { descs: FAMILIES.iter().map(desc).collect::<Result<_, _>>()?, methods })
+    }
+}
+
+impl Collector for GrpcCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let methods = || self.methods.iter().filter(|m| m.precreated || m.used.load(Relaxed));
+        let by_method = |of: fn(&Slot) -> &AtomicU64| methods().map(|m| sample(m, None, m.sum(of))).collect();
+        let total = |of: fn(&Slot) -> &AtomicU64| vec![counter(self.methods.iter().map(|m| m.sum(of)).sum())];
+        let handled = methods().flat_map(|m| {
+            let codes = CODES.iter().enumerate();
+            codes
+                .filter(|(code, _)| m.precreated || m.handled(*code) > 0)
+                .map(|(code, name)| sample(m, Some(name), m.handled(code)))
+        });
+        let samples: [Vec<Metric>; 6] = [
+            by_method(|slot| &slot.started),
+            handled.collect(),
+            by_method(|slot| &slot.received),
+            by_method(|slot| &slot.sent),
+            total(|slot| &slot.sent_bytes),
+            total(|slot| &slot.received_bytes),
+        ];
+        let family = |((name, help), samples): (&(&str, &str), Vec<Metric>)| {
+            let mut family = MetricFamily::default();
+            family.set_name((*name).to_owned());
+            family.set_help((*help).to_owned());
+            family.set_field_type(MetricType::COUNTER);
+            family.set_metric(samples);
+            family
+        };
+        FAMILIES.iter().zip(samples).map(family).collect()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the text format has only floats")]
+fn counter(value: u64) -> Metric {
+    let mut cell = Counter::default();
+    cell.set_value(value as f64);
+    let mut metric = Metric::default();
+    metric.set_counter(cell);
+    metric
+}
+
+fn sample(method: &Method, code: Option<&str>, value: u64) -> Metric {
+    let label = |name: &str, value: &str| {
+        let mut pair = LabelPair::default();
+        pair.set_name(name.to_owned());
+        pair.set_value(value.to_owned());
+        pair
+    };
+    let mut labels: Vec<LabelPair> = code.map(|code| label("grpc_code", code)).into_iter().collect();
+    labels.push(label("grpc_method", &method.name));
+    labels.push(label("grpc_service", &method.service));
+    labels.push(label("grpc_type", method.grpc_type.label()));
+    let mut metric = counter(value);
+    metric.set_label(labels);
+    metric
+}

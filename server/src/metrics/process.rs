@@ -1,0 +1,165 @@
+//! The process as the kernel sees it: `process_*` and `os_fd_*`, read from `/proc` when somebody asks.
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
+use std::collections::HashMap;
+use std::fs;
+
+/// Clock ticks a second in `/proc`: part of the kernel's interface on every Linux platform we run on.
+const TICKS: f64 = 100.0;
+
+/// Name, help, whether it is a counter.
+const SERIES: [(&str, &str, bool); 11] = [
+    ("os_fd_used", "Open file descriptors.", false),
+    ("os_fd_limit", "Limit of open file descriptors.", false),
+    ("process_cpu_seconds_total", "CPU time, user and system.", true),
+    ("process_open_fds", "Open file descriptors.", false),
+    ("process_max_fds", "Limit of open file descriptors.", false),
+    ("process_resident_memory_bytes", "Resident memory.", false),
+    ("process_virtual_memory_bytes", "Virtual memory.", false),
+    ("process_virtual_memory_max_bytes", "Limit of virtual memory; -1 is none.", false),
+    ("process_start_time_seconds", "Unix time of the start.", false),
+    ("process_network_receive_bytes_total", "Bytes received by the network interfaces.", true),
+    ("process_network_transmit_bytes_total", "Bytes sent by the network interfaces.", true),
+];
+
+pub(super) struct ProcessCollector {
+    descs: Vec<Desc>,
+}
+
+impl ProcessCollector {
+    pub(super) fn new() -> prometheus::Result<ProcessCollector> {
+        let desc = |(name, help, _): &(&str, &str, bool)| {
+            Desc::new((*name).to_owned(), (*help).to_owned(), Vec::new(), HashMap::new())
+        };
+        Ok(ProcessCollector { descs: SERIES.iter().map(desc).collect::<Result<_, _>>()? })
+    }
+}
+
+impl Collector for ProcessCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let sample = Sample::read();
+        SERIES.iter().filter_map(|(name, help, counter)| family(name, help, *counter, sample.value(name)?)).collect()
+    }
+}
+
+fn family(name: &str, help: &str, counter: bool, value: f64) -> Option<MetricFamily> {
+    let mut metric = Metric::default();
+    if counter {
+        let mut cell = Counter::default();
+        cell.set_value(value);
+        metric.set_counter(cell);
+    } else {
+        let mut cell = Gauge::default();
+        cell.set_value(value);
+        metric.set_gauge(cell);
+    }
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(if counter { MetricType::COUNTER } else { MetricType::GAUGE });
+    family.set_metric(vec![metric]);
+    Some(family)
+}
+
+/// What `/proc` says; a file that cannot be read leaves its series out.
+struct Sample {
+    open_fds: Option<f64>,
+    limits: Option<String>,
+    /// The fields of `/proc/self/stat` after the command's name.
+    stat: Vec<f64>,
+    boot_time: Option<f64>,
+    network: Option<(f64, f64)>,
+}
+
+impl Sample {
+    fn read() -> Sample {
+        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        Sample {
+            open_fds: open_fds(),
+            limits: fs::read_to_string("/proc/self/limits").ok(),
+            // The state letter becomes a NaN and keeps the numbering.
+            stat: after_name.split_ascii_whitespace().map(|f| f.parse().unwrap_or(f64::NAN)).collect(),
+            boot_time: fs::read_to_string("/proc/stat")
+                .ok()
+                .and_then(|text| text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()),
+            network: fs::read_to_string("/proc/self/net/dev").ok().map(|text| network(&text)),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<f64> {
+        // Numbered as in proc(5), where the state is field 3.
+        let stat = |field: usize| self.stat.get(field - 3).copied();
+        match name {
+            "os_fd_used" | "process_open_fds" => self.open_fds,
+            "os_fd_limit" | "process_max_fds" => self.limit("Max open files"),
+            "process_cpu_seconds_total" => Some((stat(14)? + stat(15)?) / TICKS),
+            "process_resident_memory_bytes" => Some(stat(24)? * page_size()),
+            "process_virtual_memory_bytes" => stat(23),
+            "process_virtual_memory_max_bytes" => self.limit("Max address space"),
+            "process_start_time_seconds" => Some(self.boot_time? + stat(22)? / TICKS),
+            "process_network_receive_bytes_total" => self.network.map(|(received, _)| received),
+            "process_network_transmit_bytes_total" => self.network.map(|(_, sent)| sent),
+            _ => None,
+        }
+    }
+
+    /// A soft limit; -1 when there is none.
+    fn limit(&self, name: &str) -> Option<f64> {
+        let line = self.limits.as_deref()?.lines().find_map(|line| line.strip_prefix(name))?;
+        match line.split_ascii_whitespace().next()? {
+            "unlimited" => Some(-1.0),
+            number => number.parse().ok(),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of descriptors and pages are far below 2^52")]
+fn open_fds() -> Option<f64> {
+    // One of them is the directory being read.
+    fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().saturating_sub(1) as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a page is some kilobytes")]
+fn page_size() -> f64 {
+    rustix::param::page_size() as f64
+}
+
+fn network(text: &str) -> (f64, f64) {
+    let mut total = (0.0, 0.0);
+    for (interface, counts) in text.lines().filter_map(|line| line.split_once(':')) {
+        let counts: Vec<f64> = counts.split_ascii_whitespace().filter_map(|c| c.parse().ok()).collect();
+        if interface.trim() != "lo" {
+            total.0 += counts.first().copied().unwrap_or_default();
+            total.1 += counts.get(8).copied().unwrap_or_default();
+        }
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_is_read() {
+        let sample = Sample::read();
+        for (name, _, _) in SERIES {
+            assert!(sample.value(name).is_some_and(|v| !v.is_nan()), "{name}");
+        }
+        assert!(sample.value("process_resident_memory_bytes").unwrap() > 1e6);
+        assert!(sample.value("process_start_time_seconds").unwrap() > 1.6e9);
+        assert!(sample.value("process_open_fds").unwrap() >= 3.0);
+    }
+
+    #[test]
+    fn interfaces_add_up() {
+        let text = "head|\n lo: 5 0 0 0 0 0 0 0 5 0\neth0: 10 1 0 0 0 0 0 0 20 1\n eth1:1 0 0 0 0 0 0 0 2 0\n";
+        assert_eq!(network(text), (11.0, 22.0));
+    }
+}
