@@ -2,29 +2,56 @@
 //!
 //! The apply thread hands over batches, which are visible at once and become durable later: a flusher thread moves
 //! everything gathered so far into one redb transaction, together with the index of the last log entry that it
-//! contains. A crash loses the buffer only, and the log replays from that index.
+//! contains. A crash loses the buffer only, and the log replays from that index. Since a batch is never divided
+//! between two transactions, and batches stay in order, what a crash leaves is what some prefix of the log did.
+//!
+//! A read looks at the buffer first: at the active layer, then at the sealed one (which is being written), then at
+//! a view of the file that is renewed after each transaction.
+//!
+//! After the first write or fsync that fails nothing is tried again: the file stays at the last good transaction,
+//! [`Backend::durable_applied`] with it, and [`Backend::failure`] says why.
 
 mod batch;
+mod copy;
 mod error;
+mod flusher;
+mod hash;
+mod layer;
+mod read;
 mod row_key;
+mod snapshot;
+mod storage;
+mod view;
 
-use std::io::{self, Read};
-use std::ops::ControlFlow;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{io, thread};
 
-use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, RwLock};
+use redb::Database;
+
+use self::layer::Layer;
+use self::storage::Files;
+use self::view::View;
+use crate::schema;
 
 pub use batch::{Applied, Batch, Bucket};
 pub use error::BackendError;
 pub use row_key::{EncodedRowKey, RowKey};
+pub use snapshot::SnapshotReader;
+pub use storage::StorageLayer;
 
 /// How the backend gathers and keeps.
 #[derive(Clone, Debug)]
 pub struct BackendOptions {
-    /// How long a change may wait for its commit.
+    /// How long a change may wait for its transaction.
     pub batch_interval: Duration,
-    /// How many rows are gathered at most before a commit begins.
+    /// How many rows are gathered before a transaction begins early.
     pub batch_limit: usize,
     /// What redb may keep of the file in memory.
     pub cache_bytes: usize,
@@ -43,94 +70,253 @@ impl Default for BackendOptions {
     }
 }
 
-/// The database of one member. Shared by reference; all methods may be called from any thread.
+/// A transaction begins early at this many gathered bytes.
+const BATCH_BYTES: usize = 32 << 20;
+
+/// Gathering goes on while a transaction is written, up to this many times the limits; then `commit` waits.
+const BEHIND: usize = 2;
+
+/// The database of one member. All methods may be called from any thread.
 #[derive(Debug)]
-pub struct Backend {}
+pub struct Backend {
+    shared: Arc<Shared>,
+    flusher: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    files: Files,
+    buffers: RwLock<Buffers>,
+    control: Mutex<Control>,
+    /// Tells the flusher to look at `control` and `full`.
+    wake: Condvar,
+    /// Tells everyone else that the flusher has done a round.
+    done: Condvar,
+    /// Whether enough is gathered for a transaction before its time.
+    full: AtomicBool,
+    size: AtomicU64,
+    /// What the rows in the file take.
+    used: AtomicU64,
+    snapshots: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Buffers {
+    active: Layer,
+    sealed: Option<Arc<Layer>>,
+    view: Arc<View>,
+}
+
+#[derive(Debug)]
+struct Control {
+    /// How many times `flush` was called, and which of these calls are answered.
+    requested: u64,
+    completed: u64,
+    durable: Applied,
+    failure: Option<BackendError>,
+    defragment: Option<mpsc::SyncSender<Result<(), BackendError>>>,
+    stop: bool,
+}
 
 impl Backend {
-    /// Opens the database, or creates it.
-    pub fn open(_path: &Path, _options: BackendOptions) -> Result<Backend, BackendError> {
-        unimplemented!()
+    /// Opens the database, or creates it if there is none.
+    ///
+    /// # Errors
+    /// When the file is in use, cannot be written, is corrupt or of a newer version. It is left as it is.
+    pub fn open(path: &Path, options: BackendOptions) -> Result<Backend, BackendError> {
+        Backend::open_with(path, options, None)
     }
 
-    /// Makes a batch visible; it will be durable together with `applied`.
-    pub fn commit(&self, _batch: Batch, _applied: Option<Applied>) {
-        unimplemented!()
+    /// As [`Backend::open`], with a layer around every file that tests use to make it fail.
+    pub fn open_with(
+        path: &Path,
+        options: BackendOptions,
+        layer: Option<StorageLayer>,
+    ) -> Result<Backend, BackendError> {
+        let files = Files { options, layer };
+        let database = match File::options().read(true).write(true).open(path) {
+            Ok(file) => files.open(path, file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path)?,
+            Err(error) => return Err(BackendError::io(path, error)),
+        };
+        let found = schema::check(path, &database)?;
+        let view = Arc::new(View::open(path, &Arc::new(database))?);
+        let shared = Arc::new(Shared {
+            path: path.to_path_buf(),
+            files,
+            buffers: RwLock::new(Buffers { active: Layer::default(), sealed: None, view }),
+            control: Mutex::new(Control {
+                requested: 0,
+                completed: 0,
+                durable: found.applied,
+                failure: None,
+                defragment: None,
+                stop: false,
+            }),
+            wake: Condvar::new(),
+            done: Condvar::new(),
+            full: AtomicBool::new(false),
+            size: AtomicU64::new(0),
+            used: AtomicU64::new(found.used_bytes),
+            snapshots: AtomicU64::new(0),
+        });
+        shared.measure();
+        let flusher = thread::Builder::new()
+            .name("flusher".into())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || flusher::run(&shared)
+            })
+            .map_err(|error| BackendError::io(path, error))?;
+        Ok(Backend { shared, flusher: Mutex::new(Some(flusher)) })
     }
 
-    pub fn get(&self, _bucket: Bucket, _key: &[u8]) -> Result<Option<Bytes>, BackendError> {
-        unimplemented!()
+    /// Makes a batch visible; it becomes durable together with `applied`.
+    ///
+    /// Waits if the flusher is far behind. After a failure it does not wait: what is committed then stays in
+    /// memory, and the process is expected to end.
+    pub fn commit(&self, batch: Batch, applied: Option<Applied>) {
+        let shared = &*self.shared;
+        let options = &shared.files.options;
+        let (operations, bytes) = {
+            let mut buffers = shared.buffers.write();
+            buffers.active.absorb(batch, applied);
+            (buffers.active.operations, buffers.active.bytes)
+        };
+        if operations < options.batch_limit && bytes < BATCH_BYTES {
+            return;
+        }
+        if !shared.full.swap(true, Ordering::Relaxed) {
+            // With the lock, so that the flusher is either waiting or has yet to look at `full`.
+            let _control = shared.control.lock();
+            shared.wake.notify_one();
+        }
+        if operations < options.batch_limit.saturating_mul(BEHIND) && bytes < BATCH_BYTES * BEHIND {
+            return;
+        }
+        let mut control = shared.control.lock();
+        while control.failure.is_none() && shared.buffers.read().is_behind(options) {
+            shared.done.wait(&mut control);
+        }
     }
 
-    pub fn scan(
-        &self,
-        _bucket: Bucket,
-        _from: &[u8],
-        _to: Option<&[u8]>,
-        _each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), BackendError> {
-        unimplemented!()
-    }
-
-    /// Waits until everything committed so far is durable.
+    /// Waits until everything committed so far is durable; returns the last entry that a restart would find.
+    ///
+    /// # Errors
+    /// When it cannot be written, now or before.
     pub fn flush(&self) -> Result<Applied, BackendError> {
-        unimplemented!()
+        let mut control = self.shared.control.lock();
+        control.requested += 1;
+        let request = control.requested;
+        self.shared.wake.notify_one();
+        loop {
+            if control.completed >= request {
+                return Ok(control.durable);
+            }
+            if let Some(failure) = &control.failure {
+                return Err(failure.clone());
+            }
+            self.shared.done.wait(&mut control);
+        }
     }
 
-    /// The last log entry that a restart would find.
+    /// The last log entry that a restart would find; the log may be released up to here.
     pub fn durable_applied(&self) -> Applied {
-        unimplemented!()
+        self.shared.control.lock().durable
     }
 
-    /// Whether a write to the database failed; nothing becomes durable after that.
+    /// Why nothing becomes durable any more, if that is so.
     pub fn failure(&self) -> Option<BackendError> {
-        unimplemented!()
+        self.shared.control.lock().failure.clone()
     }
 
-    /// What the file takes on the disk.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// What the file takes on the disk, as of the last transaction.
     pub fn size(&self) -> u64 {
-        unimplemented!()
+        self.shared.size.load(Ordering::Relaxed)
     }
 
-    /// What of it is in use.
+    /// What of [`Backend::size`] is in use, by the sum of the rows; redb does not say how many pages are free.
     pub fn size_in_use(&self) -> u64 {
-        unimplemented!()
+        /// The part of a page that rows fill on average, in percent, and what an empty database takes.
+        const FILL: u64 = 95;
+        const EMPTY: u64 = 64 * 1024;
+        let used = self.shared.used.load(Ordering::Relaxed);
+        (EMPTY + used / FILL * 100).min(self.size())
     }
 
+    /// Replaces the file by a dense copy. Transactions wait; readers, and `commit` up to its bound, do not.
+    ///
+    /// # Errors
+    /// When the copy cannot be written; the database goes on with the old file.
     pub fn defragment(&self) -> Result<(), BackendError> {
-        unimplemented!()
-    }
-
-    /// `Maintenance.Hash`.
-    pub fn hash(&self) -> Result<u32, BackendError> {
-        unimplemented!()
-    }
-
-    pub fn snapshot(&self) -> Result<SnapshotReader, BackendError> {
-        unimplemented!()
-    }
-}
-
-/// A consistent image of the whole database, to be read from its beginning to its end.
-#[derive(Debug)]
-pub struct SnapshotReader {
-    file: std::fs::File,
-    len: u64,
-}
-
-impl SnapshotReader {
-    /// How many bytes there are in all.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.flush()?;
+        let (answer, result) = mpsc::sync_channel(1);
+        {
+            let mut control = self.shared.control.lock();
+            while control.defragment.is_some() && control.failure.is_none() {
+                self.shared.done.wait(&mut control);
+            }
+            if let Some(failure) = &control.failure {
+                return Err(failure.clone());
+            }
+            control.defragment = Some(answer);
+            self.shared.wake.notify_one();
+        }
+        result.recv().unwrap_or(Err(BackendError::Closed))
     }
 }
 
-impl Read for SnapshotReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
+impl Drop for Backend {
+    /// Everything committed is durable afterwards, unless writing fails.
+    fn drop(&mut self) {
+        self.shared.control.lock().stop = true;
+        self.shared.wake.notify_one();
+        if let Some(flusher) = self.flusher.lock().take() {
+            // It says nothing that the log has not said.
+            let _ = flusher.join();
+        }
     }
+}
+
+impl Buffers {
+    fn is_behind(&self, options: &BackendOptions) -> bool {
+        self.active.operations >= options.batch_limit.saturating_mul(BEHIND)
+            || self.active.bytes >= BATCH_BYTES * BEHIND
+    }
+}
+
+impl Shared {
+    fn measure(&self) {
+        if let Ok(bytes) = storage::allocated_bytes(&self.path) {
+            self.size.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// A name beside the database for a file that is not complete yet.
+    fn temporary(&self, purpose: &str) -> PathBuf {
+        temporary(&self.path, purpose)
+    }
+}
+
+fn temporary(path: &Path, purpose: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp.");
+    name.push(purpose);
+    path.with_file_name(name)
+}
+
+/// Under another name first: a file in its place is always complete.
+fn create(files: &Files, path: &Path) -> Result<Database, BackendError> {
+    let new = temporary(path, "new");
+    let database = files.create(&new)?;
+    schema::create(&database)
+        .and_then(|()| schema::put_version(&database))
+        .map_err(|error| BackendError::from_redb(&new, error))?;
+    storage::rename_durably(&new, path)?;
+    Ok(database)
 }

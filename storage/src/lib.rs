@@ -8,8 +8,9 @@ mod event;
 mod key_range;
 pub mod mvcc;
 mod record;
+pub mod schema;
 pub mod watch;
 
 pub use event::{Event, EventKind};
 pub use key_range::{KeyRange, RangeEnd};
-pub use record::{Record, Versions};
+pub use record::{Record, RecordError, Versions};

@@ -1,13 +1,44 @@
-//! The multi-version store: revisions over the backend, with the newest version of every live key in memory.
+//! The multi-version store: every change is a revision, and every revision can be read until it is compacted.
+//!
+//! Rows of history are in the backend. In memory is an index of all keys with the revisions of their rows, and the
+//! newest version of every live key. There is one writer at a time; it publishes a transaction with one short lock
+//! of the index, so readers see all of it or nothing. A reader holds the lock for some keys at a time and reads at
+//! a fixed revision, so a long list neither holds up the writer nor sees changes.
+
+mod compaction;
+mod hash;
+mod history;
+mod index;
+mod key_state;
+mod open;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use parking_lot::{Mutex, RwLock};
 use thiserror::Error;
 
-use crate::backend::{Applied, Backend, BackendError, Batch};
+use self::compaction::Queue;
+use self::hash::CompactionHashes;
+use self::index::Index;
+use crate::backend::{Backend, BackendError};
 use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
 use crate::{Event, KeyRange, Record};
+
+pub use compaction::CompactionHandle;
+pub use write::WriteTxn;
+
+/// The revision of an empty store; the first change makes the next one.
+const FIRST_REVISION: i64 = 1;
+
+/// The compacted revision of a store without a compaction.
+const NEVER_COMPACTED: i64 = -1;
 
 /// Why a read, or a compaction, was refused.
 #[derive(Clone, Debug, Error)]
@@ -22,7 +53,7 @@ pub enum MvccError {
 
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Rows that one step of a compaction looks at.
+    /// How many rows one step of a compaction looks at.
     pub compaction_batch_limit: usize,
     /// The pause between two steps.
     pub compaction_pause: Duration,
@@ -40,6 +71,7 @@ pub struct RangeOptions {
     pub revision: i64,
     /// How many records are returned at most; 0: all.
     pub limit: usize,
+    /// Return the count and no records; the limit does not matter then.
     pub count_only: bool,
 }
 
@@ -49,13 +81,15 @@ pub struct RangeResult {
     pub records: Vec<Record>,
     /// All keys of the range at that revision, whatever the limit.
     pub count: i64,
-    /// The store's current revision when it was read.
+    /// The store's current revision when it was read; inside a transaction, its own.
     pub revision: i64,
 }
 
+/// A hash over history, and what it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashKv {
     pub hash: u32,
+    /// -1: nothing was compacted.
     pub compact_revision: i64,
     pub hash_revision: i64,
     pub current_revision: i64,
@@ -64,56 +98,132 @@ pub struct HashKv {
 /// What a committed transaction did.
 #[derive(Clone, Debug)]
 pub struct Changes {
+    /// The store's revision now.
     pub revision: i64,
+    /// In the order of execution; empty if nothing changed.
     pub events: Vec<Event>,
 }
 
+/// The keys of one member. All methods may be called from any thread; one thread at a time writes.
 #[derive(Debug)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+    compactor: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backend: Arc<Backend>,
+    options: StoreOptions,
+    index: RwLock<Index>,
+    /// Written with the index locked.
+    revision: AtomicI64,
+    compacted: AtomicI64,
+    writer: Mutex<()>,
+    queue: Queue,
+    hashes: CompactionHashes,
+    /// Whether a row that was there at the start names a lease.
+    leased: bool,
+}
 
 impl Store {
-    /// Reads the backend and resumes a compaction that was interrupted.
-    pub fn open(_backend: Arc<Backend>, _options: StoreOptions) -> Result<Store, BackendError> {
-        unimplemented!()
+    /// Reads the backend, and resumes a compaction that was interrupted.
+    ///
+    /// # Errors
+    /// When the backend cannot be read or holds something else.
+    pub fn open(backend: Arc<Backend>, options: StoreOptions) -> Result<Store, BackendError> {
+        let opened = open::open(&backend)?;
+        let inner = Arc::new(Inner {
+            options,
+            index: RwLock::new(opened.index),
+            revision: AtomicI64::new(opened.revision),
+            compacted: AtomicI64::new(opened.scheduled.unwrap_or(opened.finished)),
+            writer: Mutex::new(()),
+            queue: Queue::default(),
+            hashes: CompactionHashes::default(),
+            leased: opened.leased,
+            backend,
+        });
+        if let Some(revision) = opened.scheduled {
+            inner.queue.push(revision, opened.finished, false);
+        }
+        let compactor = thread::Builder::new().name("compaction".into()).spawn({
+            let inner = Arc::clone(&inner);
+            move || inner.run_compactions()
+        });
+        let compactor = compactor.map_err(|error| BackendError::io(inner.backend.path(), error))?;
+        Ok(Store { inner, compactor: Mutex::new(Some(compactor)) })
     }
 
+    /// The current revision; 1 when nothing was ever written.
     pub fn revision(&self) -> i64 {
-        unimplemented!()
+        self.inner.revision()
     }
 
+    /// The compacted revision; -1 when nothing was ever compacted.
     pub fn compacted(&self) -> i64 {
-        unimplemented!()
+        self.inner.compacted()
     }
 
     /// How many keys are alive.
     pub fn key_count(&self) -> usize {
-        unimplemented!()
+        self.inner.index.read().live()
     }
 
-    /// The newest version of a key, from memory.
-    pub fn get(&self, _key: &[u8]) -> Option<Record> {
-        unimplemented!()
+    /// The newest version of a key.
+    pub fn get(&self, key: &[u8]) -> Option<Record> {
+        self.inner.newest(key)
     }
 
-    pub fn range(&self, _range: &KeyRange, _options: RangeOptions) -> Result<RangeResult, MvccError> {
-        unimplemented!()
+    /// Reads keys as they are, or were at a revision.
+    ///
+    /// # Errors
+    /// When that revision is compacted or in the future, or cannot be read.
+    pub fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        self.inner.range(range, options)
     }
 
+    /// Begins to change keys; waits for any other writer.
     pub fn write(&self) -> WriteTxn<'_> {
-        unimplemented!()
+        self.inner.write()
     }
 
-    pub fn compact(&self, _revision: i64) -> Result<CompactionHandle, MvccError> {
-        unimplemented!()
+    /// Forgets what was before a revision: reads below it are refused from now on, the rows go bit by bit.
+    ///
+    /// # Errors
+    /// When the revision is in the future, or compacted already.
+    pub fn compact(&self, revision: i64) -> Result<CompactionHandle, MvccError> {
+        self.inner.compact(revision)
     }
 
-    pub fn hash_kv(&self, _revision: i64) -> Result<HashKv, MvccError> {
-        unimplemented!()
+    /// The compaction that was begun last, if any since the start.
+    pub fn last_compaction(&self) -> Option<CompactionHandle> {
+        self.inner.queue.latest()
     }
 
-    /// Calls `each(lease, key)` for every live key that is attached to a lease.
-    pub fn keys_attached(&self, _each: &mut dyn FnMut(i64, &[u8])) {
-        unimplemented!()
+    /// Hashes history up to a revision (0: the current one) as etcd does. Reads all of it: not for a thread that
+    /// others wait for.
+    ///
+    /// # Errors
+    /// When the revision is in the future, or compacted and none of the ten newest compactions was at it.
+    pub fn hash_kv(&self, revision: i64) -> Result<HashKv, MvccError> {
+        self.inner.hash_kv(revision)
+    }
+
+    /// Calls `each(lease, key)` for every live key that is attached to a lease. Meant for the start.
+    pub fn keys_attached(&self, each: &mut dyn FnMut(i64, &[u8])) {
+        self.inner.keys_attached(each);
+    }
+}
+
+impl Drop for Store {
+    /// A compaction that is not finished goes on after the next start.
+    fn drop(&mut self) {
+        self.inner.queue.stop();
+        if let Some(compactor) = self.compactor.lock().take() {
+            // It says nothing that the log has not said.
+            let _ = compactor.join();
+        }
     }
 }
 
@@ -126,69 +236,34 @@ impl History for Store {
         Store::compacted(self)
     }
 
-    fn events(&self, _read: HistoryRead) -> Result<HistoryPage, HistoryError> {
-        unimplemented!()
+    fn events(&self, read: HistoryRead) -> Result<HistoryPage, HistoryError> {
+        self.inner.events(read)
     }
 }
 
-/// The one writer. Dropped without a commit it leaves no trace.
-#[derive(Debug)]
-pub struct WriteTxn<'a> {
-    _store: &'a Store,
-}
-
-impl WriteTxn<'_> {
-    /// Sees what was written so far; at an explicit revision it sees the store as it was.
-    pub fn range(&self, _range: &KeyRange, _options: RangeOptions) -> Result<RangeResult, MvccError> {
-        unimplemented!()
+impl Inner {
+    fn revision(&self) -> i64 {
+        self.revision.load(Ordering::Acquire)
     }
 
-    pub fn get(&self, _key: &[u8]) -> Option<Record> {
-        unimplemented!()
+    fn compacted(&self) -> i64 {
+        self.compacted.load(Ordering::Acquire)
     }
 
-    /// Returns the version that it replaced.
-    pub fn put(&mut self, _key: &[u8], _value: &[u8], _lease: i64) -> Option<Record> {
-        unimplemented!()
+    fn set_compacted(&self, revision: i64) {
+        self.compacted.store(revision, Ordering::Release);
     }
 
-    /// Returns what it removed, in the order of the keys.
-    pub fn delete_range(&mut self, _range: &KeyRange) -> Vec<Record> {
-        unimplemented!()
-    }
-
-    /// The revision before the transaction.
-    pub fn start_revision(&self) -> i64 {
-        unimplemented!()
-    }
-
-    /// The revision as it would be now: one more than at the start once anything changed.
-    pub fn revision(&self) -> i64 {
-        unimplemented!()
-    }
-
-    /// Rows of other buckets that belong to the same log entry.
-    pub fn batch(&mut self) -> &mut Batch {
-        unimplemented!()
-    }
-
-    pub fn commit(self, _applied: Option<Applied>) -> Changes {
-        unimplemented!()
-    }
-}
-
-/// A compaction under way; it goes on whether or not anyone waits.
-#[derive(Clone, Debug)]
-pub struct CompactionHandle {}
-
-impl CompactionHandle {
-    /// Waits until everything is removed.
-    pub async fn finished(&self) -> Result<(), BackendError> {
-        unimplemented!()
-    }
-
-    /// As [`CompactionHandle::finished`], for a thread that may block.
-    pub fn wait(&self) -> Result<(), BackendError> {
-        unimplemented!()
+    fn keys_attached(&self, each: &mut dyn FnMut(i64, &[u8])) {
+        if !self.leased {
+            return;
+        }
+        let index = self.index.read();
+        for (key, state) in index.iter(std::ops::Bound::Unbounded, &crate::RangeEnd::Unbounded) {
+            let lease = state.newest().map_or(0, Record::lease);
+            if lease != 0 {
+                each(lease, key);
+            }
+        }
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 
 use bytes::{Buf, BufMut, Bytes};
 use keyport_api::mvccpb::KeyValue;
+use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
-use prost::{DecodeError, Message};
+use thiserror::Error;
 use triomphe::ThinArc;
 
 /// An immutable, shared `mvccpb.KeyValue` in its encoded form: one allocation and one pointer for each version.
@@ -25,6 +26,11 @@ pub struct Versions {
     pub version: i64,
     pub lease: i64,
 }
+
+/// These bytes are no `KeyValue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not an encoded KeyValue")]
+pub struct RecordError;
 
 const KEY: u32 = 1;
 const CREATE_REVISION: u32 = 2;
@@ -77,7 +83,7 @@ impl Record {
     ///
     /// # Errors
     /// When the bytes are not a `KeyValue`.
-    pub fn decode(encoded: &[u8]) -> Result<Record, DecodeError> {
+    pub fn decode(encoded: &[u8]) -> Result<Record, RecordError> {
         walk(encoded, |_, _, _| true)?;
         Ok(Record::from_bytes(encoded))
     }
@@ -183,22 +189,22 @@ fn bytes_field(encoded: &[u8], wanted: u32) -> &[u8] {
 
 /// Calls `field(tag, number or length, offset)` for each field of an encoded `KeyValue` until it returns false.
 #[inline]
-fn walk(encoded: &[u8], mut field: impl FnMut(u32, u64, usize) -> bool) -> Result<(), DecodeError> {
+fn walk(encoded: &[u8], mut field: impl FnMut(u32, u64, usize) -> bool) -> Result<(), RecordError> {
     let mut rest = encoded;
     while rest.has_remaining() {
-        let (tag, wire_type) = decode_key(&mut rest)?;
-        let number = decode_varint(&mut rest)?;
+        let (tag, wire_type) = decode_key(&mut rest).map_err(|_| RecordError)?;
+        let number = decode_varint(&mut rest).map_err(|_| RecordError)?;
         let at = encoded.len() - rest.len();
         let expected = if matches!(tag, KEY | VALUE) { WireType::LengthDelimited } else { WireType::Varint };
         if wire_type != expected {
-            return Err(DecodeError::new("not a KeyValue: a field of another type"));
+            return Err(RecordError);
         }
         if !field(tag, number, at) {
             return Ok(());
         }
         if wire_type == WireType::LengthDelimited {
             if number > rest.len() as u64 {
-                return Err(DecodeError::new("not a KeyValue: a field longer than the message"));
+                return Err(RecordError);
             }
             rest = &rest[usize::try_from(number).unwrap_or(usize::MAX)..];
         }

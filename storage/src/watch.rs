@@ -5,10 +5,25 @@
 //! encodings. A watcher that lags, or starts in the past, is fed from [`History`] by a thread of the hub and
 //! joins its group when it has caught up. Nothing here waits for a client.
 
+mod catch_up;
+mod groups;
 mod history;
+mod hub;
 mod message;
+mod outbox;
+mod publish;
+mod range_index;
 mod selection;
+mod selector;
+mod state;
+mod stats;
+mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use history::{History, HistoryError, HistoryPage, HistoryRead, RevisionEvents};
+pub use hub::{WatchHub, WatchOptions};
 pub use message::{CreateError, Created, EventFilters, WatchMessage, WatchSpec};
 pub use selection::{Encoding, SelectedEvent, Selection};
+pub use stats::WatchStats;
+pub use stream::WatchStream;

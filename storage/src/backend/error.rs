@@ -26,7 +26,7 @@ pub enum BackendError {
 }
 
 impl BackendError {
-    pub(super) fn io(path: &Path, error: io::Error) -> BackendError {
+    pub(crate) fn io(path: &Path, error: io::Error) -> BackendError {
         let path = path.to_path_buf();
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => BackendError::NoSpace(path),
@@ -45,7 +45,7 @@ impl BackendError {
         BackendError::Corrupt { path: path.to_path_buf(), detail: detail.into() }
     }
 
-    pub(super) fn from_redb(path: &Path, error: impl Into<redb::Error>) -> BackendError {
+    pub(crate) fn from_redb(path: &Path, error: impl Into<redb::Error>) -> BackendError {
         match error.into() {
             redb::Error::Io(error) => BackendError::io(path, error),
             redb::Error::DatabaseAlreadyOpen => BackendError::Locked(path.to_path_buf()),

@@ -1,7 +1,8 @@
 //! What one group of watchers is told at once, matched once and encoded once.
 
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
@@ -40,12 +41,21 @@ pub struct Selection {
     events: Box<[SelectedEvent]>,
     size: usize,
     encoded: [OnceLock<Bytes>; 3],
+    /// Where the size is counted while the selection lives.
+    counted: Option<Arc<AtomicUsize>>,
 }
 
 impl Selection {
-    pub(super) fn new(events: Vec<SelectedEvent>) -> Selection {
+    pub(super) fn new(events: Box<[SelectedEvent]>) -> Selection {
         let size = events.iter().map(SelectedEvent::encoded_len).sum();
-        Selection { events: events.into_boxed_slice(), size, encoded: Default::default() }
+        Selection { events, size, encoded: Default::default(), counted: None }
+    }
+
+    /// Adds the size to a count of bytes held, until dropped.
+    pub(super) fn counted(mut self, held: &Arc<AtomicUsize>) -> Selection {
+        held.fetch_add(self.size, Ordering::Relaxed);
+        self.counted = Some(Arc::clone(held));
+        self
     }
 
     /// Length of [`Selection::protobuf`].
@@ -82,13 +92,13 @@ impl Selection {
         for event in &self.events {
             let len = event.encoded_len();
             if !part.is_empty() && size + len >= max_bytes {
-                parts.push(Selection::new(std::mem::take(&mut part)));
+                parts.push(Selection::new(std::mem::take(&mut part).into()));
                 size = 0;
             }
             size += len;
             part.push(event.clone());
         }
-        parts.push(Selection::new(part));
+        parts.push(Selection::new(part.into()));
         parts
     }
 }
@@ -98,6 +108,14 @@ impl Deref for Selection {
 
     fn deref(&self) -> &[SelectedEvent] {
         &self.events
+    }
+}
+
+impl Drop for Selection {
+    fn drop(&mut self) {
+        if let Some(held) = &self.counted {
+            held.fetch_sub(self.size, Ordering::Relaxed);
+        }
     }
 }
 

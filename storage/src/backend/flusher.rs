@@ -1,0 +1,197 @@
+//! The thread that moves what was committed into the file.
+
+use std::mem;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use redb::{CursorError, Database, WriteTransaction};
+use tracing::error;
+
+use super::layer::Layer;
+use super::view::{View, table};
+use super::{Applied, BackendError, Bucket, Shared, copy, storage};
+use crate::schema;
+
+/// Runs until the backend is closed; everything committed before that is in the file afterwards.
+pub(super) fn run(shared: &Shared) {
+    loop {
+        let (round, stopping) = wait(shared);
+        let outcome = flush(shared);
+        let mut control = shared.control.lock();
+        match outcome {
+            Ok(applied) => {
+                control.durable = applied.unwrap_or(control.durable);
+                control.completed = round;
+            }
+            Err(failure) => {
+                error!(%failure, "cannot write the database; nothing becomes durable any more");
+                control.failure = Some(failure);
+            }
+        }
+        let job = control.defragment.take();
+        let failure = control.failure.clone();
+        drop(control);
+        shared.done.notify_all();
+        if let Some(answer) = job {
+            let result = failure.clone().map_or_else(|| defragment(shared), Err);
+            // Whoever asked may be gone.
+            let _ = answer.send(result);
+        }
+        if stopping || failure.is_some() {
+            return stop(shared);
+        }
+    }
+}
+
+/// Waits until there is a reason to flush; returns which requests that will answer, and whether it is the last.
+fn wait(shared: &Shared) -> (u64, bool) {
+    let until = Instant::now() + shared.files.options.batch_interval;
+    let mut control = shared.control.lock();
+    loop {
+        let due = control.requested > control.completed || control.stop || control.defragment.is_some();
+        if due || shared.full.swap(false, Ordering::Relaxed) || shared.wake.wait_until(&mut control, until).timed_out()
+        {
+            return (control.requested, control.stop);
+        }
+    }
+}
+
+/// Refuses what nobody will answer any more.
+fn stop(shared: &Shared) {
+    let mut control = shared.control.lock();
+    control.stop = true;
+    control.failure.get_or_insert(BackendError::Closed);
+    control.defragment = None;
+    drop(control);
+    shared.done.notify_all();
+}
+
+/// Makes everything durable that is committed when it begins.
+fn flush(shared: &Shared) -> Result<Option<Applied>, BackendError> {
+    let (layer, view) = {
+        let mut buffers = shared.buffers.write();
+        if buffers.active.is_empty() {
+            return Ok(None);
+        }
+        let layer = Arc::new(mem::take(&mut buffers.active));
+        buffers.sealed = Some(Arc::clone(&layer));
+        (layer, Arc::clone(&buffers.view))
+    };
+    let database = Arc::clone(view.database());
+    drop(view);
+    let used = write(&shared.path, &database, &layer, shared.used.load(Ordering::Relaxed))?;
+    let view = Arc::new(View::open(&shared.path, &database)?);
+    let (sealed, old) = {
+        let mut buffers = shared.buffers.write();
+        (buffers.sealed.take(), mem::replace(&mut buffers.view, view))
+    };
+    drop((sealed, old));
+    shared.used.store(used, Ordering::Relaxed);
+    shared.measure();
+    Ok(layer.applied)
+}
+
+/// One transaction: all rows of the layer and the index of the last entry in it.
+fn write(path: &Path, database: &Database, layer: &Layer, mut used: u64) -> Result<u64, BackendError> {
+    let failed = |error: redb::Error| BackendError::from_redb(path, error);
+    let mut transaction = database.begin_write().map_err(|error| failed(error.into()))?;
+    // Otherwise opening after a crash would read the whole file.
+    transaction.set_quick_repair(true);
+    write_history(path, &transaction, layer, &mut used)?;
+    write_other(&transaction, layer, &mut used).map_err(failed)?;
+    if let Some(applied) = layer.applied {
+        schema::put_applied(&transaction, applied).map_err(failed)?;
+    }
+    schema::put_used(&transaction, used).map_err(failed)?;
+    transaction.commit().map_err(|error| failed(error.into()))?;
+    Ok(used)
+}
+
+fn write_history(
+    path: &Path,
+    transaction: &WriteTransaction,
+    layer: &Layer,
+    used: &mut u64,
+) -> Result<(), BackendError> {
+    if layer.rows.is_empty() && layer.removed.is_empty() {
+        return Ok(());
+    }
+    let failed = |error: redb::Error| BackendError::from_redb(path, error);
+    let mut rows = transaction.open_table(table(Bucket::Key)).map_err(|error| failed(error.into()))?;
+    let mut end = rows.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(|error| failed(error.into()))?;
+    for (key, record) in &layer.rows {
+        if layer.removed.contains(key) {
+            continue;
+        }
+        let (key, value) = (key.encode(), record.encoded());
+        end.insert_before(&*key, value).map_err(|error| match error {
+            CursorError::UnorderedKey => BackendError::corrupt(path, "a row of history is already there"),
+            error => failed(error.into()),
+        })?;
+        *used += row_bytes(&key, value);
+    }
+    end.close().map_err(|error| failed(error.into()))?;
+    for key in &layer.removed {
+        let key = key.encode();
+        if let Some(value) = rows.remove(&*key).map_err(|error| failed(error.into()))? {
+            *used = used.saturating_sub(row_bytes(&key, value.value()));
+        }
+    }
+    Ok(())
+}
+
+fn write_other(transaction: &WriteTransaction, layer: &Layer, used: &mut u64) -> Result<(), redb::Error> {
+    for bucket in Bucket::ALL {
+        let rows = layer.other.iter().filter(|((other, _), _)| *other == bucket);
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            continue;
+        }
+        let mut opened = transaction.open_table(table(bucket))?;
+        for ((_, key), value) in rows {
+            let replaced = match value {
+                Some(value) => {
+                    *used += row_bytes(key, value);
+                    opened.insert(&key[..], &value[..])?
+                }
+                None => opened.remove(&key[..])?,
+            };
+            if let Some(replaced) = replaced {
+                *used = used.saturating_sub(row_bytes(key, replaced.value()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a row takes in a page of the file.
+pub(super) fn row_bytes(key: &[u8], value: &[u8]) -> u64 {
+    const OFFSETS: usize = 8;
+    (key.len() + value.len() + OFFSETS) as u64
+}
+
+/// Copies the file into a new, dense one and puts that into its place.
+///
+/// The flusher does it, so that nothing changes in the file meanwhile; batches gather in the buffer. Readers keep
+/// the old file, which has lost its name, until they are through.
+fn defragment(shared: &Shared) -> Result<(), BackendError> {
+    let view = Arc::clone(&shared.buffers.read().view);
+    let temporary = shared.temporary("defragment");
+    let moved = copy::to_file(&shared.files, &view, &temporary).and_then(|(database, used)| {
+        let view = Arc::new(View::open(&shared.path, &database)?);
+        storage::rename_durably(&temporary, &shared.path)?;
+        Ok((view, used))
+    });
+    let (view, used) = moved.inspect_err(|_| {
+        // It holds nothing that anyone needs.
+        let _ = std::fs::remove_file(&temporary);
+    })?;
+    let old = mem::replace(&mut shared.buffers.write().view, view);
+    drop(old);
+    shared.used.store(used, Ordering::Relaxed);
+    shared.measure();
+    Ok(())
+}

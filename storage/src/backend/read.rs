@@ -1,0 +1,200 @@
+//! Reading through the buffer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::layer::Found;
+use super::view::View;
+use super::{Backend, BackendError, Bucket, RowKey};
+use crate::Record;
+
+impl Backend {
+    /// Reads a row of any bucket but [`Bucket::Key`], for which there is [`Backend::record`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn get(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        let key = Bytes::copy_from_slice(key);
+        let view = {
+            let buffers = self.shared.buffers.read();
+            for layer in std::iter::once(&buffers.active).chain(buffers.sealed.as_deref()) {
+                match layer.value(bucket, &key) {
+                    Found::Here(value) => return Ok(Some(value)),
+                    Found::Removed => return Ok(None),
+                    Found::Below => {}
+                }
+            }
+            Arc::clone(&buffers.view)
+        };
+        let row = view.table(bucket).get(&key[..]).map_err(|error| self.failed(error))?;
+        Ok(row.map(|row| Bytes::copy_from_slice(row.value())))
+    }
+
+    /// Reads a row of history; none if it was never there or is compacted away.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the row is no record.
+    pub fn record(&self, key: RowKey) -> Result<Option<Record>, BackendError> {
+        let view = {
+            let buffers = self.shared.buffers.read();
+            for layer in std::iter::once(&buffers.active).chain(buffers.sealed.as_deref()) {
+                match layer.row(key) {
+                    Found::Here(record) => return Ok(Some(record)),
+                    Found::Removed => return Ok(None),
+                    Found::Below => {}
+                }
+            }
+            Arc::clone(&buffers.view)
+        };
+        let row = view.table(Bucket::Key).get(&*key.encode()).map_err(|error| self.failed(error))?;
+        row.map(|row| self.decode(&key, row.value())).transpose()
+    }
+
+    /// Reads rows of history in order, from `from` up to and without `to`, at most `limit` of them.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a row is no record.
+    pub fn records(&self, from: RowKey, to: RowKey, limit: usize) -> Result<Vec<(RowKey, Record)>, BackendError> {
+        let (view, sealed, removed, newest) = {
+            let buffers = self.shared.buffers.read();
+            let removed: BTreeSet<RowKey> = buffers.active.removed.range(from..to.max(from)).copied().collect();
+            let newest = buffers.active.rows_between(from, to);
+            let newest: Vec<_> = newest.iter().filter(|(key, _)| !removed.contains(key)).take(limit).cloned().collect();
+            (Arc::clone(&buffers.view), buffers.sealed.clone(), removed, newest)
+        };
+        let gone =
+            |key: &RowKey| removed.contains(key) || sealed.as_ref().is_some_and(|layer| layer.removed.contains(key));
+        let mut found = Vec::new();
+        let newest_in_file =
+            sealed.as_deref().and_then(|layer| layer.rows.first()).map_or(to, |(key, _)| (*key).min(to));
+        let (start, end) = (from.encode(), newest_in_file.encode());
+        if from < newest_in_file {
+            let rows = view.table(Bucket::Key).range::<&[u8]>(&*start..&*end).map_err(|error| self.failed(error))?;
+            for row in rows {
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                let (key, value) = row.map_err(|error| self.failed(error))?;
+                let key = self.row_key(key.value())?;
+                if !gone(&key) {
+                    let record = self.decode(&key, value.value())?;
+                    found.push((key, record));
+                }
+            }
+        }
+        let older = sealed.iter().flat_map(|layer| layer.rows_between(from, to)).filter(|(key, _)| !gone(key)).cloned();
+        let room = limit - found.len();
+        found.extend(older.chain(newest).take(room));
+        Ok(found)
+    }
+
+    /// Calls `each` for the rows of a bucket, from `from` up to and without `to`, in order, until it breaks.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn scan(
+        &self,
+        bucket: Bucket,
+        from: &[u8],
+        to: Option<&[u8]>,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        assert!(bucket != Bucket::Key, "rows of the key bucket are records");
+        if to.is_some_and(|to| to <= from) {
+            return Ok(());
+        }
+        let start = Bytes::copy_from_slice(from);
+        let end = to.map(Bytes::copy_from_slice);
+        let (view, newer) = {
+            let buffers = self.shared.buffers.read();
+            let mut newer: BTreeMap<Bytes, Option<Bytes>> = BTreeMap::new();
+            for layer in buffers.sealed.as_deref().into_iter().chain([&buffers.active]) {
+                let rows = layer.other.range((bucket, start.clone())..);
+                let inside =
+                    rows.take_while(|((other, key), _)| *other == bucket && end.as_ref().is_none_or(|end| key < end));
+                newer.extend(inside.map(|((_, key), value)| (key.clone(), value.clone())));
+            }
+            (Arc::clone(&buffers.view), newer)
+        };
+        let bounds = (Bound::Included(from), to.map_or(Bound::Unbounded, Bound::Excluded));
+        let mut newer = newer.into_iter().peekable();
+        let rows = view.table(bucket).range::<&[u8]>(bounds).map_err(|error| self.failed(error))?;
+        for row in rows {
+            let (key, value) = row.map_err(|error| self.failed(error))?;
+            while let Some((newer_key, newer_value)) = newer.next_if(|(newer_key, _)| &newer_key[..] < key.value()) {
+                if newer_value.is_some_and(|value| each(&newer_key, &value).is_break()) {
+                    return Ok(());
+                }
+            }
+            // A row in the buffer hides the one in the file.
+            if newer.peek().is_none_or(|(newer_key, _)| newer_key[..] != *key.value())
+                && each(key.value(), value.value()).is_break()
+            {
+                return Ok(());
+            }
+        }
+        for (key, value) in newer {
+            if value.is_some_and(|value| each(&key, &value).is_break()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The history that is in the file; what is only in the buffer is left out, so flush first.
+    pub(crate) fn history(&self) -> HistoryView<'_> {
+        HistoryView { backend: self, view: self.view() }
+    }
+
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.shared.buffers.read().view)
+    }
+
+    pub(super) fn failed(&self, error: impl Into<redb::Error>) -> BackendError {
+        BackendError::from_redb(&self.shared.path, error)
+    }
+
+    pub(crate) fn corrupt(&self, detail: impl Into<Arc<str>>) -> BackendError {
+        BackendError::corrupt(&self.shared.path, detail)
+    }
+
+    fn row_key(&self, bytes: &[u8]) -> Result<RowKey, BackendError> {
+        RowKey::decode(bytes).ok_or_else(|| self.corrupt(format!("a row of history has the key {bytes:02x?}")))
+    }
+
+    fn decode(&self, key: &RowKey, value: &[u8]) -> Result<Record, BackendError> {
+        Record::decode(value).map_err(|error| self.corrupt(format!("the row {key:?} is {error}")))
+    }
+}
+
+/// The rows of history as one transaction left them.
+pub(crate) struct HistoryView<'a> {
+    backend: &'a Backend,
+    view: Arc<View>,
+}
+
+impl HistoryView<'_> {
+    /// Calls `each` for the rows from `from` up to and without `to`, in order, until it breaks.
+    pub(crate) fn scan(
+        &self,
+        from: RowKey,
+        to: RowKey,
+        each: &mut dyn FnMut(RowKey, &[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        if to <= from {
+            return Ok(());
+        }
+        let (start, end) = (from.encode(), to.encode());
+        let rows = self.view.table(Bucket::Key).range::<&[u8]>(&*start..&*end);
+        for row in rows.map_err(|error| self.backend.failed(error))? {
+            let (key, value) = row.map_err(|error| self.backend.failed(error))?;
+            if each(self.backend.row_key(key.value())?, key.value(), value.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! The file under redb, and where tests put faults into it.
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::backends::FileBackend;
+use redb::{BackendError as LockError, Database, StorageBackend};
+
+use super::{BackendError, BackendOptions};
+
+/// Wraps every file that a backend opens; a test returns something that fails, or forgets, on purpose.
+pub type StorageLayer = Arc<dyn Fn(FileBackend) -> Box<dyn StorageBackend> + Send + Sync>;
+
+/// How the files of one backend are opened.
+#[derive(Clone)]
+pub(super) struct Files {
+    pub(super) options: BackendOptions,
+    pub(super) layer: Option<StorageLayer>,
+}
+
+impl Files {
+    /// Opens a file that exists; an empty one becomes a new database.
+    pub(super) fn open(&self, path: &Path, file: File) -> Result<Database, BackendError> {
+        let file = FileBackend::new(file).map_err(|error| BackendError::from_redb(path, error))?;
+        let inner: Box<dyn StorageBackend> = match &self.layer {
+            Some(layer) => layer(file),
+            None => Box::new(file),
+        };
+        Database::builder()
+            .set_cache_size(self.options.cache_bytes)
+            .create_with_backend(Storage { inner, fsync: !self.options.unsafe_no_fsync })
+            .map_err(|error| BackendError::from_redb(path, error))
+    }
+
+    /// Creates an empty file, in place of what a process that is gone left under that name.
+    pub(super) fn create(&self, path: &Path) -> Result<Database, BackendError> {
+        let io = |error| BackendError::io(path, error);
+        let mut options = File::options();
+        options.read(true).write(true);
+        match options.open(path) {
+            Ok(leftover) => match leftover.try_lock() {
+                Ok(()) => std::fs::remove_file(path).map_err(io)?,
+                Err(TryLockError::WouldBlock) => return Err(BackendError::Locked(path.to_path_buf())),
+                Err(TryLockError::Error(error)) => return Err(io(error)),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io(error)),
+        }
+        restrict(&mut options);
+        let file = options.create_new(true).open(path).map_err(io)?;
+        self.open(path, file)
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Moves a complete file to its place, durably.
+pub(super) fn rename_durably(from: &Path, to: &Path) -> Result<(), BackendError> {
+    let io = |error| BackendError::io(to, error);
+    std::fs::rename(from, to).map_err(io)?;
+    match to.parent() {
+        Some(parent) if parent != Path::new("") => File::open(parent).and_then(|dir| dir.sync_all()).map_err(io),
+        _ => Ok(()),
+    }
+}
+
+/// What a file takes on the disk: redb makes it longer than it needs and leaves holes.
+pub(super) fn allocated_bytes(path: &Path) -> io::Result<u64> {
+    let metadata = std::fs::metadata(path)?;
+    #[cfg(unix)]
+    let bytes = std::os::unix::fs::MetadataExt::blocks(&metadata) * 512;
+    #[cfg(not(unix))]
+    let bytes = metadata.len();
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn restrict(options: &mut std::fs::OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(not(unix))]
+fn restrict(_options: &mut std::fs::OpenOptions) {}
+
+#[derive(Debug)]
+struct Storage {
+    inner: Box<dyn StorageBackend>,
+    fsync: bool,
+}
+
+impl StorageBackend for Storage {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.inner.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.inner.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.fsync { self.inner.sync_data() } else { Ok(()) }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.inner.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, LockError> {
+        self.inner.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, LockError> {
+        self.inner.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), LockError> {
+        self.inner.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), LockError> {
+        self.inner.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), LockError> {
+        self.inner.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, LockError> {
+        self.inner.query_lock_range(start, end)
+    }
+}

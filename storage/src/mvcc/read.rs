@@ -1,0 +1,155 @@
+//! Reading keys at a revision.
+
+use std::ops::Bound;
+
+use super::index::{Index, IndexKey};
+use super::key_state::{KeyState, Version};
+use super::{Inner, MvccError, RangeOptions, RangeResult};
+use crate::{KeyRange, RangeEnd, Record};
+
+/// How many keys are looked at before the writer gets a chance.
+const KEYS_PER_LOCK: usize = 256;
+
+/// How often a read of the current revision begins anew because a compaction overtook it.
+const ATTEMPTS: usize = 16;
+
+impl Inner {
+    pub(super) fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        for _ in 0..ATTEMPTS {
+            match self.try_range(range, options) {
+                // The revision was current a moment ago, so the caller never asked for a compacted one.
+                Err(MvccError::Compacted) if options.revision <= 0 => {}
+                outcome => return outcome,
+            }
+        }
+        Err(MvccError::Compacted)
+    }
+
+    /// The revision that a request means.
+    pub(super) fn resolve(&self, requested: i64, current: i64) -> Result<i64, MvccError> {
+        match requested {
+            ..=0 => Ok(current),
+            _ if requested > current => Err(MvccError::FutureRevision),
+            _ if requested < self.compacted() => Err(MvccError::Compacted),
+            _ => Ok(requested),
+        }
+    }
+
+    fn try_range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        let index = self.index.read();
+        // Published with the index locked, so this is the revision of what is seen now.
+        let current = self.revision();
+        let revision = self.resolve(options.revision, current)?;
+        let mut result = RangeResult { records: Vec::new(), count: 0, revision: current };
+        if range.is_empty() {
+            return Ok(result);
+        }
+        if range.end == RangeEnd::Single {
+            let version = index.get(&range.start).and_then(|state| state.at(revision));
+            drop(index);
+            if let Some(version) = version {
+                result.count = 1;
+                if !options.count_only {
+                    result.records.push(self.load(version, revision)?);
+                }
+            }
+            return Ok(result);
+        }
+        // At the current revision the leaves know their count; at an older one every key has to be asked.
+        let mut counted = None;
+        if revision == current && (options.count_only || options.limit > 0) {
+            let count = index.count(&range.start, &range.end);
+            if options.count_only {
+                result.count = i64::try_from(count).unwrap_or(i64::MAX);
+                return Ok(result);
+            }
+            counted = Some(count);
+        }
+        let wanted = match options {
+            RangeOptions { count_only: true, .. } => 0,
+            RangeOptions { limit: 0, .. } => usize::MAX,
+            RangeOptions { limit, .. } => limit,
+        };
+        let count = self.walk(index, range, revision, wanted, counted, &mut result.records)?;
+        result.count = i64::try_from(count).unwrap_or(i64::MAX);
+        Ok(result)
+    }
+
+    /// Collects records at a revision, letting the writer in between; returns how many keys there are.
+    fn walk<'a>(
+        &'a self,
+        mut index: parking_lot::RwLockReadGuard<'a, Index>,
+        range: &KeyRange,
+        revision: i64,
+        wanted: usize,
+        counted: Option<usize>,
+        records: &mut Vec<Record>,
+    ) -> Result<usize, MvccError> {
+        let mut seen = 0;
+        let mut after: Option<IndexKey> = None;
+        let mut versions = Vec::new();
+        loop {
+            let start = after.as_deref().map_or(Bound::Included(&range.start[..]), Bound::Excluded);
+            let mut looked_at = 0;
+            let mut last = None;
+            for (key, state) in index.iter(start, &range.end) {
+                if seen < wanted {
+                    if let Some(version) = state.at(revision) {
+                        versions.push(version);
+                        seen += 1;
+                    }
+                } else if state.row_at(revision).is_some() {
+                    seen += 1;
+                }
+                looked_at += 1;
+                if looked_at == KEYS_PER_LOCK || (seen >= wanted && counted.is_some()) {
+                    last = Some(IndexKey::new(key));
+                    break;
+                }
+            }
+            drop(index);
+            for version in versions.drain(..) {
+                records.push(self.load(version, revision)?);
+            }
+            let enough = seen >= wanted && counted.is_some();
+            if enough || last.is_none() {
+                break;
+            }
+            after = last;
+            index = self.index.read();
+        }
+        // Had a compaction overtaken this read, keys could be missing.
+        if self.compacted() > revision {
+            return Err(MvccError::Compacted);
+        }
+        Ok(counted.unwrap_or(seen))
+    }
+
+    /// Gets hold of a version that the index found at a revision.
+    pub(super) fn load(&self, version: Version, revision: i64) -> Result<Record, MvccError> {
+        match version {
+            Version::Newest(record) => Ok(record),
+            Version::Older(row) => match self.backend.record(row)? {
+                Some(record) => Ok(record),
+                None if self.compacted() > revision => Err(MvccError::Compacted),
+                None => Err(self.backend.corrupt(format!("the row {row:?} is missing")).into()),
+            },
+        }
+    }
+
+    /// What a key held at a revision; nothing if that is compacted.
+    pub(super) fn value_at(&self, key: &[u8], revision: i64) -> Result<Option<Record>, MvccError> {
+        if revision < self.compacted() {
+            return Ok(None);
+        }
+        let version = self.index.read().get(key).and_then(|state| state.at(revision));
+        match version.map(|version| self.load(version, revision)).transpose() {
+            Err(MvccError::Compacted) => Ok(None),
+            outcome => outcome,
+        }
+    }
+
+    pub(super) fn newest(&self, key: &[u8]) -> Option<Record> {
+        self.index.read().get(key).and_then(KeyState::newest).cloned()
+    }
+}

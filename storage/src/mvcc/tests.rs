@@ -1,0 +1,182 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::backend::{Applied, BackendOptions};
+use crate::{EventKind, KeyRange};
+
+fn open(path: &Path) -> Store {
+    let options = BackendOptions { unsafe_no_fsync: true, ..BackendOptions::default() };
+    let backend = Backend::open(path, options).unwrap();
+    Store::open(Arc::new(backend), StoreOptions { compaction_pause: Duration::ZERO, ..StoreOptions::default() })
+        .unwrap()
+}
+
+fn put(store: &Store, key: &str, value: &str) -> i64 {
+    let mut txn = store.write();
+    txn.put(key.as_bytes(), value.as_bytes(), 0);
+    txn.commit(None).revision
+}
+
+fn delete(store: &Store, key: &str) -> i64 {
+    let mut txn = store.write();
+    txn.delete_range(&single(key));
+    txn.commit(None).revision
+}
+
+fn single(key: &str) -> KeyRange {
+    KeyRange::single(Bytes::copy_from_slice(key.as_bytes()))
+}
+
+fn all() -> KeyRange {
+    KeyRange::new(Bytes::from_static(&[0]), Bytes::from_static(&[0]))
+}
+
+fn at(revision: i64) -> RangeOptions {
+    RangeOptions { revision, ..RangeOptions::default() }
+}
+
+fn values(store: &Store, revision: i64) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let records = store.range(&all(), at(revision)).unwrap().records;
+    records.iter().map(|record| (text(record.key()), text(record.value()))).collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+}
+
+#[test]
+fn revisions_generations_and_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    assert_eq!((store.revision(), store.compacted()), (1, -1));
+    assert_eq!(put(&store, "a", "1"), 2);
+    assert_eq!(put(&store, "a", "2"), 3);
+    assert_eq!(delete(&store, "a"), 4);
+    assert_eq!(delete(&store, "a"), 4, "nothing there: no revision");
+    assert_eq!(put(&store, "a", "3"), 5);
+    let check = |store: &Store| {
+        let versions = |revision| store.range(&single("a"), at(revision)).unwrap().records[0].versions();
+        let expected = |create_revision, mod_revision, version| crate::Versions {
+            create_revision,
+            mod_revision,
+            version,
+            lease: 0,
+        };
+        assert_eq!(versions(2), expected(2, 2, 1));
+        assert_eq!(versions(3), expected(2, 3, 2));
+        assert_eq!(versions(0), expected(5, 5, 1));
+        assert!(values(store, 4).is_empty());
+        assert_eq!(values(store, 3), pairs(&[("a", "2")]));
+        assert!(matches!(store.range(&all(), at(6)), Err(MvccError::FutureRevision)));
+        assert_eq!(store.range(&all(), at(1)).unwrap().count, 0);
+    };
+    check(&store);
+    drop(store);
+    let store = open(&path);
+    assert_eq!(store.revision(), 5);
+    check(&store);
+}
+
+#[test]
+fn a_transaction_sees_itself_and_is_seen_as_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db"));
+    put(&store, "b", "old");
+    put(&store, "d", "old");
+    let mut txn = store.write();
+    txn.put(b"a", b"new", 0);
+    assert_eq!(txn.put(b"b", b"new", 0).unwrap().value(), b"old");
+    let removed = txn.delete_range(&all());
+    assert_eq!(removed.iter().map(|record| record.key().to_vec()).collect::<Vec<_>>(), [b"a", b"b", b"d"]);
+    assert!(txn.get(b"b").is_none());
+    txn.put(b"c", b"new", 7);
+    let seen = txn.range(&all(), RangeOptions::default()).unwrap();
+    assert_eq!((seen.count, seen.revision, seen.records[0].lease()), (1, 4, 7));
+    assert_eq!(txn.range(&all(), at(3)).unwrap().count, 2);
+    assert_eq!(store.range(&all(), RangeOptions::default()).unwrap().count, 2, "not published yet");
+    let changes = txn.commit(None);
+    assert_eq!(changes.revision, 4);
+    let events: Vec<_> =
+        changes.events.iter().map(|event| (event.kind, event.kv.key()[0], event.prev_kv.is_some())).collect();
+    use EventKind::{Delete, Put};
+    assert_eq!(
+        events,
+        [
+            (Put, b'a', false),
+            (Put, b'b', true),
+            (Delete, b'a', false),
+            (Delete, b'b', true),
+            (Delete, b'd', true),
+            (Put, b'c', false)
+        ]
+    );
+    assert_eq!(values(&store, 0), pairs(&[("c", "new")]));
+    assert_eq!(values(&store, 3), pairs(&[("b", "old"), ("d", "old")]));
+}
+
+#[test]
+fn a_dropped_transaction_leaves_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db"));
+    let mut txn = store.write();
+    txn.put(b"a", b"1", 0);
+    drop(txn);
+    assert_eq!((store.revision(), store.key_count()), (1, 0));
+}
+
+#[test]
+fn compaction_refuses_what_is_below_and_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    for value in ["1", "2", "3"] {
+        put(&store, "a", value);
+    }
+    put(&store, "b", "1");
+    delete(&store, "b");
+    assert!(matches!(store.compact(7), Err(MvccError::FutureRevision)));
+    let hash = store.hash_kv(6).unwrap();
+    store.compact(3).unwrap().wait().unwrap();
+    assert!(matches!(store.compact(3), Err(MvccError::Compacted)));
+    assert!(matches!(store.range(&all(), at(2)), Err(MvccError::Compacted)));
+    assert_eq!(values(&store, 3), pairs(&[("a", "2")]));
+    store.compact(6).unwrap().wait().unwrap();
+    let cached = store.hash_kv(6).unwrap();
+    assert_eq!((cached.compact_revision, cached.hash_revision), (3, 6));
+    assert_ne!(cached.hash, hash.hash, "one row went with the first compaction");
+    let events = |store: &Store| {
+        let read = crate::watch::HistoryRead { from: 6, max_revisions: 10, max_bytes: 1 << 20, prev_kv: true };
+        crate::watch::History::events(store, read).unwrap().revisions
+    };
+    assert_eq!(events(&store)[0].events[0].kind, EventKind::Delete, "the tombstone at the revision stays");
+    drop(store);
+    let store = open(&path);
+    assert_eq!((store.revision(), store.compacted()), (6, 6));
+    assert_eq!(values(&store, 0), pairs(&[("a", "3")]));
+    assert_eq!(events(&store).len(), 1);
+    assert_eq!(put(&store, "b", "2"), 7);
+    assert_eq!(store.get(b"b").unwrap().versions().version, 1);
+}
+
+#[test]
+fn what_was_applied_is_durable_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let applied = Applied { index: 12, term: 3 };
+    let store = open(&path);
+    let mut txn = store.write();
+    txn.put(b"a", b"1", 5);
+    txn.commit(Some(applied));
+    assert_eq!(store.inner.backend.flush().unwrap(), applied);
+    drop(store);
+    let store = open(&path);
+    assert_eq!(store.inner.backend.durable_applied(), applied);
+    let mut attached = Vec::new();
+    store.keys_attached(&mut |lease, key| attached.push((lease, key.to_vec())));
+    assert_eq!(attached, [(5, b"a".to_vec())]);
+}

@@ -1,0 +1,206 @@
+//! Changing keys.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::atomic::Ordering;
+
+use parking_lot::MutexGuard;
+
+use super::index::IndexKey;
+use super::{Changes, Inner, MvccError, RangeOptions, RangeResult};
+use crate::backend::{Applied, Batch, RowKey};
+use crate::{Event, EventKind, KeyRange, RangeEnd, Record, Versions};
+
+/// The one writer. What it changes is seen by nobody else before the commit; dropped without one it leaves no trace.
+#[derive(Debug)]
+pub struct WriteTxn<'a> {
+    store: &'a Inner,
+    _writer: MutexGuard<'a, ()>,
+    start_revision: i64,
+    changes: Vec<Change>,
+    /// The last change of each key, by its place in `changes`.
+    latest: BTreeMap<IndexKey, usize>,
+    batch: Batch,
+}
+
+#[derive(Debug)]
+struct Change {
+    key: IndexKey,
+    /// None for a deletion.
+    record: Option<Record>,
+    /// What the key held before the transaction.
+    before: Option<Record>,
+}
+
+impl Inner {
+    pub(super) fn write(&self) -> WriteTxn<'_> {
+        let writer = self.writer.lock();
+        WriteTxn {
+            store: self,
+            _writer: writer,
+            start_revision: self.revision(),
+            changes: Vec::new(),
+            latest: BTreeMap::new(),
+            batch: Batch::new(),
+        }
+    }
+}
+
+impl WriteTxn<'_> {
+    /// Reads what the transaction would leave; at an explicit revision, the store as it was then.
+    ///
+    /// # Errors
+    /// When that revision is compacted or in the future, or cannot be read.
+    pub fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        if options.revision > 0 || !self.touches(range) {
+            let mut result = self.store.range(range, options)?;
+            result.revision = self.revision();
+            return Ok(result);
+        }
+        let mut records = self.live(range)?;
+        let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
+        if options.count_only {
+            records.clear();
+        } else if options.limit > 0 {
+            records.truncate(options.limit);
+        }
+        Ok(RangeResult { records, count, revision: self.revision() })
+    }
+
+    /// The newest version of a key.
+    pub fn get(&self, key: &[u8]) -> Option<Record> {
+        match self.changed(key) {
+            Some(change) => change.record.clone(),
+            None => self.store.newest(key),
+        }
+    }
+
+    /// Returns the version that it replaced.
+    pub fn put(&mut self, key: &[u8], value: &[u8], lease: i64) -> Option<Record> {
+        let replaced = self.get(key);
+        let mod_revision = self.start_revision + 1;
+        let versions = match replaced.as_ref().map(Record::versions) {
+            Some(Versions { create_revision, version, .. }) => {
+                Versions { create_revision, mod_revision, version: version + 1, lease }
+            }
+            None => Versions { create_revision: mod_revision, mod_revision, version: 1, lease },
+        };
+        self.change(key, Some(Record::new(key, value, versions)), replaced.clone());
+        replaced
+    }
+
+    /// Returns what it removed, in the order of the keys.
+    pub fn delete_range(&mut self, range: &KeyRange) -> Vec<Record> {
+        let removed = match &range.end {
+            RangeEnd::Single => self.get(&range.start).into_iter().collect(),
+            // The newest versions are in memory: nothing can fail.
+            _ => self.live(range).unwrap_or_default(),
+        };
+        for record in &removed {
+            self.change(record.key(), None, Some(record.clone()));
+        }
+        removed
+    }
+
+    /// The revision before the transaction.
+    pub fn start_revision(&self) -> i64 {
+        self.start_revision
+    }
+
+    /// The revision as it would be now: one more than at the start once anything changed.
+    pub fn revision(&self) -> i64 {
+        self.start_revision + i64::from(!self.changes.is_empty())
+    }
+
+    /// Rows of other buckets that belong to the same log entry.
+    pub fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// Publishes everything at once. Cannot fail: a backend that cannot write any more says so elsewhere.
+    pub fn commit(mut self, applied: Option<Applied>) -> Changes {
+        let revision = self.revision();
+        let mut rows = Vec::with_capacity(self.changes.len());
+        let mut events = Vec::with_capacity(self.changes.len());
+        for (sub, change) in (0..).zip(&self.changes) {
+            let (row, kind, kv) = match &change.record {
+                Some(record) => {
+                    let row = RowKey::new(revision, sub);
+                    self.batch.put_record(row, record.clone());
+                    (row, EventKind::Put, record.clone())
+                }
+                None => {
+                    let row = RowKey::tombstone(revision, sub);
+                    self.batch.put_record(row, Record::tombstone(&change.key));
+                    (row, EventKind::Delete, Record::deletion(&change.key, revision))
+                }
+            };
+            rows.push(row);
+            events.push(Event { kind, kv, prev_kv: change.before.clone() });
+        }
+        // The rows first: who sees the revision finds its rows.
+        if !self.batch.is_empty() || applied.is_some() {
+            self.store.backend.commit(std::mem::take(&mut self.batch), applied);
+        }
+        if !self.changes.is_empty() {
+            let mut replaced = Vec::with_capacity(self.changes.len());
+            let mut index = self.store.index.write();
+            for (change, row) in self.changes.drain(..).zip(rows) {
+                replaced.push(index.push(&change.key, row, change.record));
+            }
+            self.store.revision.store(revision, Ordering::Release);
+            drop(index);
+            // Freeing records takes its time: not with the lock.
+            drop(replaced);
+        }
+        Changes { revision, events }
+    }
+
+    fn change(&mut self, key: &[u8], record: Option<Record>, replaced: Option<Record>) {
+        let key = IndexKey::new(key);
+        let before = match self.latest.insert(key.clone(), self.changes.len()) {
+            Some(at) => self.changes.get(at).and_then(|change| change.before.clone()),
+            None => replaced,
+        };
+        self.changes.push(Change { key, record, before });
+    }
+
+    fn changed(&self, key: &[u8]) -> Option<&Change> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        self.latest.get(key).and_then(|at| self.changes.get(*at))
+    }
+
+    /// Whether a change of this transaction is inside.
+    fn touches(&self, range: &KeyRange) -> bool {
+        self.changes_in(range).next().is_some()
+    }
+
+    fn changes_in<'a>(&'a self, range: &'a KeyRange) -> impl Iterator<Item = (&'a IndexKey, &'a Change)> {
+        let inside = self.latest.range::<[u8], _>((Bound::Included(&range.start[..]), Bound::Unbounded));
+        let inside = inside.take_while(|(key, _)| range.contains(key));
+        inside.filter_map(|(key, at)| Some((key, self.changes.get(*at)?)))
+    }
+
+    /// What is alive in a range now, in the order of the keys.
+    fn live(&self, range: &KeyRange) -> Result<Vec<Record>, MvccError> {
+        let before = self.store.range(range, RangeOptions::default())?.records;
+        let mut changes = self.changes_in(range).peekable();
+        if changes.peek().is_none() {
+            return Ok(before);
+        }
+        let mut records = Vec::with_capacity(before.len());
+        for record in before {
+            while let Some((_, change)) = changes.next_if(|(key, _)| &key[..] < record.key()) {
+                records.extend(change.record.clone());
+            }
+            match changes.next_if(|(key, _)| key[..] == *record.key()) {
+                Some((_, change)) => records.extend(change.record.clone()),
+                None => records.push(record),
+            }
+        }
+        records.extend(changes.filter_map(|(_, change)| change.record.clone()));
+        Ok(records)
+    }
+}

@@ -1,0 +1,5 @@
+//! The hub against a small store in memory.
+
+mod delivery;
+mod store;
+mod stream;
