@@ -5,11 +5,14 @@
 //!
 //! - [`target`] finds the binaries, [`server`] runs them (start, stop, kill, restart, logs of a failed test)
 //! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
+//! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
 
+pub mod differential;
 pub mod etcdctl;
 pub mod grpc;
 pub mod http;
+pub mod random;
 pub mod raw;
 pub mod server;
 mod spawn;
