@@ -2,6 +2,7 @@
 //!
 //! Both sides are flattened into the same list of facts, `path -> what is so`, so that a difference of any kind (missing,
 //! extra or changed) names the place it is in.
+#![allow(clippy::unwrap_used)] // Test helpers, too, are tests.
 
 use std::collections::BTreeMap;
 
