@@ -3,9 +3,11 @@
 //! Knows nothing of Raft, HTTP or gRPC. Time comes in as a value; one thread at a time writes (the apply
 //! thread), any number read.
 
+pub mod alarm;
 pub mod backend;
 mod event;
 mod key_range;
+pub mod lease;
 pub mod mvcc;
 mod record;
 pub mod schema;
