@@ -51,7 +51,7 @@ pub enum ReadIndexError {
     Stopped,
 }
 
-/// A handle to a running node. The node ends when it is told to, not when handles are dropped.
+/// A handle to a running node, which ends when it is told to, or when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct RaftHandle {
     pub(crate) inputs: Sender<Input>,

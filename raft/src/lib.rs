@@ -9,16 +9,25 @@
 //! - [`node`]: the one thread that owns a driver and a log, and its loop.
 //! - [`RaftHandle`]: what the rest of the process holds.
 
+pub mod bootstrap;
 pub mod config;
+mod convert;
+pub mod driver;
 pub mod handle;
+mod logger;
+mod member;
+pub mod node;
 pub mod observer;
 pub mod state_machine;
 pub mod status;
 pub mod transport;
 pub mod wal;
 
+pub use bootstrap::{InitialMember, create_log};
 pub use config::Config;
 pub use handle::{ProposeError, RaftHandle, ReadIndexError, StoppedError};
+pub use member::Parts;
+pub use node::{StartError, start};
 pub use observer::{NoObserver, Observer};
 pub use state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
 pub use status::Status;

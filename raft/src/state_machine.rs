@@ -68,9 +68,9 @@ pub enum StopReason {
     /// The log could not be written or synced. What was not acknowledged may or may not be in it.
     #[error("write-ahead log failed: {0}")]
     Wal(#[source] crate::wal::WalError),
-    /// Raft refused to go on.
-    #[error("raft failed: {0}")]
-    Raft(String),
+    /// A broken assumption; the message is the panic's.
+    #[error("raft thread panicked: {0}")]
+    Panicked(String),
 }
 
 /// The replicated state, as the node's thread sees it. All calls come from that one thread.

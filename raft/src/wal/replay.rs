@@ -182,8 +182,17 @@ impl Log {
         if index > 0 && mark.conf_state.is_none() {
             return Err("a snapshot record without configuration".into());
         }
-        self.marks.push(SnapshotMark { index, term: mark.term(), conf_state: mark.conf_state.unwrap_or_default() });
-        if index <= self.state.commit() && index <= self.applied {
+        let term = mark.term();
+        self.marks.push(SnapshotMark { index, term, conf_state: mark.conf_state.unwrap_or_default() });
+        if index > self.state.commit() {
+            return Ok(());
+        }
+        if self.get(index).is_some_and(|entry| entry.term() != term) {
+            // A leader sent it, because the log here was not like its own.
+            self.entries.clear();
+            self.base = Some(index);
+        }
+        if index <= self.applied {
             // Whatever follows, reading will not start before this mark.
             self.covered = self.covered.max(index);
             let base = *self.base.get_or_insert(index);
@@ -194,6 +203,11 @@ impl Log {
             }
         }
         Ok(())
+    }
+
+    fn get(&self, index: u64) -> Option<&Entry> {
+        let at = index.checked_sub(self.base? + 1)?;
+        self.entries.get(usize::try_from(at).ok()?)
     }
 
     /// Index of the last entry.

@@ -81,13 +81,14 @@ impl Wal {
         Ok(!segments(disk)?.is_empty())
     }
 
-    /// Makes a new log with its first records: whose it is, the snapshot mark at index 0, and what `first` pushes. All
-    /// or nothing of it is there after a crash.
+    /// Makes a new log with its first records: whose it is, the snapshot mark at index 0, and the entries and state
+    /// given. All or nothing of it is there after a crash.
     pub fn create(
         disk: Arc<dyn Disk>,
         options: WalOptions,
         metadata: Metadata,
-        first: impl FnOnce(&mut Wal),
+        entries: &[Entry],
+        state: HardState,
     ) -> Result<Wal, WalError> {
         if Wal::exists(disk.as_ref())? {
             return Err(WalError::Exists(disk.path().to_path_buf()));
@@ -120,7 +121,9 @@ impl Wal {
         };
         wal.push_header();
         wal.push_snapshot(&SnapshotMark::default());
-        first(&mut wal);
+        entries.iter().for_each(|entry| wal.push_entry(entry.into()));
+        wal.sync()?;
+        wal.push_state(state);
         wal.sync()?;
         wal.disk.rename(&temporary, &name.to_string()).map_err(WalError::io(&path, "rename"))?;
         wal.sync_dir()?;
@@ -194,7 +197,8 @@ impl Wal {
         record::put(&mut self.buf, &mut self.chain, Kind::State, &[&full.encode_to_vec()]);
     }
 
-    /// Adds a snapshot mark to the batch. Its index is committed: the state record that says so goes with it.
+    /// Adds the mark of a snapshot of what was applied. Its index is committed: the state record that says so goes with
+    /// it.
     pub fn push_snapshot(&mut self, mark: &SnapshotMark) {
         if mark.index > self.state.commit() {
             self.put_state(HardState { commit: Some(mark.index), ..self.state });
@@ -206,8 +210,13 @@ impl Wal {
         }
         .encode_to_vec();
         record::put(&mut self.buf, &mut self.chain, Kind::Snapshot, &[&encoded]);
-        // A snapshot ahead of the log (sent by a leader) is where the log goes on.
-        self.last_index = self.last_index.max(mark.index);
+    }
+
+    /// Adds the mark of a snapshot that a leader sent; the log starts over behind it.
+    pub fn push_installed(&mut self, mark: &SnapshotMark) {
+        self.push_snapshot(mark);
+        self.last_index = mark.index;
+        self.synced_index = self.synced_index.min(mark.index);
     }
 
     /// Writes the batch; returns how many bytes that were.

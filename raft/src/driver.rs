@@ -1,0 +1,568 @@
+//! Raft as a synchronous state machine: inputs, then outputs. No threads, clocks, randomness or I/O.
+//!
+//! The order of one turn, which the caller keeps:
+//!
+//! 1. any number of inputs ([`Driver::propose`], [`Driver::step`], [`Driver::tick`], …);
+//! 2. [`Driver::ready`]; nothing else may be put in until the turn is over;
+//! 3. its `messages` are sent, its `committed` entries are delivered ([`Driver::deliver`]);
+//! 4. snapshot, entries and hard state are written, and synced if it says so;
+//! 5. [`Driver::persisted`]: then its `persisted_messages` are sent, and the messages that come back are sent and the
+//!    entries that come back are delivered. On a single voter that is where an entry is committed: right after its sync.
+//! 6. [`Driver::finish`].
+//!
+//! Randomness: `raft-rs` draws its election timeouts from a generator of its own; after every input the driver replaces
+//! what it drew by a value from a generator seeded by the configuration. Nothing else in it is random.
+
+mod guard;
+mod log;
+mod reads;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use keyport_api::raftpb;
+use prost::Message as _;
+use raft::eraftpb::{self, EntryType, MessageType};
+use raft::{RawNode, SnapshotStatus, StateRole};
+
+use crate::config::{Config, MAX_INFLIGHT_MESSAGES, MAX_SIZE_PER_MESSAGE};
+use crate::convert;
+use crate::logger::tracing_logger;
+use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
+use crate::wal::{Recovered, SnapshotMark};
+
+pub use guard::StepError;
+use log::MemoryLog;
+pub use reads::ReadToken;
+use reads::Reads;
+
+/// Proposals that wait for a leader to be elected; more are dropped.
+const MAX_HELD: usize = 5_000;
+/// How long they wait at most besides the elections themselves; etcd's request timeout.
+const HOLD_MS: u128 = 5_000;
+/// A ReadIndex round without an answer is started again after this.
+const READ_RETRY_MS: u128 = 500;
+
+/// Why a driver could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The configuration or the log is not acceptable to Raft.
+    #[error("raft: {0}")]
+    Raft(#[from] raft::Error),
+    /// The log and what the state machine has do not fit together.
+    #[error("{0}")]
+    Log(String),
+}
+
+/// What one turn asks for, in the order in which it is to be done.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// To be sent at once.
+    pub messages: Vec<raftpb::Message>,
+    /// Committed earlier; to be delivered.
+    pub committed: Vec<eraftpb::Entry>,
+    /// A snapshot from the leader, to be recorded and installed.
+    pub snapshot: Option<raftpb::Snapshot>,
+    /// To be appended to the log.
+    pub entries: Vec<eraftpb::Entry>,
+    /// Term, vote and commit index, if they changed.
+    pub hard_state: Option<raftpb::HardState>,
+    /// Whether the above has to be synced.
+    pub must_sync: bool,
+    /// To be sent after that.
+    pub persisted_messages: Vec<raftpb::Message>,
+    /// Reads that may go on once this index is applied.
+    pub reads: Vec<(ReadToken, u64)>,
+    /// A new leader or term.
+    pub leader: Option<LeaderState>,
+    ready: raft::Ready,
+}
+
+/// What follows from having persisted an [`Output`].
+#[derive(Debug, Default)]
+pub struct AfterPersist {
+    /// To be sent.
+    pub messages: Vec<raftpb::Message>,
+    /// To be delivered.
+    pub committed: Vec<eraftpb::Entry>,
+}
+
+/// A proposal that was given up.
+pub type Dropped = (Bytes, DropReason);
+
+/// One member's Raft.
+pub struct Driver {
+    raw: RawNode<MemoryLog>,
+    config: Config,
+    random: SplitMix,
+    /// (term, role, leader) for which `election_timeout` was drawn.
+    drawn_for: (u64, StateRole, u64),
+    election_timeout: usize,
+    reads: Reads,
+    /// Proposals that wait for a leader, with their age in ticks.
+    held: VecDeque<(Bytes, usize)>,
+    dropped: Vec<Dropped>,
+    leader: LeaderState,
+    read_retries: u64,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("leader", &self.leader).field("log", self.log()).finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    /// Goes on from what a log held. Entries up to `applied` are not delivered again; `conf_state` is the configuration
+    /// that the state machine stored with that index. Without it, every change up to there counts as accepted.
+    pub fn new(
+        config: Config,
+        recovered: Recovered,
+        applied: u64,
+        conf_state: Option<raftpb::ConfState>,
+    ) -> Result<Driver, DriverError> {
+        let Recovered { hard_state, snapshot, entries, .. } = recovered;
+        if applied < snapshot.index {
+            let text = format!("the log continues from index {}, but the state ends at {applied}", snapshot.index);
+            return Err(DriverError::Log(text));
+        }
+        let conf_state = match conf_state {
+            Some(conf_state) if applied > 0 => convert::conf_state_to_raft(&conf_state),
+            _ => conf_state_at(&snapshot, &entries, applied)?,
+        };
+        let mut hard_state = convert::hard_state_to_raft(&hard_state);
+        // What is applied was committed, even if the commit index did not reach the disk.
+        hard_state.commit = hard_state.commit.max(applied);
+        let log = MemoryLog::new(&snapshot, entries, hard_state, applied, conf_state);
+        if log.last() < applied || !guard::check_log(&log) {
+            let text = format!("the log ends at index {}, but the state is at {applied}", log.last());
+            return Err(DriverError::Log(text));
+        }
+        let settings = raft::Config {
+            id: config.id,
+            election_tick: config.election_ticks,
+            heartbeat_tick: 1,
+            applied,
+            max_size_per_msg: MAX_SIZE_PER_MESSAGE,
+            max_inflight_msgs: MAX_INFLIGHT_MESSAGES,
+            check_quorum: true,
+            pre_vote: config.pre_vote,
+            max_uncommitted_size: config.max_uncommitted_bytes,
+            max_committed_size_per_ready: config.max_apply_bytes,
+            ..raft::Config::default()
+        };
+        let raw = RawNode::new(&settings, log, &tracing_logger())?;
+        let mut driver = Driver {
+            random: SplitMix(config.seed ^ config.id.rotate_left(32)),
+            drawn_for: (0, StateRole::Leader, 0),
+            election_timeout: 0,
+            reads: Reads::new(config.id, config.boot_id),
+            held: VecDeque::new(),
+            dropped: Vec::new(),
+            leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
+            read_retries: 0,
+            raw,
+            config,
+        };
+        driver.settle();
+        Ok(driver)
+    }
+
+    /// One tick of the clock has passed.
+    pub fn tick(&mut self) {
+        self.raw.tick();
+        let tick_ms = self.config.tick.as_millis().max(1);
+        let retry = usize::try_from(READ_RETRY_MS.div_ceil(tick_ms)).unwrap_or(1);
+        if self.reads.tick(retry) {
+            self.read_retries += 1;
+        }
+        let hold = usize::try_from(HOLD_MS.div_ceil(tick_ms)).unwrap_or(1) + 2 * self.config.election_ticks;
+        for (_, age) in &mut self.held {
+            *age += 1;
+        }
+        while let Some((data, _)) = self.held.pop_front_if(|(_, age)| *age > hold) {
+            self.dropped.push((data, DropReason::NoLeader));
+        }
+        self.settle();
+    }
+
+    /// A message from a peer.
+    pub fn step(&mut self, message: raftpb::Message) -> Result<(), StepError> {
+        let mut message = convert::message_to_raft(message)?;
+        guard::check(self.config.id, self.raw.raft.raft_log.last_index(), &mut message)?;
+        let outcome = self.raw.step(message);
+        self.settle();
+        match outcome {
+            Err(raft::Error::StepPeerNotFound) => Err(StepError::NotMember),
+            // A forwarded proposal that cannot be taken is lost like a message; its proposer has a deadline.
+            _ => Ok(()),
+        }
+    }
+
+    /// Normal entries to be replicated, in this order. What cannot be taken shows up in [`Driver::take_dropped`].
+    pub fn propose(&mut self, batch: Vec<Bytes>) {
+        if self.raw.raft.leader_id == 0 {
+            for data in batch {
+                if self.held.len() < MAX_HELD {
+                    self.held.push_back((data, 0));
+                } else {
+                    self.dropped.push((data, DropReason::NoLeader));
+                }
+            }
+            return;
+        }
+        let Err(batch) = self.try_propose(batch) else { return };
+        // Too much for one step may still be taken in part.
+        for data in batch {
+            if let Err(refused) = self.try_propose(vec![data]) {
+                self.dropped.extend(refused.into_iter().map(|data| (data, DropReason::Refused)));
+            }
+        }
+    }
+
+    fn try_propose(&mut self, batch: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let entries = batch.iter().map(|data| {
+            let mut entry = eraftpb::Entry::default();
+            entry.data = data.clone();
+            entry
+        });
+        self.step_proposal(entries.collect()).map_err(|_| batch)
+    }
+
+    fn step_proposal(&mut self, entries: Vec<eraftpb::Entry>) -> raft::Result<()> {
+        let mut message = eraftpb::Message::default();
+        message.set_msg_type(MessageType::MsgPropose);
+        message.from = self.config.id;
+        message.set_entries(entries.into());
+        let outcome = self.raw.raft.step(message);
+        self.settle();
+        outcome
+    }
+
+    /// A membership change to be replicated. Returns whether it was taken; Raft allows one at a time and turns another
+    /// one into an empty entry.
+    pub fn propose_conf_change(&mut self, change: &raftpb::ConfChange) -> bool {
+        let mut entry = eraftpb::Entry::default();
+        entry.set_entry_type(EntryType::EntryConfChange);
+        entry.data = change.encode_to_vec().into();
+        self.step_proposal(vec![entry]).is_ok()
+    }
+
+    /// Asks for a read barrier; the answer comes with [`Output::reads`].
+    pub fn read_index(&mut self, token: ReadToken) {
+        self.reads.add(token);
+    }
+
+    /// Forgets waiters that have gone.
+    pub fn retain_reads(&mut self, alive: impl Fn(ReadToken) -> bool) {
+        self.reads.retain(alive);
+    }
+
+    /// Hands leadership over.
+    pub fn transfer_leader(&mut self, to: u64) {
+        self.raw.transfer_leader(to);
+        self.settle();
+    }
+
+    /// Starts an election now.
+    pub fn campaign(&mut self) {
+        // A member that may not campaign ignores it.
+        let _ = self.raw.campaign();
+        self.settle();
+    }
+
+    /// A peer could not be reached.
+    pub fn report_unreachable(&mut self, peer: u64) {
+        self.raw.report_unreachable(peer);
+        self.settle();
+    }
+
+    /// A snapshot was delivered to a peer, or was not.
+    pub fn report_snapshot(&mut self, to: u64, delivered: bool) {
+        let status = if delivered { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
+        self.raw.report_snapshot(to, status);
+        self.settle();
+    }
+
+    /// What there is to do, if anything.
+    pub fn ready(&mut self) -> Option<Output> {
+        self.start_reads();
+        if !self.raw.has_ready() {
+            return None;
+        }
+        let mut ready = self.raw.ready();
+        let read_states = ready.take_read_states();
+        let mut output = Output {
+            messages: from_raft(ready.take_messages()),
+            committed: ready.take_committed_entries(),
+            snapshot: (!ready.snapshot().is_empty()).then(|| convert::snapshot_from_raft(ready.snapshot().clone())),
+            hard_state: ready.hs().map(convert::hard_state_from_raft),
+            must_sync: ready.must_sync(),
+            persisted_messages: from_raft(ready.take_persisted_messages()),
+            entries: ready.take_entries(),
+            leader: self.leader_change(),
+            ..Output::default()
+        };
+        for state in read_states {
+            let tokens = self.reads.finish(&state.request_ctx);
+            output.reads.extend(tokens.into_iter().map(|token| (token, state.index)));
+        }
+        let log = self.raw.mut_store();
+        if let Some(metadata) = output.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()) {
+            log.reset(mark_of(metadata));
+        }
+        log.append(output.entries.clone());
+        output.ready = ready;
+        Some(output)
+    }
+
+    /// What an output asked for is on disk (if it had to be).
+    pub fn persisted(&mut self, output: Output) -> AfterPersist {
+        let mut light = self.raw.advance_append(output.ready);
+        AfterPersist { messages: from_raft(light.take_messages()), committed: light.take_committed_entries() }
+    }
+
+    /// Hands committed entries to the state machine. Membership changes take effect on the way.
+    pub fn deliver(&mut self, entries: Vec<eraftpb::Entry>, state_machine: &mut dyn StateMachine) {
+        let Some((index, term)) = entries.last().map(|entry| (entry.index, entry.term)) else { return };
+        let mut batch = Vec::with_capacity(entries.len());
+        for mut entry in entries {
+            let data = std::mem::take(&mut entry.data);
+            let kind = match entry.get_entry_type() {
+                EntryType::EntryNormal => CommittedKind::Normal(data),
+                kind => {
+                    if !batch.is_empty() {
+                        state_machine.apply(std::mem::take(&mut batch));
+                    }
+                    self.change_membership(kind, &data, state_machine)
+                }
+            };
+            batch.push(Committed { index: entry.index, term: entry.term, kind });
+        }
+        state_machine.apply(batch);
+        self.raw.mut_store().set_applied(index, term);
+    }
+
+    fn change_membership(
+        &mut self,
+        kind: EntryType,
+        data: &Bytes,
+        state_machine: &mut dyn StateMachine,
+    ) -> CommittedKind {
+        let change = match decode_change(kind, data) {
+            Ok(change) => Some(change),
+            Err(error) => {
+                tracing::error!(%error, "a committed membership change does not decode: ignored");
+                None
+            }
+        };
+        let checked = change.as_ref().is_some_and(|change| state_machine.check_conf_change(change));
+        let outcome = match change.as_ref().filter(|_| checked) {
+            None => Ok(None),
+            Some(Configuration::Simple(change)) => {
+                convert::conf_change_to_raft(change).map(|change| self.raw.apply_conf_change(&change)).transpose()
+            }
+            Some(Configuration::Joint(change)) => {
+                self.raw.apply_conf_change(&convert::joint_change_to_raft(change)).map(Some)
+            }
+        };
+        let accepted = checked && outcome.is_ok();
+        match outcome {
+            Ok(Some(conf_state)) => self.raw.mut_store().set_conf_state(convert::conf_state_from_raft(&conf_state)),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "a committed membership change could not be carried out"),
+        }
+        let change = change.unwrap_or_else(|| Configuration::Simple(raftpb::ConfChange::default()));
+        CommittedKind::ConfChange { change, accepted, conf_state: self.log().applied().conf_state.clone() }
+    }
+
+    /// Ends a turn: everything committed so far has been delivered.
+    pub fn finish(&mut self) {
+        self.raw.advance_apply();
+        self.settle();
+    }
+
+    /// Proposals given up since the last call.
+    pub fn take_dropped(&mut self) -> Vec<Dropped> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Lets go of applied entries in memory, down to what followers may still need.
+    pub fn compact_log(&mut self) {
+        let conf = &self.log().applied().conf_state;
+        let alone = conf.voters.len() + conf.learners.len() + conf.voters_outgoing.len() <= 1;
+        let bytes = if alone { self.config.catchup_bytes_alone } else { self.config.catchup_bytes };
+        let entries = self.config.snapshot_catchup_entries;
+        self.raw.mut_store().compact(entries, bytes);
+    }
+
+    /// Everything handed to the state machine so far, as a snapshot mark.
+    pub fn applied(&self) -> &SnapshotMark {
+        self.log().applied()
+    }
+
+    /// Term, vote and commit index now.
+    pub fn hard_state(&self) -> raftpb::HardState {
+        convert::hard_state_from_raft(&self.raw.raft.hard_state())
+    }
+
+    /// Highest index in the log.
+    pub fn last_index(&self) -> u64 {
+        self.raw.raft.raft_log.last_index()
+    }
+
+    /// Leader and term now.
+    pub fn leader(&self) -> LeaderState {
+        let raft = &self.raw.raft;
+        LeaderState { leader: raft.leader_id, term: raft.term, is_leader: raft.state == StateRole::Leader }
+    }
+
+    /// Whether this member is the only voter.
+    pub fn is_only_voter(&self) -> bool {
+        let conf = &self.log().applied().conf_state;
+        conf.voters == [self.config.id] && conf.voters_outgoing.is_empty()
+    }
+
+    /// Whether this member is the only voter, leads, and has delivered an entry of its own term.
+    pub fn is_single_voter_leader(&self) -> bool {
+        self.is_only_voter() && self.leader().is_leader && self.log().applied().term == self.raw.raft.term
+    }
+
+    /// ReadIndex rounds that had to be repeated.
+    pub fn read_retries(&self) -> u64 {
+        self.read_retries
+    }
+
+    /// Entries and bytes of the log in memory.
+    pub fn memory(&self) -> (u64, usize) {
+        (self.log().last() + 1 - self.log().first(), self.log().bytes())
+    }
+
+    /// The entry at an index, while it is in memory: for checks.
+    pub fn entry(&self, index: u64) -> Option<raftpb::Entry> {
+        self.log().get(index).cloned().map(convert::entry_from_raft)
+    }
+
+    fn log(&self) -> &MemoryLog {
+        self.raw.store()
+    }
+
+    /// A leader answers reads only after it has committed an entry in its term; asking earlier would be in vain.
+    fn start_reads(&mut self) {
+        let raft = &self.raw.raft;
+        let is_leader = raft.state == StateRole::Leader;
+        if raft.leader_id == 0 || (is_leader && !raft.commit_to_current_term()) {
+            return;
+        }
+        if let Some(context) = self.reads.start() {
+            self.raw.read_index(context);
+        }
+    }
+
+    fn leader_change(&mut self) -> Option<LeaderState> {
+        let now = self.leader();
+        let changed = now != self.leader;
+        self.leader = now;
+        changed.then_some(now)
+    }
+
+    /// After every input: takes back the randomness of `raft-rs`, and reacts to a change of leader.
+    fn settle(&mut self) {
+        let raft = &mut self.raw.raft;
+        let now = (raft.term, raft.state, raft.leader_id);
+        let changed = now != self.drawn_for;
+        if changed {
+            self.drawn_for = now;
+            let spread = self.config.election_ticks as u64;
+            let drawn = usize::try_from(self.random.next() % spread.max(1)).unwrap_or_default();
+            self.election_timeout = self.config.election_ticks + drawn;
+        }
+        raft.set_randomized_election_timeout(self.election_timeout);
+        if changed {
+            // The old leader may be gone with the question.
+            self.reads.give_up();
+            if self.raw.raft.leader_id != 0 && !self.held.is_empty() {
+                let held = std::mem::take(&mut self.held);
+                self.propose(held.into_iter().map(|(data, _)| data).collect());
+            }
+        }
+    }
+}
+
+fn from_raft(messages: Vec<eraftpb::Message>) -> Vec<raftpb::Message> {
+    messages.into_iter().map(convert::message_from_raft).collect()
+}
+
+/// Where a snapshot goes to.
+pub(crate) fn mark_of(metadata: &raftpb::SnapshotMetadata) -> SnapshotMark {
+    SnapshotMark {
+        index: metadata.index(),
+        term: metadata.term(),
+        conf_state: metadata.conf_state.clone().unwrap_or_default(),
+    }
+}
+
+fn decode_change(kind: EntryType, data: &Bytes) -> Result<Configuration, prost::DecodeError> {
+    match kind {
+        EntryType::EntryConfChangeV2 => raftpb::ConfChangeV2::decode(data.clone()).map(Configuration::Joint),
+        _ => raftpb::ConfChange::decode(data.clone()).map(Configuration::Simple),
+    }
+}
+
+/// The configuration at `applied`, from the one at the snapshot and the changes since.
+fn conf_state_at(
+    snapshot: &SnapshotMark,
+    entries: &[raftpb::Entry],
+    applied: u64,
+) -> Result<eraftpb::ConfState, DriverError> {
+    let conf_state = convert::conf_state_to_raft(&snapshot.conf_state);
+    let mut changes = Vec::new();
+    for entry in entries.iter().take_while(|entry| entry.index() <= applied) {
+        let kind = convert::entry_to_raft(entry.clone()).get_entry_type();
+        if kind != EntryType::EntryNormal {
+            let data = entry.data.clone().unwrap_or_default();
+            let change = decode_change(kind, &data)
+                .map_err(|error| DriverError::Log(format!("membership change at {}: {error}", entry.index())))?;
+            changes.push(change);
+        }
+    }
+    if changes.is_empty() {
+        return Ok(conf_state);
+    }
+    // A throw-away Raft knows the rules.
+    let base = SnapshotMark { term: snapshot.term.max(1), ..snapshot.clone() };
+    let log = MemoryLog::new(&base, Vec::new(), eraftpb::HardState::default(), base.index, conf_state.clone());
+    let settings = raft::Config { id: u64::MAX, ..raft::Config::default() };
+    let mut raw = RawNode::new(&settings, log, &slog::Logger::root(slog::Discard, slog::o!()))?;
+    let mut last = conf_state;
+    for change in &changes {
+        let outcome = match change {
+            Configuration::Simple(change) => {
+                convert::conf_change_to_raft(change).map(|change| raw.apply_conf_change(&change))
+            }
+            Configuration::Joint(change) => Some(raw.apply_conf_change(&convert::joint_change_to_raft(change))),
+        };
+        // What Raft refuses now it refused then.
+        if let Some(Ok(next)) = outcome {
+            last = next;
+        }
+    }
+    Ok(last)
+}
+
+/// A small, seeded generator (SplitMix64): good enough to spread elections.
+#[derive(Debug)]
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,327 @@
+//! One member without its thread: a driver, a log, a state machine and a transport, and what a turn does with them.
+//!
+//! The thread in [`crate::node`] feeds it from a queue and a clock; the simulation feeds it from a scheduler.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+use keyport_api::raftpb;
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::convert;
+use crate::driver::{Driver, DriverError, Output, ReadToken, mark_of};
+use crate::handle::Input;
+use crate::observer::Observer;
+use crate::state_machine::{StateMachine, StopReason};
+use crate::status::SharedStatus;
+use crate::transport::Transport;
+use crate::wal::{EntryRef, Recovered, SnapshotMark, Wal, WalError};
+
+/// What a member is made of.
+#[derive(Debug)]
+pub struct Parts<S, T, O> {
+    /// Settings.
+    pub config: Config,
+    /// The log, as opened or created.
+    pub wal: Wal,
+    /// What it held.
+    pub recovered: Recovered,
+    /// Last index that the state machine has; entries up to it are not applied again.
+    pub applied: u64,
+    /// The configuration that the state machine stored with it. Without: derived from the log.
+    pub conf_state: Option<raftpb::ConfState>,
+    /// The replicated state.
+    pub state_machine: S,
+    /// The way to the peers.
+    pub transport: T,
+    /// Metrics.
+    pub observer: O,
+}
+
+pub(crate) struct Member<S, T, O> {
+    pub(crate) driver: Driver,
+    pub(crate) wal: Wal,
+    pub(crate) state_machine: S,
+    transport: T,
+    observer: O,
+    status: Arc<SharedStatus>,
+    waiters: Waiters,
+    snapshots: Snapshots,
+    /// Proposals gathered since the last turn.
+    batch: Vec<Bytes>,
+    batch_bytes: usize,
+}
+
+impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
+    pub(crate) fn new(parts: Parts<S, T, O>, status: Arc<SharedStatus>) -> Result<Self, DriverError> {
+        let Parts { config, wal, recovered, applied, conf_state, state_machine, transport, observer } = parts;
+        let snapshots = Snapshots { count: config.snapshot_count, last: recovered.snapshot.index, pending: None };
+        let driver = Driver::new(config, recovered, applied, conf_state)?;
+        let member = Member {
+            driver,
+            wal,
+            state_machine,
+            transport,
+            observer,
+            status,
+            waiters: Waiters::default(),
+            snapshots,
+            batch: Vec::new(),
+            batch_bytes: 0,
+        };
+        member.publish();
+        Ok(member)
+    }
+
+    /// The first turns: what was committed before is delivered, and a sole voter does not wait to become leader.
+    pub(crate) fn start(&mut self) -> Result<(), StopReason> {
+        self.turn()?;
+        if self.driver.is_only_voter() {
+            self.driver.campaign();
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Takes an input; nothing happens before the next turn.
+    pub(crate) fn input(&mut self, input: Input) {
+        if let Input::Propose(data) = input {
+            self.batch_bytes += data.len();
+            self.batch.push(data);
+            return;
+        }
+        self.propose_batch();
+        match input {
+            Input::Propose(_) | Input::Stop => {}
+            Input::ProposeConfChange(change) => {
+                if !self.driver.propose_conf_change(&change) {
+                    self.observer.proposals_dropped(1);
+                }
+            }
+            Input::Message(message) => {
+                if let Err(error) = self.driver.step(*message) {
+                    tracing::warn!(%error, "refused a message from a peer");
+                }
+            }
+            Input::ReadIndex(answer) => self.driver.read_index(self.waiters.add(answer)),
+            Input::TransferLeader(to) => self.driver.transfer_leader(to),
+            Input::Campaign => self.driver.campaign(),
+            Input::ReportUnreachable(peer) => self.driver.report_unreachable(peer),
+            Input::ReportSnapshot { to, delivered } => self.driver.report_snapshot(to, delivered),
+        }
+    }
+
+    /// Bytes of proposals gathered since the last turn.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        self.batch_bytes
+    }
+
+    /// One tick of the clock has passed.
+    pub(crate) fn tick(&mut self) {
+        self.propose_batch();
+        self.waiters.forget_closed();
+        let waiters = &self.waiters;
+        self.driver.retain_reads(|token| waiters.0.contains_key(&token));
+        let retries = self.driver.read_retries();
+        self.driver.tick();
+        if self.driver.read_retries() > retries {
+            self.observer.read_index_retried();
+        }
+    }
+
+    /// Does everything that the inputs so far lead to.
+    pub(crate) fn turn(&mut self) -> Result<(), StopReason> {
+        self.propose_batch();
+        while let Some(output) = self.driver.ready() {
+            self.carry_out(output)?;
+        }
+        if self.snapshots.due(&self.state_machine) {
+            // Nothing else is being written.
+            self.write_and_sync(true)?;
+        }
+        let dropped = self.driver.take_dropped();
+        if !dropped.is_empty() {
+            self.observer.proposals_dropped(dropped.len());
+            dropped.into_iter().for_each(|(data, reason)| self.state_machine.dropped(data, reason));
+        }
+        self.driver.compact_log();
+        Ok(())
+    }
+
+    /// Writes down what an orderly end leaves behind.
+    pub(crate) fn stop(&mut self) -> Result<(), StopReason> {
+        self.turn()?;
+        self.push_state(None);
+        self.write_and_sync(true)
+    }
+
+    fn propose_batch(&mut self) {
+        if !self.batch.is_empty() {
+            self.batch_bytes = 0;
+            self.driver.propose(std::mem::take(&mut self.batch));
+        }
+    }
+
+    fn carry_out(&mut self, mut output: Output) -> Result<(), StopReason> {
+        self.send(std::mem::take(&mut output.messages));
+        if let Some(state) = output.leader {
+            self.state_machine.leader_changed(state);
+        }
+        self.deliver(std::mem::take(&mut output.committed));
+
+        let installed = output.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(mark_of);
+        if let Some(mark) = &installed {
+            self.wal.push_installed(mark);
+        }
+        for entry in &output.entries {
+            let kind = convert::entry_kind(entry);
+            self.wal.push_entry(EntryRef { kind, term: entry.term, index: entry.index, data: &entry.data });
+        }
+        if output.hard_state.is_some() || !output.entries.is_empty() {
+            self.push_state(output.hard_state);
+        }
+        self.write_and_sync(output.must_sync)?;
+        if !output.entries.is_empty() {
+            self.observer.entries_persisted(output.entries.len());
+        }
+        if let Some(mark) = installed {
+            self.wal.release(mark.index);
+            self.snapshots.installed(mark.index);
+            self.state_machine.install_snapshot(output.snapshot.take().unwrap_or_default());
+        }
+
+        let persisted_messages = std::mem::take(&mut output.persisted_messages);
+        let reads = std::mem::take(&mut output.reads);
+        let after = self.driver.persisted(output);
+        self.send(persisted_messages);
+        self.send(after.messages);
+        self.deliver(after.committed);
+        self.driver.finish();
+        self.publish();
+        reads.into_iter().for_each(|(token, index)| self.waiters.answer(token, index));
+        Ok(())
+    }
+
+    fn deliver(&mut self, committed: Vec<raft::eraftpb::Entry>) {
+        if committed.is_empty() {
+            return;
+        }
+        self.driver.deliver(committed, &mut self.state_machine);
+        self.snapshots.applied(self.driver.applied(), &mut self.state_machine);
+    }
+
+    fn send(&self, messages: Vec<raftpb::Message>) {
+        if !messages.is_empty() {
+            self.transport.send(messages);
+        }
+    }
+
+    /// Pushes term, vote and commit index if they say anything new.
+    fn push_state(&mut self, state: Option<raftpb::HardState>) {
+        let (state, written) = (state.unwrap_or_else(|| self.driver.hard_state()), self.wal.hard_state());
+        if state.term() != written.term() || state.vote() != written.vote() || state.commit() > written.commit() {
+            self.wal.push_state(state);
+        }
+    }
+
+    fn write_and_sync(&mut self, must_sync: bool) -> Result<(), StopReason> {
+        let mark = self.snapshots.take_due(&self.state_machine);
+        if let Some(mark) = &mark {
+            self.wal.push_snapshot(mark);
+        }
+        let bytes = self.wal.write().map_err(StopReason::Wal)?;
+        if bytes > 0 {
+            self.observer.wal_written(bytes);
+        }
+        if must_sync || mark.is_some() {
+            let start = Instant::now();
+            self.wal.sync().map_err(StopReason::Wal)?;
+            self.observer.wal_synced(start.elapsed());
+        }
+        if let Some(mark) = mark {
+            self.wal.release(mark.index);
+            self.observer.snapshot_recorded(mark.index);
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        let leader = self.driver.leader();
+        let status = &self.status;
+        status.single_voter_leader.store(self.driver.is_single_voter_leader(), Ordering::Release);
+        status.leader.store(leader.leader, Ordering::Release);
+        status.term.store(leader.term, Ordering::Release);
+        status.last_index.store(self.driver.last_index(), Ordering::Release);
+        status.commit.store(self.driver.hard_state().commit(), Ordering::Release);
+        let applied = self.driver.applied();
+        if *status.conf_state.read() != applied.conf_state {
+            *status.conf_state.write() = applied.conf_state.clone();
+        }
+        status.applied.store(applied.index, Ordering::Release);
+    }
+}
+
+/// When the log may begin later.
+struct Snapshots {
+    count: u64,
+    last: u64,
+    /// To be recorded as soon as the state machine has it durably.
+    pending: Option<SnapshotMark>,
+}
+
+impl Snapshots {
+    fn applied(&mut self, applied: &SnapshotMark, state_machine: &mut dyn StateMachine) {
+        if self.pending.is_none() && applied.index >= self.last.saturating_add(self.count) {
+            self.pending = Some(applied.clone());
+            state_machine.request_flush();
+        }
+    }
+
+    fn installed(&mut self, index: u64) {
+        self.last = index;
+        self.pending = None;
+    }
+
+    fn due(&self, state_machine: &dyn StateMachine) -> bool {
+        self.pending.as_ref().is_some_and(|mark| mark.index <= state_machine.durable_index())
+    }
+
+    fn take_due(&mut self, state_machine: &dyn StateMachine) -> Option<SnapshotMark> {
+        let mark = if self.due(state_machine) { self.pending.take() } else { None };
+        self.last = mark.as_ref().map_or(self.last, |mark| mark.index);
+        mark
+    }
+}
+
+/// Who waits for a read barrier.
+#[derive(Default)]
+struct Waiters(std::collections::HashMap<ReadToken, oneshot::Sender<u64>>, ReadToken);
+
+impl Waiters {
+    fn add(&mut self, answer: oneshot::Sender<u64>) -> ReadToken {
+        self.1 += 1;
+        self.0.insert(self.1, answer);
+        self.1
+    }
+
+    fn answer(&mut self, token: ReadToken, index: u64) {
+        if let Some(waiter) = self.0.remove(&token) {
+            // Whoever does not wait any more does not need it.
+            let _ = waiter.send(index);
+        }
+    }
+
+    fn forget_closed(&mut self) {
+        self.0.retain(|_, waiter| !waiter.is_closed());
+    }
+}
+
+/// The log failed: nothing more can be promised.
+impl From<WalError> for StopReason {
+    fn from(error: WalError) -> StopReason {
+        StopReason::Wal(error)
+    }
+}
