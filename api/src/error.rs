@@ -151,6 +151,8 @@ catalogue! {
     ContextCanceled = Cancelled, "context canceled";
     ProposalDropped = Unknown, "raft proposal dropped";
     RaftStopped = Unknown, "raft: stopped";
+    /// Keyport's own: the database of this member cannot be read or written any more.
+    StorageFailed = Internal, "keyport: the database failed";
 
     // Downgrade.
     WrongDowngradeVersionFormat = InvalidArgument, "etcdserver: wrong downgrade target version format";

@@ -1,8 +1,14 @@
 //! The process: listeners, middleware, services, the apply chain and bootstrap.
 
+mod apply;
+pub mod bootstrap;
 pub mod config;
 pub mod gateway;
+pub mod grpc;
 pub mod logging;
+mod membership;
 pub mod metrics;
+mod node;
 pub mod services;
+mod state;
 pub mod version;

@@ -3,12 +3,15 @@
 //! gRPC, the JSON gateway and server-sent events are thin faces of these; each calls them in process.
 
 pub mod auth;
+pub(crate) mod caller;
 pub mod cluster;
 pub mod election;
 pub mod kv;
 pub mod lease;
 pub mod lock;
 pub mod maintenance;
+mod queue;
+mod validate;
 pub mod watch;
 
 /// Every service of the node. Cheap to clone.

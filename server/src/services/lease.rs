@@ -1,44 +1,129 @@
 //! The `etcdserverpb.Lease` service.
 
+mod keep_alive;
+
+use std::time::Instant;
+
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::lease_server::Lease;
 use keyport_api::etcdserverpb::*;
+use keyport_storage::lease::{LeaseError, MAX_TTL_SECONDS};
+use tokio_stream::Stream;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::caller;
+use crate::apply::{Command, Reply, error};
+use crate::node::Node;
+pub use keep_alive::KeepAlives;
+
+/// Grants, renews and revokes leases.
 #[derive(Clone, Debug)]
-pub struct LeaseService {}
+pub struct LeaseService {
+    node: Node,
+}
+
+impl LeaseService {
+    pub(crate) fn new(node: Node) -> LeaseService {
+        LeaseService { node }
+    }
+
+    /// Serves one stream of renewals: an answer for each request, in order, until `requests` ends.
+    ///
+    /// # Errors
+    /// `NoLeader`, for a caller that insists on one.
+    pub fn keep_alive<S>(&self, metadata: &MetadataMap, requests: S) -> Result<KeepAlives<S>, Status>
+    where
+        S: Stream<Item = Result<LeaseKeepAliveRequest, Status>> + Send + Unpin + 'static,
+    {
+        caller::admit(&self.node, metadata.as_ref())?;
+        Ok(KeepAlives::new(self.node.clone(), requests))
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn grant(&self, mut request: LeaseGrantRequest) -> Result<LeaseGrantResponse, Error> {
+        if request.ttl > MAX_TTL_SECONDS {
+            return Err(Error::LeaseTtlTooLarge);
+        }
+        if request.id == 0 {
+            request.id = self.node.next_lease_id();
+        }
+        let command = Command::LeaseGrant(request);
+        self.node.check_quota(&command)?;
+        match self.node.propose(command).await? {
+            Reply::LeaseGrant { id, ttl } => Ok(LeaseGrantResponse {
+                header: Some(self.node.current_header()),
+                id,
+                ttl,
+                error: String::new(),
+            }),
+            _ => Err(Error::Stopped),
+        }
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn revoke(&self, id: i64) -> Result<LeaseRevokeResponse, Error> {
+        self.node.propose(Command::LeaseRevoke(LeaseRevokeRequest { id })).await?;
+        Ok(LeaseRevokeResponse { header: Some(self.node.current_header()) })
+    }
+}
 
 #[tonic::async_trait]
 impl Lease for LeaseService {
-    async fn lease_grant(&self, _request: Request<LeaseGrantRequest>) -> Result<Response<LeaseGrantResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn lease_grant(&self, request: Request<LeaseGrantRequest>) -> Result<Response<LeaseGrantResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        Ok(Response::new(self.grant(request.into_inner()).await?))
     }
 
     async fn lease_revoke(
         &self,
-        _request: Request<LeaseRevokeRequest>,
+        request: Request<LeaseRevokeRequest>,
     ) -> Result<Response<LeaseRevokeResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        Ok(Response::new(self.revoke(request.into_inner().id).await?))
     }
 
-    type LeaseKeepAliveStream = tokio_stream::Pending<Result<LeaseKeepAliveResponse, Status>>;
+    type LeaseKeepAliveStream = KeepAlives<Streaming<LeaseKeepAliveRequest>>;
+
     async fn lease_keep_alive(
         &self,
-        _request: Request<Streaming<LeaseKeepAliveRequest>>,
+        request: Request<Streaming<LeaseKeepAliveRequest>>,
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        let (metadata, _, requests) = request.into_parts();
+        Ok(Response::new(self.keep_alive(&metadata, requests)?))
     }
 
     async fn lease_time_to_live(
         &self,
-        _request: Request<LeaseTimeToLiveRequest>,
+        request: Request<LeaseTimeToLiveRequest>,
     ) -> Result<Response<LeaseTimeToLiveResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let request = request.into_inner();
+        // What the leader knows once it has applied everything so far.
+        self.node.read_barrier().await?;
+        let header = Some(self.node.current_header());
+        let response = match self.node.state().lessor.time_to_live(request.id, request.keys, Instant::now()) {
+            Ok(found) => LeaseTimeToLiveResponse {
+                header,
+                id: request.id,
+                ttl: found.ttl,
+                granted_ttl: found.granted_ttl,
+                keys: found.keys,
+            },
+            Err(LeaseError::NotFound) => LeaseTimeToLiveResponse { header, id: request.id, ttl: -1, ..Default::default() },
+            Err(refused) => return Err(error::lease(refused).into()),
+        };
+        Ok(Response::new(response))
     }
 
     async fn lease_leases(
         &self,
-        _request: Request<LeaseLeasesRequest>,
+        request: Request<LeaseLeasesRequest>,
     ) -> Result<Response<LeaseLeasesResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let leases = self.node.state().lessor.list().into_iter().map(|id| LeaseStatus { id }).collect();
+        Ok(Response::new(LeaseLeasesResponse { header: Some(self.node.current_header()), leases }))
     }
 }

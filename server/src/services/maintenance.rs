@@ -1,44 +1,143 @@
 //! The `etcdserverpb.Maintenance` service.
 
+mod snapshot;
+
+use std::sync::Arc;
+
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::maintenance_server::Maintenance;
 use keyport_api::etcdserverpb::*;
+use keyport_storage::backend::BackendError;
 use tonic::{Request, Response, Status};
 
+use super::caller;
+use crate::apply::{Command, Reply, error};
+use crate::node::Node;
+use crate::version;
+pub use snapshot::SnapshotBlobs;
+
+/// Looks after the node itself.
 #[derive(Clone, Debug)]
-pub struct MaintenanceService {}
+pub struct MaintenanceService {
+    node: Node,
+}
+
+impl MaintenanceService {
+    pub(crate) fn new(node: Node) -> MaintenanceService {
+        MaintenanceService { node }
+    }
+
+    fn status_errors(&self) -> Vec<String> {
+        let mut errors = Vec::new();
+        if self.node.raft().leader() == 0 {
+            errors.push(Error::NoLeader.to_string());
+        }
+        for alarm in self.node.state().alarms.list(AlarmType::None.into()) {
+            errors.push(format!("memberID:{} alarm:{}", alarm.member_id, alarm.alarm().as_str_name()));
+        }
+        errors
+    }
+
+    /// Runs work on the backend that may take long on a thread that may.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Node) -> Result<T, BackendError> + Send + 'static,
+    ) -> Result<T, Status> {
+        let node = self.node.clone();
+        match tokio::task::spawn_blocking(move || work(&node)).await {
+            Ok(outcome) => outcome.map_err(backend_status),
+            Err(_) => Err(Error::Stopped.into()),
+        }
+    }
+}
+
+fn backend_status(error: BackendError) -> Status {
+    tracing::error!(%error, "backend failed");
+    Status::internal(error.to_string())
+}
 
 #[tonic::async_trait]
 impl Maintenance for MaintenanceService {
-    async fn alarm(&self, _request: Request<AlarmRequest>) -> Result<Response<AlarmResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn alarm(&self, request: Request<AlarmRequest>) -> Result<Response<AlarmResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let request = request.into_inner();
+        if AlarmAction::try_from(request.action).is_err() {
+            return Err(Error::UnknownMethod.into());
+        }
+        match self.node.propose(Command::Alarm(request)).await? {
+            Reply::Alarm(alarms) => {
+                Ok(Response::new(AlarmResponse { header: Some(self.node.current_header()), alarms }))
+            }
+            _ => Err(Error::Stopped.into()),
+        }
     }
 
-    async fn status(&self, _request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let (raft, backend) = (self.node.raft().status(), &self.node.state().backend);
+        Ok(Response::new(StatusResponse {
+            header: Some(self.node.current_header()),
+            version: version::ETCD_SERVER.to_owned(),
+            db_size: size(backend.size()),
+            leader: raft.leader,
+            raft_index: raft.commit,
+            raft_term: raft.term,
+            raft_applied_index: self.node.state().applied.index(),
+            errors: self.status_errors(),
+            db_size_in_use: size(backend.size_in_use()),
+            is_learner: raft.is_learner,
+            storage_version: version::ETCD_CLUSTER.to_owned(),
+            db_size_quota: self.node.limits().quota_bytes.map_or(0, size),
+            downgrade_info: Some(DowngradeInfo::default()),
+        }))
     }
 
-    async fn defragment(&self, _request: Request<DefragmentRequest>) -> Result<Response<DefragmentResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn defragment(&self, request: Request<DefragmentRequest>) -> Result<Response<DefragmentResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        tracing::info!("starting defragment");
+        self.blocking(|node| node.state().backend.defragment()).await?;
+        tracing::info!("finished defragment");
+        Ok(Response::new(DefragmentResponse { header: None }))
     }
 
-    async fn hash(&self, _request: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn hash(&self, request: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let hash = self.blocking(|node| node.state().backend.hash()).await?;
+        Ok(Response::new(HashResponse { header: Some(self.node.current_header()), hash }))
     }
 
-    async fn hash_kv(&self, _request: Request<HashKvRequest>) -> Result<Response<HashKvResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn hash_kv(&self, request: Request<HashKvRequest>) -> Result<Response<HashKvResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let revision = request.get_ref().revision;
+        let store = Arc::clone(&self.node.state().store);
+        let found = tokio::task::spawn_blocking(move || store.hash_kv(revision)).await;
+        let found = found.map_err(|_| Error::Stopped)?.map_err(error::mvcc)?;
+        Ok(Response::new(HashKvResponse {
+            header: Some(self.node.header(found.current_revision)),
+            hash: found.hash,
+            compact_revision: found.compact_revision,
+            hash_revision: found.hash_revision,
+        }))
     }
 
-    type SnapshotStream = tokio_stream::Pending<Result<SnapshotResponse, Status>>;
-    async fn snapshot(&self, _request: Request<SnapshotRequest>) -> Result<Response<Self::SnapshotStream>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    type SnapshotStream = SnapshotBlobs;
+
+    async fn snapshot(&self, request: Request<SnapshotRequest>) -> Result<Response<SnapshotBlobs>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let reader = self.blocking(|node| node.state().backend.snapshot()).await?;
+        Ok(Response::new(snapshot::start(reader)))
     }
 
-    async fn move_leader(&self, _request: Request<MoveLeaderRequest>) -> Result<Response<MoveLeaderResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn move_leader(&self, _: Request<MoveLeaderRequest>) -> Result<Response<MoveLeaderResponse>, Status> {
+        Err(Status::unimplemented("leader transfer is not supported by this release"))
     }
 
-    async fn downgrade(&self, _request: Request<DowngradeRequest>) -> Result<Response<DowngradeResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+    async fn downgrade(&self, _: Request<DowngradeRequest>) -> Result<Response<DowngradeResponse>, Status> {
+        Err(Status::unimplemented("downgrades are not supported by this release"))
     }
+}
+
+fn size(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

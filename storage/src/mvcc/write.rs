@@ -102,6 +102,11 @@ impl WriteTxn<'_> {
         removed
     }
 
+    /// The compacted revision; -1 when nothing was ever compacted.
+    pub fn compacted(&self) -> i64 {
+        self.store.compacted()
+    }
+
     /// The revision before the transaction.
     pub fn start_revision(&self) -> i64 {
         self.start_revision

@@ -1,0 +1,24 @@
+//! The state machine: committed entries become revisions, leases, alarms and members, in log order.
+//!
+//! One entry is one write transaction of the store and carries the consistent index with it, so replay after a crash
+//! applies nothing twice. Watchers hear of a batch before its callers do.
+
+mod chain;
+mod command;
+mod compare;
+pub(crate) mod conf_state;
+pub(crate) mod error;
+mod execute;
+mod kv;
+mod membership;
+mod quota;
+pub(crate) mod range;
+mod replica;
+pub(crate) mod txn;
+
+pub(crate) use chain::Chain;
+pub(crate) use command::{Command, Proposal};
+pub(crate) use execute::Reply;
+pub(crate) use quota::Quota;
+pub(crate) use range::RangeReply;
+pub(crate) use replica::{Notice, Replica, ReplicaQueue};

@@ -1,0 +1,86 @@
+//! The apply chain: what may refuse a committed request before it reaches the store.
+//!
+//! Every member runs the same chain on the same log and must come to the same verdict, so a link looks at replicated
+//! state alone; the quota, which looks at the size of this member's file, is the exception that etcd makes too, and
+//! it only changes the answer, never the effect.
+
+use std::sync::Arc;
+
+use keyport_api::error::Error;
+use keyport_storage::alarm::Alarms;
+
+use super::command::Command;
+use super::quota::Quota;
+
+/// What a link says of a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    Apply,
+    Refuse(Error),
+    /// Apply it, but answer with this error.
+    ApplyThenFail(Error),
+}
+
+/// One reason to refuse.
+trait Link {
+    fn verdict(&self, command: &Command) -> Verdict;
+}
+
+/// corrupt → capped → quota, in front of the backend. (Auth takes its place between capped and quota.)
+pub(crate) struct Chain {
+    corrupt: Corrupt,
+    capped: Capped,
+    quota: QuotaLink,
+}
+
+impl Chain {
+    pub(crate) fn new(alarms: Arc<Alarms>, quota: Quota) -> Chain {
+        Chain {
+            corrupt: Corrupt(Arc::clone(&alarms)),
+            capped: Capped(alarms),
+            quota: QuotaLink(quota),
+        }
+    }
+
+    pub(crate) fn verdict(&self, command: &Command) -> Verdict {
+        let links: [&dyn Link; 3] = [&self.corrupt, &self.capped, &self.quota];
+        links.iter().map(|link| link.verdict(command)).find(|verdict| *verdict != Verdict::Apply).unwrap_or(Verdict::Apply)
+    }
+}
+
+/// Members disagree about the data: nothing that depends on it may change it further.
+struct Corrupt(Arc<Alarms>);
+
+impl Link for Corrupt {
+    fn verdict(&self, command: &Command) -> Verdict {
+        let touches_data = matches!(
+            command,
+            Command::Put(_)
+                | Command::DeleteRange(_)
+                | Command::Txn(_)
+                | Command::Compaction(_)
+                | Command::LeaseGrant(_)
+                | Command::LeaseRevoke(_)
+        );
+        if touches_data && self.0.corrupt() { Verdict::Refuse(Error::Corrupt) } else { Verdict::Apply }
+    }
+}
+
+/// A member ran out of space: nothing may grow until the alarm is disarmed.
+struct Capped(Arc<Alarms>);
+
+impl Link for Capped {
+    fn verdict(&self, command: &Command) -> Verdict {
+        let grows = command.may_put() || matches!(command, Command::LeaseGrant(_));
+        if grows && self.0.no_space() { Verdict::Refuse(Error::NoSpace) } else { Verdict::Apply }
+    }
+}
+
+/// This request does not fit any more: it is applied, for every other member does so too, but answered as refused.
+struct QuotaLink(Quota);
+
+impl Link for QuotaLink {
+    fn verdict(&self, command: &Command) -> Verdict {
+        if self.0.fits(command) { Verdict::Apply } else { Verdict::ApplyThenFail(Error::NoSpace) }
+    }
+}

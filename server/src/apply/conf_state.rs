@@ -1,0 +1,46 @@
+//! The Raft configuration, stored with the applied index in etcd's JSON.
+
+use keyport_api::raftpb::ConfState;
+use keyport_storage::backend::{Backend, BackendError, Batch, Bucket};
+use serde::{Deserialize, Serialize};
+
+const KEY: &[u8] = b"confState";
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Row {
+    voters: Vec<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    learners: Vec<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    voters_outgoing: Vec<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    learners_next: Vec<u64>,
+    auto_leave: bool,
+}
+
+/// Stores the configuration that is in force after an entry.
+pub(super) fn put(conf_state: &ConfState, batch: &mut Batch) {
+    let row = Row {
+        voters: conf_state.voters.clone(),
+        learners: conf_state.learners.clone(),
+        voters_outgoing: conf_state.voters_outgoing.clone(),
+        learners_next: conf_state.learners_next.clone(),
+        auto_leave: conf_state.auto_leave(),
+    };
+    // Numbers and booleans always have a JSON form.
+    batch.put(Bucket::Meta, KEY, serde_json::to_vec(&row).unwrap_or_default());
+}
+
+/// What was stored last; none in a new database.
+pub(crate) fn load(backend: &Backend) -> Result<Option<ConfState>, BackendError> {
+    let row = backend.get(Bucket::Meta, KEY)?;
+    let row = row.and_then(|row| serde_json::from_slice::<Row>(&row).ok());
+    Ok(row.map(|row| ConfState {
+        voters: row.voters,
+        learners: row.learners,
+        voters_outgoing: row.voters_outgoing,
+        learners_next: row.learners_next,
+        auto_leave: Some(row.auto_leave),
+    }))
+}

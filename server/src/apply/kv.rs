@@ -1,0 +1,99 @@
+//! Keys: puts and deletes, with the leases that hold them.
+
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::{
+    DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader,
+};
+use keyport_storage::lease::Lessor;
+use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, WriteTxn};
+use keyport_storage::{KeyRange, Record};
+
+use super::range::View;
+
+/// A write transaction of the store together with the lessor that follows its keys.
+pub(crate) struct KvTxn<'a> {
+    store: WriteTxn<'a>,
+    lessor: &'a Lessor,
+}
+
+impl<'a> KvTxn<'a> {
+    pub(crate) fn new(store: WriteTxn<'a>, lessor: &'a Lessor) -> KvTxn<'a> {
+        KvTxn { store, lessor }
+    }
+
+    /// The revision that a read would see now: the one before, or the new one after the first change.
+    pub(crate) fn revision(&self) -> i64 {
+        self.store.revision()
+    }
+
+    pub(crate) fn into_store_txn(self) -> WriteTxn<'a> {
+        self.store
+    }
+
+    /// What must hold before a put may run: its lease exists, and the key where something of it is to be kept.
+    pub(crate) fn check_put(&self, request: &PutRequest) -> Result<(), Error> {
+        if (request.ignore_value || request.ignore_lease) && self.store.get(&request.key).is_none() {
+            return Err(Error::KeyNotFound);
+        }
+        if request.lease != 0 && !self.lessor.exists(request.lease) {
+            return Err(Error::LeaseNotFound);
+        }
+        Ok(())
+    }
+
+}
+
+impl View for KvTxn<'_> {
+    fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        self.store.range(range, options)
+    }
+
+    fn start_revision(&self) -> i64 {
+        self.store.start_revision()
+    }
+
+    fn compacted(&self) -> i64 {
+        self.store.compacted()
+    }
+}
+
+/// Puts one key.
+///
+/// # Errors
+/// `KeyNotFound` when something of a missing key is to be kept, `LeaseNotFound`.
+pub(crate) fn put(txn: &mut KvTxn<'_>, request: PutRequest) -> Result<PutResponse, Error> {
+    txn.check_put(&request)?;
+    let kept = if request.ignore_value || request.ignore_lease { txn.store.get(&request.key) } else { None };
+    let (mut value, mut lease) = (&request.value[..], request.lease);
+    if let Some(kept) = &kept {
+        if request.ignore_value {
+            value = kept.value();
+        }
+        if request.ignore_lease {
+            lease = kept.lease();
+        }
+    }
+    let previous = txn.store.put(&request.key, value, lease);
+    txn.lessor.reattach(&request.key, previous.as_ref().map_or(0, Record::lease), lease);
+    Ok(PutResponse {
+        header: Some(header(txn)),
+        prev_kv: previous.filter(|_| request.prev_kv).map(|record| record.to_message()),
+    })
+}
+
+/// Deletes what is in a range; nothing there is no error.
+pub(crate) fn delete_range(txn: &mut KvTxn<'_>, request: DeleteRangeRequest) -> DeleteRangeResponse {
+    let removed = txn.store.delete_range(&KeyRange::new(request.key, request.range_end));
+    for record in &removed {
+        txn.lessor.reattach(record.key(), record.lease(), 0);
+    }
+    DeleteRangeResponse {
+        header: Some(header(txn)),
+        deleted: i64::try_from(removed.len()).unwrap_or(i64::MAX),
+        prev_kvs: if request.prev_kv { removed.iter().map(Record::to_message).collect() } else { Vec::new() },
+    }
+}
+
+fn header(txn: &KvTxn<'_>) -> ResponseHeader {
+    ResponseHeader { revision: txn.revision(), ..ResponseHeader::default() }
+}

@@ -1,0 +1,185 @@
+//! Takes committed entries from the Raft thread and answers those who wait for them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use keyport_api::error::Error;
+use keyport_raft::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
+use keyport_storage::backend::{Applied, Batch};
+use keyport_storage::watch::RevisionEvents;
+use tokio::sync::mpsc;
+
+use super::chain::{Chain, Verdict};
+use super::{Proposal, conf_state, execute, membership};
+use crate::metrics::Metrics;
+use crate::node::waiters::{Outcome, Waiters};
+use crate::state::State;
+
+/// Batches of entries that may wait for the apply thread before the Raft thread has to wait for it.
+const QUEUE_BATCHES: usize = 64;
+
+/// What the applied log tells the rest of the node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Notice {
+    /// A request did not fit the quota: the NOSPACE alarm is due.
+    OutOfSpace,
+    /// Leadership changed.
+    Leader(LeaderState),
+    /// The Raft thread has ended; without having been asked to if it says so.
+    Stopped { failed: bool },
+}
+
+/// Applies entries to the state, one batch at a time.
+pub(crate) struct Replica {
+    pub(crate) state: Arc<State>,
+    pub(crate) waiters: Arc<Waiters>,
+    pub(crate) chain: Chain,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) notices: mpsc::Sender<Notice>,
+    /// Longer applies are logged.
+    pub(crate) slow: Duration,
+}
+
+impl Replica {
+    fn apply(&self, committed: Vec<Committed>) {
+        let Some(last) = committed.last() else { return };
+        let (index, term) = (last.index, last.term);
+        let mut outcomes = Vec::with_capacity(committed.len());
+        let mut published = Vec::new();
+        for entry in committed {
+            let applied = Applied { index: entry.index, term: entry.term };
+            match entry.kind {
+                CommittedKind::Normal(data) => outcomes.extend(self.apply_entry(data, applied, &mut published)),
+                CommittedKind::ConfChange { change, accepted, conf_state } => {
+                    let mut batch = Batch::new();
+                    if let (true, Configuration::Simple(change)) = (accepted, &change) {
+                        membership::apply(&self.state.membership, change, &mut batch);
+                    }
+                    conf_state::put(&conf_state, &mut batch);
+                    self.state.backend.commit(batch, Some(applied));
+                }
+            }
+        }
+        // Watchers first: whoever gets an answer may expect its event to be on the way.
+        if !published.is_empty() {
+            self.state.hub.publish(&published);
+        }
+        self.state.applied.advance(index, term);
+        self.waiters.complete(outcomes);
+    }
+
+    fn apply_entry(
+        &self,
+        data: bytes::Bytes,
+        applied: Applied,
+        published: &mut Vec<RevisionEvents>,
+    ) -> Option<(u64, Outcome)> {
+        if data.is_empty() {
+            // The entry with which a new leader opens its term.
+            self.state.backend.commit(Batch::new(), Some(applied));
+            return None;
+        }
+        let Proposal { id, command } = match Proposal::decode(data) {
+            Ok(proposal) => proposal,
+            Err(error) => {
+                // Committed by the cluster, so skipping it alike on every member is the one consistent way.
+                tracing::error!(%error, index = applied.index, "log entry is not a request; skipped");
+                self.state.backend.commit(Batch::new(), Some(applied));
+                return None;
+            }
+        };
+        let (name, start) = (command.name(), Instant::now());
+        let outcome = match self.chain.verdict(&command) {
+            Verdict::Apply => execute::execute(&self.state, command, applied, published),
+            Verdict::Refuse(error) => {
+                self.state.backend.commit(Batch::new(), Some(applied));
+                Err(error)
+            }
+            Verdict::ApplyThenFail(error) => {
+                let _ = self.notices.try_send(Notice::OutOfSpace);
+                execute::execute(&self.state, command, applied, published).and(Err(error))
+            }
+        };
+        self.observe(name, start.elapsed(), &outcome);
+        (id != 0).then_some((id, outcome))
+    }
+
+    fn observe(&self, name: &'static str, took: Duration, outcome: &Result<super::Reply, Error>) {
+        self.metrics.observe_apply(name, took, outcome.is_ok());
+        if took > self.slow {
+            self.metrics.slow_applies.inc();
+            tracing::warn!(op = name, ?took, expected = ?self.slow, "apply request took too long");
+        }
+    }
+}
+
+/// Where the Raft thread hands entries over: applied at once while this node is alone and nothing is queued, for a
+/// thread more would only cost latency; by the apply thread otherwise, so that Raft never waits for the store.
+pub(crate) struct ReplicaQueue {
+    replica: Arc<Replica>,
+    queue: Sender<Vec<Committed>>,
+    /// Batches handed to the apply thread and not applied yet.
+    pending: Arc<AtomicUsize>,
+    _thread: thread::JoinHandle<()>,
+}
+
+impl ReplicaQueue {
+    /// # Errors
+    /// When the thread cannot be started.
+    pub(crate) fn start(replica: Replica) -> std::io::Result<ReplicaQueue> {
+        let replica = Arc::new(replica);
+        let pending = Arc::new(AtomicUsize::new(0));
+        let (queue, batches) = crossbeam_channel::bounded(QUEUE_BATCHES);
+        let thread = thread::Builder::new().name("apply".to_owned()).spawn({
+            let (replica, pending) = (Arc::clone(&replica), Arc::clone(&pending));
+            move || apply_queued(&replica, &batches, &pending)
+        })?;
+        Ok(ReplicaQueue { replica, queue, pending, _thread: thread })
+    }
+}
+
+fn apply_queued(replica: &Replica, batches: &Receiver<Vec<Committed>>, pending: &AtomicUsize) {
+    for batch in batches {
+        replica.apply(batch);
+        pending.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl StateMachine for ReplicaQueue {
+    fn apply(&mut self, committed: Vec<Committed>) {
+        let alone = self.replica.state.membership.voters() <= 1;
+        if alone && self.pending.load(Ordering::Acquire) == 0 {
+            self.replica.apply(committed);
+        } else {
+            self.pending.fetch_add(1, Ordering::Release);
+            // The thread lives as long as this sender.
+            let _ = self.queue.send(committed);
+        }
+    }
+
+    fn durable_index(&self) -> u64 {
+        self.replica.state.backend.durable_applied().index
+    }
+
+    fn dropped(&mut self, data: bytes::Bytes, reason: DropReason) {
+        let Ok(Proposal { id, .. }) = Proposal::decode(data) else { return };
+        let error = match reason {
+            DropReason::NoLeader => Error::ContextDeadlineExceeded,
+            DropReason::Refused => Error::ProposalDropped,
+        };
+        self.replica.waiters.complete([(id, Err(error))]);
+    }
+
+    fn stopped(&mut self, reason: &StopReason) {
+        self.replica.waiters.stop();
+        let failed = !matches!(reason, StopReason::Requested);
+        let _ = self.replica.notices.blocking_send(Notice::Stopped { failed });
+    }
+
+    fn leader_changed(&mut self, leader: LeaderState) {
+        let _ = self.replica.notices.try_send(Notice::Leader(leader));
+    }
+}

@@ -1,0 +1,189 @@
+//! From settings and a data directory to a running node: a first start writes the cluster's first entries, a later
+//! one picks up what the directory holds.
+
+mod data_dir;
+mod error;
+mod identity;
+mod observer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalOptions};
+use keyport_raft::{InitialMember, NoTransport, Parts, create_log};
+use keyport_storage::alarm::Alarms;
+use keyport_storage::backend::{Backend, BackendOptions};
+use keyport_storage::lease::{Lessor, LessorOptions};
+use keyport_storage::mvcc::{Store, StoreOptions};
+use keyport_storage::watch::{WatchHub, WatchOptions};
+use tokio::sync::mpsc;
+
+use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue, conf_state};
+use crate::config::{Config, Gate, Url};
+use crate::membership::Membership;
+use crate::metrics::Metrics;
+use crate::node::waiters::Waiters;
+use crate::node::{Identity, Limits, Node};
+use crate::state::{AppliedIndex, State};
+use data_dir::DataDir;
+pub use error::BootstrapError;
+use identity::Founding;
+use observer::RaftMetrics;
+
+/// Notices that may wait for the node. A full queue loses nothing that is not said again.
+const NOTICES: usize = 64;
+/// How often a lease's remaining time goes into the log, where that is switched on.
+const LEASE_CHECKPOINTS: Duration = Duration::from_secs(300);
+
+/// A node that has been started, and what it has to say.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) node: Node,
+    pub(crate) notices: mpsc::Receiver<Notice>,
+}
+
+/// Opens or creates everything and starts the threads.
+///
+/// # Errors
+/// When the directory cannot be used as it is; nothing in it was overwritten then.
+pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, BootstrapError> {
+    let dir = DataDir::prepare(config)?;
+    let is_new = !dir.database.exists();
+    // The log is locked first: it is what a second process must not touch.
+    let disk = Arc::new(FsDisk::open(&dir.wal)?);
+    let has_log = Wal::exists(disk.as_ref())?;
+    if !is_new && !has_log {
+        return Err(BootstrapError::LogMissing(dir.wal));
+    }
+    let backend = Arc::new(Backend::open(&dir.database, backend_options(config))?);
+    let applied = backend.durable_applied();
+    let (wal, recovered) = if has_log {
+        Wal::open(disk, wal_options(config), applied.index)?
+    } else {
+        found(config, disk)?
+    };
+    report(&recovered, &dir.wal);
+
+    let state = Arc::new(open_state(config, Arc::clone(&backend))?);
+    let waiters = Arc::new(Waiters::default());
+    let (notices, received) = mpsc::channel(NOTICES);
+    let replica = Replica {
+        chain: Chain::new(
+            Arc::clone(&state.alarms),
+            Quota::new(Arc::clone(&backend), config.quota_backend_bytes),
+        ),
+        state: Arc::clone(&state),
+        waiters: Arc::clone(&waiters),
+        metrics: Arc::clone(&metrics),
+        notices,
+        slow: config.warning_apply_duration,
+    };
+    let Metadata { node_id, cluster_id } = recovered.metadata;
+    let parts = Parts {
+        config: raft_config(config, node_id),
+        wal,
+        recovered,
+        applied: applied.index,
+        conf_state: conf_state::load(&backend)?,
+        state_machine: ReplicaQueue::start(replica).map_err(|error| BootstrapError::Thread("apply", error))?,
+        transport: NoTransport,
+        observer: RaftMetrics(Arc::clone(&metrics)),
+    };
+    let raft = keyport_raft::start(parts)?;
+    let identity = Identity {
+        cluster_id,
+        member_id: node_id,
+        name: config.name.clone(),
+        client_urls: config.cluster.advertise_client_urls.iter().map(Url::to_string).collect(),
+    };
+    Ok(Started { node: Node::new(identity, limits(config), state, raft, waiters, metrics), notices: received })
+}
+
+fn found(config: &Config, disk: Arc<FsDisk>) -> Result<(Wal, Recovered), BootstrapError> {
+    let founding = Founding::of(config)?;
+    let metadata = Metadata { node_id: founding.member_id, cluster_id: founding.cluster_id };
+    let members = founding.members.iter().map(|member| InitialMember { id: member.id, context: member.context() });
+    Ok(create_log(disk, wal_options(config), metadata, members.collect())?)
+}
+
+fn report(recovered: &Recovered, wal: &Path) {
+    if let Some(copy) = &recovered.repaired {
+        tracing::warn!(wal = %wal.display(), copy = %copy.display(), "cut off the torn end of the write-ahead log");
+    }
+    tracing::info!(
+        cluster_id = format!("{:x}", recovered.metadata.cluster_id),
+        local_member_id = format!("{:x}", recovered.metadata.node_id),
+        snapshot_index = recovered.snapshot.index,
+        entries = recovered.entries.len(),
+        commit_index = recovered.hard_state.commit(),
+        "opened the write-ahead log"
+    );
+}
+
+fn open_state(config: &Config, backend: Arc<Backend>) -> Result<State, BootstrapError> {
+    let store = Arc::new(Store::open(Arc::clone(&backend), store_options(config))?);
+    let lessor = Arc::new(Lessor::new(lessor_options(config), Instant::now()));
+    lessor.recover(&backend, &store)?;
+    let alarms = Arc::new(Alarms::new());
+    alarms.recover(&backend)?;
+    let membership = Membership::load(&backend)?;
+    let hub = WatchHub::new(Arc::clone(&store) as _, WatchOptions::default())
+        .map_err(|error| BootstrapError::Thread("watch-catch-up", error))?;
+    let applied = backend.durable_applied();
+    let applied = AppliedIndex::new(applied.index, applied.term);
+    Ok(State { backend, store, lessor, alarms, hub, membership, applied })
+}
+
+fn backend_options(config: &Config) -> BackendOptions {
+    BackendOptions {
+        batch_interval: config.backend_batch_interval,
+        batch_limit: config.backend_batch_limit,
+        unsafe_no_fsync: config.unsafe_no_fsync,
+        ..BackendOptions::default()
+    }
+}
+
+fn wal_options(config: &Config) -> WalOptions {
+    WalOptions { unsafe_no_fsync: config.unsafe_no_fsync, ..WalOptions::default() }
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions {
+        compaction_batch_limit: config.compaction_batch_limit,
+        compaction_pause: config.compaction_sleep_interval,
+    }
+}
+
+fn lessor_options(config: &Config) -> LessorOptions {
+    LessorOptions {
+        min_ttl_seconds: config.min_lease_ttl(),
+        checkpoint_interval: config.feature_gates.enabled(Gate::LeaseCheckpoint).then_some(LEASE_CHECKPOINTS),
+        expired_retry: config.request_timeout(),
+    }
+}
+
+fn raft_config(config: &Config, member_id: u64) -> keyport_raft::Config {
+    let ticks = config.election_timeout.as_millis() / config.heartbeat_interval.as_millis().max(1);
+    // Unlike every other run of this member, as the clock moves on.
+    let boot_id = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+    keyport_raft::Config {
+        boot_id,
+        seed: boot_id ^ member_id,
+        tick: config.heartbeat_interval,
+        election_ticks: usize::try_from(ticks).unwrap_or(usize::MAX),
+        pre_vote: config.pre_vote,
+        snapshot_count: config.snapshot_count,
+        snapshot_catchup_entries: config.snapshot_catchup_entries,
+        ..keyport_raft::Config::new(member_id)
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        request_bytes: config.max_request_bytes,
+        txn_ops: config.max_txn_ops,
+        request_timeout: config.request_timeout(),
+        quota_bytes: config.quota_backend_bytes,
+    }
+}

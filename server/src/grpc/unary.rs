@@ -1,0 +1,68 @@
+//! Reads the one message of a unary call.
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use keyport_api::error::Error;
+use prost::Message;
+use tonic::Status;
+
+/// Compression flag and length in front of each message.
+const PREFIX_LEN: usize = 5;
+
+/// The decoded message of `body`, its bytes shared with what the connection received.
+///
+/// # Errors
+/// As gRPC has them: ResourceExhausted above `limit`, Internal for bad framing, Unimplemented for compression.
+pub(super) async fn read<T, B>(mut body: B, limit: usize) -> Result<T, Status>
+where
+    T: Message + Default,
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Status::unknown(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.is_empty() {
+            // Nearly always all there is: kept without a copy.
+            first = data;
+        } else {
+            if more.is_empty() {
+                more.extend_from_slice(&first);
+            }
+            more.extend_from_slice(&data);
+        }
+        let received = if more.is_empty() { &first[..] } else { &more[..] };
+        if let Some(len) = message_len(received) {
+            check_size(len, limit)?;
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    let mut message = if more.is_empty() { first } else { more.freeze() };
+    let Some(len) = message_len(&message) else {
+        return Err(Status::internal("Missing request message."));
+    };
+    if message[0] != 0 {
+        return Err(Status::unimplemented("compressed messages are not supported by this server"));
+    }
+    check_size(len, limit)?;
+    message.advance(PREFIX_LEN);
+    if message.len() != len {
+        return Err(Status::internal("Unexpected EOF decoding stream."));
+    }
+    T::decode(message).map_err(|error| Status::internal(error.to_string()))
+}
+
+fn message_len(received: &[u8]) -> Option<usize> {
+    let prefix = received.first_chunk::<PREFIX_LEN>()?;
+    let [_, len @ ..] = *prefix;
+    Some(u32::from_be_bytes(len) as usize)
+}
+
+fn check_size(size: usize, limit: usize) -> Result<(), Status> {
+    if size > limit { Err(Error::MessageTooLarge { size, limit }.into()) } else { Ok(()) }
+}

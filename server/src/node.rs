@@ -1,0 +1,137 @@
+//! This member: proposes writes, orders reads, and knows who it is.
+
+mod compactor;
+mod expiry;
+mod notices;
+mod propose;
+mod read;
+mod request_id;
+pub(crate) mod waiters;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::ResponseHeader;
+use keyport_raft::RaftHandle;
+use keyport_storage::mvcc::Store;
+
+use crate::apply::Quota;
+use crate::metrics::Metrics;
+use crate::state::State;
+pub(crate) use request_id::RequestIds;
+use waiters::Waiters;
+
+pub(crate) use compactor::AutoCompaction;
+
+/// Who this member is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) cluster_id: u64,
+    pub(crate) member_id: u64,
+    pub(crate) name: String,
+    pub(crate) client_urls: Vec<String>,
+}
+
+/// What requests are held to.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Encoded size of a proposal, in bytes.
+    pub(crate) request_bytes: usize,
+    /// Operations in one branch of a transaction.
+    pub(crate) txn_ops: usize,
+    /// How long a proposal or a linearizable read may take.
+    pub(crate) request_timeout: Duration,
+    /// Bytes; none when disabled.
+    pub(crate) quota_bytes: Option<u64>,
+}
+
+/// The node. Cheap to clone; lives until the last face is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Node(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    identity: Identity,
+    limits: Limits,
+    state: Arc<State>,
+    raft: RaftHandle,
+    waiters: Arc<Waiters>,
+    ids: RequestIds,
+    quota: Quota,
+    metrics: Arc<Metrics>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        identity: Identity,
+        limits: Limits,
+        state: Arc<State>,
+        raft: RaftHandle,
+        waiters: Arc<Waiters>,
+        metrics: Arc<Metrics>,
+    ) -> Node {
+        let ids = RequestIds::new(identity.member_id, std::time::SystemTime::now());
+        let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
+        Node(Arc::new(Inner { identity, limits, state, raft, waiters, ids, quota, metrics }))
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.0.state
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.state.store
+    }
+
+    pub(crate) fn raft(&self) -> &RaftHandle {
+        &self.0.raft
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn next_lease_id(&self) -> i64 {
+        self.0.ids.next_lease()
+    }
+
+    /// A response header at `revision`.
+    pub(crate) fn header(&self, revision: i64) -> ResponseHeader {
+        ResponseHeader {
+            cluster_id: self.0.identity.cluster_id,
+            member_id: self.0.identity.member_id,
+            revision,
+            raft_term: self.0.state.applied.term(),
+        }
+    }
+
+    /// A response header at the store's current revision.
+    pub(crate) fn current_header(&self) -> ResponseHeader {
+        self.header(self.store().revision())
+    }
+
+    /// Completes a header that the state machine began with its revision.
+    pub(crate) fn complete(&self, header: &mut Option<ResponseHeader>) {
+        let revision = header.as_ref().map_or(0, |header| header.revision);
+        *header = Some(self.header(revision));
+    }
+
+    /// # Errors
+    /// `NoLeader`: for callers that asked to be refused rather than served by a member that lost its leader.
+    pub(crate) fn require_leader(&self) -> Result<(), Error> {
+        if self.0.raft.leader() == 0 { Err(Error::NoLeader) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_leader(&self) -> bool {
+        self.0.raft.is_leader()
+    }
+}

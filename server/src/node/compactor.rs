@@ -1,0 +1,95 @@
+//! Automatic compaction, by age or by number of revisions; the leader's duty.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::CompactionRequest;
+
+use super::Node;
+use crate::apply::Command;
+
+/// How often a number of revisions is checked.
+const REVISION_CHECK: Duration = Duration::from_secs(300);
+/// A period is sampled this many times an hour or a period, whichever is shorter.
+const SAMPLES: u32 = 10;
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AutoCompaction {
+    Off,
+    /// History of this long.
+    Period(Duration),
+    /// This many revisions.
+    Revisions(i64),
+}
+
+impl Node {
+    /// Runs for as long as the node.
+    pub(crate) async fn compact_automatically(self, mode: AutoCompaction) {
+        match mode {
+            AutoCompaction::Off => {}
+            AutoCompaction::Period(period) => self.compact_by_age(period).await,
+            AutoCompaction::Revisions(keep) => self.compact_by_count(keep).await,
+        }
+    }
+
+    /// Keeps a window of sampled revisions; its oldest is what the store had a period ago.
+    async fn compact_by_age(&self, period: Duration) {
+        let step = period.min(HOUR);
+        let interval = step / SAMPLES;
+        let window = (period.as_nanos() / interval.as_nanos().max(1)) as usize;
+        let mut samples = VecDeque::with_capacity(window + 1);
+        let mut last = 0;
+        let mut until_next = window;
+        let mut ticks = tokio::time::interval(interval);
+        loop {
+            ticks.tick().await;
+            samples.push_back(self.store().revision());
+            if samples.len() > window + 1 {
+                samples.pop_front();
+            }
+            if until_next > 0 {
+                until_next -= 1;
+                continue;
+            }
+            let Some(&revision) = samples.front() else { continue };
+            if !self.is_leader() || revision == last || revision <= 0 {
+                continue;
+            }
+            if self.compact_to(revision).await {
+                last = revision;
+                until_next = SAMPLES as usize - 1;
+            }
+        }
+    }
+
+    async fn compact_by_count(&self, keep: i64) {
+        let mut last = 0;
+        let mut ticks = tokio::time::interval(REVISION_CHECK);
+        loop {
+            ticks.tick().await;
+            let revision = self.store().revision() - keep;
+            if self.is_leader() && revision > 0 && revision != last && self.compact_to(revision).await {
+                last = revision;
+            }
+        }
+    }
+
+    /// Whether the store is compacted up to `revision` now.
+    async fn compact_to(&self, revision: i64) -> bool {
+        let request = CompactionRequest { revision, physical: false };
+        match self.propose(Command::Compaction(request)).await {
+            Ok(_) => {
+                tracing::info!(revision, "completed auto compaction");
+                true
+            }
+            Err(Error::Compacted) => true,
+            Err(error) => {
+                tracing::warn!(revision, %error, "failed auto compaction");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the applied log asks of the node: raise an alarm, take up or lay down the leader's duties.
+
+use std::time::{Duration, Instant};
+
+use keyport_api::etcdserverpb::alarm_request::AlarmAction;
+use keyport_api::etcdserverpb::{AlarmRequest, AlarmType};
+use keyport_raft::LeaderState;
+use tokio::sync::mpsc;
+
+use super::Node;
+use crate::apply::{Command, Notice};
+
+/// How often proposals are checked for having waited too long.
+const SWEEP: Duration = Duration::from_millis(250);
+
+impl Node {
+    /// Follows the notices until the Raft thread has ended; whether that was a failure.
+    pub(crate) async fn follow(self, mut notices: mpsc::Receiver<Notice>, election_timeout: Duration) -> bool {
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                notice = notices.recv() => match notice {
+                    Some(Notice::OutOfSpace) => self.raise_out_of_space().await,
+                    Some(Notice::Leader(leader)) => {
+                        self.observe_leader(&leader);
+                        if leader.is_leader {
+                            self.state().lessor.promote(election_timeout, Instant::now());
+                        } else {
+                            self.state().lessor.demote();
+                        }
+                    }
+                    Some(Notice::Stopped { failed }) => return failed,
+                    None => return false,
+                },
+                _ = sweep.tick() => self.sweep_waiters(),
+            }
+        }
+    }
+
+    fn observe_leader(&self, leader: &LeaderState) {
+        let metrics = self.metrics();
+        metrics.has_leader.set(i64::from(leader.leader != 0));
+        metrics.is_leader.set(i64::from(leader.is_leader));
+        if leader.leader != 0 {
+            metrics.leader_changes.inc();
+        }
+        tracing::info!(leader = format!("{:x}", leader.leader), term = leader.term, "leader changed");
+    }
+
+    /// Tells the cluster that this member's database is full.
+    pub(super) async fn raise_out_of_space(&self) {
+        let own = self.identity().member_id;
+        if self.state().alarms.list(AlarmType::Nospace.into()).iter().any(|alarm| alarm.member_id == own) {
+            return;
+        }
+        tracing::warn!("message exceeds the backend quota; raising alarm NOSPACE");
+        let request = AlarmRequest {
+            action: AlarmAction::Activate.into(),
+            member_id: own,
+            alarm: AlarmType::Nospace.into(),
+        };
+        if let Err(error) = self.propose(Command::Alarm(request)).await {
+            tracing::warn!(%error, "failed to raise alarm");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Writes: from a command to its outcome, through the log.
+
+use keyport_api::error::Error;
+use keyport_raft::ProposeError;
+use prost::Message;
+
+use super::Node;
+use crate::apply::{Command, Proposal, Reply};
+
+/// Entries that may be committed and not yet applied before new proposals are refused.
+const MAX_APPLY_GAP: u64 = 5000;
+
+impl Node {
+    /// Proposes `command` and waits until it is applied here. Dropping the future gives up the answer, not the
+    /// proposal: it may still take effect.
+    ///
+    /// # Errors
+    /// What the state machine answers; `TooManyRequests`, `RequestTooLarge`, `Timeout`, `Stopped`.
+    pub(crate) async fn propose(&self, command: Command) -> Result<Reply, Error> {
+        let node = &*self.0;
+        let committed = node.raft.commit();
+        if committed > node.state.applied.index().saturating_add(MAX_APPLY_GAP) {
+            return Err(Error::RequestTooManyRequests);
+        }
+        let id = node.ids.next();
+        let entry = Proposal { id, command }.encode();
+        let size = entry.encoded_len();
+        if size > node.limits.request_bytes {
+            return Err(Error::RequestTooLarge);
+        }
+        let outcome = node.waiters.register(id);
+        if let Err(error) = node.raft.propose(entry.encode_to_vec().into()) {
+            node.waiters.forget(id);
+            node.metrics.proposals_failed.inc();
+            return Err(match error {
+                ProposeError::Busy => Error::RequestTooManyRequests,
+                ProposeError::Stopped => Error::Stopped,
+            });
+        }
+        // The sender is dropped without an answer only when the node goes down.
+        outcome.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// # Errors
+    /// `NoSpace` when `command` would not fit; the alarm is raised on the way.
+    pub(crate) fn check_quota(&self, command: &Command) -> Result<(), Error> {
+        if self.0.quota.fits(command) {
+            return Ok(());
+        }
+        let node = self.clone();
+        tokio::spawn(async move { node.raise_out_of_space().await });
+        Err(Error::NoSpace)
+    }
+
+    /// Fails proposals that wait for longer than the request timeout.
+    pub(super) fn sweep_waiters(&self) {
+        let node = &*self.0;
+        let error = if node.raft.leader() == 0 { Error::ContextDeadlineExceeded } else { Error::Timeout };
+        let late = node.waiters.expire(node.limits.request_timeout, error);
+        node.metrics.proposals_failed.inc_by(late as u64);
+    }
+}

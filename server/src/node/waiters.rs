@@ -1,0 +1,81 @@
+//! Who waits for which request: completed by the apply thread, swept when the answer takes too long.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use foldhash::fast::FixedState;
+use keyport_api::error::Error;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::apply::Reply;
+
+/// The outcome of a proposal.
+pub(crate) type Outcome = Result<Reply, Error>;
+
+/// Requests under way, by id. Bounded by what the proposal queue and the apply gap let in.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    waiting: Mutex<HashMap<u64, Waiter, FixedState>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    outcome: oneshot::Sender<Outcome>,
+    since: Instant,
+}
+
+impl Waiters {
+    pub(crate) fn register(&self, id: u64) -> oneshot::Receiver<Outcome> {
+        let (outcome, receiver) = oneshot::channel();
+        self.waiting.lock().insert(id, Waiter { outcome, since: Instant::now() });
+        receiver
+    }
+
+    /// Gives up on a request that was never proposed.
+    pub(crate) fn forget(&self, id: u64) {
+        self.waiting.lock().remove(&id);
+    }
+
+    /// Answers a whole applied batch under one lock.
+    pub(crate) fn complete(&self, outcomes: impl IntoIterator<Item = (u64, Outcome)>) {
+        let mut ready = Vec::new();
+        {
+            let mut waiting = self.waiting.lock();
+            for (id, outcome) in outcomes {
+                if let Some(waiter) = waiting.remove(&id) {
+                    ready.push((waiter.outcome, outcome));
+                }
+            }
+        }
+        for (waiter, outcome) in ready {
+            // A caller that went away does not need its answer.
+            let _ = waiter.send(outcome);
+        }
+    }
+
+    /// Fails everything that waits for longer than `limit`; how many that were.
+    pub(crate) fn expire(&self, limit: Duration, error: Error) -> usize {
+        let now = Instant::now();
+        let mut waiting = self.waiting.lock();
+        let late: Vec<u64> =
+            waiting.iter().filter(|(_, waiter)| now.duration_since(waiter.since) >= limit).map(|(id, _)| *id).collect();
+        for id in &late {
+            if let Some(waiter) = waiting.remove(id) {
+                let _ = waiter.outcome.send(Err(error.clone()));
+            }
+        }
+        late.len()
+    }
+
+    /// Fails everything: the node stops.
+    pub(crate) fn stop(&self) {
+        for (_, waiter) in self.waiting.lock().drain() {
+            let _ = waiter.outcome.send(Err(Error::Stopped));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+}

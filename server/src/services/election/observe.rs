@@ -1,0 +1,101 @@
+//! Follows an election: its present leader, each change of what it proclaims, then its successor.
+
+use bytes::Bytes;
+use keyport_api::error::Error;
+use keyport_api::mvccpb::KeyValue;
+use keyport_api::v3electionpb::LeaderResponse;
+use keyport_storage::EventKind;
+use keyport_storage::watch::WatchMessage;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use crate::services::queue::{Queue, line};
+
+/// Proclamations that may wait for a slow observer; the observer's pace then holds back its own reading alone.
+const BUFFER: usize = 16;
+
+type Answer = Result<LeaderResponse, Status>;
+
+pub(super) fn start(queue: Queue, name: Bytes) -> ReceiverStream<Answer> {
+    let (answers, stream) = mpsc::channel(BUFFER);
+    tokio::spawn(async move {
+        let observation = async {
+            match observe(&queue, &name, &answers).await {
+                Ok(()) => {}
+                Err(error) => {
+                    let _ = answers.send(Err(error.into())).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = observation => {}
+            () = answers.closed() => {}
+        }
+    });
+    ReceiverStream::new(stream)
+}
+
+/// Ends when the observer is gone.
+async fn observe(queue: &Queue, name: &Bytes, answers: &mpsc::Sender<Answer>) -> Result<(), Error> {
+    loop {
+        let leader = match queue.first(name).await? {
+            Some(leader) => leader,
+            None => match first_candidate(queue, name).await? {
+                Some(leader) => leader,
+                None => continue,
+            },
+        };
+        let from = leader.mod_revision + 1;
+        let key = leader.key.clone();
+        if !tell(queue, leader, answers).await {
+            return Ok(());
+        }
+        let events = queue.watch(key, Bytes::new(), from)?;
+        'reign: while let Some(message) = events.next().await {
+            match message {
+                WatchMessage::Events { selection, .. } => {
+                    for selected in selection.iter() {
+                        if selected.event.kind == EventKind::Delete {
+                            break 'reign;
+                        }
+                        if !tell(queue, selected.event.kv.to_message(), answers).await {
+                            return Ok(());
+                        }
+                    }
+                }
+                WatchMessage::Compacted { .. } => break 'reign,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Waits for someone to enter an empty line; none when it has to be looked at again.
+async fn first_candidate(queue: &Queue, name: &Bytes) -> Result<Option<KeyValue>, Error> {
+    let (key, range_end) = line(name);
+    let events = queue.watch(key, range_end, queue.node().store().revision() + 1)?;
+    // Whoever entered before the watch began is found this way.
+    if let Some(leader) = queue.first(name).await? {
+        return Ok(Some(leader));
+    }
+    while let Some(message) = events.next().await {
+        match message {
+            WatchMessage::Events { selection, .. } => {
+                let entered = selection.iter().find(|selected| selected.event.kind == EventKind::Put);
+                if let Some(entered) = entered {
+                    return Ok(Some(entered.event.kv.to_message()));
+                }
+            }
+            WatchMessage::Compacted { .. } => return Ok(None),
+            _ => {}
+        }
+    }
+    Err(Error::Stopped)
+}
+
+/// Whether the observer is still there.
+async fn tell(queue: &Queue, kv: KeyValue, answers: &mpsc::Sender<Answer>) -> bool {
+    let header = Some(queue.node().header(kv.mod_revision));
+    answers.send(Ok(LeaderResponse { header, kv: Some(kv) })).await.is_ok()
+}

@@ -1,0 +1,193 @@
+//! The line that lock holders and election candidates stand in: one key each under a common prefix, first come first
+//! served by create revision, each key held by its owner's lease.
+
+use bytes::Bytes;
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
+use keyport_api::etcdserverpb::request_op::Request;
+use keyport_api::etcdserverpb::response_op::Response;
+use keyport_api::etcdserverpb::*;
+use keyport_api::mvccpb::KeyValue;
+use keyport_storage::EventKind;
+use keyport_storage::watch::{WatchMessage, WatchSpec, WatchStream};
+
+use super::kv::KvService;
+use super::lease::LeaseService;
+use crate::node::Node;
+
+/// Seconds that a lease lives which was granted because the caller brought none. Nobody renews it.
+const DEFAULT_TTL: i64 = 60;
+
+/// What both services stand on.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    node: Node,
+    kv: KvService,
+    leases: LeaseService,
+}
+
+/// A place in the line.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) key: Bytes,
+    /// Create revision of the key: the order in the line.
+    pub(super) revision: i64,
+    pub(super) lease: i64,
+    /// What the key held when it was there already.
+    pub(super) found: Option<KeyValue>,
+}
+
+impl Queue {
+    pub(super) fn new(node: Node) -> Queue {
+        Queue { kv: KvService::new(node.clone()), leases: LeaseService::new(node.clone()), node }
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(super) fn kv(&self) -> &KvService {
+        &self.kv
+    }
+
+    /// Takes a place under `name`, or finds the one that the lease has already.
+    pub(super) async fn enter(&self, name: &[u8], lease: i64, value: Bytes) -> Result<Place, Error> {
+        let lease = match lease {
+            0 => self.leases.grant(LeaseGrantRequest { ttl: DEFAULT_TTL, id: 0 }).await?.id,
+            lease => lease,
+        };
+        let key = Bytes::from([name, format!("/{lease:x}").as_bytes()].concat());
+        let create = PutRequest { key: key.clone(), value, lease, ..PutRequest::default() };
+        let look = RangeRequest { key: key.clone(), ..RangeRequest::default() };
+        let response = self
+            .kv
+            .txn(TxnRequest {
+                compare: vec![created_at(key.clone(), 0)],
+                success: vec![op(Request::RequestPut(create))],
+                failure: vec![op(Request::RequestRange(look))],
+            })
+            .await?;
+        let created = response.header.map_or(0, |header| header.revision);
+        let found = response.responses.into_iter().find_map(|op| match op.response {
+            Some(Response::ResponseRange(range)) => range.kvs.into_iter().next(),
+            _ => None,
+        });
+        let revision = found.as_ref().map_or(created, |kv| kv.create_revision);
+        Ok(Place { key, revision, lease, found })
+    }
+
+    /// Waits until nobody stands before `place`. Dropping the future leaves the line.
+    pub(super) async fn wait_turn(&self, name: &[u8], place: &Place) -> Result<(), Error> {
+        let leave = LeaveOnDrop { queue: self, key: Some(place.key.clone()) };
+        while let Some(predecessor) = self.last_before(name, place.revision).await? {
+            self.wait_gone(&predecessor.key, predecessor.mod_revision).await?;
+        }
+        leave.disarm();
+        Ok(())
+    }
+
+    /// The first in the line.
+    pub(super) async fn first(&self, name: &[u8]) -> Result<Option<KeyValue>, Error> {
+        self.one(name, SortOrder::Ascend, 0).await
+    }
+
+    /// Puts or deletes the key of a place, if it still is the same place; whether it was.
+    pub(super) async fn change(&self, key: Bytes, revision: i64, change: Request) -> Result<TxnResponse, Error> {
+        let compare = vec![created_at(key, revision)];
+        self.kv.txn(TxnRequest { compare, success: vec![op(change)], failure: Vec::new() }).await
+    }
+
+    pub(super) async fn delete(&self, key: Bytes) -> Result<DeleteRangeResponse, Error> {
+        self.kv.delete_range(DeleteRangeRequest { key, ..DeleteRangeRequest::default() }).await
+    }
+
+    /// A subscription to what happens to one key, or to all under a name, from `revision` on.
+    pub(super) fn watch(&self, key: Bytes, range_end: Bytes, revision: i64) -> Result<WatchStream, Error> {
+        let stream = self.node.state().hub.stream();
+        let spec = WatchSpec { start_revision: revision, ..WatchSpec::new(WatchSpec::request_range(key, range_end)) };
+        stream.create(spec).map_err(|_| Error::Compacted)?;
+        Ok(stream)
+    }
+
+    async fn last_before(&self, name: &[u8], revision: i64) -> Result<Option<KeyValue>, Error> {
+        self.one(name, SortOrder::Descend, revision - 1).await
+    }
+
+    async fn one(&self, name: &[u8], order: SortOrder, max_create_revision: i64) -> Result<Option<KeyValue>, Error> {
+        let (key, range_end) = line(name);
+        let request = RangeRequest {
+            key,
+            range_end,
+            limit: 1,
+            sort_order: order.into(),
+            sort_target: SortTarget::Create.into(),
+            max_create_revision,
+            ..RangeRequest::default()
+        };
+        let (_, reply) = self.kv.range_shared(request).await?;
+        Ok(reply.records.first().map(keyport_storage::Record::to_message))
+    }
+
+    /// Returns when a key that was there at `revision` is deleted.
+    async fn wait_gone(&self, key: &Bytes, revision: i64) -> Result<(), Error> {
+        let events = self.watch(key.clone(), Bytes::new(), revision + 1)?;
+        while let Some(message) = events.next().await {
+            match message {
+                WatchMessage::Events { selection, .. } => {
+                    if selection.iter().any(|selected| selected.event.kind == EventKind::Delete) {
+                        return Ok(());
+                    }
+                }
+                // History is gone: look again.
+                WatchMessage::Compacted { .. } => return Ok(()),
+                _ => {}
+            }
+        }
+        Err(Error::Stopped)
+    }
+}
+
+/// All keys of a line: `name/` and its range end.
+pub(super) fn line(name: &[u8]) -> (Bytes, Bytes) {
+    // `0` is the byte after `/`.
+    (Bytes::from([name, b"/"].concat()), Bytes::from([name, b"0"].concat()))
+}
+
+fn created_at(key: Bytes, revision: i64) -> Compare {
+    Compare {
+        result: CompareResult::Equal.into(),
+        target: CompareTarget::Create.into(),
+        key,
+        range_end: Bytes::new(),
+        target_union: Some(TargetUnion::CreateRevision(revision)),
+    }
+}
+
+fn op(request: Request) -> RequestOp {
+    RequestOp { request: Some(request) }
+}
+
+/// A caller that goes away while it waits must not block those behind it.
+struct LeaveOnDrop<'a> {
+    queue: &'a Queue,
+    key: Option<Bytes>,
+}
+
+impl LeaveOnDrop<'_> {
+    fn disarm(mut self) {
+        self.key = None;
+    }
+}
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        let Some(key) = self.key.take() else { return };
+        let queue = self.queue.clone();
+        tokio::spawn(async move {
+            if let Err(error) = queue.delete(key).await {
+                tracing::warn!(%error, "could not leave the line; the lease will");
+            }
+        });
+    }
+}

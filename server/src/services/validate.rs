@@ -1,0 +1,115 @@
+//! What is wrong with a request before anyone looks at the store.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
+use keyport_api::etcdserverpb::request_op::Request;
+use keyport_api::etcdserverpb::*;
+use keyport_storage::KeyRange;
+
+pub(crate) fn range(request: &RangeRequest) -> Result<(), Error> {
+    if request.key.is_empty() {
+        return Err(Error::EmptyKey);
+    }
+    if SortOrder::try_from(request.sort_order).is_err() || SortTarget::try_from(request.sort_target).is_err() {
+        return Err(Error::InvalidSortOption);
+    }
+    Ok(())
+}
+
+pub(crate) fn put(request: &PutRequest) -> Result<(), Error> {
+    if request.key.is_empty() {
+        return Err(Error::EmptyKey);
+    }
+    if request.ignore_value && !request.value.is_empty() {
+        return Err(Error::ValueProvided);
+    }
+    if request.ignore_lease && request.lease != 0 {
+        return Err(Error::LeaseProvided);
+    }
+    Ok(())
+}
+
+pub(crate) fn delete_range(request: &DeleteRangeRequest) -> Result<(), Error> {
+    if request.key.is_empty() { Err(Error::EmptyKey) } else { Ok(()) }
+}
+
+/// Counts, then keys and options, then keys put twice: the order decides which error a bad request gets.
+pub(crate) fn txn(request: &TxnRequest, max_ops: usize) -> Result<(), Error> {
+    well_formed(request, max_ops)?;
+    Writes::default().add_branch(&request.success)?;
+    Writes::default().add_branch(&request.failure)?;
+    Ok(())
+}
+
+fn well_formed(request: &TxnRequest, max_ops: usize) -> Result<(), Error> {
+    let ops = request.compare.len().max(request.success.len()).max(request.failure.len());
+    if ops > max_ops {
+        return Err(Error::TooManyOps);
+    }
+    if request.compare.iter().any(|compare| compare.key.is_empty()) {
+        return Err(Error::EmptyKey);
+    }
+    for op in request.success.iter().chain(&request.failure) {
+        match &op.request {
+            Some(Request::RequestRange(request)) => range(request)?,
+            Some(Request::RequestPut(request)) => put(request)?,
+            Some(Request::RequestDeleteRange(request)) => delete_range(request)?,
+            // A nested transaction has what its parent left of the budget.
+            Some(Request::RequestTxn(request)) => well_formed(request, max_ops - ops)?,
+            None => return Err(Error::KeyNotFound),
+        }
+    }
+    Ok(())
+}
+
+/// The keys that one execution path puts and deletes.
+#[derive(Debug, Default)]
+struct Writes {
+    puts: BTreeSet<Bytes>,
+    deletes: Vec<KeyRange>,
+}
+
+impl Writes {
+    /// Adds the operations of one level, its nested transactions included.
+    ///
+    /// Deletes of this level are collected first, so that order within it does not matter; what nested transactions
+    /// write is then held against them and against one another, and this level's puts against all of it.
+    fn add_branch(&mut self, ops: &[RequestOp]) -> Result<(), Error> {
+        for op in ops {
+            if let Some(Request::RequestDeleteRange(request)) = &op.request {
+                // An open end is not recognised as overlapping, in etcd neither.
+                if request.range_end[..] != [0] {
+                    self.deletes.push(KeyRange::new(request.key.clone(), request.range_end.clone()));
+                }
+            }
+        }
+        for op in ops {
+            let Some(Request::RequestTxn(nested)) = &op.request else { continue };
+            // Only one of the two runs, so they cannot conflict with each other.
+            let (mut then, mut otherwise) = (Writes::default(), Writes::default());
+            then.add_branch(&nested.success)?;
+            otherwise.add_branch(&nested.failure)?;
+            if then.puts.iter().chain(&otherwise.puts).any(|key| self.puts.contains(key) || self.deletes_key(key)) {
+                return Err(Error::DuplicateKey);
+            }
+            self.puts.extend(then.puts);
+            self.puts.extend(otherwise.puts);
+            self.deletes.extend(then.deletes);
+            self.deletes.extend(otherwise.deletes);
+        }
+        for op in ops {
+            let Some(Request::RequestPut(request)) = &op.request else { continue };
+            if self.deletes_key(&request.key) || !self.puts.insert(request.key.clone()) {
+                return Err(Error::DuplicateKey);
+            }
+        }
+        Ok(())
+    }
+
+    fn deletes_key(&self, key: &Bytes) -> bool {
+        self.deletes.iter().any(|range| range.contains(key))
+    }
+}

@@ -1,0 +1,141 @@
+//! One watch stream: requests in, replies out, until the client is gone.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use keyport_api::etcdserverpb::watch_create_request::FilterType;
+use keyport_api::etcdserverpb::watch_request::RequestUnion;
+use keyport_api::etcdserverpb::{WatchCreateRequest, WatchRequest};
+use keyport_storage::watch::{EventFilters, WatchMessage, WatchSpec, WatchStream};
+use tokio_stream::Stream;
+use tonic::Status;
+
+use super::WatchReply;
+use crate::node::Node;
+
+/// Room above the request size limit that a message may take before a fragmenting watcher's is cut.
+const FRAGMENT_SLACK: usize = 512 * 1024;
+/// Requests taken up before replies get their turn again.
+const REQUESTS_PER_POLL: usize = 32;
+
+/// The replies of a watch stream.
+#[derive(Debug)]
+pub struct WatchSession<S> {
+    node: Node,
+    hub: WatchStream,
+    /// None once the client said all it had to say; that does not end the stream.
+    requests: Option<S>,
+    /// The rest of a message that was cut.
+    fragments: VecDeque<WatchReply>,
+}
+
+impl<S> WatchSession<S> {
+    pub(super) fn new(node: Node, requests: S) -> WatchSession<S> {
+        let hub = node.state().hub.stream();
+        WatchSession { node, hub, requests: Some(requests), fragments: VecDeque::new() }
+    }
+
+    fn take_up(&self, request: WatchRequest) {
+        match request.request_union {
+            Some(RequestUnion::CreateRequest(request)) => {
+                // Whether it was created or refused, the stream says so itself.
+                let _ = self.hub.create(spec(request));
+            }
+            Some(RequestUnion::CancelRequest(request)) => {
+                self.hub.cancel(request.watch_id);
+            }
+            Some(RequestUnion::ProgressRequest(_)) => self.hub.request_progress(),
+            None => {}
+        }
+    }
+
+    fn reply(&mut self, message: WatchMessage) -> WatchReply {
+        let reply = WatchReply::default();
+        match message {
+            WatchMessage::Created { watch_id, revision } => {
+                WatchReply { header: self.node.header(revision), watch_id, created: true, ..reply }
+            }
+            WatchMessage::Refused { revision, error } => WatchReply {
+                header: self.node.header(revision),
+                watch_id: -1,
+                created: true,
+                canceled: true,
+                cancel_reason: Cow::Owned(error.to_string()),
+                ..reply
+            },
+            WatchMessage::Events { watch_id, revision, selection, fragment } => {
+                let reply = WatchReply { header: self.node.header(revision), watch_id, ..reply };
+                if fragment { self.cut(reply, &selection) } else { WatchReply { events: Some(selection), ..reply } }
+            }
+            WatchMessage::Progress { watch_id, revision } => {
+                WatchReply { header: self.node.header(revision), watch_id, ..reply }
+            }
+            WatchMessage::Canceled { watch_id, revision } => {
+                WatchReply { header: self.node.header(revision), watch_id, canceled: true, ..reply }
+            }
+            WatchMessage::Compacted { watch_id, compact_revision } => {
+                WatchReply { header: self.node.header(0), watch_id, canceled: true, compact_revision, ..reply }
+            }
+        }
+    }
+
+    /// The first fragment of a message; the others wait for their turn.
+    fn cut(&mut self, reply: WatchReply, selection: &Arc<keyport_storage::watch::Selection>) -> WatchReply {
+        let limit = self.node.limits().request_bytes + FRAGMENT_SLACK;
+        if selection.encoded_len() <= limit || selection.len() < 2 {
+            return WatchReply { events: Some(Arc::clone(selection)), ..reply };
+        }
+        let parts = selection.split(limit);
+        let last = parts.len() - 1;
+        self.fragments.extend(parts.into_iter().enumerate().map(|(i, part)| WatchReply {
+            fragment: i < last,
+            events: Some(Arc::new(part)),
+            ..reply.clone()
+        }));
+        self.fragments.pop_front().unwrap_or(reply)
+    }
+}
+
+impl<S> Stream for WatchSession<S>
+where
+    S: Stream<Item = Result<WatchRequest, Status>> + Unpin,
+{
+    type Item = Result<WatchReply, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Some(fragment) = this.fragments.pop_front() {
+            return Poll::Ready(Some(Ok(fragment)));
+        }
+        for _ in 0..REQUESTS_PER_POLL {
+            let Some(requests) = &mut this.requests else { break };
+            match Pin::new(requests).poll_next(cx) {
+                Poll::Ready(Some(Ok(request))) => this.take_up(request),
+                Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
+                Poll::Ready(None) => this.requests = None,
+                Poll::Pending => break,
+            }
+        }
+        match ready!(this.hub.poll_next(cx)) {
+            Some(message) => Poll::Ready(Some(Ok(this.reply(message)))),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+fn spec(request: WatchCreateRequest) -> WatchSpec {
+    let has = |filter: FilterType| request.filters.contains(&i32::from(filter));
+    let filters = EventFilters { no_put: has(FilterType::Noput), no_delete: has(FilterType::Nodelete) };
+    WatchSpec {
+        ranges: vec![WatchSpec::request_range(request.key, request.range_end)],
+        start_revision: request.start_revision,
+        watch_id: request.watch_id,
+        prev_kv: request.prev_kv,
+        filters,
+        progress_notify: request.progress_notify,
+        fragment: request.fragment,
+    }
+}

@@ -1,0 +1,67 @@
+//! Everything that the log decides: one bundle, written by whoever applies entries, read by everyone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use keyport_storage::alarm::Alarms;
+use keyport_storage::backend::Backend;
+use keyport_storage::lease::Lessor;
+use keyport_storage::mvcc::Store;
+use keyport_storage::watch::WatchHub;
+use tokio::sync::watch;
+
+use crate::membership::Membership;
+
+/// The replicated state of this node.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) lessor: Arc<Lessor>,
+    pub(crate) alarms: Arc<Alarms>,
+    pub(crate) hub: WatchHub,
+    pub(crate) membership: Membership,
+    pub(crate) applied: AppliedIndex,
+}
+
+/// How far the log has been applied.
+#[derive(Debug)]
+pub(crate) struct AppliedIndex {
+    index: AtomicU64,
+    /// Term of the last applied entry.
+    term: AtomicU64,
+    changed: watch::Sender<u64>,
+}
+
+impl AppliedIndex {
+    pub(crate) fn new(index: u64, term: u64) -> AppliedIndex {
+        AppliedIndex { index: index.into(), term: term.into(), changed: watch::Sender::new(index) }
+    }
+
+    pub(crate) fn index(&self) -> u64 {
+        self.index.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn term(&self) -> u64 {
+        self.term.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn advance(&self, index: u64, term: u64) {
+        self.term.store(term, Ordering::Release);
+        self.index.store(index, Ordering::Release);
+        if self.changed.receiver_count() > 0 {
+            self.changed.send_replace(index);
+        }
+    }
+
+    /// Returns once `index` is applied.
+    pub(crate) async fn reached(&self, index: u64) {
+        let mut changes = self.changed.subscribe();
+        // A change between the subscription and this look is seen by one of the two.
+        while self.index() < index {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
