@@ -58,21 +58,15 @@ pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, B
     }
     let backend = Arc::new(Backend::open(&dir.database, backend_options(config))?);
     let applied = backend.durable_applied();
-    let (wal, recovered) = if has_log {
-        Wal::open(disk, wal_options(config), applied.index)?
-    } else {
-        found(config, disk)?
-    };
+    let (wal, recovered) =
+        if has_log { Wal::open(disk, wal_options(config), applied.index)? } else { found(config, disk)? };
     report(&recovered, &dir.wal);
 
     let state = Arc::new(open_state(config, Arc::clone(&backend))?);
     let waiters = Arc::new(Waiters::default());
     let (notices, received) = mpsc::channel(NOTICES);
     let replica = Replica {
-        chain: Chain::new(
-            Arc::clone(&state.alarms),
-            Quota::new(Arc::clone(&backend), config.quota_backend_bytes),
-        ),
+        chain: Chain::new(Arc::clone(&state.alarms), Quota::new(Arc::clone(&backend), config.quota_backend_bytes)),
         state: Arc::clone(&state),
         waiters: Arc::clone(&waiters),
         metrics: Arc::clone(&metrics),

@@ -14,6 +14,12 @@ mod queue;
 mod validate;
 pub mod watch;
 
+use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
+use tokio_stream::StreamExt;
+
+use crate::gateway::{Answers, ServiceSet, StreamCall};
+use crate::node::Node;
+
 /// Every service of the node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Services {
@@ -25,4 +31,71 @@ pub struct Services {
     pub auth: auth::AuthService,
     pub lock: lock::LockService,
     pub election: election::ElectionService,
+}
+
+impl Services {
+    pub(crate) fn new(node: &Node) -> Services {
+        Services {
+            kv: kv::KvService::new(node.clone()),
+            watch: watch::WatchService::new(node.clone()),
+            lease: lease::LeaseService::new(node.clone()),
+            cluster: cluster::ClusterService::new(node.clone()),
+            maintenance: maintenance::MaintenanceService::new(node.clone()),
+            auth: auth::AuthService {},
+            lock: lock::LockService::new(node.clone()),
+            election: election::ElectionService::new(node.clone()),
+        }
+    }
+}
+
+impl ServiceSet for Services {
+    type Kv = kv::KvService;
+    type Lease = lease::LeaseService;
+    type Cluster = cluster::ClusterService;
+    type Maintenance = maintenance::MaintenanceService;
+    type Auth = auth::AuthService;
+    type Lock = lock::LockService;
+    type Election = election::ElectionService;
+
+    fn kv(&self) -> &Self::Kv {
+        &self.kv
+    }
+
+    fn lease(&self) -> &Self::Lease {
+        &self.lease
+    }
+
+    fn cluster(&self) -> &Self::Cluster {
+        &self.cluster
+    }
+
+    fn maintenance(&self) -> &Self::Maintenance {
+        &self.maintenance
+    }
+
+    fn auth(&self) -> &Self::Auth {
+        &self.auth
+    }
+
+    fn lock(&self) -> &Self::Lock {
+        &self.lock
+    }
+
+    fn election(&self) -> &Self::Election {
+        &self.election
+    }
+
+    fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<WatchResponse> {
+        match self.watch.serve(&call.metadata, call.requests) {
+            Ok(session) => Box::pin(session.map(|reply| reply.map(watch::WatchReply::into_message))),
+            Err(status) => Box::pin(tokio_stream::once(Err(status))),
+        }
+    }
+
+    fn lease_keep_alive(&self, call: StreamCall<LeaseKeepAliveRequest>) -> Answers<LeaseKeepAliveResponse> {
+        match self.lease.keep_alive(&call.metadata, call.requests) {
+            Ok(answers) => Box::pin(answers),
+            Err(status) => Box::pin(tokio_stream::once(Err(status))),
+        }
+    }
 }

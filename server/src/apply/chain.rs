@@ -35,16 +35,16 @@ pub(crate) struct Chain {
 
 impl Chain {
     pub(crate) fn new(alarms: Arc<Alarms>, quota: Quota) -> Chain {
-        Chain {
-            corrupt: Corrupt(Arc::clone(&alarms)),
-            capped: Capped(alarms),
-            quota: QuotaLink(quota),
-        }
+        Chain { corrupt: Corrupt(Arc::clone(&alarms)), capped: Capped(alarms), quota: QuotaLink(quota) }
     }
 
     pub(crate) fn verdict(&self, command: &Command) -> Verdict {
         let links: [&dyn Link; 3] = [&self.corrupt, &self.capped, &self.quota];
-        links.iter().map(|link| link.verdict(command)).find(|verdict| *verdict != Verdict::Apply).unwrap_or(Verdict::Apply)
+        links
+            .iter()
+            .map(|link| link.verdict(command))
+            .find(|verdict| *verdict != Verdict::Apply)
+            .unwrap_or(Verdict::Apply)
     }
 }
 

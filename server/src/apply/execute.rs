@@ -5,10 +5,10 @@ use std::time::Instant;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::*;
+use keyport_storage::KeyRange;
 use keyport_storage::backend::{Applied, Batch};
 use keyport_storage::mvcc::{CompactionHandle, WriteTxn};
 use keyport_storage::watch::RevisionEvents;
-use keyport_storage::KeyRange;
 
 use super::kv::{self, KvTxn};
 use super::{Command, error, txn};
@@ -120,7 +120,9 @@ fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, 
 fn alarm(state: &State, request: &AlarmRequest, batch: &mut Batch) -> Result<Vec<AlarmMember>, Error> {
     match AlarmAction::try_from(request.action) {
         Ok(AlarmAction::Get) => Ok(state.alarms.list(request.alarm)),
-        Ok(AlarmAction::Activate) => Ok(state.alarms.activate(request.member_id, request.alarm, batch).into_iter().collect()),
+        Ok(AlarmAction::Activate) => {
+            Ok(state.alarms.activate(request.member_id, request.alarm, batch).into_iter().collect())
+        }
         Ok(AlarmAction::Deactivate) => {
             Ok(state.alarms.deactivate(request.member_id, request.alarm, batch).into_iter().collect())
         }

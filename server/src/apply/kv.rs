@@ -1,9 +1,7 @@
 //! Keys: puts and deletes, with the leases that hold them.
 
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::{
-    DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader,
-};
+use keyport_api::etcdserverpb::{DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader};
 use keyport_storage::lease::Lessor;
 use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, WriteTxn};
 use keyport_storage::{KeyRange, Record};
@@ -40,7 +38,6 @@ impl<'a> KvTxn<'a> {
         }
         Ok(())
     }
-
 }
 
 impl View for KvTxn<'_> {

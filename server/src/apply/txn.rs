@@ -103,11 +103,7 @@ fn check_revision(view: &impl View, request: &RangeRequest) -> Result<(), Error>
     }
 }
 
-fn run(
-    txn: &mut KvTxn<'_>,
-    request: TxnRequest,
-    path: &mut impl Iterator<Item = bool>,
-) -> Result<TxnResponse, Error> {
+fn run(txn: &mut KvTxn<'_>, request: TxnRequest, path: &mut impl Iterator<Item = bool>) -> Result<TxnResponse, Error> {
     let succeeded = path.next().unwrap_or(false);
     let ops = if succeeded { request.success } else { request.failure };
     let mut responses = Vec::with_capacity(ops.len());

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use keyport_raft::wal::WalError;
 use keyport_raft::StartError;
+use keyport_raft::wal::WalError;
 use keyport_storage::backend::BackendError;
 use keyport_storage::lease::RecoverError;
 

@@ -75,8 +75,7 @@ impl HotBody {
         }
         let mut tail = BytesMut::with_capacity(tail_len);
         put_tail(&reply, &mut tail);
-        let chunks =
-            RangeChunks { head: head.freeze(), records: reply.records.into_iter(), tail: tail.freeze() };
+        let chunks = RangeChunks { head: head.freeze(), records: reply.records.into_iter(), tail: tail.freeze() };
         HotBody(Next::Range(Box::new(chunks)))
     }
 }

@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn reads_the_protocols_form() {
-        let of = |text: &str| of(&HeaderMap::from_iter([(http::HeaderName::from_static("grpc-timeout"), text.parse().unwrap())]));
+        let of = |text: &str| {
+            of(&HeaderMap::from_iter([(http::HeaderName::from_static("grpc-timeout"), text.parse().unwrap())]))
+        };
         assert_eq!(of("5S"), Some(Duration::from_secs(5)));
         assert_eq!(of("4999m"), Some(Duration::from_millis(4999)));
         assert_eq!(of("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));

@@ -12,9 +12,9 @@ use tonic::{Status, Streaming};
 
 use super::watch_codec::WatchCodec;
 use super::{HotBody, deadline, unary};
+use crate::services::Services;
 use crate::services::kv::KvService;
 use crate::services::watch::{WatchService, WatchSession};
-use crate::services::Services;
 
 /// A hot call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +123,7 @@ struct WatchCall(WatchService);
 impl StreamingService<WatchRequest> for WatchCall {
     type Response = crate::services::watch::WatchReply;
     type ResponseStream = WatchSession<Streaming<WatchRequest>>;
-    type Future =
-        Pin<Box<dyn Future<Output = Result<tonic::Response<Self::ResponseStream>, Status>> + Send + 'static>>;
+    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Self::ResponseStream>, Status>> + Send + 'static>>;
 
     fn call(&mut self, request: tonic::Request<Streaming<WatchRequest>>) -> Self::Future {
         let (metadata, _, requests) = request.into_parts();

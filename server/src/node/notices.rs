@@ -55,11 +55,8 @@ impl Node {
             return;
         }
         tracing::warn!("message exceeds the backend quota; raising alarm NOSPACE");
-        let request = AlarmRequest {
-            action: AlarmAction::Activate.into(),
-            member_id: own,
-            alarm: AlarmType::Nospace.into(),
-        };
+        let request =
+            AlarmRequest { action: AlarmAction::Activate.into(), member_id: own, alarm: AlarmType::Nospace.into() };
         if let Err(error) = self.propose(Command::Alarm(request)).await {
             tracing::warn!(%error, "failed to raise alarm");
         }

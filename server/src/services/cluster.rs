@@ -36,10 +36,7 @@ impl Cluster for ClusterService {
         Err(Status::unimplemented(NO_RECONFIGURATION))
     }
 
-    async fn member_list(
-        &self,
-        request: Request<MemberListRequest>,
-    ) -> Result<Response<MemberListResponse>, Status> {
+    async fn member_list(&self, request: Request<MemberListRequest>) -> Result<Response<MemberListResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
         if request.get_ref().linearizable {
             self.node.read_barrier().await?;

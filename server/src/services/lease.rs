@@ -52,12 +52,9 @@ impl LeaseService {
         let command = Command::LeaseGrant(request);
         self.node.check_quota(&command)?;
         match self.node.propose(command).await? {
-            Reply::LeaseGrant { id, ttl } => Ok(LeaseGrantResponse {
-                header: Some(self.node.current_header()),
-                id,
-                ttl,
-                error: String::new(),
-            }),
+            Reply::LeaseGrant { id, ttl } => {
+                Ok(LeaseGrantResponse { header: Some(self.node.current_header()), id, ttl, error: String::new() })
+            }
             _ => Err(Error::Stopped),
         }
     }
@@ -112,7 +109,9 @@ impl Lease for LeaseService {
                 granted_ttl: found.granted_ttl,
                 keys: found.keys,
             },
-            Err(LeaseError::NotFound) => LeaseTimeToLiveResponse { header, id: request.id, ttl: -1, ..Default::default() },
+            Err(LeaseError::NotFound) => {
+                LeaseTimeToLiveResponse { header, id: request.id, ttl: -1, ..Default::default() }
+            }
             Err(refused) => return Err(error::lease(refused).into()),
         };
         Ok(Response::new(response))

@@ -19,17 +19,13 @@ const FIRST_CHUNK: usize = 10;
 /// # Errors
 /// For options that would need the whole range at once.
 pub(super) fn check(request: &RangeRequest) -> Result<(), Status> {
-    let default_order = request.sort_target() == SortTarget::Key
-        && matches!(request.sort_order(), SortOrder::None | SortOrder::Ascend);
+    let default_order =
+        request.sort_target() == SortTarget::Key && matches!(request.sort_order(), SortOrder::None | SortOrder::Ascend);
     if !default_order {
         return Err(Status::unimplemented("RangeStream does not support custom sort orders"));
     }
-    let filters = [
-        request.min_mod_revision,
-        request.max_mod_revision,
-        request.min_create_revision,
-        request.max_create_revision,
-    ];
+    let filters =
+        [request.min_mod_revision, request.max_mod_revision, request.min_create_revision, request.max_create_revision];
     if filters.iter().any(|bound| *bound != 0) {
         return Err(Status::unimplemented("RangeStream does not support revision filters"));
     }

@@ -30,10 +30,7 @@ pub(super) fn start(reader: SnapshotReader) -> SnapshotBlobs {
     ReceiverStream::new(stream)
 }
 
-fn send(
-    mut reader: SnapshotReader,
-    blobs: &mpsc::Sender<Result<SnapshotResponse, Status>>,
-) -> std::io::Result<()> {
+fn send(mut reader: SnapshotReader, blobs: &mpsc::Sender<Result<SnapshotResponse, Status>>) -> std::io::Result<()> {
     let mut remaining = reader.len();
     let mut digest = Sha256::new();
     while remaining > 0 {
