@@ -5,6 +5,7 @@ pub mod bootstrap;
 pub mod config;
 pub mod gateway;
 pub mod grpc;
+pub mod http;
 pub mod logging;
 mod membership;
 pub mod metrics;

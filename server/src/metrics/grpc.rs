@@ -132,6 +132,20 @@ impl Method {
         Call { method: self, started: self.handling.is_some().then(Instant::now), done: false }
     }
 
+    /// Counts messages from the client, and their bytes without framing.
+    pub fn received(&self, messages: u64, bytes: u64) {
+        let slot = self.slot();
+        slot.received.fetch_add(messages, Relaxed);
+        slot.received_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts messages to the client, and their bytes without framing.
+    pub fn sent(&self, messages: u64, bytes: u64) {
+        let slot = self.slot();
+        slot.sent.fetch_add(messages, Relaxed);
+        slot.sent_bytes.fetch_add(bytes, Relaxed);
+    }
+
     fn slot(&self) -> &Slot {
         // SLOT is below SLOTS, which the mask lets the compiler see.
         &self.slots[SLOT.get() & (SLOTS - 1)]
@@ -165,20 +179,6 @@ pub struct Call {
 impl Call {
     pub fn method(&self) -> &'static Method {
         self.method
-    }
-
-    /// Counts messages from the client, and their bytes without framing.
-    pub fn received(&self, messages: u64, bytes: u64) {
-        let slot = self.method.slot();
-        slot.received.fetch_add(messages, Relaxed);
-        slot.received_bytes.fetch_add(bytes, Relaxed);
-    }
-
-    /// Counts messages to the client, and their bytes without framing.
-    pub fn sent(&self, messages: u64, bytes: u64) {
-        let slot = self.method.slot();
-        slot.sent.fetch_add(messages, Relaxed);
-        slot.sent_bytes.fetch_add(bytes, Relaxed);
     }
 
     /// Counts the end of the call.

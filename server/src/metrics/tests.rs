@@ -106,8 +106,8 @@ fn calls_are_counted() {
     let metrics = Metrics::new(false);
     let method = metrics.grpc.method("/v3lockpb.Lock/Lock").unwrap();
     let call = method.start();
-    call.received(1, 10);
-    call.sent(1, 20);
+    method.received(1, 10);
+    method.sent(1, 20);
     call.finish(tonic::Code::Ok);
     let other = metrics.grpc.method("/etcdserverpb.KV/Put").unwrap();
     std::thread::scope(|scope| {

@@ -1,0 +1,60 @@
+//! Which names the server answers to: a page on another site cannot reach it by pointing its own name here.
+
+use super::super::ResponseBody;
+use super::super::call::{Call, Handler, Protocol};
+use super::super::listener::Face;
+use crate::config::AllowList;
+use http::{Request, Response, StatusCode, header};
+
+pub(crate) struct Hosts<S> {
+    pub(crate) inner: S,
+    pub(crate) allowed: AllowList,
+}
+
+impl<S: Handler> Handler for Hosts<S> {
+    type Body = S::Body;
+
+    async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
+        if let AllowList::Only(names) = &self.allowed
+            && call.protocol != Protocol::Grpc
+            && call.conn.face != Face::Metrics
+            && !names.iter().any(|name| name.eq_ignore_ascii_case(host(&call.request)))
+        {
+            return super::text(
+                StatusCode::MISDIRECTED_REQUEST,
+                "the Host header of this request is not in --host-whitelist\n",
+            );
+        }
+        self.inner.handle(call).await
+    }
+}
+
+/// The host that a request names, without port and brackets.
+fn host<B>(request: &Request<B>) -> &str {
+    let named = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
+    let host = named.or_else(|| request.uri().authority().map(|a| a.as_str())).unwrap_or_default();
+    if let Some((inside, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return inside;
+    }
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_and_brackets_are_left_out() {
+        for (given, host) in
+            [("a", "a"), ("a:80", "a"), ("[::1]:80", "::1"), ("[::1]", "::1"), ("1.2.3.4:5", "1.2.3.4")]
+        {
+            let request = Request::builder().header("host", given).body(()).unwrap();
+            assert_eq!(super::host(&request), host);
+        }
+        let by_uri = Request::builder().uri("http://b:80/x").body(()).unwrap();
+        assert_eq!(super::host(&by_uri), "b");
+    }
+}
