@@ -141,7 +141,7 @@ impl Server {
 
     /// Whether it is a real etcd.
     pub fn is_etcd(&self) -> bool {
-        self.flavor == Flavor::Etcd
+        self.flavor != Flavor::Keyport
     }
 
     /// Whether it is a real etcd of a release before `version`, whose known differences a test then allows.

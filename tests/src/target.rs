@@ -9,15 +9,18 @@ use std::sync::LazyLock;
 pub enum Flavor {
     /// The server of this repository.
     Keyport,
-    /// A real etcd, 3.5.1 unless `ETCD_BIN` names another.
+    /// A real etcd 3.5.1, as most clusters still run it.
     Etcd,
+    /// A real etcd of the release that Keyport follows; only where it could be built.
+    NewEtcd,
 }
 
 impl Flavor {
-    /// What the suites run against: Keyport, or etcd if `KEYPORT_TESTS_SERVER=etcd`.
+    /// What the suites run against: Keyport, or an etcd if `KEYPORT_TESTS_SERVER` is `etcd` or `new-etcd`.
     pub fn under_test() -> Flavor {
         match std::env::var("KEYPORT_TESTS_SERVER").as_deref() {
             Ok("etcd") => Flavor::Etcd,
+            Ok("new-etcd") => Flavor::NewEtcd,
             _ => Flavor::Keyport,
         }
     }
@@ -29,25 +32,36 @@ impl Flavor {
     pub fn binary(self) -> PathBuf {
         match self {
             Flavor::Keyport => keyport(),
-            Flavor::Etcd => etcd_tool("etcd"),
+            Flavor::Etcd => tool("etcd", "etcd"),
+            Flavor::NewEtcd => tool("new-etcd", "etcd"),
         }
     }
-}
 
-impl Flavor {
+    /// The etcds to compare with, the one that is most like Keyport first.
+    pub fn peers() -> Vec<Flavor> {
+        let newer = folder("new-etcd").join("etcd").is_file();
+        newer.then_some(Flavor::NewEtcd).into_iter().chain([Flavor::Etcd]).collect()
+    }
+
     /// Whether it is a real etcd of a release before `version` ("3.6"). Keyport is not: it follows the newest.
     ///
     /// # Panics
     /// If etcd does not tell its version.
     pub fn older_than(self, version: &str) -> bool {
-        static ETCD: LazyLock<(u32, u32)> = LazyLock::new(|| {
-            let out = Command::new(Flavor::Etcd.binary()).arg("--version").output().expect("etcd can be started");
-            let text = String::from_utf8_lossy(&out.stdout).into_owned();
-            let line = text.lines().find_map(|l| l.strip_prefix("etcd Version: ")).expect("etcd tells its version");
-            minor(line)
-        });
-        self == Flavor::Etcd && *ETCD < minor(version)
+        static OLD: LazyLock<(u32, u32)> = LazyLock::new(|| release(Flavor::Etcd));
+        static NEW: LazyLock<(u32, u32)> = LazyLock::new(|| release(Flavor::NewEtcd));
+        match self {
+            Flavor::Keyport => false,
+            Flavor::Etcd => *OLD < minor(version),
+            Flavor::NewEtcd => *NEW < minor(version),
+        }
     }
+}
+
+fn release(etcd: Flavor) -> (u32, u32) {
+    let out = Command::new(etcd.binary()).arg("--version").output().expect("etcd can be started");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    minor(text.lines().find_map(|l| l.strip_prefix("etcd Version: ")).expect("etcd tells its version"))
 }
 
 /// The first two numbers of a version.
@@ -66,28 +80,32 @@ fn keyport() -> PathBuf {
     beside.expect("no keyport binary: run `make test`, or `cargo build -p keyport-server` first, or set KEYPORT_BIN")
 }
 
-/// One of etcd's programs (`etcd`, `etcdctl`): from the folder in `ETCD_BIN`, else where `make tools` puts them.
+/// One of etcd 3.5.1's programs (`etcd`, `etcdctl`).
 ///
 /// # Panics
 /// If it is not there, with a hint at how to get it.
 pub fn etcd_tool(name: &str) -> PathBuf {
-    let folder = match std::env::var_os("ETCD_BIN").map(PathBuf::from) {
-        Some(file) if file.is_file() => file.parent().map(Path::to_path_buf).unwrap_or_default(),
-        Some(folder) => folder,
-        None => tools().join("etcd"),
-    };
-    let tool = folder.join(name);
-    assert!(
-        tool.is_file(),
-        "no {} there: run `make tools`, or name the folder of etcd's programs in ETCD_BIN",
-        tool.display()
-    );
+    tool("etcd", name)
+}
+
+/// A program that `make tools` installs.
+///
+/// # Panics
+/// If it is not there, with a hint at how to get it.
+pub fn tool(of: &str, name: &str) -> PathBuf {
+    let tool = folder(of).join(name);
+    assert!(tool.is_file(), "no {}: run `make tools` first", tool.display());
     tool
 }
 
-/// Where `make tools` installs what the suites need.
-pub fn tools() -> PathBuf {
-    workspace().join("target/tools")
+/// Where `make tools` puts one kind of tools.
+pub fn folder(of: &str) -> PathBuf {
+    tools().join(of)
+}
+
+/// `KEYPORT_TESTS_TOOLS`, else where `make tools` installs what the suites need.
+fn tools() -> PathBuf {
+    std::env::var_os("KEYPORT_TESTS_TOOLS").map_or_else(|| workspace().join("target/tools"), PathBuf::from)
 }
 
 /// The root of the repository.

@@ -2,7 +2,7 @@
 //!
 //! `KEYPORT_TESTS_SEED` runs one history again, `KEYPORT_TESTS_ROUNDS` runs more of them than usual.
 
-use keyport_tests::differential::{Report, run};
+use keyport_tests::differential::run;
 use keyport_tests::random::Op;
 use keyport_tests::{Flavor, Server};
 
@@ -10,26 +10,24 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-async fn compare(one: Flavor, seed: u64, count: usize) -> Result<Report, String> {
-    let (one, two) = (Server::of(one).start(), Server::of(Flavor::Etcd).start());
-    run(seed, count, &one, &two, |_, _| ()).await
-}
-
+/// Compares with each etcd there is.
 async fn histories(first: u64) {
     let seeds = match (number("KEYPORT_TESTS_SEED"), number("KEYPORT_TESTS_ROUNDS")) {
         (Some(seed), _) => seed..seed + 1,
         (None, rounds) => first..first + rounds.unwrap_or(2),
     };
-    for seed in seeds {
-        match compare(Flavor::under_test(), seed, 1200).await {
-            Ok(report) => {
-                println!("seed {seed}: {report:?}");
-                assert!(
-                    report.requests > 900 && report.refused > 50 && report.events > 500 && report.hashes > 0,
-                    "{report:?}"
-                );
+    for peer in Flavor::peers() {
+        for seed in seeds.clone() {
+            let (one, two) = (Server::start(), Server::of(peer).start());
+            match run(seed, 1200, &one, &two, |_, _| ()).await {
+                Ok(report) => {
+                    println!("{peer:?}, seed {seed}: {report:?}");
+                    let enough =
+                        report.requests > 900 && report.refused > 50 && report.events > 500 && report.hashes > 0;
+                    assert!(enough, "{report:?}");
+                }
+                Err(difference) => panic!("unlike {peer:?}: {difference}"),
             }
-            Err(difference) => panic!("{difference}"),
         }
     }
 }

