@@ -160,6 +160,11 @@ impl Groups {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.by_selector.is_empty() && self.index.is_empty()
+    }
+
     /// Hands out what [`Groups::select`] found, one group at a time: its events and its synced watchers.
     pub(super) fn next_found(&mut self) -> Option<(Box<[SelectedEvent]>, &mut Vec<StreamMembers>)> {
         let group = &mut self.groups[self.touched.pop()?];

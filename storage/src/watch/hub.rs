@@ -47,7 +47,7 @@ impl Default for WatchOptions {
 /// Tells watchers what changes. Dropping it ends all its streams.
 #[derive(Debug)]
 pub struct WatchHub {
-    shared: Arc<Hub>,
+    pub(super) shared: Arc<Hub>,
     catch_up: Option<JoinHandle<()>>,
 }
 

@@ -43,6 +43,11 @@ impl RangeIndex {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.singles.is_empty() && self.ranges.nodes.is_empty()
+    }
+
     /// Calls back once for each (range, group) inserted whose range contains the key.
     pub(super) fn matching(&self, key: &[u8], mut each: impl FnMut(GroupId)) {
         if !self.singles.is_empty()

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -181,7 +182,7 @@ pub(super) fn briefs(stream: &WatchStream) -> Vec<String> {
     queued(stream).iter().map(brief).collect()
 }
 
-/// Runs a future on this thread.
+/// Runs a future on this thread, not for ever.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -189,12 +190,14 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
             self.0.unpark();
         }
     }
+    let deadline = Instant::now() + Duration::from_secs(30);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+            Poll::Pending => thread::park_timeout(Duration::from_secs(30)),
         }
+        assert!(Instant::now() < deadline, "nothing came");
     }
 }
