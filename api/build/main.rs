@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 18] = [
     "mvccpb/kv.proto",
     "authpb/auth.proto",
     "leasepb/lease.proto",
@@ -18,7 +18,13 @@ const FILES: [&str; 12] = [
     "snappb/snap.proto",
     "etcdserverpb/etcdserver.proto",
     "etcdserverpb/raft_internal.proto",
-    "etcdserverpb/rpc.proto",
+    "etcdserverpb/header.proto",
+    "etcdserverpb/kv.proto",
+    "etcdserverpb/watch.proto",
+    "etcdserverpb/lease.proto",
+    "etcdserverpb/cluster.proto",
+    "etcdserverpb/maintenance.proto",
+    "etcdserverpb/auth.proto",
     "v3lockpb/v3lock.proto",
     "v3electionpb/v3election.proto",
 ];
