@@ -42,6 +42,7 @@ use crate::schema;
 
 pub use batch::{Applied, Batch, Bucket};
 pub use error::BackendError;
+pub use read::EachRow;
 pub use row_key::{EncodedRowKey, RowKey};
 pub use snapshot::SnapshotReader;
 pub use storage::StorageLayer;

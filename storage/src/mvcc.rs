@@ -10,6 +10,8 @@ mod hash;
 mod history;
 mod index;
 mod key_state;
+#[cfg(test)]
+mod model_tests;
 mod open;
 mod read;
 #[cfg(test)]

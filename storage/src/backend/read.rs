@@ -11,6 +11,12 @@ use super::view::View;
 use super::{Backend, BackendError, Bucket, RowKey};
 use crate::Record;
 
+/// Told the key and the value of each row until it breaks.
+pub type EachRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// The same for rows of history, with the key decoded too.
+pub(crate) type EachHistoryRow<'a> = dyn FnMut(RowKey, &[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 impl Backend {
     /// Reads a row of any bucket but [`Bucket::Key`], for which there is [`Backend::record`].
     ///
@@ -100,7 +106,7 @@ impl Backend {
         bucket: Bucket,
         from: &[u8],
         to: Option<&[u8]>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        each: &mut EachRow<'_>,
     ) -> Result<(), BackendError> {
         assert!(bucket != Bucket::Key, "rows of the key bucket are records");
         if to.is_some_and(|to| to <= from) {
@@ -178,12 +184,7 @@ pub(crate) struct HistoryView<'a> {
 
 impl HistoryView<'_> {
     /// Calls `each` for the rows from `from` up to and without `to`, in order, until it breaks.
-    pub(crate) fn scan(
-        &self,
-        from: RowKey,
-        to: RowKey,
-        each: &mut dyn FnMut(RowKey, &[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), BackendError> {
+    pub(crate) fn scan(&self, from: RowKey, to: RowKey, each: &mut EachHistoryRow<'_>) -> Result<(), BackendError> {
         if to <= from {
             return Ok(());
         }

@@ -49,7 +49,7 @@ impl Index {
     }
 
     /// Adds a row that was read from the backend, in the order of history.
-    pub(super) fn restore(&mut self, row: RowKey, record: Record) {
+    pub(super) fn restore(&mut self, row: RowKey, record: &Record) {
         let newest = if row.tombstone { None } else { Some(record.clone()) };
         self.push(record.key(), row, newest);
     }
