@@ -36,8 +36,12 @@ use http::{Method, Request, Response};
 use http_body::Body;
 
 pub use body::{BoxError, GatewayBody};
+pub(crate) use metadata::CallHeaders;
+pub(crate) use refusal::CHALLENGE;
 pub use service_set::{Answers, Requests, ServiceSet, StreamCall};
+pub(crate) use websocket::cookie_token;
 
+use crate::sse;
 use refusal::Refusal;
 
 /// How much of an unwanted body is read, and how long it is waited for.
@@ -78,7 +82,7 @@ pub struct GatewayService<S> {
 
 #[derive(Debug)]
 struct Inner<S> {
-    services: S,
+    services: Arc<S>,
     options: GatewayOptions,
 }
 
@@ -91,7 +95,7 @@ impl<S> Clone for GatewayService<S> {
 impl<S: ServiceSet> GatewayService<S> {
     /// A gateway to these services.
     pub fn new(services: S, options: GatewayOptions) -> GatewayService<S> {
-        GatewayService { inner: Arc::new(Inner { services, options }) }
+        GatewayService { inner: Arc::new(Inner { services: Arc::new(services), options }) }
     }
 
     /// Answers one request. Every path is answered; see [`owns`] for those that are meant to come here.
@@ -106,6 +110,9 @@ impl<S: ServiceSet> GatewayService<S> {
         let services = &self.inner.services;
         let limits = &self.inner.options;
         let entry = Entry::of(&mut parts).await;
+        if path == sse::PATH && matches!(entry, Entry::Get) {
+            return sse::answer(Arc::clone(&self.inner.services), parts, uri.query().unwrap_or_default()).await;
+        }
 
         /// The future of one route's answer, by the kind of call.
         macro_rules! answer {
@@ -115,7 +122,7 @@ impl<S: ServiceSet> GatewayService<S> {
                         let invoke = |request| <_ as $Service>::$method(services.$field(), request);
                         unary::call::<_, $Request, _, _>(limits, parts, body, invoke).await
                     }
-                    _ => refuse(Refusal::method_not_allowed("POST"), body).await,
+                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
                 }
             };
             (server_stream, $field:ident, $Service:path, $method:ident, $Request:ty) => {
@@ -134,7 +141,7 @@ impl<S: ServiceSet> GatewayService<S> {
                         };
                         websocket::server_streaming(limits, parts, *upgrade, invoke)
                     }
-                    _ => refuse(Refusal::method_not_allowed("POST"), body).await,
+                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
                 }
             };
             (bidi, $field:ident, $Service:path, $method:ident, $Request:ty) => {
@@ -144,7 +151,7 @@ impl<S: ServiceSet> GatewayService<S> {
                         let inner = Arc::clone(&self.inner);
                         websocket::bidi(limits, parts, *upgrade, move |call| inner.services.$method(call))
                     }
-                    _ => refuse(Refusal::method_not_allowed("POST"), body).await,
+                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
                 }
             };
         }
@@ -197,6 +204,7 @@ where
 enum Entry {
     Post,
     WebSocket(Box<WebSocketUpgrade>),
+    /// HEAD too.
     Get,
     Other,
 }
@@ -211,10 +219,15 @@ impl Entry {
                     Err(_) => Entry::Other,
                 }
             }
-            Method::GET => Entry::Get,
+            Method::GET | Method::HEAD => Entry::Get,
             _ => Entry::Other,
         }
     }
+}
+
+/// The methods of a path that has a route.
+fn allowed(path: &str) -> &'static str {
+    if path == sse::PATH { "GET, HEAD, POST" } else { "POST" }
 }
 
 /// Whether a path is the gateway's: below `/v3/` or one of the older prefixes.

@@ -11,5 +11,6 @@ mod membership;
 pub mod metrics;
 mod node;
 pub mod services;
+mod sse;
 mod state;
 pub mod version;

@@ -14,14 +14,14 @@ const PREFIX: &str = "grpc-metadata-";
 
 /// What the headers of a request say to the service.
 #[derive(Debug, Default)]
-pub(super) struct CallHeaders {
-    pub(super) metadata: MetadataMap,
-    pub(super) timeout: Option<Duration>,
+pub(crate) struct CallHeaders {
+    pub(crate) metadata: MetadataMap,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl CallHeaders {
     /// One pass over the headers; a request without anything of interest allocates nothing.
-    pub(super) fn read(headers: &HeaderMap) -> Result<CallHeaders, Status> {
+    pub(crate) fn read(headers: &HeaderMap) -> Result<CallHeaders, Status> {
         let mut call = CallHeaders::default();
         for (name, value) in headers {
             match name.as_str() {
@@ -37,6 +37,16 @@ impl CallHeaders {
             }
         }
         Ok(call)
+    }
+
+    /// Sets the token of a caller that cannot set headers, unless there is one already.
+    pub(crate) fn set_token(&mut self, token: &str) {
+        if self.metadata.contains_key("authorization") || self.metadata.contains_key("token") {
+            return;
+        }
+        if let Ok(value) = format!("Bearer {token}").parse() {
+            self.metadata.insert(MetadataKey::from_static("authorization"), value);
+        }
     }
 
     fn insert(&mut self, name: &'static str, value: &HeaderValue) {
@@ -66,16 +76,6 @@ pub(super) fn write_headers(metadata: &MetadataMap, headers: &mut HeaderMap) {
         if let Ok(name) = http::HeaderName::try_from(format!("{PREFIX}{name}")) {
             headers.append(name, value.clone());
         }
-    }
-}
-
-/// Sets the token that a face without headers of its own (WebSocket) was given, unless there is one already.
-pub(super) fn set_token(metadata: &mut MetadataMap, token: &str) {
-    if metadata.contains_key("authorization") || metadata.contains_key("token") {
-        return;
-    }
-    if let Ok(value) = format!("Bearer {token}").parse() {
-        metadata.insert(MetadataKey::from_static("authorization"), value);
     }
 }
 
@@ -158,10 +158,10 @@ mod tests {
     #[test]
     fn a_token_of_the_request_itself_wins() {
         let mut call = read(&[("authorization", "own")]).unwrap();
-        set_token(&mut call.metadata, "other");
+        call.set_token("other");
         assert_eq!(call.metadata.get("authorization").unwrap(), "own");
-        let mut none = MetadataMap::new();
-        set_token(&mut none, "t");
-        assert_eq!(none.get("authorization").unwrap(), "Bearer t");
+        let mut none = CallHeaders::default();
+        none.set_token("t");
+        assert_eq!(none.metadata.get("authorization").unwrap(), "Bearer t");
     }
 }

@@ -49,7 +49,7 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
         if self.status.code() == Code::Unauthenticated {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -62,7 +62,7 @@ impl Refusal {
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A token was sent and is not good; a call without one is told so in other words (`user name is empty`, 400).
-const CHALLENGE: &str = "Bearer realm=\"keyport\", error=\"invalid_token\"";
+pub(crate) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"keyport\", error=\"invalid_token\"");
 
 /// The last line of a failed stream.
 pub(super) fn line(status: &Status) -> Vec<u8> {

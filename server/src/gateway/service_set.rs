@@ -13,6 +13,8 @@ use keyport_api::etcdserverpb::maintenance_server::Maintenance;
 use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
 use keyport_api::v3electionpb::election_server::Election;
 use keyport_api::v3lockpb::lock_server::Lock;
+use keyport_storage::KeyRange;
+use keyport_storage::watch::WatchStream;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -69,6 +71,15 @@ pub trait ServiceSet: Send + Sync + 'static {
     fn lock(&self) -> &Self::Lock;
     /// Elections.
     fn election(&self) -> &Self::Election;
+    /// A stream on which nobody watches yet, for server-sent events.
+    fn watch_stream(&self) -> WatchStream;
+    /// The compacted revision.
+    fn compacted(&self) -> i64;
+    /// Whether the caller may watch these keys through [`watch_stream`](ServiceSet::watch_stream), which asks nobody.
+    ///
+    /// # Errors
+    /// What the Watch service would refuse the caller with.
+    fn admit_watch(&self, metadata: &MetadataMap, extensions: &Extensions, ranges: &[KeyRange]) -> Result<(), Status>;
     /// `etcdserverpb.Watch/Watch`
     fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<WatchResponse>;
     /// `etcdserverpb.Lease/LeaseKeepAlive`

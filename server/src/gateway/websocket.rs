@@ -23,7 +23,7 @@ use tonic::Status;
 
 use super::body::GatewayBody;
 use super::dialogue::{Dialogue, Opens};
-use super::metadata::{self, CallHeaders};
+use super::metadata::CallHeaders;
 use super::refusal::Refusal;
 use super::service_set::{Answers, StreamCall};
 use super::split::Messages;
@@ -90,7 +90,7 @@ where
         Err(status) => return Refusal::from(status).response(),
     };
     if let Some(token) = token(&parts.headers) {
-        metadata::set_token(&mut headers.metadata, token);
+        headers.set_token(token);
     }
     let options = *options;
     let response = upgrade
@@ -112,6 +112,11 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     if protocols.next().is_some_and(|first| first.trim() == "Bearer") {
         return protocols.next();
     }
+    cookie_token(headers)
+}
+
+/// The cookie named `token`.
+pub(crate) fn cookie_token(headers: &HeaderMap) -> Option<&str> {
     parts_of(headers, header::COOKIE, ';').find_map(|cookie| cookie.strip_prefix("token="))
 }
 

@@ -1,0 +1,285 @@
+//! The query of a stream.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use keyport_storage::KeyRange;
+use keyport_storage::watch::EventFilters;
+use percent_encoding::percent_decode;
+use thiserror::Error;
+
+use super::encode::Encoding;
+use super::position::{MalformedId, Position};
+use super::selectors;
+
+/// How many keys, prefixes and ranges one stream may have.
+const MAX_SELECTORS: usize = 256;
+const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u64> = 1..=3600;
+
+/// What a stream shows and from where on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Query {
+    /// Sorted, without overlap, never empty.
+    pub(super) ranges: Vec<KeyRange>,
+    /// Where to go on; none to begin now.
+    pub(super) from: Option<Position>,
+    /// Begin with the state.
+    pub(super) initial: bool,
+    pub(super) filters: EventFilters,
+    pub(super) prev_kv: bool,
+    pub(super) encoding: Encoding,
+    pub(super) heartbeat: Duration,
+    /// For callers that cannot set a header.
+    pub(super) access_token: Option<String>,
+}
+
+/// What is wrong with a query.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum QueryError {
+    #[error("no keys: give key=, prefix= (empty for all keys) or key= and range_end=, as often as needed")]
+    NoSelector,
+    #[error("more than {MAX_SELECTORS} keys, prefixes and ranges")]
+    TooManySelectors,
+    #[error("etcdserver: key is not provided")]
+    EmptyKey,
+    #[error("range_end belongs after the key that it goes with")]
+    StrayRangeEnd,
+    #[error("mvcc: watcher range is empty")]
+    EmptyRange,
+    #[error("{name} is not base64")]
+    NotBase64 { name: String },
+    #[error("{name}={value} is not {expected}")]
+    Invalid { name: String, value: String, expected: &'static str },
+    #[error("only one of start_revision, since and initial makes sense")]
+    SeveralStarts,
+    #[error("unknown parameter {0}")]
+    Unknown(String),
+    #[error("{0}")]
+    MalformedId(#[from] MalformedId),
+}
+
+impl Query {
+    /// Reads the query of a URL. `last_event_id` is the header, which goes before every start that the query names:
+    /// a browser that comes back repeats the query as it was.
+    pub(super) fn parse(query: &str, last_event_id: Option<&str>) -> Result<Query, QueryError> {
+        let mut parser = Parser::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parser.take(&String::from_utf8_lossy(&decoded(name)), &decoded(value))?;
+        }
+        parser.finish(last_event_id)
+    }
+}
+
+#[derive(Default)]
+struct Parser {
+    ranges: Vec<KeyRange>,
+    start_revision: Option<i64>,
+    since: Option<Position>,
+    last_event_id: Option<Position>,
+    initial: bool,
+    filters: EventFilters,
+    prev_kv: bool,
+    encoding: Encoding,
+    heartbeat: Option<u64>,
+    access_token: Option<String>,
+}
+
+impl Parser {
+    fn take(&mut self, name: &str, value: &[u8]) -> Result<(), QueryError> {
+        let text = || String::from_utf8_lossy(value).into_owned();
+        let invalid = |expected| move || QueryError::Invalid { name: name.to_owned(), value: text(), expected };
+        match name {
+            "key" => self.key(value.to_vec())?,
+            "key_b64" => self.key(base64(name, value)?)?,
+            "prefix" => self.range(selectors::prefix(value))?,
+            "prefix_b64" => self.range(selectors::prefix(&base64(name, value)?))?,
+            "range_end" => self.range_end(value.to_vec())?,
+            "range_end_b64" => self.range_end(base64(name, value)?)?,
+            "start_revision" => {
+                let revision = text().parse().ok().filter(|&revision: &i64| revision >= 0);
+                // 0 means now, as everywhere.
+                let revision = revision.ok_or_else(invalid("a revision"))?;
+                self.start_revision = Some(revision).filter(|&revision| revision > 0);
+            }
+            "since" => self.since = Some(text().parse()?),
+            // The header for those who cannot set it, in the spellings that are about.
+            "last_event_id" | "lastEventId" | "lastEventID" | "Last-Event-ID" => {
+                self.last_event_id = Some(text().parse()?);
+            }
+            "initial" => self.initial = boolean(value).ok_or_else(invalid("true or false"))?,
+            "prev_kv" => self.prev_kv = boolean(value).ok_or_else(invalid("true or false"))?,
+            "filters" | "filter" => {
+                for filter in text().split(',').filter(|filter| !filter.is_empty()) {
+                    match &*filter.to_ascii_lowercase() {
+                        "noput" => self.filters.no_put = true,
+                        "nodelete" => self.filters.no_delete = true,
+                        _ => return Err(invalid("noput or nodelete")()),
+                    }
+                }
+            }
+            "encoding" => {
+                self.encoding = match value {
+                    b"utf8" => Encoding::Text,
+                    b"base64" => Encoding::Base64,
+                    _ => return Err(invalid("utf8 or base64")()),
+                };
+            }
+            "heartbeat" => {
+                let seconds = text().parse().ok().filter(|seconds| HEARTBEAT_SECONDS.contains(seconds));
+                self.heartbeat = Some(seconds.ok_or_else(invalid("a number of seconds from 1 to 3600"))?);
+            }
+            "access_token" => self.access_token = Some(text()),
+            // What caches are got around with.
+            name if name.starts_with('_') => {}
+            name => return Err(QueryError::Unknown(name.to_owned())),
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, key: Vec<u8>) -> Result<(), QueryError> {
+        if key.is_empty() { Err(QueryError::EmptyKey) } else { self.range(KeyRange::single(key.into())) }
+    }
+
+    fn range(&mut self, range: KeyRange) -> Result<(), QueryError> {
+        self.ranges.push(range);
+        if self.ranges.len() > MAX_SELECTORS { Err(QueryError::TooManySelectors) } else { Ok(()) }
+    }
+
+    /// Goes with the key before it.
+    fn range_end(&mut self, end: Vec<u8>) -> Result<(), QueryError> {
+        let last = self.ranges.last_mut().filter(|last| matches!(last.end, keyport_storage::RangeEnd::Single));
+        let last = last.ok_or(QueryError::StrayRangeEnd)?;
+        *last = KeyRange::new(last.start.clone(), end.into());
+        if last.is_empty() { Err(QueryError::EmptyRange) } else { Ok(()) }
+    }
+
+    fn finish(self, last_event_id: Option<&str>) -> Result<Query, QueryError> {
+        if self.ranges.is_empty() {
+            return Err(QueryError::NoSelector);
+        }
+        let starts =
+            usize::from(self.start_revision.is_some()) + usize::from(self.since.is_some()) + usize::from(self.initial);
+        if starts > 1 {
+            return Err(QueryError::SeveralStarts);
+        }
+        let header = last_event_id.filter(|id| !id.is_empty()).map(str::parse).transpose()?;
+        let query = self.start_revision.map(|revision| Position::After(revision - 1)).or(self.since);
+        Ok(Query {
+            ranges: selectors::normalized(self.ranges),
+            from: header.or(self.last_event_id).or(query),
+            initial: self.initial,
+            filters: self.filters,
+            prev_kv: self.prev_kv,
+            encoding: self.encoding,
+            heartbeat: self.heartbeat.map_or(DEFAULT_HEARTBEAT, Duration::from_secs),
+            access_token: self.access_token,
+        })
+    }
+}
+
+/// Any bytes may come percent-encoded; a plus sign is a space, as forms write it.
+fn decoded(text: &str) -> Vec<u8> {
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    percent_decode(spaced.as_bytes()).collect()
+}
+
+fn base64(name: &str, text: &[u8]) -> Result<Vec<u8>, QueryError> {
+    // Unescaped standard base64 has lost its plus signs.
+    let text: Vec<u8> = text.iter().map(|&byte| if byte == b' ' { b'+' } else { byte }).collect();
+    let end = text.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
+    let bare = text.get(..end).unwrap_or_default();
+    let bytes =
+        base64_simd::STANDARD_NO_PAD.decode_to_vec(bare).or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(bare));
+    bytes.map_err(|_| QueryError::NotBase64 { name: name.to_owned() })
+}
+
+/// A name alone switches on.
+fn boolean(value: &[u8]) -> Option<bool> {
+    match value {
+        b"" | b"true" | b"1" => Some(true),
+        b"false" | b"0" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyport_storage::RangeEnd;
+    use proptest::prelude::*;
+
+    fn parse(query: &str) -> Result<Query, QueryError> {
+        Query::parse(query, None)
+    }
+
+    #[test]
+    fn selectors_may_be_mixed_and_hold_any_bytes() {
+        let ranges = |query| parse(query).unwrap().ranges;
+        let bytes = |key: &'static [u8]| Bytes::from_static(key);
+        assert_eq!(ranges("key=a%2Fb%00%FF"), [KeyRange::single(bytes(b"a/b\0\xFF"))]);
+        assert_eq!(ranges("key=a+b"), [KeyRange::single(bytes(b"a b"))]);
+        assert_eq!(ranges("prefix="), [KeyRange { start: Bytes::new(), end: RangeEnd::Unbounded }]);
+        assert_eq!(
+            ranges("key=b&range_end=d&key=a"),
+            [KeyRange::single(bytes(b"a")), KeyRange { start: bytes(b"b"), end: RangeEnd::Before(bytes(b"d")) }]
+        );
+        assert_eq!(ranges("key=a&range_end=%00"), [KeyRange { start: bytes(b"a"), end: RangeEnd::Unbounded }]);
+        for key in ["-_8=", "-_8", "%2B/8", "+/8="] {
+            assert_eq!(ranges(&format!("key_b64={key}")), [KeyRange::single(bytes(&[0xFB, 0xFF]))], "{key}");
+        }
+        assert_eq!(ranges("prefix=a/&prefix=a/b&key=a/c"), [selectors::prefix(b"a/")]);
+    }
+
+    #[test]
+    fn the_rest_is_read() {
+        let query =
+            parse("key=k&filters=noput,NODELETE&prev_kv&encoding=base64&heartbeat=7&_=1&access_token=t").unwrap();
+        assert_eq!(query.filters, EventFilters { no_put: true, no_delete: true });
+        assert!(query.prev_kv && !query.initial);
+        assert_eq!((query.encoding, query.heartbeat), (Encoding::Base64, Duration::from_secs(7)));
+        assert_eq!(query.access_token.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn the_start_is_what_is_nearest_to_the_reader() {
+        let from = |query, header| Query::parse(query, header).unwrap().from;
+        assert_eq!(from("key=k", None), None);
+        assert_eq!(from("key=k&start_revision=0", None), None);
+        assert_eq!(from("key=k&start_revision=5", None), Some(Position::After(4)));
+        assert_eq!(from("key=k&since=5", None), Some(Position::After(5)));
+        assert_eq!(from("key=k&since=5&lastEventId=7.1", None), Some(Position::Inside { revision: 7, index: 1 }));
+        assert_eq!(from("key=k&start_revision=5&lastEventId=7", Some("9")), Some(Position::After(9)));
+        assert_eq!(from("key=k", Some("")), None);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (query, text) in [
+            ("", "no keys: give key=, prefix= (empty for all keys) or key= and range_end=, as often as needed"),
+            ("key=", "etcdserver: key is not provided"),
+            ("range_end=b", "range_end belongs after the key that it goes with"),
+            ("prefix=a&range_end=b", "range_end belongs after the key that it goes with"),
+            ("key=b&range_end=a", "mvcc: watcher range is empty"),
+            ("key_b64=%25", "key_b64 is not base64"),
+            ("key=k&start_revision=-1", "start_revision=-1 is not a revision"),
+            ("key=k&start_revison=1", "unknown parameter start_revison"),
+            ("key=k&since=5&initial", "only one of start_revision, since and initial makes sense"),
+            ("key=k&heartbeat=0", "heartbeat=0 is not a number of seconds from 1 to 3600"),
+            ("key=k&prev_kv=maybe", "prev_kv=maybe is not true or false"),
+        ] {
+            assert_eq!(parse(query).unwrap_err().to_string(), text, "{query}");
+        }
+        assert_eq!(Query::parse("key=k", Some("x")), Err(QueryError::MalformedId(MalformedId)));
+        assert_eq!(parse(&"key=k&".repeat(257)), Err(QueryError::TooManySelectors));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(query in ".*", id in proptest::option::of(".*")) {
+            let _ = Query::parse(&query, id.as_deref());
+        }
+    }
+}
