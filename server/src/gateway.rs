@@ -246,4 +246,4 @@ fn canonical(path: &str) -> Option<Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -14,8 +14,13 @@ mod queue;
 mod validate;
 pub mod watch;
 
+use http::Extensions;
 use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
+use keyport_storage::KeyRange;
+use keyport_storage::watch::WatchStream;
 use tokio_stream::StreamExt;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
 
 use crate::gateway::{Answers, ServiceSet, StreamCall};
 use crate::node::Node;
@@ -83,6 +88,18 @@ impl ServiceSet for Services {
 
     fn election(&self) -> &Self::Election {
         &self.election
+    }
+
+    fn watch_stream(&self) -> WatchStream {
+        self.watch.stream()
+    }
+
+    fn compacted(&self) -> i64 {
+        self.watch.compacted()
+    }
+
+    fn admit_watch(&self, metadata: &MetadataMap, _: &Extensions, _: &[KeyRange]) -> Result<(), Status> {
+        self.watch.admit(metadata)
     }
 
     fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<WatchResponse> {

@@ -1,10 +1,11 @@
 //! The gateway over real sockets, before services that answer as told.
 
-mod fake;
-mod raw;
+pub(crate) mod fake;
+pub(crate) mod raw;
 mod streams;
 mod unary;
 mod websocket;
+pub(crate) mod world;
 
 use super::GatewayOptions;
 use fake::Fake;

@@ -5,6 +5,7 @@ mod session;
 
 use keyport_api::etcdserverpb::watch_server::Watch;
 use keyport_api::etcdserverpb::{WatchRequest, WatchResponse};
+use keyport_storage::watch::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
@@ -23,6 +24,24 @@ pub struct WatchService {
 impl WatchService {
     pub(crate) fn new(node: Node) -> WatchService {
         WatchService { node }
+    }
+
+    /// A stream on which nobody watches yet.
+    pub(crate) fn stream(&self) -> WatchStream {
+        self.node.state().hub.stream()
+    }
+
+    /// The compacted revision.
+    pub(crate) fn compacted(&self) -> i64 {
+        self.node.store().compacted()
+    }
+
+    /// Whether a caller may watch keys without [`WatchService::serve`].
+    ///
+    /// # Errors
+    /// `NoLeader`, for a caller that insists on one.
+    pub(crate) fn admit(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        Ok(caller::admit(&self.node, metadata.as_ref())?)
     }
 
     /// Serves one stream of watch requests. The end of `requests` does not end it; dropping the session does.

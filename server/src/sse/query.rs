@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use keyport_storage::KeyRange;
 use keyport_storage::watch::EventFilters;
 use percent_encoding::percent_decode;
@@ -208,6 +207,7 @@ fn boolean(value: &[u8]) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use keyport_storage::RangeEnd;
     use proptest::prelude::*;
 
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn selectors_may_be_mixed_and_hold_any_bytes() {
-        let ranges = |query| parse(query).unwrap().ranges;
+        let ranges = |query: &str| parse(query).unwrap().ranges;
         let bytes = |key: &'static [u8]| Bytes::from_static(key);
         assert_eq!(ranges("key=a%2Fb%00%FF"), [KeyRange::single(bytes(b"a/b\0\xFF"))]);
         assert_eq!(ranges("key=a+b"), [KeyRange::single(bytes(b"a b"))]);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use http::Extensions;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -25,21 +26,26 @@ use keyport_api::v3electionpb::{
 };
 use keyport_api::v3lockpb::lock_server::Lock;
 use keyport_api::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
+use keyport_storage::KeyRange;
+use keyport_storage::watch::WatchStream;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
+use super::world::World;
 use crate::gateway::{Answers, GatewayOptions, GatewayService, ServiceSet, StreamCall};
 
 /// Answers by the key of the request; see each method.
 #[derive(Clone)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     /// Feeds every watcher: an event of this revision.
     pub(super) events: broadcast::Sender<i64>,
     /// Watch streams that are open.
     pub(super) watching: Arc<AtomicUsize>,
+    /// Answers ranges, if it is there, and watches of the SSE kind.
+    world: Option<Arc<World>>,
 }
 
 pub(super) fn header(revision: i64) -> ResponseHeader {
@@ -52,11 +58,15 @@ fn kv(key: impl Into<Bytes>, value: impl Into<Bytes>) -> KeyValue {
 
 impl Fake {
     pub(super) fn new() -> Fake {
-        Fake { events: broadcast::channel(64).0, watching: Arc::default() }
+        Fake { events: broadcast::channel(64).0, watching: Arc::default(), world: None }
+    }
+
+    pub(crate) fn with(world: &Arc<World>) -> Fake {
+        Fake { world: Some(Arc::clone(world)), ..Fake::new() }
     }
 
     /// Serves until the test's runtime goes.
-    pub(super) async fn serve(&self, options: GatewayOptions) -> SocketAddr {
+    pub(crate) async fn serve(&self, options: GatewayOptions) -> SocketAddr {
         let gateway = GatewayService::new(self.clone(), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -86,6 +96,9 @@ fn told(metadata: &MetadataMap) -> String {
 impl Kv for Fake {
     /// `metadata` shows the call's metadata, `slow` never answers, a key that is an error's text gives that error.
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        if let Some(world) = &self.world {
+            return world.range(request.into_inner()).map(Response::new);
+        }
         let text = String::from_utf8_lossy(&request.get_ref().key).into_owned();
         if let Some(error) = Error::from_message(&text) {
             return Err(error.into());
@@ -327,6 +340,23 @@ impl ServiceSet for Fake {
 
     fn election(&self) -> &Fake {
         self
+    }
+
+    fn watch_stream(&self) -> WatchStream {
+        self.world.as_ref().unwrap().hub.stream()
+    }
+
+    fn compacted(&self) -> i64 {
+        self.world.as_ref().unwrap().store.compacted()
+    }
+
+    /// A caller with the token `denied` may not.
+    fn admit_watch(&self, metadata: &MetadataMap, _: &Extensions, _: &[KeyRange]) -> Result<(), Status> {
+        match metadata.get("authorization").map(|token| token.as_bytes()) {
+            Some(b"Bearer denied") => Err(Error::PermissionDenied.into()),
+            Some(b"Bearer stale") => Err(Error::InvalidAuthToken.into()),
+            _ => Ok(()),
+        }
     }
 
     /// One watcher at a time. A create with the key `refused` is refused, with `broken` it breaks the stream, with

@@ -10,33 +10,33 @@ use tokio::net::TcpStream;
 /// Nothing here takes this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) struct Raw {
+pub(crate) struct Raw {
     stream: BufReader<TcpStream>,
 }
 
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) status: u16,
+pub(crate) struct Head {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
 }
 
 impl Head {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 impl Raw {
-    pub(super) async fn open(address: SocketAddr) -> Raw {
+    pub(crate) async fn open(address: SocketAddr) -> Raw {
         Raw { stream: BufReader::new(TcpStream::connect(address).await.unwrap()) }
     }
 
-    pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// Sends a whole request; `headers` are lines with their line ends.
-    pub(super) async fn request(&mut self, method: &str, path: &str, headers: &str, body: impl AsRef<[u8]>) {
+    pub(crate) async fn request(&mut self, method: &str, path: &str, headers: &str, body: impl AsRef<[u8]>) {
         let body = body.as_ref();
         self.send(format!("{method} {path} HTTP/1.1\r\nhost: h\r\n{headers}content-length: {}\r\n\r\n", body.len()))
             .await;
@@ -44,16 +44,16 @@ impl Raw {
     }
 
     /// Sends a head whose body comes in chunks.
-    pub(super) async fn begin(&mut self, path: &str) {
+    pub(crate) async fn begin(&mut self, path: &str) {
         self.send(format!("POST {path} HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n")).await;
     }
 
-    pub(super) async fn send_chunk(&mut self, data: impl AsRef<[u8]>) {
+    pub(crate) async fn send_chunk(&mut self, data: impl AsRef<[u8]>) {
         let data = data.as_ref();
         self.send([format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()).await;
     }
 
-    pub(super) async fn head(&mut self) -> Head {
+    pub(crate) async fn head(&mut self) -> Head {
         let status = self.line().await;
         let mut head = Head { status: status.split(' ').nth(1).unwrap().parse().unwrap(), headers: Vec::new() };
         loop {
@@ -64,7 +64,7 @@ impl Raw {
     }
 
     /// The next chunk; none after the last.
-    pub(super) async fn chunk(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
         let len = usize::from_str_radix(&self.line().await, 16).unwrap();
         let data = self.exactly(len).await;
         assert_eq!(self.line().await, "");
@@ -72,7 +72,7 @@ impl Raw {
     }
 
     /// A chunk that is one JSON document and its newline.
-    pub(super) async fn message(&mut self) -> Value {
+    pub(crate) async fn message(&mut self) -> Value {
         let chunk = self.chunk().await.expect("the answer has ended");
         let (newline, document) = chunk.split_last().unwrap();
         assert_eq!(*newline, b'\n');
@@ -81,17 +81,17 @@ impl Raw {
     }
 
     /// A body of declared length.
-    pub(super) async fn body(&mut self, head: &Head) -> Vec<u8> {
+    pub(crate) async fn body(&mut self, head: &Head) -> Vec<u8> {
         let length = head.header("content-length").unwrap_or_else(|| panic!("no content-length: {head:?}"));
         self.exactly(length.parse().unwrap()).await
     }
 
     /// A whole unary call.
-    pub(super) async fn post(&mut self, path: &str, body: impl AsRef<[u8]>) -> (Head, Value) {
+    pub(crate) async fn post(&mut self, path: &str, body: impl AsRef<[u8]>) -> (Head, Value) {
         self.call("POST", path, "", body).await
     }
 
-    pub(super) async fn call(
+    pub(crate) async fn call(
         &mut self,
         method: &str,
         path: &str,
@@ -105,7 +105,7 @@ impl Raw {
     }
 
     /// Whether the server has nothing to say for a moment: for what must *not* come.
-    pub(super) async fn silent(&mut self) -> bool {
+    pub(crate) async fn silent(&mut self) -> bool {
         tokio::time::timeout(Duration::from_millis(50), self.stream.fill_buf()).await.is_err()
     }
 
