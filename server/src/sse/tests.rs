@@ -64,7 +64,7 @@ impl Reader {
         &self.text
     }
 
-    async fn to_end(&mut self) -> &str {
+    async fn rest(&mut self) -> &str {
         while self.more().await {}
         &self.text
     }
@@ -72,7 +72,7 @@ impl Reader {
     async fn problem(mut self) -> (u16, Value) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"));
         let status = self.response.status().as_u16();
-        (status, serde_json::from_str(self.to_end().await).unwrap())
+        (status, serde_json::from_str(self.rest().await).unwrap())
     }
 }
 
@@ -215,7 +215,7 @@ async fn a_reader_overtaken_by_compaction_is_told_and_let_go() {
         world.commit(&[(b"k", Some(b"v"))]);
     }
     world.store.compact(2001).unwrap();
-    let events = dispatched(reader.to_end().await);
+    let events = dispatched(reader.rest().await);
     let last = events.last().unwrap();
     assert_eq!((last.name.as_str(), &last.data), ("compacted", &json!({"compact_revision": "2001"})));
     assert_eq!(last.id, None, "the position stays where it is");
