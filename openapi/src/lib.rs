@@ -1,1 +1,85 @@
-//! Skeleton.
+//! The OpenAPI 3.1 document of everything that is served over HTTP.
+//!
+//! [`build`] puts it together: the gateway's routes and all schemas from the descriptors of `api/proto`, comments
+//! included; the endpoints that no proto file knows by hand. The result is committed as `openapi.json`, and that file is
+//! what a server hands out ([`document`]): at run time nothing is built. A test keeps the two equal;
+//! `UPDATE_OPENAPI=1 cargo test -p keyport-openapi` writes the file anew.
+
+mod comments;
+mod errors;
+mod examples;
+mod gateway;
+mod ops;
+mod schemas;
+mod watch_events;
+
+use keyport_api::FILE_DESCRIPTOR_SET;
+use prost_reflect::{DescriptorError, DescriptorPool};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathsBuilder, Tag};
+
+/// The committed document, as JSON.
+pub fn document() -> &'static str {
+    include_str!("../openapi.json")
+}
+
+/// Builds the document.
+pub fn build() -> Result<OpenApi, DescriptorError> {
+    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET)?;
+    let mut paths = PathsBuilder::new();
+    let mut components = ComponentsBuilder::new().security_scheme(
+        "token",
+        SecurityScheme::Http({
+            let mut token = Http::new(HttpAuthScheme::Bearer);
+            token.description = Some("A token from `/v3/auth/authenticate`.".to_owned());
+            token
+        }),
+    );
+    components = schemas::add(&pool, components);
+    components = errors::add(components);
+    components = watch_events::add_schemas(components);
+    components = ops::add_schemas(components);
+    paths = gateway::add(&pool, paths);
+    paths = watch_events::add(paths);
+    paths = ops::add(paths);
+
+    let mut tags = gateway::tags(&pool);
+    tags.push(tag("Operations", "Health, metrics and what the server says about itself."));
+    Ok(OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Keyport")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(ABOUT))
+                .license(Some({
+                    let mut license = License::new("Apache-2.0");
+                    license.identifier = Some("Apache-2.0".to_owned());
+                    license
+                }))
+                .build(),
+        )
+        .tags(Some(tags))
+        .security(Some([SecurityRequirement::default(), SecurityRequirement::new("token", [""; 0])]))
+        .paths(paths)
+        .components(Some(components.build()))
+        .build())
+}
+
+const ABOUT: &str = "A distributed key-value store that speaks the etcd v3 API.
+
+**Requests.** A message is a JSON object, whatever the `Content-Type` says. Field names may be written as here or in \
+camelCase. 64-bit integers may be strings or numbers, bytes are base64 (either alphabet, padded or not), enums are names \
+or numbers. Unknown fields are ignored, and so is everything behind the first object.
+
+**Answers.** 64-bit integers are strings, bytes are padded base64, and a field that is zero, empty or false is left out.
+
+**Streams.** Lines of JSON, each with a `result`, or at the end with an `error`. Those that take several requests read \
+them from the body, one object after the other. The same paths accept a WebSocket, with one message a frame.
+
+`/v3beta/` and `/v3alpha/` stand for `/v3/`.";
+
+fn tag(name: &str, description: &str) -> Tag {
+    let mut tag = Tag::new(name);
+    tag.description = Some(description.to_owned()).filter(|text| !text.is_empty());
+    tag
+}
