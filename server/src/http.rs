@@ -9,6 +9,8 @@ mod call;
 mod connection;
 mod layers;
 mod listener;
+pub mod ops;
+mod routes;
 mod stack;
 
 pub use app::{App, BoxError};
@@ -17,4 +19,5 @@ pub use call::ConnInfo;
 pub use connection::serve;
 pub use layers::identity::AuthInfo;
 pub use listener::{BindError, Face, Listener, bind};
+pub use routes::{AnyBody, Routes};
 pub use stack::StackOptions;

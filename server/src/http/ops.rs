@@ -1,0 +1,127 @@
+//! What operators and their tools ask for: health, version, metrics, and what there is to find on this port.
+
+mod health;
+mod index;
+mod probes;
+mod vars;
+mod version;
+
+use crate::metrics::{self, Metrics};
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use http::{HeaderName, StatusCode, header};
+use keyport_api::etcdserverpb::AlarmType;
+use std::sync::Arc;
+use tonic::Status;
+use tower_http::compression::CompressionLayer;
+
+/// What a node tells about itself. Cheap to ask; reads are real ones.
+pub trait HealthSource: Send + Sync + 'static {
+    /// Alarms raised on any member.
+    fn alarms(&self) -> Vec<AlarmType>;
+    fn has_leader(&self) -> bool;
+    fn is_learner(&self) -> bool;
+    /// A read of this member's own state.
+    fn serializable_read(&self) -> impl Future<Output = Result<(), Status>> + Send;
+    /// A read that the cluster agrees on.
+    fn linearizable_read(&self) -> impl Future<Output = Result<(), Status>> + Send;
+    /// Versions in force.
+    fn versions(&self) -> Versions;
+    /// How consensus stands.
+    fn raft(&self) -> RaftState;
+}
+
+/// Versions in force; `None` before they are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Versions {
+    pub cluster: Option<String>,
+    pub storage: Option<String>,
+}
+
+/// How consensus stands, as this member sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RaftState {
+    pub id: u64,
+    pub leader: u64,
+    pub term: u64,
+    pub commit: u64,
+    pub applied: u64,
+}
+
+/// What the endpoints work with.
+#[derive(Debug)]
+struct Ops<H> {
+    node: Arc<H>,
+    metrics: Arc<Metrics>,
+}
+
+/// Everything for clients' listeners, without a fallback: other routers may be merged.
+pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
+    let ops = Arc::new(Ops { node, metrics });
+    common::<H>()
+        .route("/version", get(version::version))
+        .route("/debug/vars", get(vars::vars))
+        .route("/", get(index::index))
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(ops)
+}
+
+/// Metrics and health alone, for listeners that are there for nothing else.
+pub fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
+    let ops = Arc::new(Ops { node, metrics });
+    common::<H>().method_not_allowed_fallback(method_not_allowed).fallback(not_found).with_state(ops)
+}
+
+fn common<H: HealthSource>() -> Router<Arc<Ops<H>>> {
+    Router::new()
+        .route("/metrics", any(scrape).layer(CompressionLayer::new().gzip(true)))
+        .route("/health", get(health::health))
+        .route("/livez", get(probes::livez))
+        .route("/livez/{check}", get(probes::livez_one))
+        .route("/readyz", get(probes::readyz))
+        .route("/readyz/{check}", get(probes::readyz_one))
+}
+
+async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
+    match ops.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "failed to render metrics");
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "failed to render metrics\n")
+        }
+    }
+}
+
+/// The answer to paths that nobody knows.
+#[expect(clippy::unused_async, reason = "a handler")]
+pub async fn not_found() -> Response {
+    plain(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+async fn method_not_allowed() -> Response {
+    let allow = [(header::ALLOW, "GET, HEAD")];
+    (StatusCode::METHOD_NOT_ALLOWED, allow, plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"))
+        .into_response()
+}
+
+const X_CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// Text that no browser may take for a page.
+fn plain(status: StatusCode, text: impl Into<String>) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (status, headers, text.into()).into_response()
+}
+
+/// The values of a parameter in a query string, percent-decoded.
+fn parameters<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let pairs = query.unwrap_or_default().split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| {
+        percent_encoding::percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests;
