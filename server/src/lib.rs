@@ -10,7 +10,10 @@ pub mod logging;
 mod membership;
 pub mod metrics;
 mod node;
+mod run;
 pub mod services;
 mod sse;
 mod state;
 pub mod version;
+
+pub use run::{RunError, run};

@@ -49,6 +49,17 @@ pub fn init(config: &LogConfig, directives: Option<&str>) -> Result<(), LogError
     Ok(())
 }
 
+/// Has panics written to the log, as lines of their own.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("panic");
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        let backtrace = std::backtrace::Backtrace::capture();
+        tracing::error!(panic = message, at, thread, %backtrace, "a thread panicked");
+    }));
+}
+
 fn layer(config: &LogConfig, outputs: Outputs) -> Box<dyn Layer<Registry> + Send + Sync> {
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(outputs);
     match config.format {

@@ -1,1 +1,95 @@
-fn main() {}
+//! The `keyport` program: settings, log, runtime, exit status.
+
+use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
+use keyport_server::logging;
+use std::net::UdpSocket;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let env: Vec<(String, String)> = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect();
+    let read_file = |path: &str| std::fs::read_to_string(path);
+    match config::load(&Sources { args: &args, env: &env, read_file: &read_file, default_host: &default_host }) {
+        Ok(Action::Help) => {
+            print!("{}", config::usage());
+            ExitCode::SUCCESS
+        }
+        Ok(Action::Version) => {
+            print!("{}", config::version_text());
+            ExitCode::SUCCESS
+        }
+        Ok(Action::Run(config)) => serve(*config),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Says what is wrong with the settings.
+fn refuse(error: &ConfigError) -> ExitCode {
+    if matches!(error, ConfigError::Usage(_)) {
+        eprintln!("{error}\nRun 'keyport --help' for all flags.");
+    } else if logging::init(&LogConfig::default(), None).is_ok() {
+        keyport_server::fatal!(%error, "failed to verify flags");
+    }
+    ExitCode::from(error.exit_code())
+}
+
+fn serve(config: Config) -> ExitCode {
+    if let Err(error) = logging::init(&config.log, std::env::var("RUST_LOG").ok().as_deref()) {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    logging::log_panics();
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    raise_descriptor_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().thread_name("keyport-io").enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            keyport_server::fatal!(%error, "failed to start the runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(async { keyport_server::run(config, terminated()?).await }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            keyport_server::fatal!(%error, "the server cannot go on");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Done when the process is asked to end.
+fn terminated() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "terminated",
+            _ = interrupt.recv() => "interrupt",
+        };
+        tracing::info!(signal = name, "received signal; shutting down");
+    })
+}
+
+/// The address that this machine reaches others from. Connecting a datagram socket sends nothing.
+fn default_host() -> Option<String> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip().to_string())
+}
+
+/// Takes as many descriptors as may be had: each connection needs one.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}

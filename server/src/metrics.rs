@@ -14,7 +14,7 @@ pub use timings::Timings;
 
 use crate::config::FeatureGates;
 use crate::version;
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, Opts, Registry, TextEncoder, exponential_buckets};
 use std::fmt;
@@ -97,7 +97,7 @@ type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
 /// The registry and its handles. The table below gives each series' name, help, labels and buckets.
 pub struct Metrics {
     registry: Registry,
-    refresh: RwLock<Vec<Refresh>>,
+    refresh: Mutex<Vec<Refresh>>,
     /// Calls, messages and bytes of every gRPC method.
     pub grpc: GrpcMetrics,
     /// `etcd_server_apply_duration_seconds`; see [`Metrics::observe_apply`].
@@ -287,7 +287,7 @@ impl Metrics {
         }
         Ok(Metrics {
             registry,
-            refresh: RwLock::default(),
+            refresh: Mutex::default(),
             grpc,
             apply_duration: Timings::new(apply, &["v3"], APPLY_OPS),
             request_duration: Timings::new(request, &[], REQUEST_TYPES),
@@ -299,7 +299,7 @@ impl Metrics {
 
     /// Has `refresh` called before every scrape, to set gauges from what is kept elsewhere.
     pub fn on_scrape(&self, refresh: impl Fn(&Metrics) + Send + Sync + 'static) {
-        self.refresh.write().push(Box::new(refresh));
+        self.refresh.lock().push(Box::new(refresh));
     }
 
     /// Counts an applied operation, named as in etcd's `op` label.
@@ -335,7 +335,7 @@ impl Metrics {
     /// Everything, as Prometheus text.
     pub fn render(&self) -> Result<String, prometheus::Error> {
         self.scrapes_in_flight.inc();
-        for refresh in self.refresh.read().iter() {
+        for refresh in self.refresh.lock().iter() {
             refresh(self);
         }
         let text = TextEncoder::new().encode_to_string(&self.registry.gather());

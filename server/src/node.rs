@@ -100,6 +100,11 @@ impl Node {
         &self.0.metrics
     }
 
+    /// Proposals that wait for their outcome.
+    pub(crate) fn pending_proposals(&self) -> usize {
+        self.0.waiters.len()
+    }
+
     pub(crate) fn next_lease_id(&self) -> i64 {
         self.0.ids.next_lease()
     }

@@ -1,7 +1,8 @@
 //! Which pages in a browser may call, and read what they are answered.
 //!
 //! As etcd: with `*` every answer says so; with a list, an origin is named back when it is listed to the letter. OPTIONS
-//! is answered here, on any path. Beyond etcd the headers of gRPC-Web, REST and events are allowed and exposed.
+//! is answered here, on any path. Beyond etcd the headers of gRPC-Web, REST and events are allowed and exposed. The
+//! longer headers are only for those who name an origin: to all others they would be dead weight on every answer.
 
 use super::super::ResponseBody;
 use super::super::call::{Call, Handler, Protocol};
@@ -37,10 +38,11 @@ impl<S: Handler> Handler for Cors<S> {
             return self.inner.handle(call).await;
         }
         let origin = self.origin(call.request.headers());
+        let from_page = call.request.headers().contains_key(ORIGIN);
         if call.request.method() == Method::OPTIONS {
             let mut response = Response::new(ResponseBody::whole(bytes::Bytes::new()));
             let asked = call.request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-            if self.allow(response.headers_mut(), origin) {
+            if self.allow(response.headers_mut(), origin, true) {
                 // The page asks for what it needs; whoever may call may send any header.
                 response.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HEADERS));
                 response.headers_mut().insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
@@ -48,7 +50,7 @@ impl<S: Handler> Handler for Cors<S> {
             return response;
         }
         let mut response = self.inner.handle(call).await;
-        self.allow(response.headers_mut(), origin);
+        self.allow(response.headers_mut(), origin, from_page);
         response
     }
 }
@@ -65,15 +67,17 @@ impl<S> Cors<S> {
     }
 
     /// Writes the answer's headers; says whether the origin may call.
-    fn allow(&self, headers: &mut HeaderMap, origin: Option<HeaderValue>) -> bool {
+    fn allow(&self, headers: &mut HeaderMap, origin: Option<HeaderValue>, in_full: bool) -> bool {
         if matches!(self.origins, AllowList::Only(_)) {
             headers.append(VARY, HeaderValue::from_static("Origin"));
         }
         let Some(origin) = origin else { return false };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        if in_full {
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
         true
     }
 }

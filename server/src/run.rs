@@ -1,0 +1,120 @@
+//! A member's life: opening, serving, closing.
+
+mod gauges;
+mod health;
+
+use crate::bootstrap::{self, BootstrapError};
+use crate::config::{Config, Url};
+use crate::gateway::GatewayOptions;
+use crate::http::{self, BindError, Face, Routes, StackOptions, ops};
+use crate::metrics::Metrics;
+use crate::node::Node;
+use crate::services::Services;
+use crate::version;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long connections may finish what they are answering.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Why the server ended, other than by being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    #[error("the Raft thread has failed")]
+    Raft,
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[from] std::io::Error),
+}
+
+/// Serves until `shutdown` is done or the node fails.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    announce(&config);
+    // First, so that a taken port is found before anything is written.
+    let listeners = http::bind(&config.listen)?;
+    let metrics = Arc::new(Metrics::new(config.metrics_extensive));
+    metrics.set_feature_gates(&config.feature_gates);
+    let started = bootstrap::start(&config, Arc::clone(&metrics))?;
+    let node = started.node;
+    gauges::install(&metrics, &node);
+    let mut following = tokio::spawn(node.clone().follow(started.notices, config.election_timeout));
+    let expiring = tokio::spawn(node.clone().expire_leases());
+
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone().cancelled_owned()));
+    let mut failed = None;
+    tokio::select! {
+        () = shutdown => {}
+        ended = &mut following => failed = Some(ended.unwrap_or(true)),
+    }
+    stop.cancel();
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "serving ended badly");
+    }
+    expiring.abort();
+    node.raft().stop();
+    let failed = match failed {
+        Some(failed) => failed,
+        None => following.await.unwrap_or(true),
+    };
+    tracing::info!("the server has ended");
+    if failed { Err(RunError::Raft) } else { Ok(()) }
+}
+
+fn announce(config: &Config) {
+    let texts = |urls: &[Url]| urls.iter().map(Url::to_string).collect::<Vec<_>>().join(",");
+    tracing::info!(
+        etcd_version = version::ETCD_SERVER,
+        keyport_version = version::KEYPORT,
+        os = std::env::consts::OS,
+        arch = std::env::consts::ARCH,
+        max_cpu_available = std::thread::available_parallelism().map_or(0, usize::from),
+        name = config.name,
+        data_dir = %config.data_dir.display(),
+        listen_client_urls = texts(&config.listen.client),
+        advertise_client_urls = texts(&config.cluster.advertise_client_urls),
+        snapshot_count = config.snapshot_count,
+        quota_backend_bytes = config.quota_backend_bytes,
+        max_request_bytes = config.max_request_bytes,
+        heartbeat_interval = ?config.heartbeat_interval,
+        election_timeout = ?config.election_timeout,
+        "starting an etcd server"
+    );
+}
+
+async fn serve(
+    config: Config,
+    listeners: Vec<http::Listener>,
+    node: Node,
+    metrics: Arc<Metrics>,
+    stop: impl Future<Output = ()>,
+) {
+    let mut stop = std::pin::pin!(stop);
+    // Clients that come early wait in the listeners' queues rather than see half a server.
+    tokio::select! {
+        () = node.ready() => {}
+        () = stop.as_mut() => return,
+    }
+    let health = Arc::new(node.clone());
+    let router = ops::router(Arc::clone(&health), Arc::clone(&metrics)).fallback(ops::not_found);
+    let metrics_router = ops::metrics_router(health, Arc::clone(&metrics));
+    let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes));
+    let app = Routes::new(Services::new(&node), config.max_receive_bytes(), gateway, router, metrics_router);
+    tracing::info!("ready to serve client requests");
+    for listener in &listeners {
+        let traffic = match listener.face {
+            Face::All => "grpc+http",
+            Face::Grpc => "grpc",
+            Face::Http => "http",
+            Face::Metrics => "metrics",
+        };
+        let address = listener.local_addr().map_or_else(|| listener.url.authority(), |a| a.to_string());
+        tracing::info!(traffic, address, "serving client traffic insecurely; this is strongly discouraged!");
+    }
+    let options = StackOptions::of(&config);
+    http::serve(listeners, &config.http, options, Arc::new(app), metrics, stop, DRAIN).await;
+}

@@ -1,0 +1,65 @@
+//! The node, as health checks see it.
+
+use crate::http::ops::{HealthSource, RaftState, Versions};
+use crate::node::Node;
+use bytes::Bytes;
+use keyport_api::etcdserverpb::AlarmType;
+use keyport_storage::KeyRange;
+use keyport_storage::mvcc::RangeOptions;
+use std::time::Duration;
+use tonic::Status;
+
+/// Between two looks for a leader at start.
+const RETRY: Duration = Duration::from_millis(50);
+
+impl Node {
+    /// Returns once the cluster has a leader and this member has caught up with it.
+    pub(crate) async fn ready(&self) {
+        while self.read_barrier().await.is_err() {
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+impl HealthSource for Node {
+    fn alarms(&self) -> Vec<AlarmType> {
+        self.state().alarms.list(AlarmType::None.into()).iter().map(|alarm| alarm.alarm()).collect()
+    }
+
+    fn has_leader(&self) -> bool {
+        self.raft().leader() != 0
+    }
+
+    fn is_learner(&self) -> bool {
+        self.state().membership.get(self.identity().member_id).is_some_and(|member| member.is_learner)
+    }
+
+    async fn serializable_read(&self) -> Result<(), Status> {
+        let options = RangeOptions { count_only: true, limit: 1, ..RangeOptions::default() };
+        match self.store().range(&KeyRange::single(Bytes::from_static(b"health")), options) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Status::internal(error.to_string())),
+        }
+    }
+
+    async fn linearizable_read(&self) -> Result<(), Status> {
+        self.read_barrier().await?;
+        self.serializable_read().await
+    }
+
+    fn versions(&self) -> Versions {
+        let cluster = self.state().membership.version();
+        Versions { storage: cluster.clone(), cluster }
+    }
+
+    fn raft(&self) -> RaftState {
+        let status = Node::raft(self).status();
+        RaftState {
+            id: status.id,
+            leader: status.leader,
+            term: status.term,
+            commit: status.commit,
+            applied: self.state().applied.index(),
+        }
+    }
+}
