@@ -52,7 +52,7 @@ impl Member {
 
 /// Why the membership rows could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MembershipError {
+pub enum MembershipError {
     #[error(transparent)]
     Backend(#[from] BackendError),
     #[error("member row {key:?} is not readable: {source}")]

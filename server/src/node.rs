@@ -4,6 +4,7 @@ mod compactor;
 mod expiry;
 mod notices;
 mod propose;
+mod publish;
 mod read;
 mod request_id;
 pub(crate) mod waiters;
@@ -21,8 +22,6 @@ use crate::metrics::Metrics;
 use crate::state::State;
 pub(crate) use request_id::RequestIds;
 use waiters::Waiters;
-
-pub(crate) use compactor::AutoCompaction;
 
 /// Who this member is.
 #[derive(Clone, Debug)]
@@ -51,7 +50,7 @@ pub(crate) struct Limits {
 pub(crate) struct Node(Arc<Inner>);
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+struct Inner {
     identity: Identity,
     limits: Limits,
     state: Arc<State>,

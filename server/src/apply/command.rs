@@ -1,6 +1,5 @@
 //! A replicated request, taken out of its envelope.
 
-use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
 use prost::Message;

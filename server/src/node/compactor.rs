@@ -8,6 +8,7 @@ use keyport_api::etcdserverpb::CompactionRequest;
 
 use super::Node;
 use crate::apply::Command;
+use crate::config::AutoCompaction;
 
 /// How often a number of revisions is checked.
 const REVISION_CHECK: Duration = Duration::from_secs(300);
@@ -15,23 +16,12 @@ const REVISION_CHECK: Duration = Duration::from_secs(300);
 const SAMPLES: u32 = 10;
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AutoCompaction {
-    Off,
-    /// History of this long.
-    Period(Duration),
-    /// This many revisions.
-    Revisions(i64),
-}
-
 impl Node {
     /// Runs for as long as the node.
     pub(crate) async fn compact_automatically(self, mode: AutoCompaction) {
         match mode {
-            AutoCompaction::Off => {}
-            AutoCompaction::Period(period) => self.compact_by_age(period).await,
-            AutoCompaction::Revisions(keep) => self.compact_by_count(keep).await,
+            AutoCompaction::Periodic(period) => self.compact_by_age(period).await,
+            AutoCompaction::Revision(keep) => self.compact_by_count(keep).await,
         }
     }
 
