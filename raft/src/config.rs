@@ -33,6 +33,9 @@ pub struct Config {
     pub max_apply_bytes: u64,
     /// Bytes of proposals gathered for one write to the log.
     pub max_batch_bytes: usize,
+    /// A bug for the simulation to find.
+    #[cfg(any(test, feature = "sim"))]
+    pub plant: crate::sim::Plant,
 }
 
 /// Largest append message sent to a peer, unless a single entry is larger.
@@ -58,6 +61,8 @@ impl Config {
             max_uncommitted_bytes: 256 << 20,
             max_apply_bytes: 8 << 20,
             max_batch_bytes: 8 << 20,
+            #[cfg(any(test, feature = "sim"))]
+            plant: crate::sim::Plant::Nothing,
         }
     }
 }

@@ -19,17 +19,18 @@ fn some(value: u64) -> Option<u64> {
 }
 
 pub(crate) fn entry_to_raft(entry: raftpb::Entry) -> eraftpb::Entry {
-    let mut to = eraftpb::Entry::default();
     let kind = match entry.r#type() {
         raftpb::EntryType::EntryNormal => eraftpb::EntryType::EntryNormal,
         raftpb::EntryType::EntryConfChange => eraftpb::EntryType::EntryConfChange,
         raftpb::EntryType::EntryConfChangeV2 => eraftpb::EntryType::EntryConfChangeV2,
     };
-    to.set_entry_type(kind);
-    to.term = entry.term();
-    to.index = entry.index();
-    to.data = entry.data.unwrap_or_default();
-    to
+    eraftpb::Entry {
+        entry_type: kind,
+        term: entry.term(),
+        index: entry.index(),
+        data: entry.data.unwrap_or_default(),
+        ..eraftpb::Entry::default()
+    }
 }
 
 pub(crate) fn entry_from_raft(mut entry: eraftpb::Entry) -> raftpb::Entry {
@@ -51,11 +52,12 @@ pub(crate) fn entry_kind(entry: &eraftpb::Entry) -> i32 {
 }
 
 pub(crate) fn hard_state_to_raft(state: &raftpb::HardState) -> eraftpb::HardState {
-    let mut to = eraftpb::HardState::default();
-    to.term = state.term();
-    to.vote = state.vote();
-    to.commit = state.commit();
-    to
+    eraftpb::HardState {
+        term: state.term(),
+        vote: state.vote(),
+        commit: state.commit(),
+        ..eraftpb::HardState::default()
+    }
 }
 
 pub(crate) fn hard_state_from_raft(state: &eraftpb::HardState) -> raftpb::HardState {
@@ -63,13 +65,14 @@ pub(crate) fn hard_state_from_raft(state: &eraftpb::HardState) -> raftpb::HardSt
 }
 
 pub(crate) fn conf_state_to_raft(state: &raftpb::ConfState) -> eraftpb::ConfState {
-    let mut to = eraftpb::ConfState::default();
-    to.voters = state.voters.clone();
-    to.learners = state.learners.clone();
-    to.voters_outgoing = state.voters_outgoing.clone();
-    to.learners_next = state.learners_next.clone();
-    to.auto_leave = state.auto_leave();
-    to
+    eraftpb::ConfState {
+        voters: state.voters.clone(),
+        learners: state.learners.clone(),
+        voters_outgoing: state.voters_outgoing.clone(),
+        learners_next: state.learners_next.clone(),
+        auto_leave: state.auto_leave(),
+        ..eraftpb::ConfState::default()
+    }
 }
 
 /// Member ids come out in ascending order, so that equal configurations are equal messages.
@@ -89,8 +92,7 @@ pub(crate) fn conf_state_from_raft(state: &eraftpb::ConfState) -> raftpb::ConfSt
 }
 
 pub(crate) fn snapshot_to_raft(snapshot: raftpb::Snapshot) -> eraftpb::Snapshot {
-    let mut to = eraftpb::Snapshot::default();
-    to.data = snapshot.data.unwrap_or_default();
+    let mut to = eraftpb::Snapshot { data: snapshot.data.unwrap_or_default(), ..eraftpb::Snapshot::default() };
     if let Some(metadata) = snapshot.metadata {
         to.mut_metadata().index = metadata.index();
         to.mut_metadata().term = metadata.term();
@@ -142,18 +144,20 @@ pub(crate) fn message_to_raft(message: raftpb::Message) -> Result<eraftpb::Messa
         | From::MsgStorageApplyResp
         | From::MsgForgetLeader => return Err(unknown),
     };
-    let mut to = eraftpb::Message::default();
-    to.set_msg_type(kind);
-    to.to = message.to();
-    to.from = message.from();
-    to.term = message.term();
-    to.log_term = message.log_term();
-    to.index = message.index();
-    to.commit = message.commit();
-    to.reject = message.reject();
-    to.reject_hint = message.reject_hint();
-    to.entries = message.entries.into_iter().map(entry_to_raft).collect();
-    to.context = message.context.unwrap_or_default();
+    let mut to = eraftpb::Message {
+        msg_type: kind,
+        to: message.to(),
+        from: message.from(),
+        term: message.term(),
+        log_term: message.log_term(),
+        index: message.index(),
+        commit: message.commit(),
+        reject: message.reject(),
+        reject_hint: message.reject_hint(),
+        entries: message.entries.into_iter().map(entry_to_raft).collect(),
+        context: message.context.unwrap_or_default(),
+        ..eraftpb::Message::default()
+    };
     if let Some(snapshot) = message.snapshot {
         to.set_snapshot(snapshot_to_raft(snapshot));
     }
@@ -204,28 +208,28 @@ pub(crate) fn message_from_raft(mut message: eraftpb::Message) -> raftpb::Messag
 
 /// A membership change for Raft; `None` when it does not concern Raft (an update of a member's addresses).
 pub(crate) fn conf_change_to_raft(change: &raftpb::ConfChange) -> Option<eraftpb::ConfChange> {
-    let mut to = eraftpb::ConfChange::default();
-    to.node_id = change.node_id();
-    to.set_change_type(change_kind(change.r#type())?);
-    Some(to)
+    Some(eraftpb::ConfChange {
+        node_id: change.node_id(),
+        change_type: change_kind(change.r#type())?,
+        ..eraftpb::ConfChange::default()
+    })
 }
 
 /// The same for several changes at once.
 pub(crate) fn joint_change_to_raft(change: &raftpb::ConfChangeV2) -> eraftpb::ConfChangeV2 {
-    let mut to = eraftpb::ConfChangeV2::default();
-    to.set_transition(match change.transition() {
+    let transition = match change.transition() {
         raftpb::ConfChangeTransition::Auto => eraftpb::ConfChangeTransition::Auto,
         raftpb::ConfChangeTransition::JointImplicit => eraftpb::ConfChangeTransition::Implicit,
         raftpb::ConfChangeTransition::JointExplicit => eraftpb::ConfChangeTransition::Explicit,
-    });
+    };
     let singles = change.changes.iter().filter_map(|single| {
-        let mut to = eraftpb::ConfChangeSingle::default();
-        to.node_id = single.node_id();
-        to.set_change_type(change_kind(single.r#type())?);
-        Some(to)
+        Some(eraftpb::ConfChangeSingle {
+            node_id: single.node_id(),
+            change_type: change_kind(single.r#type())?,
+            ..eraftpb::ConfChangeSingle::default()
+        })
     });
-    to.changes = singles.collect();
-    to
+    eraftpb::ConfChangeV2 { transition, changes: singles.collect(), ..eraftpb::ConfChangeV2::default() }
 }
 
 fn change_kind(kind: raftpb::ConfChangeType) -> Option<eraftpb::ConfChangeType> {

@@ -28,6 +28,7 @@ use raft::{RawNode, SnapshotStatus, StateRole};
 use crate::config::{Config, MAX_INFLIGHT_MESSAGES, MAX_SIZE_PER_MESSAGE};
 use crate::convert;
 use crate::logger::tracing_logger;
+use crate::random::Random;
 use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
 use crate::wal::{Recovered, SnapshotMark};
 
@@ -94,7 +95,7 @@ pub type Dropped = (Bytes, DropReason);
 pub struct Driver {
     raw: RawNode<MemoryLog>,
     config: Config,
-    random: SplitMix,
+    random: Random,
     /// (term, role, leader) for which `election_timeout` was drawn.
     drawn_for: (u64, StateRole, u64),
     election_timeout: usize,
@@ -153,10 +154,15 @@ impl Driver {
         };
         let raw = RawNode::new(&settings, log, &tracing_logger())?;
         let mut driver = Driver {
-            random: SplitMix(config.seed ^ config.id.rotate_left(32)),
+            random: Random::new(config.seed ^ config.id.rotate_left(32)),
             drawn_for: (0, StateRole::Leader, 0),
             election_timeout: 0,
-            reads: Reads::new(config.id, config.boot_id),
+            reads: {
+                let reads = Reads::new(config.id, config.boot_id);
+                #[cfg(any(test, feature = "sim"))]
+                let reads = reads.plant(config.plant);
+                reads
+            },
             held: VecDeque::new(),
             dropped: Vec::new(),
             leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
@@ -189,6 +195,10 @@ impl Driver {
     /// A message from a peer.
     pub fn step(&mut self, message: raftpb::Message) -> Result<(), StepError> {
         let mut message = convert::message_to_raft(message)?;
+        #[cfg(any(test, feature = "sim"))]
+        if self.config.plant == crate::sim::Plant::SkipTermCheck {
+            message.term = message.term.max(self.raw.raft.term);
+        }
         guard::check(self.config.id, self.raw.raft.raft_log.last_index(), &mut message)?;
         let outcome = self.raw.step(message);
         self.settle();
@@ -224,11 +234,7 @@ impl Driver {
         if batch.is_empty() {
             return Ok(());
         }
-        let entries = batch.iter().map(|data| {
-            let mut entry = eraftpb::Entry::default();
-            entry.data = data.clone();
-            entry
-        });
+        let entries = batch.iter().map(|data| eraftpb::Entry { data: data.clone(), ..eraftpb::Entry::default() });
         self.step_proposal(entries.collect()).map_err(|_| batch)
     }
 
@@ -477,7 +483,7 @@ impl Driver {
         if changed {
             self.drawn_for = now;
             let spread = self.config.election_ticks as u64;
-            let drawn = usize::try_from(self.random.next() % spread.max(1)).unwrap_or_default();
+            let drawn = usize::try_from(self.random.below(spread)).unwrap_or_default();
             self.election_timeout = self.config.election_ticks + drawn;
         }
         raft.set_randomized_election_timeout(self.election_timeout);
@@ -551,18 +557,4 @@ fn conf_state_at(
         }
     }
     Ok(last)
-}
-
-/// A small, seeded generator (SplitMix64): good enough to spread elections.
-#[derive(Debug)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }

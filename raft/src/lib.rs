@@ -18,6 +18,10 @@ mod logger;
 mod member;
 pub mod node;
 pub mod observer;
+#[cfg_attr(not(any(test, feature = "sim")), expect(unreachable_pub, reason = "public in the simulation"))]
+mod random;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 pub mod state_machine;
 pub mod status;
 pub mod transport;

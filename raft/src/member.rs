@@ -53,12 +53,16 @@ pub(crate) struct Member<S, T, O> {
     /// Proposals gathered since the last turn.
     batch: Vec<Bytes>,
     batch_bytes: usize,
+    #[cfg(any(test, feature = "sim"))]
+    plant: crate::sim::Plant,
 }
 
 impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     pub(crate) fn new(parts: Parts<S, T, O>, status: Arc<SharedStatus>) -> Result<Self, DriverError> {
         let Parts { config, wal, recovered, applied, conf_state, state_machine, transport, observer } = parts;
         let snapshots = Snapshots { count: config.snapshot_count, last: recovered.snapshot.index, pending: None };
+        #[cfg(any(test, feature = "sim"))]
+        let plant = config.plant;
         let driver = Driver::new(config, recovered, applied, conf_state)?;
         let member = Member {
             driver,
@@ -71,6 +75,8 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             snapshots,
             batch: Vec::new(),
             batch_bytes: 0,
+            #[cfg(any(test, feature = "sim"))]
+            plant,
         };
         member.publish();
         Ok(member)
@@ -228,6 +234,8 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     }
 
     fn write_and_sync(&mut self, must_sync: bool) -> Result<(), StopReason> {
+        #[cfg(any(test, feature = "sim"))]
+        let must_sync = must_sync && self.plant != crate::sim::Plant::AckBeforeSync;
         let mark = self.snapshots.take_due(&self.state_machine);
         if let Some(mark) = &mark {
             self.wal.push_snapshot(mark);

@@ -1,5 +1,7 @@
 //! One member on real files, seen from outside: what is proposed is applied once and in order, and survives.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

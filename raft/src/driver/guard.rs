@@ -64,6 +64,10 @@ pub(super) fn check(id: u64, last: u64, message: &mut Message) -> Result<(), Ste
             message.term = 0;
             check_context(message)
         }
+        MessageType::MsgTransferLeader => {
+            message.term = 0;
+            Ok(())
+        }
         _ if message.term == 0 => Err(StepError::Malformed("no term")),
         MessageType::MsgReadIndexResp => check_context(message),
         MessageType::MsgAppend => check_append(message),

@@ -196,15 +196,7 @@ mod tests {
     use super::*;
 
     fn entries(range: std::ops::RangeInclusive<u64>, term: u64) -> Vec<Entry> {
-        range
-            .map(|index| {
-                let mut entry = Entry::default();
-                entry.index = index;
-                entry.term = term;
-                entry.data = vec![0; 100].into();
-                entry
-            })
-            .collect()
+        range.map(|index| Entry { index, term, data: vec![0; 100].into(), ..Entry::default() }).collect()
     }
 
     fn log() -> MemoryLog {

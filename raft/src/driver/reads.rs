@@ -15,6 +15,8 @@ pub(super) struct Reads {
     rounds: u64,
     in_flight: Option<Round>,
     waiting: Vec<ReadToken>,
+    /// What a round adds to the count; 0 only as a planted bug.
+    step: u64,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,12 @@ impl Reads {
         let (member, boot) = prefix.split_at_mut(8);
         member.copy_from_slice(&id.to_be_bytes());
         boot.copy_from_slice(&boot_id.to_be_bytes());
-        Reads { prefix, rounds: 0, in_flight: None, waiting: Vec::new() }
+        Reads { prefix, rounds: 0, in_flight: None, waiting: Vec::new(), step: 1 }
+    }
+
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn plant(self, plant: crate::sim::Plant) -> Reads {
+        Reads { step: u64::from(plant != crate::sim::Plant::ReuseReadContext), ..self }
     }
 
     pub(super) fn add(&mut self, token: ReadToken) {
@@ -43,7 +50,7 @@ impl Reads {
         if self.in_flight.is_some() || self.waiting.is_empty() {
             return None;
         }
-        self.rounds += 1;
+        self.rounds += self.step;
         let mut context = self.prefix.to_vec();
         context.extend_from_slice(&self.rounds.to_be_bytes());
         self.in_flight = Some(Round { context: context.clone(), tokens: mem::take(&mut self.waiting), age: 0 });

@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(chain, crc32c::crc32c(b"somedata"));
         let (len, pad) = parse_word(u64::from_le_bytes(buf[..8].try_into().unwrap())).unwrap();
         assert_eq!(8 + len + pad, buf.len() as u64);
-        let record = parse_record(&buf[8..8 + len as usize]).unwrap();
+        let record = parse_record(&buf[8..8 + usize::try_from(len).unwrap()]).unwrap();
         assert_eq!((record.kind, record.crc), (Kind::Metadata, chain));
         assert_eq!(&buf[8..][record.data], b"somedata");
     }
@@ -165,7 +165,8 @@ mod tests {
     fn truncated_records_are_refused() {
         let (mut buf, mut chain) = (Vec::new(), 7);
         put(&mut buf, &mut chain, Kind::Entry, &[&[1; 300]]);
-        let len = parse_word(u64::from_le_bytes(buf[..8].try_into().unwrap())).unwrap().0 as usize;
+        let (len, _) = parse_word(u64::from_le_bytes(buf[..8].try_into().unwrap())).unwrap();
+        let len = usize::try_from(len).unwrap();
         for end in 1..len {
             assert!(parse_record(&buf[8..8 + end]).is_none_or(|r| r.data.len() < 300), "{end}");
         }

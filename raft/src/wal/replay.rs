@@ -195,8 +195,8 @@ impl Log {
         if index <= self.applied {
             // Whatever follows, reading will not start before this mark.
             self.covered = self.covered.max(index);
-            let base = *self.base.get_or_insert(index);
-            if index > base {
+            // Without entries so far nothing is known: those behind an older mark may be in a segment that is gone.
+            if let Some(base) = self.base.filter(|base| *base < index) {
                 let covered = usize::try_from(index - base).unwrap_or(usize::MAX).min(self.entries.len());
                 self.entries.drain(..covered);
                 self.base = Some(index);
