@@ -18,6 +18,7 @@ mod reader;
 mod splitter;
 mod writer;
 
+pub use hot::KeyValueRef;
 pub use reader::{MAX_DEPTH, Reader};
 pub use splitter::Splitter;
 

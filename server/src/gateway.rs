@@ -15,6 +15,7 @@ mod inbound;
 mod metadata;
 mod refusal;
 mod service_set;
+mod shared;
 mod split;
 mod stream;
 mod unary;
@@ -38,7 +39,9 @@ use http_body::Body;
 pub use body::{BoxError, GatewayBody};
 pub(crate) use metadata::CallHeaders;
 pub(crate) use refusal::CHALLENGE;
-pub use service_set::{Answers, Requests, ServiceSet, StreamCall};
+pub use service_set::{Answers, Requests, ServiceSet, StreamCall, WatchAnswer};
+pub use shared::RangeAnswer;
+pub(crate) use shared::write_event;
 pub(crate) use websocket::cookie_token;
 
 use crate::sse;
@@ -116,6 +119,14 @@ impl<S: ServiceSet> GatewayService<S> {
 
         /// The future of one route's answer, by the kind of call.
         macro_rules! answer {
+            (unary, kv, $Service:path, range, $Request:ty) => {
+                match entry {
+                    Entry::Post => {
+                        unary::call::<_, $Request, _, _>(limits, parts, body, |request| services.range(request)).await
+                    }
+                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
+                }
+            };
             (unary, $field:ident, $Service:path, $method:ident, $Request:ty) => {
                 match entry {
                     Entry::Post => {

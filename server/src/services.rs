@@ -15,14 +15,13 @@ mod validate;
 pub mod watch;
 
 use http::Extensions;
-use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
+use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, RangeRequest, WatchRequest};
 use keyport_storage::KeyRange;
 use keyport_storage::watch::WatchStream;
-use tokio_stream::StreamExt;
-use tonic::Status;
 use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
 
-use crate::gateway::{Answers, ServiceSet, StreamCall};
+use crate::gateway::{Answers, RangeAnswer, ServiceSet, StreamCall};
 use crate::node::Node;
 
 /// Every service of the node. Cheap to clone.
@@ -55,6 +54,8 @@ impl Services {
 
 impl ServiceSet for Services {
     type Kv = kv::KvService;
+    type RangeAnswer = RangeAnswer;
+    type WatchAnswer = watch::WatchReply;
     type Lease = lease::LeaseService;
     type Cluster = cluster::ClusterService;
     type Maintenance = maintenance::MaintenanceService;
@@ -64,6 +65,12 @@ impl ServiceSet for Services {
 
     fn kv(&self) -> &Self::Kv {
         &self.kv
+    }
+
+    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeAnswer>, Status> {
+        self.kv.admit(request.metadata().as_ref())?;
+        let (header, reply) = self.kv.range_shared(request.into_inner()).await?;
+        Ok(Response::new(RangeAnswer { header, reply }))
     }
 
     fn lease(&self) -> &Self::Lease {
@@ -102,9 +109,9 @@ impl ServiceSet for Services {
         self.watch.admit(metadata)
     }
 
-    fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<WatchResponse> {
+    fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<watch::WatchReply> {
         match self.watch.serve(&call.metadata, call.requests) {
-            Ok(session) => Box::pin(session.map(|reply| reply.map(watch::WatchReply::into_message))),
+            Ok(session) => Box::pin(session),
             Err(status) => Box::pin(tokio_stream::once(Err(status))),
         }
     }

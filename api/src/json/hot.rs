@@ -22,20 +22,63 @@ impl Render for ResponseHeader {
     }
 }
 
-impl Render for KeyValue {
+/// A `KeyValue` whose bytes are somebody else's: written without building the message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyValueRef<'a> {
+    /// `key`
+    pub key: &'a [u8],
+    /// `create_revision`
+    pub create_revision: i64,
+    /// `mod_revision`
+    pub mod_revision: i64,
+    /// `version`
+    pub version: i64,
+    /// `value`
+    pub value: &'a [u8],
+    /// `lease`
+    pub lease: i64,
+}
+
+impl<'a> From<&'a KeyValue> for KeyValueRef<'a> {
+    fn from(kv: &'a KeyValue) -> KeyValueRef<'a> {
+        let KeyValue { key, create_revision, mod_revision, version, value, lease } = kv;
+        let (create_revision, mod_revision, version, lease) = (*create_revision, *mod_revision, *version, *lease);
+        KeyValueRef { key, create_revision, mod_revision, version, value, lease }
+    }
+}
+
+impl Render for KeyValueRef<'_> {
     fn render(&self, out: &mut Vec<u8>) {
         open(out);
-        bytes(out, "\"key\":\"", &self.key);
+        bytes(out, "\"key\":\"", self.key);
         int64(out, "\"create_revision\":\"", self.create_revision);
         int64(out, "\"mod_revision\":\"", self.mod_revision);
         int64(out, "\"version\":\"", self.version);
-        bytes(out, "\"value\":\"", &self.value);
+        bytes(out, "\"value\":\"", self.value);
         int64(out, "\"lease\":\"", self.lease);
         close(out);
     }
 
     fn size_hint(&self) -> usize {
         160 + (self.key.len() + self.value.len()) / 3 * 4
+    }
+}
+
+impl ToJson for KeyValueRef<'_> {
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
+        out.reserve(self.size_hint());
+        self.render(out);
+        Ok(())
+    }
+}
+
+impl Render for KeyValue {
+    fn render(&self, out: &mut Vec<u8>) {
+        KeyValueRef::from(self).render(out);
+    }
+
+    fn size_hint(&self) -> usize {
+        KeyValueRef::from(self).size_hint()
     }
 }
 

@@ -4,10 +4,13 @@
 //! ever after its last watcher is gone, and its reader would wait for ever. The gateway keeps count and ends it.
 
 use std::collections::HashSet;
+use std::marker::PhantomData;
 
 use keyport_api::etcdserverpb::watch_request::RequestUnion;
-use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
+use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest};
 use tonic::Status;
+
+use super::service_set::WatchAnswer;
 
 /// The state of a call, told of every message.
 pub(super) trait Dialogue: Default + Send + 'static {
@@ -27,16 +30,23 @@ pub(super) trait Dialogue: Default + Send + 'static {
 }
 
 /// Watchers come and go by request, and by the server's word.
-#[derive(Debug, Default)]
-pub(super) struct WatchDialogue {
+#[derive(Debug)]
+pub(super) struct WatchDialogue<R> {
     started: bool,
     unanswered: usize,
     live: HashSet<i64>,
+    answers: PhantomData<fn(R)>,
 }
 
-impl Dialogue for WatchDialogue {
+impl<R> Default for WatchDialogue<R> {
+    fn default() -> WatchDialogue<R> {
+        WatchDialogue { started: false, unanswered: 0, live: HashSet::new(), answers: PhantomData }
+    }
+}
+
+impl<R: WatchAnswer> Dialogue for WatchDialogue<R> {
     type Request = WatchRequest;
-    type Response = WatchResponse;
+    type Response = R;
 
     fn asked(&mut self, request: &WatchRequest) -> Result<(), Status> {
         match request.request_union {
@@ -52,14 +62,14 @@ impl Dialogue for WatchDialogue {
         if self.started { Ok(()) } else { Err(nothing_asked()) }
     }
 
-    fn answered(&mut self, response: &WatchResponse) {
-        if response.created {
+    fn answered(&mut self, response: &R) {
+        if response.created() {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
-        if response.canceled {
-            self.live.remove(&response.watch_id);
-        } else if response.created {
-            self.live.insert(response.watch_id);
+        if response.canceled() {
+            self.live.remove(&response.watch_id());
+        } else if response.created() {
+            self.live.insert(response.watch_id());
         }
     }
 
@@ -109,15 +119,15 @@ impl Dialogue for KeepAliveDialogue {
     }
 }
 
-/// The dialogue that goes with a request message.
-pub(super) trait Opens {
-    type Dialogue: Dialogue<Request = Self>;
+/// The dialogue that goes with a request message and its answers.
+pub(super) trait Opens<R> {
+    type Dialogue: Dialogue<Request = Self, Response = R>;
 }
 
-impl Opens for WatchRequest {
-    type Dialogue = WatchDialogue;
+impl<R: WatchAnswer> Opens<R> for WatchRequest {
+    type Dialogue = WatchDialogue<R>;
 }
 
-impl Opens for LeaseKeepAliveRequest {
+impl Opens<LeaseKeepAliveResponse> for LeaseKeepAliveRequest {
     type Dialogue = KeepAliveDialogue;
 }

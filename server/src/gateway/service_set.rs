@@ -10,13 +10,14 @@ use keyport_api::etcdserverpb::cluster_server::Cluster;
 use keyport_api::etcdserverpb::kv_server::Kv;
 use keyport_api::etcdserverpb::lease_server::Lease;
 use keyport_api::etcdserverpb::maintenance_server::Maintenance;
-use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
+use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, RangeRequest, WatchRequest};
+use keyport_api::json::ToJson;
 use keyport_api::v3electionpb::election_server::Election;
 use keyport_api::v3lockpb::lock_server::Lock;
 use keyport_storage::KeyRange;
 use keyport_storage::watch::WatchStream;
-use tonic::Status;
 use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
 
 /// The requests of a streaming call, as they arrive. The end of it is the end of the request, not of the call.
 pub type Requests<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -39,11 +40,25 @@ impl<T> fmt::Debug for StreamCall<T> {
     }
 }
 
+/// An answer of a watch stream, whatever it is made of.
+pub trait WatchAnswer: ToJson + Send + 'static {
+    /// See `etcdserverpb.WatchResponse`.
+    fn watch_id(&self) -> i64;
+    /// See `etcdserverpb.WatchResponse`.
+    fn created(&self) -> bool;
+    /// See `etcdserverpb.WatchResponse`.
+    fn canceled(&self) -> bool;
+}
+
 /// Every service with a JSON face. Unary and server-streaming calls go through the tonic traits; the two calls that
 /// stream both ways cannot, since tonic's request stream exists only on a connection.
 pub trait ServiceSet: Send + Sync + 'static {
     /// `etcdserverpb.KV`
     type Kv: Kv;
+    /// What a range gives, its keys perhaps still shared with the store.
+    type RangeAnswer: ToJson + Send;
+    /// What a watch gives, its events perhaps shared with others.
+    type WatchAnswer: WatchAnswer;
     /// `etcdserverpb.Lease`
     type Lease: Lease;
     /// `etcdserverpb.Cluster`
@@ -59,6 +74,11 @@ pub trait ServiceSet: Send + Sync + 'static {
 
     /// Ranges and writes.
     fn kv(&self) -> &Self::Kv;
+    /// `etcdserverpb.KV/Range`
+    fn range(
+        &self,
+        request: Request<RangeRequest>,
+    ) -> impl Future<Output = Result<Response<Self::RangeAnswer>, Status>> + Send;
     /// Leases, but for [`lease_keep_alive`](ServiceSet::lease_keep_alive).
     fn lease(&self) -> &Self::Lease;
     /// Members.
@@ -81,7 +101,7 @@ pub trait ServiceSet: Send + Sync + 'static {
     /// What the Watch service would refuse the caller with.
     fn admit_watch(&self, metadata: &MetadataMap, extensions: &Extensions, ranges: &[KeyRange]) -> Result<(), Status>;
     /// `etcdserverpb.Watch/Watch`
-    fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<WatchResponse>;
+    fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<Self::WatchAnswer>;
     /// `etcdserverpb.Lease/LeaseKeepAlive`
     fn lease_keep_alive(&self, call: StreamCall<LeaseKeepAliveRequest>) -> Answers<LeaseKeepAliveResponse>;
 }

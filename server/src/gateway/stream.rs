@@ -66,17 +66,17 @@ where
 }
 
 /// A call that streams both ways.
-pub(super) async fn bidi<B, Req>(
+pub(super) async fn bidi<B, Req, Resp>(
     options: &GatewayOptions,
     parts: Parts,
     body: B,
-    serve: impl FnOnce(StreamCall<Req>) -> Answers<<Req::Dialogue as Dialogue>::Response>,
+    serve: impl FnOnce(StreamCall<Req>) -> Answers<Resp>,
 ) -> Response<GatewayBody>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
-    Req: Opens + Message + FromJson,
-    <Req::Dialogue as Dialogue>::Response: ToJson + Send + 'static,
+    Req: Opens<Resp> + Message + FromJson,
+    Resp: ToJson + Send + 'static,
 {
     let headers = match CallHeaders::read(&parts.headers) {
         Ok(headers) => headers,

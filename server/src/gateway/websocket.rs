@@ -22,7 +22,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::body::GatewayBody;
-use super::dialogue::{Dialogue, Opens};
 use super::metadata::CallHeaders;
 use super::refusal::Refusal;
 use super::service_set::{Answers, StreamCall};
@@ -50,7 +49,7 @@ where
     S: Stream<Item = Result<Resp, Status>> + Send + 'static,
     F: Future<Output = Result<tonic::Response<S>, Status>> + Send + 'static,
 {
-    serve(options, parts, upgrade, |mut call: StreamCall<Req>| {
+    bidi(options, parts, upgrade, |mut call: StreamCall<Req>| {
         let answers = async move {
             let message = call.requests.next().await.ok_or_else(|| Status::cancelled("no request"))??;
             // The rest of the requests is kept open and unread: the call has but one.
@@ -62,20 +61,7 @@ where
 }
 
 /// A call that streams both ways.
-pub(super) fn bidi<Req>(
-    options: &GatewayOptions,
-    parts: Parts,
-    upgrade: WebSocketUpgrade,
-    serve_call: impl FnOnce(StreamCall<Req>) -> Answers<<Req::Dialogue as Dialogue>::Response> + Send + 'static,
-) -> Response<GatewayBody>
-where
-    Req: Opens + Message + FromJson + 'static,
-    <Req::Dialogue as Dialogue>::Response: ToJson + Send + 'static,
-{
-    serve(options, parts, upgrade, serve_call)
-}
-
-fn serve<Req, Resp>(
+pub(super) fn bidi<Req, Resp>(
     options: &GatewayOptions,
     parts: Parts,
     upgrade: WebSocketUpgrade,

@@ -4,13 +4,12 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use keyport_api::json::ToJson;
 use keyport_api::mvccpb;
-use keyport_api::mvccpb::event::EventType;
 use keyport_storage::watch::{self, SelectedEvent, Selection};
-use keyport_storage::{EventKind, Record, Versions};
+use keyport_storage::{Event, EventKind, Record, Versions};
 
 use super::position::Position;
+use crate::gateway::write_event;
 
 /// How keys and values are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,9 +58,9 @@ impl Format {
                 continue;
             }
             let is_last = events.get(at + 1).is_none_or(|next| next.revision != *revision);
-            let (name, deleted) = match event.kind {
-                EventKind::Put => ("put", false),
-                EventKind::Delete => ("delete", true),
+            let name = match event.kind {
+                EventKind::Put => "put",
+                EventKind::Delete => "delete",
             };
             let id = if is_last {
                 Position::After(*revision)
@@ -70,21 +69,18 @@ impl Format {
             };
             self.event(&mut out, Some(&id), name, |out| match self.encoding {
                 Encoding::Text => record(out, &event.kv, event.prev_kv.as_ref()),
-                Encoding::Base64 => {
-                    let r#type = if deleted { EventType::Delete } else { EventType::Put };
-                    let prev_kv = event.prev_kv.as_ref().map(Record::to_message);
-                    message(out, r#type, event.kv.to_message(), prev_kv);
-                }
+                Encoding::Base64 => write_event(out, event),
             });
         }
         out.into()
     }
 
     /// A key of the state, as the put that it looks like.
-    pub(super) fn state(self, out: &mut Vec<u8>, id: &Position, kv: mvccpb::KeyValue) {
+    pub(super) fn state(self, out: &mut Vec<u8>, id: &Position, kv: &mvccpb::KeyValue) {
+        let kv = Record::from_message(kv);
         self.event(out, Some(id), "put", |out| match self.encoding {
-            Encoding::Text => record(out, &Record::from_message(&kv), None),
-            Encoding::Base64 => message(out, EventType::Put, kv, None),
+            Encoding::Text => record(out, &kv, None),
+            Encoding::Base64 => write_event(out, &Event { kind: EventKind::Put, kv, prev_kv: None }),
         });
     }
 
@@ -171,11 +167,6 @@ fn text(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
             out.push(b'"');
         }
     }
-}
-
-fn message(out: &mut Vec<u8>, r#type: EventType, kv: mvccpb::KeyValue, prev_kv: Option<mvccpb::KeyValue>) {
-    // Only an enum number without a name has no JSON form.
-    let _ = mvccpb::Event { r#type: r#type.into(), kv: Some(kv), prev_kv }.write(out);
 }
 
 fn write(out: &mut Vec<u8>, text: impl Display) {

@@ -91,7 +91,7 @@ impl<S: ServiceSet> Feed<S> {
         let revision = listing.revision();
         for kv in kvs {
             self.position = Position::State { revision, key: kv.key.clone() };
-            self.format.state(out, &self.position, kv);
+            self.format.state(out, &self.position, &kv);
         }
         if listing.is_done() {
             self.position = Position::After(revision);

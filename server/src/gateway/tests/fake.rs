@@ -35,7 +35,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::world::World;
-use crate::gateway::{Answers, GatewayOptions, GatewayService, ServiceSet, StreamCall};
+use crate::gateway::{Answers, GatewayOptions, GatewayService, ServiceSet, StreamCall, WatchAnswer};
 
 /// Answers by the key of the request; see each method.
 #[derive(Clone)]
@@ -305,8 +305,24 @@ impl Drop for Watching {
     }
 }
 
+impl WatchAnswer for WatchResponse {
+    fn watch_id(&self) -> i64 {
+        self.watch_id
+    }
+
+    fn created(&self) -> bool {
+        self.created
+    }
+
+    fn canceled(&self) -> bool {
+        self.canceled
+    }
+}
+
 impl ServiceSet for Fake {
     type Kv = Fake;
+    type RangeAnswer = RangeResponse;
+    type WatchAnswer = WatchResponse;
     type Lease = Fake;
     type Cluster = Fake;
     type Maintenance = Fake;
@@ -316,6 +332,10 @@ impl ServiceSet for Fake {
 
     fn kv(&self) -> &Fake {
         self
+    }
+
+    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        Kv::range(self, request).await
     }
 
     fn lease(&self) -> &Fake {

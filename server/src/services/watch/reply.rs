@@ -47,7 +47,7 @@ impl WatchReply {
         self.without_events().encoded_len() + self.events.as_ref().map_or(0, |events| events.encoded_len())
     }
 
-    fn without_events(&self) -> WatchResponse {
+    pub(crate) fn without_events(&self) -> WatchResponse {
         WatchResponse {
             header: Some(self.header),
             watch_id: self.watch_id,
