@@ -18,6 +18,7 @@ mod read;
 mod tests;
 mod write;
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -29,6 +30,7 @@ use thiserror::Error;
 use self::compaction::Queue;
 use self::hash::CompactionHashes;
 use self::index::Index;
+use self::key_state::KeyState;
 use crate::backend::{Backend, BackendError};
 use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
 use crate::{Event, KeyRange, Record};
@@ -261,10 +263,10 @@ impl Inner {
             return;
         }
         let index = self.index.read();
-        for (key, state) in index.iter(std::ops::Bound::Unbounded, &crate::RangeEnd::Unbounded) {
-            let lease = state.newest().map_or(0, Record::lease);
+        for record in index.iter(Bound::Unbounded, None).filter_map(KeyState::newest) {
+            let lease = record.lease();
             if lease != 0 {
-                each(lease, key);
+                each(lease, record.key());
             }
         }
     }

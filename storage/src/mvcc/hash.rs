@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 
 use super::index::IndexKey;
 use super::{HashKv, Inner, MvccError};
-use crate::RangeEnd;
 use crate::backend::{Bucket, RowKey};
 
 /// How many compactions are remembered by their hash.
@@ -117,12 +116,12 @@ impl Inner {
             let index = self.index.read();
             let start = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
             let mut last = None;
-            for (at, (key, state)) in index.iter(start, &RangeEnd::Unbounded).enumerate() {
+            for (at, state) in index.iter(start, None).enumerate() {
                 let row = state.row_at(revision);
                 kept.any |= row.is_some();
                 kept.rows.extend(row.filter(|row| row.main <= compacted));
                 if at + 1 == KEYS_PER_LOCK {
-                    last = Some(IndexKey::new(key));
+                    last = Some(IndexKey::new(state.key()));
                     break;
                 }
             }

@@ -1,19 +1,21 @@
 //! The keys in order, each with its rows and its newest version.
 //!
-//! A tree of two levels: an ordered map of leaves, each a sorted vector of neighbouring keys. A leaf that overflows
-//! at its end is left full, so that keys that come in order pack densely.
+//! A tree of two levels: an ordered map of leaves, each a sorted run of neighbouring keys. A leaf that overflows at
+//! its end is left full, so that keys that come in order pack densely.
 
 mod key;
 mod leaf;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 use self::key::Key;
 use self::leaf::Leaf;
-use super::key_state::{KeyState, Left};
+use super::key_state::KeyState;
+use crate::Record;
 use crate::backend::RowKey;
-use crate::{RangeEnd, Record};
 
 #[derive(Debug)]
 pub(super) struct Index {
@@ -36,58 +38,64 @@ impl Index {
         self.leaf(key)?.get(key)
     }
 
-    /// Adds the newest row; returns the version that it replaced.
-    pub(super) fn push(&mut self, key: &[u8], row: RowKey, record: Option<Record>) -> Option<Record> {
-        let alive = record.is_some();
+    /// Adds the newest row of a key; returns the live version that it replaced.
+    pub(super) fn push(&mut self, row: RowKey, record: Record) -> Option<Record> {
+        let key = record.key();
         let (_, leaf) = self.leaves.range_mut::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
-        let (replaced, split) = leaf.push(key, row, record);
+        let (replaced, split) = leaf.push(row, record);
         if let Some((bound, right)) = split {
             self.leaves.insert(bound, right);
         }
-        self.live = self.live + usize::from(alive) - usize::from(replaced.is_some());
+        self.live = self.live + usize::from(!row.tombstone) - usize::from(replaced.is_some());
         replaced
     }
 
-    /// Adds a row that was read from the backend, in the order of history.
-    pub(super) fn restore(&mut self, row: RowKey, record: &Record) {
-        let newest = if row.tombstone { None } else { Some(record.clone()) };
-        self.push(record.key(), row, newest);
-    }
-
-    /// All keys from a start up to an end, dead ones included.
+    /// All keys from a start up to and without an end, dead ones included.
     pub(super) fn iter<'a>(
         &'a self,
         start: Bound<&'a [u8]>,
-        end: &'a RangeEnd,
-    ) -> impl Iterator<Item = (&'a [u8], &'a KeyState)> {
-        let key = match start {
+        end: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = &'a KeyState> {
+        self.spans(start, end).flat_map(|(leaf, span)| leaf.slice(span))
+    }
+
+    /// How many keys are alive from `start` up to and without `end`.
+    pub(super) fn count(&self, start: &[u8], end: Option<&[u8]>) -> usize {
+        let alive = |(leaf, span): (&Leaf, Range<usize>)| {
+            if span.len() == leaf.len() {
+                return leaf.live();
+            }
+            leaf.slice(span).iter().filter(|state| state.is_alive()).count()
+        };
+        self.spans(Bound::Included(start), end).map(alive).sum()
+    }
+
+    /// The leaves that have keys in a range, and which of their keys those are.
+    fn spans<'a>(
+        &'a self,
+        start: Bound<&'a [u8]>,
+        end: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = (&'a Leaf, Range<usize>)> {
+        let first = match start {
             Bound::Included(key) | Bound::Excluded(key) => key,
             Bound::Unbounded => &[],
         };
-        let behind = self.leaves.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded)).map(|(_, leaf)| leaf);
-        let entries = self.leaf(key).into_iter().chain(behind).flat_map(move |leaf| leaf.from(start));
-        entries.take_while(move |(key, _)| match end {
-            RangeEnd::Single => start == Bound::Included(*key),
-            RangeEnd::Before(end) => *key < &end[..],
-            RangeEnd::Unbounded => true,
+        let possible = end.is_none_or(|end| first < end);
+        let upper = end.filter(|_| possible).map_or(Bound::Unbounded, Bound::Excluded);
+        let mut behind = self.leaves.range::<[u8], _>((Bound::Excluded(first), upper)).map(|(_, leaf)| leaf);
+        let mut next = if possible { self.leaf(first) } else { None };
+        let mut from = next.map_or(0, |leaf| leaf.position(start));
+        std::iter::from_fn(move || {
+            let leaf = next.take()?;
+            next = behind.next();
+            // Only the last leaf can reach beyond the end.
+            let to = end.filter(|_| next.is_none()).map_or(leaf.len(), |end| leaf.position(Bound::Included(end)));
+            Some((leaf, std::mem::take(&mut from)..to))
         })
     }
 
-    /// How many keys are alive from `start` up to an end.
-    pub(super) fn count(&self, start: &[u8], end: &RangeEnd) -> usize {
-        let end = match end {
-            RangeEnd::Single => return usize::from(self.get(start).is_some_and(KeyState::is_alive)),
-            RangeEnd::Before(end) if &end[..] <= start => return 0,
-            RangeEnd::Before(end) => Some(&end[..]),
-            RangeEnd::Unbounded => None,
-        };
-        let upper = end.map_or(Bound::Unbounded, Bound::Excluded);
-        let behind = self.leaves.range::<[u8], _>((Bound::Excluded(start), upper)).map(|(_, leaf)| leaf);
-        self.leaf(start).into_iter().chain(behind).map(|leaf| leaf.count(start, end)).sum()
-    }
-
     /// Forgets what no read at `revision` or later needs in one leaf, the one that follows `after` or the first.
-    /// Returns the bound to go on with, if there is more, and whether rows up to the revision are left.
+    /// Returns the bound to go on with, none at the end, and whether rows up to the revision are left.
     pub(super) fn compact_leaf(
         &mut self,
         after: Option<&Key>,
@@ -99,13 +107,8 @@ impl Index {
             return (None, false);
         };
         let bound = bound.clone();
-        let mut compacted_rows = false;
-        leaf.retain(|state| {
-            let Left { rows, compacted_rows: left } = state.compact(revision, drop_row);
-            compacted_rows |= left;
-            rows
-        });
-        if leaf.is_empty() && !bound.is_empty() {
+        let compacted_rows = leaf.compact(revision, drop_row);
+        if leaf.len() == 0 && !bound.is_empty() {
             self.leaves.remove(&bound);
         }
         (Some(bound), compacted_rows)

@@ -18,7 +18,8 @@ const _: () = assert!(size_of::<KeyState>() == 16, "a million of them are in mem
 /// Several rows, a dead key, or a row whose revision does not fit [`Packed`].
 #[derive(Debug)]
 pub(super) struct Rows {
-    newest: Option<Record>,
+    /// The newest row: a live version, or a tombstone.
+    latest: Record,
     /// Ascending, never empty.
     rows: Vec<RowKey>,
 }
@@ -56,26 +57,35 @@ impl Packed {
 }
 
 impl KeyState {
-    /// A key seen for the first time; no record with a tombstone.
-    pub(super) fn new(row: RowKey, record: Option<Record>) -> KeyState {
-        match (Packed::new(row), record) {
-            (Some(at), Some(record)) => KeyState::One { record, at },
-            (_, record) => KeyState::Many(Box::new(Rows { newest: record, rows: vec![row] })),
+    /// A key seen for the first time.
+    pub(super) fn new(row: RowKey, record: Record) -> KeyState {
+        match Packed::new(row) {
+            Some(at) => KeyState::One { record, at },
+            None => KeyState::Many(Box::new(Rows { latest: record, rows: vec![row] })),
         }
     }
 
-    /// Adds a row behind all others; returns the version that it replaced.
-    pub(super) fn push(&mut self, row: RowKey, record: Option<Record>) -> Option<Record> {
+    /// Adds a row behind all others; returns the live version that it replaced.
+    pub(super) fn push(&mut self, row: RowKey, record: Record) -> Option<Record> {
         match self {
             KeyState::One { record: replaced, at } => {
                 let replaced = replaced.clone();
-                *self = KeyState::Many(Box::new(Rows { newest: record, rows: vec![at.row(), row] }));
+                *self = KeyState::Many(Box::new(Rows { latest: record, rows: vec![at.row(), row] }));
                 Some(replaced)
             }
             KeyState::Many(state) => {
+                let alive = state.is_alive();
                 state.rows.push(row);
-                std::mem::replace(&mut state.newest, record)
+                let replaced = std::mem::replace(&mut state.latest, record);
+                alive.then_some(replaced)
             }
+        }
+    }
+
+    pub(super) fn key(&self) -> &[u8] {
+        match self {
+            KeyState::One { record, .. } => record.key(),
+            KeyState::Many(state) => state.latest.key(),
         }
     }
 
@@ -83,12 +93,15 @@ impl KeyState {
     pub(super) fn newest(&self) -> Option<&Record> {
         match self {
             KeyState::One { record, .. } => Some(record),
-            KeyState::Many(state) => state.newest.as_ref(),
+            KeyState::Many(state) => state.is_alive().then_some(&state.latest),
         }
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        self.newest().is_some()
+        match self {
+            KeyState::One { .. } => true,
+            KeyState::Many(state) => state.is_alive(),
+        }
     }
 
     /// What the key held at a revision.
@@ -98,10 +111,12 @@ impl KeyState {
             KeyState::Many(state) => {
                 let seen = state.rows.partition_point(|row| row.main <= revision);
                 let row = seen.checked_sub(1).and_then(|at| state.rows.get(at))?;
-                match &state.newest {
-                    _ if row.tombstone => None,
-                    Some(newest) if seen == state.rows.len() => Some(Version::Newest(newest.clone())),
-                    _ => Some(Version::Older(*row)),
+                if row.tombstone {
+                    None
+                } else if seen == state.rows.len() {
+                    Some(Version::Newest(state.latest.clone()))
+                } else {
+                    Some(Version::Older(*row))
                 }
             }
         }
@@ -120,49 +135,48 @@ impl KeyState {
 
     /// Forgets what no read at `revision` or later needs, and reports it to `drop_row`. What stays of the rows up
     /// to there is the newest one, if it is alive, and a tombstone at that very revision.
-    ///
-    /// Returns what is left of the key.
     pub(super) fn compact(&mut self, revision: i64, drop_row: &mut dyn FnMut(RowKey)) -> Left {
         let newest = self.row_at(revision);
-        match self {
-            KeyState::One { at, .. } => Left { rows: true, compacted_rows: at.main() <= revision },
-            KeyState::Many(state) => {
-                let mut compacted_rows = false;
-                state.rows.retain(|row| {
-                    let old = row.main <= revision;
-                    let keep = !old || newest == Some(*row) || (row.tombstone && row.main == revision);
-                    compacted_rows |= old && keep;
-                    if !keep {
-                        drop_row(*row);
-                    }
-                    keep
-                });
-                self.shrink(compacted_rows)
+        let KeyState::Many(state) = self else {
+            return if newest.is_some() { Left::CompactedRows } else { Left::Rows };
+        };
+        let mut left = Left::Rows;
+        state.rows.retain(|row| {
+            let old = row.main <= revision;
+            let keep = !old || newest == Some(*row) || (row.tombstone && row.main == revision);
+            if !keep {
+                drop_row(*row);
+            } else if old {
+                left = Left::CompactedRows;
             }
+            keep
+        });
+        state.rows.shrink_to_fit();
+        match state.rows[..] {
+            [] => return Left::Nothing,
+            [row] => {
+                if let Some(at) = Packed::new(row) {
+                    *self = KeyState::One { record: state.latest.clone(), at };
+                }
+            }
+            _ => {}
         }
+        left
     }
+}
 
-    /// Goes back to the smallest form.
-    fn shrink(&mut self, compacted_rows: bool) -> Left {
-        if let KeyState::Many(state) = self {
-            let left = Left { rows: !state.rows.is_empty(), compacted_rows };
-            state.rows.shrink_to_fit();
-            if let ([row], Some(record)) = (&state.rows[..], &state.newest)
-                && let Some(at) = Packed::new(*row)
-            {
-                *self = KeyState::One { record: record.clone(), at };
-            }
-            return left;
-        }
-        Left { rows: true, compacted_rows }
+impl Rows {
+    fn is_alive(&self) -> bool {
+        self.rows.last().is_some_and(|row| !row.tombstone)
     }
 }
 
 /// What a compaction left of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Left {
-    /// Anything at all; if not the key is forgotten.
-    pub(super) rows: bool,
+pub(super) enum Left {
+    Nothing,
+    /// Only rows behind the compacted revision.
+    Rows,
     /// Rows up to the compacted revision.
-    pub(super) compacted_rows: bool,
+    CompactedRows,
 }

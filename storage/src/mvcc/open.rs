@@ -34,7 +34,7 @@ pub(super) fn open(backend: &Arc<Backend>) -> Result<Opened, BackendError> {
         };
         highest = row.main;
         leased |= record.lease() != 0;
-        index.restore(row, &record);
+        index.push(row, record);
         ControlFlow::Continue(())
     })?;
     if let Some(row) = wrong {

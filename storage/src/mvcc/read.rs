@@ -58,7 +58,7 @@ impl Inner {
         // At the current revision the leaves know their count; at an older one every key has to be asked.
         let mut counted = None;
         if revision == current && (options.count_only || options.limit > 0) {
-            let count = index.count(&range.start, &range.end);
+            let count = index.count(&range.start, end_of(range));
             if options.count_only {
                 result.count = i64::try_from(count).unwrap_or(i64::MAX);
                 return Ok(result);
@@ -92,7 +92,7 @@ impl Inner {
             let start = after.as_deref().map_or(Bound::Included(&range.start[..]), Bound::Excluded);
             let mut looked_at = 0;
             let mut last = None;
-            for (key, state) in index.iter(start, &range.end) {
+            for state in index.iter(start, end_of(range)) {
                 if seen < wanted {
                     if let Some(version) = state.at(revision) {
                         versions.push(version);
@@ -103,7 +103,7 @@ impl Inner {
                 }
                 looked_at += 1;
                 if looked_at == KEYS_PER_LOCK || (seen >= wanted && counted.is_some()) {
-                    last = Some(IndexKey::new(key));
+                    last = Some(IndexKey::new(state.key()));
                     break;
                 }
             }
@@ -151,5 +151,13 @@ impl Inner {
 
     pub(super) fn newest(&self, key: &[u8]) -> Option<Record> {
         self.index.read().get(key).and_then(KeyState::newest).cloned()
+    }
+}
+
+/// Where a range of several keys ends.
+fn end_of(range: &KeyRange) -> Option<&[u8]> {
+    match &range.end {
+        RangeEnd::Before(end) => Some(end),
+        RangeEnd::Single | RangeEnd::Unbounded => None,
     }
 }

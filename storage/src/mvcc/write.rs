@@ -127,32 +127,27 @@ impl WriteTxn<'_> {
         let revision = self.revision();
         let mut rows = Vec::with_capacity(self.changes.len());
         let mut events = Vec::with_capacity(self.changes.len());
-        for (sub, change) in (0..).zip(&self.changes) {
-            let (row, kind, kv) = match &change.record {
-                Some(record) => {
-                    let row = RowKey::new(revision, sub);
-                    self.batch.put_record(row, record.clone());
-                    (row, EventKind::Put, record.clone())
-                }
+        for (sub, change) in (0..).zip(self.changes.drain(..)) {
+            let (row, record, kind, kv) = match change.record {
+                Some(record) => (RowKey::new(revision, sub), record.clone(), EventKind::Put, record),
                 None => {
-                    let row = RowKey::tombstone(revision, sub);
-                    self.batch.put_record(row, Record::tombstone(&change.key));
-                    (row, EventKind::Delete, Record::deletion(&change.key, revision))
+                    let tombstone = Record::tombstone(&change.key);
+                    let event = Record::deletion(&change.key, revision);
+                    (RowKey::tombstone(revision, sub), tombstone, EventKind::Delete, event)
                 }
             };
-            rows.push(row);
-            events.push(Event { kind, kv, prev_kv: change.before.clone() });
+            self.batch.put_record(row, record.clone());
+            rows.push((row, record));
+            events.push(Event { kind, kv, prev_kv: change.before });
         }
         // The rows first: who sees the revision finds its rows.
         if !self.batch.is_empty() || applied.is_some() {
             self.store.backend.commit(std::mem::take(&mut self.batch), applied);
         }
-        if !self.changes.is_empty() {
-            let mut replaced = Vec::with_capacity(self.changes.len());
+        if !rows.is_empty() {
+            let mut replaced = Vec::with_capacity(rows.len());
             let mut index = self.store.index.write();
-            for (change, row) in self.changes.drain(..).zip(rows) {
-                replaced.push(index.push(&change.key, row, change.record));
-            }
+            replaced.extend(rows.into_iter().map(|(row, record)| index.push(row, record)));
             self.store.revision.store(revision, Ordering::Release);
             drop(index);
             // Freeing records takes its time: not with the lock.

@@ -17,6 +17,12 @@ impl Key {
     }
 }
 
+impl Default for Key {
+    fn default() -> Key {
+        Key::new(&[])
+    }
+}
+
 impl Deref for Key {
     type Target = [u8];
 
