@@ -21,16 +21,19 @@ mod read;
 mod row_key;
 mod snapshot;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::{io, thread};
+use std::{io, panic, thread};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 use redb::Database;
@@ -136,12 +139,18 @@ impl Backend {
         layer: Option<StorageLayer>,
     ) -> Result<Backend, BackendError> {
         let files = Files { options, layer };
-        let database = match File::options().read(true).write(true).open(path) {
-            Ok(file) => files.open(path, file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path)?,
-            Err(error) => return Err(BackendError::io(path, error)),
-        };
-        let found = schema::check(path, &database)?;
+        let (database, found) = guarded(path, || {
+            let database = match File::options().read(true).write(true).open(path) {
+                Ok(file) => {
+                    storage::check(path, &file)?;
+                    files.open(path, file)?
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path)?,
+                Err(error) => return Err(BackendError::io(path, error)),
+            };
+            let found = schema::check(path, &database)?;
+            Ok((database, found))
+        })?;
         let view = Arc::new(View::open(path, &Arc::new(database))?);
         let shared = Arc::new(Shared {
             path: path.to_path_buf(),
@@ -309,6 +318,14 @@ fn temporary(path: &Path, purpose: &str) -> PathBuf {
     name.push(".tmp.");
     name.push(purpose);
     path.with_file_name(name)
+}
+
+/// redb asserts what it reads of a damaged file; that is no reason to take the process down with a stack trace.
+fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, BackendError>) -> Result<T, BackendError> {
+    panic::catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(BackendError::corrupt(path, said.unwrap_or("it cannot be read").lines().next().unwrap_or_default()))
+    })
 }
 
 /// Under another name first: a file in its place is always complete.

@@ -25,7 +25,8 @@ const OWN: TableDefinition<'_, &str, u64> = TableDefinition::new("keyport");
 const OWN_SCHEMA_VERSION: &str = "schemaVersion";
 const OWN_USED_BYTES: &str = "usedBytes";
 
-const fn bucket(bucket: Bucket) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+/// The table of a bucket.
+pub(crate) const fn table(bucket: Bucket) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
     TableDefinition::new(bucket.name())
 }
 
@@ -34,7 +35,7 @@ pub(crate) fn create(database: &Database) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
     for name in Bucket::ALL {
-        transaction.open_table(bucket(name))?;
+        transaction.open_table(table(name))?;
     }
     transaction.open_table(OWN)?.insert(OWN_SCHEMA_VERSION, SCHEMA_VERSION)?;
     transaction.commit()?;
@@ -45,7 +46,7 @@ pub(crate) fn create(database: &Database) -> Result<(), redb::Error> {
 pub(crate) fn put_version(database: &Database) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    transaction.open_table(bucket(Bucket::Meta))?.insert(STORAGE_VERSION_KEY, STORAGE_VERSION.as_bytes())?;
+    transaction.open_table(table(Bucket::Meta))?.insert(STORAGE_VERSION_KEY, STORAGE_VERSION.as_bytes())?;
     transaction.commit()?;
     Ok(())
 }
@@ -58,7 +59,7 @@ pub(crate) struct Found {
 }
 
 /// Refuses a file that a newer program wrote, or that is none of ours.
-pub(crate) fn check(path: &Path, database: &Database) -> Result<Found, BackendError> {
+pub(crate) fn check(path: &Path, database: &impl ReadableDatabase) -> Result<Found, BackendError> {
     let failed = |error: redb::Error| BackendError::from_redb(path, error);
     let transaction = database.begin_read().map_err(|error| failed(error.into()))?;
     let own = transaction.open_table(OWN).map_err(|error| failed(error.into()))?;
@@ -91,7 +92,7 @@ pub(crate) fn check(path: &Path, database: &Database) -> Result<Found, BackendEr
 }
 
 fn meta(transaction: &ReadTransaction, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
-    let table = transaction.open_table(bucket(Bucket::Meta))?;
+    let table = transaction.open_table(table(Bucket::Meta))?;
     Ok(table.get(key)?.map(|row| row.value().to_vec()))
 }
 
@@ -102,7 +103,7 @@ fn minor_version(text: &str) -> Option<(u64, u64)> {
 }
 
 pub(crate) fn put_applied(transaction: &WriteTransaction, applied: Applied) -> Result<(), redb::Error> {
-    let mut table = transaction.open_table(bucket(Bucket::Meta))?;
+    let mut table = transaction.open_table(table(Bucket::Meta))?;
     table.insert(CONSISTENT_INDEX, &applied.index.to_be_bytes()[..])?;
     table.insert(TERM, &applied.term.to_be_bytes()[..])?;
     Ok(())

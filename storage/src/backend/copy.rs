@@ -8,9 +8,9 @@ use redb::{Database, Durability};
 
 use super::flusher::row_bytes;
 use super::storage::Files;
-use super::view::{View, table};
+use super::view::View;
 use super::{BackendError, Bucket};
-use crate::schema;
+use crate::schema::{self, table};
 
 /// How many rows one transaction copies, which bounds the pages in memory.
 const ROWS_PER_TRANSACTION: usize = 16 * 1024;

@@ -11,9 +11,9 @@ use redb::{CursorError, Database, WriteTransaction};
 use tracing::error;
 
 use super::layer::Layer;
-use super::view::{View, table};
+use super::view::View;
 use super::{Applied, BackendError, Bucket, Shared, copy, storage};
-use crate::schema;
+use crate::schema::{self, table};
 
 /// Runs until the backend is closed; everything committed before that is in the file afterwards.
 pub(super) fn run(shared: &Shared) {

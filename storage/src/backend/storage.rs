@@ -8,9 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use redb::backends::FileBackend;
-use redb::{BackendError as LockError, Database, StorageBackend};
+use redb::{BackendError as LockError, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};
 
 use super::{BackendError, BackendOptions};
+use crate::schema;
 
 /// Wraps every file that a backend opens; a test returns something that fails, or forgets, on purpose.
 pub type StorageLayer = Arc<dyn Fn(FileBackend) -> Box<dyn StorageBackend> + Send + Sync>;
@@ -53,6 +54,19 @@ impl Files {
         restrict(&mut options);
         let file = options.create_new(true).open(path).map_err(io)?;
         self.open(path, file)
+    }
+}
+
+/// Looks at an existing file without writing to it, as opening it does: one that is refused stays as it is.
+pub(super) fn check(path: &Path, file: &File) -> Result<(), BackendError> {
+    if file.metadata().map_err(|error| BackendError::io(path, error))?.len() == 0 {
+        return Err(BackendError::corrupt(path, "the file is empty"));
+    }
+    match ReadOnlyDatabase::open(path) {
+        Ok(database) => schema::check(path, &database).map(drop),
+        // Something else than a backend wrote it last and crashed; what it is will be seen after the repair.
+        Err(DatabaseError::RepairAborted) => Ok(()),
+        Err(error) => Err(BackendError::from_redb(path, error)),
     }
 }
 

@@ -3,15 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, TableError};
 
 use super::{BackendError, Bucket};
+use crate::schema::table;
 
 pub(super) type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
-
-pub(super) const fn table(bucket: Bucket) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
-    TableDefinition::new(bucket.name())
-}
 
 /// Stays as it is while the flusher goes on. Whoever holds it keeps the pages it needs from being reused.
 pub(super) struct View {

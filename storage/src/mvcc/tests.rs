@@ -180,3 +180,56 @@ fn what_was_applied_is_durable_with_it() {
     store.keys_attached(&mut |lease, key| attached.push((lease, key.to_vec())));
     assert_eq!(attached, [(5, b"a".to_vec())]);
 }
+
+/// What etcd 3.5.1 answers to `endpoint hashkv` after the same requests.
+#[test]
+fn hash_kv_is_etcds() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db"));
+    let change = |change: &dyn Fn(&mut WriteTxn<'_>)| {
+        let mut txn = store.write();
+        change(&mut txn);
+        txn.commit(None);
+    };
+    let range = |start: &'static str, end: &'static str| KeyRange::new(start.into(), end.into());
+    let hashes = |revisions: std::ops::RangeInclusive<i64>| -> Vec<u32> {
+        revisions.map(|revision| store.hash_kv(revision).unwrap().hash).collect()
+    };
+    assert_eq!(hashes(0..=0), [1_084_519_789]);
+    put(&store, "a", "1");
+    put(&store, "a", "2");
+    put(&store, "b", "x");
+    delete(&store, "a");
+    put(&store, "a", "3");
+    change(&|txn| {
+        txn.put(b"c", b"", 0);
+        txn.put(b"d", b"4", 0);
+        txn.delete_range(&single("b"));
+    });
+    change(&|txn| drop(txn.put(b"e", b"leased", 42)));
+    change(&|txn| drop(txn.delete_range(&range("c", "e"))));
+    let whole = [
+        1_084_519_789,
+        2_587_454_935,
+        535_221_974,
+        1_523_780_942,
+        3_909_293_975,
+        3_004_811_756,
+        861_207_531,
+        1_989_426_193,
+        2_814_953_457,
+    ];
+    assert_eq!(hashes(1..=9), whole);
+    store.compact(6).unwrap().wait().unwrap();
+    assert_eq!(hashes(6..=6), whole[5..6], "remembered");
+    assert_eq!(hashes(7..=9), [227_271_577, 1_306_046_502, 3_626_847_003]);
+    let compacted_at_6 = store.hash_kv(9).unwrap().hash;
+    store.compact(9).unwrap().wait().unwrap();
+    assert_eq!(hashes(9..=9), [compacted_at_6], "remembered");
+    assert_eq!(hashes(0..=0), [1_161_726_600], "tombstones at the compacted revision do not count");
+    put(&store, "c", "again");
+    put(&store, "a", "5");
+    assert_eq!(hashes(10..=11), [3_616_636_198, 1_420_245_205]);
+    change(&|txn| drop(txn.delete_range(&all())));
+    assert_eq!(hashes(11..=12), [1_420_245_205, 1_057_617_518]);
+}
