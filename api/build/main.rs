@@ -8,16 +8,9 @@ use std::path::PathBuf;
 
 use prost::Message;
 
+/// Services first, in the order in which a reader wants them.
 const FILES: [&str; 18] = [
     "mvccpb/kv.proto",
-    "authpb/auth.proto",
-    "leasepb/lease.proto",
-    "membershippb/membership.proto",
-    "raftpb/raft.proto",
-    "walpb/record.proto",
-    "snappb/snap.proto",
-    "etcdserverpb/etcdserver.proto",
-    "etcdserverpb/raft_internal.proto",
     "etcdserverpb/header.proto",
     "etcdserverpb/kv.proto",
     "etcdserverpb/watch.proto",
@@ -27,6 +20,14 @@ const FILES: [&str; 18] = [
     "etcdserverpb/auth.proto",
     "v3lockpb/v3lock.proto",
     "v3electionpb/v3election.proto",
+    "authpb/auth.proto",
+    "leasepb/lease.proto",
+    "membershippb/membership.proto",
+    "raftpb/raft.proto",
+    "walpb/record.proto",
+    "snappb/snap.proto",
+    "etcdserverpb/etcdserver.proto",
+    "etcdserverpb/raft_internal.proto",
 ];
 
 /// Packages that have a JSON form: all but those of the log and its files.
