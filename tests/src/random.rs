@@ -72,7 +72,7 @@ impl Random {
 
     /// Some key.
     pub fn key(&mut self) -> Bytes {
-        let stem = self.pick(&[b'a', b'b', b'c', b'd']);
+        let stem = self.pick(b"abcd");
         let tail: &[u8] = self.pick(&[b"", b"/", b"/1", b"/2", b"\xff", b"\0"]);
         [&[stem], tail].concat().into()
     }

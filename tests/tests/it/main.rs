@@ -3,6 +3,9 @@
 
 mod clients;
 mod differential;
+mod etcdctl;
+mod headers;
 mod kv;
 mod lease;
+mod services;
 mod watch;

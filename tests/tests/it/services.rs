@@ -1,0 +1,4 @@
+//! The lock and election services.
+
+mod election;
+mod lock;

@@ -1,0 +1,84 @@
+//! v3election.
+
+use keyport_api::v3electionpb::{CampaignRequest, LeaderKey, LeaderRequest, ProclaimRequest, ResignRequest};
+use keyport_tests::Server;
+use keyport_tests::grpc::{bytes, list, refused, revision, text};
+use keyport_tests::wait::{eventually, within};
+use tonic::Code;
+
+fn campaign(name: &str, lease: i64, value: &str) -> CampaignRequest {
+    CampaignRequest { name: bytes(name), lease, value: bytes(value) }
+}
+
+fn leader(name: &str) -> LeaderRequest {
+    LeaderRequest { name: bytes(name) }
+}
+
+#[tokio::test]
+async fn campaign_proclaim_resign() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    let lease = c.grant(100).await;
+    refused(c.election.leader(leader("e")).await, Code::Unknown, "election: no leader");
+    let answer = c.election.campaign(campaign("e", lease, "one")).await.unwrap().into_inner();
+    let key = answer.leader.unwrap();
+    assert_eq!((text(&key.name), text(&key.key), key.lease, key.rev), ("e".into(), format!("e/{lease:x}"), lease, 2));
+    assert!(revision(&answer.header) >= 2);
+    let answer = c.election.leader(leader("e")).await.unwrap().into_inner();
+    assert_eq!(text(&answer.kv.unwrap().value), "one");
+    // The same lease and another value proclaims it.
+    let again = c.election.campaign(campaign("e", lease, "two")).await.unwrap().into_inner().leader.unwrap();
+    assert_eq!(again, key);
+    let current = c.election.leader(leader("e")).await.unwrap().into_inner().kv.unwrap();
+    assert_eq!((text(&current.value), current.create_revision), ("two".into(), 2));
+    let proclaim = |leader, value: &str| ProclaimRequest { leader, value: bytes(value) };
+    c.election.proclaim(proclaim(Some(key.clone()), "three")).await.unwrap();
+    assert_eq!(text(&c.get(&text(&key.key)).await.unwrap().value), "three");
+    let stale = LeaderKey { rev: 1, ..key.clone() };
+    refused(c.election.proclaim(proclaim(Some(stale.clone()), "x")).await, Code::Unknown, "election: not leader");
+    let missing = "\"leader\" field must be provided";
+    refused(c.election.proclaim(proclaim(None, "x")).await, Code::Unknown, missing);
+    refused(c.election.resign(ResignRequest { leader: None }).await, Code::Unknown, missing);
+    c.election.resign(ResignRequest { leader: Some(stale) }).await.unwrap();
+    assert_eq!(c.range(list("e/")).await.count, 1, "a stale resignation changes nothing");
+    c.election.resign(ResignRequest { leader: Some(key) }).await.unwrap();
+    assert_eq!(c.range(list("e/")).await.count, 0);
+}
+
+#[tokio::test]
+async fn one_after_the_other_and_an_observer() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    let (one, two) = (c.grant(100).await, c.grant(100).await);
+    // The answer begins with the first leader.
+    let mut observer = server.grpc().await;
+    let seen = tokio::spawn(async move { observer.election.observe(leader("e")).await });
+    let first = c.election.campaign(campaign("e", one, "one")).await.unwrap().into_inner().leader;
+    let mut seen = within("the leader", seen).await.unwrap().unwrap().into_inner();
+    let next = within("the leader", seen.message()).await.unwrap().unwrap();
+    assert_eq!(text(&next.kv.unwrap().value), "one");
+    let mut other = server.grpc().await;
+    let waiting = tokio::spawn(async move { other.election.campaign(campaign("e", two, "two")).await });
+    eventually("the second waits", || {
+        let mut c = c.clone();
+        async move { (c.range(list("e/")).await.count == 2).then_some(()) }
+    })
+    .await;
+    c.election.proclaim(ProclaimRequest { leader: first.clone(), value: bytes("one again") }).await.unwrap();
+    let next = within("the change", seen.message()).await.unwrap().unwrap();
+    assert_eq!(text(&next.kv.unwrap().value), "one again");
+    assert!(!waiting.is_finished());
+    c.election.resign(ResignRequest { leader: first }).await.unwrap();
+    let second = within("the second", waiting).await.unwrap().unwrap().into_inner().leader.unwrap();
+    assert_eq!(second.lease, two);
+    let next = within("the next leader", seen.message()).await.unwrap().unwrap();
+    assert_eq!(text(&next.kv.unwrap().value), "two");
+}
+
+#[tokio::test]
+async fn a_bad_lease() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    let answer = c.election.campaign(campaign("e", 4711, "x")).await;
+    refused(answer, Code::Unknown, "etcdserver: requested lease not found");
+}
