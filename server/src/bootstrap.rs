@@ -178,6 +178,7 @@ fn limits(config: &Config) -> Limits {
         request_bytes: config.max_request_bytes,
         txn_ops: config.max_txn_ops,
         request_timeout: config.request_timeout(),
+        progress_interval: config.watch_progress_notify_interval,
         quota_bytes: config.quota_backend_bytes,
     }
 }

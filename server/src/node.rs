@@ -41,6 +41,8 @@ pub(crate) struct Limits {
     pub(crate) txn_ops: usize,
     /// How long a proposal or a linearizable read may take.
     pub(crate) request_timeout: Duration,
+    /// How often a watcher that asked for it is told its progress.
+    pub(crate) progress_interval: Duration,
     /// Bytes; none when disabled.
     pub(crate) quota_bytes: Option<u64>,
 }

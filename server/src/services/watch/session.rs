@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use keyport_api::etcdserverpb::watch_create_request::FilterType;
 use keyport_api::etcdserverpb::watch_request::RequestUnion;
 use keyport_api::etcdserverpb::{WatchCreateRequest, WatchRequest};
 use keyport_storage::watch::{EventFilters, WatchMessage, WatchSpec, WatchStream};
+use tokio::time::{Instant, Sleep};
 use tokio_stream::Stream;
 use tonic::Status;
 
@@ -30,17 +33,22 @@ pub struct WatchSession<S> {
     requests: Option<S>,
     /// The rest of a message that was cut.
     fragments: VecDeque<WatchReply>,
+    /// When watchers that asked for it are told how far they are; none before one asks.
+    progress: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WatchSession<S> {
     pub(super) fn new(node: Node, requests: S) -> WatchSession<S> {
         let hub = node.state().hub.stream();
-        WatchSession { node, hub, requests: Some(requests), fragments: VecDeque::new() }
+        WatchSession { node, hub, requests: Some(requests), fragments: VecDeque::new(), progress: None }
     }
 
-    fn take_up(&self, request: WatchRequest) {
+    fn take_up(&mut self, request: WatchRequest) {
         match request.request_union {
             Some(RequestUnion::CreateRequest(request)) => {
+                if request.progress_notify && self.progress.is_none() {
+                    self.progress = Some(Box::pin(tokio::time::sleep(self.progress_interval())));
+                }
                 // Whether it was created or refused, the stream says so itself.
                 let _ = self.hub.create(spec(request));
             }
@@ -49,6 +57,21 @@ impl<S> WatchSession<S> {
             }
             Some(RequestUnion::ProgressRequest(_)) => self.hub.request_progress(),
             None => {}
+        }
+    }
+
+    /// A little longer for some streams than for others, so that not all of them speak at once.
+    fn progress_interval(&self) -> Duration {
+        let interval = self.node.limits().progress_interval;
+        interval + interval.mul_f64(rand::random::<f64>() / 10.0)
+    }
+
+    fn poll_progress(&mut self, cx: &mut Context<'_>) {
+        let interval = self.progress_interval();
+        let Some(sleep) = &mut self.progress else { return };
+        while sleep.as_mut().poll(cx).is_ready() {
+            self.hub.notify_progress();
+            sleep.as_mut().reset(Instant::now() + interval);
         }
     }
 
@@ -118,6 +141,9 @@ where
                 Poll::Ready(None) => this.requests = None,
                 Poll::Pending => break,
             }
+        }
+        if this.progress.is_some() {
+            this.poll_progress(cx);
         }
         match ready!(this.hub.poll_next(cx)) {
             Some(message) => Poll::Ready(Some(Ok(this.reply(message)))),
