@@ -160,7 +160,8 @@ fn lessor_options(config: &Config) -> LessorOptions {
 fn raft_config(config: &Config, member_id: u64) -> keyport_raft::Config {
     let ticks = config.election_timeout.as_millis() / config.heartbeat_interval.as_millis().max(1);
     // Unlike every other run of this member, as the clock moves on.
-    let boot_id = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let boot_id = u64::try_from(since_epoch.as_nanos()).unwrap_or_default();
     keyport_raft::Config {
         boot_id,
         seed: boot_id ^ member_id,

@@ -13,6 +13,7 @@ use crate::services::Services;
 use crate::version;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long connections may finish what they are answering.
@@ -42,7 +43,11 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let node = started.node;
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices, config.election_timeout));
-    let expiring = tokio::spawn(node.clone().expire_leases());
+    let mut duties = JoinSet::new();
+    duties.spawn(node.clone().expire_leases());
+    if let Some(mode) = config.auto_compaction {
+        duties.spawn(node.clone().compact_automatically(mode));
+    }
 
     let stop = CancellationToken::new();
     let serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone().cancelled_owned()));
@@ -55,8 +60,12 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     if let Err(error) = serving.await {
         tracing::error!(%error, "serving ended badly");
     }
-    expiring.abort();
-    node.raft().stop();
+    duties.shutdown().await;
+    let raft = node.raft().clone();
+    // Waits for the last write.
+    if let Err(error) = tokio::task::spawn_blocking(move || raft.stop()).await {
+        tracing::error!(%error, "the Raft thread ended badly");
+    }
     let failed = match failed {
         Some(failed) => failed,
         None => following.await.unwrap_or(true),

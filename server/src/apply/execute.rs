@@ -37,7 +37,7 @@ pub(crate) fn execute(
     published: &mut Vec<RevisionEvents>,
 ) -> Result<Reply, Error> {
     match command {
-        Command::Put(request) => keys(state, applied, published, |txn| kv::put(txn, request).map(Reply::Put)),
+        Command::Put(request) => keys(state, applied, published, |txn| kv::put(txn, &request).map(Reply::Put)),
         Command::DeleteRange(request) => {
             keys(state, applied, published, |txn| Ok(Reply::DeleteRange(kv::delete_range(txn, request))))
         }

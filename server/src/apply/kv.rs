@@ -58,8 +58,8 @@ impl View for KvTxn<'_> {
 ///
 /// # Errors
 /// `KeyNotFound` when something of a missing key is to be kept, `LeaseNotFound`.
-pub(crate) fn put(txn: &mut KvTxn<'_>, request: PutRequest) -> Result<PutResponse, Error> {
-    txn.check_put(&request)?;
+pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutResponse, Error> {
+    txn.check_put(request)?;
     let kept = if request.ignore_value || request.ignore_lease { txn.store.get(&request.key) } else { None };
     let (mut value, mut lease) = (&request.value[..], request.lease);
     if let Some(kept) = &kept {

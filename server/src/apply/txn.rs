@@ -110,7 +110,7 @@ fn run(txn: &mut KvTxn<'_>, request: TxnRequest, path: &mut impl Iterator<Item =
     for op in ops {
         responses.push(match op.request {
             Some(Request::RequestRange(request)) => range_op(txn, request)?,
-            Some(Request::RequestPut(request)) => op_of(Response::ResponsePut(kv::put(txn, request)?)),
+            Some(Request::RequestPut(request)) => op_of(Response::ResponsePut(kv::put(txn, &request)?)),
             Some(Request::RequestDeleteRange(request)) => {
                 op_of(Response::ResponseDeleteRange(kv::delete_range(txn, request)))
             }

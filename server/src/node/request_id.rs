@@ -10,7 +10,8 @@ pub(crate) struct RequestIds(AtomicU64);
 
 impl RequestIds {
     pub(crate) fn new(member_id: u64, start: SystemTime) -> RequestIds {
-        let millis = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let since_epoch = start.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
         RequestIds(AtomicU64::new(((member_id & 0xffff) << 48) | ((millis & 0xff_ffff_ffff) << 8)))
     }
 

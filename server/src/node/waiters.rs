@@ -62,7 +62,7 @@ impl Waiters {
             waiting.iter().filter(|(_, waiter)| now.duration_since(waiter.since) >= limit).map(|(id, _)| *id).collect();
         for id in &late {
             if let Some(waiter) = waiting.remove(id) {
-                let _ = waiter.outcome.send(Err(error.clone()));
+                let _ = waiter.outcome.send(Err(error));
             }
         }
         late.len()

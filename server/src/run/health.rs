@@ -13,11 +13,13 @@ use tonic::Status;
 const RETRY: Duration = Duration::from_millis(50);
 
 impl Node {
-    /// Returns once the cluster has a leader and this member has caught up with it.
+    /// Returns once the cluster has a leader, this member has caught up with it and is known by its client URLs.
     pub(crate) async fn ready(&self) {
         while self.read_barrier().await.is_err() {
             tokio::time::sleep(RETRY).await;
         }
+        // Clients find each other by what is published. It fails only when the node has stopped.
+        let _ = self.publish().await;
     }
 }
 

@@ -46,13 +46,13 @@ impl MaintenanceService {
     ) -> Result<T, Status> {
         let node = self.node.clone();
         match tokio::task::spawn_blocking(move || work(&node)).await {
-            Ok(outcome) => outcome.map_err(backend_status),
+            Ok(outcome) => outcome.map_err(|error| backend_status(&error)),
             Err(_) => Err(Error::Stopped.into()),
         }
     }
 }
 
-fn backend_status(error: BackendError) -> Status {
+fn backend_status(error: &BackendError) -> Status {
     tracing::error!(%error, "backend failed");
     Status::internal(error.to_string())
 }

@@ -134,10 +134,10 @@ impl Queue {
         let events = self.watch(key.clone(), Bytes::new(), revision + 1)?;
         while let Some(message) = events.next().await {
             match message {
-                WatchMessage::Events { selection, .. } => {
-                    if selection.iter().any(|selected| selected.event.kind == EventKind::Delete) {
-                        return Ok(());
-                    }
+                WatchMessage::Events { selection, .. }
+                    if selection.iter().any(|selected| selected.event.kind == EventKind::Delete) =>
+                {
+                    return Ok(());
                 }
                 // History is gone: look again.
                 WatchMessage::Compacted { .. } => return Ok(()),
