@@ -1,5 +1,6 @@
 //! The gateway over real sockets, before services that answer as told.
 
+mod cost;
 pub(crate) mod fake;
 pub(crate) mod raw;
 mod streams;
