@@ -35,6 +35,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
+use tokio_util::sync::CancellationToken;
 
 pub use body::{BoxError, GatewayBody};
 pub(crate) use metadata::CallHeaders;
@@ -52,21 +53,24 @@ const DRAIN_BYTES: usize = 64 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The bounds a gateway works within.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct GatewayOptions {
     /// The largest message a call may carry, in its protobuf form: etcd's gRPC receive limit, which is
     /// `--max-request-bytes` and 512 KiB.
     pub max_message_bytes: usize,
     /// How often an idle WebSocket is pinged; one that stays silent twice as long is closed.
     pub ping_interval: Duration,
+    /// Ends every stream, each with the words it has for that; without it they would hold up a server that stops.
+    pub stop: CancellationToken,
 }
 
 impl GatewayOptions {
-    /// The options that go with `--max-request-bytes`.
-    pub fn new(max_request_bytes: usize) -> GatewayOptions {
+    /// The options that go with `--max-request-bytes`, and when to stop.
+    pub fn new(max_request_bytes: usize, stop: CancellationToken) -> GatewayOptions {
         GatewayOptions {
             max_message_bytes: max_request_bytes.saturating_add(512 * 1024),
             ping_interval: Duration::from_secs(20),
+            stop,
         }
     }
 
@@ -114,7 +118,8 @@ impl<S: ServiceSet> GatewayService<S> {
         let limits = &self.inner.options;
         let entry = Entry::of(&mut parts).await;
         if path == sse::PATH && matches!(entry, Entry::Get) {
-            return sse::answer(Arc::clone(&self.inner.services), parts, uri.query().unwrap_or_default()).await;
+            let (services, stop) = (Arc::clone(&self.inner.services), limits.stop.clone());
+            return sse::answer(services, parts, uri.query().unwrap_or_default(), stop).await;
         }
 
         /// The future of one route's answer, by the kind of call.

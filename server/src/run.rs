@@ -50,7 +50,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     }
 
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone().cancelled_owned()));
+    let serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone()));
     let mut failed = None;
     tokio::select! {
         () = shutdown => {}
@@ -100,18 +100,17 @@ async fn serve(
     listeners: Vec<http::Listener>,
     node: Node,
     metrics: Arc<Metrics>,
-    stop: impl Future<Output = ()>,
+    stop: CancellationToken,
 ) {
-    let mut stop = std::pin::pin!(stop);
     // Clients that come early wait in the listeners' queues rather than see half a server.
     tokio::select! {
         () = node.ready() => {}
-        () = stop.as_mut() => return,
+        () = stop.cancelled() => return,
     }
     let health = Arc::new(node.clone());
     let router = ops::router(Arc::clone(&health), Arc::clone(&metrics)).fallback(ops::not_found);
     let metrics_router = ops::metrics_router(health, Arc::clone(&metrics));
-    let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes));
+    let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes, stop.clone()));
     let app = Routes::new(Services::new(&node), config.max_receive_bytes(), gateway, router, metrics_router);
     tracing::info!("ready to serve client requests");
     for listener in &listeners {
@@ -125,5 +124,5 @@ async fn serve(
         tracing::info!(traffic, address, "serving client traffic insecurely; this is strongly discouraged!");
     }
     let options = StackOptions::of(&config);
-    http::serve(listeners, &config.http, options, Arc::new(app), metrics, stop, DRAIN).await;
+    http::serve(listeners, &config.http, options, Arc::new(app), metrics, stop.cancelled(), DRAIN).await;
 }

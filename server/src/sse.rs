@@ -32,6 +32,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use keyport_api::error::{self, Error, Problem};
 use keyport_storage::watch::WatchSpec;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::gateway::{CHALLENGE, CallHeaders, GatewayBody, ServiceSet, cookie_token};
@@ -47,9 +48,14 @@ pub(crate) const PATH: &str = "/v3/watch";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Answers a GET or HEAD of [`PATH`].
-pub(crate) async fn answer<S: ServiceSet>(services: Arc<S>, parts: Parts, query: &str) -> Response<GatewayBody> {
+pub(crate) async fn answer<S: ServiceSet>(
+    services: Arc<S>,
+    parts: Parts,
+    query: &str,
+    stop: CancellationToken,
+) -> Response<GatewayBody> {
     let head_only = parts.method == Method::HEAD;
-    match open(services, parts, query).await {
+    match open(services, parts, query, stop).await {
         Ok(mut response) if head_only => {
             *response.body_mut() = GatewayBody::empty();
             response
@@ -59,7 +65,12 @@ pub(crate) async fn answer<S: ServiceSet>(services: Arc<S>, parts: Parts, query:
     }
 }
 
-async fn open<S: ServiceSet>(services: Arc<S>, parts: Parts, query: &str) -> Result<Response<GatewayBody>, Failure> {
+async fn open<S: ServiceSet>(
+    services: Arc<S>,
+    parts: Parts,
+    query: &str,
+    stop: CancellationToken,
+) -> Result<Response<GatewayBody>, Failure> {
     let last_event_id = parts.headers.get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()));
     let query = Query::parse(query, last_event_id.as_deref())?;
     let format = Format { framing: framing(&parts.headers), encoding: query.encoding };
@@ -110,7 +121,8 @@ async fn open<S: ServiceSet>(services: Arc<S>, parts: Parts, query: &str) -> Res
     set_headers(response.headers_mut(), format.framing, &position);
     let mut feed = Feed::new(services, caller, format, (listing, watch, position), query.heartbeat);
     feed.show_state(&mut preamble, first_page);
-    let frames = stream::iter([Bytes::from(preamble)]).chain(feed.frames());
+    // A reader whose stream just ends comes back, here or to another member.
+    let frames = stream::iter([Bytes::from(preamble)]).chain(feed.frames()).take_until(stop.cancelled_owned());
     *response.body_mut() = GatewayBody::stream(frames);
     Ok(response)
 }

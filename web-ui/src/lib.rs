@@ -26,7 +26,8 @@ mod tests {
     fn the_page_is_whole_and_small() {
         let page = docs_page();
         assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
-        for tag in ["<style>", "</style>", "<script>", "</script>", "<main", "</main>", "</head>", "<body>", "</body>"] {
+        for tag in ["<style>", "</style>", "<script>", "</script>", "<main", "</main>", "</head>", "<body>", "</body>"]
+        {
             assert_eq!(page.matches(tag).count(), 1, "{tag}");
         }
         assert!(page.len() < 48 * 1024, "{} bytes", page.len());

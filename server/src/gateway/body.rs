@@ -10,6 +10,8 @@ use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use crate::http::BodyTooLarge;
+
 /// A type-erased error of whatever body the listener hands over.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -80,6 +82,16 @@ pub(super) enum CollectError {
     Broken(BoxError),
 }
 
+impl CollectError {
+    /// The stack in front may have a limit of its own.
+    fn of(error: BoxError) -> CollectError {
+        match error.downcast_ref::<BodyTooLarge>() {
+            Some(too_large) => CollectError::TooLarge { limit: usize::try_from(too_large.limit).unwrap_or(usize::MAX) },
+            None => CollectError::Broken(error),
+        }
+    }
+}
+
 /// Reads a whole body of at most `limit` bytes. A body that came in one piece is not copied.
 ///
 /// A declared length beyond the limit is refused before anything is read.
@@ -118,7 +130,7 @@ impl Budget {
     {
         while !body.is_end_stream() {
             let Some(frame) = body.frame().await else { break };
-            let Ok(data) = frame.map_err(|error| CollectError::Broken(error.into()))?.into_data() else { continue };
+            let Ok(data) = frame.map_err(|error| CollectError::of(error.into()))?.into_data() else { continue };
             self.left = self.left.checked_sub(data.len()).ok_or(CollectError::TooLarge { limit: self.limit })?;
             if !data.is_empty() {
                 return Ok(Some(data));

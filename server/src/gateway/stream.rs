@@ -21,6 +21,7 @@ use keyport_api::json::{FromJson, ToJson};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 
 use super::body::{BoxError, GatewayBody};
@@ -50,7 +51,7 @@ where
     F: Future<Output = Result<tonic::Response<S>, Status>> + Send + 'static,
 {
     match unary::request(options, parts, body).await {
-        Ok((request, timeout)) => respond(Lines::new(answers(invoke(request)), timeout, encode)).await,
+        Ok((request, timeout)) => respond(Lines::new(options, answers(invoke(request)), timeout)).await,
         Err(refusal) => refusal.stream_response(),
     }
 }
@@ -83,9 +84,9 @@ where
         Err(status) => return Refusal::from(status).stream_response(),
     };
     let call = Arc::new(Mutex::new(Call::<Req::Dialogue>::default()));
-    let requests = Box::pin(Inbound::new(body, *options, Arc::clone(&call)));
+    let requests = Box::pin(Inbound::new(body, options.clone(), Arc::clone(&call)));
     let answers = serve(StreamCall { metadata: headers.metadata, extensions: parts.extensions, requests });
-    respond(Lines::new(Box::pin(Outbound { answers, call, done: false }), headers.timeout, encode)).await
+    respond(Lines::new(options, Box::pin(Outbound { answers, call, done: false }), headers.timeout)).await
 }
 
 /// The answering side of a call: the service's answers, until nothing more can come.
@@ -126,26 +127,33 @@ impl<D: Dialogue> Stream for Outbound<D> {
     }
 }
 
-/// Answers, each written as a text, until the last, an error or the caller's deadline.
-pub(super) struct Lines<T> {
+/// Answers, each written as a line, until the last, an error, the caller's deadline or the server's end.
+struct Lines<T> {
     answers: Answers<T>,
     deadline: Option<Pin<Box<Sleep>>>,
-    encode: fn(&T) -> Result<Bytes, Status>,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     done: bool,
 }
 
-impl<T> Lines<T> {
-    pub(super) fn new(
-        answers: Answers<T>,
-        timeout: Option<Duration>,
-        encode: fn(&T) -> Result<Bytes, Status>,
-    ) -> Lines<T> {
+impl<T: ToJson> Lines<T> {
+    fn new(options: &GatewayOptions, answers: Answers<T>, timeout: Option<Duration>) -> Lines<T> {
         let deadline = timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
-        Lines { answers, deadline, encode, done: false }
+        let stopped = Box::pin(options.stop.clone().cancelled_owned());
+        Lines { answers, deadline, stopped, done: false }
+    }
+
+    /// Why it ends, if it does, though there may be more to say.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Error::ContextDeadlineExceeded);
+        }
+        self.stopped.as_mut().poll(cx).map(|()| Error::Stopped)
     }
 }
 
-impl<T> Stream for Lines<T> {
+impl<T: ToJson> Stream for Lines<T> {
     type Item = Result<Bytes, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -154,12 +162,8 @@ impl<T> Stream for Lines<T> {
             return Poll::Ready(None);
         }
         let line = match this.answers.as_mut().poll_next(cx) {
-            Poll::Ready(answer) => answer.map(|answer| answer.and_then(|answer| (this.encode)(&answer))),
-            Poll::Pending => {
-                let Some(deadline) = &mut this.deadline else { return Poll::Pending };
-                ready!(deadline.as_mut().poll(cx));
-                Some(Err(Error::ContextDeadlineExceeded.into()))
-            }
+            Poll::Ready(answer) => answer.map(|answer| answer.and_then(|answer| line(&answer))),
+            Poll::Pending => Some(Err(ready!(this.poll_cut(cx)).into())),
         };
         this.done = !matches!(line, Some(Ok(_)));
         Poll::Ready(line)
@@ -175,14 +179,14 @@ pub(super) fn result_object<T: ToJson>(answer: &T) -> Result<Vec<u8>, Status> {
     Ok(object)
 }
 
-fn encode<T: ToJson>(answer: &T) -> Result<Bytes, Status> {
+fn line<T: ToJson>(answer: &T) -> Result<Bytes, Status> {
     let mut line = result_object(answer)?;
     line.push(b'\n');
     Ok(line.into())
 }
 
 /// The answer to a streaming call: decided by the first line if that comes soon.
-async fn respond<T: 'static>(mut lines: Lines<T>) -> Response<GatewayBody> {
+async fn respond<T: ToJson + 'static>(mut lines: Lines<T>) -> Response<GatewayBody> {
     let first = match tokio::time::timeout(FIRST_LINE_WAIT, lines.next()).await {
         Ok(Some(Err(status))) => return Refusal::from(status).stream_response(),
         Ok(Some(Ok(line))) => Some(line),

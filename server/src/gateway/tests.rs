@@ -8,6 +8,8 @@ mod unary;
 mod websocket;
 pub(crate) mod world;
 
+use tokio_util::sync::CancellationToken;
+
 use super::GatewayOptions;
 use fake::Fake;
 use raw::Raw;
@@ -20,5 +22,5 @@ async fn start() -> (Fake, Raw) {
 }
 
 fn options() -> GatewayOptions {
-    GatewayOptions { max_message_bytes: 64 * 1024, ..GatewayOptions::new(0) }
+    GatewayOptions { max_message_bytes: 64 * 1024, ..GatewayOptions::new(0, CancellationToken::new()) }
 }

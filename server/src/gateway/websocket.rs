@@ -78,7 +78,7 @@ where
     if let Some(token) = token(&parts.headers) {
         headers.set_token(token);
     }
-    let options = *options;
+    let options = options.clone();
     let response = upgrade
         .protocols(["Bearer"])
         .max_message_size(options.max_json_bytes())
@@ -140,6 +140,7 @@ where
         let mut heard = Instant::now();
         let mut ping = tokio::time::interval_at(heard + self.options.ping_interval, self.options.ping_interval);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stop = self.options.stop.clone();
         let end = loop {
             let step = tokio::select! {
                 frame = self.socket.recv(), if self.waiting.is_empty() => {
@@ -165,6 +166,7 @@ where
                     }
                     None => Err(End::Done),
                 },
+                () = stop.cancelled() => Err(End::Refused(error::Error::Stopped.into(), close_code::AWAY)),
                 now = ping.tick() => {
                     if now.duration_since(heard) > 2 * self.options.ping_interval {
                         Err(End::Gone)

@@ -39,7 +39,7 @@ async fn request(world: &Arc<World>, method: Method, query: &str, headers: &[(&'
         request = request.header(name, value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let response = answer(Arc::new(Fake::with(world)), parts, query).await;
+    let response = answer(Arc::new(Fake::with(world)), parts, query, CancellationToken::new()).await;
     Reader { response, text: String::new() }
 }
 
@@ -260,7 +260,7 @@ async fn heartbeats_fill_the_silence_and_bookmarks_move_the_position() {
 #[tokio::test]
 async fn it_is_there_on_a_socket_beside_the_gateways_own_watch() {
     let world = world();
-    let address = Fake::with(&world).serve(GatewayOptions::new(0)).await;
+    let address = Fake::with(&world).serve(GatewayOptions::new(0, CancellationToken::new())).await;
     let mut raw = Raw::open(address).await;
     raw.request("HEAD", "/v3/watch?key=k", "", "").await;
     let head = raw.head().await;

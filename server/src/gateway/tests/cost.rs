@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 
+use tokio_util::sync::CancellationToken;
+
 use super::fake::Fake;
 use crate::gateway::{GatewayOptions, GatewayService};
 
@@ -17,7 +19,7 @@ const CALLS: u32 = 200_000;
 #[tokio::test]
 #[ignore = "prints figures"]
 async fn of_a_call() {
-    let gateway = GatewayService::new(Fake::new(), GatewayOptions::new(1_572_864));
+    let gateway = GatewayService::new(Fake::new(), GatewayOptions::new(1_572_864, CancellationToken::new()));
     let value = base64_simd::STANDARD.encode_to_string([b'v'; 256]);
     let key = base64_simd::STANDARD.encode_to_string("0123456789abcdef");
     let put = format!("{{\"key\":\"{key}\",\"value\":\"{value}\"}}");
@@ -32,7 +34,8 @@ async fn of_a_call() {
         for _ in 0..5 {
             let start = Instant::now();
             for _ in 0..CALLS {
-                let request = Request::post(path).header("host", "127.0.0.1:2379").header("content-type", "application/json");
+                let request =
+                    Request::post(path).header("host", "127.0.0.1:2379").header("content-type", "application/json");
                 let response = gateway.handle(request.body(Full::new(body.clone())).unwrap()).await;
                 black_box(response.into_body().frame().await);
             }
@@ -42,10 +45,12 @@ async fn of_a_call() {
         for _ in 0..5 {
             let start = Instant::now();
             for _ in 0..CALLS {
-                let request = Request::post(path).header("host", "127.0.0.1:2379").header("content-type", "application/json");
+                let request =
+                    Request::post(path).header("host", "127.0.0.1:2379").header("content-type", "application/json");
                 let request = request.body(Full::new(body.clone())).unwrap();
                 let body = request.into_body().frame().await.unwrap().unwrap().into_data().unwrap();
-                let response = http::Response::builder().header("content-type", "application/json").body(Full::new(body));
+                let response =
+                    http::Response::builder().header("content-type", "application/json").body(Full::new(body));
                 black_box(response.unwrap().into_body().frame().await);
             }
             bare = bare.min(start.elapsed() / CALLS);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::start;
+use super::{Fake, Raw, options, start};
 
 const CREATE: &str = "{\"create_request\":{\"key\":\"Zm9v\"}}";
 
@@ -179,4 +179,16 @@ async fn a_client_that_goes_away_leaves_no_watcher() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_so_and_ends_its_streams() {
+    let (fake, options) = (Fake::new(), options());
+    let mut raw = Raw::open(fake.serve(options.clone()).await).await;
+    raw.request("POST", "/v3/watch", "", CREATE).await;
+    raw.head().await;
+    raw.message().await;
+    options.stop.cancel();
+    assert_eq!(raw.message().await["error"]["message"], "etcdserver: server stopped");
+    assert_eq!(raw.chunk().await, None);
 }

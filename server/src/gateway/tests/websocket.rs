@@ -110,6 +110,15 @@ async fn nonsense_is_answered_and_ends_the_socket() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_says_so() {
+    let options = options();
+    let (_, mut socket, _) = open(options.clone(), "/v3/watch", &[]).await;
+    options.stop.cancel();
+    assert_eq!(message(&mut socket).await["error"]["http_code"], 503);
+    assert_eq!(close_code(&mut socket).await, 1001);
+}
+
+#[tokio::test]
 async fn a_unary_path_has_no_socket() {
     let (_, mut raw) = start().await;
     let headers = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
