@@ -55,7 +55,7 @@ fn write_decoder(text: &mut String, message: &MessageDescriptor) -> Result<(), B
     writeln!(text, "            match &*name {{")?;
     for (bit, field) in message.fields().enumerate() {
         let (name, json_name) = (field.name(), field.json_name());
-        let pattern = if name == json_name { format!("{name:?}") } else { format!("{name:?} | {json_name:?}") };
+        let pattern = if name == json_name { format!("b{name:?}") } else { format!("b{name:?} | b{json_name:?}") };
         let oneof = field.containing_oneof().filter(|oneof| !oneof.is_synthetic());
         let guard = match &oneof {
             Some(oneof) => {
@@ -70,7 +70,7 @@ fn write_decoder(text: &mut String, message: &MessageDescriptor) -> Result<(), B
         };
         writeln!(text, "                {pattern} => if {guard}? {{ {action} }},")?;
     }
-    writeln!(text, "                _ => reader.skip()?,")?;
+    writeln!(text, "                _ => reader.unknown(&name)?,")?;
     writeln!(text, "            }}\n        }}\n        Ok(message)\n    }}\n}}")?;
     Ok(())
 }

@@ -69,21 +69,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The name of the object's next field, its colon read; `None` when the object has ended.
-    pub fn name(&mut self, fields: &mut Fields) -> Result<Option<Cow<'a, str>>> {
+    /// The name of the object's next field, its colon read; `None` when the object has ended. Not yet checked for UTF-8:
+    /// a name that is known needs no check, and any other goes to [`Reader::unknown`].
+    pub fn name(&mut self, fields: &mut Fields) -> Result<Option<Cow<'a, [u8]>>> {
         if !self.next_in(b'}', &mut fields.first)? {
             return Ok(None);
         }
         if self.peek() != Some(b'"') {
             return Err(self.unexpected());
         }
-        let start = self.at;
-        let name = self.utf8(start)?;
+        let name = self.raw_string()?;
         match self.peek() {
             Some(b':') => self.at += 1,
             _ => return Err(self.unexpected()),
         }
         Ok(Some(name))
+    }
+
+    /// Reads past the value of a field that the message does not have.
+    pub fn unknown(&mut self, name: &[u8]) -> Result<()> {
+        match std::str::from_utf8(name) {
+            Ok(_) => self.skip(),
+            Err(_) => Err(self.syntax(self.at, "invalid UTF-8 in string")),
+        }
     }
 
     /// Whether a field whose name was just read has a value to set: not if it is null. Twice is an error.
@@ -194,8 +202,8 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b'{') => {
                 let mut fields = self.object()?;
-                while self.name(&mut fields)?.is_some() {
-                    self.skip()?;
+                while let Some(name) = self.name(&mut fields)? {
+                    self.unknown(&name)?;
                 }
                 Ok(())
             }
