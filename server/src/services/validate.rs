@@ -36,17 +36,21 @@ pub(crate) fn delete_range(request: &DeleteRangeRequest) -> Result<(), Error> {
     if request.key.is_empty() { Err(Error::EmptyKey) } else { Ok(()) }
 }
 
+/// How deep transactions may nest. Decoders of protobuf give up after 100 messages within one another; a level takes two
+/// of them and the log wraps the whole once more, so that what is accepted here can be read back.
+const MAX_TXN_LEVELS: usize = 40;
+
 /// Counts, then keys and options, then keys put twice: the order decides which error a bad request gets.
 pub(crate) fn txn(request: &TxnRequest, max_ops: usize) -> Result<(), Error> {
-    well_formed(request, max_ops)?;
+    well_formed(request, max_ops, MAX_TXN_LEVELS)?;
     Writes::default().add_branch(&request.success)?;
     Writes::default().add_branch(&request.failure)?;
     Ok(())
 }
 
-fn well_formed(request: &TxnRequest, max_ops: usize) -> Result<(), Error> {
+fn well_formed(request: &TxnRequest, max_ops: usize, levels: usize) -> Result<(), Error> {
     let ops = request.compare.len().max(request.success.len()).max(request.failure.len());
-    if ops > max_ops {
+    if ops > max_ops || levels == 0 {
         return Err(Error::TooManyOps);
     }
     if request.compare.iter().any(|compare| compare.key.is_empty()) {
@@ -58,7 +62,7 @@ fn well_formed(request: &TxnRequest, max_ops: usize) -> Result<(), Error> {
             Some(Request::RequestPut(request)) => put(request)?,
             Some(Request::RequestDeleteRange(request)) => delete_range(request)?,
             // A nested transaction has what its parent left of the budget.
-            Some(Request::RequestTxn(request)) => well_formed(request, max_ops - ops)?,
+            Some(Request::RequestTxn(request)) => well_formed(request, max_ops - ops, levels - 1)?,
             None => return Err(Error::KeyNotFound),
         }
     }
@@ -111,5 +115,30 @@ impl Writes {
 
     fn deletes_key(&self, key: &Bytes) -> bool {
         self.deletes.iter().any(|range| range.contains(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+
+    #[test]
+    fn whatever_nests_no_deeper_than_allowed_can_be_read_back_from_the_log() {
+        let get = RangeRequest { key: Bytes::from_static(b"k"), ..RangeRequest::default() };
+        let mut txn = TxnRequest {
+            success: vec![RequestOp { request: Some(Request::RequestRange(get)) }],
+            ..TxnRequest::default()
+        };
+        for level in 1..60 {
+            let accepted = super::txn(&txn, 128);
+            assert_eq!(accepted, if level <= MAX_TXN_LEVELS { Ok(()) } else { Err(Error::TooManyOps) }, "level {level}");
+            if accepted.is_ok() {
+                let entry = InternalRaftRequest { txn: Some(txn.clone()), ..InternalRaftRequest::default() };
+                assert!(InternalRaftRequest::decode(entry.encode_to_vec().as_slice()).is_ok(), "level {level}");
+            }
+            let nested = RequestOp { request: Some(Request::RequestTxn(txn)) };
+            txn = TxnRequest { success: vec![nested], ..TxnRequest::default() };
+        }
     }
 }
