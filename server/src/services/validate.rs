@@ -132,7 +132,11 @@ mod tests {
         };
         for level in 1..60 {
             let accepted = super::txn(&txn, 128);
-            assert_eq!(accepted, if level <= MAX_TXN_LEVELS { Ok(()) } else { Err(Error::TooManyOps) }, "level {level}");
+            assert_eq!(
+                accepted,
+                if level <= MAX_TXN_LEVELS { Ok(()) } else { Err(Error::TooManyOps) },
+                "level {level}"
+            );
             if accepted.is_ok() {
                 let entry = InternalRaftRequest { txn: Some(txn.clone()), ..InternalRaftRequest::default() };
                 assert!(InternalRaftRequest::decode(entry.encode_to_vec().as_slice()).is_ok(), "level {level}");
