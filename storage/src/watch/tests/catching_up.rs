@@ -1,10 +1,15 @@
 //! Watchers that start in the past, or lag.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 
-use super::store::{World, brief, briefs, from, next, range};
-use crate::watch::{EventFilters, WatchMessage, WatchOptions, WatchSpec, WatchStream};
+use parking_lot::Mutex;
+
+use super::store::{Store, World, brief, briefs, from, next, range};
+use crate::watch::{
+    EventFilters, History, HistoryError, HistoryPage, HistoryRead, WatchHub, WatchMessage, WatchOptions, WatchSpec,
+    WatchStream,
+};
 
 fn options(queue_messages: usize, page_revisions: usize) -> WatchOptions {
     WatchOptions { queue_messages, page_revisions, ..WatchOptions::default() }
@@ -209,4 +214,48 @@ fn a_replaced_store_is_read_from_where_each_watcher_was() {
     let mut said: Vec<_> = (0..2).map(|_| brief(&next(&stream))).collect();
     said.sort_unstable();
     assert_eq!(said, ["events 0 at 7: +a@6.0 +a@7.0", "events 1 at 7: +a@6.0 +a@7.0"]);
+}
+
+/// A store whose history is read only when it is let.
+#[derive(Debug)]
+struct Gated {
+    store: Store,
+    /// Told that a reading has begun.
+    begun: Mutex<mpsc::Sender<()>>,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl History for Gated {
+    fn revision(&self) -> i64 {
+        self.store.revision()
+    }
+
+    fn compacted(&self) -> i64 {
+        self.store.compacted()
+    }
+
+    fn events(&self, read: HistoryRead) -> Result<HistoryPage, HistoryError> {
+        let page = self.store.events(read);
+        let _ = self.begun.lock().send(());
+        let _ = self.go_on.lock().recv();
+        page
+    }
+}
+
+#[test]
+fn a_watcher_that_takes_the_place_of_one_being_served_is_not_taken_for_it() {
+    let (begun, has_begun) = mpsc::channel();
+    let (go, go_on) = mpsc::channel();
+    let store = Gated { store: Store::new(), begun: Mutex::new(begun), go_on: Mutex::new(go_on) };
+    store.store.commit(&[("a", Some("x")), ("b", Some("x"))]);
+    let hub = WatchHub::new(Arc::new(store), WatchOptions::default()).expect("a hub");
+    let (first, second) = (hub.stream(), hub.stream());
+    first.create(from(2, range("a", ""))).expect("created");
+    has_begun.recv().expect("a reading");
+    assert!(first.cancel(0));
+    second.create(from(2, range("b", ""))).expect("created");
+    (0..2).for_each(|_| go.send(()).expect("a reader"));
+    let said: Vec<_> = (0..2).map(|_| brief(&next(&second))).collect();
+    assert_eq!(said, ["created 0 at 2", "events 0 at 2: +b@2.1"]);
+    assert_eq!(briefs(&first), ["created 0 at 2", "canceled 0 at 2"]);
 }
