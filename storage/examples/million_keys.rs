@@ -102,9 +102,20 @@ struct Opened {
 }
 
 fn open(path: &Path) -> Result<Opened, Box<dyn std::error::Error>> {
-    let backend = Arc::new(Backend::open(path, BackendOptions::default())?);
+    let backend = Arc::new(Backend::open(path, backend_options())?);
     let options = StoreOptions { compaction_pause: Duration::ZERO, ..StoreOptions::default() };
     Ok(Opened { store: Store::open(Arc::clone(&backend), options)?, backend })
+}
+
+/// The defaults, or what `BATCH` (rows) and `CACHE` (MiB) say.
+fn backend_options() -> BackendOptions {
+    let number = |name| env::var(name).ok().and_then(|value| value.parse().ok());
+    let defaults = BackendOptions::default();
+    BackendOptions {
+        batch_limit: number("BATCH").unwrap_or(defaults.batch_limit),
+        cache_bytes: number("CACHE").map_or(defaults.cache_bytes, |mib: usize| mib << 20),
+        ..defaults
+    }
 }
 
 fn key(n: u64, random: bool) -> String {

@@ -67,15 +67,15 @@ impl Default for BackendOptions {
     fn default() -> BackendOptions {
         BackendOptions {
             batch_interval: Duration::from_millis(500),
-            batch_limit: 50_000,
-            cache_bytes: 32 << 20,
+            batch_limit: 16_000,
+            cache_bytes: 16 << 20,
             unsafe_no_fsync: false,
         }
     }
 }
 
 /// A transaction begins early at this many gathered bytes.
-const BATCH_BYTES: usize = 32 << 20;
+const BATCH_BYTES: usize = 16 << 20;
 
 /// Gathering goes on while a transaction is written, up to this many times the limits; then `commit` waits.
 const BEHIND: usize = 2;
@@ -320,9 +320,9 @@ fn temporary(path: &Path, purpose: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// redb asserts what it reads of a damaged file; that is no reason to take the process down with a stack trace.
-fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, BackendError>) -> Result<T, BackendError> {
-    panic::catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
+/// redb asserts what it reads of a damaged file. That is an error like others: nothing of ours is left half done.
+fn guarded<T>(path: &Path, access: impl FnOnce() -> Result<T, BackendError>) -> Result<T, BackendError> {
+    panic::catch_unwind(AssertUnwindSafe(access)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         Err(BackendError::corrupt(path, said.unwrap_or("it cannot be read").lines().next().unwrap_or_default()))
     })

@@ -17,8 +17,8 @@ const ROWS_PER_TRANSACTION: usize = 16 * 1024;
 
 /// Returns the new database, durable under the path, and the bytes its rows take.
 pub(super) fn to_file(files: &Files, view: &View, path: &Path) -> Result<(Arc<Database>, u64), BackendError> {
-    let mut database = files.create(path)?;
-    let mut copied = || -> Result<u64, redb::Error> {
+    let database = files.create(path)?;
+    let copied = || -> Result<u64, redb::Error> {
         let mut used = 0;
         schema::create(&database)?;
         for bucket in Bucket::ALL {
@@ -36,8 +36,6 @@ pub(super) fn to_file(files: &Files, view: &View, path: &Path) -> Result<(Arc<Da
         transaction.set_quick_repair(true);
         schema::put_used(&transaction, used)?;
         transaction.commit()?;
-        // Gives back what the growth of the file left at its end.
-        database.compact()?;
         Ok(used)
     };
     let used = copied().map_err(|error| BackendError::from_redb(path, error))?;

@@ -12,14 +12,14 @@ use tracing::error;
 
 use super::layer::Layer;
 use super::view::View;
-use super::{Applied, BackendError, Bucket, Shared, copy, storage};
+use super::{Applied, BackendError, Bucket, Shared, copy, guarded, storage};
 use crate::schema::{self, table};
 
 /// Runs until the backend is closed; everything committed before that is in the file afterwards.
 pub(super) fn run(shared: &Shared) {
     loop {
         let (round, stopping) = wait(shared);
-        let outcome = flush(shared);
+        let outcome = guarded(&shared.path, || flush(shared));
         let mut control = shared.control.lock();
         match outcome {
             Ok(applied) => {
@@ -36,7 +36,7 @@ pub(super) fn run(shared: &Shared) {
         drop(control);
         shared.done.notify_all();
         if let Some(answer) = job {
-            let result = failure.clone().map_or_else(|| defragment(shared), Err);
+            let result = failure.clone().map_or_else(|| guarded(&shared.path, || defragment(shared)), Err);
             // Whoever asked may be gone.
             let _ = answer.send(result);
         }

@@ -2,6 +2,7 @@
 
 use redb::ReadableTable;
 
+use super::view::View;
 use super::{Backend, BackendError, Bucket};
 use crate::schema::{CONSISTENT_INDEX, STORAGE_VERSION_KEY, TERM};
 
@@ -14,6 +15,10 @@ impl Backend {
     pub fn hash(&self) -> Result<u32, BackendError> {
         self.flush()?;
         let view = self.view();
+        self.guarded(|| self.hash_view(&view))
+    }
+
+    fn hash_view(&self, view: &View) -> Result<u32, BackendError> {
         let mut hash = 0;
         for bucket in Bucket::ALL {
             hash = crc32c::crc32c_append(hash, bucket.name().as_bytes());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::layer::Found;
-use super::view::View;
-use super::{Backend, BackendError, Bucket, RowKey};
+use super::view::{Table, View};
+use super::{Backend, BackendError, Bucket, RowKey, guarded};
 use crate::Record;
 
 /// Told the key and the value of each row until it breaks.
@@ -35,8 +35,10 @@ impl Backend {
             }
             Arc::clone(&buffers.view)
         };
-        let row = view.table(bucket).get(&key[..]).map_err(|error| self.failed(error))?;
-        Ok(row.map(|row| Bytes::copy_from_slice(row.value())))
+        self.guarded(|| {
+            let row = view.table(bucket).get(&key[..]).map_err(|error| self.failed(error))?;
+            Ok(row.map(|row| Bytes::copy_from_slice(row.value())))
+        })
     }
 
     /// Reads a row of history; none if it was never there or is compacted away.
@@ -55,8 +57,10 @@ impl Backend {
             }
             Arc::clone(&buffers.view)
         };
-        let row = view.table(Bucket::Key).get(&*key.encode()).map_err(|error| self.failed(error))?;
-        row.map(|row| self.decode(&key, row.value())).transpose()
+        self.guarded(|| {
+            let row = view.table(Bucket::Key).get(&*key.encode()).map_err(|error| self.failed(error))?;
+            row.map(|row| self.decode(&key, row.value())).transpose()
+        })
     }
 
     /// Reads rows of history in order, from `from` up to and without `to`, at most `limit` of them.
@@ -73,24 +77,19 @@ impl Backend {
         };
         let gone =
             |key: &RowKey| removed.contains(key) || sealed.as_ref().is_some_and(|layer| layer.removed.contains(key));
-        let mut found = Vec::new();
         let newest_in_file =
             sealed.as_deref().and_then(|layer| layer.rows.first()).map_or(to, |(key, _)| (*key).min(to));
-        let (start, end) = (from.encode(), newest_in_file.encode());
-        if from < newest_in_file {
-            let rows = view.table(Bucket::Key).range::<&[u8]>(&*start..&*end).map_err(|error| self.failed(error))?;
-            for row in rows {
-                if found.len() >= limit {
-                    return Ok(found);
-                }
-                let (key, value) = row.map_err(|error| self.failed(error))?;
-                let key = self.row_key(key.value())?;
-                if !gone(&key) {
-                    let record = self.decode(&key, value.value())?;
-                    found.push((key, record));
-                }
+        let mut found = Vec::new();
+        HistoryView { backend: self, view }.scan(from, newest_in_file, &mut |key, _, value| {
+            if found.len() >= limit {
+                return ControlFlow::Break(());
             }
-        }
+            if !gone(&key) {
+                found.push(self.decode(&key, value).map(|record| (key, record)));
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         let older = sealed.iter().flat_map(|layer| layer.rows_between(from, to)).filter(|(key, _)| !gone(key)).cloned();
         let room = limit - found.len();
         found.extend(older.chain(newest).take(room));
@@ -126,8 +125,19 @@ impl Backend {
             (Arc::clone(&buffers.view), newer)
         };
         let bounds = (Bound::Included(from), to.map_or(Bound::Unbounded, Bound::Excluded));
+        self.guarded(|| self.merge(view.table(bucket), bounds, newer, each))
+    }
+
+    /// Rows of a table with newer ones over them.
+    fn merge(
+        &self,
+        table: &Table,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        newer: BTreeMap<Bytes, Option<Bytes>>,
+        each: &mut EachRow<'_>,
+    ) -> Result<(), BackendError> {
         let mut newer = newer.into_iter().peekable();
-        let rows = view.table(bucket).range::<&[u8]>(bounds).map_err(|error| self.failed(error))?;
+        let rows = table.range::<&[u8]>(bounds).map_err(|error| self.failed(error))?;
         for row in rows {
             let (key, value) = row.map_err(|error| self.failed(error))?;
             while let Some((newer_key, newer_value)) = newer.next_if(|(newer_key, _)| &newer_key[..] < key.value()) {
@@ -153,6 +163,10 @@ impl Backend {
     /// The history that is in the file; what is only in the buffer is left out, so flush first.
     pub(crate) fn history(&self) -> HistoryView<'_> {
         HistoryView { backend: self, view: self.view() }
+    }
+
+    pub(super) fn guarded<T>(&self, read: impl FnOnce() -> Result<T, BackendError>) -> Result<T, BackendError> {
+        guarded(&self.shared.path, read)
     }
 
     pub(super) fn view(&self) -> Arc<View> {
@@ -189,13 +203,15 @@ impl HistoryView<'_> {
             return Ok(());
         }
         let (start, end) = (from.encode(), to.encode());
-        let rows = self.view.table(Bucket::Key).range::<&[u8]>(&*start..&*end);
-        for row in rows.map_err(|error| self.backend.failed(error))? {
-            let (key, value) = row.map_err(|error| self.backend.failed(error))?;
-            if each(self.backend.row_key(key.value())?, key.value(), value.value()).is_break() {
-                break;
+        self.backend.guarded(|| {
+            let rows = self.view.table(Bucket::Key).range::<&[u8]>(&*start..&*end);
+            for row in rows.map_err(|error| self.backend.failed(error))? {
+                let (key, value) = row.map_err(|error| self.backend.failed(error))?;
+                if each(self.backend.row_key(key.value())?, key.value(), value.value()).is_break() {
+                    break;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

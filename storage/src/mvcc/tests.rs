@@ -233,3 +233,92 @@ fn hash_kv_is_etcds() {
     change(&|txn| drop(txn.delete_range(&all())));
     assert_eq!(hashes(11..=12), [1_420_245_205, 1_057_617_518]);
 }
+
+/// Whatever is wrong with the file: an error, or nothing that matters was hit. Never a panic, never a hang.
+#[test]
+fn a_damaged_file_is_an_error_at_most() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    for n in 0..300 {
+        put(&store, &format!("key{:03}", n % 100), &"v".repeat(100));
+    }
+    store.compact(150).unwrap().wait().unwrap();
+    drop(store);
+    let whole = std::fs::read(&path).unwrap();
+    let use_it = |path: &Path| -> Result<(), Box<dyn std::error::Error>> {
+        let options = BackendOptions { unsafe_no_fsync: true, ..BackendOptions::default() };
+        let backend = Arc::new(Backend::open(path, options)?);
+        let store = Store::open(Arc::clone(&backend), StoreOptions::default())?;
+        let revision = store.revision();
+        store.range(&all(), at(revision - 20))?;
+        put(&store, "key000", "after");
+        store.compact(revision)?.wait()?;
+        store.hash_kv(0)?;
+        backend.hash()?;
+        backend.defragment()?;
+        Ok(())
+    };
+    use_it(&path).unwrap();
+    let mut random = 7u64;
+    let mut refused = 0;
+    for _ in 0..150 {
+        let mut damaged = whole.clone();
+        for _ in 0..8 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let at = usize::try_from(random >> 33).unwrap() % damaged.len();
+            damaged[at] ^= 1 << (random & 7);
+        }
+        std::fs::write(&path, &damaged).unwrap();
+        refused += usize::from(use_it(&path).is_err());
+    }
+    assert!(refused > 10, "{refused}");
+}
+
+/// Every transaction gives all keys the same value; a reader must never see two values, nor miss a key.
+#[test]
+fn long_reads_see_one_revision_whatever_goes_on() {
+    const KEYS: usize = 600;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db"));
+    let round = |n: i64| {
+        let mut txn = store.write();
+        if n % 3 == 0 {
+            txn.delete_range(&all());
+        }
+        for key in 0..KEYS {
+            txn.put(format!("key{key:04}").as_bytes(), &n.to_be_bytes(), 0);
+        }
+        txn.commit(None).revision
+    };
+    round(0);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for back in [0, 3] {
+            let (store, done) = (&store, &done);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let revision = if back == 0 { 0 } else { (store.revision() - back).max(2) };
+                    let limit = if revision % 2 == 0 { 0 } else { KEYS - 1 };
+                    let found = match store.range(&all(), RangeOptions { revision, limit, count_only: false }) {
+                        Err(MvccError::Compacted) if revision > 0 => continue,
+                        found => found.unwrap(),
+                    };
+                    assert_eq!(found.count, i64::try_from(KEYS).unwrap());
+                    let first = found.records[0].value();
+                    assert!(found.records.iter().all(|record| record.value() == first));
+                    assert_eq!(found.records.len(), if limit == 0 { KEYS } else { limit });
+                }
+            });
+        }
+        let mut last = None;
+        for n in 1..120 {
+            let revision = round(n);
+            if n % 4 == 0 {
+                last = Some(store.compact(revision - n % 3).unwrap());
+            }
+        }
+        last.unwrap().wait().unwrap();
+        done.store(true, Ordering::Relaxed);
+    });
+}
