@@ -180,7 +180,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
 
         let installed = output.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(mark_of);
         if let Some(mark) = &installed {
-            self.wal.push_installed(mark);
+            self.wal.install_snapshot(mark)?;
         }
         for entry in &output.entries {
             let kind = convert::entry_kind(entry);

@@ -21,6 +21,8 @@ mod replay;
 mod segment;
 mod spare;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::io;
@@ -157,6 +159,15 @@ pub enum WalError {
     /// A write or sync failed before.
     #[error("write-ahead log is unusable after an earlier failure")]
     Poisoned,
+}
+
+/// Reads arbitrary bytes as the only segment of a log: for fuzzing. Gives an error or a log that checks, never panics.
+#[cfg(any(test, feature = "sim"))]
+pub fn fuzz_replay(bytes: &[u8]) -> Result<Recovered, WalError> {
+    let disk = crate::sim::SimDisk::new(0);
+    disk.set_content("0000000000000000-0000000000000000.wal", bytes.to_vec());
+    let options = WalOptions { background: false, segment_bytes: 4 << 10, ..WalOptions::default() };
+    Wal::open(std::sync::Arc::new(disk), options, 0).map(|(_, recovered)| recovered)
 }
 
 impl WalError {

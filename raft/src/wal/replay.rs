@@ -48,7 +48,7 @@ pub(super) fn replay(disk: &dyn Disk, segments: &[SegmentName], applied: u64) ->
         // A segment gets its name with a synced header, so this one was never torn.
         return Err(bad.clone().into_error(reader.path));
     }
-    let repaired = tail::repair(disk, &mut reader, &last.to_string(), bad, log.last() + 1)?;
+    let repaired = tail::repair(disk, &mut reader, &last.to_string(), bad, log.next())?;
     let (end, chain, size) = (reader.offset, reader.chain, reader.len);
     let metadata = log.metadata.clone().unwrap_or_default();
     let recovered = log.finish(disk, repaired)?;
@@ -184,15 +184,11 @@ impl Log {
         }
         let term = mark.term();
         self.marks.push(SnapshotMark { index, term, conf_state: mark.conf_state.unwrap_or_default() });
-        if index > self.state.commit() {
-            return Ok(());
-        }
         if self.get(index).is_some_and(|entry| entry.term() != term) {
-            // A leader sent it, because the log here was not like its own.
-            self.entries.clear();
-            self.base = Some(index);
+            // A leader sent it, because the log here was not like its own: what was here from there on is void.
+            self.entries.truncate(usize::try_from(index - 1 - self.base.unwrap_or_default()).unwrap_or(usize::MAX));
         }
-        if index <= self.applied {
+        if index <= self.state.commit() && index <= self.applied {
             // Whatever follows, reading will not start before this mark.
             self.covered = self.covered.max(index);
             // Without entries so far nothing is known: those behind an older mark may be in a segment that is gone.
@@ -213,6 +209,11 @@ impl Log {
     /// Index of the last entry.
     fn last(&self) -> u64 {
         self.base.unwrap_or_default() + self.entries.len() as u64
+    }
+
+    /// The lowest index that was not synced, if the log was torn here.
+    fn next(&self) -> u64 {
+        self.marks.iter().map(|mark| mark.index).max().unwrap_or_default().max(self.last()) + 1
     }
 
     fn finish(self, disk: &dyn Disk, repaired: Option<PathBuf>) -> Result<Recovered, WalError> {

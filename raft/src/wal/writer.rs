@@ -197,12 +197,29 @@ impl Wal {
         record::put(&mut self.buf, &mut self.chain, Kind::State, &[&full.encode_to_vec()]);
     }
 
-    /// Adds the mark of a snapshot of what was applied. Its index is committed: the state record that says so goes with
-    /// it.
+    /// Adds the mark of a snapshot of what was applied, behind the state record that says that its index is committed.
     pub fn push_snapshot(&mut self, mark: &SnapshotMark) {
-        if mark.index > self.state.commit() {
-            self.put_state(HardState { commit: Some(mark.index), ..self.state });
+        self.commit_to(mark.index);
+        self.put_mark(mark);
+    }
+
+    /// Records a snapshot that a leader sent; the log starts over behind it. The mark is synced before the state record
+    /// is pushed that makes its index committed: such an index without the mark would tell of entries that were lost.
+    pub fn install_snapshot(&mut self, mark: &SnapshotMark) -> Result<(), WalError> {
+        self.put_mark(mark);
+        self.last_index = mark.index;
+        self.sync()?;
+        self.commit_to(mark.index);
+        Ok(())
+    }
+
+    fn commit_to(&mut self, index: u64) {
+        if index > self.state.commit() {
+            self.put_state(HardState { commit: Some(index), ..self.state });
         }
+    }
+
+    fn put_mark(&mut self, mark: &SnapshotMark) {
         let encoded = walpb::Snapshot {
             index: Some(mark.index),
             term: Some(mark.term),
@@ -210,13 +227,6 @@ impl Wal {
         }
         .encode_to_vec();
         record::put(&mut self.buf, &mut self.chain, Kind::Snapshot, &[&encoded]);
-    }
-
-    /// Adds the mark of a snapshot that a leader sent; the log starts over behind it.
-    pub fn push_installed(&mut self, mark: &SnapshotMark) {
-        self.push_snapshot(mark);
-        self.last_index = mark.index;
-        self.synced_index = self.synced_index.min(mark.index);
     }
 
     /// Writes the batch; returns how many bytes that were.
@@ -258,6 +268,11 @@ impl Wal {
     /// Term, vote and commit index as last pushed.
     pub fn hard_state(&self) -> HardState {
         self.state
+    }
+
+    /// Index of the last entry pushed, or of the snapshot installed after it.
+    pub fn last_index(&self) -> u64 {
+        self.last_index
     }
 
     /// Lets go of segments that only hold entries up to `index`, a snapshot mark that is already synced.
