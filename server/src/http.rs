@@ -21,3 +21,6 @@ pub use layers::identity::AuthInfo;
 pub use listener::{BindError, Face, Listener, bind};
 pub use routes::{AnyBody, Routes};
 pub use stack::StackOptions;
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,7 @@ impl HotPaths {
     pub async fn serve<B>(&self, path: HotPath, request: Request<B>) -> HotResponse
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
     {
         if path == HotPath::Watch {
             return HotResponse::Stream(self.watch(request).await);
@@ -80,7 +80,7 @@ impl HotPaths {
     async fn unary<B>(&self, path: HotPath, request: Request<B>) -> Result<HotBody, Status>
     where
         B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
         let kv: &KvService = &self.services.kv;

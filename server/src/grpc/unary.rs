@@ -18,12 +18,12 @@ pub(super) async fn read<T, B>(mut body: B, limit: usize) -> Result<T, Status>
 where
     T: Message + Default,
     B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Status::unknown(error.to_string()))?;
+        let frame = frame.map_err(|error| Status::from_error(error.into()))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.is_empty() {
             // Nearly always all there is: kept without a copy.

@@ -7,6 +7,7 @@ use crate::metrics;
 use bytes::{Buf, Bytes};
 use frames::Frames;
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use keyport_api::error::Error;
@@ -146,9 +147,18 @@ pin_project! {
 #[derive(Debug)]
 struct Meter {
     call: metrics::Call,
-    frames: Frames,
-    /// The status is in the data, as gRPC-Web sends it.
-    web: bool,
+    framing: Framing,
+}
+
+/// How messages stand in the data.
+#[derive(Debug)]
+enum Framing {
+    /// As gRPC has them; the status is in the trailers.
+    Plain(Frames),
+    /// As gRPC-Web has them; the status is in the last frame.
+    Web(Frames),
+    /// In base64: not looked into.
+    Text,
 }
 
 impl<B> ResponseBody<B> {
@@ -161,8 +171,14 @@ impl<B> ResponseBody<B> {
     }
 
     /// Counts what is sent as `call`'s, and its end by the trailers.
-    pub(crate) fn metered(self, call: metrics::Call, web: bool) -> ResponseBody<B> {
-        ResponseBody { inner: self.inner, meter: Some(Meter { call, frames: Frames::default(), web }) }
+    pub(crate) fn metered(self, call: metrics::Call, headers: &HeaderMap) -> ResponseBody<B> {
+        let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |v| v.as_bytes());
+        let framing = match content_type.strip_prefix(b"application/grpc-web") {
+            Some([b'-', ..]) => Framing::Text,
+            Some(_) => Framing::Web(Frames::default()),
+            None => Framing::Plain(Frames::default()),
+        };
+        ResponseBody { inner: self.inner, meter: Some(Meter { call, framing }) }
     }
 }
 
@@ -171,26 +187,33 @@ pub(crate) fn grpc_code(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-fn observe(meter: &mut Option<Meter>, frame: Option<&Frame<Bytes>>) {
-    let Some(open) = meter else { return };
-    let code = match frame {
-        Some(frame) => match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) => {
-                let seen = open.frames.read(data);
-                if seen.messages > 0 || seen.bytes > 0 {
-                    open.call.method().sent(seen.messages, seen.bytes);
-                }
-                return;
-            }
-            (None, Some(trailers)) => grpc_code(trailers).unwrap_or(Code::Unknown),
-            (None, None) => return,
-        },
-        None if open.web => Code::Ok,
-        None => Code::Unknown,
-    };
-    if let Some(done) = meter.take() {
-        done.call.finish(code);
+impl Meter {
+    /// Counts a frame, `None` being the end; the call's code once it is known.
+    fn observe(&mut self, frame: Option<&Frame<Bytes>>) -> Option<Code> {
+        let Some(frame) = frame else {
+            return Some(if matches!(self.framing, Framing::Plain(_)) { Code::Unknown } else { Code::Ok });
+        };
+        if let Some(trailers) = frame.trailers_ref() {
+            return Some(grpc_code(trailers).unwrap_or(Code::Unknown));
+        }
+        let data = frame.data_ref()?;
+        let seen = match &mut self.framing {
+            Framing::Plain(frames) | Framing::Web(frames) => frames.read(data),
+            Framing::Text => return None,
+        };
+        if seen.messages > 0 {
+            self.call.method().sent(seen.messages, seen.bytes);
+        }
+        if seen.trailers { web_code(data) } else { None }
     }
+}
+
+/// The code in gRPC-Web's last frame, which has trailers as lines of text.
+fn web_code(data: &[u8]) -> Option<Code> {
+    const NAME: &[u8] = b"grpc-status:";
+    let at = data.windows(NAME.len()).rposition(|window| window.eq_ignore_ascii_case(NAME))?;
+    let value = data.get(at + NAME.len()..)?.split(|b| *b == b'\r').next()?;
+    Some(Code::from_bytes(value.trim_ascii()))
 }
 
 impl<B> Body for ResponseBody<B>
@@ -206,10 +229,15 @@ where
             InnerProj::App { body } => ready!(body.poll_frame(cx)).map(|frame| frame.map_err(Into::into)),
             InnerProj::Whole { data } => data.take().map(|data| Ok(Frame::data(data))),
         };
-        match &frame {
-            Some(Ok(frame)) => observe(this.meter, Some(frame)),
-            Some(Err(_)) => {}
-            None => observe(this.meter, None),
+        if let Some(meter) = this.meter {
+            let code = match &frame {
+                Some(Ok(frame)) => meter.observe(Some(frame)),
+                Some(Err(_)) => None,
+                None => meter.observe(None),
+            };
+            if let (Some(code), Some(meter)) = (code, code.and_then(|_| this.meter.take())) {
+                meter.call.finish(code);
+            }
         }
         Poll::Ready(frame)
     }

@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
@@ -54,9 +55,7 @@ pub async fn serve<A: App>(
     let stop = CancellationToken::new();
     let mut acceptors = JoinSet::new();
     for listener in listeners {
-        let builder = builder(config);
-        let builder = if listener.face == Face::Grpc { builder.http2_only() } else { builder };
-        let acceptor = Acceptor { builder, stack: Arc::clone(&stack), slots: Arc::clone(&slots) };
+        let acceptor = Acceptor { builder: builder(config), stack: Arc::clone(&stack), slots: Arc::clone(&slots) };
         acceptors.spawn(acceptor.run(listener, stop.clone(), drain));
     }
     shutdown.await;
@@ -140,6 +139,7 @@ impl<A: App> Acceptor<A> {
         closing: oneshot::Receiver<()>,
         slot: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + Send + 'static {
+        let face = conn.face;
         let served = Arc::new((Arc::clone(&self.stack), conn));
         let service = service_fn(move |request| {
             let served = Arc::clone(&served);
@@ -150,20 +150,30 @@ impl<A: App> Acceptor<A> {
         });
         let builder = self.builder.clone();
         async move {
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            let mut connection = pin!(connection);
-            let outcome = tokio::select! {
-                biased;
-                outcome = connection.as_mut() => outcome,
-                _ = closing => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let stream = TokioIo::new(stream);
+            let outcome = if face == Face::Grpc {
+                // Whoever speaks HTTP/1.1 here gets no answer.
+                drive(builder.http2_only().serve_connection(stream, service), closing).await
+            } else {
+                drive(builder.serve_connection_with_upgrades(stream, service), closing).await
             };
             if let Err(error) = outcome {
                 tracing::debug!(%error, "connection ended with an error");
             }
             drop(slot);
+        }
+    }
+}
+
+/// Serves until the connection ends, or until it is told to finish what it is answering.
+async fn drive<C: GracefulConnection>(connection: C, closing: oneshot::Receiver<()>) -> Result<(), C::Error> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        outcome = connection.as_mut() => outcome,
+        _ = closing => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
     }
 }

@@ -168,7 +168,8 @@ thread_local! {
     };
 }
 
-/// A call under way. Dropped without [`Call::finish`] it counts as cancelled, which is what a client does that goes away.
+/// A call under way. Dropped without [`Call::finish`] it counts as cancelled, which is what a client does that goes away,
+/// or as an internal error while its thread panics.
 #[derive(Debug)]
 pub struct Call {
     method: &'static Method,
@@ -203,7 +204,9 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.end(Code::Cancelled);
+        if !self.done {
+            self.end(if std::thread::panicking() { Code::Internal } else { Code::Cancelled });
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub(super) bytes: u64,
     /// The longest length announced.
     pub(super) largest: usize,
+    /// Whether gRPC-Web's trailers began.
+    pub(super) trailers: bool,
 }
 
 impl Frames {
@@ -50,6 +52,8 @@ impl Frames {
                 seen.messages += 1;
                 seen.bytes += u64::from(length);
                 seen.largest = seen.largest.max(self.left);
+            } else {
+                seen.trailers = true;
             }
         }
     }
@@ -70,8 +74,9 @@ mod tests {
                 total.messages += seen.messages;
                 total.bytes += seen.bytes;
                 total.largest = total.largest.max(seen.largest);
+                total.trailers |= seen.trailers;
             }
-            assert_eq!(total, Seen { messages: 3, bytes: 4, largest: 3 }, "{size}");
+            assert_eq!(total, Seen { messages: 3, bytes: 4, largest: 3, trailers: true }, "{size}");
         }
     }
 

@@ -96,3 +96,55 @@ fn too_large<B>(call: &Call<'_>, size: u64, limit: usize) -> Response<ResponseBo
     let body = r#"{"type":"about:blank","title":"Payload Too Large","status":413}"#;
     super::typed(StatusCode::PAYLOAD_TOO_LARGE, HeaderValue::from_static("application/problem+json"), body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::RequestBody;
+    use super::super::super::call::ConnInfo;
+    use super::super::super::listener::Face;
+    use super::*;
+    use futures_util::FutureExt as _;
+    use http::Request;
+    use std::time::Instant;
+    use tokio::sync::Notify;
+
+    /// Answers when told to.
+    struct Gate(Notify);
+
+    impl Handler for Gate {
+        type Body = http_body_util::Empty<bytes::Bytes>;
+
+        async fn handle<'a>(&'a self, _: Call<'a>) -> Response<ResponseBody<Self::Body>> {
+            self.0.notified().await;
+            Response::new(ResponseBody::whole("done"))
+        }
+    }
+
+    const CONN: ConnInfo = ConnInfo { remote: None, face: Face::All };
+
+    fn call(path: &'static str, protocol: Protocol) -> Call<'static> {
+        let request = Request::builder().uri(path).body(RequestBody::empty()).unwrap();
+        Call { request, conn: &CONN, protocol, method: None, started: Instant::now() }
+    }
+
+    #[tokio::test]
+    async fn calls_beyond_the_bound_are_refused_at_once() {
+        let limits = Limits::new(Gate(Notify::new()), 100).at_most(1);
+        let mut first = Box::pin(limits.handle(call("/v3/kv/put", Protocol::Http)));
+        assert!((&mut first).now_or_never().is_none());
+        let json = limits.handle(call("/v3/kv/put", Protocol::Http)).await;
+        assert_eq!(json.status(), StatusCode::TOO_MANY_REQUESTS);
+        let grpc = limits.handle(call("/etcdserverpb.KV/Put", Protocol::Grpc)).await;
+        assert_eq!((grpc.status(), &grpc.headers()["grpc-status"]), (StatusCode::OK, &HeaderValue::from_static("8")));
+        // Waiting for a lock is not work.
+        let mut lock = Box::pin(limits.handle(call("/v3lockpb.Lock/Lock", Protocol::Grpc)));
+        assert!((&mut lock).now_or_never().is_none());
+        // A caller that goes away gives its place back.
+        drop(first);
+        let mut second = Box::pin(limits.handle(call("/v3/kv/put", Protocol::Http)));
+        assert!((&mut second).now_or_never().is_none());
+        limits.inner.0.notify_waiters();
+        assert_eq!((second.await.status(), lock.await.status()), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(limits.in_flight.load(Relaxed), 0);
+    }
+}

@@ -17,7 +17,7 @@ impl<S: Handler> Handler for Count<S> {
 
     async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
         // Paths that name no method have no series: a stranger's list of paths must not fill memory.
-        let (Some(method), protocol @ (Protocol::Grpc | Protocol::GrpcWeb)) = (call.method, call.protocol) else {
+        let (Some(method), Protocol::Grpc | Protocol::GrpcWeb) = (call.method, call.protocol) else {
             return self.inner.handle(call).await;
         };
         let version = call.request.headers().get("client-api-version");
@@ -29,7 +29,11 @@ impl<S: Handler> Handler for Count<S> {
                 counted.finish(code);
                 response
             }
-            None => response.map(|body| body.metered(counted, protocol == Protocol::GrpcWeb)),
+            None => {
+                let (parts, body) = response.into_parts();
+                let body = body.metered(counted, &parts.headers);
+                Response::from_parts(parts, body)
+            }
         }
     }
 }

@@ -1,0 +1,114 @@
+use super::*;
+
+#[tokio::test]
+async fn answers_and_keeps_the_connection() {
+    let server = start(Setup::default()).await;
+    let answer = server.ask("GET", "/hello", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
+    let both = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = server.raw(both).await;
+    assert!(answer.body.starts_with("helloHTTP/1.1 404 Not Found\r\n"), "{answer:?}");
+    assert!(answer.body.ends_with("404 page not found\n"));
+    assert_eq!(server.raw("nonsense\r\n\r\n").await.status, 400);
+    let huge = format!("GET /hello HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    assert_eq!(server.raw(&huge).await.status, 431);
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer() {
+    let server = start(Setup::default()).await;
+    let both = "GET /panic HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = server.raw(both).await;
+    assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/json")));
+    assert!(
+        answer.body.starts_with(r#"{"error":"internal error","code":13,"message":"internal error"}HTTP/1.1 200 OK"#)
+    );
+}
+
+#[tokio::test]
+async fn request_ids() {
+    let server = start(Setup::default()).await;
+    let own = server.ask("GET", "/hello", "X-Request-Id: abc").await;
+    assert_eq!(own.header("x-request-id"), Some("abc"));
+    assert_eq!(server.ask("GET", "/hello", "").await.header("x-request-id"), None);
+    let (a, b) = (server.ask("GET", "/nope", "").await, server.ask("GET", "/nope", "").await);
+    assert_eq!(a.header("x-request-id").map(str::len), Some(16));
+    assert_ne!(a.header("x-request-id"), b.header("x-request-id"));
+    let long = format!("X-Request-Id: {}", "x".repeat(129));
+    assert_eq!(server.ask("GET", "/hello", &long).await.header("x-request-id"), None);
+}
+
+#[tokio::test]
+async fn cors_for_all() {
+    let server = start(Setup::default()).await;
+    assert_eq!(server.ask("GET", "/hello", "").await.header("access-control-allow-origin"), Some("*"));
+    let answer = server.ask("GET", "/nope", "Origin: http://page").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, Some("*")));
+    assert!(answer.header("access-control-expose-headers").unwrap().contains("grpc-status"));
+    assert!(answer.header("access-control-allow-methods").unwrap().starts_with("POST, GET, OPTIONS, PUT, DELETE"));
+    assert_eq!(answer.header("vary"), None);
+
+    let preflight = server
+        .ask(
+            "OPTIONS",
+            "/anything",
+            "Origin: http://page\nAccess-Control-Request-Method: PUT\nAccess-Control-Request-Headers: if-match,x-y",
+        )
+        .await;
+    assert_eq!((preflight.status, preflight.body.as_str()), (200, ""));
+    assert_eq!(preflight.header("access-control-allow-headers"), Some("if-match,x-y"));
+    assert_eq!(preflight.header("access-control-max-age"), Some("86400"));
+    let plain = server.ask("OPTIONS", "/v3/kv/put", "").await;
+    assert_eq!(plain.status, 200);
+    assert!(plain.header("access-control-allow-headers").unwrap().starts_with("accept, content-type, authorization"));
+}
+
+#[tokio::test]
+async fn cors_for_some() {
+    let server = start(Setup { cors: AllowList::Only(vec!["http://page:80".into()]), ..Setup::default() }).await;
+    let known = server.ask("GET", "/hello", "Origin: http://page:80").await;
+    assert_eq!(known.header("access-control-allow-origin"), Some("http://page:80"));
+    assert_eq!(known.header("vary"), Some("Origin"));
+    for origin in ["http://page", "http://page:8080", "http://other:80"] {
+        let answer = server.ask("GET", "/hello", &format!("Origin: {origin}")).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None), "{origin}");
+        let preflight = server.ask("OPTIONS", "/hello", &format!("Origin: {origin}")).await;
+        assert_eq!((preflight.status, preflight.header("access-control-allow-headers")), (200, None), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn hosts() {
+    let server = start(Setup { hosts: AllowList::Only(vec!["good".into()]), ..Setup::default() }).await;
+    let ask = async |host: &str| {
+        server.raw(&format!("GET /hello HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+    };
+    assert_eq!(ask("good:2379").await.status, 200);
+    assert_eq!(ask("GOOD").await.status, 200);
+    let refused = ask("localhost").await;
+    assert_eq!((refused.status, refused.header("content-type")), (421, Some("text/plain; charset=utf-8")));
+    assert_eq!(refused.header("access-control-allow-origin"), Some("*"));
+}
+
+#[tokio::test]
+async fn bodies_have_a_limit() {
+    let server = start(Setup::default()).await;
+    let limit = 2 * MAX_MESSAGE + 64 * 1024;
+    let json = server.ask("POST", "/v3/kv/put", &format!("Content-Length: {}", limit + 1)).await;
+    let text = format!("grpc: received message larger than max ({} vs. {MAX_MESSAGE})", limit + 1);
+    assert_eq!((json.status, json.body), (429, format!("{{\"error\":\"{text}\",\"code\":8,\"message\":\"{text}\"}}")));
+    let other = server.ask("POST", "/echo", &format!("Content-Length: {}", limit + 1)).await;
+    assert_eq!((other.status, other.header("content-type")), (413, Some("application/problem+json")));
+
+    let chunked = |path: &str, size: usize| {
+        let body = "x".repeat(size);
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n"
+        )
+    };
+    assert_eq!(server.raw(&chunked("/echo", limit)).await.body, limit.to_string());
+    let answer = server.raw(&chunked("/echo", limit + 1)).await;
+    assert_eq!((answer.status, answer.body), (413, format!("request body is larger than {limit} bytes")));
+    // A stream of requests has no end, and so no limit but that of each message.
+    assert_eq!(server.raw(&chunked("/v3/watch", limit + 1)).await.body, (limit + 1).to_string());
+}
