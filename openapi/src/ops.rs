@@ -17,6 +17,8 @@ pub(crate) fn add(paths: PathsBuilder) -> PathsBuilder {
         .path("/readyz/{check}", get(checks("readyz", "Runs one check of `/readyz`", true)))
         .path("/version", get(version()))
         .path("/metrics", get(metrics()))
+        .path("/debug/vars", get(variables()))
+        .path("/", get(index()))
         .path("/openapi.json", get(openapi()))
         .path("/docs", get(docs()))
 }
@@ -108,6 +110,23 @@ fn version() -> OperationBuilder {
 fn metrics() -> OperationBuilder {
     operation("Operations_Metrics", "Tells all metrics, in Prometheus' text format")
         .response("200", plain("The metrics.", "etcd_server_has_leader 1\n"))
+}
+
+fn variables() -> OperationBuilder {
+    let content = ContentBuilder::new().schema(Some(Object::with_type(Type::Object))).build();
+    operation("Operations_Variables", "Tells how the process stands: command line, memory, Raft")
+        .response("200", ResponseBuilder::new().description("The state.").content("application/json", content).build())
+}
+
+fn index() -> OperationBuilder {
+    let object = ContentBuilder::new().schema(Some(Object::with_type(Type::Object))).build();
+    let page = ContentBuilder::new().schema(Some(Object::with_type(Type::String))).build();
+    let answer = ResponseBuilder::new()
+        .description("The links, as a page for those who accept one.")
+        .content("application/json", object)
+        .content("text/html", page)
+        .build();
+    operation("Operations_Index", "Tells what there is to find on this port").response("200", answer)
 }
 
 fn openapi() -> OperationBuilder {

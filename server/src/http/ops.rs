@@ -1,5 +1,6 @@
 //! What operators and their tools ask for: health, version, metrics, and what there is to find on this port.
 
+mod docs;
 mod health;
 mod index;
 mod probes;
@@ -64,6 +65,8 @@ pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
         .route("/version", get(version::version))
         .route("/debug/vars", get(vars::vars))
         .route("/", get(index::index))
+        .route("/docs", get(docs::page).layer(CompressionLayer::new().gzip(true)))
+        .route("/openapi.json", get(docs::document).layer(CompressionLayer::new().gzip(true)))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(ops)
 }

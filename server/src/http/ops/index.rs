@@ -1,4 +1,4 @@
-//! `/` and `/openapi.json`: what there is to find here.
+//! `/`: what there is to find here.
 
 use axum::Json;
 use axum::response::{Html, IntoResponse, Response};

@@ -126,7 +126,7 @@ async fn probes() {
 
 #[tokio::test]
 async fn other_methods_are_refused() {
-    for path in ["/health", "/livez", "/readyz", "/readyz/non_learner", "/version", "/debug/vars", "/"] {
+    for path in ["/health", "/livez", "/readyz", "/readyz/non_learner", "/version", "/debug/vars", "/", "/docs", "/openapi.json"] {
         let answer = ask(Fake::default(), Method::POST, path).await;
         assert_eq!((answer.status, answer.body.as_str()), (405, "Method Not Allowed\n"), "{path}");
         assert_eq!(answer.headers["allow"], "GET, HEAD", "{path}");
@@ -154,6 +154,23 @@ async fn version_and_the_rest() {
     let index: serde_json::Value = serde_json::from_str(&get(Fake::default(), "/").await.1).unwrap();
     assert_eq!(index["etcdserver"], "3.7.1");
     assert_eq!(get(Fake::default(), "/members").await, (404, "404 page not found\n".into()));
+}
+
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let document = ask(Fake::default(), Method::GET, "/openapi.json").await;
+    assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
+    let document: serde_json::Value = serde_json::from_str(&document.body).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let page = ask(Fake::default(), Method::GET, "/docs").await;
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    assert!(page.body.contains("fetch(\"/openapi.json\")"));
+    // What the document says is served by these routes is.
+    for path in ["/", "/health", "/livez", "/readyz", "/version", "/metrics", "/debug/vars"] {
+        assert!(document["paths"][path]["get"].is_object(), "{path}");
+        assert_eq!(get(Fake::default(), path).await.0, 200, "{path}");
+    }
 }
 
 #[tokio::test]
