@@ -98,6 +98,10 @@ impl Groups {
             Ok(at) => at,
             Err(at) => {
                 let (outbox, members) = (Arc::clone(outbox), Vec::with_capacity(1));
+                // Often the only one, and a vector's first step would be to four.
+                if synced.is_empty() {
+                    synced.reserve_exact(1);
+                }
                 synced.insert(at, StreamMembers { stream, outbox, members, shared: None, last_sent });
                 at
             }

@@ -142,21 +142,27 @@ impl Outbox {
         self.queue.lock().pending_events
     }
 
-    /// Appends up to `max` messages. Ready without any when it is closed, or when only what was cancelled was taken
+    /// Takes out up to `max` messages. Ready without any when it is closed, or when only what was cancelled was taken
     /// out.
-    pub(super) fn poll(&self, cx: &mut Context<'_>, to: &mut Vec<WatchMessage>, max: usize, room: Room) -> Poll<Taken> {
+    pub(super) fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        max: usize,
+        room: Room,
+        mut each: impl FnMut(WatchMessage),
+    ) -> Poll<Taken> {
         let mut queue = self.queue.lock();
-        let (before, pending) = (to.len(), queue.pending_events);
-        let mut events = 0;
-        while to.len() - before < max
+        let pending = queue.pending_events;
+        let (mut messages, mut events) = (0, 0);
+        while messages < max
             && let Some(message) = queue.take_message()
         {
             if let WatchMessage::Events { selection, .. } = &message {
                 events += selection.len();
             }
-            to.push(message);
+            messages += 1;
+            each(message);
         }
-        let messages = to.len() - before;
         let settled = pending - queue.pending_events;
         let has_room = queue.wanted && queue.entries.len() <= room.messages / 2 && queue.bytes <= room.bytes / 2;
         if has_room {

@@ -22,7 +22,10 @@ pub(super) struct RangeIndex {
 impl RangeIndex {
     pub(super) fn insert(&mut self, range: &KeyRange, group: GroupId) {
         match &range.end {
-            RangeEnd::Single => self.singles.entry(range.start.clone()).or_default().push(group),
+            RangeEnd::Single => match self.singles.get_mut(&range.start) {
+                Some(groups) => groups.push(group),
+                None => _ = self.singles.insert(range.start.clone(), vec![group]),
+            },
             RangeEnd::Before(end) => self.ranges.insert(range.start.clone(), Some(end.clone()), group),
             RangeEnd::Unbounded => self.ranges.insert(range.start.clone(), None, group),
         }

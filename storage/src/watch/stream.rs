@@ -168,9 +168,9 @@ impl WatchStream {
 
     /// See [`WatchStream::next`].
     pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<WatchMessage>> {
-        let mut one = Vec::with_capacity(1);
-        ready!(self.poll_batch(cx, &mut one, 1));
-        Poll::Ready(one.pop())
+        let mut next = None;
+        ready!(self.poll(cx, 1, |message| next = Some(message)));
+        Poll::Ready(next)
     }
 
     /// Appends all that waits, up to `max` messages, and says how many; waits for the first. 0 once the hub has ended.
@@ -180,10 +180,16 @@ impl WatchStream {
 
     /// See [`WatchStream::next_batch`].
     pub fn poll_batch(&self, cx: &mut Context<'_>, to: &mut Vec<WatchMessage>, max: usize) -> Poll<usize> {
+        self.poll(cx, max, |message| to.push(message))
+    }
+
+    fn poll(&self, cx: &mut Context<'_>, max: usize, mut each: impl FnMut(WatchMessage)) -> Poll<usize> {
         loop {
-            let taken = ready!(self.outbox.poll(cx, to, max.max(1), self.hub.configured_room()));
-            self.hub.counters.events_sent.add(taken.events);
-            self.hub.counters.pending_events.sub(taken.settled);
+            let taken = ready!(self.outbox.poll(cx, max.max(1), self.hub.configured_room(), &mut each));
+            if taken.settled > 0 {
+                self.hub.counters.events_sent.add(taken.events);
+                self.hub.counters.pending_events.sub(taken.settled);
+            }
             if taken.has_room {
                 self.hub.signal.has_room(self.id);
             }
