@@ -126,7 +126,17 @@ async fn probes() {
 
 #[tokio::test]
 async fn other_methods_are_refused() {
-    for path in ["/health", "/livez", "/readyz", "/readyz/non_learner", "/version", "/debug/vars", "/", "/docs", "/openapi.json"] {
+    for path in [
+        "/health",
+        "/livez",
+        "/readyz",
+        "/readyz/non_learner",
+        "/version",
+        "/debug/vars",
+        "/",
+        "/docs",
+        "/openapi.json",
+    ] {
         let answer = ask(Fake::default(), Method::POST, path).await;
         assert_eq!((answer.status, answer.body.as_str()), (405, "Method Not Allowed\n"), "{path}");
         assert_eq!(answer.headers["allow"], "GET, HEAD", "{path}");
