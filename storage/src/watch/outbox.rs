@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 
 use super::{Selection, WatchMessage};
 
+/// Cancelled ids that are not worth a sweep.
+const CANCELLED_SLACK: usize = 64;
+
 /// Bounds of one outbox.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
@@ -122,9 +125,18 @@ impl Outbox {
     pub(super) fn forget(&self, watch_id: i64) {
         let mut queue = self.queue.lock();
         if queue.entries.iter().any(|entry| matches!(entry, Entry::Delivery(_))) {
-            let end = queue.taken + queue.entries.len() as u64;
-            queue.cancelled.insert(watch_id, end);
+            let (taken, waiting) = (queue.taken, queue.entries.len());
+            // Each that still matters has its answer in the queue, so a sweep leaves at most as many as wait there.
+            if queue.cancelled.len() > 2 * waiting + CANCELLED_SLACK {
+                queue.cancelled.retain(|_, end| *end > taken);
+            }
+            queue.cancelled.insert(watch_id, taken + waiting as u64);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered_cancellations(&self) -> usize {
+        self.queue.lock().cancelled.len()
     }
 
     pub(super) fn close(&self) -> Option<Waker> {

@@ -156,6 +156,11 @@ impl WatchStream {
         wakes.wake();
     }
 
+    #[cfg(test)]
+    pub(super) fn remembered_cancellations(&self) -> usize {
+        self.outbox.remembered_cancellations()
+    }
+
     /// How many messages wait to be read.
     pub fn backlog(&self) -> usize {
         self.outbox.len()

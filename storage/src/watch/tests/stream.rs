@@ -1,5 +1,7 @@
 //! Requests of a stream and their answers.
 
+use std::task::{Context, Waker};
+
 use super::store::{World, brief, briefs, from, next, range};
 use crate::watch::{CreateError, WatchSpec};
 
@@ -66,6 +68,22 @@ fn cancelling_drops_what_is_queued_and_frees_the_id() {
     );
     let stats = world.hub.stats();
     assert_eq!((stats.watchers, stats.pending_events, stats.events_sent), (2, 0, 3));
+}
+
+#[test]
+fn what_was_cancelled_long_ago_is_forgotten_on_a_busy_stream() {
+    let world = World::new();
+    let stream = world.hub.stream();
+    stream.create(WatchSpec { watch_id: -1, ..WatchSpec::new(range("a", "")) }).expect("created");
+    for _ in 0..2000 {
+        // Something always waits.
+        world.put("a", "x");
+        let id = stream.create(WatchSpec::new(range("a", ""))).expect("created").watch_id;
+        assert!(stream.cancel(id));
+        let mut messages = Vec::new();
+        let _ = stream.poll_batch(&mut Context::from_waker(Waker::noop()), &mut messages, 3);
+    }
+    assert!(stream.remembered_cancellations() < 100, "{}", stream.remembered_cancellations());
 }
 
 #[test]
