@@ -27,6 +27,8 @@ pub struct Config {
     pub catchup_bytes_alone: usize,
     /// Bound of the queue in front of the node's thread.
     pub queue_len: usize,
+    /// Bytes of proposals in that queue; more are refused.
+    pub queue_bytes: usize,
     /// Bytes of proposals that may wait for their commit; more are dropped.
     pub max_uncommitted_bytes: u64,
     /// Bytes of committed entries handed to the state machine in one go.
@@ -58,6 +60,7 @@ impl Config {
             catchup_bytes: 64 << 20,
             catchup_bytes_alone: 8 << 20,
             queue_len: 8_192,
+            queue_bytes: 64 << 20,
             max_uncommitted_bytes: 256 << 20,
             max_apply_bytes: 8 << 20,
             max_batch_bytes: 8 << 20,

@@ -56,6 +56,7 @@ pub enum ReadIndexError {
 pub struct RaftHandle {
     pub(crate) inputs: Sender<Input>,
     pub(crate) status: Arc<SharedStatus>,
+    pub(crate) queue_bytes: usize,
     pub(crate) joiner: Arc<Joiner>,
 }
 
@@ -67,7 +68,14 @@ impl RaftHandle {
     /// Queues a normal entry. `Ok` only means queued: the outcome is the entry coming back through
     /// [`crate::StateMachine::apply`], or [`crate::StateMachine::dropped`].
     pub fn propose(&self, data: Bytes) -> Result<(), ProposeError> {
-        self.offer(Input::Propose(data))
+        let (queued, bytes) = (&self.status.queued_bytes, data.len());
+        if queued.fetch_add(bytes, Ordering::Relaxed) > self.queue_bytes {
+            queued.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(ProposeError::Busy);
+        }
+        self.offer(Input::Propose(data)).inspect_err(|_| {
+            queued.fetch_sub(bytes, Ordering::Relaxed);
+        })
     }
 
     /// Queues a membership change; the same holds. `id` inside the change tells the caller which it was.

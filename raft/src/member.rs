@@ -95,6 +95,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     /// Takes an input; nothing happens before the next turn.
     pub(crate) fn input(&mut self, input: Input) {
         if let Input::Propose(data) = input {
+            self.status.queued_bytes.fetch_sub(data.len(), Ordering::Relaxed);
             self.batch_bytes += data.len();
             self.batch.push(data);
             return;

@@ -17,6 +17,9 @@ use crate::state_machine::{StateMachine, StopReason};
 use crate::status::SharedStatus;
 use crate::transport::Transport;
 
+/// Inputs taken before a turn, so that a turn always comes.
+const MAX_INPUTS: usize = 4_096;
+
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -31,6 +34,7 @@ pub enum StartError {
 /// Starts a member. A sole voter becomes leader at once; everything committed before is applied first.
 pub fn start<S: StateMachine, T: Transport, O: Observer>(parts: Parts<S, T, O>) -> Result<RaftHandle, StartError> {
     let (tick, max_batch_bytes) = (parts.config.tick, parts.config.max_batch_bytes);
+    let queue_bytes = parts.config.queue_bytes;
     let (sender, inputs) = bounded(parts.config.queue_len);
     let status = Arc::new(SharedStatus::new(parts.config.id));
     let member = Member::new(parts, Arc::clone(&status))?;
@@ -45,7 +49,8 @@ pub fn start<S: StateMachine, T: Transport, O: Observer>(parts: Parts<S, T, O>) 
             node.member.state_machine.stopped(&reason);
         })
         .map_err(StartError::Thread)?;
-    Ok(RaftHandle { inputs: sender, status, joiner: Arc::new(Joiner(parking_lot::Mutex::new(Some(thread)))) })
+    let joiner = Arc::new(Joiner(parking_lot::Mutex::new(Some(thread))));
+    Ok(RaftHandle { inputs: sender, status, queue_bytes, joiner })
 }
 
 struct Node<S, T, O> {
@@ -90,12 +95,14 @@ impl<S: StateMachine, T: Transport, O: Observer> Node<S, T, O> {
     /// Takes an input and what waits behind it, up to a full batch; false at the end.
     fn take(&mut self, first: Input) -> bool {
         let mut next = Some(first);
+        let mut taken = 0;
         while let Some(input) = next {
             if matches!(input, Input::Stop) {
                 return false;
             }
             self.member.input(input);
-            let full = self.member.batch_bytes() >= self.max_batch_bytes;
+            taken += 1;
+            let full = taken >= MAX_INPUTS || self.member.batch_bytes() >= self.max_batch_bytes;
             next = if full { None } else { self.inputs.try_recv().ok() };
         }
         true

@@ -13,6 +13,9 @@ use crate::wal::SnapshotMark;
 /// What an entry takes in memory besides its payload.
 const ENTRY_OVERHEAD: usize = size_of::<Entry>();
 
+/// Room for so many entries is not worth giving back.
+const MIN_CAPACITY: usize = 4_096;
+
 fn size(entry: &Entry) -> usize {
     ENTRY_OVERHEAD + entry.data.len()
 }
@@ -112,7 +115,7 @@ impl MemoryLog {
             self.base_term = entry.term;
             self.entries.pop_front();
         }
-        if self.entries.len() < self.entries.capacity() / 4 {
+        if self.entries.capacity() > MIN_CAPACITY && self.entries.len() < self.entries.capacity() / 4 {
             self.entries.shrink_to(self.entries.len() * 2);
         }
     }

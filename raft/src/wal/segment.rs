@@ -28,10 +28,8 @@ impl fmt::Display for SegmentName {
     }
 }
 
-/// Whether a name is that of a segment in the making, left over by a crash.
-pub(super) fn is_leftover(name: &str) -> bool {
-    name.ends_with(".tmp")
-}
+/// Names of segments in the making; after a crash they are left over.
+pub(super) const UNFINISHED: [&str; 2] = ["0.tmp", "1.tmp"];
 
 #[cfg(test)]
 mod tests {

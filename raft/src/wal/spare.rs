@@ -5,25 +5,30 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::disk::{Disk, DiskFile, write_all_at};
+use super::segment::UNFINISHED;
 
 /// Zeros are written in pieces of this size, each synced, so that no sync elsewhere waits behind all of them.
-const PIECE: usize = 512 << 10;
+const PIECE: usize = 256 << 10;
+/// Time between two pieces, left to the syncs that somebody waits for.
+const PAUSE: Duration = Duration::from_millis(4);
 static ZEROS: [u8; PIECE] = [0; PIECE];
 
 /// A zero-filled file, ready to become a segment.
 #[derive(Debug)]
 pub(super) struct Spare {
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) file: Box<dyn DiskFile>,
     pub(super) bytes: u64,
 }
 
 enum Job {
-    Prepare { name: String, bytes: u64 },
+    Prepare { name: &'static str, bytes: u64 },
     Trim { file: Box<dyn DiskFile>, len: u64 },
     Remove(Vec<String>),
 }
@@ -43,6 +48,8 @@ struct Thread {
     /// Unbounded, but a segment brings at most one job of each kind.
     jobs: Sender<Job>,
     done: Receiver<io::Result<Spare>>,
+    /// The writer waits for a spare: no more pauses.
+    urgent: Arc<AtomicBool>,
     join: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -56,7 +63,7 @@ impl Spares {
     pub(super) fn request(&mut self, bytes: u64) {
         if let Some(thread) = self.thread.as_ref().filter(|_| !self.requested) {
             self.requested = true;
-            let name = format!("{}.tmp", self.prepared % 2);
+            let name = next_name(self.prepared);
             // Without a receiver, `take` makes one itself.
             let _ = thread.jobs.send(Job::Prepare { name, bytes });
         }
@@ -65,9 +72,9 @@ impl Spares {
     /// The spare that was asked for, or one made now.
     pub(super) fn take(&mut self, bytes: u64, sync: bool) -> io::Result<Spare> {
         let requested = std::mem::take(&mut self.requested);
-        let spare = match self.thread.as_ref().filter(|_| requested).map(|thread| thread.done.recv()) {
-            Some(Ok(Ok(spare))) => Ok(spare),
-            _ => prepare(self.disk.as_ref(), &format!("{}.tmp", self.prepared % 2), bytes, sync),
+        let spare = match self.thread.as_ref().filter(|_| requested).map(Thread::wait) {
+            Some(Ok(spare)) => Ok(spare),
+            _ => prepare(self.disk.as_ref(), next_name(self.prepared), bytes, sync, &|| {}),
         };
         self.prepared += 1;
         spare
@@ -97,23 +104,35 @@ impl Spares {
 
 impl Drop for Spares {
     fn drop(&mut self) {
-        if let Some(Thread { jobs, join, .. }) = self.thread.take() {
+        if let Some(Thread { jobs, join, urgent, .. }) = self.thread.take() {
             drop(jobs);
+            urgent.store(true, Ordering::Relaxed);
             // Waits for a spare being written, so that the directory's lock is not given up before.
             let _ = join.map(std::thread::JoinHandle::join);
         }
     }
 }
 
+fn next_name(prepared: u64) -> &'static str {
+    if prepared.is_multiple_of(2) { UNFINISHED[0] } else { UNFINISHED[1] }
+}
+
 impl Thread {
     fn start(disk: Arc<dyn Disk>, sync: bool) -> io::Result<Thread> {
         let (jobs, queue) = unbounded();
         let (results, done) = bounded(1);
+        let urgent = Arc::new(AtomicBool::new(false));
+        let hurry = Arc::clone(&urgent);
         let join = std::thread::Builder::new().name("wal-files".into()).spawn(move || {
+            let pause = || {
+                if !hurry.load(Ordering::Relaxed) {
+                    std::thread::sleep(PAUSE);
+                }
+            };
             for job in queue {
                 match job {
                     Job::Prepare { name, bytes } => {
-                        if results.send(prepare(disk.as_ref(), &name, bytes, sync)).is_err() {
+                        if results.send(prepare(disk.as_ref(), name, bytes, sync, &pause)).is_err() {
                             return;
                         }
                     }
@@ -121,12 +140,25 @@ impl Thread {
                 }
             }
         })?;
-        Ok(Thread { jobs, done, join: Some(join) })
+        Ok(Thread { jobs, done, urgent, join: Some(join) })
+    }
+
+    fn wait(&self) -> io::Result<Spare> {
+        self.urgent.store(true, Ordering::Relaxed);
+        let spare = self.done.recv();
+        self.urgent.store(false, Ordering::Relaxed);
+        spare.unwrap_or_else(|_| Err(io::Error::other("the thread that prepares segments is gone")))
     }
 }
 
 /// Makes a zero-filled file.
-pub(super) fn prepare(disk: &dyn Disk, name: &str, bytes: u64, sync: bool) -> io::Result<Spare> {
+pub(super) fn prepare(
+    disk: &dyn Disk,
+    name: &'static str,
+    bytes: u64,
+    sync: bool,
+    pause: &dyn Fn(),
+) -> io::Result<Spare> {
     let file = disk.create(name)?;
     let mut at = 0;
     while at < bytes {
@@ -136,8 +168,9 @@ pub(super) fn prepare(disk: &dyn Disk, name: &str, bytes: u64, sync: bool) -> io
         if sync {
             file.sync_data()?;
         }
+        pause();
     }
-    Ok(Spare { name: name.to_owned(), file, bytes })
+    Ok(Spare { name, file, bytes })
 }
 
 /// Housekeeping that may fail: what stays behind costs space, and is cleaned up at the next opportunity.

@@ -17,6 +17,7 @@ use super::record::{self, Kind, WORD};
 
 const SECTOR: u64 = 512;
 const READ_AHEAD: usize = 1 << 20;
+static ZEROS: [u8; READ_AHEAD] = [0; READ_AHEAD];
 
 /// A record that does not check.
 #[derive(Debug, Clone)]
@@ -149,7 +150,9 @@ impl<'a> SegmentReader<'a> {
         while at < self.len {
             let len = (self.len - at).min(READ_AHEAD as u64);
             let piece = self.bytes(at, len)?;
-            if let Some(last) = piece.iter().rposition(|b| *b != 0) {
+            // Mostly there is nothing, and comparing is several times faster than looking for the byte.
+            if ZEROS.get(..piece.len()) != Some(piece) {
+                let last = piece.iter().rposition(|b| *b != 0).unwrap_or_default();
                 end = at + last as u64 + 1;
             }
             at += len;
@@ -268,11 +271,10 @@ fn copy_out(disk: &dyn Disk, reader: &SegmentReader<'_>, name: &str, end: u64) -
 }
 
 fn zero(reader: &SegmentReader<'_>, end: u64) -> std::io::Result<()> {
-    let zeros = vec![0; READ_AHEAD];
     let mut at = reader.offset;
     while at < end {
         let want = usize::try_from(end - at).unwrap_or(READ_AHEAD).min(READ_AHEAD);
-        write_all_at(reader.file, zeros.get(..want).unwrap_or_default(), at)?;
+        write_all_at(reader.file, ZEROS.get(..want).unwrap_or_default(), at)?;
         at += want as u64;
     }
     reader.file.sync_data()

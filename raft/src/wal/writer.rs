@@ -12,7 +12,7 @@ use prost::Message as _;
 
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::record::{self, Kind};
-use super::segment::{SegmentName, is_leftover};
+use super::segment::{SegmentName, UNFINISHED};
 use super::spare::{Spare, Spares, prepare};
 use super::{Metadata, Recovered, SnapshotMark, WalError, WalOptions, replay};
 
@@ -99,8 +99,8 @@ impl Wal {
         let sync = !options.unsafe_no_fsync;
         let spares = Spares::new(Arc::clone(&disk), options.background, sync)
             .map_err(WalError::io(disk.path(), "start thread"))?;
-        let Spare { name: temporary, file, bytes } = prepare(disk.as_ref(), "0.tmp", options.first_segment_bytes, sync)
-            .map_err(WalError::io(&path, "create"))?;
+        let spare = prepare(disk.as_ref(), UNFINISHED[0], options.first_segment_bytes, sync, &|| {});
+        let Spare { name: temporary, file, bytes } = spare.map_err(WalError::io(&path, "create"))?;
         let mut wal = Wal {
             metadata: encode_metadata(metadata),
             segments: VecDeque::from([name]),
@@ -125,7 +125,7 @@ impl Wal {
         wal.sync()?;
         wal.push_state(state);
         wal.sync()?;
-        wal.disk.rename(&temporary, &name.to_string()).map_err(WalError::io(&path, "rename"))?;
+        wal.disk.rename(temporary, &name.to_string()).map_err(WalError::io(&path, "rename"))?;
         wal.sync_dir()?;
         Ok(wal)
     }
@@ -310,7 +310,7 @@ impl Wal {
         self.size = spare.bytes;
         self.buf.clear();
         self.sync_file()?;
-        self.disk.rename(&spare.name, &name.to_string())?;
+        self.disk.rename(spare.name, &name.to_string())?;
         if !self.options.unsafe_no_fsync {
             self.disk.sync()?;
         }
@@ -357,7 +357,7 @@ fn segments(disk: &dyn Disk) -> Result<Vec<SegmentName>, WalError> {
 /// Removes segments that were never finished.
 fn remove_leftovers(disk: &dyn Disk) -> Result<(), WalError> {
     let names = disk.list().map_err(WalError::io(disk.path(), "list directory"))?;
-    for name in names.iter().filter(|name| is_leftover(name)) {
+    for name in names.iter().filter(|name| UNFINISHED.contains(&name.as_str())) {
         disk.remove(name).map_err(WalError::io(&disk.path().join(name), "remove"))?;
     }
     Ok(())
