@@ -37,6 +37,7 @@ use std::{io, panic, thread};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 use redb::Database;
+use tracing::info;
 
 use self::layer::Layer;
 use self::storage::Files;
@@ -151,6 +152,7 @@ impl Backend {
             let found = schema::check(path, &database)?;
             Ok((database, found))
         })?;
+        remove_leftovers(path);
         let view = Arc::new(View::open(path, &Arc::new(database))?);
         let shared = Arc::new(Shared {
             path: path.to_path_buf(),
@@ -189,24 +191,23 @@ impl Backend {
     pub fn commit(&self, batch: Batch, applied: Option<Applied>) {
         let shared = &*self.shared;
         let options = &shared.files.options;
-        let (operations, bytes) = {
+        let (full, behind) = {
             let mut buffers = shared.buffers.write();
             buffers.active.absorb(batch, applied);
-            (buffers.active.operations, buffers.active.bytes)
+            // Set here and taken back with the layer, both with the lock: the flusher is woken once for each.
+            let full = buffers.is_full(options, 1) && !shared.full.swap(true, Ordering::Relaxed);
+            (full, buffers.is_full(options, BEHIND))
         };
-        if operations < options.batch_limit && bytes < BATCH_BYTES {
-            return;
-        }
-        if !shared.full.swap(true, Ordering::Relaxed) {
+        if full {
             // With the lock, so that the flusher is either waiting or has yet to look at `full`.
             let _control = shared.control.lock();
             shared.wake.notify_one();
         }
-        if operations < options.batch_limit.saturating_mul(BEHIND) && bytes < BATCH_BYTES * BEHIND {
+        if !behind {
             return;
         }
         let mut control = shared.control.lock();
-        while control.failure.is_none() && shared.buffers.read().is_behind(options) {
+        while control.failure.is_none() && shared.buffers.read().is_full(options, BEHIND) {
             shared.done.wait(&mut control);
         }
     }
@@ -294,9 +295,9 @@ impl Drop for Backend {
 }
 
 impl Buffers {
-    fn is_behind(&self, options: &BackendOptions) -> bool {
-        self.active.operations >= options.batch_limit.saturating_mul(BEHIND)
-            || self.active.bytes >= BATCH_BYTES * BEHIND
+    /// Whether this many times the limits are gathered.
+    fn is_full(&self, options: &BackendOptions, times: usize) -> bool {
+        self.active.operations >= options.batch_limit.saturating_mul(times) || self.active.bytes >= BATCH_BYTES * times
     }
 }
 
@@ -315,9 +316,25 @@ impl Shared {
 
 fn temporary(path: &Path, purpose: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp.");
+    name.push(TEMPORARY);
     name.push(purpose);
     path.with_file_name(name)
+}
+
+/// What follows the database's name in that of a file that is not complete yet.
+const TEMPORARY: &str = ".tmp.";
+
+/// Removes the incomplete copies of a process that is gone; the database is locked, so none of them is in use.
+fn remove_leftovers(path: &Path) {
+    let prefix = temporary(path, "");
+    let Some(files) = path.parent().and_then(|directory| std::fs::read_dir(directory).ok()) else { return };
+    for file in files.filter_map(|file| Some(file.ok()?.path())) {
+        if file.as_os_str().as_encoded_bytes().starts_with(prefix.as_os_str().as_encoded_bytes()) {
+            info!(file = %file.display(), "removing an incomplete copy of the database");
+            // It takes space, no more; another start tries again.
+            let _ = std::fs::remove_file(&file);
+        }
+    }
 }
 
 /// redb asserts what it reads of a damaged file. That is an error like others: nothing of ours is left half done.

@@ -52,8 +52,7 @@ fn wait(shared: &Shared) -> (u64, bool) {
     let mut control = shared.control.lock();
     loop {
         let due = control.requested > control.completed || control.stop || control.defragment.is_some();
-        if due || shared.full.swap(false, Ordering::Relaxed) || shared.wake.wait_until(&mut control, until).timed_out()
-        {
+        if due || shared.full.load(Ordering::Relaxed) || shared.wake.wait_until(&mut control, until).timed_out() {
             return (control.requested, control.stop);
         }
     }
@@ -76,6 +75,7 @@ fn flush(shared: &Shared) -> Result<Option<Applied>, BackendError> {
         if buffers.active.is_empty() {
             return Ok(None);
         }
+        shared.full.store(false, Ordering::Relaxed);
         let layer = Arc::new(mem::take(&mut buffers.active));
         buffers.sealed = Some(Arc::clone(&layer));
         (layer, Arc::clone(&buffers.view))

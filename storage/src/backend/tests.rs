@@ -345,6 +345,20 @@ fn a_full_device_does_not_harm_what_defragmentation_copies() {
 }
 
 #[test]
+fn incomplete_copies_are_removed_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    drop(Backend::open(&path, options()).unwrap());
+    for name in ["db.tmp.defragment", "db.tmp.snapshot.3", "other.tmp.1"] {
+        std::fs::write(dir.path().join(name), b"half").unwrap();
+    }
+    let _backend = Backend::open(&path, options()).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["db", "other.tmp.1"]);
+}
+
+#[test]
 fn readers_do_not_notice_a_defragmentation() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");

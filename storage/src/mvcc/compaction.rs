@@ -115,8 +115,15 @@ impl Queue {
 
     /// Ends the thread; a removal under way stops at its next batch.
     pub(super) fn stop(&self) {
-        self.state.lock().stop = true;
+        let pending = {
+            let mut state = self.state.lock();
+            state.stop = true;
+            state.pending.take()
+        };
         self.wake.notify_all();
+        for handle in pending.into_iter().flat_map(|job| job.handles) {
+            handle.finish(Err(BackendError::Closed));
+        }
     }
 
     fn next(&self) -> Option<Job> {
