@@ -118,68 +118,64 @@ impl<S: ServiceSet> GatewayService<S> {
         let limits = &self.inner.options;
         let entry = Entry::of(&mut parts).await;
         if path == sse::PATH && matches!(entry, Entry::Get) {
-            let (services, stop) = (Arc::clone(&self.inner.services), limits.stop.clone());
-            return sse::answer(services, parts, uri.query().unwrap_or_default(), stop).await;
+            let query = uri.query().unwrap_or_default();
+            return sse::answer(Arc::clone(services), parts, query, limits.stop.clone()).await;
         }
 
-        /// The future of one route's answer, by the kind of call.
+        // Each route either answers or leaves the match with a refusal.
         macro_rules! answer {
             (unary, kv, $Service:path, range, $Request:ty) => {
                 match entry {
                     Entry::Post => {
-                        unary::call::<_, $Request, _, _>(limits, parts, body, |request| services.range(request)).await
+                        let invoke = |request: tonic::Request<$Request>| services.range(request);
+                        return unary::call(limits, parts, body, invoke).await;
                     }
-                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
+                    _ => Refusal::method_not_allowed(allowed(&path)),
                 }
             };
             (unary, $field:ident, $Service:path, $method:ident, $Request:ty) => {
                 match entry {
                     Entry::Post => {
-                        let invoke = |request| <_ as $Service>::$method(services.$field(), request);
-                        unary::call::<_, $Request, _, _>(limits, parts, body, invoke).await
+                        let invoke =
+                            |request: tonic::Request<$Request>| <_ as $Service>::$method(services.$field(), request);
+                        return unary::call(limits, parts, body, invoke).await;
                     }
-                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
+                    _ => Refusal::method_not_allowed(allowed(&path)),
                 }
             };
-            (server_stream, $field:ident, $Service:path, $method:ident, $Request:ty) => {
+            (server_stream, $field:ident, $Service:path, $method:ident, $Request:ty) => {{
+                let services = Arc::clone(services);
+                let invoke = |request: tonic::Request<$Request>| async move {
+                    <_ as $Service>::$method(services.$field(), request).await
+                };
                 match entry {
-                    Entry::Post => {
-                        let inner = Arc::clone(&self.inner);
-                        let invoke = |request: tonic::Request<$Request>| async move {
-                            <_ as $Service>::$method(inner.services.$field(), request).await
-                        };
-                        stream::server_streaming(limits, parts, body, invoke).await
-                    }
+                    Entry::Post => return stream::server_streaming(limits, parts, body, invoke).await,
                     Entry::WebSocket(upgrade) => {
-                        let inner = Arc::clone(&self.inner);
-                        let invoke = |request: tonic::Request<$Request>| async move {
-                            <_ as $Service>::$method(inner.services.$field(), request).await
-                        };
-                        websocket::server_streaming(limits, parts, *upgrade, invoke)
+                        return websocket::server_streaming(limits, parts, *upgrade, invoke);
                     }
-                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
+                    _ => Refusal::method_not_allowed(allowed(&path)),
                 }
-            };
-            (bidi, $field:ident, $Service:path, $method:ident, $Request:ty) => {
+            }};
+            (bidi, $field:ident, $Service:path, $method:ident, $Request:ty) => {{
+                let services = Arc::clone(services);
+                let serve = move |call| services.$method(call);
                 match entry {
-                    Entry::Post => stream::bidi(limits, parts, body, |call| services.$method(call)).await,
-                    Entry::WebSocket(upgrade) => {
-                        let inner = Arc::clone(&self.inner);
-                        websocket::bidi(limits, parts, *upgrade, move |call| inner.services.$method(call))
-                    }
-                    _ => refuse(Refusal::method_not_allowed(allowed(&path)), body).await,
+                    Entry::Post => return stream::bidi(limits, parts, body, serve).await,
+                    Entry::WebSocket(upgrade) => return websocket::bidi(limits, parts, *upgrade, serve),
+                    _ => Refusal::method_not_allowed(allowed(&path)),
                 }
-            };
+            }};
         }
         macro_rules! dispatch {
             ([$path:ident] $(($kind:ident, $route:literal, $field:ident, $Service:path, $method:ident, $Request:ty, $Response:ty))*) => {
                 match &*$path {
                     $($route => answer!($kind, $field, $Service, $method, $Request),)*
-                    _ => refuse(Refusal::not_found(), body).await,
+                    _ => Refusal::not_found(),
                 }
             };
         }
-        keyport_api::for_each_route!(dispatch, path)
+        let refusal = keyport_api::for_each_route!(dispatch, path);
+        refuse(refusal, body).await
     }
 }
 

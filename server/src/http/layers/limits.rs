@@ -19,7 +19,14 @@ const WAITING: [&str; 4] =
     ["/v3lockpb.Lock/Lock", "/v3electionpb.Election/Campaign", "/v3/lock/lock", "/v3/election/campaign"];
 
 /// Bodies that never end, held to a limit message by message where they are read.
-const ENDLESS: [&str; 4] = ["/v3/watch", "/v3/lease/keepalive", "/v3beta/watch", "/v3beta/lease/keepalive"];
+const ENDLESS: [&str; 6] = [
+    "/v3/watch",
+    "/v3/lease/keepalive",
+    "/v3beta/watch",
+    "/v3beta/lease/keepalive",
+    "/v3alpha/watch",
+    "/v3alpha/lease/keepalive",
+];
 
 pub(crate) struct Limits<S> {
     inner: S,
