@@ -21,20 +21,30 @@ impl Node {
         loop {
             tokio::select! {
                 notice = notices.recv() => match notice {
-                    Some(Notice::OutOfSpace) => self.raise_out_of_space().await,
+                    Some(Notice::OutOfSpace) => self.raise_out_of_space(),
                     Some(Notice::Leader(leader)) => {
                         self.observe_leader(&leader);
-                        if leader.is_leader {
-                            self.state().lessor.promote(election_timeout, Instant::now());
-                        } else {
-                            self.state().lessor.demote();
-                        }
+                        self.take_duties(leader.is_leader, election_timeout);
                     }
                     Some(Notice::Stopped { failed }) => return failed,
                     None => return false,
                 },
-                _ = sweep.tick() => self.sweep_waiters(),
+                _ = sweep.tick() => {
+                    self.sweep_waiters();
+                    // Should a notice have been lost.
+                    self.take_duties(self.is_leader(), election_timeout);
+                }
             }
+        }
+    }
+
+    /// Leases are counted down by the leader alone.
+    fn take_duties(&self, is_leader: bool, election_timeout: Duration) {
+        let lessor = &self.state().lessor;
+        match (is_leader, lessor.is_primary()) {
+            (true, false) => lessor.promote(election_timeout, Instant::now()),
+            (false, true) => lessor.demote(),
+            (true, true) | (false, false) => {}
         }
     }
 
@@ -48,8 +58,8 @@ impl Node {
         tracing::info!(leader = format!("{:x}", leader.leader), term = leader.term, "leader changed");
     }
 
-    /// Tells the cluster that this member's database is full.
-    pub(super) async fn raise_out_of_space(&self) {
+    /// Tells the cluster that this member's database is full, without waiting for it: whoever sweeps must not wait.
+    pub(super) fn raise_out_of_space(&self) {
         let own = self.identity().member_id;
         if self.state().alarms.list(AlarmType::Nospace.into()).iter().any(|alarm| alarm.member_id == own) {
             return;
@@ -57,8 +67,11 @@ impl Node {
         tracing::warn!("message exceeds the backend quota; raising alarm NOSPACE");
         let request =
             AlarmRequest { action: AlarmAction::Activate.into(), member_id: own, alarm: AlarmType::Nospace.into() };
-        if let Err(error) = self.propose(Command::Alarm(request)).await {
-            tracing::warn!(%error, "failed to raise alarm");
-        }
+        let node = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = node.propose(Command::Alarm(request)).await {
+                tracing::warn!(%error, "failed to raise alarm");
+            }
+        });
     }
 }

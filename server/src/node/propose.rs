@@ -47,8 +47,7 @@ impl Node {
         if self.0.quota.fits(command) {
             return Ok(());
         }
-        let node = self.clone();
-        tokio::spawn(async move { node.raise_out_of_space().await });
+        self.raise_out_of_space();
         Err(Error::NoSpace)
     }
 
