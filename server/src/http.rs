@@ -7,6 +7,7 @@ mod app;
 mod body;
 mod call;
 mod connection;
+mod event_loops;
 mod layers;
 mod listener;
 pub mod ops;

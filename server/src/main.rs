@@ -49,7 +49,7 @@ fn serve(config: Config) -> ExitCode {
         tracing::warn!("{warning}");
     }
     raise_descriptor_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().thread_name("keyport-io").enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("keyport").enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             keyport_server::fatal!(%error, "failed to start the runtime");

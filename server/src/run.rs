@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::services::Services;
 use crate::version;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -26,6 +27,8 @@ pub enum RunError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("cannot serve connections: {0}")]
+    Threads(#[source] io::Error),
     #[error("the Raft thread has failed")]
     Raft,
     #[error("cannot wait for signals: {0}")]
@@ -50,16 +53,18 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     }
 
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone()));
-    let mut failed = None;
+    let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone()));
+    let (mut failed, mut served) = (None, None);
     tokio::select! {
         () = shutdown => {}
         ended = &mut following => failed = Some(ended.unwrap_or(true)),
+        ended = &mut serving => served = Some(ended),
     }
     stop.cancel();
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "serving ended badly");
-    }
+    let served = match served {
+        Some(served) => served,
+        None => serving.await,
+    };
     duties.shutdown().await;
     let raft = node.raft().clone();
     // Waits for the last write.
@@ -71,6 +76,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         None => following.await.unwrap_or(true),
     };
     tracing::info!("the server has ended");
+    served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
     if failed { Err(RunError::Raft) } else { Ok(()) }
 }
 
@@ -101,11 +107,11 @@ async fn serve(
     node: Node,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
-) {
+) -> io::Result<()> {
     // Clients that come early wait in the listeners' queues rather than see half a server.
     tokio::select! {
         () = node.ready() => {}
-        () = stop.cancelled() => return,
+        () = stop.cancelled() => return Ok(()),
     }
     let health = Arc::new(node.clone());
     let router = ops::router(Arc::clone(&health), Arc::clone(&metrics)).fallback(ops::not_found);
@@ -124,5 +130,5 @@ async fn serve(
         tracing::info!(traffic, address, "serving client traffic insecurely; this is strongly discouraged!");
     }
     let options = StackOptions::of(&config);
-    http::serve(listeners, &config.http, options, Arc::new(app), metrics, stop.cancelled(), DRAIN).await;
+    http::serve(listeners, &config.http, options, Arc::new(app), metrics, stop.cancelled(), DRAIN).await
 }

@@ -21,6 +21,10 @@ use crate::state::State;
 /// Batches of entries that may wait for the apply thread before the Raft thread has to wait for it.
 const QUEUE_BATCHES: usize = 64;
 
+/// Batches of at most this many entries are applied where they are: a thread more would cost more than it does.
+/// Larger ones go to the apply thread, which works while the next batch is being synced.
+const INLINE_ENTRIES: usize = 4;
+
 /// What the applied log tells the rest of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Notice {
@@ -116,8 +120,8 @@ impl Replica {
     }
 }
 
-/// Where the Raft thread hands entries over: applied at once while this node is alone and nothing is queued, for a
-/// thread more would only cost latency; by the apply thread otherwise, so that Raft never waits for the store.
+/// Where the Raft thread hands entries over: a few are applied at once while this node is alone and nothing is queued;
+/// otherwise the apply thread takes them, so that Raft never waits for the store.
 pub(crate) struct ReplicaQueue {
     replica: Arc<Replica>,
     queue: Sender<Vec<Committed>>,
@@ -151,7 +155,8 @@ fn apply_queued(replica: &Replica, batches: &Receiver<Vec<Committed>>, pending: 
 impl StateMachine for ReplicaQueue {
     fn apply(&mut self, committed: Vec<Committed>) {
         let alone = self.replica.state.membership.voters() <= 1;
-        if alone && self.pending.load(Ordering::Acquire) == 0 {
+        let few = committed.len() <= INLINE_ENTRIES;
+        if alone && few && self.pending.load(Ordering::Acquire) == 0 {
             self.replica.apply(committed);
         } else {
             self.pending.fetch_add(1, Ordering::Release);

@@ -1,11 +1,12 @@
 //! Connections: accepting, serving, draining.
 //!
-//! Every listener has a task that accepts, and every connection one that serves it. A shutdown stops accepting, lets
-//! connections finish what they are answering, and after a deadline drops what is left.
+//! Every listener has a task that accepts, and every connection one that serves it, on one of the event loops. A
+//! shutdown stops accepting, lets connections finish what they are answering, and after a deadline drops what is left.
 
 use super::App;
 use super::call::ConnInfo;
-use super::listener::{Face, ListenSocket, Listener, Stream};
+use super::event_loops::{EventLoops, Seat};
+use super::listener::{Face, ListenSocket, Listener, StdStream, Stream};
 use super::stack::{Stack, StackOptions};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
@@ -19,6 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{self, JoinSet};
@@ -41,6 +43,9 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(5);
 const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
 
 /// Serves `app` on the listeners until `shutdown` is done, then drains for at most `drain`.
+///
+/// # Errors
+/// When the event loops cannot be started.
 pub async fn serve<A: App>(
     listeners: Vec<Listener>,
     config: &HttpConfig,
@@ -49,18 +54,25 @@ pub async fn serve<A: App>(
     metrics: Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
     drain: Duration,
-) {
+) -> io::Result<()> {
     let stack = Arc::new(Stack::new(app, metrics, options));
     let slots = Arc::new(Semaphore::new(connection_limit()));
+    let loops = Arc::new(EventLoops::start(thread::available_parallelism().map_or(1, usize::from))?);
     let stop = CancellationToken::new();
     let mut acceptors = JoinSet::new();
     for listener in listeners {
-        let acceptor = Acceptor { builder: builder(config), stack: Arc::clone(&stack), slots: Arc::clone(&slots) };
+        let acceptor = Acceptor {
+            builder: builder(config),
+            stack: Arc::clone(&stack),
+            slots: Arc::clone(&slots),
+            loops: Arc::clone(&loops),
+        };
         acceptors.spawn(acceptor.run(listener, stop.clone(), drain));
     }
     shutdown.await;
     stop.cancel();
     while acceptors.join_next().await.is_some() {}
+    Ok(())
 }
 
 fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
@@ -90,6 +102,7 @@ struct Acceptor<A> {
     builder: auto::Builder<TokioExecutor>,
     stack: Arc<Stack<A>>,
     slots: Arc<Semaphore>,
+    loops: Arc<EventLoops>,
 }
 
 impl<A: App> Acceptor<A> {
@@ -107,10 +120,11 @@ impl<A: App> Acceptor<A> {
                 accepted = accept(&listener.socket, &self.slots) => match accepted {
                     Ok((stream, remote, slot)) => {
                         backoff = BACKOFF_FIRST;
+                        let Some((event_loop, seat)) = self.loops.seat() else { continue };
                         let (close, closing) = oneshot::channel();
                         let conn = ConnInfo { remote, face: listener.face };
-                        let connection = self.connection(stream, conn, closing, slot);
-                        open.insert(connections.spawn(connection).id(), close);
+                        let connection = self.connection(stream, conn, closing, (slot, seat));
+                        open.insert(connections.spawn_on(connection, event_loop).id(), close);
                     }
                     Err(error) if is_of_the_peer(&error) => {}
                     Err(error) => {
@@ -134,10 +148,10 @@ impl<A: App> Acceptor<A> {
 
     fn connection(
         &self,
-        stream: Stream,
+        stream: StdStream,
         conn: ConnInfo,
         closing: oneshot::Receiver<()>,
-        slot: OwnedSemaphorePermit,
+        places: (OwnedSemaphorePermit, Seat),
     ) -> impl Future<Output = ()> + Send + 'static {
         let face = conn.face;
         let served = Arc::new((Arc::clone(&self.stack), conn));
@@ -150,7 +164,14 @@ impl<A: App> Acceptor<A> {
         });
         let builder = self.builder.clone();
         async move {
-            let stream = TokioIo::new(stream);
+            // From here on the connection belongs to the loop that runs this.
+            let stream = match Stream::try_from(stream) {
+                Ok(stream) => TokioIo::new(stream),
+                Err(error) => {
+                    tracing::warn!(%error, "failed to take over a connection");
+                    return;
+                }
+            };
             let outcome = if face == Face::Grpc {
                 // Whoever speaks HTTP/1.1 here gets no answer.
                 drive(builder.http2_only().serve_connection(stream, service), closing).await
@@ -160,7 +181,7 @@ impl<A: App> Acceptor<A> {
             if let Err(error) = outcome {
                 tracing::debug!(%error, "connection ended with an error");
             }
-            drop(slot);
+            drop(places);
         }
     }
 }
@@ -190,7 +211,7 @@ fn ended_id(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {
     }
 }
 
-type Accepted = (Stream, Option<SocketAddr>, OwnedSemaphorePermit);
+type Accepted = (StdStream, Option<SocketAddr>, OwnedSemaphorePermit);
 
 /// The next connection, once there is room for it.
 async fn accept(socket: &ListenSocket, slots: &Arc<Semaphore>) -> io::Result<Accepted> {
@@ -199,11 +220,11 @@ async fn accept(socket: &ListenSocket, slots: &Arc<Semaphore>) -> io::Result<Acc
         ListenSocket::Tcp(listener) => {
             let (stream, remote) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            Ok((Stream::Tcp { stream }, Some(remote), slot))
+            Ok((StdStream::Tcp(stream.into_std()?), Some(remote), slot))
         }
         ListenSocket::Unix(listener) => {
             let (stream, _) = listener.accept().await?;
-            Ok((Stream::Unix { stream }, None, slot))
+            Ok((StdStream::Unix(stream.into_std()?), None, slot))
         }
     }
 }

@@ -53,6 +53,23 @@ pin_project! {
     }
 }
 
+/// A connection on its way to the loop that will serve it.
+pub(super) enum StdStream {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl TryFrom<StdStream> for Stream {
+    type Error = io::Error;
+
+    fn try_from(stream: StdStream) -> io::Result<Stream> {
+        Ok(match stream {
+            StdStream::Tcp(stream) => Stream::Tcp { stream: TcpStream::from_std(stream)? },
+            StdStream::Unix(stream) => Stream::Unix { stream: UnixStream::from_std(stream)? },
+        })
+    }
+}
+
 /// Calls the same method of whichever stream it is.
 macro_rules! delegate {
     ($self:ident, $stream:ident => $call:expr) => {

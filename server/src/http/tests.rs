@@ -179,7 +179,7 @@ async fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
         let (app, metrics) = (Arc::clone(&app), Arc::clone(&metrics));
         async move {
             let stopped = async { drop(stopped.await) };
-            serve(listeners, &http, options, app, metrics, stopped, drain).await;
+            serve(listeners, &http, options, app, metrics, stopped, drain).await.unwrap();
         }
     });
     Server { addr, app, metrics, stop: Some(stop), serving }
