@@ -3,6 +3,7 @@
 mod apply;
 pub mod bootstrap;
 pub mod config;
+mod courier;
 pub mod gateway;
 pub mod grpc;
 pub mod http;

@@ -49,13 +49,15 @@ fn serve(config: Config) -> ExitCode {
         tracing::warn!("{warning}");
     }
     raise_descriptor_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("keyport").enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            keyport_server::fatal!(%error, "failed to start the runtime");
-            return ExitCode::FAILURE;
-        }
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("keyport").enable_all().build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                keyport_server::fatal!(%error, "failed to start the runtime");
+                return ExitCode::FAILURE;
+            }
+        };
     match runtime.block_on(async { keyport_server::run(config, terminated()?).await }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -23,7 +23,7 @@ const QUEUE_BATCHES: usize = 64;
 
 /// Batches of at most this many entries are applied where they are: a thread more would cost more than it does.
 /// Larger ones go to the apply thread, which works while the next batch is being synced.
-const INLINE_ENTRIES: usize = 4;
+const INLINE_ENTRIES: usize = 32;
 
 /// What the applied log tells the rest of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -11,6 +11,8 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::courier::Courier;
+
 /// The loops; they end when this is dropped.
 #[derive(Debug)]
 pub(super) struct EventLoops {
@@ -33,9 +35,10 @@ impl EventLoops {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let stopped = stop.clone();
-            thread::Builder::new()
-                .name(format!("keyport-io-{number}"))
-                .spawn(move || runtime.block_on(stopped.cancelled()))?;
+            thread::Builder::new().name(format!("keyport-io-{number}")).spawn(move || {
+                let arrivals = Courier::settle_here();
+                runtime.block_on(stopped.run_until_cancelled(arrivals.deliver()));
+            })?;
             Ok((handle, Arc::default()))
         });
         Ok(EventLoops { loops: loops.collect::<io::Result<_>>()?, _stop: stop.drop_guard() })

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::apply::Reply;
+use crate::courier::{Courier, Parcels};
 
 /// The outcome of a proposal.
 pub(crate) type Outcome = Result<Reply, Error>;
@@ -22,13 +23,14 @@ pub(crate) struct Waiters {
 #[derive(Debug)]
 struct Waiter {
     outcome: oneshot::Sender<Outcome>,
+    courier: Option<Courier>,
     since: Instant,
 }
 
 impl Waiters {
     pub(crate) fn register(&self, id: u64) -> oneshot::Receiver<Outcome> {
         let (outcome, receiver) = oneshot::channel();
-        self.waiting.lock().insert(id, Waiter { outcome, since: Instant::now() });
+        self.waiting.lock().insert(id, Waiter { outcome, courier: Courier::here(), since: Instant::now() });
         receiver
     }
 
@@ -43,15 +45,14 @@ impl Waiters {
         {
             let mut waiting = self.waiting.lock();
             for (id, outcome) in outcomes {
-                if let Some(waiter) = waiting.remove(&id) {
-                    ready.push((waiter.outcome, outcome));
-                }
+                ready.extend(waiting.remove(&id).map(|waiter| (waiter, outcome)));
             }
         }
+        let mut parcels = Parcels::default();
         for (waiter, outcome) in ready {
-            // A caller that went away does not need its answer.
-            let _ = waiter.send(outcome);
+            parcels.add(waiter.courier, (waiter.outcome, outcome));
         }
+        parcels.send();
     }
 
     /// Fails everything that waits for longer than `limit`; how many that were.
