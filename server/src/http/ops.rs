@@ -98,12 +98,10 @@ async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
 }
 
 /// The answer to paths that nobody knows.
-#[expect(clippy::unused_async, reason = "a handler")]
 pub async fn not_found() -> Response {
     plain(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn method_not_allowed() -> Response {
     let allow = [(header::ALLOW, "GET, HEAD")];
     (StatusCode::METHOD_NOT_ALLOWED, allow, plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"))

@@ -6,13 +6,11 @@ use http::header;
 /// Both change with the server's version only: a browser may keep them, but has to ask.
 const REVALIDATE: &str = "no-cache";
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn document() -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, REVALIDATE)];
     (headers, keyport_openapi::document()).into_response()
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn page() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

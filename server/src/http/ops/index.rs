@@ -6,7 +6,6 @@ use http::{HeaderMap, header};
 use serde_json::json;
 
 /// A page for browsers, the same as JSON for everything else.
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn index(headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if accept.contains("text/html") {
