@@ -104,6 +104,8 @@ pub struct Driver {
     held: VecDeque<(Bytes, usize)>,
     dropped: Vec<Dropped>,
     leader: LeaderState,
+    /// A removed leader's last messages.
+    farewell: Vec<raftpb::Message>,
     read_retries: u64,
 }
 
@@ -166,6 +168,7 @@ impl Driver {
             held: VecDeque::new(),
             dropped: Vec::new(),
             leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
+            farewell: Vec::new(),
             read_retries: 0,
             raw,
             config,
@@ -328,7 +331,9 @@ impl Driver {
     /// What an output asked for is on disk (if it had to be).
     pub fn persisted(&mut self, output: Output) -> AfterPersist {
         let mut light = self.raw.advance_append(output.ready);
-        AfterPersist { messages: from_raft(light.take_messages()), committed: light.take_committed_entries() }
+        let mut messages = std::mem::take(&mut self.farewell);
+        messages.extend(from_raft(light.take_messages()));
+        AfterPersist { messages, committed: light.take_committed_entries() }
     }
 
     /// Hands committed entries to the state machine. Membership changes take effect on the way.
@@ -377,12 +382,29 @@ impl Driver {
         };
         let accepted = checked && outcome.is_ok();
         match outcome {
-            Ok(Some(conf_state)) => self.raw.mut_store().set_conf_state(convert::conf_state_from_raft(&conf_state)),
+            Ok(Some(conf_state)) => {
+                self.raw.mut_store().set_conf_state(convert::conf_state_from_raft(&conf_state));
+                self.step_down_if_removed();
+            }
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "a committed membership change could not be carried out"),
         }
         let change = change.unwrap_or_else(|| Configuration::Simple(raftpb::ConfChange::default()));
         CommittedKind::ConfChange { change, accepted, conf_state: self.log().applied().conf_state.clone() }
+    }
+
+    /// A leader that is no voter any more tells the others how far it has committed, and stops leading. (`raft-rs` would
+    /// go on, and end the process when it looks for its own progress.)
+    fn step_down_if_removed(&mut self) {
+        let (id, conf) = (self.config.id, &self.log().applied().conf_state);
+        if conf.voters.contains(&id) || conf.voters_outgoing.contains(&id) || !self.leader().is_leader {
+            return;
+        }
+        let raft = &mut self.raw.raft;
+        raft.bcast_append();
+        // Taken here, because raft-rs sends nothing for a follower at this point of a turn.
+        self.farewell.extend(from_raft(std::mem::take(&mut raft.msgs)));
+        raft.become_follower(raft.term, 0);
     }
 
     /// Ends a turn: everything committed so far has been delivered.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use keyport_api::raftpb::{ConfState, Message, MessageType};
+use keyport_api::raftpb::{ConfChange, ConfChangeType, ConfState, Message, MessageType};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -38,6 +38,8 @@ pub struct SimulationOptions {
     pub members: u64,
     /// Things that happen before calm returns.
     pub steps: usize,
+    /// Members are removed, made learners and added again.
+    pub membership: bool,
     /// A bug to find.
     pub plant: Plant,
 }
@@ -177,6 +179,9 @@ impl Simulation {
         while self.step < self.options.steps {
             self.step += 1;
             self.one_step()?;
+            if self.options.membership {
+                self.stop_removed();
+            }
             self.check()?;
             if self.step.is_multiple_of(32) {
                 self.check_logs()?;
@@ -225,6 +230,7 @@ impl Simulation {
                 }
                 Ok(())
             }
+            97 if self.options.membership => self.change_membership(),
             _ => {
                 let to = self.random.below(self.options.members) + 1;
                 self.with_random(|member, random| {
@@ -356,6 +362,41 @@ impl Simulation {
         self.with(at, |member, _| member.input(Input::ReadIndex(send)))
     }
 
+    fn change_membership(&mut self) -> Result<(), String> {
+        let kind = match self.random.below(4) {
+            0 => ConfChangeType::ConfChangeRemoveNode,
+            1 => ConfChangeType::ConfChangeAddLearnerNode,
+            _ => ConfChangeType::ConfChangeAddNode,
+        };
+        let change = ConfChange {
+            id: Some(self.step as u64),
+            r#type: Some(kind as i32),
+            node_id: Some(self.random.below(self.options.members) + 1),
+            context: None,
+        };
+        self.with_random(|member, _| member.input(Input::ProposeConfChange(change)))
+    }
+
+    /// The configuration after everything that was applied anywhere.
+    fn configuration(&self) -> ConfState {
+        let newest = self.members.iter().max_by_key(|member| member.memory.lock().applied.len());
+        newest.map(|member| member.memory.lock().conf_state.clone()).unwrap_or_default()
+    }
+
+    /// A member that has been removed ends itself, as the server does.
+    fn stop_removed(&mut self) {
+        for at in 0..self.members.len() {
+            let member = &self.members[at];
+            let gone = {
+                let memory = member.memory.lock();
+                !memory.applied.is_empty() && !contains(&memory.conf_state, member.id)
+            };
+            if gone && member.running.is_some() && self.random.chance(20) {
+                self.crash(at, Keep::All);
+            }
+        }
+    }
+
     fn crash_random(&mut self) -> Result<(), String> {
         let keep = match self.random.below(3) {
             0 => Keep::All,
@@ -385,7 +426,9 @@ impl Simulation {
     }
 
     fn restart(&mut self, at: usize) -> Result<(), String> {
-        if self.members[at].running.is_some() {
+        let configuration = self.configuration();
+        let id = self.members[at].id;
+        if self.members[at].running.is_some() || !(configuration.voters.is_empty() || contains(&configuration, id)) {
             return Ok(());
         }
         let options = self.options.clone();
@@ -555,15 +598,17 @@ impl Simulation {
             self.check()?;
             self.check_logs()?;
             let agreed = self.history.lock().entries.len();
-            let all = self.members.iter().all(|member| member.memory.lock().applied.len() == agreed);
-            let leader = self
-                .members
-                .iter()
-                .position(|member| member.running.as_ref().is_some_and(|running| running.driver.leader().is_leader));
+            let configuration = self.configuration();
+            let members = self.members.iter().filter(|member| contains(&configuration, member.id));
+            let all = members.clone().all(|member| member.memory.lock().applied.len() == agreed);
+            let leads = |member: &SimMember| {
+                member.running.as_ref().map(|running| running.driver.leader()).filter(|state| state.is_leader)
+            };
+            let leader = members.filter_map(leads).max_by_key(|state| state.term).map(|state| state.leader);
             if all && asked {
                 return Ok(());
             }
-            if let Some(at) = leader.filter(|_| all) {
+            if let Some(at) = leader.filter(|_| all).and_then(|id| self.index_of(id)) {
                 asked = true;
                 self.with(at, |member, _| member.input(Input::Propose(Bytes::from_static(b"last"))))?;
                 if self.history.lock().entries.len() == agreed && self.members.len() == 1 {
@@ -577,22 +622,32 @@ impl Simulation {
     }
 }
 
+fn contains(configuration: &ConfState, id: u64) -> bool {
+    let ConfState { voters, learners, voters_outgoing, .. } = configuration;
+    [voters, learners, voters_outgoing].iter().any(|ids| ids.contains(&id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn run(members: u64, seed: u64, plant: Plant) -> Result<Summary, Violation> {
-        Simulation::new(seed, SimulationOptions { members, steps: 1_500, plant }).run()
+        run_with(seed, SimulationOptions { members, steps: 1_500, membership: false, plant })
+    }
+
+    fn run_with(seed: u64, options: SimulationOptions) -> Result<Summary, Violation> {
+        Simulation::new(seed, options).run()
     }
 
     fn seeds() -> u64 {
         std::env::var("KEYPORT_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
     }
 
-    fn holds(members: u64) {
+    fn holds(members: u64, membership: bool) {
         let mut total = Summary::default();
         for seed in 0..seeds() {
-            let summary = run(members, seed, Plant::Nothing).unwrap_or_else(|violation| panic!("{violation}"));
+            let options = SimulationOptions { members, steps: 1_500, membership, plant: Plant::Nothing };
+            let summary = run_with(seed, options).unwrap_or_else(|violation| panic!("{violation}"));
             total.applied += summary.applied;
             total.crashes += summary.crashes;
             total.reads += summary.reads;
@@ -611,17 +666,22 @@ mod tests {
 
     #[test]
     fn one_member_keeps_its_promises() {
-        holds(1);
+        holds(1, false);
     }
 
     #[test]
     fn three_members_keep_their_promises() {
-        holds(3);
+        holds(3, false);
     }
 
     #[test]
     fn five_members_keep_their_promises() {
-        holds(5);
+        holds(5, false);
+    }
+
+    #[test]
+    fn changing_members_keep_their_promises() {
+        holds(4, true);
     }
 
     #[test]
@@ -649,6 +709,6 @@ mod tests {
 
     #[test]
     fn skipping_the_term_check_is_found() {
-        finds(3, Plant::SkipTermCheck, 740);
+        finds(3, Plant::SkipTermCheck, 1_310);
     }
 }
