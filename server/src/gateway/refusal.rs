@@ -55,6 +55,8 @@ impl Refusal {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         metadata::write_headers(self.status.metadata(), headers);
+        // For whoever counts calls by their codes: the HTTP status has fewer.
+        response.extensions_mut().insert(self.status.code());
         response
     }
 }

@@ -13,7 +13,10 @@ pub trait App: Send + Sync + 'static {
     /// The body of every answer; an enum where there are several.
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 
-    /// Answers gRPC and gRPC-Web.
+    /// Answers gRPC in the form that browsers can send.
+    fn grpc_web(&self, request: Request<RequestBody>) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// Answers gRPC.
     fn grpc(&self, request: Request<RequestBody>) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// Answers all other HTTP of a client.

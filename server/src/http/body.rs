@@ -143,6 +143,15 @@ pin_project! {
     }
 }
 
+impl<B: Body> Inner<B> {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Inner::App { body } => body.is_end_stream(),
+            Inner::Whole { data } => data.is_none(),
+        }
+    }
+}
+
 /// What is counted of a gRPC answer while it is sent.
 #[derive(Debug)]
 struct Meter {
@@ -157,7 +166,7 @@ enum Framing {
     Plain(Frames),
     /// As gRPC-Web has them; the status is in the last frame.
     Web(Frames),
-    /// In base64: not looked into.
+    /// In base64 or as JSON: not looked into.
     Text,
 }
 
@@ -168,6 +177,11 @@ impl<B> ResponseBody<B> {
 
     pub(crate) fn whole(data: impl Into<Bytes>) -> ResponseBody<B> {
         ResponseBody { inner: Inner::Whole { data: Some(data.into()).filter(|d: &Bytes| !d.is_empty()) }, meter: None }
+    }
+
+    /// Counts the end of `call` when it comes.
+    pub(crate) fn metered_as_text(self, call: metrics::Call) -> ResponseBody<B> {
+        ResponseBody { inner: self.inner, meter: Some(Meter { call, framing: Framing::Text }) }
     }
 
     /// Counts what is sent as `call`'s, and its end by the trailers.
@@ -224,14 +238,17 @@ where
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.project();
-        let frame = match this.inner.project() {
+        let mut this = self.project();
+        let frame = match this.inner.as_mut().project() {
             InnerProj::App { body } => ready!(body.poll_frame(cx)).map(|frame| frame.map_err(Into::into)),
             InnerProj::Whole { data } => data.take().map(|data| Ok(Frame::data(data))),
         };
         if let Some(meter) = this.meter {
             let code = match &frame {
-                Some(Ok(frame)) => meter.observe(Some(frame)),
+                // The end may never be asked for once it is known.
+                Some(Ok(frame)) => meter
+                    .observe(Some(frame))
+                    .or_else(|| if this.inner.is_end_stream() { meter.observe(None) } else { None }),
                 Some(Err(_)) => None,
                 None => meter.observe(None),
             };
@@ -243,10 +260,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
-            Inner::App { body } => body.is_end_stream(),
-            Inner::Whole { data } => data.is_none(),
-        }
+        self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

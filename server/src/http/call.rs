@@ -42,7 +42,7 @@ pub(crate) struct Call<'a> {
     pub(crate) request: Request<RequestBody>,
     pub(crate) conn: &'a ConnInfo,
     pub(crate) protocol: Protocol,
-    /// The gRPC method, when the path names one.
+    /// The gRPC method, when the path names one, or one of the JSON gateway's.
     pub(crate) method: Option<&'static Method>,
     pub(crate) started: Instant,
 }

@@ -219,7 +219,6 @@ async fn accept(socket: &ListenSocket, slots: &Arc<Semaphore>) -> io::Result<Acc
     match socket {
         ListenSocket::Tcp(listener) => {
             let (stream, remote) = listener.accept().await?;
-            stream.set_nodelay(true)?;
             Ok((StdStream::Tcp(stream.into_std()?), Some(remote), slot))
         }
         ListenSocket::Unix(listener) => {

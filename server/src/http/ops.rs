@@ -10,7 +10,7 @@ mod version;
 use crate::metrics::{self, Metrics};
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use http::{HeaderName, StatusCode, header};
 use keyport_api::etcdserverpb::AlarmType;
@@ -65,6 +65,7 @@ pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
         .route("/version", get(version::version))
         .route("/debug/vars", get(vars::vars))
         .route("/", get(index::index))
+        .route("/v3", any(|| async { Redirect::temporary("/v3/") }))
         .route("/docs", get(docs::page).layer(CompressionLayer::new().gzip(true)))
         .route("/openapi.json", get(docs::document).layer(CompressionLayer::new().gzip(true)))
         .method_not_allowed_fallback(method_not_allowed)

@@ -108,19 +108,17 @@ impl App for Routes {
     type Body = AnyBody;
 
     async fn grpc(&self, request: Request<RequestBody>) -> Response<AnyBody> {
-        if let Some(path) = HotPath::of(&request)
-            && super::call::Protocol::of(&request) == super::call::Protocol::Grpc
-        {
-            return match self.hot.serve(path, request).await {
+        match HotPath::of(&request) {
+            Some(path) => match self.hot.serve(path, request).await {
                 HotResponse::Unary(response) => response.map(|body| AnyBody::Hot { body }),
                 HotResponse::Stream(response) => response.map(|body| AnyBody::Grpc { body }),
-            };
+            },
+            None => infallible(self.grpc.clone().call(request).await).map(|body| AnyBody::Grpc { body }),
         }
-        let response = match super::call::Protocol::of(&request) {
-            super::call::Protocol::GrpcWeb => infallible(self.grpc_web.clone().call(request).await),
-            _ => infallible(self.grpc.clone().call(request).await),
-        };
-        response.map(|body| AnyBody::Grpc { body })
+    }
+
+    async fn grpc_web(&self, request: Request<RequestBody>) -> Response<AnyBody> {
+        infallible(self.grpc_web.clone().call(request).await).map(|body| AnyBody::Grpc { body })
     }
 
     async fn http(&self, request: Request<RequestBody>) -> Response<AnyBody> {

@@ -13,7 +13,7 @@ use super::layers::switch::Switch;
 use super::{App, RequestBody, ResponseBody};
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,6 +80,10 @@ impl<A: App> Stack<A> {
         let protocol = Protocol::of(&request);
         let method = match protocol {
             Protocol::Grpc | Protocol::GrpcWeb => self.metrics.grpc.method(request.uri().path()),
+            // The same calls in JSON are counted with them, as etcd does.
+            Protocol::Http if request.method() == Method::POST => {
+                self.metrics.grpc.method_of_route(request.uri().path())
+            }
             Protocol::Http => None,
         };
         let request = request.map(RequestBody::new);

@@ -43,6 +43,10 @@ impl App for TestApp {
     type Body = TestBody;
 
     async fn grpc(&self, request: Request<RequestBody>) -> Response<TestBody> {
+        self.grpc.clone().call(request).await.unwrap().map(|body| body.map_err(Into::into).boxed_unsync())
+    }
+
+    async fn grpc_web(&self, request: Request<RequestBody>) -> Response<TestBody> {
         let mut service = tonic_web::GrpcWebLayer::new().layer(self.grpc.clone());
         service.call(request).await.unwrap().map(|body| body.map_err(Into::into).boxed_unsync())
     }
@@ -129,11 +133,13 @@ struct Setup {
     cors: AllowList,
     hosts: AllowList,
     drain: Duration,
+    slow_request: Duration,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { face: Face::All, cors: AllowList::Any, hosts: AllowList::Any, drain: Duration::from_secs(60) }
+        let long = Duration::from_secs(60);
+        Setup { face: Face::All, cors: AllowList::Any, hosts: AllowList::Any, drain: long, slow_request: long }
     }
 }
 
@@ -159,12 +165,12 @@ fn listen(url: &str, face: Face) -> Vec<Listener> {
 
 const MAX_MESSAGE: usize = 1 << 20;
 
-async fn start(setup: Setup) -> Server {
-    start_on(listen("http://localhost:0", setup.face), setup).await
+fn start(setup: Setup) -> Server {
+    start_on(listen("http://localhost:0", setup.face), setup)
 }
 
-async fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
-    let Setup { cors, hosts, drain, .. } = setup;
+fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
+    let Setup { cors, hosts, drain, slow_request, .. } = setup;
     let addr = listeners[0].local_addr().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
     let app = Arc::new(TestApp {
         grpc: tonic::service::Routes::new(KvServer::new(TestKv).max_decoding_message_size(usize::MAX)),
@@ -172,7 +178,7 @@ async fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
         release: Notify::new(),
     });
     let metrics = Arc::new(Metrics::new(false));
-    let options = StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE };
+    let options = StackOptions { cors, hosts, slow_request, max_message_bytes: MAX_MESSAGE };
     let http: HttpConfig = config().http;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn({

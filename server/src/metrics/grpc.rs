@@ -221,6 +221,7 @@ struct ClientVersion {
 /// Every method by its path.
 pub struct GrpcMetrics {
     by_path: ByPath,
+    by_route: ByPath,
     client_requests: IntCounterVec,
     /// Filled from the front; read without a lock.
     by_version: Box<[OnceLock<ClientVersion>]>,
@@ -266,12 +267,19 @@ impl GrpcMetrics {
         }
         registry.register(Box::new(GrpcCollector::new(by_path.values().copied().collect())?))?;
         let by_version = (0..MAX_CLIENT_VERSIONS).map(|_| OnceLock::new()).collect();
-        Ok(GrpcMetrics { by_path, client_requests: client_requests.clone(), by_version })
+        let routes = keyport_api::routes::ROUTES.iter();
+        let by_route = routes.filter_map(|r| Some((r.path, *by_path.get(r.grpc_path)?))).collect();
+        Ok(GrpcMetrics { by_path, by_route, client_requests: client_requests.clone(), by_version })
     }
 
     /// The method of a path such as `/etcdserverpb.KV/Range`.
     pub fn method(&self, path: &str) -> Option<&'static Method> {
         self.by_path.get(path).copied()
+    }
+
+    /// The method behind a path of the JSON gateway, such as `/v3/kv/range`.
+    pub fn method_of_route(&self, path: &str) -> Option<&'static Method> {
+        self.by_route.get(path).copied()
     }
 
     /// Counts a call by the client's version, which is the value of its `client-api-version`.

@@ -2,7 +2,7 @@
 
 use super::super::ResponseBody;
 use super::super::body::grpc_code;
-use super::super::call::{Call, ConnInfo, Handler, Protocol};
+use super::super::call::{Call, ConnInfo, Handler};
 use super::request_id;
 use crate::metrics::{GrpcType, Method};
 use http::{HeaderValue, Method as Verb, Response, Uri};
@@ -24,7 +24,7 @@ impl<S: Handler> Handler for Log<S> {
             started: call.started,
             method: call.method,
             // Cheap: the bytes are shared.
-            uri: (call.protocol == Protocol::Http).then(|| call.request.uri().clone()),
+            uri: call.method.is_none().then(|| call.request.uri().clone()),
             verb: call.request.method().clone(),
             id: request_id::of(call.request.headers()).cloned(),
         };
@@ -51,16 +51,16 @@ struct Line<'a> {
 impl Line<'_> {
     /// Whether the answer is due at once: streams and long polls take their time.
     fn is_short(&self) -> bool {
-        match (self.method, &self.uri) {
-            (Some(method), None) => method.grpc_type() == GrpcType::Unary,
-            _ => self.verb != Verb::GET,
+        match self.method {
+            Some(method) => method.grpc_type() == GrpcType::Unary,
+            None => self.verb != Verb::GET,
         }
     }
 
     fn path(&self) -> &str {
-        match (&self.uri, self.method) {
-            (Some(uri), _) => uri.path(),
-            (None, Some(method)) => method.path(),
+        match (self.method, &self.uri) {
+            (Some(method), _) => method.path(),
+            (None, Some(uri)) => uri.path(),
             (None, None) => "unknown",
         }
     }

@@ -14,9 +14,8 @@ impl<A: App> Handler for Switch<A> {
     async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<A::Body>> {
         let app = &*self.0;
         let response = match (call.conn.face, call.protocol) {
-            (Face::All | Face::Grpc, Protocol::Grpc) | (Face::All | Face::Http, Protocol::GrpcWeb) => {
-                app.grpc(call.request).await
-            }
+            (Face::All | Face::Grpc, Protocol::Grpc) => app.grpc(call.request).await,
+            (Face::All | Face::Http, Protocol::GrpcWeb) => app.grpc_web(call.request).await,
             (Face::All | Face::Http, Protocol::Http) => app.http(call.request).await,
             (Face::Metrics, _) => app.metrics(call.request).await,
             (Face::Grpc, _) | (Face::Http, Protocol::Grpc) => return unsupported(),

@@ -29,7 +29,7 @@ fn post(server: &Server, path: &str, content_type: &str) -> http::request::Build
 
 #[tokio::test]
 async fn calls_and_what_is_counted_of_them() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let mut client = client(&server).await;
     assert_eq!(client.range(key(b"a")).await.unwrap().into_inner().count, 7);
     let failed = client.range(key(b"")).await.unwrap_err();
@@ -68,7 +68,7 @@ async fn calls_and_what_is_counted_of_them() {
 
 #[tokio::test]
 async fn a_message_too_large_is_refused_by_its_length() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let mut client = client(&server).await;
     let big = PutRequest { value: vec![0; MAX_MESSAGE].into(), ..PutRequest::default() };
     let status = client.put(big).await.unwrap_err();
@@ -79,7 +79,7 @@ async fn a_message_too_large_is_refused_by_its_length() {
 
 #[tokio::test]
 async fn json_over_http2() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let (parts, body) =
         h2(&server, post(&server, "/echo", "application/json").body(Full::from("12345")).unwrap()).await;
     assert_eq!((parts.status.as_u16(), &body[..]), (200, &b"5"[..]));
@@ -88,7 +88,7 @@ async fn json_over_http2() {
 
 #[tokio::test]
 async fn grpc_web() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let message: &[u8] = b"\0\0\0\0\x03\x0a\x01a";
     let request = post(&server, "/etcdserverpb.KV/Range", "application/grpc-web+proto").header("origin", "http://page");
     let (parts, body) = h2(&server, request.body(Full::from(message)).unwrap()).await;
@@ -102,18 +102,17 @@ async fn grpc_web() {
 
 #[tokio::test]
 async fn listeners_serve_what_they_are_for() {
-    let grpc = start(Setup { face: Face::Grpc, ..Setup::default() }).await;
+    let grpc = start(Setup { face: Face::Grpc, ..Setup::default() });
     assert_eq!(client(&grpc).await.range(key(b"a")).await.unwrap().into_inner().count, 7);
     assert_eq!(grpc.ask("GET", "/hello", "").await.status, 0);
     let (parts, _) = h2(&grpc, post(&grpc, "/echo", "application/json").body(Full::default()).unwrap()).await;
     assert_eq!((parts.status.as_u16(), &parts.headers["grpc-status"]), (415, &http::HeaderValue::from_static("3")));
 
-    let http = start(Setup { face: Face::Http, ..Setup::default() }).await;
+    let http = start(Setup { face: Face::Http, ..Setup::default() });
     assert_eq!(http.ask("GET", "/hello", "").await.status, 200);
     assert!(client(&http).await.range(key(b"a")).await.is_err());
 
-    let metrics =
-        start(Setup { face: Face::Metrics, hosts: AllowList::Only(vec!["x".into()]), ..Setup::default() }).await;
+    let metrics = start(Setup { face: Face::Metrics, hosts: AllowList::Only(vec!["x".into()]), ..Setup::default() });
     let answer = metrics.ask("GET", "/metrics", "Origin: http://page").await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None));
     assert_eq!(metrics.ask("GET", "/hello", "").await.status, 404);

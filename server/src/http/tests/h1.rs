@@ -2,7 +2,7 @@ use super::*;
 
 #[tokio::test]
 async fn answers_and_keeps_the_connection() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let answer = server.ask("GET", "/hello", "").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
     let both = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
@@ -16,7 +16,7 @@ async fn answers_and_keeps_the_connection() {
 
 #[tokio::test]
 async fn a_panic_is_an_answer() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let both = "GET /panic HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let answer = server.raw(both).await;
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/json")));
@@ -27,7 +27,7 @@ async fn a_panic_is_an_answer() {
 
 #[tokio::test]
 async fn request_ids() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let own = server.ask("GET", "/hello", "X-Request-Id: abc").await;
     assert_eq!(own.header("x-request-id"), Some("abc"));
     assert_eq!(server.ask("GET", "/hello", "").await.header("x-request-id"), None);
@@ -40,7 +40,7 @@ async fn request_ids() {
 
 #[tokio::test]
 async fn cors_for_all() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     assert_eq!(server.ask("GET", "/hello", "").await.header("access-control-allow-origin"), Some("*"));
     let answer = server.ask("GET", "/nope", "Origin: http://page").await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, Some("*")));
@@ -65,7 +65,7 @@ async fn cors_for_all() {
 
 #[tokio::test]
 async fn cors_for_some() {
-    let server = start(Setup { cors: AllowList::Only(vec!["http://page:80".into()]), ..Setup::default() }).await;
+    let server = start(Setup { cors: AllowList::Only(vec!["http://page:80".into()]), ..Setup::default() });
     let known = server.ask("GET", "/hello", "Origin: http://page:80").await;
     assert_eq!(known.header("access-control-allow-origin"), Some("http://page:80"));
     assert_eq!(known.header("vary"), Some("Origin"));
@@ -79,7 +79,7 @@ async fn cors_for_some() {
 
 #[tokio::test]
 async fn hosts() {
-    let server = start(Setup { hosts: AllowList::Only(vec!["good".into()]), ..Setup::default() }).await;
+    let server = start(Setup { hosts: AllowList::Only(vec!["good".into()]), ..Setup::default() });
     let ask = async |host: &str| {
         server.raw(&format!("GET /hello HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
     };
@@ -92,7 +92,7 @@ async fn hosts() {
 
 #[tokio::test]
 async fn bodies_have_a_limit() {
-    let server = start(Setup::default()).await;
+    let server = start(Setup::default());
     let limit = 2 * MAX_MESSAGE + 64 * 1024;
     let json = server.ask("POST", "/v3/kv/put", &format!("Content-Length: {}", limit + 1)).await;
     let text = format!("grpc: received message larger than max ({} vs. {MAX_MESSAGE})", limit + 1);
@@ -111,4 +111,62 @@ async fn bodies_have_a_limit() {
     assert_eq!((answer.status, answer.body), (413, format!("request body is larger than {limit} bytes")));
     // A stream of requests has no end, and so no limit but that of each message.
     assert_eq!(server.raw(&chunked("/v3/watch", limit + 1)).await.body, (limit + 1).to_string());
+}
+
+#[tokio::test]
+async fn json_calls_count_as_the_calls_they_are() {
+    let server = start(Setup::default());
+    server.ask("POST", "/v3/kv/put", "").await;
+    server.ask("POST", "/v3/kv/put", "Content-Length: 99999999").await;
+    server.ask("GET", "/v3/kv/put", "").await;
+    server.ask("POST", "/v3/watch", "").await;
+    for (series, value) in [
+        ("started_total{grpc_method=\"Put\",grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"}", 2),
+        ("handled_total{grpc_code=\"OK\",grpc_method=\"Put\",grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"}", 1),
+        (
+            "handled_total{grpc_code=\"ResourceExhausted\",grpc_method=\"Put\",grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"}",
+            1,
+        ),
+        (
+            "handled_total{grpc_code=\"OK\",grpc_method=\"Watch\",grpc_service=\"etcdserverpb.Watch\",grpc_type=\"bidi_stream\"}",
+            1,
+        ),
+    ] {
+        assert!(server.metric(&format!("grpc_server_{series} {value}")), "{series}");
+    }
+}
+
+/// Collects what is logged on this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn slow_requests_are_logged() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = start(Setup { slow_request: Duration::ZERO, ..Setup::default() });
+    server.ask("GET", "/hello", "").await;
+    server.ask("POST", "/v3/watch", "").await;
+    assert_eq!(lines.0.lock().len(), 0);
+    server.ask("POST", "/echo", "X-Request-Id: abc").await;
+    server.ask("POST", "/v3/kv/put", "").await;
+    let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].contains(" WARN ") && lines[0].contains("request stats") && lines[0].contains("/echo"), "{text}");
+    assert!(lines[0].contains("request_id=\"abc\"") && lines[0].contains("remote=\"127.0.0.1:"), "{text}");
+    assert!(lines[1].contains("/etcdserverpb.KV/Put"), "{text}");
 }

@@ -3,7 +3,7 @@ use tokio::net::UnixStream;
 
 #[tokio::test]
 async fn what_is_being_answered_is_answered_before_the_end() {
-    let mut server = start(Setup::default()).await;
+    let mut server = start(Setup::default());
     let addr = server.addr;
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
@@ -26,7 +26,7 @@ async fn what_is_being_answered_is_answered_before_the_end() {
 
 #[tokio::test]
 async fn what_does_not_end_is_dropped() {
-    let mut server = start(Setup { drain: Duration::from_millis(20), ..Setup::default() }).await;
+    let mut server = start(Setup { drain: Duration::from_millis(20), ..Setup::default() });
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     server.app.arrived.notified().await;
@@ -42,7 +42,7 @@ async fn unix_sockets() {
     let url = format!("unix://{}", path.display());
     // What a crash left behind is no obstacle, a live server is.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let server = start_on(listen(&url, Face::All), Setup::default()).await;
+    let server = start_on(listen(&url, Face::All), Setup::default());
     let taken = ListenConfig { client: vec![Url::parse(&url).unwrap()], ..config().listen };
     assert!(bind(&taken).unwrap_err().to_string().starts_with(&format!("cannot listen on {url}: ")));
     let mut stream = UnixStream::connect(&path).await.unwrap();
