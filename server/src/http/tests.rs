@@ -133,13 +133,11 @@ struct Setup {
     cors: AllowList,
     hosts: AllowList,
     drain: Duration,
-    slow_request: Duration,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        let long = Duration::from_secs(60);
-        Setup { face: Face::All, cors: AllowList::Any, hosts: AllowList::Any, drain: long, slow_request: long }
+        Setup { face: Face::All, cors: AllowList::Any, hosts: AllowList::Any, drain: Duration::from_secs(60) }
     }
 }
 
@@ -170,7 +168,7 @@ fn start(setup: Setup) -> Server {
 }
 
 fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
-    let Setup { cors, hosts, drain, slow_request, .. } = setup;
+    let Setup { cors, hosts, drain, .. } = setup;
     let addr = listeners[0].local_addr().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
     let app = Arc::new(TestApp {
         grpc: tonic::service::Routes::new(KvServer::new(TestKv).max_decoding_message_size(usize::MAX)),
@@ -178,7 +176,7 @@ fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
         release: Notify::new(),
     });
     let metrics = Arc::new(Metrics::new(false));
-    let options = StackOptions { cors, hosts, slow_request, max_message_bytes: MAX_MESSAGE };
+    let options = StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE };
     let http: HttpConfig = config().http;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn({

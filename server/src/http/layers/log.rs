@@ -100,3 +100,72 @@ impl Line<'_> {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::RequestBody;
+    use super::super::super::call::Protocol;
+    use super::super::super::listener::Face;
+    use super::*;
+    use crate::metrics::Metrics;
+    use http::Request;
+    use parking_lot::Mutex;
+    use std::sync::Arc;
+
+    struct Nothing;
+
+    impl Handler for Nothing {
+        type Body = http_body_util::Empty<bytes::Bytes>;
+
+        async fn handle<'a>(&'a self, _: Call<'a>) -> Response<ResponseBody<Self::Body>> {
+            Response::new(ResponseBody::whole("done"))
+        }
+    }
+
+    /// Collects what is logged on this thread.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn only_short_calls_can_be_slow() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let metrics = Metrics::new(false);
+        let remote = Some(([127, 0, 0, 1], 7).into());
+        let conn = ConnInfo { remote, face: Face::All };
+        let log = Log { inner: Nothing, threshold: Duration::ZERO };
+        let ask = async |verb: &str, path: &str, method: Option<&str>| {
+            let request = Request::builder().method(verb).uri(path).header("x-request-id", "abc");
+            let call = Call {
+                request: request.body(RequestBody::empty()).unwrap(),
+                conn: &conn,
+                protocol: Protocol::Http,
+                method: method.map(|path| metrics.grpc.method(path).unwrap()),
+                started: Instant::now(),
+            };
+            log.handle(call).await;
+            String::from_utf8(std::mem::take(&mut *lines.0.lock())).unwrap()
+        };
+        assert_eq!(ask("GET", "/v3/watch?key=a", None).await, "");
+        assert_eq!(ask("POST", "/v3/watch", Some("/etcdserverpb.Watch/Watch")).await, "");
+        let line = ask("PUT", "/v3/keys/a", None).await;
+        for part in [" WARN ", "request stats", "/v3/keys/a", "127.0.0.1:7", "request_id=\"abc\"", "status=200"] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        let line = ask("POST", "/v3/kv/put", Some("/etcdserverpb.KV/Put")).await;
+        assert!(line.contains("/etcdserverpb.KV/Put"), "{line}");
+    }
+}

@@ -135,38 +135,3 @@ async fn json_calls_count_as_the_calls_they_are() {
         assert!(server.metric(&format!("grpc_server_{series} {value}")), "{series}");
     }
 }
-
-/// Collects what is logged on this thread.
-#[derive(Clone, Default)]
-struct Lines(Arc<parking_lot::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn slow_requests_are_logged() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let server = start(Setup { slow_request: Duration::ZERO, ..Setup::default() });
-    server.ask("GET", "/hello", "").await;
-    server.ask("POST", "/v3/watch", "").await;
-    assert_eq!(lines.0.lock().len(), 0);
-    server.ask("POST", "/echo", "X-Request-Id: abc").await;
-    server.ask("POST", "/v3/kv/put", "").await;
-    let text = String::from_utf8(lines.0.lock().clone()).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 2, "{text}");
-    assert!(lines[0].contains(" WARN ") && lines[0].contains("request stats") && lines[0].contains("/echo"), "{text}");
-    assert!(lines[0].contains("request_id=\"abc\"") && lines[0].contains("remote=\"127.0.0.1:"), "{text}");
-    assert!(lines[1].contains("/etcdserverpb.KV/Put"), "{text}");
-}
