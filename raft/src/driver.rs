@@ -15,7 +15,10 @@
 
 mod guard;
 mod log;
+mod membership;
 mod reads;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -29,11 +32,12 @@ use crate::config::{Config, MAX_INFLIGHT_MESSAGES, MAX_SIZE_PER_MESSAGE};
 use crate::convert;
 use crate::logger::tracing_logger;
 use crate::random::Random;
-use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
+use crate::state_machine::{Committed, CommittedKind, DropReason, LeaderState, StateMachine};
 use crate::wal::{Recovered, SnapshotMark};
 
 pub use guard::StepError;
 use log::MemoryLog;
+use membership::conf_state_at;
 pub use reads::ReadToken;
 use reads::Reads;
 
@@ -357,56 +361,6 @@ impl Driver {
         self.raw.mut_store().set_applied(index, term);
     }
 
-    fn change_membership(
-        &mut self,
-        kind: EntryType,
-        data: &Bytes,
-        state_machine: &mut dyn StateMachine,
-    ) -> CommittedKind {
-        let change = match decode_change(kind, data) {
-            Ok(change) => Some(change),
-            Err(error) => {
-                tracing::error!(%error, "a committed membership change does not decode: ignored");
-                None
-            }
-        };
-        let checked = change.as_ref().is_some_and(|change| state_machine.check_conf_change(change));
-        let outcome = match change.as_ref().filter(|_| checked) {
-            None => Ok(None),
-            Some(Configuration::Simple(change)) => {
-                convert::conf_change_to_raft(change).map(|change| self.raw.apply_conf_change(&change)).transpose()
-            }
-            Some(Configuration::Joint(change)) => {
-                self.raw.apply_conf_change(&convert::joint_change_to_raft(change)).map(Some)
-            }
-        };
-        let accepted = checked && outcome.is_ok();
-        match outcome {
-            Ok(Some(conf_state)) => {
-                self.raw.mut_store().set_conf_state(convert::conf_state_from_raft(&conf_state));
-                self.step_down_if_removed();
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "a committed membership change could not be carried out"),
-        }
-        let change = change.unwrap_or_else(|| Configuration::Simple(raftpb::ConfChange::default()));
-        CommittedKind::ConfChange { change, accepted, conf_state: self.log().applied().conf_state.clone() }
-    }
-
-    /// A leader that is no voter any more tells the others how far it has committed, and stops leading. (`raft-rs` would
-    /// go on, and end the process when it looks for its own progress.)
-    fn step_down_if_removed(&mut self) {
-        let (id, conf) = (self.config.id, &self.log().applied().conf_state);
-        if conf.voters.contains(&id) || conf.voters_outgoing.contains(&id) || !self.leader().is_leader {
-            return;
-        }
-        let raft = &mut self.raw.raft;
-        raft.bcast_append();
-        // Taken here, because raft-rs sends nothing for a follower at this point of a turn.
-        self.farewell.extend(from_raft(std::mem::take(&mut raft.msgs)));
-        raft.become_follower(raft.term, 0);
-    }
-
     /// Ends a turn: everything committed so far has been delivered.
     pub fn finish(&mut self) {
         self.raw.advance_apply();
@@ -531,52 +485,4 @@ pub(crate) fn mark_of(metadata: &raftpb::SnapshotMetadata) -> SnapshotMark {
         term: metadata.term(),
         conf_state: metadata.conf_state.clone().unwrap_or_default(),
     }
-}
-
-fn decode_change(kind: EntryType, data: &Bytes) -> Result<Configuration, prost::DecodeError> {
-    match kind {
-        EntryType::EntryConfChangeV2 => raftpb::ConfChangeV2::decode(data.clone()).map(Configuration::Joint),
-        _ => raftpb::ConfChange::decode(data.clone()).map(Configuration::Simple),
-    }
-}
-
-/// The configuration at `applied`, from the one at the snapshot and the changes since.
-fn conf_state_at(
-    snapshot: &SnapshotMark,
-    entries: &[raftpb::Entry],
-    applied: u64,
-) -> Result<eraftpb::ConfState, DriverError> {
-    let conf_state = convert::conf_state_to_raft(&snapshot.conf_state);
-    let mut changes = Vec::new();
-    for entry in entries.iter().take_while(|entry| entry.index() <= applied) {
-        let kind = convert::entry_to_raft(entry.clone()).get_entry_type();
-        if kind != EntryType::EntryNormal {
-            let data = entry.data.clone().unwrap_or_default();
-            let change = decode_change(kind, &data)
-                .map_err(|error| DriverError::Log(format!("membership change at {}: {error}", entry.index())))?;
-            changes.push(change);
-        }
-    }
-    if changes.is_empty() {
-        return Ok(conf_state);
-    }
-    // A throw-away Raft knows the rules.
-    let base = SnapshotMark { term: snapshot.term.max(1), ..snapshot.clone() };
-    let log = MemoryLog::new(&base, Vec::new(), eraftpb::HardState::default(), base.index, conf_state.clone());
-    let settings = raft::Config { id: u64::MAX, ..raft::Config::default() };
-    let mut raw = RawNode::new(&settings, log, &slog::Logger::root(slog::Discard, slog::o!()))?;
-    let mut last = conf_state;
-    for change in &changes {
-        let outcome = match change {
-            Configuration::Simple(change) => {
-                convert::conf_change_to_raft(change).map(|change| raw.apply_conf_change(&change))
-            }
-            Configuration::Joint(change) => Some(raw.apply_conf_change(&convert::joint_change_to_raft(change))),
-        };
-        // What Raft refuses now it refused then.
-        if let Some(Ok(next)) = outcome {
-            last = next;
-        }
-    }
-    Ok(last)
 }

@@ -1,5 +1,10 @@
 //! The scheduler: members, messages on their way, and what happens next.
 
+mod check;
+mod start;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,23 +18,18 @@ use tokio::sync::oneshot;
 
 use super::machine::{History, Machine, Memory};
 use super::{Faults, Keep, Plant, SimDisk};
-use crate::bootstrap::{InitialMember, create_log};
-use crate::config::Config;
 use crate::handle::Input;
-use crate::member::{Member, Parts};
+use crate::member::Member;
 use crate::observer::NoObserver;
 use crate::random::Random;
 use crate::state_machine::StopReason;
 use crate::status::SharedStatus;
 use crate::transport::Transport;
-use crate::wal::{Metadata, Wal, WalError, WalOptions};
 
 /// Messages on their way; more are lost.
 const MAX_IN_FLIGHT: usize = 400;
 /// Second copies kept back.
 const MAX_LATE: usize = 60;
-/// Rounds given to a healthy cluster to agree again.
-const MAX_CALM_ROUNDS: usize = 400;
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -425,78 +425,6 @@ impl Simulation {
         }
     }
 
-    fn restart(&mut self, at: usize) -> Result<(), String> {
-        let configuration = self.configuration();
-        let id = self.members[at].id;
-        if self.members[at].running.is_some() || !(configuration.voters.is_empty() || contains(&configuration, id)) {
-            return Ok(());
-        }
-        let options = self.options.clone();
-        let member = &mut self.members[at];
-        let disk = Arc::new(member.disk.clone());
-        let wal_options = WalOptions {
-            first_segment_bytes: 8 << 10,
-            segment_bytes: 16 << 10,
-            background: false,
-            ..WalOptions::default()
-        };
-        let durable = member.memory.lock().durable as u64;
-        let opened = match Wal::open(disk.clone(), wal_options.clone(), durable) {
-            Err(WalError::NotFound(_)) if durable == 0 && member.boots == 0 => {
-                let members = (1..=options.members).map(|id| InitialMember { id, context: Bytes::new() }).collect();
-                create_log(disk, wal_options, Metadata { node_id: member.id, cluster_id: 1 }, members)
-            }
-            Err(WalError::SnapshotNeeded { index, .. }) if member.received.contains_key(&index) => {
-                // What the server does: complete the installation that the crash interrupted.
-                let conf_state = member.received.get(&index).cloned().unwrap_or_default();
-                member.memory.lock().install(&self.history.lock(), index, conf_state);
-                Wal::open(disk, wal_options, index)
-            }
-            other => other,
-        };
-        let (wal, recovered) = match opened {
-            Ok(opened) => opened,
-            // An injected fault; the next start has better luck.
-            Err(WalError::Io { .. }) => {
-                self.crash(at, Keep::Some);
-                return Ok(());
-            }
-            Err(error) => return Err(format!("member {} cannot start: {error}", member.id)),
-        };
-        member.boots += 1;
-        member.status = Arc::new(SharedStatus::new(member.id));
-        let (applied, conf_state) = {
-            let memory = member.memory.lock();
-            let again = u64::from(options.plant == Plant::ApplyTwice);
-            ((memory.durable as u64).saturating_sub(again), memory.durable_conf_state.clone())
-        };
-        let config = Config {
-            boot_id: member.boots,
-            seed: self.random.next_u64(),
-            election_ticks: 5,
-            snapshot_count: 15,
-            snapshot_catchup_entries: 10,
-            plant: options.plant,
-            ..Config::new(member.id)
-        };
-        let parts = Parts {
-            config,
-            wal,
-            recovered,
-            applied,
-            conf_state: (applied > 0).then_some(conf_state),
-            state_machine: Machine { memory: Arc::clone(&member.memory), history: Arc::clone(&self.history) },
-            transport: member.outbox.clone(),
-            observer: NoObserver,
-        };
-        let mut running = Member::new(parts, Arc::clone(&member.status))
-            .map_err(|error| format!("member {} cannot start: {error}", member.id))?;
-        let outcome = running.start();
-        member.running = Some(running);
-        self.after_turn(at, &outcome);
-        Ok(())
-    }
-
     fn plan_faults(&mut self) {
         let Some(at) = self.pick() else { return };
         let mut soon = || Some(u32::try_from(self.random.below(12)).unwrap_or_default());
@@ -529,186 +457,9 @@ impl Simulation {
             }
         }
     }
-
-    fn check(&mut self) -> Result<(), String> {
-        for member in &self.members {
-            let mut memory = member.memory.lock();
-            if let Some(problem) = memory.problem.take() {
-                return Err(format!("member {}: {problem}", member.id));
-            }
-            for state in memory.leaders.drain(..) {
-                if state.is_leader && *self.leaders.entry(state.term).or_insert(member.id) != member.id {
-                    return Err(format!("two leaders in term {}", state.term));
-                }
-            }
-        }
-        let mut stale = None;
-        let mut answered = 0;
-        self.reads.retain_mut(|read| match read.answer.try_recv() {
-            Ok(index) => {
-                if index < read.at_least {
-                    stale = Some(format!("a read at index {index}, when {} was acknowledged", read.at_least));
-                }
-                answered += 1;
-                false
-            }
-            Err(oneshot::error::TryRecvError::Empty) => true,
-            Err(oneshot::error::TryRecvError::Closed) => false,
-        });
-        self.summary.reads += answered;
-        stale.map_or(Ok(()), Err)
-    }
-
-    /// Log matching: where two logs agree in index and term, they agree in everything before.
-    fn check_logs(&self) -> Result<(), String> {
-        for (i, a) in self.members.iter().enumerate() {
-            for b in self.members.iter().skip(i + 1) {
-                let (Some(a_run), Some(b_run)) = (&a.running, &b.running) else { continue };
-                let mut matched = false;
-                let mut index = a_run.driver.last_index().min(b_run.driver.last_index());
-                while let (Some(x), Some(y)) = (a_run.driver.entry(index), b_run.driver.entry(index)) {
-                    matched |= x.term() == y.term();
-                    if matched && x != y {
-                        return Err(format!("the logs of {} and {} differ at {index}", a.id, b.id));
-                    }
-                    index -= 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything works again: all members come to the same state, with everything acknowledged in it, and go on.
-    fn calm_down(&mut self) -> Result<(), String> {
-        self.blocked.clear();
-        for member in &self.members {
-            member.disk.set_faults(Faults::default());
-        }
-        let mut asked = false;
-        for _ in 0..MAX_CALM_ROUNDS {
-            for at in 0..self.members.len() {
-                self.restart(at)?;
-                self.with(at, |member, _| member.tick())?;
-            }
-            for _ in 0..20 {
-                for message in std::mem::take(&mut self.in_flight) {
-                    self.deliver(message)?;
-                }
-            }
-            self.check()?;
-            self.check_logs()?;
-            let agreed = self.history.lock().entries.len();
-            let configuration = self.configuration();
-            let members = self.members.iter().filter(|member| contains(&configuration, member.id));
-            let all = members.clone().all(|member| member.memory.lock().applied.len() == agreed);
-            let leads = |member: &SimMember| {
-                member.running.as_ref().map(|running| running.driver.leader()).filter(|state| state.is_leader)
-            };
-            let leader = members.filter_map(leads).max_by_key(|state| state.term).map(|state| state.leader);
-            if all && asked {
-                return Ok(());
-            }
-            if let Some(at) = leader.filter(|_| all).and_then(|id| self.index_of(id)) {
-                asked = true;
-                self.with(at, |member, _| member.input(Input::Propose(Bytes::from_static(b"last"))))?;
-                if self.history.lock().entries.len() == agreed && self.members.len() == 1 {
-                    return Err("a proposal to the only member was not applied at once".into());
-                }
-            }
-        }
-        let applied: Vec<_> = self.members.iter().map(|member| member.memory.lock().applied.len()).collect();
-        let agreed = self.history.lock().entries.len();
-        Err(format!("no agreement in {MAX_CALM_ROUNDS} rounds: {applied:?} of {agreed} applied"))
-    }
 }
 
 fn contains(configuration: &ConfState, id: u64) -> bool {
     let ConfState { voters, learners, voters_outgoing, .. } = configuration;
     [voters, learners, voters_outgoing].iter().any(|ids| ids.contains(&id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(members: u64, seed: u64, plant: Plant) -> Result<Summary, Violation> {
-        run_with(seed, SimulationOptions { members, steps: 1_500, membership: false, plant })
-    }
-
-    fn run_with(seed: u64, options: SimulationOptions) -> Result<Summary, Violation> {
-        Simulation::new(seed, options).run()
-    }
-
-    fn seeds() -> u64 {
-        std::env::var("KEYPORT_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
-    }
-
-    fn holds(members: u64, membership: bool) {
-        let mut total = Summary::default();
-        for seed in 0..seeds() {
-            let options = SimulationOptions { members, steps: 1_500, membership, plant: Plant::Nothing };
-            let summary = run_with(seed, options).unwrap_or_else(|violation| panic!("{violation}"));
-            total.applied += summary.applied;
-            total.crashes += summary.crashes;
-            total.reads += summary.reads;
-            total.snapshots += summary.snapshots;
-            total.terms += summary.terms;
-        }
-        println!("{members} members: {total:?}");
-        assert!(total.applied > 0 && total.crashes > 0 && total.reads > 0);
-    }
-
-    /// Looks from a seed a little before the first that is known to find it, so that the suite stays quick.
-    fn finds(members: u64, plant: Plant, from: u64) {
-        let found = (from..from + 2_000).find_map(|seed| run(members, seed, plant).err());
-        println!("{plant:?}: {}", found.expect("the planted bug was not found"));
-    }
-
-    #[test]
-    fn one_member_keeps_its_promises() {
-        holds(1, false);
-    }
-
-    #[test]
-    fn three_members_keep_their_promises() {
-        holds(3, false);
-    }
-
-    #[test]
-    fn five_members_keep_their_promises() {
-        holds(5, false);
-    }
-
-    #[test]
-    fn changing_members_keep_their_promises() {
-        holds(4, true);
-    }
-
-    #[test]
-    fn a_seed_replays_exactly() {
-        for seed in 0..5 {
-            assert_eq!(run(3, seed, Plant::Nothing).unwrap(), run(3, seed, Plant::Nothing).unwrap());
-        }
-    }
-
-    #[test]
-    fn acknowledging_before_the_sync_is_found() {
-        finds(1, Plant::AckBeforeSync, 0);
-        finds(3, Plant::AckBeforeSync, 0);
-    }
-
-    #[test]
-    fn applying_twice_is_found() {
-        finds(1, Plant::ApplyTwice, 0);
-    }
-
-    #[test]
-    fn reusing_a_read_context_is_found() {
-        finds(3, Plant::ReuseReadContext, 0);
-    }
-
-    #[test]
-    fn skipping_the_term_check_is_found() {
-        finds(3, Plant::SkipTermCheck, 1_310);
-    }
 }

@@ -1,0 +1,275 @@
+//! The driver by itself: what peers may say, who waits, what is dropped.
+
+use bytes::Bytes;
+use keyport_api::raftpb::{self, ConfState, Entry, HardState, Message, MessageType};
+
+use super::{Driver, StepError};
+use crate::config::Config;
+use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, StateMachine};
+use crate::wal::{Metadata, Recovered, SnapshotMark};
+
+#[derive(Default)]
+struct Machine {
+    applied: Vec<Committed>,
+    refuse: bool,
+}
+
+impl StateMachine for Machine {
+    fn apply(&mut self, committed: Vec<Committed>) {
+        self.applied.extend(committed);
+    }
+
+    fn check_conf_change(&mut self, _: &Configuration) -> bool {
+        !self.refuse
+    }
+
+    fn durable_index(&self) -> u64 {
+        0
+    }
+}
+
+/// A member of a configuration with some history: entries 1..=3 of term 1, all committed and applied.
+fn driver(id: u64, voters: &[u64]) -> Driver {
+    driver_with(Config { seed: 1, ..Config::new(id) }, voters)
+}
+
+fn driver_with(config: Config, voters: &[u64]) -> Driver {
+    let conf_state = ConfState { voters: voters.to_vec(), ..ConfState::default() };
+    let entries = (1..=3).map(|index| Entry { term: Some(1), index: Some(index), ..Entry::default() }).collect();
+    let recovered = Recovered {
+        metadata: Metadata { node_id: config.id, cluster_id: 1 },
+        hard_state: HardState { term: Some(1), vote: Some(0), commit: Some(3) },
+        snapshot: SnapshotMark::default(),
+        entries,
+        repaired: None,
+    };
+    Driver::new(config, recovered, 3, Some(conf_state)).unwrap()
+}
+
+/// Turns until there is nothing left to do; returns what was sent.
+fn settle(driver: &mut Driver, machine: &mut Machine) -> (Vec<Message>, Vec<(u64, u64)>) {
+    let (mut sent, mut reads) = (Vec::new(), Vec::new());
+    while let Some(mut output) = driver.ready() {
+        sent.append(&mut output.messages);
+        driver.deliver(std::mem::take(&mut output.committed), machine);
+        let mut persisted_messages = std::mem::take(&mut output.persisted_messages);
+        reads.append(&mut output.reads);
+        let after = driver.persisted(output);
+        sent.append(&mut persisted_messages);
+        sent.extend(after.messages);
+        driver.deliver(after.committed, machine);
+        driver.finish();
+    }
+    (sent, reads)
+}
+
+fn message(kind: MessageType, from: u64, to: u64, term: u64) -> Message {
+    Message { r#type: Some(kind as i32), from: Some(from), to: Some(to), term: Some(term), ..Message::default() }
+}
+
+/// Makes 1 the leader of 1, 2, 3 in term 2, with everything acknowledged by 2.
+fn leader() -> (Driver, Machine) {
+    let (mut driver, mut machine) = (driver(1, &[1, 2, 3]), Machine::default());
+    driver.campaign();
+    settle(&mut driver, &mut machine);
+    driver.step(message(MessageType::MsgPreVoteResp, 2, 1, 2)).unwrap();
+    settle(&mut driver, &mut machine);
+    driver.step(message(MessageType::MsgVoteResp, 2, 1, 2)).unwrap();
+    settle(&mut driver, &mut machine);
+    assert!(driver.leader().is_leader);
+    acknowledge(&mut driver, 4);
+    settle(&mut driver, &mut machine);
+    assert_eq!(driver.hard_state().commit(), 4);
+    (driver, machine)
+}
+
+fn acknowledge(driver: &mut Driver, index: u64) {
+    let term = driver.leader().term;
+    driver.step(Message { index: Some(index), ..message(MessageType::MsgAppResp, 2, 1, term) }).unwrap();
+}
+
+#[test]
+fn a_sole_voter_commits_in_the_turn_that_persists() {
+    let (mut driver, mut machine) = (driver(1, &[1]), Machine::default());
+    driver.campaign();
+    settle(&mut driver, &mut machine);
+    assert!(driver.is_single_voter_leader());
+    driver.propose(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
+    let output = driver.ready().unwrap();
+    assert_eq!((output.entries.len(), output.must_sync, output.committed.len()), (2, true, 0));
+    let after = driver.persisted(output);
+    assert_eq!(after.committed.len(), 2);
+    driver.deliver(after.committed, &mut machine);
+    driver.finish();
+    assert!(driver.ready().is_none());
+    let last = machine.applied.pop().unwrap();
+    assert_eq!((last.index, last.kind), (6, CommittedKind::Normal(Bytes::from_static(b"b"))));
+}
+
+#[test]
+fn proposals_wait_for_a_leader_but_not_for_ever() {
+    let (mut driver, mut machine) = (driver(1, &[1, 2]), Machine::default());
+    driver.propose(vec![Bytes::from_static(b"early")]);
+    assert!(driver.take_dropped().is_empty());
+    driver.step(message(MessageType::MsgHeartbeat, 2, 1, 2)).unwrap();
+    let (sent, _) = settle(&mut driver, &mut machine);
+    let forwarded = sent.iter().find(|message| message.r#type() == MessageType::MsgProp).unwrap();
+    assert_eq!((forwarded.to(), forwarded.entries.len()), (2, 1));
+
+    let mut alone = self::driver(1, &[1, 2]);
+    alone.propose(vec![Bytes::from_static(b"late")]);
+    for _ in 0..100 {
+        alone.tick();
+    }
+    assert_eq!(alone.take_dropped(), [(Bytes::from_static(b"late"), DropReason::NoLeader)]);
+}
+
+#[test]
+fn too_many_uncommitted_bytes_are_refused() {
+    let config = Config { max_uncommitted_bytes: 2 << 20, ..Config::new(1) };
+    let (mut driver, mut machine) = (driver_with(config, &[1]), Machine::default());
+    driver.campaign();
+    settle(&mut driver, &mut machine);
+    let mebibytes = |n| (0..n).map(|_| Bytes::from(vec![0; 1 << 20])).collect();
+    // The first batch is taken whatever its size, or an entry larger than the limit never could be.
+    driver.propose(mebibytes(1));
+    driver.propose(mebibytes(5));
+    let dropped = driver.take_dropped();
+    assert_eq!((dropped.len(), dropped[0].1), (4, DropReason::Refused));
+    settle(&mut driver, &mut machine);
+    driver.propose(mebibytes(1));
+    assert!(driver.take_dropped().is_empty());
+}
+
+#[test]
+fn readers_share_a_round_and_get_the_commit_index() {
+    let (mut driver, mut machine) = leader();
+    driver.read_index(7);
+    driver.read_index(8);
+    let (sent, reads) = settle(&mut driver, &mut machine);
+    assert!(reads.is_empty());
+    let contexts: Vec<_> = sent.iter().filter_map(|message| message.context.clone()).collect();
+    assert_eq!((contexts.len(), &contexts[0]), (2, &contexts[1]));
+    let answer = Message { context: Some(contexts[0].clone()), ..message(MessageType::MsgHeartbeatResp, 2, 1, 2) };
+    driver.step(answer).unwrap();
+    let (_, reads) = settle(&mut driver, &mut machine);
+    assert_eq!(reads, [(7, 4), (8, 4)]);
+}
+
+#[test]
+fn a_refused_change_changes_nothing() {
+    let change = raftpb::ConfChange { r#type: Some(0), node_id: Some(9), ..raftpb::ConfChange::default() };
+    for refuse in [true, false] {
+        let (mut driver, mut machine) = (driver(1, &[1]), Machine { refuse, ..Machine::default() });
+        driver.campaign();
+        settle(&mut driver, &mut machine);
+        assert!(driver.propose_conf_change(&change));
+        settle(&mut driver, &mut machine);
+        let Committed { kind: CommittedKind::ConfChange { accepted, conf_state, .. }, .. } =
+            machine.applied.pop().unwrap()
+        else {
+            panic!("no membership change came back");
+        };
+        assert_eq!((accepted, conf_state.voters.len()), (!refuse, if refuse { 1 } else { 2 }));
+        assert_eq!(driver.is_single_voter_leader(), refuse);
+    }
+}
+
+#[test]
+fn a_removed_leader_tells_the_others_and_steps_down() {
+    let (mut driver, mut machine) = leader();
+    let change = raftpb::ConfChange { r#type: Some(1), node_id: Some(1), ..raftpb::ConfChange::default() };
+    assert!(driver.propose_conf_change(&change));
+    settle(&mut driver, &mut machine);
+    acknowledge(&mut driver, 5);
+    let (sent, _) = settle(&mut driver, &mut machine);
+    assert!(sent.iter().any(|message| message.to() == 2 && message.commit() == 5));
+    assert!(!driver.leader().is_leader);
+    assert_eq!(driver.applied().conf_state.voters, [2, 3]);
+}
+
+#[test]
+fn what_would_end_raft_is_refused() {
+    let (mut driver, _) = leader();
+    let term = driver.leader().term;
+    let app = || message(MessageType::MsgApp, 2, 1, term + 1);
+    let at = |index, term| Entry { index: Some(index), term: Some(term), ..Entry::default() };
+    let bad_snapshot = |voters: Vec<u64>, learners: Vec<u64>, index| {
+        let conf_state = ConfState { voters, learners, ..ConfState::default() };
+        let metadata = raftpb::SnapshotMetadata { conf_state: Some(conf_state), index: Some(index), term: Some(1) };
+        let snapshot = raftpb::Snapshot { metadata: Some(metadata), data: None };
+        Message { snapshot: Some(snapshot), ..message(MessageType::MsgSnap, 2, 1, term + 1) }
+    };
+    let change = Entry { r#type: Some(1), data: Some(Bytes::from_static(b"\xff\xff")), ..Entry::default() };
+    let bad = [
+        message(MessageType::MsgHup, 2, 1, term),
+        message(MessageType::MsgApp, 0, 1, term),
+        message(MessageType::MsgApp, 1, 1, term),
+        message(MessageType::MsgApp, 2, 3, term),
+        message(MessageType::MsgHeartbeat, 2, 1, 0),
+        message(MessageType::MsgVote, 2, 1, u64::MAX),
+        message(MessageType::MsgProp, 2, 1, 0),
+        message(MessageType::MsgReadIndex, 2, 1, 0),
+        message(MessageType::MsgHeartbeatResp, 9, 1, term),
+        Message { commit: Some(99), ..message(MessageType::MsgHeartbeat, 2, 1, term + 1) },
+        Message { index: Some(99), ..message(MessageType::MsgAppResp, 2, 1, term) },
+        Message { index: Some(99), ..app() },
+        Message { index: Some(4), log_term: Some(2), entries: vec![at(6, 2)], ..app() },
+        Message { index: Some(4), log_term: Some(2), entries: vec![at(5, 2), at(6, 1)], ..app() },
+        Message { index: Some(4), log_term: Some(2), entries: vec![at(5, 99)], ..app() },
+        Message { entries: vec![change], ..message(MessageType::MsgProp, 2, 1, 0) },
+        bad_snapshot(vec![], vec![], 5),
+        bad_snapshot(vec![1, 1], vec![], 5),
+        bad_snapshot(vec![1, 2], vec![2], 5),
+        bad_snapshot(vec![1, 2], vec![], 0),
+        message(MessageType::MsgSnap, 2, 1, term + 1),
+    ];
+    for message in bad {
+        let text = format!("{message:?}");
+        assert!(driver.step(message).is_err(), "{text}");
+    }
+    assert_eq!(driver.leader().term, term);
+    let stranger = message(MessageType::MsgAppResp, 9, 1, term);
+    assert_eq!(driver.step(stranger), Err(StepError::NotMember));
+}
+
+#[test]
+fn election_timeouts_follow_from_the_seed() {
+    let timeout = |seed| {
+        let mut driver = driver_with(Config { seed, ..Config::new(1) }, &[1, 2, 3]);
+        let mut ticks = 0;
+        while driver.ready().is_none() {
+            driver.tick();
+            ticks += 1;
+        }
+        ticks
+    };
+    let drawn: Vec<_> = (0..20).map(timeout).collect();
+    assert_eq!(drawn, (0..20).map(timeout).collect::<Vec<_>>());
+    assert!(drawn.iter().all(|ticks| (10..20).contains(ticks)));
+    assert!(drawn.iter().any(|ticks| *ticks != drawn[0]));
+}
+
+#[test]
+fn without_a_stored_configuration_it_follows_from_the_log() {
+    let change = |index, kind: i32, node_id| {
+        let change = raftpb::ConfChange { r#type: Some(kind), node_id: Some(node_id), ..raftpb::ConfChange::default() };
+        let data = Some(prost::Message::encode_to_vec(&change).into());
+        Entry { r#type: Some(1), term: Some(1), index: Some(index), data }
+    };
+    let recovered = Recovered {
+        metadata: Metadata { node_id: 1, cluster_id: 1 },
+        hard_state: HardState { term: Some(1), vote: Some(0), commit: Some(4) },
+        snapshot: SnapshotMark::default(),
+        entries: vec![change(1, 0, 1), change(2, 0, 2), change(3, 3, 3), change(4, 1, 2)],
+        repaired: None,
+    };
+    let at = |applied| {
+        let driver = Driver::new(Config::new(1), recovered.clone(), applied, None).unwrap();
+        let ConfState { voters, learners, .. } = driver.applied().conf_state.clone();
+        (voters, learners)
+    };
+    assert_eq!(at(0), (vec![], vec![]));
+    assert_eq!(at(2), (vec![1, 2], vec![]));
+    assert_eq!(at(4), (vec![1], vec![3]));
+}
