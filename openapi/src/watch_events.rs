@@ -29,12 +29,12 @@ that changed many keys; browsers do that on their own.
 
 | `event` | `data` |
 |---|---|
-| `open` | first of all: the store's revision |
+| `opened` | first of all: the store's revision |
 | `put`, `delete` | a change; with `initial` at first also each key as it is |
 | `synced` | with `initial`: after the last key, from here on it is changes |
 | `bookmark` | nothing happened to these keys up to its `id` |
 | `compacted` | the next change is no longer known; the end |
-| `error` | problem details; the end |
+| `failed` | problem details; the end |
 
 Comments keep the connection open while nothing happens. With `Accept: application/x-ndjson` the same comes as lines of \
 JSON.";
@@ -42,7 +42,7 @@ JSON.";
 fn operation() -> OperationBuilder {
     let stream =
         |schema: RefOr<Schema>, example| ContentBuilder::new().schema(Some(schema)).example(Some(example)).build();
-    let events = "retry: 2000\nid: 41\nevent: open\ndata: {\"revision\":\"41\"}\n\nid: 42\nevent: put\ndata: {\"key\":\"foo\",\"value\":\"bar\",\
+    let events = "retry: 2000\nid: 41\nevent: opened\ndata: {\"revision\":\"41\"}\n\nid: 42\nevent: put\ndata: {\"key\":\"foo\",\"value\":\"bar\",\
                   \"create_revision\":\"42\",\"mod_revision\":\"42\",\"version\":\"1\"}\n\n";
     let lines = "{\"id\":\"42\",\"event\":\"delete\",\"data\":{\"key\":\"foo\",\"mod_revision\":\"42\"}}\n";
     let ok = ResponseBuilder::new()

@@ -6,12 +6,12 @@
 //!
 //! | `event:` | `data:` |
 //! |---|---|
-//! | `open` | first of all: the store's revision; its `id` is where the stream begins |
+//! | `opened` | first of all: the store's revision; its `id` is where the stream begins |
 //! | `put`, `delete` | a change; with `initial`, at first also each key as it is |
 //! | `synced` | after the last of those: from here on it is changes |
 //! | `bookmark` | nothing happened to these keys up to its `id` |
 //! | `compacted` | the next change is no longer known; the end |
-//! | `error` | problem details; the end |
+//! | `failed` | problem details; the end |
 //!
 //! Whoever prefers lines of JSON asks with `Accept: application/x-ndjson`. A start that is compacted already is
 //! answered with 410, which browsers take as final; other mistakes with problem details (RFC 9457).
@@ -116,7 +116,7 @@ async fn open<S: ServiceSet>(
 
     let mut preamble = Vec::new();
     format.retry(&mut preamble);
-    format.revision(&mut preamble, Some(&position), "open", "revision", created.revision);
+    format.revision(&mut preamble, Some(&position), "opened", "revision", created.revision);
     let mut response = Response::new(GatewayBody::empty());
     set_headers(response.headers_mut(), format.framing, &position);
     let mut feed = Feed::new(services, caller, format, (listing, watch, position), query.heartbeat);

@@ -91,7 +91,7 @@ impl Format {
 
     /// The last event of a stream that fails.
     pub(super) fn error(self, out: &mut Vec<u8>, problem: &[u8]) {
-        self.event(out, None, "error", |out| out.extend_from_slice(problem));
+        self.event(out, None, "failed", |out| out.extend_from_slice(problem));
     }
 
     /// What an open stream says when there is nothing to say.

@@ -111,7 +111,7 @@ async fn changes_are_events_with_readable_data() {
     assert_eq!(reader.header("cache-control"), Some("no-store"));
     assert_eq!(reader.header("x-accel-buffering"), Some("no"));
     assert_eq!(reader.header("last-event-id"), Some("1"));
-    assert_eq!(reader.until("\n\n").await, "retry: 2000\nid: 1\nevent: open\ndata: {\"revision\":\"1\"}\n\n");
+    assert_eq!(reader.until("\n\n").await, "retry: 2000\nid: 1\nevent: opened\ndata: {\"revision\":\"1\"}\n\n");
     reader.text.clear();
 
     world.commit(&[(b"app/a", Some(b"\xFF")), (b"other", Some(b"x")), (b"app/b", Some("gr\u{fc}n\n".as_bytes()))]);
@@ -145,7 +145,7 @@ async fn the_same_comes_as_lines_and_in_the_encoding_of_the_gateway() {
     assert_eq!(
         lines,
         [
-            json!({"id": "1", "event": "open", "data": {"revision": "3"}}),
+            json!({"id": "1", "event": "opened", "data": {"revision": "3"}}),
             json!({"id": "2.0", "event": "put", "data": {"kv": kv("aw==", "dg==", "2")}}),
             json!({"id": "2", "event": "put", "data": {"kv": kv("bA==", "dw==", "2")}}),
             json!({"id": "3", "event": "delete", "data": {"type": "DELETE", "kv": {"key": "aw==", "mod_revision": "3"}}}),
@@ -178,7 +178,7 @@ async fn the_state_comes_first_and_is_said_to_be_complete() {
     // Later than the state, though the rest of it is not yet read.
     world.commit(&[(b"k000", Some(b"new")), (b"k050", None)]);
     let events = dispatched(reader.until("id: 102\n").await);
-    assert_eq!((events[0].name.as_str(), events[0].id.as_deref()), ("open", Some("101~")));
+    assert_eq!((events[0].name.as_str(), events[0].id.as_deref()), ("opened", Some("101~")));
     let names: Vec<&str> = events[1..].iter().map(|event| event.name.as_str()).collect();
     assert_eq!(names, [vec!["put"; 100], vec!["synced", "put", "delete"]].concat());
     assert_eq!(events[1].id.as_deref(), Some("101~azAwMA"));
@@ -242,7 +242,7 @@ async fn mistakes_are_answered_with_problem_details() {
 async fn heartbeats_fill_the_silence_and_bookmarks_move_the_position() {
     let world = world();
     let mut reader = get(&world, "key=k&heartbeat=60", &[]).await;
-    reader.until("open").await;
+    reader.until("opened").await;
     reader.text.clear();
     let start = tokio::time::Instant::now();
     assert_eq!(reader.until("\n\n").await, ": hb\n\n");
@@ -269,7 +269,7 @@ async fn it_is_there_on_a_socket_beside_the_gateways_own_watch() {
     assert_eq!((head.status, head.header("allow")), (405, Some("GET, HEAD, POST")));
     raw.request("GET", "/v3beta/watch?key=k", "", "").await;
     assert_eq!(raw.head().await.status, 200);
-    assert_eq!(raw.chunk().await.unwrap(), b"retry: 2000\nid: 1\nevent: open\ndata: {\"revision\":\"1\"}\n\n");
+    assert_eq!(raw.chunk().await.unwrap(), b"retry: 2000\nid: 1\nevent: opened\ndata: {\"revision\":\"1\"}\n\n");
     world.commit(&[(b"k", Some(b"v"))]);
     assert!(raw.chunk().await.unwrap().starts_with(b"id: 2\nevent: put\n"));
     drop(raw);

@@ -36,14 +36,14 @@ async fn text(world: &Arc<World>, query: &str, last_event_id: &str) -> String {
     let end = format!("id: {}\n", world.store.revision());
     let mut reader = get(world, query, &[("last-event-id", last_event_id)]).await;
     assert_eq!(reader.response.status(), 200, "{query} {last_event_id}");
-    while !dispatched(reader.until(&end).await).iter().any(|event| event.name != "open" && event.name != "synced") {
+    while !dispatched(reader.until(&end).await).iter().any(|event| event.name != "opened" && event.name != "synced") {
         reader.more().await;
     }
     reader.text
 }
 
 fn changes(text: &str) -> Vec<Event> {
-    dispatched(text).into_iter().filter(|event| event.name != "open").collect()
+    dispatched(text).into_iter().filter(|event| event.name != "opened").collect()
 }
 
 /// Cuts a stream at every byte, and once more at every byte of what follows.
@@ -57,7 +57,7 @@ async fn cut_everywhere(world: &Arc<World>, query: &str) {
         }
         let seen = dispatched(&whole[..cut]);
         let id = seen.iter().rev().find_map(|event| event.id.clone()).unwrap_or_default();
-        if seen.last().is_some_and(|last| last.name != "open" && last.id == expected.last().unwrap().id) {
+        if seen.last().is_some_and(|last| last.name != "opened" && last.id == expected.last().unwrap().id) {
             continue;
         }
         if !resumed.contains_key(&id) {
