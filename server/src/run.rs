@@ -29,8 +29,8 @@ pub enum RunError {
     Bootstrap(#[from] BootstrapError),
     #[error("cannot serve connections: {0}")]
     Threads(#[source] io::Error),
-    #[error("the Raft thread has failed")]
-    Raft,
+    #[error("the log or the database has failed")]
+    Storage,
     #[error("cannot wait for signals: {0}")]
     Signals(#[from] std::io::Error),
 }
@@ -77,7 +77,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     };
     tracing::info!("the server has ended");
     served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
-    if failed { Err(RunError::Raft) } else { Ok(()) }
+    if failed { Err(RunError::Storage) } else { Ok(()) }
 }
 
 fn announce(config: &Config) {

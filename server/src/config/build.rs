@@ -10,6 +10,10 @@ use std::time::Duration;
 
 /// Longer timeouts only hide a broken network.
 const MAX_ELECTION_MS: u64 = 50_000;
+/// Longer than etcd's 100 ms and more than its 10,000: the log covers what is not committed yet, and every sync of the
+/// database is one that the log may have to wait for.
+const DEFAULT_BATCH_INTERVAL: Duration = Duration::from_millis(500);
+const DEFAULT_BATCH_ROWS: usize = 16_000;
 const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 const RECOMMENDED_REQUEST_BYTES: u64 = 10 * 1024 * 1024;
 const RECOMMENDED_QUOTA_BYTES: i64 = 8 * 1024 * 1024 * 1024;
@@ -39,8 +43,8 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
             0 => Some(DEFAULT_QUOTA_BYTES),
             _ => u64::try_from(quota).ok(),
         },
-        backend_batch_interval: or_default(s.duration("backend-batch-interval"), Duration::from_millis(100)),
-        backend_batch_limit: positive(s.int("backend-batch-limit"), 10_000),
+        backend_batch_interval: or_default(s.duration("backend-batch-interval"), DEFAULT_BATCH_INTERVAL),
+        backend_batch_limit: positive(s.int("backend-batch-limit"), DEFAULT_BATCH_ROWS),
         unsafe_no_fsync: s.bool("unsafe-no-fsync"),
         heartbeat_interval,
         election_timeout,

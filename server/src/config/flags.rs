@@ -221,8 +221,8 @@ pub const FLAGS: &[Flag] = &[
     flag(Member, "memory-mlock", Bool, "false", "Lock database pages in memory.").inert(),
     flag(Member, "quota-backend-bytes", Int, "0", "Database size at which writes are refused; 0 means 2 GiB, negative means none."),
     flag(Member, "backend-bbolt-freelist-type", Str, "", "No effect: the database here has no such list.").inert(),
-    flag(Member, "backend-batch-interval", Dur, "0s", "Longest time before a database commit; 0 means 100ms."),
-    flag(Member, "backend-batch-limit", Int, "0", "Most operations before a database commit; 0 means 10000."),
+    flag(Member, "backend-batch-interval", Dur, "0s", "Longest time before a database commit; 0 means 500ms."),
+    flag(Member, "backend-batch-limit", Int, "0", "Most operations before a database commit; 0 means 16000."),
     flag(Member, "bootstrap-defrag-threshold-megabytes", Uint, "0", "Defragment at start when this much can be freed; 0 disables.").inert(),
     flag(Member, "unsafe-no-fsync", Bool, "false", "Never wait for the disk. Unsafe: a power cut loses data."),
 

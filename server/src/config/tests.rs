@@ -63,8 +63,8 @@ fn without_flags() {
     assert_eq!(config.cluster.initial, [("default".to_owned(), vec![Url::parse("http://localhost:2380").unwrap()])]);
     assert_eq!(config.cluster.initial_state, InitialState::New);
     assert_eq!(config.quota_backend_bytes, Some(2 << 30));
-    assert_eq!(config.backend_batch_interval, Duration::from_millis(100));
-    assert_eq!(config.backend_batch_limit, 10_000);
+    assert_eq!(config.backend_batch_interval, Duration::from_millis(500));
+    assert_eq!(config.backend_batch_limit, 16_000);
     assert_eq!(config.snapshot_count, 10_000);
     assert_eq!(config.max_request_bytes, 1_572_864);
     assert_eq!(config.max_receive_bytes(), 2_097_152);
@@ -218,7 +218,7 @@ fn derived_values() {
     assert_eq!(config.watch_progress_notify_interval, Duration::from_millis(100));
     assert_eq!(config.http.keepalive_interval, None);
     assert_eq!(config.http.warning_unary_request_duration, Duration::from_millis(300));
-    assert_eq!(config.backend_batch_limit, 10_000);
+    assert_eq!(config.backend_batch_limit, 16_000);
     assert_eq!(config.http.cors, AllowList::Only(vec!["http://a:80".into(), "http://b:80".into()]));
     assert_eq!(config.http.hosts, AllowList::Any);
     assert_eq!(args(&["--quota-backend-bytes=5"]).config().quota_backend_bytes, Some(5));
