@@ -132,6 +132,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         self.waiters.forget_closed();
         let waiters = &self.waiters;
         self.driver.retain_reads(|token| waiters.0.contains_key(&token));
+        self.snapshots.remind(&mut self.state_machine);
         let retries = self.driver.read_retries();
         self.driver.tick();
         if self.driver.read_retries() > retries {
@@ -285,6 +286,13 @@ impl Snapshots {
     fn applied(&mut self, applied: &SnapshotMark, state_machine: &mut dyn StateMachine) {
         if self.pending.is_none() && applied.index >= self.last.saturating_add(self.count) {
             self.pending = Some(applied.clone());
+            state_machine.request_flush();
+        }
+    }
+
+    /// What was applied later than the first request may have missed the flush.
+    fn remind(&self, state_machine: &mut dyn StateMachine) {
+        if self.pending.is_some() && !self.due(state_machine) {
             state_machine.request_flush();
         }
     }

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::segment::UNFINISHED;
 
-/// Zeros are written in pieces of this size, each synced, so that no sync elsewhere waits behind all of them.
+/// Zeros are written in pieces of this size; in the background each is synced, so that no other sync waits behind all.
 const PIECE: usize = 256 << 10;
 /// Time between two pieces, left to the syncs that somebody waits for.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -74,7 +74,7 @@ impl Spares {
         let requested = std::mem::take(&mut self.requested);
         let spare = match self.thread.as_ref().filter(|_| requested).map(Thread::wait) {
             Some(Ok(spare)) => Ok(spare),
-            _ => prepare(self.disk.as_ref(), next_name(self.prepared), bytes, sync, &|| {}),
+            _ => prepare(self.disk.as_ref(), next_name(self.prepared), bytes, sync, None),
         };
         self.prepared += 1;
         spare
@@ -132,7 +132,7 @@ impl Thread {
             for job in queue {
                 match job {
                     Job::Prepare { name, bytes } => {
-                        if results.send(prepare(disk.as_ref(), name, bytes, sync, &pause)).is_err() {
+                        if results.send(prepare(disk.as_ref(), name, bytes, sync, Some(&pause))).is_err() {
                             return;
                         }
                     }
@@ -151,13 +151,13 @@ impl Thread {
     }
 }
 
-/// Makes a zero-filled file.
+/// Makes a zero-filled file; with pauses, and a sync before each, when nobody waits for it.
 pub(super) fn prepare(
     disk: &dyn Disk,
     name: &'static str,
     bytes: u64,
     sync: bool,
-    pause: &dyn Fn(),
+    pause: Option<&dyn Fn()>,
 ) -> io::Result<Spare> {
     let file = disk.create(name)?;
     let mut at = 0;
@@ -165,10 +165,15 @@ pub(super) fn prepare(
         let piece = ZEROS.get(..usize::try_from(bytes - at).unwrap_or(PIECE).min(PIECE)).unwrap_or(&ZEROS);
         write_all_at(file.as_ref(), piece, at)?;
         at += piece.len() as u64;
-        if sync {
-            file.sync_data()?;
+        if let Some(pause) = pause {
+            if sync {
+                file.sync_data()?;
+            }
+            pause();
         }
-        pause();
+    }
+    if sync {
+        file.sync_data()?;
     }
     Ok(Spare { name, file, bytes })
 }

@@ -99,7 +99,7 @@ impl Wal {
         let sync = !options.unsafe_no_fsync;
         let spares = Spares::new(Arc::clone(&disk), options.background, sync)
             .map_err(WalError::io(disk.path(), "start thread"))?;
-        let spare = prepare(disk.as_ref(), UNFINISHED[0], options.first_segment_bytes, sync, &|| {});
+        let spare = prepare(disk.as_ref(), UNFINISHED[0], options.first_segment_bytes, sync, None);
         let Spare { name: temporary, file, bytes } = spare.map_err(WalError::io(&path, "create"))?;
         let mut wal = Wal {
             metadata: encode_metadata(metadata),
