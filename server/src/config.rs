@@ -35,8 +35,6 @@ pub struct Config {
     pub wal_dir: Option<PathBuf>,
     pub snapshot_count: u64,
     pub snapshot_catchup_entries: u64,
-    /// 0 keeps all.
-    pub max_wals: u64,
     /// `None` when the quota is switched off.
     pub quota_backend_bytes: Option<u64>,
     pub backend_batch_interval: Duration,
@@ -44,7 +42,6 @@ pub struct Config {
     pub unsafe_no_fsync: bool,
     pub heartbeat_interval: Duration,
     pub election_timeout: Duration,
-    pub initial_election_tick_advance: bool,
     pub pre_vote: bool,
     pub max_txn_ops: usize,
     pub max_request_bytes: usize,
@@ -74,7 +71,6 @@ pub struct ListenConfig {
     pub metrics: Vec<Url>,
     pub peer: Vec<Url>,
     pub reuse_port: bool,
-    pub reuse_address: bool,
 }
 
 /// How connections and requests are treated.

@@ -38,7 +38,6 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         wal_dir: Some(s.string("wal-dir")).filter(|d| !d.is_empty()).map(PathBuf::from),
         snapshot_count: Some(s.uint("snapshot-count")).filter(|n| *n > 0).unwrap_or(10_000),
         snapshot_catchup_entries: s.uint("snapshot-catchup-entries"),
-        max_wals: s.uint("max-wals"),
         quota_backend_bytes: match quota {
             0 => Some(DEFAULT_QUOTA_BYTES),
             _ => u64::try_from(quota).ok(),
@@ -48,7 +47,6 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         unsafe_no_fsync: s.bool("unsafe-no-fsync"),
         heartbeat_interval,
         election_timeout,
-        initial_election_tick_advance: s.bool("initial-election-tick-advance"),
         pre_vote: s.bool("pre-vote"),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
@@ -115,7 +113,6 @@ fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
         metrics: s.urls("listen-metrics-urls"),
         peer: s.urls("listen-peer-urls"),
         reuse_port: s.bool("socket-reuse-port"),
-        reuse_address: s.bool("socket-reuse-address"),
     };
     for (flag, urls) in [("listen-client-urls", &listen.client), ("listen-peer-urls", &listen.peer)] {
         if urls.is_empty() {

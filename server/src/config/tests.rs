@@ -111,9 +111,11 @@ fn environment() {
 #[test]
 fn a_file_replaces_everything_else() {
     let file = "name: f\nwal-dir: /w\nsnapshot-count: 5\n";
-    let config =
-        args(&["--name=a", "--max-wals=9", "--config-file", "conf.yml"]).env("ETCD_NAME", "b").file(file).config();
-    assert_eq!((config.name.as_str(), config.max_wals, config.snapshot_count), ("f", 5, 5));
+    let config = args(&["--name=a", "--snapshot-catchup-entries=9", "--config-file", "conf.yml"])
+        .env("ETCD_NAME", "b")
+        .file(file)
+        .config();
+    assert_eq!((config.name.as_str(), config.snapshot_catchup_entries, config.snapshot_count), ("f", 5_000, 5));
     assert_eq!(config.wal_path(), Path::new("/w"));
     assert_eq!(config.warnings.len(), 1);
     let config = args(&[]).env("ETCD_CONFIG_FILE", "conf.yml").file(file).config();
