@@ -176,6 +176,9 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     fn carry_out(&mut self, mut output: Output) -> Result<(), StopReason> {
         self.send(std::mem::take(&mut output.messages));
         if let Some(state) = output.leader {
+            // Who is told may look at once, and must not find the leader of before.
+            self.status.leader.store(state.leader, Ordering::Release);
+            self.status.term.store(state.term, Ordering::Release);
             self.state_machine.leader_changed(state);
         }
         self.deliver(std::mem::take(&mut output.committed));
