@@ -14,6 +14,7 @@ pub struct Event {
     pub kind: EventKind,
     /// The new version, or for a deletion the key and the revision alone ([`Record::deletion`]).
     pub kv: Record,
-    /// What the key held one revision earlier; none if it did not exist then or that revision is compacted.
+    /// What the key held one revision earlier; none if it did not exist then, or that revision is
+    /// compacted, or this creates it anew right after deleting it.
     pub prev_kv: Option<Record>,
 }

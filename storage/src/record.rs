@@ -121,6 +121,11 @@ impl Record {
         versions
     }
 
+    /// Whether this is the first version of its key, also of one that was deleted before, be it in the same revision.
+    pub fn is_creation(&self) -> bool {
+        self.versions().version == 1
+    }
+
     pub fn mod_revision(&self) -> i64 {
         self.versions().mod_revision
     }

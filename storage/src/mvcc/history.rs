@@ -48,6 +48,7 @@ impl Inner {
     }
 
     fn event(&self, row: RowKey, record: Record, prev_kv: bool) -> Result<Event, MvccError> {
+        let prev_kv = prev_kv && (row.tombstone || !record.is_creation());
         let prev_kv = if prev_kv { self.value_at(record.key(), row.main - 1)? } else { None };
         Ok(if row.tombstone {
             Event { kind: EventKind::Delete, kv: Record::deletion(record.key(), row.main), prev_kv }

@@ -172,7 +172,8 @@ impl Model {
         let rows = self.rows.iter().filter(|(row, ..)| row.main >= from);
         let event = |(row, key, record): &Row| {
             let before = row.main - 1;
-            let prev_kv = if before < self.compacted { None } else { self.state(before).remove(key) };
+            let created = !row.tombstone && record.as_ref().is_some_and(Record::is_creation);
+            let prev_kv = if before < self.compacted || created { None } else { self.state(before).remove(key) };
             let kind = if row.tombstone { EventKind::Delete } else { EventKind::Put };
             (row.main, kind, key.clone(), record.clone(), prev_kv)
         };

@@ -138,7 +138,8 @@ impl WriteTxn<'_> {
             };
             self.batch.put_record(row, record.clone());
             rows.push((row, record));
-            events.push(Event { kind, kv, prev_kv: change.before });
+            let prev_kv = change.before.filter(|_| kind == EventKind::Delete || !kv.is_creation());
+            events.push(Event { kind, kv, prev_kv });
         }
         // The rows first: who sees the revision finds its rows.
         if !self.batch.is_empty() || applied.is_some() {
