@@ -30,11 +30,11 @@ impl<'a> KvTxn<'a> {
 
     /// What must hold before a put may run: its lease exists, and the key where something of it is to be kept.
     pub(crate) fn check_put(&self, request: &PutRequest) -> Result<(), Error> {
-        if (request.ignore_value || request.ignore_lease) && self.store.get(&request.key).is_none() {
-            return Err(Error::KeyNotFound);
-        }
         if request.lease != 0 && !self.lessor.exists(request.lease) {
             return Err(Error::LeaseNotFound);
+        }
+        if (request.ignore_value || request.ignore_lease) && self.store.get(&request.key).is_none() {
+            return Err(Error::KeyNotFound);
         }
         Ok(())
     }
@@ -57,7 +57,7 @@ impl View for KvTxn<'_> {
 /// Puts one key.
 ///
 /// # Errors
-/// `KeyNotFound` when something of a missing key is to be kept, `LeaseNotFound`.
+/// `LeaseNotFound`, then `KeyNotFound` when something of a missing key is to be kept.
 pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutResponse, Error> {
     txn.check_put(request)?;
     let kept = if request.ignore_value || request.ignore_lease { txn.store.get(&request.key) } else { None };

@@ -1,5 +1,6 @@
 //! Transactions: choose the branches, check them against the state before, then run their operations in order.
 
+use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::response_op::Response;
@@ -43,7 +44,7 @@ fn branch(txn: &TxnRequest, succeeded: bool) -> &[RequestOp] {
 /// Whatever the checks of the taken branches find; then nothing was changed.
 pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnResponse, Error> {
     let path = Path::choose(txn, &request)?;
-    check(txn, &request, &mut path.0.iter().copied())?;
+    check(txn, &request, &mut path.0.iter().copied(), &mut Vec::new())?;
     let mut response = run(txn, request, &mut path.0.iter().copied())?;
     response.header = Some(ResponseHeader { revision: txn.revision(), ..ResponseHeader::default() });
     Ok(response)
@@ -80,13 +81,29 @@ fn ops(request: &TxnRequest) -> impl Iterator<Item = &RequestOp> {
     request.success.iter().chain(&request.failure)
 }
 
-fn check(txn: &KvTxn<'_>, request: &TxnRequest, path: &mut impl Iterator<Item = bool>) -> Result<(), Error> {
+/// `open_ended` gathers the starts of deletions without an end, which alone may meet a put of the same transaction: what
+/// they have deleted, a later put cannot keep anything of.
+fn check<'r>(
+    txn: &KvTxn<'_>,
+    request: &'r TxnRequest,
+    path: &mut impl Iterator<Item = bool>,
+    open_ended: &mut Vec<&'r Bytes>,
+) -> Result<(), Error> {
     let succeeded = path.next().unwrap_or(false);
     for op in branch(request, succeeded) {
         match &op.request {
             Some(Request::RequestRange(request)) => check_revision(txn, request)?,
-            Some(Request::RequestPut(request)) => txn.check_put(request)?,
-            Some(Request::RequestTxn(request)) => check(txn, request, path)?,
+            Some(Request::RequestPut(request)) => {
+                txn.check_put(request)?;
+                let keeps = request.ignore_value || request.ignore_lease;
+                if keeps && open_ended.iter().any(|start| **start <= request.key) {
+                    return Err(Error::KeyNotFound);
+                }
+            }
+            Some(Request::RequestTxn(request)) => check(txn, request, path, open_ended)?,
+            Some(Request::RequestDeleteRange(request)) if request.range_end == b"\0"[..] => {
+                open_ended.push(&request.key)
+            }
             Some(Request::RequestDeleteRange(_)) | None => {}
         }
     }
