@@ -68,7 +68,8 @@ pub async fn run(
         disturb(number, &mut other);
         let at = |what: String| format!("seed {seed}, request {number}: {what}");
         if let Op::Watch(create) = &op {
-            tokio::join!(a.watchers.open(create.clone()), b.watchers.open(create.clone()));
+            let compacted = random.compacted;
+            tokio::join!(a.watchers.open(create.clone(), compacted), b.watchers.open(create.clone(), compacted));
             report.watchers += 1;
             continue;
         }
@@ -82,10 +83,15 @@ pub async fn run(
         } else {
             tokio::join!(answers::grpc(&a.grpc, &op, reading), answers::grpc(&b.grpc, &other, reading))
         };
-        if let (Op::Hash(_), true) = (&op, older("3.6") && a.watchers.deletes_at(random.compacted)) {
-            continue; // the same tombstones
+        if let (Op::Hash(at), true) = (&op, older("3.6")) {
+            // The same tombstones; and hashes of compacted revisions were not kept.
+            if a.watchers.deletes_at(random.compacted) || (*at != 0 && *at <= random.compacted) {
+                continue;
+            }
         }
-        if x != y {
+        // Those checked the operations of a transaction in another order.
+        let either = older("3.6") && matches!((&op, &x, &y), (Op::Txn(_), Answer::Refused(..), Answer::Refused(..)));
+        if x != y && !either {
             return Err(at(format!("{op:#?}\nover {}\none: {x:#?}\ntwo: {y:#?}", if json { "JSON" } else { "gRPC" })));
         }
         report.requests += 1;

@@ -109,6 +109,13 @@ impl Builder {
         server
     }
 
+    /// Starts it without waiting for anything.
+    pub fn spawn_only(self) -> Server {
+        let mut server = self.server();
+        server.launch();
+        server
+    }
+
     /// Runs it to its end, for starts that must fail.
     ///
     /// # Panics
@@ -221,6 +228,35 @@ impl Server {
         self.signal(Signal::KILL);
     }
 
+    /// [`Server::kill`], unless it has ended by itself.
+    pub fn kill_if_running(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Starts it and kills it before it serves, a little later each time by how far it has come: once its log has grown.
+    pub fn start_and_kill(&mut self) {
+        let before = self.log().len();
+        self.launch();
+        eventually_blocking("a first line", || (self.log().len() > before).then_some(()));
+        self.kill();
+    }
+
+    /// Another server with the settings of this one, on a copy of its data.
+    pub fn again_on(&self, data: &Path) -> Server {
+        let builder = Server::of(self.flavor).args(self.args.iter().cloned()).data_dir(data);
+        let mut server = builder.server();
+        // Its own address is part of what a member is.
+        (server.client, server.peer) = (self.client, self.peer);
+        server.launch();
+        if let Err(log) = server.until_ready() {
+            panic!("the server did not come up on a copy:\n{log}");
+        }
+        server
+    }
+
     fn signal(&mut self, signal: Signal) -> ExitStatus {
         let mut child = self.child.take().expect("the server runs");
         let _ = kill_process(Pid::from_child(&child), signal);
@@ -237,6 +273,14 @@ impl Server {
         if let Err(log) = self.until_ready() {
             panic!("the server did not come up again:\n{log}");
         }
+    }
+
+    /// As [`Server::restart`] for a server whose `/health` says no, because of an alarm: waits until it answers at all.
+    pub fn restart_unhealthy(&mut self) {
+        assert!(self.child.is_none(), "stop it first");
+        self.launch();
+        let addr = self.addr();
+        eventually_blocking("the server answers", || health(addr).contains("ALARM").then_some(()));
     }
 
     /// Starts it again and expects that it refuses: its exit status and log.
@@ -281,7 +325,7 @@ impl Server {
         let what = format!("the server on {addr} is ready");
         let ended = eventually_blocking(&what, || {
             let child = self.child.as_mut()?;
-            if healthy(addr) {
+            if health(addr).starts_with("HTTP/1.1 200") {
                 return Some(false);
             }
             child.try_wait().expect("a child can be waited for").map(|_| true)
@@ -311,17 +355,17 @@ impl Drop for Server {
     }
 }
 
-/// One `GET /health`, without a runtime.
-fn healthy(addr: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
+/// One `GET /health`, without a runtime: the answer, empty if there is none.
+fn health(addr: SocketAddr) -> String {
+    let ask = || -> std::io::Result<String> {
         let mut tcp = TcpStream::connect(addr)?;
         tcp.set_read_timeout(Some(Duration::from_secs(2)))?;
         tcp.write_all(format!("GET /health HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes())?;
         let mut answer = String::new();
         tcp.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
+        Ok(answer)
     };
-    ask().unwrap_or(false)
+    ask().unwrap_or_default()
 }
 
 /// A free loopback port below the ephemeral range, so that no outgoing connection takes it.

@@ -23,7 +23,7 @@ try {
     const events = new EventSource(source);
     events.onopen = () => window.report({ open: true });
     events.onerror = () => window.report({ error: events.readyState });
-    for (const kind of ["message", "put", "delete", "created", "compacted", "snapshot"]) {
+    for (const kind of ["put", "delete", "synced", "bookmark", "compacted"]) {
       events.addEventListener(kind, (e) => window.report({ kind, id: e.lastEventId, data: e.data }));
     }
   }, url);

@@ -46,13 +46,17 @@ impl Watchers {
         Watchers { grpc, http, old, everything, history: Vec::new(), all: Vec::new() }
     }
 
-    pub(super) async fn open(&mut self, asked: WatchCreateRequest) {
+    pub(super) async fn open(&mut self, asked: WatchCreateRequest, compacted: i64) {
         let mut stream = self.grpc.watch();
         let created = stream.create(asked.clone()).await;
         let current = created.header.map_or(0, |h| h.revision);
         let from = if asked.start_revision == 0 { current + 1 } else { asked.start_revision };
         let ended = created.canceled.then_some(0);
         let mut watcher = Watcher { asked, stream, from, seen: Vec::new(), ended };
+        while watcher.ended.is_none() && from < compacted {
+            let message = watcher.stream.next().await;
+            watcher.take(message);
+        }
         if from <= current {
             self.read_history(&mut watcher).await;
         }
@@ -61,6 +65,9 @@ impl Watchers {
 
     /// Waits until a watcher has left history behind: only then a compaction cannot overtake it.
     async fn read_history(&self, w: &mut Watcher) {
+        if w.ended.is_some() {
+            return;
+        }
         if self.old {
             // There, progress says nothing; a gauge counts the watchers that are behind.
             let behind = || async {
@@ -70,7 +77,7 @@ impl Watchers {
             return eventually("no watcher is behind", behind).await;
         }
         let end = Instant::now() + PATIENCE;
-        while w.ended.is_none() {
+        loop {
             w.stream.progress().await;
             while let Ok(message) = tokio::time::timeout(Duration::from_millis(50), w.stream.message()).await {
                 let message = message.ok().flatten().expect("the stream goes on");

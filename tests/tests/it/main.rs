@@ -1,11 +1,18 @@
 //! End-to-end suites: what a client can see of a running server, one module an area.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed step fails the test")]
 
+mod bad_input;
 mod clients;
+mod crash;
 mod differential;
 mod etcdctl;
+mod flags;
+mod gateway;
 mod headers;
 mod kv;
 mod lease;
+mod maintenance;
+mod ops;
 mod services;
+mod sse;
 mod watch;

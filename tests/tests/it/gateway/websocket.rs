@@ -1,0 +1,100 @@
+//! WebSocket on the paths of streams, with frames made by hand.
+
+use keyport_tests::Server;
+use keyport_tests::http::b64;
+use keyport_tests::raw::Raw;
+use serde_json::{Value, json};
+
+/// A client's text frame, masked as it must be.
+fn text(message: &str) -> Vec<u8> {
+    let mask = [1u8, 2, 3, 4];
+    let mut frame = vec![0x81];
+    let len = message.len();
+    if len < 126 {
+        frame.push(0x80 | len as u8);
+    } else {
+        frame.push(0x80 | 126);
+        frame.extend((len as u16).to_be_bytes());
+    }
+    frame.extend(mask);
+    frame.extend(message.bytes().zip(mask.iter().cycle()).map(|(b, m)| b ^ m));
+    frame
+}
+
+async fn read(raw: &mut Raw, count: usize) -> Vec<u8> {
+    while raw.buffer.len() < count {
+        assert!(raw.read_more().await, "the connection ended");
+    }
+    let rest = raw.buffer.split_off(count);
+    std::mem::replace(&mut raw.buffer, rest)
+}
+
+/// The next text message; pings are skipped.
+async fn message(raw: &mut Raw) -> Value {
+    loop {
+        let head = read(raw, 2).await;
+        let len = match head[1] & 0x7f {
+            126 => u16::from_be_bytes(read(raw, 2).await.try_into().unwrap()) as usize,
+            127 => u64::from_be_bytes(read(raw, 8).await.try_into().unwrap()) as usize,
+            len => len as usize,
+        };
+        let payload = read(raw, len).await;
+        if head[0] & 0x0f == 1 {
+            return serde_json::from_slice(&payload).unwrap();
+        }
+    }
+}
+
+async fn open(server: &Server, path: &str, more: &str) -> (Raw, String) {
+    let mut raw = Raw::connect(server.addr()).await;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n",
+        server.addr()
+    );
+    assert!(raw.send(request).await);
+    let head = String::from_utf8(raw.read_until(b"\r\n\r\n").await.unwrap()).unwrap();
+    (raw, head)
+}
+
+#[tokio::test]
+async fn a_watch() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    if server.older_than("3.6") {
+        return; // looks at the token although there is no auth
+    }
+    let (mut raw, head) = open(&server, "/v3/watch", "Sec-WebSocket-Protocol: Bearer, token\r\n").await;
+    let lower = head.to_lowercase();
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert!(lower.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
+    assert!(lower.contains("sec-websocket-protocol: bearer"), "{head}");
+    for id in 1..=3 {
+        let create = json!({ "create_request": { "key": b64("k"), "watch_id": id, "progress_notify": true } });
+        assert!(raw.send(text(&create.to_string())).await);
+        let created = message(&mut raw).await;
+        assert_eq!(
+            (&created["result"]["created"], &created["result"]["watch_id"]),
+            (&true.into(), &id.to_string().into())
+        );
+    }
+    c.put("k", "v").await;
+    for _ in 0..3 {
+        assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["value"], b64("v"));
+    }
+    c.put("k", &"x".repeat(100_000)).await;
+    assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["version"], "2");
+}
+
+#[tokio::test]
+async fn keep_alives() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    let id = c.grant(60).await;
+    let (mut raw, head) = open(&server, "/v3/lease/keepalive", "").await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    for _ in 0..3 {
+        assert!(raw.send(text(&json!({ "ID": id }).to_string())).await);
+        assert_eq!(message(&mut raw).await["result"]["TTL"], "60");
+    }
+}
