@@ -2,32 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use crossbeam_channel::{Sender, TrySendError};
 use keyport_api::raftpb::{ConfChange, Message};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::inbox::{Inbox, Input};
 use crate::status::{SharedStatus, Status};
-
-/// What reaches the node's thread.
-#[derive(Debug)]
-pub(crate) enum Input {
-    Propose(Bytes),
-    ProposeConfChange(ConfChange),
-    Message(Box<Message>),
-    ReadIndex(oneshot::Sender<u64>),
-    TransferLeader(u64),
-    Campaign,
-    ReportUnreachable(u64),
-    ReportSnapshot { to: u64, delivered: bool },
-    Stop,
-}
-
-/// The node has ended, or is ending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("raft node stopped")]
-pub struct StoppedError;
 
 /// Why a proposal was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,29 +36,31 @@ pub enum ReadIndexError {
 
 /// A handle to a running node, which ends when it is told to, or when the last handle is dropped.
 #[derive(Debug, Clone)]
-pub struct RaftHandle {
-    pub(crate) inputs: Sender<Input>,
-    pub(crate) status: Arc<SharedStatus>,
-    pub(crate) queue_bytes: usize,
-    pub(crate) joiner: Arc<Joiner>,
+pub struct RaftHandle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inbox: Arc<Inbox>,
+    status: Arc<SharedStatus>,
+    /// For whoever waits first.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Keeps the thread's handle for whoever waits first.
-#[derive(Debug, Default)]
-pub(crate) struct Joiner(pub(crate) parking_lot::Mutex<Option<std::thread::JoinHandle<()>>>);
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}
 
 impl RaftHandle {
+    pub(crate) fn new(inbox: Arc<Inbox>, status: Arc<SharedStatus>, thread: JoinHandle<()>) -> RaftHandle {
+        RaftHandle(Arc::new(Shared { inbox, status, thread: Mutex::new(Some(thread)) }))
+    }
+
     /// Queues a normal entry. `Ok` only means queued: the outcome is the entry coming back through
     /// [`crate::StateMachine::apply`], or [`crate::StateMachine::dropped`].
     pub fn propose(&self, data: Bytes) -> Result<(), ProposeError> {
-        let (queued, bytes) = (&self.status.queued_bytes, data.len());
-        if queued.fetch_add(bytes, Ordering::Relaxed) > self.queue_bytes {
-            queued.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(ProposeError::Busy);
-        }
-        self.offer(Input::Propose(data)).inspect_err(|_| {
-            queued.fetch_sub(bytes, Ordering::Relaxed);
-        })
+        self.offer(Input::Propose(data))
     }
 
     /// Queues a membership change; the same holds. `id` inside the change tells the caller which it was.
@@ -92,7 +77,7 @@ impl RaftHandle {
     /// as long as there is no leader: callers bring their own deadline.
     pub async fn read_index(&self) -> Result<u64, ReadIndexError> {
         if self.is_single_voter_leader() {
-            return Ok(self.status.commit.load(Ordering::Acquire));
+            return Ok(self.0.status.commit.load(Ordering::Acquire));
         }
         let (answer, wait) = oneshot::channel();
         self.offer(Input::ReadIndex(answer)).map_err(|error| match error {
@@ -105,42 +90,42 @@ impl RaftHandle {
     /// Whether this member is the only voter, leads, and has committed in its term: whatever it has applied then is
     /// current, and a linearizable read needs no round.
     pub fn is_single_voter_leader(&self) -> bool {
-        self.status.single_voter_leader.load(Ordering::Acquire)
+        self.0.status.single_voter_leader.load(Ordering::Acquire)
     }
 
     /// Whether this member leads.
     pub fn is_leader(&self) -> bool {
-        self.leader() == self.status.id
+        self.leader() == self.0.status.id
     }
 
     /// The leader's id, 0 when unknown.
     pub fn leader(&self) -> u64 {
-        self.status.leader.load(Ordering::Acquire)
+        self.0.status.leader.load(Ordering::Acquire)
     }
 
     /// Current term.
     pub fn term(&self) -> u64 {
-        self.status.term.load(Ordering::Acquire)
+        self.0.status.term.load(Ordering::Acquire)
     }
 
     /// Highest committed index known here.
     pub fn commit(&self) -> u64 {
-        self.status.commit.load(Ordering::Acquire)
+        self.0.status.commit.load(Ordering::Acquire)
     }
 
     /// Highest index handed to the state machine.
     pub fn applied(&self) -> u64 {
-        self.status.applied.load(Ordering::Acquire)
+        self.0.status.applied.load(Ordering::Acquire)
     }
 
     /// Everything at once.
     pub fn status(&self) -> Status {
-        self.status.read()
+        self.0.status.read()
     }
 
     /// Proposals and messages waiting for the node's thread.
     pub fn queued(&self) -> usize {
-        self.inputs.len()
+        self.0.inbox.len()
     }
 
     /// Asks the leader to hand over to `to`.
@@ -160,17 +145,16 @@ impl RaftHandle {
     }
 
     /// The transport has delivered a snapshot, or given up. Must not be lost: the leader sends that peer nothing else
-    /// until then, so this waits for room in the queue.
-    pub fn report_snapshot(&self, to: u64, delivered: bool) -> Result<(), StoppedError> {
-        self.inputs.send(Input::ReportSnapshot { to, delivered }).map_err(|_| StoppedError)
+    /// until then, so this is taken even when the queue is full.
+    pub fn report_snapshot(&self, to: u64, delivered: bool) -> Result<(), ProposeError> {
+        self.0.inbox.force(Input::ReportSnapshot { to, delivered })
     }
 
     /// Ends the node: what is queued before is still written and applied. Returns when the thread has ended; blocks,
     /// so call it from a blocking context.
     pub fn stop(&self) {
-        // An error means that it has ended already.
-        let _ = self.inputs.send(Input::Stop);
-        let thread = self.joiner.0.lock().take();
+        self.0.inbox.close();
+        let thread = self.0.thread.lock().take();
         if let Some(thread) = thread {
             // A panic was reported by its own hook.
             let _ = thread.join();
@@ -178,9 +162,6 @@ impl RaftHandle {
     }
 
     fn offer(&self, input: Input) -> Result<(), ProposeError> {
-        self.inputs.try_send(input).map_err(|error| match error {
-            TrySendError::Full(_) => ProposeError::Busy,
-            TrySendError::Disconnected(_) => ProposeError::Stopped,
-        })
+        self.0.inbox.offer(input)
     }
 }

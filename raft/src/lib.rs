@@ -14,6 +14,7 @@ pub mod config;
 mod convert;
 pub mod driver;
 pub mod handle;
+mod inbox;
 mod logger;
 mod member;
 pub mod node;
@@ -29,7 +30,7 @@ pub mod wal;
 
 pub use bootstrap::{InitialMember, create_log};
 pub use config::Config;
-pub use handle::{ProposeError, RaftHandle, ReadIndexError, StoppedError};
+pub use handle::{ProposeError, RaftHandle, ReadIndexError};
 pub use member::Parts;
 pub use node::{StartError, start};
 pub use observer::{NoObserver, Observer};

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::config::Config;
 use crate::convert;
 use crate::driver::{Driver, DriverError, Output, ReadToken, mark_of};
-use crate::handle::Input;
+use crate::inbox::Input;
 use crate::observer::Observer;
 use crate::state_machine::{StateMachine, StopReason};
 use crate::status::SharedStatus;
@@ -95,14 +95,13 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     /// Takes an input; nothing happens before the next turn.
     pub(crate) fn input(&mut self, input: Input) {
         if let Input::Propose(data) = input {
-            self.status.queued_bytes.fetch_sub(data.len(), Ordering::Relaxed);
             self.batch_bytes += data.len();
             self.batch.push(data);
             return;
         }
         self.propose_batch();
         match input {
-            Input::Propose(_) | Input::Stop => {}
+            Input::Propose(_) => {}
             Input::ProposeConfChange(change) => {
                 if !self.driver.propose_conf_change(&change) {
                     self.observer.proposals_dropped(1);

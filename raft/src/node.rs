@@ -3,22 +3,19 @@
 //! It takes everything that waits in its queue, steps Raft once with all proposals together, writes and syncs once,
 //! applies, and starts over; what arrives during the sync is the next batch. There are no timers but the tick.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-
 use crate::driver::DriverError;
-use crate::handle::{Input, Joiner, RaftHandle};
+use crate::handle::RaftHandle;
+use crate::inbox::{Inbox, Input, Taken};
 use crate::member::{Member, Parts};
 use crate::observer::Observer;
 use crate::state_machine::{StateMachine, StopReason};
 use crate::status::SharedStatus;
 use crate::transport::Transport;
-
-/// Inputs taken before a turn, so that a turn always comes.
-const MAX_INPUTS: usize = 4_096;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,11 +31,10 @@ pub enum StartError {
 /// Starts a member. A sole voter becomes leader at once; everything committed before is applied first.
 pub fn start<S: StateMachine, T: Transport, O: Observer>(parts: Parts<S, T, O>) -> Result<RaftHandle, StartError> {
     let (tick, max_batch_bytes) = (parts.config.tick, parts.config.max_batch_bytes);
-    let queue_bytes = parts.config.queue_bytes;
-    let (sender, inputs) = bounded(parts.config.queue_len);
+    let inbox = Arc::new(Inbox::new(parts.config.queue_len, parts.config.queue_bytes));
     let status = Arc::new(SharedStatus::new(parts.config.id));
     let member = Member::new(parts, Arc::clone(&status))?;
-    let mut node = Node { member, inputs, tick, max_batch_bytes };
+    let mut node = Node { member, inbox: Arc::clone(&inbox), tick, max_batch_bytes };
     let thread = std::thread::Builder::new()
         .name("raft".into())
         .spawn(move || {
@@ -46,16 +42,17 @@ pub fn start<S: StateMachine, T: Transport, O: Observer>(parts: Parts<S, T, O>) 
             if !matches!(reason, StopReason::Requested) {
                 tracing::error!(%reason, "the raft node ends");
             }
+            // From here on nobody may think that something will come of what they ask.
+            node.inbox.abandon();
             node.member.state_machine.stopped(&reason);
         })
         .map_err(StartError::Thread)?;
-    let joiner = Arc::new(Joiner(parking_lot::Mutex::new(Some(thread))));
-    Ok(RaftHandle { inputs: sender, status, queue_bytes, joiner })
+    Ok(RaftHandle::new(inbox, status, thread))
 }
 
 struct Node<S, T, O> {
     member: Member<S, T, O>,
-    inputs: Receiver<Input>,
+    inbox: Arc<Inbox>,
     tick: std::time::Duration,
     max_batch_bytes: usize,
 }
@@ -73,39 +70,32 @@ impl<S: StateMachine, T: Transport, O: Observer> Node<S, T, O> {
     fn run_until_stopped(&mut self) -> Result<(), StopReason> {
         self.member.start()?;
         let mut next_tick = Instant::now() + self.tick;
+        let mut inputs = VecDeque::new();
         loop {
-            let open = match self.inputs.recv_deadline(next_tick) {
-                Ok(input) => self.take(input),
-                Err(RecvTimeoutError::Timeout) => true,
-                Err(RecvTimeoutError::Disconnected) => false,
-            };
-            if !open {
-                return self.member.stop();
+            match self.inbox.take(&mut inputs, next_tick) {
+                Taken::Inputs => self.turns(&mut inputs)?,
+                Taken::Nothing => {}
+                Taken::End => return self.member.stop(),
             }
             let now = Instant::now();
             if now >= next_tick {
                 self.member.tick();
+                self.member.turn()?;
                 // Ticks missed while the disk was slow are not made up for: peers would see a burst of heartbeats.
                 next_tick = (next_tick + self.tick).max(now);
             }
-            self.member.turn()?;
         }
     }
 
-    /// Takes an input and what waits behind it, up to a full batch; false at the end.
-    fn take(&mut self, first: Input) -> bool {
-        let mut next = Some(first);
-        let mut taken = 0;
-        while let Some(input) = next {
-            if matches!(input, Input::Stop) {
-                return false;
-            }
+    /// Puts everything in, with a turn for each full batch.
+    fn turns(&mut self, inputs: &mut VecDeque<Input>) -> Result<(), StopReason> {
+        while let Some(input) = inputs.pop_front() {
             self.member.input(input);
-            taken += 1;
-            let full = taken >= MAX_INPUTS || self.member.batch_bytes() >= self.max_batch_bytes;
-            next = if full { None } else { self.inputs.try_recv().ok() };
+            if self.member.batch_bytes() >= self.max_batch_bytes {
+                self.member.turn()?;
+            }
         }
-        true
+        self.member.turn()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What everybody may ask at any time without disturbing the node's thread.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use keyport_api::raftpb::ConfState;
 use parking_lot::RwLock;
@@ -26,7 +26,7 @@ pub struct Status {
     pub conf_state: ConfState,
 }
 
-/// The shared cells behind [`Status`]; all but the last written by the node's thread only.
+/// The shared cells behind [`Status`]; written by the node's thread only.
 #[derive(Debug, Default)]
 pub(crate) struct SharedStatus {
     pub(crate) id: u64,
@@ -38,8 +38,6 @@ pub(crate) struct SharedStatus {
     /// The sole voter is this member, it leads, and it has committed an entry of its own term.
     pub(crate) single_voter_leader: AtomicBool,
     pub(crate) conf_state: RwLock<ConfState>,
-    /// Bytes of proposals waiting for the node's thread.
-    pub(crate) queued_bytes: AtomicUsize,
 }
 
 impl SharedStatus {

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::machine::{History, Machine, Memory};
 use super::{Faults, Keep, Plant, SimDisk};
-use crate::handle::Input;
+use crate::inbox::Input;
 use crate::member::Member;
 use crate::observer::NoObserver;
 use crate::random::Random;

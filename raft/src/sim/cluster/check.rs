@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{SimMember, Simulation, contains};
-use crate::handle::Input;
+use crate::inbox::Input;
 use crate::sim::Faults;
 
 /// Rounds given to a healthy cluster to agree again.

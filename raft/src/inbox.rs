@@ -1,0 +1,198 @@
+//! The bounded queue in front of a node's thread.
+//!
+//! The thread takes everything at once, under one lock, and is woken only when it sleeps; so with many proposers a
+//! proposal costs a short lock, and with one it costs one wake-up. Nobody spins.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::Bytes;
+use keyport_api::raftpb::{ConfChange, Message};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use crate::handle::ProposeError;
+
+/// What reaches the node's thread.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Propose(Bytes),
+    ProposeConfChange(ConfChange),
+    Message(Box<Message>),
+    ReadIndex(oneshot::Sender<u64>),
+    TransferLeader(u64),
+    Campaign,
+    ReportUnreachable(u64),
+    ReportSnapshot { to: u64, delivered: bool },
+}
+
+impl Input {
+    /// Payload that counts against the bound in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Input::Propose(data) => data.len(),
+            Input::Message(message) => {
+                message.entries.iter().map(|entry| entry.data.as_ref().map_or(0, Bytes::len)).sum()
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// What the thread found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// At least one input.
+    Inputs,
+    /// Nothing until the deadline.
+    Nothing,
+    /// The end: nothing more will come.
+    End,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    arrived: Condvar,
+    max_inputs: usize,
+    max_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    inputs: VecDeque<Input>,
+    bytes: usize,
+    /// The thread sleeps.
+    asleep: bool,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(max_inputs: usize, max_bytes: usize) -> Inbox {
+        Inbox { state: Mutex::default(), arrived: Condvar::new(), max_inputs, max_bytes }
+    }
+
+    /// Queues an input if there is room.
+    pub(crate) fn offer(&self, input: Input) -> Result<(), ProposeError> {
+        let bytes = input.bytes();
+        let state = self.state.lock();
+        if state.closed {
+            return Err(ProposeError::Stopped);
+        }
+        // A single payload is always taken, however large.
+        let fits = bytes == 0 || state.bytes == 0 || state.bytes.saturating_add(bytes) <= self.max_bytes;
+        if !fits || state.inputs.len() >= self.max_inputs {
+            return Err(ProposeError::Busy);
+        }
+        self.push(state, input, bytes);
+        Ok(())
+    }
+
+    /// Queues an input of which there are only a few, and which must not be lost.
+    pub(crate) fn force(&self, input: Input) -> Result<(), ProposeError> {
+        let bytes = input.bytes();
+        let state = self.state.lock();
+        if state.closed {
+            return Err(ProposeError::Stopped);
+        }
+        self.push(state, input, bytes);
+        Ok(())
+    }
+
+    fn push(&self, mut state: parking_lot::MutexGuard<'_, State>, input: Input, bytes: usize) {
+        state.bytes += bytes;
+        state.inputs.push_back(input);
+        let wake = std::mem::take(&mut state.asleep);
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Lets nothing more in. What is queued is still handed out.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Closes it and drops what is queued: the thread has ended, and whoever waits for an answer has to learn it.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let left = std::mem::take(&mut state.inputs);
+        drop(state);
+        drop(left);
+    }
+
+    /// Moves everything into `inputs`, which is empty, waiting for something until the deadline.
+    pub(crate) fn take(&self, inputs: &mut VecDeque<Input>, deadline: Instant) -> Taken {
+        let mut state = self.state.lock();
+        while state.inputs.is_empty() {
+            if state.closed {
+                return Taken::End;
+            }
+            state.asleep = true;
+            if self.arrived.wait_until(&mut state, deadline).timed_out() && state.inputs.is_empty() {
+                state.asleep = false;
+                return Taken::Nothing;
+            }
+        }
+        state.asleep = false;
+        state.bytes = 0;
+        std::mem::swap(&mut state.inputs, inputs);
+        Taken::Inputs
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().inputs.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn propose(bytes: usize) -> Input {
+        Input::Propose(Bytes::from(vec![0; bytes]))
+    }
+
+    #[test]
+    fn it_is_bounded_in_number_and_bytes() {
+        let inbox = Inbox::new(3, 100);
+        inbox.offer(propose(200)).unwrap();
+        assert_eq!(inbox.offer(propose(1)), Err(ProposeError::Busy));
+        inbox.offer(propose(0)).unwrap();
+        inbox.offer(Input::Campaign).unwrap();
+        assert_eq!(inbox.offer(Input::Campaign), Err(ProposeError::Busy));
+        inbox.force(Input::Campaign).unwrap();
+        let mut taken = VecDeque::new();
+        assert_eq!(inbox.take(&mut taken, Instant::now()), Taken::Inputs);
+        assert_eq!((taken.len(), inbox.len()), (4, 0));
+        inbox.offer(propose(100)).unwrap();
+    }
+
+    #[test]
+    fn what_is_queued_comes_before_the_end() {
+        let inbox = Inbox::new(3, 100);
+        let mut taken = VecDeque::new();
+        assert_eq!(inbox.take(&mut taken, Instant::now()), Taken::Nothing);
+        inbox.offer(propose(1)).unwrap();
+        inbox.close();
+        assert_eq!(inbox.offer(propose(1)), Err(ProposeError::Stopped));
+        assert_eq!(inbox.take(&mut taken, Instant::now()), Taken::Inputs);
+        taken.clear();
+        assert_eq!(inbox.take(&mut taken, Instant::now()), Taken::End);
+    }
+
+    #[test]
+    fn a_sleeper_is_woken() {
+        let inbox = std::sync::Arc::new(Inbox::new(3, 100));
+        let sleeper = std::sync::Arc::clone(&inbox);
+        let thread = std::thread::spawn(move || {
+            let mut taken = VecDeque::new();
+            sleeper.take(&mut taken, Instant::now() + std::time::Duration::from_secs(60))
+        });
+        inbox.offer(propose(1)).unwrap();
+        assert_eq!(thread.join().unwrap(), Taken::Inputs);
+    }
+}
