@@ -18,9 +18,12 @@ run:
 build:
 	$(CARGO) build --locked -p keyport-server
 
+# The server under test is the debug build: its checks are on, and it shares what the unit tests have compiled. Built with
+# the whole workspace, so that both steps use the same features.
 # The suites start servers and wait for them, so more of them than there are cores may run.
 test: export RUST_TEST_THREADS ?= 6
-test: tools build
+test: tools
+	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
 
 lint:

@@ -6,10 +6,12 @@
 //! - [`target`] finds the binaries, [`server`] runs them (start, stop, kill, restart, logs of a failed test)
 //! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
+//! - [`fuzz`] has the fuzz targets and a small runner for them
 //! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
 
 pub mod differential;
 pub mod etcdctl;
+pub mod fuzz;
 pub mod grpc;
 pub mod http;
 pub mod random;

@@ -7,6 +7,7 @@ mod crash;
 mod differential;
 mod etcdctl;
 mod flags;
+mod fuzz;
 mod gateway;
 mod headers;
 mod kv;
