@@ -16,7 +16,6 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
         "version": crate::version::KEYPORT,
         "etcdserver": crate::version::ETCD_SERVER,
         "links": {
-            "docs": "/docs", "openapi": "/openapi.json", "keys": "/v3/keys/", "gateway": "/v3/",
             "health": "/health", "metrics": "/metrics", "version": "/version",
         },
     });
