@@ -95,7 +95,7 @@ fn announced(call: &Call<'_>) -> Option<u64> {
 
 fn too_large<B>(call: &Call<'_>, size: u64, limit: usize) -> Response<ResponseBody<B>> {
     let path = call.request.uri().path();
-    if crate::gateway::owns(path) && !path.starts_with("/v3/keys/") {
+    if crate::gateway::owns(path) {
         // The gateway's callers know the limit by what gRPC says of it.
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         return super::json(&Status::from(Error::MessageTooLarge { size, limit }));

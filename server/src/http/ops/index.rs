@@ -16,6 +16,7 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
         "version": crate::version::KEYPORT,
         "etcdserver": crate::version::ETCD_SERVER,
         "links": {
+            "docs": "/docs", "openapi": "/openapi.json", "gateway": "/v3/", "watch": "/v3/watch",
             "health": "/health", "metrics": "/metrics", "version": "/version",
         },
     });
