@@ -3,7 +3,7 @@
 //! The routes come from the proto files ([`keyport_api::for_each_route!`]); each calls the service trait in process,
 //! with no connection and no second encoding in between. What HTTP clients of etcd rely on is kept: the content type
 //! is ignored, an empty body is an empty message, bytes after the first message are ignored, the two older prefixes
-//! lead here too. Streaming calls are in [`stream`] and [`websocket`], server-sent events in [`crate::sse`].
+//! lead here too. Streaming calls are in `stream` and `websocket`, server-sent events in `sse`.
 //!
 //! **Going away.** A unary call is a future of the connection's task and is dropped with it. For a write that is
 //! harmless: once proposed it belongs to the node, which applies it whether or not someone still waits. No task is
