@@ -14,6 +14,32 @@
 //! that an idle server keeps little on disk.
 //!
 //! What the entries mean, and when a snapshot is due, is left to the caller.
+//!
+//! # Files
+//!
+//! `{number:016x}-{index:016x}.wal`, numbers consecutive, `index` the first entry that the segment may hold (0 for the
+//! very first). A segment is a sequence of frames (see [`record`]): a checksum record with the chain's value at the end
+//! of the segment before, metadata, the current state (not in the first segment), then entries, states and snapshot
+//! marks. It ends with the file or with a length word of zero. `0.tmp` and `1.tmp` are segments in the making;
+//! `.broken` is the copy of a segment whose torn end was cut off.
+//!
+//! # What a crash can do
+//!
+//! - *While a log is made:* it is written and synced as `0.tmp`; before the rename there is no log, after it there is
+//!   all of it.
+//! - *While a batch is written:* any of its sectors may be missing. The first record that does not check has a sector
+//!   of zeros, as the file had been filled with them; from there on the batch is cut off. Nothing of it was
+//!   acknowledged. A bad sector in what had been acknowledged may look the same: but a state record is never written
+//!   with a commit index beyond what was synced before it, so one further on that covers the bad place gives it away,
+//!   and the log is refused.
+//! - *While a segment is begun:* the old one is synced before, the new one is synced with its header before it gets
+//!   its name. Either the old one is still the last, or the new one is there and empty.
+//! - *While a snapshot is recorded:* the mark counts only if a state record says that its index is committed; until
+//!   both are there, reading starts at the mark before, whose segments are released only after the sync of this one.
+//! - *While old segments are removed:* they go in any order; only those that follow each other up to the newest are
+//!   read, and they hold everything from the newest mark on.
+//! - *While a torn end is repaired:* the copy is synced first; then zeros are written over what is torn, which stays
+//!   torn until the last of them is there.
 
 pub mod disk;
 pub mod record;
