@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalOptions};
 use keyport_raft::{InitialMember, NoTransport, Parts, create_log};
 use keyport_storage::alarm::Alarms;
-use keyport_storage::backend::{Backend, BackendOptions};
+use keyport_storage::backend::{Backend, BackendOptions, CommitObserver};
 use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
 use keyport_storage::watch::{WatchHub, WatchOptions};
@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue, conf_state};
 use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::node::waiters::Waiters;
 use crate::node::{Identity, Limits, Node};
 use crate::state::{AppliedIndex, State};
@@ -56,13 +56,13 @@ pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, B
     if !is_new && !has_log {
         return Err(BootstrapError::LogMissing(dir.wal));
     }
-    let backend = Arc::new(Backend::open(&dir.database, backend_options(config))?);
+    let backend = Arc::new(Backend::open(&dir.database, backend_options(config, &metrics))?);
     let applied = backend.durable_applied();
     let (wal, recovered) =
         if has_log { Wal::open(disk, wal_options(config), applied.index)? } else { found(config, disk)? };
     report(&recovered, &dir.wal);
 
-    let state = Arc::new(open_state(config, Arc::clone(&backend))?);
+    let state = Arc::new(open_state(config, Arc::clone(&backend), Arc::clone(&metrics))?);
     let waiters = Arc::new(Waiters::default());
     let (notices, received) = mpsc::channel(NOTICES);
     let replica = Replica {
@@ -115,7 +115,7 @@ fn report(recovered: &Recovered, wal: &Path) {
     );
 }
 
-fn open_state(config: &Config, backend: Arc<Backend>) -> Result<State, BootstrapError> {
+fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> Result<State, BootstrapError> {
     let store = Arc::new(Store::open(Arc::clone(&backend), store_options(config))?);
     let lessor = Arc::new(Lessor::new(lessor_options(config), Instant::now()));
     lessor.recover(&backend, &store)?;
@@ -126,11 +126,12 @@ fn open_state(config: &Config, backend: Arc<Backend>) -> Result<State, Bootstrap
         .map_err(|error| BootstrapError::Thread("watch-catch-up", error))?;
     let applied = backend.durable_applied();
     let applied = AppliedIndex::new(applied.index, applied.term);
-    Ok(State { backend, store, lessor, alarms, hub, membership, applied })
+    Ok(State { backend, store, lessor, alarms, hub, membership, applied, metrics })
 }
 
-fn backend_options(config: &Config) -> BackendOptions {
+fn backend_options(config: &Config, metrics: &Metrics) -> BackendOptions {
     BackendOptions {
+        on_commit: Some(CommitObserver(Arc::new(metrics::observer(&metrics.backend_commit)))),
         batch_interval: config.backend_batch_interval,
         batch_limit: config.backend_batch_limit,
         unsafe_no_fsync: config.unsafe_no_fsync,

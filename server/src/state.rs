@@ -11,6 +11,7 @@ use keyport_storage::watch::WatchHub;
 use tokio::sync::watch;
 
 use crate::membership::Membership;
+use crate::metrics::Metrics;
 
 /// The replicated state of this node.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct State {
     pub(crate) hub: WatchHub,
     pub(crate) membership: Membership,
     pub(crate) applied: AppliedIndex,
+    /// Counts what is done to it.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// How far the log has been applied.

@@ -25,6 +25,7 @@ mod storage;
 mod tests;
 mod view;
 
+use std::fmt;
 use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,18 @@ pub struct BackendOptions {
     pub cache_bytes: usize,
     /// Leaves out every fsync: for tests and throw-away data only.
     pub unsafe_no_fsync: bool,
+    /// Told how long each commit took.
+    pub on_commit: Option<CommitObserver>,
+}
+
+/// A function that is told how long something took.
+#[derive(Clone)]
+pub struct CommitObserver(pub Arc<dyn Fn(Duration) + Send + Sync>);
+
+impl fmt::Debug for CommitObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CommitObserver")
+    }
 }
 
 impl Default for BackendOptions {
@@ -71,6 +84,7 @@ impl Default for BackendOptions {
             batch_limit: 16_000,
             cache_bytes: 16 << 20,
             unsafe_no_fsync: false,
+            on_commit: None,
         }
     }
 }

@@ -80,7 +80,7 @@ fn keys(
     published: &mut Vec<RevisionEvents>,
     change: impl FnOnce(&mut KvTxn<'_>) -> Result<Reply, Error>,
 ) -> Result<Reply, Error> {
-    let mut txn = KvTxn::new(state.store.write(), &state.lessor);
+    let mut txn = KvTxn::new(state.store.write(), &state.lessor, &state.metrics);
     let reply = change(&mut txn);
     publish(txn.into_store_txn(), applied, published);
     reply

@@ -1,5 +1,7 @@
 //! Keys: puts and deletes, with the leases that hold them.
 
+use std::cell::Cell;
+
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader};
 use keyport_storage::lease::Lessor;
@@ -7,16 +9,20 @@ use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, WriteTxn};
 use keyport_storage::{KeyRange, Record};
 
 use super::range::View;
+use crate::metrics::{IntCounter, Metrics};
 
 /// A write transaction of the store together with the lessor that follows its keys.
 pub(crate) struct KvTxn<'a> {
     store: WriteTxn<'a>,
     lessor: &'a Lessor,
+    metrics: &'a Metrics,
+    /// Operations so far.
+    ops: Cell<usize>,
 }
 
 impl<'a> KvTxn<'a> {
-    pub(crate) fn new(store: WriteTxn<'a>, lessor: &'a Lessor) -> KvTxn<'a> {
-        KvTxn { store, lessor }
+    pub(crate) fn new(store: WriteTxn<'a>, lessor: &'a Lessor, metrics: &'a Metrics) -> KvTxn<'a> {
+        KvTxn { store, lessor, metrics, ops: Cell::new(0) }
     }
 
     /// The revision that a read would see now: the one before, or the new one after the first change.
@@ -25,7 +31,15 @@ impl<'a> KvTxn<'a> {
     }
 
     pub(crate) fn into_store_txn(self) -> WriteTxn<'a> {
+        if self.ops.get() > 1 {
+            self.metrics.txn_total.inc();
+        }
         self.store
+    }
+
+    fn count(&self, operations: &IntCounter) {
+        operations.inc();
+        self.ops.set(self.ops.get() + 1);
     }
 
     /// What must hold before a put may run: its lease exists, and the key where something of it is to be kept.
@@ -42,6 +56,7 @@ impl<'a> KvTxn<'a> {
 
 impl View for KvTxn<'_> {
     fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        self.count(&self.metrics.range_total);
         self.store.range(range, options)
     }
 
@@ -71,6 +86,8 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutRespon
         }
     }
     let previous = txn.store.put(&request.key, value, lease);
+    txn.count(&txn.metrics.put_total);
+    txn.metrics.put_bytes.add(i64::try_from(request.key.len() + value.len()).unwrap_or(i64::MAX));
     txn.lessor.reattach(&request.key, previous.as_ref().map_or(0, Record::lease), lease);
     Ok(PutResponse {
         header: Some(header(txn)),
@@ -81,6 +98,7 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutRespon
 /// Deletes what is in a range; nothing there is no error.
 pub(crate) fn delete_range(txn: &mut KvTxn<'_>, request: DeleteRangeRequest) -> DeleteRangeResponse {
     let removed = txn.store.delete_range(&KeyRange::new(request.key, request.range_end));
+    txn.count(&txn.metrics.delete_total);
     for record in &removed {
         txn.lessor.reattach(record.key(), record.lease(), 0);
     }

@@ -42,6 +42,7 @@ impl KvService {
         if !request.serializable {
             self.node.read_barrier().await?;
         }
+        self.node.metrics().range_total.inc();
         let reply = range::range(self.node.store(), request)?;
         Ok((self.node.header(reply.revision), reply))
     }

@@ -96,14 +96,22 @@ impl Maintenance for MaintenanceService {
     async fn defragment(&self, request: Request<DefragmentRequest>) -> Result<Response<DefragmentResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
         tracing::info!("starting defragment");
-        self.blocking(|node| node.state().backend.defragment()).await?;
+        let inflight = &self.node.metrics().defrag_inflight;
+        inflight.inc();
+        let timed = self.node.metrics().backend_defrag.start_timer();
+        let outcome = self.blocking(|node| node.state().backend.defragment()).await;
+        timed.observe_duration();
+        inflight.dec();
+        outcome?;
         tracing::info!("finished defragment");
         Ok(Response::new(DefragmentResponse { header: None }))
     }
 
     async fn hash(&self, request: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
+        let timed = self.node.metrics().hash_duration.start_timer();
         let hash = self.blocking(|node| node.state().backend.hash()).await?;
+        timed.observe_duration();
         Ok(Response::new(HashResponse { header: Some(self.node.current_header()), hash }))
     }
 
@@ -111,7 +119,9 @@ impl Maintenance for MaintenanceService {
         caller::admit(&self.node, request.metadata().as_ref())?;
         let revision = request.get_ref().revision;
         let store = Arc::clone(&self.node.state().store);
+        let timed = self.node.metrics().hash_rev_duration.start_timer();
         let found = tokio::task::spawn_blocking(move || store.hash_kv(revision)).await;
+        timed.observe_duration();
         let found = found.map_err(|_| Error::Stopped)?.map_err(error::mvcc)?;
         Ok(Response::new(HashKvResponse {
             header: Some(self.node.header(found.current_revision)),

@@ -82,7 +82,11 @@ fn flush(shared: &Shared) -> Result<Option<Applied>, BackendError> {
     };
     let database = Arc::clone(view.database());
     drop(view);
+    let begun = Instant::now();
     let used = write(&shared.path, &database, &layer, shared.used.load(Ordering::Relaxed))?;
+    if let Some(observer) = &shared.files.options.on_commit {
+        (observer.0)(begun.elapsed());
+    }
     let view = Arc::new(View::open(&shared.path, &database)?);
     let (sealed, old) = {
         let mut buffers = shared.buffers.write();
