@@ -40,7 +40,7 @@ pub fn gateway_json(input: &[u8]) {
 
 /// The end of a value in a stream of them is found wherever the stream is cut.
 pub fn json_splitting(input: &[u8]) {
-    if !input.trim_ascii_start().starts_with(b"{") {
+    if input.iter().find(|byte| !b" \t\n\r".contains(byte)) != Some(&b'{') {
         return; // no message: refused with whatever has come
     }
     let ends = |pieces: &[&[u8]]| {
