@@ -76,6 +76,8 @@ async fn metrics() {
     let mut watch = c.watch();
     watch.create(keyport_tests::grpc::watch("k")).await;
     http.call("/v3/kv/range", json!({ "key": "aw==" })).await;
+    // A hash is of what is on disk, so that the database has committed by then.
+    http.call("/v3/maintenance/hash", json!({})).await;
     let answer = http.get("/metrics").await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"), "{:?}", answer.headers);
