@@ -51,10 +51,9 @@ async fn binary_and_text() {
     let headers = [("content-type", "application/grpc-web-text"), ("accept", "application/grpc-web-text")];
     let body = STANDARD.encode(frame(&get("k")));
     let answer = http.send(Method::POST, "/etcdserverpb.KV/Range", &headers, body).await;
-    let decoded = STANDARD.decode(answer.text().trim()).unwrap_or_else(|_| {
-        // Padded frame by frame.
-        answer.text().split_inclusive('=').flat_map(|part| STANDARD.decode(part).unwrap_or_default()).collect()
-    });
+    // Padded wherever the server has cut it: every four characters stand for themselves.
+    let text = answer.text();
+    let decoded: Vec<u8> = text.trim().as_bytes().chunks(4).flat_map(|four| STANDARD.decode(four).unwrap()).collect();
     let (messages, _) = parts(&decoded);
     assert_eq!(RangeResponse::decode(&messages[0][..]).unwrap().kvs[0].value, "v");
 }
