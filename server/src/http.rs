@@ -19,7 +19,7 @@ pub use body::{BodyTooLarge, RequestBody, ResponseBody};
 pub use call::ConnInfo;
 pub use connection::serve;
 pub use layers::identity::AuthInfo;
-pub use listener::{BindError, Face, Listener, bind};
+pub use listener::{BindError, Face, Listener, bind, bind_peers};
 pub use routes::{AnyBody, Routes};
 pub use stack::StackOptions;
 

@@ -11,6 +11,7 @@ pub mod logging;
 mod membership;
 pub mod metrics;
 mod node;
+mod peers;
 mod run;
 pub mod services;
 mod sse;

@@ -19,6 +19,7 @@ use keyport_storage::mvcc::Store;
 
 use crate::apply::Quota;
 use crate::metrics::Metrics;
+use crate::peers::PeerClient;
 use crate::state::State;
 pub(crate) use request_id::RequestIds;
 use waiters::Waiters;
@@ -60,6 +61,7 @@ struct Inner {
     waiters: Arc<Waiters>,
     ids: RequestIds,
     quota: Quota,
+    peer_client: PeerClient,
     metrics: Arc<Metrics>,
 }
 
@@ -74,7 +76,8 @@ impl Node {
     ) -> Node {
         let ids = RequestIds::new(identity.member_id, std::time::SystemTime::now());
         let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
-        Node(Arc::new(Inner { identity, limits, state, raft, waiters, ids, quota, metrics }))
+        let peer_client = PeerClient::new().of_cluster(identity.cluster_id);
+        Node(Arc::new(Inner { identity, limits, state, raft, waiters, ids, quota, peer_client, metrics }))
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -95,6 +98,19 @@ impl Node {
 
     pub(crate) fn raft(&self) -> &RaftHandle {
         &self.0.raft
+    }
+
+    /// For calls to other members.
+    pub(crate) fn peer_client(&self) -> &PeerClient {
+        &self.0.peer_client
+    }
+
+    /// Where the leader listens for peers; none while there is no leader, or this member leads.
+    pub(crate) fn leader_urls(&self) -> Option<Vec<String>> {
+        let leader = self.0.raft.leader();
+        let other = leader != 0 && leader != self.0.identity.member_id;
+        let member = if other { self.0.state.membership.get(leader) } else { None };
+        member.map(|member| member.peer_urls)
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -9,6 +9,7 @@ use crate::gateway::GatewayOptions;
 use crate::http::{self, BindError, Face, Routes, StackOptions, ops};
 use crate::metrics::Metrics;
 use crate::node::Node;
+use crate::peers;
 use crate::services::Services;
 use crate::version;
 use std::io;
@@ -40,6 +41,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     announce(&config);
     // First, so that a taken port is found before anything is written.
     let listeners = http::bind(&config.listen)?;
+    let peer_listeners = http::bind_peers(&config.listen)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     metrics.set_feature_gates(&config.feature_gates);
     let started = bootstrap::start(&config, Arc::clone(&metrics))?;
@@ -53,6 +55,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     }
 
     let stop = CancellationToken::new();
+    duties.spawn(peers::serve(peer_listeners, peers::router(node.clone()), stop.clone()));
     let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone()));
     let (mut failed, mut served) = (None, None);
     tokio::select! {

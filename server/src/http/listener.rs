@@ -129,11 +129,24 @@ pub fn bind(config: &ListenConfig) -> Result<Vec<Listener>, BindError> {
     let groups = [(client_face, &config.client), (Face::Http, &config.client_http), (Face::Metrics, &config.metrics)];
     let mut listeners = Vec::new();
     for (face, url) in groups.iter().flat_map(|(face, urls)| urls.iter().map(move |url| (*face, url))) {
-        let opened = if url.scheme.is_unix() { bind_unix(&url.host) } else { bind_tcp(url, config) };
+        let opened = if url.scheme.is_unix() {
+            bind_unix(&url.host).map(ListenSocket::Unix)
+        } else {
+            bind_tcp(url, config).map(ListenSocket::Tcp)
+        };
         let socket = opened.map_err(|source| BindError { url: url.clone(), source })?;
         listeners.push(Listener { face, url: url.clone(), socket });
     }
     Ok(listeners)
+}
+
+/// Opens the listeners for peers, which speak TCP alone. Must be called within a tokio runtime.
+pub fn bind_peers(config: &ListenConfig) -> Result<Vec<TcpListener>, BindError> {
+    let bind = |url: &Url| match bind_tcp(url, config) {
+        Ok(listener) => Ok(listener),
+        Err(source) => Err(BindError { url: url.clone(), source }),
+    };
+    config.peer.iter().map(bind).collect()
 }
 
 impl Listener {
@@ -146,7 +159,7 @@ impl Listener {
     }
 }
 
-fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<ListenSocket> {
+fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<TcpListener> {
     let address = match (url.host.as_str(), url.ip()) {
         // Whatever the hosts file says: the name promises the loopback.
         ("localhost", _) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), url.port),
@@ -167,16 +180,16 @@ fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<ListenSocket> {
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
-    Ok(ListenSocket::Tcp(TcpListener::from_std(socket.into())?))
+    TcpListener::from_std(socket.into())
 }
 
 /// A socket file that nobody listens on any more is replaced; a live one is not.
-fn bind_unix(path: &str) -> io::Result<ListenSocket> {
+fn bind_unix(path: &str) -> io::Result<UnixListener> {
     let path = Path::new(path);
     let stale = std::os::unix::net::UnixStream::connect(path)
         .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     if stale {
         std::fs::remove_file(path)?;
     }
-    UnixListener::bind(path).map(ListenSocket::Unix)
+    UnixListener::bind(path)
 }

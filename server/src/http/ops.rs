@@ -18,6 +18,8 @@ use std::sync::Arc;
 use tonic::Status;
 use tower_http::compression::CompressionLayer;
 
+pub use version::version;
+
 /// What a node tells about itself. Cheap to ask; reads are real ones.
 pub trait HealthSource: Send + Sync + 'static {
     /// Alarms raised on any member.
@@ -62,7 +64,7 @@ struct Ops<H> {
 pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
     common::<H>()
-        .route("/version", get(version::version))
+        .route("/version", get(version::answer))
         .route("/debug/vars", get(vars::vars))
         .route("/", get(index::index))
         .route("/v3", any(|| async { Redirect::temporary("/v3/") }))
