@@ -7,6 +7,7 @@
 //! - [`wal`]: the log on disk, in etcd's framing; everything durable that this crate owns.
 //! - [`driver`]: Raft itself as a synchronous state machine of inputs and outputs, without threads, clocks or I/O.
 //! - [`node`]: the one thread that owns a driver and a log, and its loop.
+//! - [`peers`]: streams of messages to and from the other members, and snapshots between them.
 //! - [`RaftHandle`]: what the rest of the process holds.
 
 pub mod bootstrap;
@@ -19,6 +20,7 @@ mod logger;
 mod member;
 pub mod node;
 pub mod observer;
+pub mod peers;
 #[cfg_attr(not(any(test, feature = "sim")), expect(unreachable_pub, reason = "public in the simulation"))]
 mod random;
 #[cfg(any(test, feature = "sim"))]
@@ -34,6 +36,7 @@ pub use handle::{ProposeError, RaftHandle, ReadIndexError};
 pub use member::Parts;
 pub use node::{StartError, start};
 pub use observer::{NoObserver, Observer};
+pub use peers::{LocalMember, PeerOptions, Peers};
 pub use state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
 pub use status::Status;
 pub use transport::{NoTransport, Transport};

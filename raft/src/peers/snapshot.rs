@@ -1,0 +1,36 @@
+//! Snapshots between members: a POST whose body is the image in chunks, each with its checksum.
+
+use std::io;
+
+use bytes::Bytes;
+use keyport_api::raftpb::SnapshotMetadata;
+
+/// Where snapshots come from and go to. Every call may block; they come from threads that may.
+pub trait SnapshotStore: Send + Sync + 'static {
+    /// A consistent image of now, which has at least everything applied so far.
+    fn read(&self) -> io::Result<Box<dyn SnapshotRead>>;
+
+    /// A place for the image that a leader sends.
+    fn write(&self, metadata: &SnapshotMetadata) -> io::Result<Box<dyn SnapshotWrite>>;
+}
+
+/// An image on its way out.
+pub trait SnapshotRead: Send {
+    /// Index, term and configuration that the image goes up to.
+    fn metadata(&self) -> SnapshotMetadata;
+
+    /// The next piece, of at most [`MAX_CHUNK`] bytes; `None` at the end.
+    fn next(&mut self) -> io::Result<Option<Bytes>>;
+}
+
+/// An image on its way in. Dropped without [`SnapshotWrite::finish`], it is discarded.
+pub trait SnapshotWrite: Send {
+    /// Takes the next piece.
+    fn write(&mut self, chunk: Bytes) -> io::Result<()>;
+
+    /// Everything is there: returns when it is durable, so that it is found after a crash.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// Largest piece of an image, in bytes.
+pub const MAX_CHUNK: usize = 1 << 20;
