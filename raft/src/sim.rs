@@ -5,6 +5,7 @@
 
 mod cluster;
 mod disk;
+pub mod history;
 mod machine;
 
 pub use crate::random::Random;
