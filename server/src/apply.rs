@@ -10,7 +10,6 @@ pub(crate) mod conf_state;
 pub(crate) mod error;
 mod execute;
 mod kv;
-mod membership;
 mod quota;
 pub(crate) mod range;
 mod replica;

@@ -1,18 +1,32 @@
-//! Who is in the cluster: members, their attributes, the cluster version; replicated, and kept in the backend under
-//! etcd's own rows.
+//! Who is in the cluster: members, their attributes, the cluster version and a downgrade under way; replicated, and
+//! kept in the backend under etcd's own rows.
+//!
+//! [`Roster`] is the data and its rules, [`Membership`] what the node looks at: a roster as of the applied index, its
+//! rows, and a notice to whoever waits for a change. The Raft thread keeps a roster of its own that is ahead of it.
 
+mod change;
 mod ids;
+mod load;
+pub(crate) mod peer_urls;
+mod quorum;
+mod release;
+mod roster;
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use keyport_api::error::Error;
+use keyport_api::raftpb::ConfChange;
 use keyport_storage::backend::{Backend, BackendError, Batch, Bucket};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
+use tokio::sync::watch;
 
-pub(crate) use ids::{bootstrap_member_id, cluster_id};
+pub(crate) use change::Change;
+pub(crate) use ids::{added_member_id, bootstrap_member_id, cluster_id};
+pub(crate) use quorum::quorum;
+pub(crate) use release::{Release, decide};
+pub(crate) use roster::{Effect, Roster};
 
 const CLUSTER_VERSION: &[u8] = b"clusterVersion";
+const DOWNGRADE: &[u8] = b"downgrade";
 
 /// One member, in the JSON shape that etcd keeps in its `members` rows and in the context of a conf change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,97 +64,155 @@ impl Member {
     }
 }
 
-/// Why the membership rows could not be read.
+/// A downgrade that operators have asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(crate) struct Downgrade {
+    /// `X.Y.0`; empty when none is under way.
+    pub(crate) target_version: String,
+    pub(crate) enabled: bool,
+}
+
+/// Why the membership rows could not be read, or are not acceptable.
 #[derive(Debug, thiserror::Error)]
 pub enum MembershipError {
     #[error(transparent)]
     Backend(#[from] BackendError),
-    #[error("member row {key:?} is not readable: {source}")]
-    Row { key: String, source: serde_json::Error },
+    #[error("{bucket} row {key:?} is not readable: {source}")]
+    Row { bucket: &'static str, key: String, source: serde_json::Error },
+    #[error("membership: too many learner members in cluster ({count}, --max-learners is {max_learners})")]
+    TooManyLearners { count: usize, max_learners: usize },
 }
 
 /// The membership as of the applied index.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Membership {
     inner: RwLock<Inner>,
+    /// Counts the changes of members.
+    changed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    members: BTreeMap<u64, Member>,
-    /// Ids that can never return.
-    removed: BTreeSet<u64>,
+    roster: Roster,
     /// `X.Y.Z`; none before a leader has decided.
     version: Option<String>,
+    downgrade: Downgrade,
 }
 
 impl Membership {
+    /// # Errors
+    /// When rows cannot be read.
     pub(crate) fn load(backend: &Backend) -> Result<Membership, MembershipError> {
-        let mut inner = Inner::default();
-        let mut bad_row = None;
-        backend.scan(Bucket::Members, &[], None, &mut |key, row| match serde_json::from_slice::<Member>(row) {
-            Ok(member) => {
-                inner.members.insert(member.id, member);
-                ControlFlow::Continue(())
-            }
-            Err(source) => {
-                bad_row = Some(MembershipError::Row { key: String::from_utf8_lossy(key).into_owned(), source });
-                ControlFlow::Break(())
-            }
-        })?;
-        if let Some(error) = bad_row {
-            return Err(error);
-        }
-        backend.scan(Bucket::MembersRemoved, &[], None, &mut |key, _| {
-            let id = std::str::from_utf8(key).ok().and_then(|text| u64::from_str_radix(text, 16).ok());
-            inner.removed.extend(id);
-            ControlFlow::Continue(())
-        })?;
-        let version = backend.get(Bucket::Cluster, CLUSTER_VERSION)?;
-        inner.version = version.and_then(|text| String::from_utf8(text.to_vec()).ok());
-        Ok(Membership { inner: RwLock::new(inner) })
+        Ok(Membership { inner: RwLock::new(Inner::load(backend)?), changed: watch::Sender::new(0) })
+    }
+
+    /// Takes everything from the backend again, which now holds another state.
+    ///
+    /// # Errors
+    /// When rows cannot be read; nothing has changed then.
+    pub(crate) fn reload(&self, backend: &Backend) -> Result<(), MembershipError> {
+        *self.inner.write() = Inner::load(backend)?;
+        self.tell();
+        Ok(())
+    }
+
+    /// The members as plain data.
+    pub(crate) fn roster(&self) -> Roster {
+        self.inner.read().roster.clone()
+    }
+
+    /// Looks at the members without a copy.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Roster) -> T) -> T {
+        look(&self.inner.read().roster)
     }
 
     /// Sorted by id.
     pub(crate) fn list(&self) -> Vec<Member> {
-        self.inner.read().members.values().cloned().collect()
+        self.look(|roster| roster.members().cloned().collect())
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<Member> {
-        self.inner.read().members.get(&id).cloned()
+        self.look(|roster| roster.get(id).cloned())
+    }
+
+    /// Whether a member can never return.
+    pub(crate) fn is_removed(&self, id: u64) -> bool {
+        self.look(|roster| roster.is_removed(id))
+    }
+
+    /// Whether a member is one that does not vote.
+    pub(crate) fn is_learner(&self, id: u64) -> bool {
+        self.look(|roster| roster.get(id).is_some_and(|member| member.is_learner))
     }
 
     pub(crate) fn voters(&self) -> usize {
-        self.inner.read().members.values().filter(|member| !member.is_learner).count()
+        self.look(|roster| roster.voters().count())
     }
 
     pub(crate) fn version(&self) -> Option<String> {
         self.inner.read().version.clone()
     }
 
-    /// Adds a member or replaces what is known of it, attributes it published included.
-    pub(crate) fn insert(&self, member: Member, batch: &mut Batch) {
-        batch.put(Bucket::Members, Member::row_key(member.id), member.row());
-        self.inner.write().members.insert(member.id, member);
+    pub(crate) fn downgrade(&self) -> Downgrade {
+        self.inner.read().downgrade.clone()
     }
 
-    pub(crate) fn remove(&self, id: u64, batch: &mut Batch) {
-        batch.delete(Bucket::Members, Member::row_key(id));
-        batch.put(Bucket::MembersRemoved, Member::row_key(id), "removed");
-        let mut inner = self.inner.write();
-        inner.members.remove(&id);
-        inner.removed.insert(id);
+    /// Returns once `id` was removed; for as long as it was not, the future waits.
+    pub(crate) async fn removed(&self, id: u64) {
+        let mut changes = self.changed.subscribe();
+        // A change between the subscription and this look is seen by one of the two.
+        while !self.is_removed(id) {
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Carries out a committed change.
+    ///
+    /// # Errors
+    /// What its proposer is told; nothing has changed then.
+    pub(crate) fn apply(&self, change: &ConfChange, batch: &mut Batch) -> Result<Effect, Error> {
+        let effect = self.inner.write().roster.apply(change)?;
+        match &effect {
+            Effect::Set(member) => batch.put(Bucket::Members, Member::row_key(member.id), member.row()),
+            Effect::Removed(id) => {
+                batch.delete(Bucket::Members, Member::row_key(*id));
+                batch.put(Bucket::MembersRemoved, Member::row_key(*id), "removed");
+            }
+        }
+        self.tell();
+        Ok(effect)
+    }
+
+    /// Why a committed change took no effect.
+    pub(crate) fn check(&self, change: &ConfChange) -> Result<(), Error> {
+        self.look(|roster| roster.check(change))
     }
 
     /// What a started member says of itself; of an unknown one nothing is kept.
     pub(crate) fn publish(&self, id: u64, name: String, client_urls: Vec<String>, batch: &mut Batch) {
-        if let Some(member) = self.get(id) {
-            self.insert(Member { name, client_urls, ..member }, batch);
+        let mut inner = self.inner.write();
+        if let Some(member) = inner.roster.publish(id, name, client_urls) {
+            batch.put(Bucket::Members, Member::row_key(id), member.row());
         }
+        drop(inner);
+        self.tell();
     }
 
     pub(crate) fn set_version(&self, version: String, batch: &mut Batch) {
         batch.put(Bucket::Cluster, CLUSTER_VERSION, version.clone());
         self.inner.write().version = Some(version);
+    }
+
+    pub(crate) fn set_downgrade(&self, downgrade: Downgrade, batch: &mut Batch) {
+        // A struct of a string and a boolean always has a JSON form.
+        batch.put(Bucket::Cluster, DOWNGRADE, serde_json::to_vec(&downgrade).unwrap_or_default());
+        self.inner.write().downgrade = downgrade;
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|count| *count += 1);
     }
 }

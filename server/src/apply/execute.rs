@@ -12,6 +12,7 @@ use keyport_storage::watch::RevisionEvents;
 
 use super::kv::{self, KvTxn};
 use super::{Command, error, txn};
+use crate::membership::{self, Downgrade};
 use crate::state::State;
 
 /// The answer to a command, its header still to be completed by the service.
@@ -20,9 +21,17 @@ pub(crate) enum Reply {
     Put(PutResponse),
     DeleteRange(DeleteRangeResponse),
     Txn(TxnResponse),
-    Compaction { revision: i64, removal: CompactionHandle },
-    LeaseGrant { id: i64, ttl: i64 },
+    Compaction {
+        revision: i64,
+        removal: CompactionHandle,
+    },
+    LeaseGrant {
+        id: i64,
+        ttl: i64,
+    },
     Alarm(Vec<AlarmMember>),
+    /// After a change of the membership; ascending by id.
+    Members(Vec<membership::Member>),
     Done,
 }
 
@@ -69,7 +78,15 @@ pub(crate) fn execute(
             state.membership.publish(request.member_id, attributes.name, attributes.client_urls, batch);
             Ok(Reply::Done)
         }),
-        Command::DowngradeInfoSet(_) | Command::Unknown => rows(state, applied, |_| Ok(Reply::Done)),
+        Command::DowngradeInfoSet(request) => rows(state, applied, |batch| {
+            let downgrade = match request.enabled {
+                true => Downgrade { target_version: request.ver, enabled: true },
+                false => Downgrade::default(),
+            };
+            state.membership.set_downgrade(downgrade, batch);
+            Ok(Reply::Done)
+        }),
+        Command::Unknown => rows(state, applied, |_| Ok(Reply::Done)),
     }
 }
 

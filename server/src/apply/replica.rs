@@ -13,7 +13,8 @@ use keyport_storage::watch::RevisionEvents;
 use tokio::sync::mpsc;
 
 use super::chain::{Chain, Verdict};
-use super::{Proposal, conf_state, execute, membership};
+use super::{Proposal, Reply, conf_state, execute};
+use crate::membership::Roster;
 use crate::metrics::Metrics;
 use crate::node::waiters::{Outcome, Waiters};
 use crate::state::State;
@@ -59,9 +60,7 @@ impl Replica {
                 CommittedKind::Normal(data) => outcomes.extend(self.apply_entry(data, applied, &mut published)),
                 CommittedKind::ConfChange { change, accepted, conf_state } => {
                     let mut batch = Batch::new();
-                    if let (true, Configuration::Simple(change)) = (accepted, &change) {
-                        membership::apply(&self.state.membership, change, &mut batch);
-                    }
+                    outcomes.extend(self.reconfigure(&change, accepted, &mut batch));
                     conf_state::put(&conf_state, &mut batch);
                     self.state.backend.commit(batch, Some(applied));
                 }
@@ -111,6 +110,24 @@ impl Replica {
         (id != 0).then_some((id, outcome))
     }
 
+    /// Brings the member rows in step with a change that the log has decided, for its proposer to hear.
+    fn reconfigure(&self, change: &Configuration, accepted: bool, batch: &mut Batch) -> Option<(u64, Outcome)> {
+        // Nothing proposes several changes at once; such an entry changes the configuration alone.
+        let Configuration::Simple(change) = change else { return None };
+        let membership = &self.state.membership;
+        let outcome = if accepted {
+            membership.apply(change, batch).map(|effect| tracing::info!(?effect, "membership changed"))
+        } else {
+            // What no rule forbids was refused by Raft itself.
+            membership.check(change).and(Err(Error::ProposalDropped))
+        };
+        let id = change.id();
+        if let Err(error) = outcome {
+            tracing::warn!(%error, member_id = format!("{:x}", change.node_id()), "refused a membership change");
+        }
+        (id != 0).then(|| (id, outcome.map(|()| Reply::Members(membership.list()))))
+    }
+
     fn observe(&self, name: &'static str, took: Duration, outcome: &Result<super::Reply, Error>) {
         self.metrics.observe_apply(name, took, outcome.is_ok());
         if took > self.slow {
@@ -127,6 +144,8 @@ pub(crate) struct ReplicaQueue {
     queue: Sender<Vec<Committed>>,
     /// Batches handed to the apply thread and not applied yet.
     pending: Arc<AtomicUsize>,
+    /// The members after everything handed over so far: ahead of what is applied.
+    roster: Roster,
     _thread: thread::JoinHandle<()>,
 }
 
@@ -141,7 +160,18 @@ impl ReplicaQueue {
             let (replica, pending) = (Arc::clone(&replica), Arc::clone(&pending));
             move || apply_queued(&replica, &batches, &pending)
         })?;
-        Ok(ReplicaQueue { replica, queue, pending, _thread: thread })
+        let roster = replica.state.membership.roster();
+        Ok(ReplicaQueue { replica, queue, pending, roster, _thread: thread })
+    }
+
+    fn keep_roster(&mut self, committed: &[Committed]) {
+        for entry in committed {
+            if let CommittedKind::ConfChange { change: Configuration::Simple(change), accepted: true, .. } = &entry.kind
+            {
+                // It was checked when it was accepted.
+                let _ = self.roster.apply(change);
+            }
+        }
     }
 }
 
@@ -154,7 +184,8 @@ fn apply_queued(replica: &Replica, batches: &Receiver<Vec<Committed>>, pending: 
 
 impl StateMachine for ReplicaQueue {
     fn apply(&mut self, committed: Vec<Committed>) {
-        let alone = self.replica.state.membership.voters() <= 1;
+        self.keep_roster(&committed);
+        let alone = self.roster.voters().count() <= 1;
         let few = committed.len() <= INLINE_ENTRIES;
         if alone && few && self.pending.load(Ordering::Acquire) == 0 {
             self.replica.apply(committed);
@@ -162,6 +193,14 @@ impl StateMachine for ReplicaQueue {
             self.pending.fetch_add(1, Ordering::Release);
             // The thread lives as long as this sender.
             let _ = self.queue.send(committed);
+        }
+    }
+
+    fn check_conf_change(&mut self, change: &Configuration) -> bool {
+        match change {
+            Configuration::Simple(change) => self.roster.check(change).is_ok(),
+            // Not proposed by this release or etcd, so there are no rules for it.
+            Configuration::Joint(_) => false,
         }
     }
 

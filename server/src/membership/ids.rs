@@ -14,6 +14,11 @@ pub(crate) fn bootstrap_member_id(peer_urls: &[String], token: &str) -> u64 {
     first_eight(&hash.finalize())
 }
 
+/// The id of a member that is added to a running cluster: its sorted peer URLs and the time in seconds, hashed.
+pub(crate) fn added_member_id(peer_urls: &[String], unix_seconds: u64) -> u64 {
+    bootstrap_member_id(peer_urls, &unix_seconds.to_string())
+}
+
 /// The id of a cluster: the ids of its founders, sorted, hashed.
 pub(crate) fn cluster_id(member_ids: &[u64]) -> u64 {
     let mut sorted = member_ids.to_vec();
