@@ -23,6 +23,7 @@ use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue, conf_state};
 use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
 use crate::metrics::{self, Metrics};
+use crate::node::leadership::Leadership;
 use crate::node::waiters::Waiters;
 use crate::node::{Identity, Limits, Node};
 use crate::state::{AppliedIndex, State};
@@ -126,7 +127,8 @@ fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> 
         .map_err(|error| BootstrapError::Thread("watch-catch-up", error))?;
     let applied = backend.durable_applied();
     let applied = AppliedIndex::new(applied.index, applied.term);
-    Ok(State { backend, store, lessor, alarms, hub, membership, applied, metrics })
+    let leadership = Leadership::new();
+    Ok(State { backend, store, lessor, alarms, hub, membership, applied, leadership, metrics })
 }
 
 fn backend_options(config: &Config, metrics: &Metrics) -> BackendOptions {

@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub use body::{BoxError, GatewayBody};
 pub(crate) use metadata::CallHeaders;
 pub(crate) use refusal::CHALLENGE;
-pub use service_set::{Answers, Requests, ServiceSet, StreamCall, WatchAnswer};
+pub use service_set::{Answers, Requests, ServiceSet, StreamCall, WatchAnswer, WatchEnd};
 pub use shared::RangeAnswer;
 pub(crate) use shared::write_event;
 pub(crate) use websocket::cookie_token;

@@ -1,7 +1,9 @@
 //! This member: proposes writes, orders reads, and knows who it is.
 
 mod compactor;
+pub(crate) mod ending;
 mod expiry;
+pub(crate) mod leadership;
 mod notices;
 mod propose;
 mod publish;
@@ -21,6 +23,7 @@ use crate::apply::Quota;
 use crate::metrics::Metrics;
 use crate::peers::PeerClient;
 use crate::state::State;
+use ending::Ending;
 pub(crate) use request_id::RequestIds;
 use waiters::Waiters;
 
@@ -63,6 +66,7 @@ struct Inner {
     quota: Quota,
     peer_client: PeerClient,
     metrics: Arc<Metrics>,
+    stopping: Ending,
 }
 
 impl Node {
@@ -77,7 +81,8 @@ impl Node {
         let ids = RequestIds::new(identity.member_id, std::time::SystemTime::now());
         let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
         let peer_client = PeerClient::new().of_cluster(identity.cluster_id);
-        Node(Arc::new(Inner { identity, limits, state, raft, waiters, ids, quota, peer_client, metrics }))
+        let stopping = Ending::default();
+        Node(Arc::new(Inner { identity, limits, state, raft, waiters, ids, quota, peer_client, metrics, stopping }))
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -115,6 +120,11 @@ impl Node {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Raised when this member begins to stop: streams end then, and connections with them.
+    pub(crate) fn stopping(&self) -> &Ending {
+        &self.0.stopping
     }
 
     /// Proposals that wait for their outcome.

@@ -54,16 +54,19 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         duties.spawn(node.clone().compact_automatically(mode));
     }
 
-    let stop = CancellationToken::new();
+    let leaderless = node.clone();
+    let election_timeout = config.election_timeout;
+    duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams(election_timeout).await });
+    let stop = node.stopping().token().clone();
     duties.spawn(peers::serve(peer_listeners, peers::router(node.clone()), stop.clone()));
-    let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop.clone()));
+    let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop));
     let (mut failed, mut served) = (None, None);
     tokio::select! {
         () = shutdown => {}
         ended = &mut following => failed = Some(ended.unwrap_or(true)),
         ended = &mut serving => served = Some(ended),
     }
-    stop.cancel();
+    node.stopping().raise();
     let served = match served {
         Some(served) => served,
         None => serving.await,

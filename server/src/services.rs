@@ -21,7 +21,7 @@ use keyport_storage::watch::WatchStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-use crate::gateway::{Answers, RangeAnswer, ServiceSet, StreamCall};
+use crate::gateway::{Answers, RangeAnswer, ServiceSet, StreamCall, WatchEnd};
 use crate::node::Node;
 
 /// Every service of the node. Cheap to clone.
@@ -105,8 +105,9 @@ impl ServiceSet for Services {
         self.watch.compacted()
     }
 
-    fn admit_watch(&self, metadata: &MetadataMap, _: &Extensions, _: &[KeyRange]) -> Result<(), Status> {
-        self.watch.admit(metadata)
+    fn admit_watch(&self, metadata: &MetadataMap, _: &Extensions, _: &[KeyRange]) -> Result<WatchEnd, Status> {
+        let mut end = self.watch.admit(metadata)?;
+        Ok(Box::pin(async move { end.leader_lost().await.into() }))
     }
 
     fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<watch::WatchReply> {

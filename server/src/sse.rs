@@ -79,7 +79,7 @@ async fn open<S: ServiceSet>(
         call.set_token(token);
     }
     let caller = Caller { metadata: call.metadata, extensions: parts.extensions };
-    services.admit_watch(&caller.metadata, &caller.extensions, &query.ranges)?;
+    let end = services.admit_watch(&caller.metadata, &caller.extensions, &query.ranges)?;
 
     let mut listing = match &query.from {
         Some(Position::State { revision, key }) => Some(Listing::resume(query.ranges.clone(), *revision, key)),
@@ -119,7 +119,7 @@ async fn open<S: ServiceSet>(
     format.revision(&mut preamble, Some(&position), "opened", "revision", created.revision);
     let mut response = Response::new(GatewayBody::empty());
     set_headers(response.headers_mut(), format.framing, &position);
-    let mut feed = Feed::new(services, caller, format, (listing, watch, position), query.heartbeat);
+    let mut feed = Feed::new(services, caller, format, (listing, watch, position), query.heartbeat, end);
     feed.show_state(&mut preamble, first_page);
     // A reader whose stream just ends comes back, here or to another member.
     let frames = stream::iter([Bytes::from(preamble)]).chain(feed.frames()).take_until(stop.cancelled_owned());

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::membership::Membership;
 use crate::metrics::Metrics;
+use crate::node::leadership::Leadership;
 
 /// The replicated state of this node.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) hub: WatchHub,
     pub(crate) membership: Membership,
     pub(crate) applied: AppliedIndex,
+    pub(crate) leadership: Leadership,
     /// Counts what is done to it.
     pub(crate) metrics: Arc<Metrics>,
 }

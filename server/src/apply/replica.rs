@@ -224,6 +224,7 @@ impl StateMachine for ReplicaQueue {
     }
 
     fn leader_changed(&mut self, leader: LeaderState) {
+        self.replica.state.leadership.tell(&leader, Instant::now());
         let _ = self.replica.notices.try_send(Notice::Leader(leader));
     }
 }

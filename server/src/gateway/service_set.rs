@@ -24,6 +24,9 @@ pub type Requests<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// The answers to a streaming call. After an error nothing follows. Dropping it ends the call.
 pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
+/// Done when a watch has to end, with the reason. A server that stops needs none: it ends its streams itself.
+pub type WatchEnd = Pin<Box<dyn Future<Output = Status> + Send>>;
+
 /// A streaming call as a service gets it.
 pub struct StreamCall<T> {
     /// What the caller's headers said.
@@ -95,11 +98,17 @@ pub trait ServiceSet: Send + Sync + 'static {
     fn watch_stream(&self) -> WatchStream;
     /// The compacted revision.
     fn compacted(&self) -> i64;
-    /// Whether the caller may watch these keys through [`watch_stream`](ServiceSet::watch_stream), which asks nobody.
+    /// Whether the caller may watch these keys through [`watch_stream`](ServiceSet::watch_stream), which asks nobody;
+    /// and why that has to end, once it has.
     ///
     /// # Errors
     /// What the Watch service would refuse the caller with.
-    fn admit_watch(&self, metadata: &MetadataMap, extensions: &Extensions, ranges: &[KeyRange]) -> Result<(), Status>;
+    fn admit_watch(
+        &self,
+        metadata: &MetadataMap,
+        extensions: &Extensions,
+        ranges: &[KeyRange],
+    ) -> Result<WatchEnd, Status>;
     /// `etcdserverpb.Watch/Watch`
     fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<Self::WatchAnswer>;
     /// `etcdserverpb.Lease/LeaseKeepAlive`

@@ -10,7 +10,7 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::caller;
+use super::caller::StreamEnd;
 use crate::node::Node;
 pub use reply::WatchReply;
 pub use session::WatchSession;
@@ -36,12 +36,12 @@ impl WatchService {
         self.node.store().compacted()
     }
 
-    /// Whether a caller may watch keys without [`WatchService::serve`].
+    /// Whether a caller may watch keys without [`WatchService::serve`], and until when.
     ///
     /// # Errors
     /// `NoLeader`, for a caller that insists on one.
-    pub(crate) fn admit(&self, metadata: &MetadataMap) -> Result<(), Status> {
-        Ok(caller::admit(&self.node, metadata.as_ref())?)
+    pub(crate) fn admit(&self, metadata: &MetadataMap) -> Result<StreamEnd, Status> {
+        Ok(StreamEnd::admit(&self.node, metadata.as_ref())?)
     }
 
     /// Serves one stream of watch requests. The end of `requests` does not end it; dropping the session does.
@@ -52,8 +52,8 @@ impl WatchService {
     where
         S: Stream<Item = Result<WatchRequest, Status>> + Send + Unpin + 'static,
     {
-        caller::admit(&self.node, metadata.as_ref())?;
-        Ok(WatchSession::new(self.node.clone(), requests))
+        let end = StreamEnd::admit(&self.node, metadata.as_ref())?;
+        Ok(WatchSession::new(self.node.clone(), requests, end))
     }
 }
 

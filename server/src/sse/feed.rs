@@ -18,7 +18,7 @@ use tonic::Status;
 use super::encode::Format;
 use super::listing::{Caller, Listing};
 use super::position::Position;
-use crate::gateway::ServiceSet;
+use crate::gateway::{ServiceSet, WatchEnd};
 
 /// How many messages are taken out of the queue at once.
 const BATCH: usize = 64;
@@ -38,6 +38,8 @@ pub(super) struct Feed<S> {
     batch: Vec<WatchMessage>,
     heartbeat: Duration,
     next_heartbeat: Pin<Box<Sleep>>,
+    /// Why the service ends it.
+    end: WatchEnd,
     ended: bool,
 }
 
@@ -48,10 +50,11 @@ impl<S: ServiceSet> Feed<S> {
         format: Format,
         (listing, watch, position): (Option<Listing>, WatchStream, Position),
         heartbeat: Duration,
+        end: WatchEnd,
     ) -> Feed<S> {
         let next_heartbeat = Box::pin(tokio::time::sleep(heartbeat));
         let batch = Vec::new();
-        Feed { services, caller, format, listing, watch, position, batch, heartbeat, next_heartbeat, ended: false }
+        Feed { services, caller, format, listing, watch, position, batch, heartbeat, next_heartbeat, end, ended: false }
     }
 
     /// The frames of an answer's body.
@@ -131,6 +134,7 @@ impl<S: ServiceSet> Feed<S> {
                 self.watch.request_progress();
                 self.format.heartbeat()
             }
+            reason = self.end.as_mut() => self.fail(&reason),
         }
     }
 

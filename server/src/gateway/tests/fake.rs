@@ -370,12 +370,13 @@ impl ServiceSet for Fake {
         self.world.as_ref().unwrap().store.compacted()
     }
 
-    /// A caller with the token `denied` may not.
-    fn admit_watch(&self, metadata: &MetadataMap, _: &Extensions, _: &[KeyRange]) -> Result<(), Status> {
+    /// A caller with the token `denied` may not; with `leaderless`, not for long.
+    fn admit_watch(&self, metadata: &MetadataMap, _: &Extensions, _: &[KeyRange]) -> Result<WatchEnd, Status> {
         match metadata.get("authorization").map(|token| token.as_bytes()) {
             Some(b"Bearer denied") => Err(Error::PermissionDenied.into()),
             Some(b"Bearer stale") => Err(Error::InvalidAuthToken.into()),
-            _ => Ok(()),
+            Some(b"Bearer leaderless") => Ok(Box::pin(std::future::ready(Error::NoLeader.into()))),
+            _ => Ok(Box::pin(std::future::pending())),
         }
     }
 

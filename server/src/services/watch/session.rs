@@ -18,11 +18,14 @@ use tonic::Status;
 
 use super::WatchReply;
 use crate::node::Node;
+use crate::services::caller::StreamEnd;
 
 /// Room above the request size limit that a message may take before a fragmenting watcher's is cut.
 const FRAGMENT_SLACK: usize = 512 * 1024;
 /// Requests taken up before replies get their turn again.
 const REQUESTS_PER_POLL: usize = 32;
+/// Replies that may wait for the client while further requests of it are taken up.
+const MAX_BACKLOG: usize = 128;
 
 /// The replies of a watch stream.
 #[derive(Debug)]
@@ -35,12 +38,21 @@ pub struct WatchSession<S> {
     fragments: VecDeque<WatchReply>,
     /// When watchers that asked for it are told how far they are; none before one asks.
     progress: Option<Pin<Box<Sleep>>>,
+    end: StreamEnd,
+    ended: bool,
 }
 
 impl<S> WatchSession<S> {
-    pub(super) fn new(node: Node, requests: S) -> WatchSession<S> {
+    pub(super) fn new(node: Node, requests: S, end: StreamEnd) -> WatchSession<S> {
         let hub = node.state().hub.stream();
-        WatchSession { node, hub, requests: Some(requests), fragments: VecDeque::new(), progress: None }
+        let (requests, fragments) = (Some(requests), VecDeque::new());
+        WatchSession { node, hub, requests, fragments, progress: None, end, ended: false }
+    }
+
+    /// The last that the client hears.
+    fn fail<T>(&mut self, status: impl Into<Status>) -> Poll<Option<Result<T, Status>>> {
+        self.ended = true;
+        Poll::Ready(Some(Err(status.into())))
     }
 
     fn take_up(&mut self, request: WatchRequest) {
@@ -130,14 +142,25 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        if let Some(reason) = this.end.reason() {
+            return this.fail(reason);
+        }
         if let Some(fragment) = this.fragments.pop_front() {
             return Poll::Ready(Some(Ok(fragment)));
         }
         for _ in 0..REQUESTS_PER_POLL {
+            // Requests are answered at once, and the answers wait for the client: one that does not read is not heard.
+            // There is something to hand out then, so this is polled again.
+            if this.hub.backlog() >= MAX_BACKLOG {
+                break;
+            }
             let Some(requests) = &mut this.requests else { break };
             match Pin::new(requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(request))) => this.take_up(request),
-                Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
+                Poll::Ready(Some(Err(status))) => return this.fail(status),
                 Poll::Ready(None) => this.requests = None,
                 Poll::Pending => break,
             }
@@ -145,9 +168,13 @@ where
         if this.progress.is_some() {
             this.poll_progress(cx);
         }
-        match ready!(this.hub.poll_next(cx)) {
-            Some(message) => Poll::Ready(Some(Ok(this.reply(message)))),
-            None => Poll::Ready(None),
+        match this.hub.poll_next(cx) {
+            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(this.reply(message)))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let reason = ready!(this.end.poll(cx));
+                this.fail(reason)
+            }
         }
     }
 }
