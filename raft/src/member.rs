@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use keyport_api::raftpb;
@@ -139,6 +139,13 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         }
     }
 
+    /// The tick was due so much earlier. What a leader does not say in time may cost it the election.
+    pub(crate) fn late(&mut self, by: Duration) {
+        if self.driver.leader().is_leader && !self.driver.is_only_voter() {
+            self.observer.heartbeats_late(by);
+        }
+    }
+
     /// Does everything that the inputs so far lead to.
     pub(crate) fn turn(&mut self) -> Result<(), StopReason> {
         self.propose_batch();
@@ -244,9 +251,10 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         if let Some(mark) = &mark {
             self.wal.push_snapshot(mark);
         }
+        let start = Instant::now();
         let bytes = self.wal.write().map_err(StopReason::Wal)?;
         if bytes > 0 {
-            self.observer.wal_written(bytes);
+            self.observer.wal_written(bytes, start.elapsed());
         }
         if must_sync || mark.is_some() {
             let start = Instant::now();

@@ -79,6 +79,10 @@ impl<S: StateMachine, T: Transport, O: Observer> Node<S, T, O> {
             }
             let now = Instant::now();
             if now >= next_tick {
+                // A heartbeat a whole interval late, as etcd counts it.
+                if now >= next_tick + self.tick {
+                    self.member.late(now - next_tick);
+                }
                 self.member.tick();
                 self.member.turn()?;
                 // Ticks missed while the disk was slow are not made up for: peers would see a burst of heartbeats.

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Told about what the node's thread does. Called on that thread, so it only adds to counters.
 pub trait Observer: Send + 'static {
     /// The log was written (`bytes`, not synced yet).
-    fn wal_written(&mut self, bytes: u64) {
-        let _ = bytes;
+    fn wal_written(&mut self, bytes: u64, took: Duration) {
+        let _ = (bytes, took);
     }
     /// The log was synced.
     fn wal_synced(&mut self, took: Duration) {
@@ -26,6 +26,10 @@ pub trait Observer: Send + 'static {
     }
     /// A ReadIndex round had to be repeated.
     fn read_index_retried(&mut self) {}
+    /// This member leads and its heartbeats went out so much later than they should have.
+    fn heartbeats_late(&mut self, by: Duration) {
+        let _ = by;
+    }
 }
 
 /// Ignores everything.

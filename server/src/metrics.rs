@@ -5,10 +5,12 @@
 //! [`Metrics::on_scrape`]. The text is Prometheus' own format 0.0.4, which dashboards for etcd read.
 
 mod grpc;
+mod network;
 mod process;
 mod timings;
 
 pub use grpc::{Call, GrpcMetrics, GrpcType, Method};
+pub use network::NetworkMetrics;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use timings::Timings;
 
@@ -150,6 +152,9 @@ macro_rules! handles {
     (@make IntGaugeVec $registry:ident, $name:literal, $help:literal, labels $labels:expr) => {
         register($registry, IntGaugeVec::new(Opts::new($name, $help), &$labels)?)?
     };
+    (@make HistogramVec $registry:ident, $name:literal, $help:literal, labels $labels:expr, exp $buckets:expr) => {
+        register($registry, HistogramVec::new(HistogramOpts::new($name, $help).buckets(exp($buckets)?), &$labels)?)?
+    };
     (@make Histogram $registry:ident, $name:literal, $help:literal, exp $buckets:expr) => {
         register($registry, Histogram::with_opts(HistogramOpts::new($name, $help).buckets(exp($buckets)?))?)?
     };
@@ -215,6 +220,22 @@ handles! {
     snap_fsync: Histogram("etcd_snap_fsync_duration_seconds", "Time to sync a Raft snapshot file.", exp (0.001, 2.0, 14));
 
     stream_failures: IntCounterVec("etcd_network_server_stream_failures_total", "Streams that failed.", labels ["Type", "API"]);
+    known_peers: IntGaugeVec("etcd_network_known_peers", "1 for each peer, 0 for one that was removed.", labels ["Local", "Remote"]);
+    active_peers: IntGaugeVec("etcd_network_active_peers", "Peers that are connected.", labels ["Local", "Remote"]);
+    disconnected_peers: IntCounterVec("etcd_network_disconnected_peers_total", "Connections to peers that were lost.", labels ["Local", "Remote"]);
+    peer_sent_bytes: IntCounterVec("etcd_network_peer_sent_bytes_total", "Bytes sent to peers.", labels ["To"]);
+    peer_received_bytes: IntCounterVec("etcd_network_peer_received_bytes_total", "Bytes received from peers.", labels ["From"]);
+    peer_sent_failures: IntCounterVec("etcd_network_peer_sent_failures_total", "Messages to peers that were given up.", labels ["To"]);
+    peer_received_failures: IntCounterVec("etcd_network_peer_received_failures_total", "Messages from peers that were lost.", labels ["From"]);
+    peer_round_trip: HistogramVec("etcd_network_peer_round_trip_time_seconds", "Round trips to peers.", labels ["To"], exp (0.0001, 2.0, 16));
+    snapshot_send_success: IntCounterVec("etcd_network_snapshot_send_success", "Snapshots sent.", labels ["To"]);
+    snapshot_send_failures: IntCounterVec("etcd_network_snapshot_send_failures", "Snapshots that could not be sent.", labels ["To"]);
+    snapshot_send_inflights: IntGaugeVec("etcd_network_snapshot_send_inflights_total", "Snapshots being sent.", labels ["To"]);
+    snapshot_send_total: HistogramVec("etcd_network_snapshot_send_total_duration_seconds", "Time to send a snapshot.", labels ["To"], exp (0.1, 2.0, 10));
+    snapshot_receive_success: IntCounterVec("etcd_network_snapshot_receive_success", "Snapshots received.", labels ["From"]);
+    snapshot_receive_failures: IntCounterVec("etcd_network_snapshot_receive_failures", "Snapshots that did not arrive whole.", labels ["From"]);
+    snapshot_receive_inflights: IntGaugeVec("etcd_network_snapshot_receive_inflights_total", "Snapshots being received.", labels ["From"]);
+    snapshot_receive_total: HistogramVec("etcd_network_snapshot_receive_total_duration_seconds", "Time to receive a snapshot.", labels ["From"], exp (0.1, 2.0, 10));
 
     auth_revision: IntGauge("etcd_debugging_auth_revision", "Revision of users and roles.");
     commit_rebalance: Histogram("etcd_debugging_disk_backend_commit_rebalance_duration_seconds", "Rebalance phase of a commit.", exp (0.001, 2.0, 14));

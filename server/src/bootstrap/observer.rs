@@ -12,7 +12,8 @@ use crate::metrics::Metrics;
 pub(super) struct RaftMetrics(pub(super) Arc<Metrics>);
 
 impl Observer for RaftMetrics {
-    fn wal_written(&mut self, bytes: u64) {
+    fn wal_written(&mut self, bytes: u64, took: Duration) {
+        self.0.wal_write.observe(took.as_secs_f64());
         self.0.wal_write_bytes.add(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
@@ -26,5 +27,13 @@ impl Observer for RaftMetrics {
 
     fn read_index_retried(&mut self) {
         self.0.slow_read_indexes.inc();
+    }
+
+    fn heartbeats_late(&mut self, by: Duration) {
+        self.0.heartbeat_send_failures.inc();
+        tracing::warn!(
+            late_by = ?by,
+            "leader failed to send out heartbeat on time; took too long, leader is overloaded likely from slow disk"
+        );
     }
 }

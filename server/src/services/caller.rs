@@ -24,7 +24,7 @@ pub(crate) fn wants_leader(metadata: &HeaderMap) -> bool {
 
 /// What ends a stream, or a call that may wait for long, though its caller would go on.
 #[derive(Debug)]
-pub struct StreamEnd {
+pub(crate) struct StreamEnd {
     stopped: Waiter,
     /// For callers who insist on a leader.
     leader_lost: Option<Waiter>,
@@ -40,10 +40,7 @@ impl StreamEnd {
         if insists {
             node.require_leader()?;
         }
-        Ok(StreamEnd {
-            stopped: node.stopping().wait(),
-            leader_lost: insists.then(|| node.state().leadership.lost()),
-        })
+        Ok(StreamEnd { stopped: node.stopping().wait(), leader_lost: insists.then(|| node.state().leadership.lost()) })
     }
 
     /// The reason to end now, if there is one.

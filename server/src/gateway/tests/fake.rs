@@ -35,7 +35,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::world::World;
-use crate::gateway::{Answers, GatewayOptions, GatewayService, ServiceSet, StreamCall, WatchAnswer};
+use crate::gateway::{Answers, GatewayOptions, GatewayService, ServiceSet, StreamCall, WatchAnswer, WatchEnd};
 
 /// Answers by the key of the request; see each method.
 #[derive(Clone)]
