@@ -14,13 +14,12 @@
 //! what it drew by a value from a generator seeded by the configuration. Nothing else in it is random.
 
 mod guard;
+mod held;
 mod log;
 mod membership;
 mod reads;
 #[cfg(test)]
 mod tests;
-
-use std::collections::VecDeque;
 
 use bytes::Bytes;
 use keyport_api::raftpb;
@@ -32,18 +31,18 @@ use crate::config::{Config, MAX_INFLIGHT_MESSAGES, MAX_SIZE_PER_MESSAGE};
 use crate::convert;
 use crate::logger::tracing_logger;
 use crate::random::Random;
-use crate::state_machine::{Committed, CommittedKind, DropReason, LeaderState, StateMachine};
+use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
+use crate::status::Progress;
 use crate::wal::{Recovered, SnapshotMark};
 
 pub use guard::StepError;
+use held::Held;
 use log::MemoryLog;
 use membership::conf_state_at;
 pub use reads::ReadToken;
 use reads::Reads;
 
-/// Proposals that wait for a leader to be elected; more are dropped.
-const MAX_HELD: usize = 5_000;
-/// How long they wait at most besides the elections themselves; etcd's request timeout.
+/// How long proposals wait at most besides the elections themselves; etcd's request timeout.
 const HOLD_MS: u128 = 5_000;
 /// A ReadIndex round without an answer is started again after this.
 const READ_RETRY_MS: u128 = 500;
@@ -104,9 +103,7 @@ pub struct Driver {
     drawn_for: (u64, StateRole, u64),
     election_timeout: usize,
     reads: Reads,
-    /// Proposals that wait for a leader, with their age in ticks.
-    held: VecDeque<(Bytes, usize)>,
-    dropped: Vec<Dropped>,
+    held: Held,
     leader: LeaderState,
     /// A removed leader's last messages.
     farewell: Vec<raftpb::Message>,
@@ -169,8 +166,7 @@ impl Driver {
                 let reads = reads.plant(config.plant);
                 reads
             },
-            held: VecDeque::new(),
-            dropped: Vec::new(),
+            held: Held::default(),
             leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
             farewell: Vec::new(),
             read_retries: 0,
@@ -190,12 +186,7 @@ impl Driver {
             self.read_retries += 1;
         }
         let hold = usize::try_from(HOLD_MS.div_ceil(tick_ms)).unwrap_or(1) + 2 * self.config.election_ticks;
-        for (_, age) in &mut self.held {
-            *age += 1;
-        }
-        while let Some((data, _)) = self.held.pop_front_if(|(_, age)| *age > hold) {
-            self.dropped.push((data, DropReason::NoLeader));
-        }
+        self.held.tick(hold);
         self.settle();
     }
 
@@ -207,6 +198,10 @@ impl Driver {
             message.term = message.term.max(self.raw.raft.term);
         }
         guard::check(self.config.id, self.raw.raft.raft_log.last_index(), &mut message)?;
+        if !self.hold_forwarded(&mut message) {
+            self.settle();
+            return Ok(());
+        }
         let outcome = self.raw.step(message);
         self.settle();
         match outcome {
@@ -218,21 +213,15 @@ impl Driver {
 
     /// Normal entries to be replicated, in this order. What cannot be taken shows up in [`Driver::take_dropped`].
     pub fn propose(&mut self, batch: Vec<Bytes>) {
-        if self.raw.raft.leader_id == 0 {
-            for data in batch {
-                if self.held.len() < MAX_HELD {
-                    self.held.push_back((data, 0));
-                } else {
-                    self.dropped.push((data, DropReason::NoLeader));
-                }
-            }
+        if !self.takes_proposals() {
+            batch.into_iter().for_each(|data| self.held.hold(data));
             return;
         }
         let Err(batch) = self.try_propose(batch) else { return };
         // Too much for one step may still be taken in part.
         for data in batch {
             if let Err(refused) = self.try_propose(vec![data]) {
-                self.dropped.extend(refused.into_iter().map(|data| (data, DropReason::Refused)));
+                refused.into_iter().for_each(|data| self.held.drop_proposal(data, DropReason::Refused));
             }
         }
     }
@@ -255,13 +244,14 @@ impl Driver {
         outcome
     }
 
-    /// A membership change to be replicated. Returns whether it was taken; Raft allows one at a time and turns another
-    /// one into an empty entry.
-    pub fn propose_conf_change(&mut self, change: &raftpb::ConfChange) -> bool {
+    /// A membership change to be replicated. Raft allows one at a time; another one waits until that is applied. One
+    /// that is given up shows up in [`Driver::take_dropped_changes`].
+    pub fn propose_conf_change(&mut self, change: &raftpb::ConfChange) {
         let mut entry = eraftpb::Entry::default();
         entry.set_entry_type(EntryType::EntryConfChange);
         entry.data = change.encode_to_vec().into();
-        self.step_proposal(vec![entry]).is_ok()
+        self.held.hold_change(entry);
+        self.settle();
     }
 
     /// Asks for a read barrier; the answer comes with [`Output::reads`].
@@ -369,7 +359,19 @@ impl Driver {
 
     /// Proposals given up since the last call.
     pub fn take_dropped(&mut self) -> Vec<Dropped> {
-        std::mem::take(&mut self.dropped)
+        self.held.take_dropped()
+    }
+
+    /// Membership changes given up since the last call.
+    pub fn take_dropped_changes(&mut self) -> Vec<(Configuration, DropReason)> {
+        self.held.take_dropped_changes()
+    }
+
+    /// How far each member's log is known to agree with this leader's, this member included; none on a follower.
+    pub fn progress(&self) -> Option<Vec<Progress>> {
+        let raft = &self.raw.raft;
+        let progress = |(id, progress): (&u64, &raft::Progress)| Progress { id: *id, matched: progress.matched };
+        (raft.state == StateRole::Leader).then(|| raft.prs().iter().map(progress).collect())
     }
 
     /// Lets go of applied entries in memory, down to what followers may still need.
@@ -466,11 +468,8 @@ impl Driver {
         if changed {
             // The old leader may be gone with the question.
             self.reads.give_up();
-            if self.raw.raft.leader_id != 0 && !self.held.is_empty() {
-                let held = std::mem::take(&mut self.held);
-                self.propose(held.into_iter().map(|(data, _)| data).collect());
-            }
         }
+        self.release_held();
     }
 }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::inbox::{Inbox, Input};
-use crate::status::{SharedStatus, Status};
+use crate::status::{Progress, SharedStatus, Status};
 
 /// Why a proposal was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +63,8 @@ impl RaftHandle {
         self.offer(Input::Propose(data))
     }
 
-    /// Queues a membership change; the same holds. `id` inside the change tells the caller which it was.
+    /// Queues a membership change; the same holds, with [`crate::StateMachine::conf_change_dropped`]. `id` inside the
+    /// change tells the caller which it was.
     pub fn propose_conf_change(&self, change: ConfChange) -> Result<(), ProposeError> {
         self.offer(Input::ProposeConfChange(change))
     }
@@ -85,6 +86,13 @@ impl RaftHandle {
             ProposeError::Stopped => ReadIndexError::Stopped,
         })?;
         wait.await.map_err(|_| ReadIndexError::Stopped)
+    }
+
+    /// How far each member's log is known to agree with this one's; none when this member does not lead.
+    pub async fn progress(&self) -> Result<Option<Vec<Progress>>, ProposeError> {
+        let (answer, wait) = oneshot::channel();
+        self.offer(Input::Progress(answer))?;
+        wait.await.map_err(|_| ProposeError::Stopped)
     }
 
     /// Whether this member is the only voter, leads, and has committed in its term: whatever it has applied then is

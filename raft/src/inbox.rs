@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use crate::handle::ProposeError;
+use crate::status::Progress;
 
 /// What reaches the node's thread.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) enum Input {
     ProposeConfChange(ConfChange),
     Message(Box<Message>),
     ReadIndex(oneshot::Sender<u64>),
+    Progress(oneshot::Sender<Option<Vec<Progress>>>),
     TransferLeader(u64),
     Campaign,
     ReportUnreachable(u64),

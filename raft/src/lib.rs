@@ -38,5 +38,5 @@ pub use node::{StartError, start};
 pub use observer::{NoObserver, Observer};
 pub use peers::{LocalMember, PeerOptions, Peers};
 pub use state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
-pub use status::Status;
+pub use status::{Progress, Status};
 pub use transport::{NoTransport, Transport};

@@ -102,17 +102,15 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         self.propose_batch();
         match input {
             Input::Propose(_) => {}
-            Input::ProposeConfChange(change) => {
-                if !self.driver.propose_conf_change(&change) {
-                    self.observer.proposals_dropped(1);
-                }
-            }
+            Input::ProposeConfChange(change) => self.driver.propose_conf_change(&change),
             Input::Message(message) => {
                 if let Err(error) = self.driver.step(*message) {
                     tracing::warn!(%error, "refused a message from a peer");
                 }
             }
             Input::ReadIndex(answer) => self.driver.read_index(self.waiters.add(answer)),
+            // Whoever does not wait any more does not need it.
+            Input::Progress(answer) => drop(answer.send(self.driver.progress())),
             Input::TransferLeader(to) => self.driver.transfer_leader(to),
             Input::Campaign => self.driver.campaign(),
             Input::ReportUnreachable(peer) => self.driver.report_unreachable(peer),
@@ -160,6 +158,10 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         if !dropped.is_empty() {
             self.observer.proposals_dropped(dropped.len());
             dropped.into_iter().for_each(|(data, reason)| self.state_machine.dropped(data, reason));
+        }
+        for (change, reason) in self.driver.take_dropped_changes() {
+            self.observer.proposals_dropped(1);
+            self.state_machine.conf_change_dropped(change, reason);
         }
         self.driver.compact_log();
         Ok(())

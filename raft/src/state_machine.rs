@@ -53,9 +53,10 @@ pub struct LeaderState {
 /// Why a proposal that had been queued will never reach the log from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropReason {
-    /// No leader was known for too long or too many proposals were already waiting for one.
+    /// No leader was known for too long or too many proposals were already waiting for one. (For a membership change
+    /// also: the one before it was not applied for too long.)
     NoLeader,
-    /// Too many bytes wait for their commit, or leadership is being handed over.
+    /// Too many bytes, or too many membership changes, wait for their commit.
     Refused,
 }
 
@@ -105,6 +106,11 @@ pub trait StateMachine: Send + 'static {
     /// A queued proposal was given up; `data` is what was proposed.
     fn dropped(&mut self, data: Bytes, reason: DropReason) {
         let _ = (data, reason);
+    }
+
+    /// A queued membership change was given up.
+    fn conf_change_dropped(&mut self, change: Configuration, reason: DropReason) {
+        let _ = (change, reason);
     }
 
     /// The last call: the node's thread ends.

@@ -26,6 +26,15 @@ pub struct Status {
     pub conf_state: ConfState,
 }
 
+/// How far the leader knows a member's log to agree with its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The member.
+    pub id: u64,
+    /// Highest index known to be in its log.
+    pub matched: u64,
+}
+
 /// The shared cells behind [`Status`]; written by the node's thread only.
 #[derive(Debug, Default)]
 pub(crate) struct SharedStatus {

@@ -64,7 +64,7 @@ impl Driver {
     }
 }
 
-fn decode_change(kind: EntryType, data: &Bytes) -> Result<Configuration, prost::DecodeError> {
+pub(super) fn decode_change(kind: EntryType, data: &Bytes) -> Result<Configuration, prost::DecodeError> {
     match kind {
         EntryType::EntryConfChangeV2 => raftpb::ConfChangeV2::decode(data.clone()).map(Configuration::Joint),
         _ => raftpb::ConfChange::decode(data.clone()).map(Configuration::Simple),

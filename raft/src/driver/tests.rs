@@ -163,7 +163,7 @@ fn a_refused_change_changes_nothing() {
         let (mut driver, mut machine) = (driver(1, &[1]), Machine { refuse, ..Machine::default() });
         driver.campaign();
         settle(&mut driver, &mut machine);
-        assert!(driver.propose_conf_change(&change));
+        driver.propose_conf_change(&change);
         settle(&mut driver, &mut machine);
         let Committed { kind: CommittedKind::ConfChange { accepted, conf_state, .. }, .. } =
             machine.applied.pop().unwrap()
@@ -175,11 +175,71 @@ fn a_refused_change_changes_nothing() {
     }
 }
 
+fn add(node_id: u64) -> raftpb::ConfChange {
+    raftpb::ConfChange { r#type: Some(0), node_id: Some(node_id), ..raftpb::ConfChange::default() }
+}
+
+#[test]
+fn a_second_change_waits_for_the_first() {
+    let (mut driver, mut machine) = leader();
+    driver.propose_conf_change(&add(4));
+    driver.propose_conf_change(&add(5));
+    let data = prost::Message::encode_to_vec(&add(6)).into();
+    let forwarded = Entry { r#type: Some(1), data: Some(data), ..Entry::default() };
+    let normal = Entry { data: Some(Bytes::from_static(b"x")), ..Entry::default() };
+    let proposal = Message { entries: vec![forwarded, normal], ..message(MessageType::MsgProp, 2, 1, 0) };
+    driver.step(proposal).unwrap();
+    settle(&mut driver, &mut machine);
+    assert_eq!(driver.last_index(), 6, "one change and the normal entry");
+    for index in 6..=8 {
+        acknowledge(&mut driver, index);
+        driver.step(Message { index: Some(index), ..message(MessageType::MsgAppResp, 3, 1, 2) }).unwrap();
+        settle(&mut driver, &mut machine);
+    }
+    assert_eq!(driver.applied().conf_state.voters, [1, 2, 3, 4, 5, 6]);
+    let matched = driver.progress().unwrap().into_iter().find(|progress| progress.id == 2).unwrap().matched;
+    assert_eq!(matched, 8);
+}
+
+#[test]
+fn changes_without_a_leader_are_given_up() {
+    let mut driver = driver(1, &[1, 2]);
+    driver.propose_conf_change(&add(4));
+    for _ in 0..100 {
+        driver.tick();
+    }
+    assert_eq!(driver.take_dropped_changes(), [(Configuration::Simple(add(4)), DropReason::NoLeader)]);
+    assert_eq!(driver.progress(), None);
+}
+
+#[test]
+fn proposals_during_a_hand_over_reach_the_next_leader() {
+    let (mut driver, mut machine) = leader();
+    driver.transfer_leader(2);
+    driver.propose(vec![Bytes::from_static(b"own")]);
+    let normal = Entry { data: Some(Bytes::from_static(b"forwarded")), ..Entry::default() };
+    driver.step(Message { entries: vec![normal], ..message(MessageType::MsgProp, 3, 1, 0) }).unwrap();
+    driver.propose_conf_change(&add(4));
+    settle(&mut driver, &mut machine);
+    assert_eq!(driver.last_index(), 4);
+    driver.step(message(MessageType::MsgHeartbeat, 2, 1, 3)).unwrap();
+    let (sent, _) = settle(&mut driver, &mut machine);
+    let proposed = sent.iter().filter(|message| message.r#type() == MessageType::MsgProp).flat_map(|m| &m.entries);
+    let proposed: Vec<_> = proposed.map(|entry| (entry.r#type(), entry.data().to_vec())).collect();
+    let change = prost::Message::encode_to_vec(&add(4));
+    let expected = [
+        (raftpb::EntryType::EntryNormal, b"own".to_vec()),
+        (raftpb::EntryType::EntryNormal, b"forwarded".to_vec()),
+        (raftpb::EntryType::EntryConfChange, change),
+    ];
+    assert_eq!(proposed, expected);
+}
+
 #[test]
 fn a_removed_leader_tells_the_others_and_steps_down() {
     let (mut driver, mut machine) = leader();
     let change = raftpb::ConfChange { r#type: Some(1), node_id: Some(1), ..raftpb::ConfChange::default() };
-    assert!(driver.propose_conf_change(&change));
+    driver.propose_conf_change(&change);
     settle(&mut driver, &mut machine);
     acknowledge(&mut driver, 5);
     let (sent, _) = settle(&mut driver, &mut machine);

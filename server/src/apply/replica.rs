@@ -210,11 +210,12 @@ impl StateMachine for ReplicaQueue {
 
     fn dropped(&mut self, data: bytes::Bytes, reason: DropReason) {
         let Ok(Proposal { id, .. }) = Proposal::decode(data) else { return };
-        let error = match reason {
-            DropReason::NoLeader => Error::ContextDeadlineExceeded,
-            DropReason::Refused => Error::ProposalDropped,
-        };
-        self.replica.waiters.complete([(id, Err(error))]);
+        self.replica.waiters.complete([(id, Err(given_up(reason)))]);
+    }
+
+    fn conf_change_dropped(&mut self, change: Configuration, reason: DropReason) {
+        let Configuration::Simple(change) = change else { return };
+        self.replica.waiters.complete([(change.id(), Err(given_up(reason)))]);
     }
 
     fn stopped(&mut self, reason: &StopReason) {
@@ -226,5 +227,12 @@ impl StateMachine for ReplicaQueue {
     fn leader_changed(&mut self, leader: LeaderState) {
         self.replica.state.leadership.tell(&leader, Instant::now());
         let _ = self.replica.notices.try_send(Notice::Leader(leader));
+    }
+}
+
+fn given_up(reason: DropReason) -> Error {
+    match reason {
+        DropReason::NoLeader => Error::ContextDeadlineExceeded,
+        DropReason::Refused => Error::ProposalDropped,
     }
 }

@@ -1,0 +1,125 @@
+//! Proposals that cannot be stepped now and wait: for a leader, for the end of a hand-over of leadership, or, a membership
+//! change, for the one before it to be applied.
+//!
+//! Raft itself would lose them or, worse, turn the change into an empty entry that its proposer never hears of.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use raft::StateRole;
+use raft::eraftpb::{Entry, EntryType, Message, MessageType};
+
+use super::Driver;
+use super::membership::decode_change;
+use crate::state_machine::{Configuration, DropReason};
+
+/// Proposals that wait; more are dropped.
+const MAX_HELD: usize = 5_000;
+/// The same for membership changes.
+const MAX_HELD_CHANGES: usize = 64;
+
+/// Everything that waits, with its age in ticks; oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    proposals: VecDeque<(Bytes, usize)>,
+    changes: VecDeque<(Entry, usize)>,
+    /// Given up since somebody asked.
+    dropped: Vec<(Bytes, DropReason)>,
+    dropped_changes: Vec<(Configuration, DropReason)>,
+}
+
+impl Held {
+    pub(super) fn hold(&mut self, data: Bytes) {
+        if self.proposals.len() < MAX_HELD {
+            self.proposals.push_back((data, 0));
+        } else {
+            self.drop_proposal(data, DropReason::NoLeader);
+        }
+    }
+
+    pub(super) fn hold_change(&mut self, entry: Entry) {
+        if self.changes.len() < MAX_HELD_CHANGES {
+            self.changes.push_back((entry, 0));
+        } else {
+            self.drop_change(&entry, DropReason::Refused);
+        }
+    }
+
+    pub(super) fn drop_proposal(&mut self, data: Bytes, reason: DropReason) {
+        self.dropped.push((data, reason));
+    }
+
+    fn drop_change(&mut self, entry: &Entry, reason: DropReason) {
+        // One that does not decode was proposed by nobody here.
+        if let Ok(change) = decode_change(entry.get_entry_type(), &entry.data) {
+            self.dropped_changes.push((change, reason));
+        }
+    }
+
+    /// One tick has passed; what is older than `limit` ticks is given up.
+    pub(super) fn tick(&mut self, limit: usize) {
+        self.proposals.iter_mut().for_each(|(_, age)| *age += 1);
+        self.changes.iter_mut().for_each(|(_, age)| *age += 1);
+        while let Some((data, _)) = self.proposals.pop_front_if(|(_, age)| *age > limit) {
+            self.drop_proposal(data, DropReason::NoLeader);
+        }
+        while let Some((entry, _)) = self.changes.pop_front_if(|(_, age)| *age > limit) {
+            self.drop_change(&entry, DropReason::NoLeader);
+        }
+    }
+
+    pub(super) fn take_dropped(&mut self) -> Vec<(Bytes, DropReason)> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    pub(super) fn take_dropped_changes(&mut self) -> Vec<(Configuration, DropReason)> {
+        std::mem::take(&mut self.dropped_changes)
+    }
+}
+
+impl Driver {
+    /// Whether a proposal can be stepped now: some leader is known, and if it is this member it is not on its way out.
+    pub(super) fn takes_proposals(&self) -> bool {
+        self.raw.raft.leader_id != 0 && self.raw.raft.lead_transferee.is_none()
+    }
+
+    /// Takes out of a forwarded proposal what a leader cannot step now. Whether anything is left to be stepped.
+    pub(super) fn hold_forwarded(&mut self, message: &mut Message) -> bool {
+        if message.get_msg_type() != MessageType::MsgPropose || self.raw.raft.state != StateRole::Leader {
+            return true;
+        }
+        let hold_all = !self.takes_proposals();
+        let is_normal = |entry: &Entry| entry.get_entry_type() == EntryType::EntryNormal;
+        if !hold_all && message.get_entries().iter().all(is_normal) {
+            return true;
+        }
+        for entry in std::mem::take(message.mut_entries()) {
+            match entry.get_entry_type() {
+                EntryType::EntryNormal if hold_all => self.held.hold(entry.data),
+                EntryType::EntryNormal => message.mut_entries().push(entry),
+                EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => self.held.hold_change(entry),
+            }
+        }
+        !message.get_entries().is_empty()
+    }
+
+    /// Steps what does not have to wait any more.
+    pub(super) fn release_held(&mut self) {
+        if !self.takes_proposals() {
+            return;
+        }
+        if !self.held.proposals.is_empty() {
+            let held = std::mem::take(&mut self.held.proposals);
+            self.propose(held.into_iter().map(|(data, _)| data).collect());
+        }
+        // A leader takes one, and the next one once that is applied; a follower passes on what it has.
+        while self.raw.raft.state != StateRole::Leader || !self.raw.raft.has_pending_conf() {
+            let Some((entry, age)) = self.held.changes.pop_front() else { return };
+            if self.step_proposal(vec![entry.clone()]).is_err() {
+                // No room in the log's uncommitted part: tried again with the next input.
+                self.held.changes.push_front((entry, age));
+                return;
+            }
+        }
+    }
+}
