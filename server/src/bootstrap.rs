@@ -3,6 +3,7 @@
 
 mod data_dir;
 mod error;
+mod existing;
 mod identity;
 mod observer;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalOptions};
-use keyport_raft::{InitialMember, NoTransport, Parts, create_log};
+use keyport_raft::{NoTransport, Parts, create_log};
 use keyport_storage::alarm::Alarms;
 use keyport_storage::backend::{Backend, BackendOptions, CommitObserver};
 use keyport_storage::lease::{Lessor, LessorOptions};
@@ -26,10 +27,10 @@ use crate::metrics::{self, Metrics};
 use crate::node::leadership::Leadership;
 use crate::node::waiters::Waiters;
 use crate::node::{Identity, Limits, Node};
+use crate::peers::PeerClient;
 use crate::state::{AppliedIndex, State};
 use data_dir::DataDir;
 pub use error::BootstrapError;
-use identity::Founding;
 use observer::RaftMetrics;
 
 /// Notices that may wait for the node. A full queue loses nothing that is not said again.
@@ -48,7 +49,7 @@ pub(crate) struct Started {
 ///
 /// # Errors
 /// When the directory cannot be used as it is; nothing in it was overwritten then.
-pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, BootstrapError> {
+pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, BootstrapError> {
     let dir = DataDir::prepare(config)?;
     let is_new = !dir.database.exists();
     // The log is locked first: it is what a second process must not touch.
@@ -60,7 +61,7 @@ pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, B
     let backend = Arc::new(Backend::open(&dir.database, backend_options(config, &metrics))?);
     let applied = backend.durable_applied();
     let (wal, recovered) =
-        if has_log { Wal::open(disk, wal_options(config), applied.index)? } else { found(config, disk)? };
+        if has_log { Wal::open(disk, wal_options(config), applied.index)? } else { found(config, disk).await? };
     report(&recovered, &dir.wal);
 
     let state = Arc::new(open_state(config, Arc::clone(&backend), Arc::clone(&metrics))?);
@@ -75,6 +76,9 @@ pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, B
         slow: config.warning_apply_duration,
     };
     let Metadata { node_id, cluster_id } = recovered.metadata;
+    if has_log {
+        identity::check_restart(config, recovered.metadata, &state.membership)?;
+    }
     let parts = Parts {
         config: raft_config(config, node_id),
         wal,
@@ -95,11 +99,9 @@ pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, B
     Ok(Started { node: Node::new(identity, limits(config), state, raft, waiters, metrics), notices: received })
 }
 
-fn found(config: &Config, disk: Arc<FsDisk>) -> Result<(Wal, Recovered), BootstrapError> {
-    let founding = Founding::of(config)?;
-    let metadata = Metadata { node_id: founding.member_id, cluster_id: founding.cluster_id };
-    let members = founding.members.iter().map(|member| InitialMember { id: member.id, context: member.context() });
-    Ok(create_log(disk, wal_options(config), metadata, members.collect())?)
+async fn found(config: &Config, disk: Arc<FsDisk>) -> Result<(Wal, Recovered), BootstrapError> {
+    let founding = identity::found(config, &PeerClient::new()).await?;
+    Ok(create_log(disk, wal_options(config), founding.metadata(), founding.initial)?)
 }
 
 fn report(recovered: &Recovered, wal: &Path) {

@@ -43,6 +43,12 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     pub election_timeout: Duration,
     pub pre_vote: bool,
+    /// Whether a restarted member of several does not wait a whole election timeout for a leader.
+    pub initial_election_tick_advance: bool,
+    /// How long a connection to a peer may stay silent.
+    pub raft_read_timeout: Duration,
+    /// How long a write to a peer may take.
+    pub raft_write_timeout: Duration,
     pub max_txn_ops: usize,
     pub max_request_bytes: usize,
     pub listen: ListenConfig,
@@ -102,6 +108,13 @@ pub struct ClusterConfig {
     pub initial: Vec<(String, Vec<Url>)>,
     pub initial_state: InitialState,
     pub token: String,
+    /// Whether the operator named the peers; otherwise these are the defaults.
+    pub is_explicit: bool,
+    /// Make this member a cluster of its own.
+    pub force_new: bool,
+    pub max_learners: usize,
+    /// Refuse membership changes that would lose the quorum.
+    pub strict_reconfig_check: bool,
 }
 
 /// Whether the cluster of `--initial-cluster` exists already.

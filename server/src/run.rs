@@ -44,7 +44,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let peer_listeners = http::bind_peers(&config.listen)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     metrics.set_feature_gates(&config.feature_gates);
-    let started = bootstrap::start(&config, Arc::clone(&metrics))?;
+    let started = bootstrap::start(&config, Arc::clone(&metrics)).await?;
     let node = started.node;
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices, config.election_timeout));

@@ -7,6 +7,7 @@ use keyport_raft::wal::WalError;
 use keyport_storage::backend::BackendError;
 use keyport_storage::lease::RecoverError;
 
+use super::existing::FetchError;
 use crate::membership::MembershipError;
 
 /// A start that failed. Nothing was overwritten.
@@ -26,12 +27,30 @@ pub enum BootstrapError {
     Membership(#[from] MembershipError),
     #[error("couldn't find local name {0:?} in the initial cluster configuration")]
     NotInCluster(String),
-    #[error("--initial-cluster has {0:?} with URLs that differ from --initial-advertise-peer-urls")]
-    PeerUrlsDiffer(String),
-    #[error("clusters of more than one member are not supported by this release (--initial-cluster names {0})")]
-    MoreThanOneMember(usize),
-    #[error("joining an existing cluster is not supported by this release (--initial-cluster-state=existing)")]
-    JoinExisting,
+    #[error("--initial-cluster has {listed} but missing from --initial-advertise-peer-urls={advertised} ({reason})")]
+    NotAdvertised { listed: String, advertised: String, reason: String },
+    #[error("--initial-advertise-peer-urls has {advertised} but missing from --initial-cluster={listed}")]
+    NotListed { advertised: String, listed: String },
+    #[error("initial cluster {0} has duplicate url")]
+    DuplicateUrl(String),
+    #[error("member {name:?} would have the unusable ID {id:x}: choose another --initial-cluster-token")]
+    UnusableId { id: u64, name: String },
+    #[error("member {0:x} has already been bootstrapped")]
+    AlreadyBootstrapped(u64),
+    #[error("cannot fetch cluster info from peer urls: {0}")]
+    Fetch(FetchError),
+    #[error("error validating peerURLs: member count is unequal")]
+    UnequalCount,
+    #[error(
+        "error validating peerURLs: PeerURLs: no match found for existing member ({id:x}, [{urls}]), last resolver error ({reason})"
+    )]
+    Unmatched { id: u64, urls: String, reason: String },
+    #[error("cluster ID mismatch: the peers are cluster {expected:x}, but member {member:x} says {found:x}")]
+    ClusterIdMismatch { expected: u64, member: u64, found: u64 },
+    #[error("incompatible with current running cluster")]
+    Incompatible,
+    #[error("membership: too many learner members in cluster")]
+    TooManyLearners,
     #[error("{}: has a database but no write-ahead log; restore both or neither", .0.display())]
     LogMissing(PathBuf),
     #[error("cannot start thread {0}: {1}")]

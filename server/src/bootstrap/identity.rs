@@ -1,48 +1,174 @@
-//! Who a member is when it starts for the first time.
+//! Who a member is when it starts for the first time, and what it is told at every later start.
+//!
+//! The checks, their order and their texts are etcd's: what its operators have seen before, they see here.
 
-use super::BootstrapError;
+mod urls;
+
+use std::fmt;
+
+use keyport_raft::InitialMember;
+use keyport_raft::wal::Metadata;
+
+use super::{BootstrapError, existing};
 use crate::config::{Config, InitialState, Url};
 use crate::membership::{self, Member};
+use crate::peers::PeerClient;
+pub(super) use urls::same_urls;
 
-/// What a new cluster begins with.
+/// Who this member is and what its log begins with; decided at the first start only.
 #[derive(Debug)]
 pub(super) struct Founding {
     pub(super) cluster_id: u64,
     pub(super) member_id: u64,
-    /// Ascending by id.
+    /// Everyone known so far, this member included; ascending by id.
     pub(super) members: Vec<Member>,
+    /// What the log begins with; nothing for a member that joins a cluster and hears all from it.
+    pub(super) initial: Vec<InitialMember>,
 }
 
 impl Founding {
-    /// Finds this member among the founders.
-    pub(super) fn of(config: &Config) -> Result<Founding, BootstrapError> {
-        let cluster = &config.cluster;
-        if cluster.initial_state == InitialState::Existing {
-            return Err(BootstrapError::JoinExisting);
-        }
-        let mut members: Vec<Member> = cluster
-            .initial
-            .iter()
-            .map(|(name, urls)| {
-                let peer_urls: Vec<String> = urls.iter().map(Url::to_string).collect();
-                let id = membership::bootstrap_member_id(&peer_urls, &cluster.token);
-                Member { id, peer_urls, name: name.clone(), ..Member::default() }
-            })
-            .collect();
-        members.sort_by_key(|member| member.id);
-        let own = members.iter().find(|member| member.name == config.name);
-        let own = own.ok_or_else(|| BootstrapError::NotInCluster(config.name.clone()))?;
-        let mut advertised: Vec<String> = cluster.advertise_peer_urls.iter().map(Url::to_string).collect();
-        advertised.sort();
-        let mut listed = own.peer_urls.clone();
-        listed.sort();
-        if advertised != listed {
-            return Err(BootstrapError::PeerUrlsDiffer(config.name.clone()));
-        }
-        if members.len() > 1 {
-            return Err(BootstrapError::MoreThanOneMember(members.len()));
-        }
-        let ids: Vec<u64> = members.iter().map(|member| member.id).collect();
-        Ok(Founding { cluster_id: membership::cluster_id(&ids), member_id: own.id, members })
+    pub(super) fn metadata(&self) -> Metadata {
+        Metadata { node_id: self.member_id, cluster_id: self.cluster_id }
     }
+}
+
+/// Finds out who this member is: a founder of a new cluster, or one that an existing cluster has been told of.
+///
+/// # Errors
+/// When settings and peers contradict each other. Nothing has been written then, here or elsewhere.
+pub(super) async fn found(config: &Config, client: &PeerClient) -> Result<Founding, BootstrapError> {
+    let plan = Plan { members: config.cluster.initial.clone(), token: config.cluster.token.clone() };
+    match config.cluster.initial_state {
+        InitialState::New => found_new(config, &plan, client).await,
+        InitialState::Existing => existing::join(config, &plan, client).await,
+    }
+}
+
+async fn found_new(config: &Config, plan: &Plan, client: &PeerClient) -> Result<Founding, BootstrapError> {
+    let listed = plan.own(&config.name)?;
+    urls::check_advertised(&config.name, &config.cluster.advertise_peer_urls, listed).await?;
+    plan.check_duplicates()?;
+    let members = plan.members()?;
+    let own = plan.find(&members, &config.name)?;
+    let peers = plan.others(&config.name);
+    if existing::is_bootstrapped(client, &peers, own.id).await {
+        return Err(BootstrapError::AlreadyBootstrapped(own.id));
+    }
+    Ok(founding_of(own.id, members))
+}
+
+fn founding_of(member_id: u64, mut members: Vec<Member>) -> Founding {
+    members.sort_by_key(|member| member.id);
+    let ids: Vec<u64> = members.iter().map(|member| member.id).collect();
+    let initial = members.iter().map(|member| InitialMember { id: member.id, context: member.context() }).collect();
+    Founding { cluster_id: membership::cluster_id(&ids), member_id, members, initial }
+}
+
+/// A cluster as the settings describe it: URLs by name.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) members: Vec<(String, Vec<Url>)>,
+    pub(super) token: String,
+}
+
+impl Plan {
+    /// The URLs listed for this member.
+    pub(super) fn own(&self, name: &str) -> Result<&[Url], BootstrapError> {
+        let own = self.members.iter().find(|(listed, _)| listed == name);
+        own.map(|(_, urls)| urls.as_slice()).ok_or_else(|| BootstrapError::NotInCluster(name.to_owned()))
+    }
+
+    /// No two members may claim the same address.
+    pub(super) fn check_duplicates(&self) -> Result<(), BootstrapError> {
+        let mut urls: Vec<&Url> = self.members.iter().flat_map(|(_, urls)| urls).collect();
+        let count = urls.len();
+        urls.sort_by_cached_key(|url| url.to_string());
+        urls.dedup();
+        if urls.len() < count { Err(BootstrapError::DuplicateUrl(self.to_string())) } else { Ok(()) }
+    }
+
+    /// The members with the ids that founders have.
+    pub(super) fn members(&self) -> Result<Vec<Member>, BootstrapError> {
+        let mut members: Vec<Member> = Vec::new();
+        for (name, urls) in &self.members {
+            let peer_urls: Vec<String> = urls.iter().map(Url::to_string).collect();
+            let id = membership::bootstrap_member_id(&peer_urls, &self.token);
+            // Raft's name for nobody, and hashes that meet: as unlikely as each other.
+            if id == 0 || members.iter().any(|member| member.id == id) {
+                return Err(BootstrapError::UnusableId { id, name: name.clone() });
+            }
+            members.push(Member { id, peer_urls, name: name.clone(), ..Member::default() });
+        }
+        Ok(members)
+    }
+
+    pub(super) fn find<'a>(&self, members: &'a [Member], name: &str) -> Result<&'a Member, BootstrapError> {
+        let own = members.iter().find(|member| member.name == name);
+        own.ok_or_else(|| BootstrapError::NotInCluster(name.to_owned()))
+    }
+
+    /// Where the other members are said to be.
+    pub(super) fn others(&self, name: &str) -> Vec<String> {
+        let others = self.members.iter().filter(|(listed, _)| listed != name);
+        let mut urls: Vec<String> = others.flat_map(|(_, urls)| urls).map(Url::to_string).collect();
+        urls.sort();
+        urls
+    }
+}
+
+impl fmt::Display for Plan {
+    /// As `--initial-cluster` has it, sorted.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = self.members.iter().flat_map(|(name, urls)| urls.iter().map(move |url| format!("{name}={url}")));
+        let mut pairs: Vec<String> = pairs.collect();
+        pairs.sort();
+        f.write_str(&pairs.join(","))
+    }
+}
+
+/// What is checked when a data directory is there already. The settings that describe a cluster have no say any more.
+///
+/// # Errors
+/// When this member was removed from its cluster, or the cluster has more learners than allowed.
+pub(super) fn check_restart(
+    config: &Config,
+    metadata: Metadata,
+    membership: &membership::Membership,
+) -> Result<(), BootstrapError> {
+    let members = membership.list();
+    check_learners(config.cluster.max_learners, &members)?;
+    let own = membership.get(metadata.node_id);
+    if config.cluster.is_explicit
+        && let Some(own) = own
+    {
+        warn_of_ignored(config, &own, members.len());
+    }
+    Ok(())
+}
+
+/// A member that has been given other flags than it was founded with goes on as what it is.
+fn warn_of_ignored(config: &Config, own: &Member, members: usize) {
+    let mut advertised: Vec<String> = config.cluster.advertise_peer_urls.iter().map(Url::to_string).collect();
+    let mut known = own.peer_urls.clone();
+    advertised.sort();
+    known.sort();
+    if advertised != known {
+        tracing::warn!(
+            initial_advertise_peer_urls = advertised.join(","),
+            peer_urls = known.join(","),
+            "the member is initialized already: --initial-advertise-peer-urls is ignored (see member update)"
+        );
+    }
+    if config.cluster.initial.len() != members {
+        tracing::warn!(
+            initial_cluster = config.cluster.initial.len(),
+            members,
+            "the member is initialized already: --initial-cluster is ignored (see member add)"
+        );
+    }
+}
+
+pub(super) fn check_learners(max: usize, members: &[Member]) -> Result<(), BootstrapError> {
+    let learners = members.iter().filter(|member| member.is_learner).count();
+    if learners > max { Err(BootstrapError::TooManyLearners) } else { Ok(()) }
 }

@@ -14,6 +14,8 @@ const MAX_ELECTION_MS: u64 = 50_000;
 /// database is one that the log may have to wait for.
 const DEFAULT_BATCH_INTERVAL: Duration = Duration::from_millis(500);
 const DEFAULT_BATCH_ROWS: usize = 16_000;
+/// Shorter ones would take a pause for a break.
+const MIN_PEER_TIMEOUT: Duration = Duration::from_secs(5);
 const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 const RECOMMENDED_REQUEST_BYTES: u64 = 10 * 1024 * 1024;
 const RECOMMENDED_QUOTA_BYTES: i64 = 8 * 1024 * 1024 * 1024;
@@ -48,6 +50,9 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         heartbeat_interval,
         election_timeout,
         pre_vote: s.bool("pre-vote"),
+        initial_election_tick_advance: s.bool("initial-election-tick-advance"),
+        raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
+        raft_write_timeout: s.duration("raft-write-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
         http: http(&s),
@@ -187,7 +192,19 @@ fn cluster(
         _ => InitialState::New,
     };
     let token = s.string("initial-cluster-token");
-    Ok(ClusterConfig { advertise_peer_urls, advertise_client_urls, initial, initial_state, token })
+    let max_learners =
+        usize::try_from(s.int("max-learners")).map_err(|_| invalid("--max-learners must not be negative"))?;
+    Ok(ClusterConfig {
+        advertise_peer_urls,
+        advertise_client_urls,
+        initial,
+        initial_state,
+        token,
+        is_explicit: s.is_set("initial-cluster") || s.is_set("initial-advertise-peer-urls"),
+        force_new: s.bool("force-new-cluster"),
+        max_learners,
+        strict_reconfig_check: s.bool("strict-reconfig-check"),
+    })
 }
 
 /// Reads `a=http://x:1,a=http://y:1,b=...`.
