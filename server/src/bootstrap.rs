@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalOptions};
-use keyport_raft::{NoTransport, Parts, create_log};
+use keyport_raft::peers::{LocalMember, PeerOptions, Peers};
+use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalError, WalOptions};
+use keyport_raft::{Parts, create_log};
 use keyport_storage::alarm::Alarms;
 use keyport_storage::backend::{Backend, BackendOptions, CommitObserver};
 use keyport_storage::lease::{Lessor, LessorOptions};
@@ -23,14 +24,16 @@ use tokio::sync::mpsc;
 use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue, conf_state};
 use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, NetworkMetrics};
 use crate::node::leadership::Leadership;
 use crate::node::waiters::Waiters;
 use crate::node::{Identity, Limits, Node};
 use crate::peers::PeerClient;
-use crate::state::{AppliedIndex, State};
+use crate::state::{AppliedIndex, Snapshots, State};
+use crate::version;
 use data_dir::DataDir;
 pub use error::BootstrapError;
+use identity::Founding;
 use observer::RaftMetrics;
 
 /// Notices that may wait for the node. A full queue loses nothing that is not said again.
@@ -51,20 +54,31 @@ pub(crate) struct Started {
 /// When the directory cannot be used as it is; nothing in it was overwritten then.
 pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, BootstrapError> {
     let dir = DataDir::prepare(config)?;
-    let is_new = !dir.database.exists();
     // The log is locked first: it is what a second process must not touch.
     let disk = Arc::new(FsDisk::open(&dir.wal)?);
     let has_log = Wal::exists(disk.as_ref())?;
-    if !is_new && !has_log {
+    if dir.database.exists() && !has_log {
         return Err(BootstrapError::LogMissing(dir.wal));
     }
-    let backend = Arc::new(Backend::open(&dir.database, backend_options(config, &metrics))?);
-    let applied = backend.durable_applied();
-    let (wal, recovered) =
-        if has_log { Wal::open(disk, wal_options(config), applied.index)? } else { found(config, disk).await? };
+    let founding = if has_log { None } else { Some(identity::found(config, &PeerClient::new()).await?) };
+    let Opened { backend, wal, recovered } = open(config, &metrics, &dir, disk, founding.as_ref())?;
     report(&recovered, &dir.wal);
+    dir.snapshots.remove_up_to(backend.durable_applied().index).map_err(|source| BootstrapError::Io {
+        path: config.snap_path(),
+        action: "cannot remove snapshots that are not needed any more",
+        source,
+    })?;
 
     let state = Arc::new(open_state(config, Arc::clone(&backend), Arc::clone(&metrics))?);
+    let Metadata { node_id, cluster_id } = recovered.metadata;
+    let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone());
+    let peers = peers(config, &recovered.metadata, snapshots, &metrics);
+    if has_log {
+        identity::check_restart(config, recovered.metadata, &state.membership)?;
+    }
+    let known = founding.map_or_else(|| state.membership.list(), |founding| founding.members);
+    let known = known.into_iter().map(|member| (member.id, member.peer_urls));
+    peers.set(known.collect(), state.membership.removed_ids());
     let waiters = Arc::new(Waiters::default());
     let (notices, received) = mpsc::channel(NOTICES);
     let replica = Replica {
@@ -73,35 +87,70 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
         waiters: Arc::clone(&waiters),
         metrics: Arc::clone(&metrics),
         notices,
+        peers: peers.clone(),
+        snapshots: dir.snapshots,
         slow: config.warning_apply_duration,
     };
-    let Metadata { node_id, cluster_id } = recovered.metadata;
-    if has_log {
-        identity::check_restart(config, recovered.metadata, &state.membership)?;
-    }
     let parts = Parts {
         config: raft_config(config, node_id),
         wal,
+        applied: backend.durable_applied().index,
         recovered,
-        applied: applied.index,
         conf_state: conf_state::load(&backend)?,
         state_machine: ReplicaQueue::start(replica).map_err(|error| BootstrapError::Thread("apply", error))?,
-        transport: NoTransport,
+        transport: peers.clone(),
         observer: RaftMetrics(Arc::clone(&metrics)),
     };
     let raft = keyport_raft::start(parts)?;
+    peers.connect(&raft);
     let identity = Identity {
         cluster_id,
         member_id: node_id,
         name: config.name.clone(),
         client_urls: config.cluster.advertise_client_urls.iter().map(Url::to_string).collect(),
     };
-    Ok(Started { node: Node::new(identity, limits(config), state, raft, waiters, metrics), notices: received })
+    let node = Node::new(identity, limits(config), state, raft, peers, waiters, metrics);
+    Ok(Started { node, notices: received })
 }
 
-async fn found(config: &Config, disk: Arc<FsDisk>) -> Result<(Wal, Recovered), BootstrapError> {
-    let founding = identity::found(config, &PeerClient::new()).await?;
-    Ok(create_log(disk, wal_options(config), founding.metadata(), founding.initial)?)
+/// The log and the database, in step with each other.
+struct Opened {
+    backend: Arc<Backend>,
+    wal: Wal,
+    recovered: Recovered,
+}
+
+fn open(
+    config: &Config,
+    metrics: &Metrics,
+    dir: &DataDir,
+    disk: Arc<FsDisk>,
+    founding: Option<&Founding>,
+) -> Result<Opened, BootstrapError> {
+    let open_backend = || Backend::open(&dir.database, backend_options(config, metrics));
+    if let Some(founding) = founding {
+        // First, so that a log without a database, but never the other way round, is what a crash may leave.
+        let (wal, recovered) = create_log(disk, wal_options(config), founding.metadata(), founding.initial.clone())?;
+        return Ok(Opened { backend: Arc::new(open_backend()?), wal, recovered });
+    }
+    let backend = open_backend()?;
+    let opened = Wal::open(disk, wal_options(config), backend.durable_applied().index);
+    let (wal, recovered) = opened?;
+    Ok(Opened { backend: Arc::new(backend), wal, recovered })
+}
+
+fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Metrics>) -> Peers {
+    let local = LocalMember {
+        cluster_id: own.cluster_id,
+        member_id: own.node_id,
+        peer_urls: config.cluster.advertise_peer_urls.iter().map(Url::to_string).collect(),
+        version: version::ETCD_SERVER,
+        min_version: version::MIN_CLUSTER,
+    };
+    let options = PeerOptions { max_entry_bytes: config.max_request_bytes, ..PeerOptions::default() };
+    let runtime = tokio::runtime::Handle::current();
+    let observer = NetworkMetrics::new(Arc::clone(metrics), own.node_id);
+    Peers::new(local, runtime, Arc::new(snapshots), Arc::new(observer), options)
 }
 
 fn report(recovered: &Recovered, wal: &Path) {

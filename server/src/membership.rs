@@ -146,6 +146,11 @@ impl Membership {
         self.look(|roster| roster.get(id).is_some_and(|member| member.is_learner))
     }
 
+    /// Ids that can never return.
+    pub(crate) fn removed_ids(&self) -> Vec<u64> {
+        self.look(|roster| roster.removed().collect())
+    }
+
     pub(crate) fn voters(&self) -> usize {
         self.look(|roster| roster.voters().count())
     }

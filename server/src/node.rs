@@ -17,6 +17,7 @@ use std::time::Duration;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_raft::RaftHandle;
+use keyport_raft::peers::Peers;
 use keyport_storage::mvcc::Store;
 
 use crate::apply::Quota;
@@ -61,6 +62,7 @@ struct Inner {
     limits: Limits,
     state: Arc<State>,
     raft: RaftHandle,
+    peers: Peers,
     waiters: Arc<Waiters>,
     ids: RequestIds,
     quota: Quota,
@@ -75,6 +77,7 @@ impl Node {
         limits: Limits,
         state: Arc<State>,
         raft: RaftHandle,
+        peers: Peers,
         waiters: Arc<Waiters>,
         metrics: Arc<Metrics>,
     ) -> Node {
@@ -82,7 +85,19 @@ impl Node {
         let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
         let peer_client = PeerClient::new().of_cluster(identity.cluster_id);
         let stopping = Ending::default();
-        Node(Arc::new(Inner { identity, limits, state, raft, waiters, ids, quota, peer_client, metrics, stopping }))
+        Node(Arc::new(Inner {
+            identity,
+            limits,
+            state,
+            raft,
+            peers,
+            waiters,
+            ids,
+            quota,
+            peer_client,
+            metrics,
+            stopping,
+        }))
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -103,6 +118,11 @@ impl Node {
 
     pub(crate) fn raft(&self) -> &RaftHandle {
         &self.0.raft
+    }
+
+    /// Raft's links to the other members.
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.0.peers
     }
 
     /// For calls to other members.

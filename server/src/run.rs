@@ -72,6 +72,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         None => serving.await,
     };
     duties.shutdown().await;
+    node.peers().stop();
     let raft = node.raft().clone();
     // Waits for the last write.
     if let Err(error) = tokio::task::spawn_blocking(move || raft.stop()).await {

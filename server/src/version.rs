@@ -6,3 +6,5 @@ pub const ETCD_SERVER: &str = "3.7.1";
 pub const ETCD_CLUSTER: &str = "3.7.0";
 /// Our own release.
 pub const KEYPORT: &str = env!("CARGO_PKG_VERSION");
+/// The oldest release whose members a cluster may have; what etcd sends, too.
+pub const MIN_CLUSTER: &str = "3.0.0";

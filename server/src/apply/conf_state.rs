@@ -4,7 +4,8 @@ use keyport_api::raftpb::ConfState;
 use keyport_storage::backend::{Backend, BackendError, Batch, Bucket};
 use serde::{Deserialize, Serialize};
 
-const KEY: &[u8] = b"confState";
+/// The row's key in bucket `meta`.
+pub(crate) const KEY: &[u8] = b"confState";
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -35,12 +36,17 @@ pub(super) fn put(conf_state: &ConfState, batch: &mut Batch) {
 /// What was stored last; none in a new database.
 pub(crate) fn load(backend: &Backend) -> Result<Option<ConfState>, BackendError> {
     let row = backend.get(Bucket::Meta, KEY)?;
-    let row = row.and_then(|row| serde_json::from_slice::<Row>(&row).ok());
-    Ok(row.map(|row| ConfState {
+    Ok(row.as_deref().and_then(parse))
+}
+
+/// Reads the row; none when it is not one.
+pub(crate) fn parse(row: &[u8]) -> Option<ConfState> {
+    let row: Row = serde_json::from_slice(row).ok()?;
+    Some(ConfState {
         voters: row.voters,
         learners: row.learners,
         voters_outgoing: row.voters_outgoing,
         learners_next: row.learners_next,
         auto_leave: Some(row.auto_leave),
-    }))
+    })
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use keyport_api::error::Error;
+use keyport_api::raftpb::Snapshot;
+use keyport_raft::peers::Peers;
 use keyport_raft::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
 use keyport_storage::backend::{Applied, Batch};
 use keyport_storage::watch::RevisionEvents;
@@ -14,10 +16,10 @@ use tokio::sync::mpsc;
 
 use super::chain::{Chain, Verdict};
 use super::{Proposal, Reply, conf_state, execute};
-use crate::membership::Roster;
+use crate::membership::{Effect, Roster};
 use crate::metrics::Metrics;
 use crate::node::waiters::{Outcome, Waiters};
-use crate::state::State;
+use crate::state::{SnapshotFiles, State};
 
 /// Batches of entries that may wait for the apply thread before the Raft thread has to wait for it.
 const QUEUE_BATCHES: usize = 64;
@@ -35,6 +37,8 @@ pub(crate) enum Notice {
     Leader(LeaderState),
     /// The Raft thread has ended; without having been asked to if it says so.
     Stopped { failed: bool },
+    /// A snapshot could not be put in place: this member's state is not to be used any more.
+    Broken,
 }
 
 /// Applies entries to the state, one batch at a time.
@@ -44,6 +48,10 @@ pub(crate) struct Replica {
     pub(crate) chain: Chain,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) notices: mpsc::Sender<Notice>,
+    /// Links to the other members, kept in step with the membership.
+    pub(crate) peers: Peers,
+    /// Where received snapshots are.
+    pub(crate) snapshots: SnapshotFiles,
     /// Longer applies are logged.
     pub(crate) slow: Duration,
 }
@@ -72,6 +80,27 @@ impl Replica {
         }
         self.state.applied.advance(index, term);
         self.waiters.complete(outcomes);
+    }
+
+    /// Puts the snapshot at `index` in place of the whole state.
+    fn install(&self, index: u64) {
+        let file = self.snapshots.path(index);
+        tracing::info!(index, file = %file.display(), "installing the snapshot that the leader sent");
+        self.metrics.snapshot_apply_in_progress.inc();
+        let installed = self.state.install(&file);
+        self.metrics.snapshot_apply_in_progress.dec();
+        match installed {
+            Ok(()) => {
+                let membership = &self.state.membership;
+                let urls = membership.list().into_iter().map(|member| (member.id, member.peer_urls));
+                self.peers.set(urls.collect(), membership.removed_ids());
+                tracing::info!(index, "installed the snapshot");
+            }
+            Err(error) => {
+                tracing::error!(index, %error, "cannot install the snapshot");
+                let _ = self.notices.blocking_send(Notice::Broken);
+            }
+        }
     }
 
     fn apply_entry(
@@ -116,7 +145,7 @@ impl Replica {
         let Configuration::Simple(change) = change else { return None };
         let membership = &self.state.membership;
         let outcome = if accepted {
-            membership.apply(change, batch).map(|effect| tracing::info!(?effect, "membership changed"))
+            membership.apply(change, batch).map(|effect| self.link(effect))
         } else {
             // What no rule forbids was refused by Raft itself.
             membership.check(change).and(Err(Error::ProposalDropped))
@@ -128,6 +157,15 @@ impl Replica {
         (id != 0).then(|| (id, outcome.map(|()| Reply::Members(membership.list()))))
     }
 
+    /// Brings Raft's links in step with the members.
+    fn link(&self, effect: Effect) {
+        tracing::info!(?effect, "membership changed");
+        match effect {
+            Effect::Set(member) => self.peers.add(member.id, member.peer_urls),
+            Effect::Removed(id) => self.peers.remove(id),
+        }
+    }
+
     fn observe(&self, name: &'static str, took: Duration, outcome: &Result<super::Reply, Error>) {
         self.metrics.observe_apply(name, took, outcome.is_ok());
         if took > self.slow {
@@ -137,15 +175,25 @@ impl Replica {
     }
 }
 
+/// What the apply thread does, in this order.
+enum Work {
+    Apply(Vec<Committed>),
+    Install {
+        index: u64,
+    },
+    /// Tells the members as of everything before.
+    Report(Sender<Roster>),
+}
+
 /// Where the Raft thread hands entries over: a few are applied at once while this node is alone and nothing is queued;
 /// otherwise the apply thread takes them, so that Raft never waits for the store.
 pub(crate) struct ReplicaQueue {
     replica: Arc<Replica>,
-    queue: Sender<Vec<Committed>>,
-    /// Batches handed to the apply thread and not applied yet.
+    queue: Sender<Work>,
+    /// Work handed to the apply thread and not applied yet.
     pending: Arc<AtomicUsize>,
-    /// The members after everything handed over so far: ahead of what is applied.
-    roster: Roster,
+    /// The members after everything handed over so far: ahead of what is applied. None since a snapshot.
+    roster: Option<Roster>,
     _thread: thread::JoinHandle<()>,
 }
 
@@ -155,13 +203,23 @@ impl ReplicaQueue {
     pub(crate) fn start(replica: Replica) -> std::io::Result<ReplicaQueue> {
         let replica = Arc::new(replica);
         let pending = Arc::new(AtomicUsize::new(0));
-        let (queue, batches) = crossbeam_channel::bounded(QUEUE_BATCHES);
+        let (queue, waiting) = crossbeam_channel::bounded(QUEUE_BATCHES);
         let thread = thread::Builder::new().name("apply".to_owned()).spawn({
             let (replica, pending) = (Arc::clone(&replica), Arc::clone(&pending));
-            move || apply_queued(&replica, &batches, &pending)
+            move || work(&replica, &waiting, &pending)
         })?;
-        let roster = replica.state.membership.roster();
+        let roster = Some(replica.state.membership.roster());
         Ok(ReplicaQueue { replica, queue, pending, roster, _thread: thread })
+    }
+
+    /// Waits for the apply thread only at the first change after a snapshot.
+    fn roster(&mut self) -> &mut Roster {
+        if self.roster.is_none() {
+            let (answer, told) = crossbeam_channel::bounded(1);
+            self.enqueue(Work::Report(answer));
+            self.roster = told.recv().ok();
+        }
+        self.roster.get_or_insert_default()
     }
 
     fn keep_roster(&mut self, committed: &[Committed]) {
@@ -169,15 +227,28 @@ impl ReplicaQueue {
             if let CommittedKind::ConfChange { change: Configuration::Simple(change), accepted: true, .. } = &entry.kind
             {
                 // It was checked when it was accepted.
-                let _ = self.roster.apply(change);
+                let _ = self.roster().apply(change);
             }
         }
     }
 }
 
-fn apply_queued(replica: &Replica, batches: &Receiver<Vec<Committed>>, pending: &AtomicUsize) {
-    for batch in batches {
-        replica.apply(batch);
+impl ReplicaQueue {
+    fn enqueue(&self, work: Work) {
+        self.pending.fetch_add(1, Ordering::Release);
+        // The thread lives as long as this sender.
+        let _ = self.queue.send(work);
+    }
+}
+
+fn work(replica: &Replica, queue: &Receiver<Work>, pending: &AtomicUsize) {
+    for work in queue {
+        match work {
+            Work::Apply(committed) => replica.apply(committed),
+            Work::Install { index } => replica.install(index),
+            // Whoever asked waits.
+            Work::Report(answer) => drop(answer.send(replica.state.membership.roster())),
+        }
         pending.fetch_sub(1, Ordering::Release);
     }
 }
@@ -185,23 +256,27 @@ fn apply_queued(replica: &Replica, batches: &Receiver<Vec<Committed>>, pending: 
 impl StateMachine for ReplicaQueue {
     fn apply(&mut self, committed: Vec<Committed>) {
         self.keep_roster(&committed);
-        let alone = self.roster.voters().count() <= 1;
+        let alone = self.roster.as_ref().is_some_and(|roster| roster.voters().count() <= 1);
         let few = committed.len() <= INLINE_ENTRIES;
         if alone && few && self.pending.load(Ordering::Acquire) == 0 {
             self.replica.apply(committed);
         } else {
-            self.pending.fetch_add(1, Ordering::Release);
-            // The thread lives as long as this sender.
-            let _ = self.queue.send(committed);
+            self.enqueue(Work::Apply(committed));
         }
     }
 
     fn check_conf_change(&mut self, change: &Configuration) -> bool {
         match change {
-            Configuration::Simple(change) => self.roster.check(change).is_ok(),
+            Configuration::Simple(change) => self.roster().check(change).is_ok(),
             // Not proposed by this release or etcd, so there are no rules for it.
             Configuration::Joint(_) => false,
         }
+    }
+
+    fn install_snapshot(&mut self, snapshot: Snapshot) {
+        let index = snapshot.metadata.unwrap_or_default().index();
+        self.roster = None;
+        self.enqueue(Work::Install { index });
     }
 
     fn durable_index(&self) -> u64 {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::BootstrapError;
 use crate::config::Config;
+use crate::state::SnapshotFiles;
 
 /// Only the member's user may look inside.
 const MODE: u32 = 0o700;
@@ -16,13 +17,19 @@ const MODE: u32 = 0o700;
 pub(super) struct DataDir {
     pub(super) wal: PathBuf,
     pub(super) database: PathBuf,
+    /// States received from leaders.
+    pub(super) snapshots: SnapshotFiles,
 }
 
 impl DataDir {
     /// Creates what is missing and makes sure that it can be written to.
     pub(super) fn prepare(config: &Config) -> Result<DataDir, BootstrapError> {
         let snap = config.snap_path();
-        let dir = DataDir { wal: config.wal_path(), database: snap.join("db") };
+        let dir = DataDir {
+            wal: config.wal_path(),
+            database: snap.join("db"),
+            snapshots: SnapshotFiles::in_directory(&snap),
+        };
         for path in [&config.data_dir, &snap, &dir.wal] {
             create(path)?;
             check_writable(path)?;

@@ -27,6 +27,7 @@ impl Node {
                         self.take_duties(leader.is_leader, election_timeout);
                     }
                     Some(Notice::Stopped { failed }) => return failed,
+                    Some(Notice::Broken) => return true,
                     None => return false,
                 },
                 _ = sweep.tick() => {

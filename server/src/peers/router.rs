@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
@@ -19,6 +19,8 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Everything for the peer listeners.
 pub(crate) fn router(node: Node) -> Router {
     Router::new()
+        .route("/raft/stream", get(stream))
+        .route("/raft/snapshot", post(snapshot))
         .route("/raft/probing", get(|| async { StatusCode::OK }))
         .route("/version", get(version))
         .route("/members", get(members))
@@ -48,6 +50,16 @@ async fn same_cluster(State(node): State<Node>, request: Request, next: Next) ->
         response.headers_mut().insert(CLUSTER_ID_HEADER, own);
     }
     response
+}
+
+/// A peer's messages of Raft, for as long as the connection lasts.
+async fn stream(State(node): State<Arc<Node>>, request: Request) -> Response {
+    node.peers().accept_stream(request).into_response()
+}
+
+/// The state of a member that this one is too far behind to follow by log.
+async fn snapshot(State(node): State<Arc<Node>>, request: Request) -> Response {
+    node.peers().accept_snapshot(request).await.into_response()
 }
 
 async fn version(State(node): State<Arc<Node>>) -> Response {
