@@ -7,21 +7,27 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::spawn::spawn;
 use crate::target::etcd_tool;
 
-/// `etcdctl` with the endpoint of one server.
+/// `etcdctl` with the endpoints of one server, or of several.
 #[derive(Clone, Debug)]
 pub struct Etcdctl {
-    endpoint: String,
+    endpoints: String,
 }
 
 impl Etcdctl {
     /// For the server at `addr`.
     pub fn new(addr: SocketAddr) -> Etcdctl {
-        Etcdctl { endpoint: addr.to_string() }
+        Etcdctl::of([addr])
+    }
+
+    /// For several members of a cluster.
+    pub fn of(addrs: impl IntoIterator<Item = SocketAddr>) -> Etcdctl {
+        let endpoints: Vec<String> = addrs.into_iter().map(|addr| addr.to_string()).collect();
+        Etcdctl { endpoints: endpoints.join(",") }
     }
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(etcd_tool("etcdctl"));
-        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoint]).args(args);
+        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoints]).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -63,6 +63,16 @@ impl Grpc {
         Grpc::on(channel)
     }
 
+    /// Connects when it is used, and again after the server was away.
+    ///
+    /// # Panics
+    /// If the address makes no URL.
+    pub fn lazy(addr: SocketAddr) -> Grpc {
+        let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("an address makes a URL");
+        let endpoint = endpoint.connect_timeout(Duration::from_secs(1)).initial_connection_window_size(u32::MAX >> 1);
+        Grpc::on(endpoint.connect_lazy())
+    }
+
     /// Uses a connection.
     pub fn on(channel: Channel) -> Grpc {
         Grpc {

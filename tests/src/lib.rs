@@ -3,16 +3,21 @@
 //! It knows the servers only from outside: a command, ports, a data directory. The same suites run against Keyport
 //! (the default) and, with `KEYPORT_TESTS_SERVER=etcd`, against a real etcd, which keeps the suites themselves honest.
 //!
+//! - [`cluster`] runs several members with a network between them that a test can cut
+//! - [`history`] records what concurrent clients and watchers saw while it is cut, and judges it
 //! - [`target`] finds the binaries, [`server`] runs them (start, stop, kill, restart, logs of a failed test)
 //! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`fuzz`] has the fuzz targets and a small runner for them
+//! - [`tiny`] is a disk that can be full
 //! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
 
+pub mod cluster;
 pub mod differential;
 pub mod etcdctl;
 pub mod fuzz;
 pub mod grpc;
+pub mod history;
 pub mod http;
 pub mod random;
 pub mod raw;
@@ -20,7 +25,9 @@ pub mod server;
 mod spawn;
 pub mod sse;
 pub mod target;
+pub mod tiny;
 pub mod wait;
 
+pub use cluster::Cluster;
 pub use server::Server;
 pub use target::Flavor;

@@ -356,7 +356,7 @@ impl Drop for Server {
 }
 
 /// One `GET /health`, without a runtime: the answer, empty if there is none.
-fn health(addr: SocketAddr) -> String {
+pub(crate) fn health(addr: SocketAddr) -> String {
     let ask = || -> std::io::Result<String> {
         let mut tcp = TcpStream::connect(addr)?;
         tcp.set_read_timeout(Some(Duration::from_secs(2)))?;

@@ -42,7 +42,12 @@ impl EventStream {
         assert_eq!(answer.status(), 200, "{path}");
         let kind = answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
         assert!(kind.starts_with("text/event-stream"), "{path}: {kind}");
-        EventStream { body: answer.into_body(), buffer: BytesMut::new(), last_id: last_id.into(), comments: 0 }
+        EventStream::over(answer.into_body(), last_id)
+    }
+
+    /// Reads an answer that is open already.
+    pub fn over(body: Incoming, last_id: &str) -> EventStream {
+        EventStream { body, buffer: BytesMut::new(), last_id: last_id.into(), comments: 0 }
     }
 
     /// The next event; `None` at the end of the stream.

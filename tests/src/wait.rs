@@ -21,7 +21,7 @@ pub async fn within<T>(what: &str, f: impl Future<Output = T>) -> T {
 ///
 /// # Panics
 /// If it did not within [`PATIENCE`].
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut f: impl FnMut() -> F) -> T {
+pub async fn eventually<T>(what: &str, mut f: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(t) = within(what, f()).await {

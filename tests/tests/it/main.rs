@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod clients;
+mod cluster;
 mod crash;
 mod differential;
 mod etcdctl;

@@ -9,6 +9,7 @@ use std::process::Command;
 use keyport_tests::Server;
 use keyport_tests::grpc::put;
 use keyport_tests::random::Random;
+use keyport_tests::tiny::Tiny;
 
 /// A killed server with `count` keys in its log.
 async fn killed(count: usize) -> Server {
@@ -175,29 +176,11 @@ fn a_directory_that_cannot_be_made() {
     assert_eq!(out.status.code(), Some(1));
 }
 
-/// A tiny file system of its own, gone when dropped.
-struct Tiny(tempfile::TempDir);
-
-impl Tiny {
-    fn new(megabytes: usize) -> Option<Tiny> {
-        let dir = tempfile::tempdir().unwrap();
-        let size = format!("size={megabytes}m");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).status();
-        mounted.is_ok_and(|s| s.success()).then_some(Tiny(dir))
-    }
-}
-
-impl Drop for Tiny {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 /// No room for the first segment: it does not start.
 #[test]
 fn a_full_disk_at_the_start() {
     let Some(tiny) = Tiny::new(1) else { return eprintln!("skipped: may not mount") };
-    let out = Server::builder().data_dir(tiny.0.path().join("data")).run_to_end();
+    let out = Server::builder().data_dir(tiny.path().join("data")).run_to_end();
     let log = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
     if keyport_tests::Flavor::under_test() == keyport_tests::Flavor::Keyport {
         assert_eq!(out.status.code(), Some(1), "{log}");
@@ -209,7 +192,7 @@ fn a_full_disk_at_the_start() {
 #[tokio::test]
 async fn a_disk_that_fills_up() {
     let Some(tiny) = Tiny::new(160) else { return eprintln!("skipped: may not mount") };
-    let mut server = Server::builder().data_dir(tiny.0.path().join("data")).start();
+    let mut server = Server::builder().data_dir(tiny.path().join("data")).start();
     if server.is_etcd() {
         return;
     }
@@ -226,8 +209,7 @@ async fn a_disk_that_fills_up() {
     server.kill_if_running();
     let log = server.log();
     assert!(log.contains("No space left") && !log.contains("panicked"), "{log}");
-    let roomy = Command::new("mount").args(["-o", "remount,size=2000m"]).arg(tiny.0.path()).status().unwrap();
-    assert!(roomy.success());
+    tiny.grow();
     server.restart();
     let mut c = server.grpc().await;
     for i in 0..=acknowledged {

@@ -1,0 +1,375 @@
+//! A cluster of real processes on loopback, and everything that can happen to it.
+//!
+//! Each member has a data directory, a client port and a peer port of its own, and every member reaches the others only through
+//! proxies ([`network`]). Members keep their ports when they are killed and started again. When a test fails, the ends of all logs
+//! are shown; with `KEYPORT_TESTS_KEEP=1` the folder stays.
+
+pub mod member;
+pub mod network;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Condvar, LazyLock, Mutex};
+use std::time::Duration;
+
+use keyport_api::etcdserverpb::{HashKvRequest, MemberAddRequest, StatusRequest, StatusResponse};
+use tempfile::TempDir;
+use tonic::Status;
+
+use crate::etcdctl::Etcdctl;
+use crate::grpc::Grpc;
+use crate::target::Flavor;
+use crate::wait::{eventually, within};
+
+pub use member::Member;
+pub use network::Network;
+
+/// How many clusters run at once: each has three or five servers, and their elections need a timely processor.
+static ROOM: LazyLock<(Mutex<usize>, Condvar)> = LazyLock::new(|| {
+    let most = std::env::var("KEYPORT_TESTS_CLUSTERS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    (Mutex::new(most), Condvar::new())
+});
+
+#[derive(Debug)]
+struct Permit;
+
+impl Permit {
+    fn take() -> Permit {
+        let (left, freed) = &*ROOM;
+        let left = left.lock().unwrap_or_else(|e| e.into_inner());
+        let mut left = freed.wait_while(left, |left| *left == 0).unwrap_or_else(|e| e.into_inner());
+        *left -= 1;
+        Permit
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let (left, freed) = &*ROOM;
+        *left.lock().unwrap_or_else(|e| e.into_inner()) += 1;
+        freed.notify_one();
+    }
+}
+
+/// How long a single question to a member may take when it is asked again anyway.
+const ASK: Duration = Duration::from_secs(1);
+/// The word that goes into the ids.
+const TOKEN: &str = "suite";
+/// Milliseconds. Short, so that elections are; long enough for debug builds on two busy cores.
+const HEARTBEAT: u32 = 50;
+/// Milliseconds.
+pub const ELECTION: u32 = 600;
+
+/// How to start a cluster.
+#[derive(Debug)]
+pub struct Builder {
+    flavor: Flavor,
+    members: usize,
+    args: Vec<OsString>,
+    data: Vec<(usize, PathBuf)>,
+}
+
+impl Builder {
+    /// Whose servers; by default those under test.
+    pub fn flavor(mut self, flavor: Flavor) -> Builder {
+        self.flavor = flavor;
+        self
+    }
+
+    /// More flags for every member.
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Builder {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// The data directory of one member.
+    pub fn data_dir(mut self, member: usize, data: impl Into<PathBuf>) -> Builder {
+        self.data.push((member, data.into()));
+        self
+    }
+
+    /// Starts it and waits until every member serves and all agree on a leader.
+    pub async fn start(self) -> Cluster {
+        let permit = tokio::task::spawn_blocking(Permit::take).await.expect("waiting does not panic");
+        let dir = tempfile::Builder::new().prefix("keyport-cluster-").tempdir().expect("a temporary folder");
+        let network = Network::default();
+        let mut cluster = Cluster {
+            flavor: self.flavor,
+            args: self.args,
+            members: Vec::new(),
+            network,
+            initial: String::new(),
+            dir: Some(dir),
+            _permit: permit,
+        };
+        for index in 0..self.members {
+            let data = self.data.iter().find(|(of, _)| *of == index).map(|(_, data)| data.clone());
+            let member = cluster.new_member(data);
+            cluster.members.push(member);
+        }
+        cluster.initial = cluster.initial_cluster(&cluster.members.iter().collect::<Vec<_>>());
+        for member in &mut cluster.members {
+            let id = member.first_id(TOKEN);
+            member.set_id(id);
+        }
+        for index in 0..self.members {
+            cluster.launch(index);
+        }
+        for index in 0..self.members {
+            cluster.until_ready(index).await;
+        }
+        cluster.leader().await;
+        cluster
+    }
+}
+
+/// A cluster. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Cluster {
+    flavor: Flavor,
+    args: Vec<OsString>,
+    /// The members that were ever part of it, by index.
+    pub members: Vec<Member>,
+    /// What is between them.
+    pub network: Network,
+    initial: String,
+    dir: Option<TempDir>,
+    _permit: Permit,
+}
+
+impl Cluster {
+    /// Settings of a cluster of so many members.
+    pub fn of(members: usize) -> Builder {
+        Builder { flavor: Flavor::under_test(), members, args: Vec::new(), data: Vec::new() }
+    }
+
+    /// Whose servers they are.
+    pub fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
+    /// Whether they are real etcds.
+    pub fn is_etcd(&self) -> bool {
+        self.flavor != Flavor::Keyport
+    }
+
+    /// A folder that lives as long as this value.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn scratch(&self) -> PathBuf {
+        self.dir.as_ref().expect("there until the end").path().to_path_buf()
+    }
+
+    fn new_member(&self, data: Option<PathBuf>) -> Member {
+        let name = format!("m{}", self.members.len());
+        let dir = self.scratch().join(&name);
+        let mut member = Member::new(self.flavor, name, dir, data, &self.network);
+        member.args.clone_from(&self.args);
+        member
+    }
+
+    fn initial_cluster(&self, members: &[&Member]) -> String {
+        members.iter().map(|m| format!("{}={}", m.name, m.peer_url())).collect::<Vec<_>>().join(",")
+    }
+
+    /// Starts a member's process, on whatever is in its data directory, and does not wait.
+    pub fn launch(&mut self, member: usize) {
+        let state = if self.members[member].id == self.members[member].first_id(TOKEN) { "new" } else { "existing" };
+        let (heartbeat, election) = (HEARTBEAT.to_string(), ELECTION.to_string());
+        self.members[member].start(&[
+            "--heartbeat-interval",
+            &heartbeat,
+            "--election-timeout",
+            &election,
+            "--initial-cluster-token",
+            TOKEN,
+            "--initial-cluster-state",
+            state,
+            "--initial-cluster",
+            &self.initial,
+        ]);
+    }
+
+    /// Waits until a member says that it serves.
+    ///
+    /// # Panics
+    /// If it does not, or ends.
+    pub async fn until_ready(&mut self, member: usize) {
+        let member = &mut self.members[member];
+        let what = format!("{} serves", member.name);
+        eventually(&what, async || match member.ready() {
+            Ok(ready) => ready.then_some(()),
+            Err(log) => panic!("{} ended before it was ready:\n{log}", member.name),
+        })
+        .await;
+    }
+
+    /// Starts a member and waits until it serves.
+    pub async fn restart(&mut self, member: usize) {
+        self.launch(member);
+        self.until_ready(member).await;
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&mut self, member: usize) {
+        self.members[member].kill().await;
+    }
+
+    /// The member with this id.
+    pub fn index_of(&self, id: u64) -> Option<usize> {
+        self.members.iter().position(|m| m.id == id)
+    }
+
+    /// The ids of some members.
+    pub fn ids(&self, of: &[usize]) -> Vec<u64> {
+        of.iter().map(|i| self.members[*i].id).collect()
+    }
+
+    /// Everybody that runs and is not paused.
+    pub fn serving(&self) -> Vec<usize> {
+        (0..self.members.len()).filter(|i| self.members[*i].serves()).collect()
+    }
+
+    /// A gRPC client of one member.
+    pub fn grpc(&self, member: usize) -> Grpc {
+        self.members[member].grpc()
+    }
+
+    /// `etcdctl` with the endpoints of some members.
+    pub fn etcdctl(&self, of: &[usize]) -> Etcdctl {
+        Etcdctl::of(of.iter().map(|i| self.members[*i].addr()))
+    }
+
+    /// A member's own view of the cluster.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn status(&self, member: usize) -> Result<StatusResponse, Status> {
+        let mut c = self.grpc(member);
+        let answer = tokio::time::timeout(ASK, c.maintenance.status(StatusRequest {})).await;
+        answer.map_err(|_| Status::deadline_exceeded("no answer"))?.map(tonic::Response::into_inner)
+    }
+
+    /// The leader, once all that serve agree.
+    pub async fn leader(&self) -> usize {
+        self.leader_among(&self.serving()).await
+    }
+
+    /// The leader, once it is one of these members and all of them agree.
+    pub async fn leader_among(&self, members: &[usize]) -> usize {
+        eventually("all agree on a leader", async || {
+            let mut seen = Vec::new();
+            for member in members {
+                let status = self.status(*member).await.ok()?;
+                seen.push((status.leader, status.raft_term));
+            }
+            seen.dedup();
+            let [(leader, _)] = seen.as_slice() else { return None };
+            self.index_of(*leader).filter(|leader| members.contains(leader))
+        })
+        .await
+    }
+
+    /// A member that serves and does not lead.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn follower(&self) -> usize {
+        let leader = self.leader().await;
+        self.serving().into_iter().find(|i| *i != leader).expect("a second member")
+    }
+
+    /// Adds a member through `through` and does not start it.
+    ///
+    /// # Panics
+    /// If that is refused for longer than a new cluster needs to settle.
+    pub async fn add(&mut self, through: usize, learner: bool) -> usize {
+        let mut c = self.grpc(through);
+        let mut member = self.new_member(None);
+        let urls = vec![member.peer_url()];
+        // Refused while connections are younger than five seconds.
+        let answer = eventually("a member is added", async || {
+            let request = MemberAddRequest { peer_ur_ls: urls.clone(), is_learner: learner };
+            c.cluster.member_add(request).await.ok()
+        })
+        .await;
+        let answer = answer.into_inner();
+        member.set_id(answer.member.expect("a member").id);
+        self.members.push(member);
+        let known: Vec<&Member> = answer
+            .members
+            .iter()
+            .filter_map(|m| self.members.get(self.index_of(m.id)?))
+            .filter(|m| m.runs() || m.id == self.members[self.members.len() - 1].id)
+            .collect();
+        self.initial = self.initial_cluster(&known);
+        self.members.len() - 1
+    }
+
+    /// Waits until the members that serve have the same revision and the same hash of all keys; the revision.
+    pub async fn until_equal(&self) -> i64 {
+        let serving = self.serving();
+        eventually("all members are equal", async || {
+            let mut hashes = Vec::new();
+            for member in &serving {
+                let mut c = self.grpc(*member);
+                let hash = tokio::time::timeout(ASK * 5, c.maintenance.hash_kv(HashKvRequest { revision: 0 })).await;
+                let hash = hash.ok()?.ok()?.into_inner();
+                hashes.push((hash.header?.revision, hash.hash, hash.compact_revision));
+            }
+            hashes.dedup();
+            (hashes.len() == 1).then(|| hashes[0].0)
+        })
+        .await
+    }
+
+    /// Looks for panics that nobody noticed otherwise.
+    ///
+    /// # Panics
+    /// If a log tells of one.
+    pub fn check_logs(&self) {
+        // etcd ends itself that way.
+        if self.is_etcd() {
+            return;
+        }
+        for member in &self.members {
+            let lines = member.logged("panicked");
+            assert!(lines.is_empty(), "{}: {lines:?}", member.name);
+        }
+    }
+
+    /// Stops everybody at once, politely.
+    pub async fn stop(&mut self) {
+        for member in self.members.iter_mut().filter(|m| m.runs()) {
+            within("a member stops", member.stop()).await;
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        for member in &mut self.members {
+            if failed {
+                let log = member.log();
+                let lines: Vec<&str> = log.lines().collect();
+                eprintln!(
+                    "--- {} {:x} on {} (peers {}), its log ends ---",
+                    member.name,
+                    member.id,
+                    member.addr(),
+                    member.peer_url()
+                );
+                for line in lines.iter().skip(lines.len().saturating_sub(25)) {
+                    eprintln!("{}", line.chars().take(300).collect::<String>());
+                }
+            }
+        }
+        self.members.clear();
+        if failed && std::env::var_os("KEYPORT_TESTS_KEEP").is_some() {
+            let kept = self.dir.take().map(TempDir::keep);
+            eprintln!("kept: {kept:?}");
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Concurrent clients and watchers of a cluster, what they saw, and whether that is what etcd promises.
+//!
+//! [`Traffic`] runs, on every member, a gRPC and a JSON client that put, delete, read, list, compare and swap a few keys, and
+//! watchers of every kind. While they run a test does to the cluster what it likes. Then [`Traffic::finish`] judges:
+//!
+//! - the clients' history is linearizable (`keyport_raft::sim::history`), unknown outcomes and the store's revisions included,
+//! - nothing acknowledged is missing from the history that the cluster kept, and all members have the same hash,
+//! - every watcher saw exactly that history ([`check`]).
+
+pub mod check;
+pub mod faces;
+pub mod watchers;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use keyport_raft::sim::history::kv::{Answer, Guard, Keys, Outcome, Request, State, Store, Txn};
+use keyport_raft::sim::history::{History, OperationId, Verdict, check as judge};
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::cluster::Cluster;
+use crate::grpc::Grpc;
+use crate::random::Random;
+use crate::wait::{eventually, within};
+use check::Change;
+use faces::{Face, Failure, Wire};
+use watchers::{Kind, Log, Watcher};
+
+/// Everything that clients write begins with it.
+pub const PREFIX: &str = "w/";
+const KEYS: usize = 8;
+/// Between two requests of a client: the machine has other work too.
+const PACE: Duration = Duration::from_millis(8);
+/// Before a client asks again after a failure.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long a client waits; shorter than a server does, so that requests go on after their clients have left.
+const DEADLINE: Duration = Duration::from_secs(3);
+/// Far more than a history of a few thousand operations needs.
+const MAX_STEPS: usize = 5_000_000;
+
+/// Where the members are; a member that has left is replaced by the next.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints(Arc<Mutex<Vec<Option<SocketAddr>>>>);
+
+impl Endpoints {
+    fn of(&self, member: usize) -> SocketAddr {
+        let all = self.0.lock();
+        let next = |i: usize| all.get((member + i) % all.len()).copied().flatten();
+        (0..all.len()).find_map(next).expect("there is always a member")
+    }
+}
+
+type Record = Arc<Mutex<History<Txn, Answer>>>;
+
+/// Clients and watchers at work.
+#[derive(Debug)]
+pub struct Traffic {
+    endpoints: Endpoints,
+    initial: State,
+    record: Record,
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+    clients: Vec<JoinHandle<()>>,
+    watchers: Vec<(Arc<Log>, JoinHandle<()>)>,
+}
+
+/// How much there was to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// Operations begun.
+    pub operations: usize,
+    /// Operations whose outcome is known.
+    pub answered: usize,
+    /// Changes of keys.
+    pub changes: usize,
+    /// Watchers that saw all of them.
+    pub watchers: usize,
+    /// How often a watcher had to come back.
+    pub resumed: usize,
+}
+
+impl Traffic {
+    /// Starts clients and watchers on all members of a cluster.
+    pub async fn start(cluster: &Cluster, seed: u64) -> Traffic {
+        let addrs = cluster.members.iter().map(|m| m.serves().then(|| m.addr())).collect();
+        let initial = initial(cluster).await;
+        let mut traffic = Traffic {
+            endpoints: Endpoints(Arc::new(Mutex::new(addrs))),
+            initial,
+            record: Record::default(),
+            stop: Arc::default(),
+            acknowledged: Arc::default(),
+            clients: Vec::new(),
+            watchers: Vec::new(),
+        };
+        for member in cluster.serving() {
+            traffic.follow(cluster, member, seed);
+        }
+        for (home, kind) in [(0, Kind::Grpc), (1, Kind::Json)] {
+            traffic.watch(home, kind, true);
+        }
+        traffic
+    }
+
+    /// Adds the clients and watchers of one member, which may be new.
+    pub fn follow(&mut self, cluster: &Cluster, member: usize, seed: u64) {
+        {
+            let mut all = self.endpoints.0.lock();
+            let len = all.len().max(member + 1);
+            all.resize(len, None);
+            all[member] = Some(cluster.members[member].addr());
+        }
+        for json in [false, true] {
+            let id = self.clients.len() as u64;
+            let client = Client {
+                id,
+                json,
+                member,
+                endpoints: self.endpoints.clone(),
+                record: self.record.clone(),
+                stop: self.stop.clone(),
+                acknowledged: self.acknowledged.clone(),
+                random: Random::new(seed * 100 + id),
+                known: Vec::new(),
+            };
+            self.clients.push(tokio::spawn(client.run()));
+        }
+        let kinds: &[Kind] =
+            if cluster.is_etcd() { &[Kind::Grpc, Kind::Json] } else { &[Kind::Grpc, Kind::Json, Kind::Sse] };
+        for kind in kinds {
+            self.watch(member, *kind, false);
+        }
+    }
+
+    fn watch(&mut self, home: usize, kind: Kind, wanders: bool) {
+        let name = format!("{kind:?} watcher of m{home}{}", if wanders { " that wanders" } else { "" });
+        let from = self.initial.revision + 1;
+        let log = Arc::new(Log { name, from, items: Mutex::default(), seen: AtomicU64::new(0) });
+        let watcher = Watcher { kind, home, wanders, endpoints: self.endpoints.clone(), log: log.clone() };
+        self.watchers.push((log, tokio::spawn(watcher.run())));
+    }
+
+    /// A member has left for good: its clients and watchers go elsewhere.
+    pub fn leave(&self, member: usize) {
+        if let Some(addr) = self.endpoints.0.lock().get_mut(member) {
+            *addr = None;
+        }
+    }
+
+    /// How many operations have been answered.
+    pub fn answered(&self) -> u64 {
+        self.acknowledged.load(SeqCst)
+    }
+
+    /// Waits until so many more operations have been answered.
+    pub async fn progress(&self, more: u64) {
+        let until = self.answered() + more;
+        eventually("clients get answers", async || (self.answered() >= until).then_some(())).await;
+    }
+
+    /// Puts a key that is none of the clients'. It changes the store's revision, so their history is told of it.
+    pub async fn write_elsewhere(&self, c: &mut Grpc, key: &str, value: &str) {
+        let id = self.record.lock().begin(2000, Txn::put(key, ""));
+        if let Ok(Ok(done)) = timeout(DEADLINE, c.kv.put(crate::grpc::put(key, value))).await {
+            let revision = faces::unsigned(done.into_inner().header.unwrap_or_default().revision);
+            self.record.lock().answer(id, Answer { revision, succeeded: true, results: vec![Outcome::Put] });
+        }
+    }
+
+    /// Lets it run for a while, whether it gets answers or not.
+    pub async fn run_for(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// Ends the clients, waits for the members and watchers to be equal, and judges.
+    ///
+    /// # Panics
+    /// If something that etcd promises did not hold.
+    pub async fn finish(self, cluster: &Cluster) -> Report {
+        self.stop.store(true, SeqCst);
+        for client in self.clients {
+            within("a client ends", client).await.expect("a client does not panic");
+        }
+        // A last change, and what everybody says in the end, belong to the history.
+        let anyone = cluster.serving()[0];
+        let last = last_words(&self.record, cluster, anyone, Txn::put("w/end", "")).await;
+        for member in cluster.serving() {
+            last_words(&self.record, cluster, member, Txn::of(vec![Request::Range(everything())])).await;
+        }
+        let equal = cluster.until_equal().await;
+        assert!(faces::unsigned(equal) >= last);
+
+        let (from, to) = (self.initial.revision + 1, last);
+        let history = watchers::read_back(cluster.grpc(anyone), from, to).await;
+        for (log, _) in &self.watchers {
+            let what = format!("{} sees {to}", log.name);
+            eventually(&what, async || (log.seen.load(SeqCst) >= to).then_some(())).await;
+        }
+        let mut resumed = 0;
+        let known: Vec<_> = self.watchers.iter().map(|(log, _)| log.clone()).collect();
+        for (_, task) in &self.watchers {
+            assert!(!task.is_finished(), "a watcher panicked");
+            task.abort();
+        }
+        for log in known {
+            let items = log.items.lock();
+            resumed += items.iter().filter(|item| matches!(item, check::Item::Opened { .. })).count() - 1;
+            if let Err(broken) = check::watcher(&items, &history) {
+                panic!("{}: {broken}", log.name);
+            }
+        }
+        let record = self.record.lock();
+        explain(&self.initial, &record, &history);
+        cluster.check_logs();
+        let (operations, answered) = (record.len(), record.answered());
+        let report = Report { operations, answered, changes: history.len(), watchers: self.watchers.len(), resumed };
+        println!("{report:?}");
+        report
+    }
+}
+
+async fn last_words(record: &Record, cluster: &Cluster, member: usize, txn: Txn) -> u64 {
+    let face = Face::Grpc(Box::new(cluster.grpc(member)));
+    let id = record.lock().begin(1000 + member as u64, txn.clone());
+    let answer = within("the last words", face.execute(&txn)).await.unwrap_or_else(|e| panic!("m{member}: {e:?}"));
+    let revision = answer.revision;
+    record.lock().answer(id, answer);
+    revision
+}
+
+fn everything() -> Keys {
+    Keys::range(PREFIX, "w0")
+}
+
+async fn initial(cluster: &Cluster) -> State {
+    let mut c = cluster.grpc(cluster.serving()[0]);
+    let answer = within("a first read", c.kv.range(crate::grpc::all())).await.expect("a first read").into_inner();
+    let revision = faces::unsigned(answer.header.unwrap_or_default().revision);
+    State { revision, pairs: answer.kvs.iter().map(faces::pair).collect() }
+}
+
+/// Looks for an order of all operations, and for what was acknowledged in the history that was kept.
+fn explain(initial: &State, record: &History<Txn, Answer>, history: &[Change]) {
+    let order = match judge(&Store::starting_from(initial.clone(), record), record, MAX_STEPS) {
+        Verdict::Linearizable { order, .. } => order,
+        Verdict::Violation(violation) => panic!("not linearizable: {}", violation.describe(record)),
+        Verdict::Undecided => panic!("undecided whether {} operations are linearizable", record.len()),
+    };
+    let mut state = initial.clone();
+    for id in order {
+        let Some(operation) = record.get(id) else { continue };
+        let before = state.clone();
+        state.execute(&operation.input);
+        // Which of several operations of unknown outcome made a revision is a guess.
+        let ours = state.pairs.range(PREFIX.to_owned()..).ne(before.pairs.range(PREFIX.to_owned()..));
+        if !ours || operation.answer.is_none() {
+            continue;
+        }
+        let at = history.partition_point(|change| change.revision < state.revision);
+        let kept = history.get(at..).unwrap_or_default().iter().take_while(|change| change.revision == state.revision);
+        let mut made = 0;
+        for change in kept {
+            made += 1;
+            let here = state.pairs.get(&change.key);
+            assert!(change.pair.as_ref() == here, "{id} was acknowledged as {operation:?}, but {change:?} was kept");
+        }
+        assert!(made > 0, "{id} is lost: {operation:?}");
+    }
+}
+
+struct Client {
+    id: u64,
+    json: bool,
+    member: usize,
+    endpoints: Endpoints,
+    record: Record,
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+    random: Random,
+    /// Pairs seen lately, to compare with.
+    known: Vec<(String, String, u64)>,
+}
+
+impl Client {
+    async fn run(mut self) {
+        let mut addr = self.endpoints.of(self.member);
+        let mut face = self.face(addr);
+        let mut n = 0;
+        while !self.stop.load(SeqCst) {
+            n += 1;
+            let txn = self.next(n);
+            let id = self.record.lock().begin(self.id, txn.clone());
+            let outcome = timeout(DEADLINE, face.execute(&txn)).await;
+            let pause = match outcome {
+                Ok(Ok(answer)) => {
+                    self.learn(&answer);
+                    self.record.lock().answer(id, answer);
+                    self.acknowledged.fetch_add(1, SeqCst);
+                    PACE
+                }
+                Ok(Err(failure)) => {
+                    self.failed(id, &txn, &failure);
+                    PAUSE
+                }
+                Err(_) => {
+                    self.failed(id, &txn, &Failure::Unknown("no answer".into()));
+                    PACE
+                }
+            };
+            let now = self.endpoints.of(self.member);
+            if now != addr {
+                (addr, face) = (now, self.face(now));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn face(&self, addr: SocketAddr) -> Face {
+        match self.json {
+            true => Face::Json(Box::new(Wire::new(addr))),
+            false => Face::Grpc(Box::new(Grpc::lazy(addr))),
+        }
+    }
+
+    fn failed(&self, id: OperationId, txn: &Txn, failure: &Failure) {
+        if txn.is_read() || *failure == Failure::NotSent {
+            self.record.lock().refuse(id);
+        }
+    }
+
+    fn learn(&mut self, answer: &Answer) {
+        for outcome in &answer.results {
+            if let Outcome::Range(pairs) = outcome {
+                self.known.extend(pairs.iter().map(|(key, pair)| (key.clone(), pair.value.clone(), pair.mod_revision)));
+            }
+        }
+        let old = self.known.len().saturating_sub(KEYS);
+        self.known.drain(..old);
+    }
+
+    fn next(&mut self, n: u64) -> Txn {
+        let key = format!("{PREFIX}{}", self.random.below(KEYS));
+        let value = format!("{}-{n}", self.id);
+        let one = |key: &str| Request::Range(Keys::one(key));
+        match self.random.below(20) {
+            0..6 => Txn::put(&key, &value),
+            6..8 => Txn::delete(&key),
+            8..13 => Txn::get(&key),
+            13..15 => Txn::of(vec![Request::Range(everything())]),
+            15..17 => {
+                // Two keys at one revision, and a look at a third in the middle.
+                let other = format!("{PREFIX}{}", KEYS + self.random.below(2));
+                let look = format!("{PREFIX}{}", self.random.below(KEYS));
+                Txn::of(vec![Request::Put(key, value.clone()), one(&look), Request::Put(other, value)])
+            }
+            _ => {
+                let pick = self.random.below(self.known.len().max(1));
+                let (key, guard) = match self.known.get(pick) {
+                    Some((key, old, _)) if n.is_multiple_of(2) => (key.clone(), Guard::Value(key.clone(), old.clone())),
+                    Some((key, _, at)) => (key.clone(), Guard::ModRevision(key.clone(), *at)),
+                    None => (key.clone(), Guard::Version(key, 0)),
+                };
+                let otherwise = vec![one(&key)];
+                Txn { guards: vec![guard], then: vec![Request::Put(key, value)], otherwise }
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Three and five members: what holds while they are killed, paused, cut off and replaced.
+
+mod robustness;
