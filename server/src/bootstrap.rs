@@ -200,6 +200,7 @@ fn store_options(config: &Config) -> StoreOptions {
     StoreOptions {
         compaction_batch_limit: config.compaction_batch_limit,
         compaction_pause: config.compaction_sleep_interval,
+        ..StoreOptions::default()
     }
 }
 

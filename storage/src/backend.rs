@@ -8,15 +8,25 @@
 //! A read looks at the buffer first: at the active layer, then at the sealed one (which is being written), then at
 //! a view of the file that is renewed after each transaction.
 //!
+//! A file is replaced as a whole in two cases: by a dense copy of itself, and by the image of another member's
+//! database. In both the new file is complete and synced under another name before it is renamed over the old one,
+//! so a crash leaves one of the two under the name, whole. The flusher does both between two transactions; so no
+//! transaction goes to a file that has lost its name.
+//!
 //! After the first write or fsync that fails nothing is tried again: the file stays at the last good transaction,
-//! [`Backend::durable_applied`] with it, and [`Backend::failure`] says why.
+//! [`Backend::durable_applied`] with it, and [`Backend::failure`] says why. The sync of the directory after a rename
+//! counts as such a write: which file a crash would leave is not known any more.
 
 mod batch;
 mod copy;
+mod edition;
 mod error;
 mod flusher;
 mod hash;
+mod image;
+mod install;
 mod layer;
+mod loader;
 mod read;
 mod row_key;
 mod snapshot;
@@ -26,7 +36,6 @@ mod tests;
 mod view;
 
 use std::fmt;
-use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,17 +45,22 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, panic, thread};
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
 use redb::Database;
 use tracing::info;
 
-use self::layer::Layer;
+use self::edition::Contents;
+use self::flusher::Job;
 use self::storage::Files;
 use self::view::View;
-use crate::schema;
+use crate::schema::{self, Found};
 
 pub use batch::{Applied, Batch, Bucket};
+pub(crate) use edition::Edition;
 pub use error::BackendError;
+pub use image::{ImageReader, ImageWriter};
+pub use install::adopt;
 pub use read::EachRow;
 pub use row_key::{EncodedRowKey, RowKey};
 pub use snapshot::SnapshotReader;
@@ -89,12 +103,6 @@ impl Default for BackendOptions {
     }
 }
 
-/// A transaction begins early at this many gathered bytes.
-const BATCH_BYTES: usize = 16 << 20;
-
-/// Gathering goes on while a transaction is written, up to this many times the limits; then `commit` waits.
-const BEHIND: usize = 2;
-
 /// The database of one member. All methods may be called from any thread.
 #[derive(Debug)]
 pub struct Backend {
@@ -106,7 +114,8 @@ pub struct Backend {
 struct Shared {
     path: PathBuf,
     files: Files,
-    buffers: RwLock<Buffers>,
+    /// Replaced by the flusher alone, when it has installed another file.
+    contents: ArcSwap<Contents>,
     control: Mutex<Control>,
     /// Tells the flusher to look at `control` and `full`.
     wake: Condvar,
@@ -121,20 +130,13 @@ struct Shared {
 }
 
 #[derive(Debug)]
-struct Buffers {
-    active: Layer,
-    sealed: Option<Arc<Layer>>,
-    view: Arc<View>,
-}
-
-#[derive(Debug)]
 struct Control {
     /// How many times `flush` was called, and which of these calls are answered.
     requested: u64,
     completed: u64,
     durable: Applied,
     failure: Option<BackendError>,
-    defragment: Option<mpsc::SyncSender<Result<(), BackendError>>>,
+    job: Option<Job>,
     stop: bool,
 }
 
@@ -154,30 +156,23 @@ impl Backend {
         layer: Option<StorageLayer>,
     ) -> Result<Backend, BackendError> {
         let files = Files { options, layer };
-        let (database, found) = guarded(path, || {
-            let database = match File::options().read(true).write(true).open(path) {
-                Ok(file) => {
-                    storage::check(path, &file)?;
-                    files.open(path, file)?
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path)?,
-                Err(error) => return Err(BackendError::io(path, error)),
-            };
-            let found = schema::check(path, &database)?;
-            Ok((database, found))
+        let (database, found) = guarded(path, || match std::fs::metadata(path) {
+            Ok(_) => install::open(&files, path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path),
+            Err(error) => Err(BackendError::io(path, error)),
         })?;
         remove_leftovers(path);
         let view = Arc::new(View::open(path, &Arc::new(database))?);
         let shared = Arc::new(Shared {
             path: path.to_path_buf(),
             files,
-            buffers: RwLock::new(Buffers { active: Layer::default(), sealed: None, view }),
+            contents: ArcSwap::from_pointee(Contents::new(view)),
             control: Mutex::new(Control {
                 requested: 0,
                 completed: 0,
                 durable: found.applied,
                 failure: None,
-                defragment: None,
+                job: None,
                 stop: false,
             }),
             wake: Condvar::new(),
@@ -203,27 +198,7 @@ impl Backend {
     /// Waits if the flusher is far behind. After a failure it does not wait: what is committed then stays in
     /// memory, and the process is expected to end.
     pub fn commit(&self, batch: Batch, applied: Option<Applied>) {
-        let shared = &*self.shared;
-        let options = &shared.files.options;
-        let (full, behind) = {
-            let mut buffers = shared.buffers.write();
-            buffers.active.absorb(batch, applied);
-            // Set here and taken back with the layer, both with the lock: the flusher is woken once for each.
-            let full = buffers.is_full(options, 1) && !shared.full.swap(true, Ordering::Relaxed);
-            (full, buffers.is_full(options, BEHIND))
-        };
-        if full {
-            // With the lock, so that the flusher is either waiting or has yet to look at `full`.
-            let _control = shared.control.lock();
-            shared.wake.notify_one();
-        }
-        if !behind {
-            return;
-        }
-        let mut control = shared.control.lock();
-        while control.failure.is_none() && shared.buffers.read().is_full(options, BEHIND) {
-            shared.done.wait(&mut control);
-        }
+        self.edition().commit(batch, applied);
     }
 
     /// Waits until everything committed so far is durable; returns the last entry that a restart would find.
@@ -231,19 +206,7 @@ impl Backend {
     /// # Errors
     /// When it cannot be written, now or before.
     pub fn flush(&self) -> Result<Applied, BackendError> {
-        let mut control = self.shared.control.lock();
-        control.requested += 1;
-        let request = control.requested;
-        self.shared.wake.notify_one();
-        loop {
-            if control.completed >= request {
-                return Ok(control.durable);
-            }
-            if let Some(failure) = &control.failure {
-                return Err(failure.clone());
-            }
-            self.shared.done.wait(&mut control);
-        }
+        self.shared.flush()
     }
 
     /// The last log entry that a restart would find; the log may be released up to here.
@@ -280,16 +243,21 @@ impl Backend {
     /// When the copy cannot be written; the database goes on with the old file.
     pub fn defragment(&self) -> Result<(), BackendError> {
         self.flush()?;
+        self.ask(Job::Defragment)
+    }
+
+    /// Has the flusher do something between two transactions.
+    fn ask<T>(&self, job: impl FnOnce(mpsc::SyncSender<Result<T, BackendError>>) -> Job) -> Result<T, BackendError> {
         let (answer, result) = mpsc::sync_channel(1);
         {
             let mut control = self.shared.control.lock();
-            while control.defragment.is_some() && control.failure.is_none() {
+            while control.job.is_some() && control.failure.is_none() {
                 self.shared.done.wait(&mut control);
             }
             if let Some(failure) = &control.failure {
                 return Err(failure.clone());
             }
-            control.defragment = Some(answer);
+            control.job = Some(job(answer));
             self.shared.wake.notify_one();
         }
         result.recv().unwrap_or(Err(BackendError::Closed))
@@ -308,14 +276,23 @@ impl Drop for Backend {
     }
 }
 
-impl Buffers {
-    /// Whether this many times the limits are gathered.
-    fn is_full(&self, options: &BackendOptions, times: usize) -> bool {
-        self.active.operations >= options.batch_limit.saturating_mul(times) || self.active.bytes >= BATCH_BYTES * times
-    }
-}
-
 impl Shared {
+    fn flush(&self) -> Result<Applied, BackendError> {
+        let mut control = self.control.lock();
+        control.requested += 1;
+        let request = control.requested;
+        self.wake.notify_one();
+        loop {
+            if control.completed >= request {
+                return Ok(control.durable);
+            }
+            if let Some(failure) = &control.failure {
+                return Err(failure.clone());
+            }
+            self.done.wait(&mut control);
+        }
+    }
+
     fn measure(&self) {
         if let Ok(bytes) = storage::allocated_bytes(&self.path) {
             self.size.store(bytes, Ordering::Relaxed);
@@ -338,12 +315,20 @@ fn temporary(path: &Path, purpose: &str) -> PathBuf {
 /// What follows the database's name in that of a file that is not complete yet.
 const TEMPORARY: &str = ".tmp.";
 
-/// Removes the incomplete copies of a process that is gone; the database is locked, so none of them is in use.
+/// The purpose of a temporary file that an [`ImageWriter`] fills.
+const IMAGE: &str = "image";
+
+/// Removes the incomplete copies and images of a process that is gone; the database is locked, so none of them is
+/// in use.
 fn remove_leftovers(path: &Path) {
     let prefix = temporary(path, "");
+    let image = temporary(Path::new(""), IMAGE);
     let Some(files) = path.parent().and_then(|directory| std::fs::read_dir(directory).ok()) else { return };
     for file in files.filter_map(|file| Some(file.ok()?.path())) {
-        if file.as_os_str().as_encoded_bytes().starts_with(prefix.as_os_str().as_encoded_bytes()) {
+        let name = file.as_os_str().as_encoded_bytes();
+        if name.starts_with(prefix.as_os_str().as_encoded_bytes())
+            || name.ends_with(image.as_os_str().as_encoded_bytes())
+        {
             info!(file = %file.display(), "removing an incomplete copy of the database");
             // It takes space, no more; another start tries again.
             let _ = std::fs::remove_file(&file);
@@ -360,12 +345,14 @@ fn guarded<T>(path: &Path, access: impl FnOnce() -> Result<T, BackendError>) -> 
 }
 
 /// Under another name first: a file in its place is always complete.
-fn create(files: &Files, path: &Path) -> Result<Database, BackendError> {
+fn create(files: &Files, path: &Path) -> Result<(Database, Found), BackendError> {
     let new = temporary(path, "new");
     let database = files.create(&new)?;
     schema::create(&database)
         .and_then(|()| schema::put_version(&database))
         .map_err(|error| BackendError::from_redb(&new, error))?;
-    storage::rename_durably(&new, path)?;
-    Ok(database)
+    storage::rename(&new, path)?;
+    storage::sync_directory(path)?;
+    let found = schema::check(path, &database)?;
+    Ok((database, found))
 }

@@ -4,6 +4,10 @@
 //! newest version of every live key. There is one writer at a time; it publishes a transaction with one short lock
 //! of the index, so readers see all of it or nothing. A reader holds the lock for some keys at a time and reads at
 //! a fixed revision, so a long list neither holds up the writer nor sees changes.
+//!
+//! Index, revisions and the edition of the backend that they belong to are one [`State`]. When another database has
+//! been installed, [`Store::reload`] builds the next state and puts it in the place of the last one in one step. A
+//! reader stays with the state that it began with, whose rows its edition keeps.
 
 mod compaction;
 mod hash;
@@ -14,28 +18,29 @@ mod key_state;
 mod model_tests;
 mod open;
 mod read;
+mod state;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::ops::Bound;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use thiserror::Error;
 
-use self::compaction::Queue;
+use self::compaction::{Job, Queue};
 use self::hash::CompactionHashes;
-use self::index::Index;
-use self::key_state::KeyState;
+use self::open::Unfinished;
+use self::state::State;
 use crate::backend::{Backend, BackendError};
 use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
 use crate::{Event, KeyRange, Record};
 
-pub use compaction::CompactionHandle;
+pub use compaction::{CompactionHandle, CompactionStep};
 pub use write::WriteTxn;
 
 /// The revision of an empty store; the first change makes the next one.
@@ -61,11 +66,23 @@ pub struct StoreOptions {
     pub compaction_batch_limit: usize,
     /// The pause between two steps.
     pub compaction_pause: Duration,
+    /// Told what compactions do, on their thread.
+    pub on_compaction: Option<CompactionObserver>,
+}
+
+/// A function that is told each step of a compaction.
+#[derive(Clone)]
+pub struct CompactionObserver(pub Arc<dyn Fn(CompactionStep) + Send + Sync>);
+
+impl fmt::Debug for CompactionObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CompactionObserver")
+    }
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { compaction_batch_limit: 1000, compaction_pause: Duration::from_millis(10) }
+        StoreOptions { compaction_batch_limit: 1000, compaction_pause: Duration::from_millis(10), on_compaction: None }
     }
 }
 
@@ -119,15 +136,11 @@ pub struct Store {
 struct Inner {
     backend: Arc<Backend>,
     options: StoreOptions,
-    index: RwLock<Index>,
-    /// Written with the index locked.
-    revision: AtomicI64,
-    compacted: AtomicI64,
+    /// Replaced by [`Store::reload`] alone, with the writer's lock.
+    state: ArcSwap<State>,
     writer: Mutex<()>,
     queue: Queue,
     hashes: CompactionHashes,
-    /// Whether a row that was there at the start names a lease.
-    leased: bool,
 }
 
 impl Store {
@@ -136,21 +149,16 @@ impl Store {
     /// # Errors
     /// When the backend cannot be read or holds something else.
     pub fn open(backend: Arc<Backend>, options: StoreOptions) -> Result<Store, BackendError> {
-        let opened = open::open(&backend)?;
+        let (state, unfinished) = State::open(backend.edition())?;
         let inner = Arc::new(Inner {
+            backend,
             options,
-            index: RwLock::new(opened.index),
-            revision: AtomicI64::new(opened.revision),
-            compacted: AtomicI64::new(opened.scheduled.unwrap_or(opened.finished)),
+            state: ArcSwap::from_pointee(state),
             writer: Mutex::new(()),
             queue: Queue::default(),
             hashes: CompactionHashes::default(),
-            leased: opened.leased,
-            backend,
         });
-        if let Some(revision) = opened.scheduled {
-            inner.queue.push(revision, opened.finished, false);
-        }
+        inner.resume(unfinished);
         let compactor = thread::Builder::new().name("compaction".into()).spawn({
             let inner = Arc::clone(&inner);
             move || inner.run_compactions()
@@ -159,24 +167,41 @@ impl Store {
         Ok(Store { inner, compactor: Mutex::new(Some(compactor)) })
     }
 
+    /// Takes over what the backend holds since [`Backend::install`]; nothing happens if nothing was installed.
+    ///
+    /// Everything is read and put in order beside what is there, which readers use meanwhile; so for this long both
+    /// are in memory. Whoever asks afterwards is answered by the new database alone. A compaction that goes on is
+    /// given up (whoever waits for it is told that it is done, as its rows are gone with their database), and one that
+    /// the new database has not finished begins.
+    ///
+    /// Not while a [`WriteTxn`] is alive on this thread. Afterwards leases and alarms are to be recovered, and the
+    /// watch hub is to be told: [`crate::watch::WatchHub::resync`].
+    ///
+    /// # Errors
+    /// When the new database cannot be read or holds something else; the store is as it was then, over a database
+    /// that is not there any more.
+    pub fn reload(&self) -> Result<(), BackendError> {
+        self.inner.reload()
+    }
+
     /// The current revision; 1 when nothing was ever written.
     pub fn revision(&self) -> i64 {
-        self.inner.revision()
+        self.inner.state.load().revision()
     }
 
     /// The compacted revision; -1 when nothing was ever compacted.
     pub fn compacted(&self) -> i64 {
-        self.inner.compacted()
+        self.inner.state.load().compacted()
     }
 
     /// How many keys are alive.
     pub fn key_count(&self) -> usize {
-        self.inner.index.read().live()
+        self.inner.state.load().index.read().live()
     }
 
     /// The newest version of a key.
     pub fn get(&self, key: &[u8]) -> Option<Record> {
-        self.inner.newest(key)
+        self.inner.state.load().newest(key)
     }
 
     /// Reads keys as they are, or were at a revision.
@@ -184,7 +209,7 @@ impl Store {
     /// # Errors
     /// When that revision is compacted or in the future, or cannot be read.
     pub fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
-        self.inner.range(range, options)
+        self.inner.state.load().range(range, options)
     }
 
     /// Begins to change keys; waits for any other writer.
@@ -214,9 +239,15 @@ impl Store {
         self.inner.hash_kv(revision)
     }
 
+    /// The hashes of the ten newest compactions since the start, newest last; [`Store::hash_kv`] answers from them. A
+    /// compaction that took over from an interrupted one, or that several requests share, has none.
+    pub fn compaction_hashes(&self) -> Vec<HashKv> {
+        self.inner.hashes.all()
+    }
+
     /// Calls `each(lease, key)` for every live key that is attached to a lease. Meant for the start.
     pub fn keys_attached(&self, each: &mut dyn FnMut(i64, &[u8])) {
-        self.inner.keys_attached(each);
+        self.inner.state.load().keys_attached(each);
     }
 }
 
@@ -241,33 +272,27 @@ impl History for Store {
     }
 
     fn events(&self, read: HistoryRead) -> Result<HistoryPage, HistoryError> {
-        self.inner.events(read)
+        self.inner.state.load_full().events(read)
     }
 }
 
 impl Inner {
-    fn revision(&self) -> i64 {
-        self.revision.load(Ordering::Acquire)
+    /// Begins to finish a compaction that a state was opened with.
+    fn resume(&self, unfinished: Option<Unfinished>) {
+        let state = self.state.load_full();
+        self.queue.restart(unfinished.map(|unfinished| Job::resumed(state, unfinished)));
     }
 
-    fn compacted(&self) -> i64 {
-        self.compacted.load(Ordering::Acquire)
-    }
-
-    fn set_compacted(&self, revision: i64) {
-        self.compacted.store(revision, Ordering::Release);
-    }
-
-    fn keys_attached(&self, each: &mut dyn FnMut(i64, &[u8])) {
-        if !self.leased {
-            return;
+    fn reload(&self) -> Result<(), BackendError> {
+        let _writer = self.writer.lock();
+        let edition = self.backend.edition();
+        if edition.is_same(&self.state.load().edition) {
+            return Ok(());
         }
-        let index = self.index.read();
-        for record in index.iter(Bound::Unbounded, None).filter_map(KeyState::newest) {
-            let lease = record.lease();
-            if lease != 0 {
-                each(lease, record.key());
-            }
-        }
+        let (state, unfinished) = State::open(edition)?;
+        let old = self.state.swap(Arc::new(state));
+        self.resume(unfinished);
+        drop(old);
+        Ok(())
     }
 }

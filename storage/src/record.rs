@@ -84,8 +84,13 @@ impl Record {
     /// # Errors
     /// When the bytes are not a `KeyValue`.
     pub fn decode(encoded: &[u8]) -> Result<Record, RecordError> {
-        walk(encoded, |_, _, _| true)?;
+        Record::check(encoded)?;
         Ok(Record::from_bytes(encoded))
+    }
+
+    /// Says whether [`Record::decode`] would take it.
+    pub(crate) fn check(encoded: &[u8]) -> Result<(), RecordError> {
+        walk(encoded, |_, _, _| true)
     }
 
     fn from_bytes(encoded: &[u8]) -> Record {

@@ -2,9 +2,10 @@
 
 use std::mem;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
 use redb::{CursorError, Database, WriteTransaction};
@@ -12,8 +13,36 @@ use tracing::error;
 
 use super::layer::Layer;
 use super::view::View;
-use super::{Applied, BackendError, Bucket, Shared, copy, guarded, storage};
+use super::{Applied, BackendError, Bucket, Shared, guarded, install};
 use crate::schema::{self, table};
+
+/// What is done between two transactions, and who waits for it.
+#[derive(Debug)]
+pub(super) enum Job {
+    Defragment(SyncSender<Result<(), BackendError>>),
+    Install(PathBuf, SyncSender<Result<Applied, BackendError>>),
+}
+
+impl Job {
+    /// Does it, unless writing failed before. Says why nothing can be written any more, if that is so now.
+    fn run(self, shared: &Shared, failure: Option<BackendError>) -> Option<BackendError> {
+        // Whoever asked may be gone, then the answer is lost.
+        match self {
+            Job::Defragment(answer) => {
+                let result = failure.map_or_else(|| install::defragment(shared), |failure| Err(failure.into()));
+                let lost = shared.note(&result);
+                let _ = answer.send(result.map_err(BackendError::from));
+                lost
+            }
+            Job::Install(file, answer) => {
+                let result = failure.map_or_else(|| install::install(shared, &file), |failure| Err(failure.into()));
+                let lost = shared.note(&result);
+                let _ = answer.send(result.map_err(BackendError::from));
+                lost
+            }
+        }
+    }
+}
 
 /// Runs until the backend is closed; everything committed before that is in the file afterwards.
 pub(super) fn run(shared: &Shared) {
@@ -31,14 +60,12 @@ pub(super) fn run(shared: &Shared) {
                 control.failure = Some(failure);
             }
         }
-        let job = control.defragment.take();
-        let failure = control.failure.clone();
+        let job = control.job.take();
+        let mut failure = control.failure.clone();
         drop(control);
         shared.done.notify_all();
-        if let Some(answer) = job {
-            let result = failure.clone().map_or_else(|| guarded(&shared.path, || defragment(shared)), Err);
-            // Whoever asked may be gone.
-            let _ = answer.send(result);
+        if let Some(job) = job {
+            failure = job.run(shared, failure);
         }
         if stopping || failure.is_some() {
             return stop(shared);
@@ -51,7 +78,7 @@ fn wait(shared: &Shared) -> (u64, bool) {
     let until = Instant::now() + shared.files.options.batch_interval;
     let mut control = shared.control.lock();
     loop {
-        let due = control.requested > control.completed || control.stop || control.defragment.is_some();
+        let due = control.requested > control.completed || control.stop || control.job.is_some();
         if due || shared.full.load(Ordering::Relaxed) || shared.wake.wait_until(&mut control, until).timed_out() {
             return (control.requested, control.stop);
         }
@@ -63,15 +90,16 @@ fn stop(shared: &Shared) {
     let mut control = shared.control.lock();
     control.stop = true;
     control.failure.get_or_insert(BackendError::Closed);
-    control.defragment = None;
+    control.job = None;
     drop(control);
     shared.done.notify_all();
 }
 
 /// Makes everything durable that is committed when it begins.
 fn flush(shared: &Shared) -> Result<Option<Applied>, BackendError> {
+    let contents = shared.contents.load_full();
     let (layer, view) = {
-        let mut buffers = shared.buffers.write();
+        let mut buffers = contents.buffers.write();
         if buffers.active.is_empty() {
             return Ok(None);
         }
@@ -89,7 +117,7 @@ fn flush(shared: &Shared) -> Result<Option<Applied>, BackendError> {
     }
     let view = Arc::new(View::open(&shared.path, &database)?);
     let (sealed, old) = {
-        let mut buffers = shared.buffers.write();
+        let mut buffers = contents.buffers.write();
         (buffers.sealed.take(), mem::replace(&mut buffers.view, view))
     };
     drop((sealed, old));
@@ -175,27 +203,4 @@ fn write_other(transaction: &WriteTransaction, layer: &Layer, used: &mut u64) ->
 pub(super) fn row_bytes(key: &[u8], value: &[u8]) -> u64 {
     const OFFSETS: usize = 8;
     (key.len() + value.len() + OFFSETS) as u64
-}
-
-/// Copies the file into a new, dense one and puts that into its place.
-///
-/// The flusher does it, so that nothing changes in the file meanwhile; batches gather in the buffer. Readers keep
-/// the old file, which has lost its name, until they are through.
-fn defragment(shared: &Shared) -> Result<(), BackendError> {
-    let view = Arc::clone(&shared.buffers.read().view);
-    let temporary = shared.temporary("defragment");
-    let moved = copy::to_file(&shared.files, &view, &temporary).and_then(|(database, used)| {
-        let view = Arc::new(View::open(&shared.path, &database)?);
-        storage::rename_durably(&temporary, &shared.path)?;
-        Ok((view, used))
-    });
-    let (view, used) = moved.inspect_err(|_| {
-        // It holds nothing that anyone needs.
-        let _ = std::fs::remove_file(&temporary);
-    })?;
-    let old = mem::replace(&mut shared.buffers.write().view, view);
-    drop(old);
-    shared.used.store(used, Ordering::Relaxed);
-    shared.measure();
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use redb::ReadableTable;
 
 use super::view::View;
-use super::{Backend, BackendError, Bucket};
+use super::{Backend, BackendError, Bucket, Edition};
 use crate::schema::{CONSISTENT_INDEX, STORAGE_VERSION_KEY, TERM};
 
 impl Backend {
@@ -14,10 +14,13 @@ impl Backend {
     /// When what is committed cannot be written, or the file cannot be read.
     pub fn hash(&self) -> Result<u32, BackendError> {
         self.flush()?;
-        let view = self.view();
-        self.guarded(|| self.hash_view(&view))
+        let edition = self.edition();
+        let view = edition.view();
+        edition.guarded(|| edition.hash_view(&view))
     }
+}
 
+impl Edition {
     fn hash_view(&self, view: &View) -> Result<u32, BackendError> {
         let mut hash = 0;
         for bucket in Bucket::ALL {

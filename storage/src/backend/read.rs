@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::layer::Found;
 use super::view::{Table, View};
-use super::{Backend, BackendError, Bucket, RowKey, guarded};
+use super::{Backend, BackendError, Bucket, Edition, RowKey, guarded};
 use crate::Record;
 
 /// Told the key and the value of each row until it breaks.
@@ -18,14 +18,56 @@ pub type EachRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 pub(crate) type EachHistoryRow<'a> = dyn FnMut(RowKey, &[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 impl Backend {
+    /// What is there now, for as long as it is held.
+    pub(crate) fn edition(&self) -> Edition {
+        Edition { shared: Arc::clone(&self.shared), contents: self.shared.contents.load_full() }
+    }
+
     /// Reads a row of any bucket but [`Bucket::Key`], for which there is [`Backend::record`].
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn get(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        self.edition().get(bucket, key)
+    }
+
+    /// Reads a row of history; none if it was never there or is compacted away.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the row is no record.
+    pub fn record(&self, key: RowKey) -> Result<Option<Record>, BackendError> {
+        self.edition().record(key)
+    }
+
+    /// Reads rows of history in order, from `from` up to and without `to`, at most `limit` of them.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a row is no record.
+    pub fn records(&self, from: RowKey, to: RowKey, limit: usize) -> Result<Vec<(RowKey, Record)>, BackendError> {
+        self.edition().records(from, to, limit)
+    }
+
+    /// Calls `each` for the rows of a bucket, from `from` up to and without `to`, in order, until it breaks.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn scan(
+        &self,
+        bucket: Bucket,
+        from: &[u8],
+        to: Option<&[u8]>,
+        each: &mut EachRow<'_>,
+    ) -> Result<(), BackendError> {
+        self.edition().scan(bucket, from, to, each)
+    }
+}
+
+impl Edition {
+    /// See [`Backend::get`].
+    pub(crate) fn get(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
         let key = Bytes::copy_from_slice(key);
         let view = {
-            let buffers = self.shared.buffers.read();
+            let buffers = self.contents.buffers.read();
             for layer in std::iter::once(&buffers.active).chain(buffers.sealed.as_deref()) {
                 match layer.value(bucket, &key) {
                     Found::Here(value) => return Ok(Some(value)),
@@ -41,13 +83,10 @@ impl Backend {
         })
     }
 
-    /// Reads a row of history; none if it was never there or is compacted away.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or the row is no record.
-    pub fn record(&self, key: RowKey) -> Result<Option<Record>, BackendError> {
+    /// See [`Backend::record`].
+    pub(crate) fn record(&self, key: RowKey) -> Result<Option<Record>, BackendError> {
         let view = {
-            let buffers = self.shared.buffers.read();
+            let buffers = self.contents.buffers.read();
             for layer in std::iter::once(&buffers.active).chain(buffers.sealed.as_deref()) {
                 match layer.row(key) {
                     Found::Here(record) => return Ok(Some(record)),
@@ -63,13 +102,15 @@ impl Backend {
         })
     }
 
-    /// Reads rows of history in order, from `from` up to and without `to`, at most `limit` of them.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or a row is no record.
-    pub fn records(&self, from: RowKey, to: RowKey, limit: usize) -> Result<Vec<(RowKey, Record)>, BackendError> {
+    /// See [`Backend::records`].
+    pub(crate) fn records(
+        &self,
+        from: RowKey,
+        to: RowKey,
+        limit: usize,
+    ) -> Result<Vec<(RowKey, Record)>, BackendError> {
         let (view, sealed, removed, newest) = {
-            let buffers = self.shared.buffers.read();
+            let buffers = self.contents.buffers.read();
             let removed: BTreeSet<RowKey> = buffers.active.removed.range(from..to.max(from)).copied().collect();
             let newest = buffers.active.rows_between(from, to);
             let newest: Vec<_> = newest.iter().filter(|(key, _)| !removed.contains(key)).take(limit).cloned().collect();
@@ -80,7 +121,7 @@ impl Backend {
         let newest_in_file =
             sealed.as_deref().and_then(|layer| layer.rows.first()).map_or(to, |(key, _)| (*key).min(to));
         let mut found = Vec::new();
-        HistoryView { backend: self, view }.scan(from, newest_in_file, &mut |key, _, value| {
+        HistoryView { edition: self, view }.scan(from, newest_in_file, &mut |key, _, value| {
             if found.len() >= limit {
                 return ControlFlow::Break(());
             }
@@ -96,11 +137,8 @@ impl Backend {
         Ok(found)
     }
 
-    /// Calls `each` for the rows of a bucket, from `from` up to and without `to`, in order, until it breaks.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn scan(
+    /// See [`Backend::scan`].
+    pub(crate) fn scan(
         &self,
         bucket: Bucket,
         from: &[u8],
@@ -114,7 +152,7 @@ impl Backend {
         let start = Bytes::copy_from_slice(from);
         let end = to.map(Bytes::copy_from_slice);
         let (view, newer) = {
-            let buffers = self.shared.buffers.read();
+            let buffers = self.contents.buffers.read();
             let mut newer: BTreeMap<Bytes, Option<Bytes>> = BTreeMap::new();
             for layer in buffers.sealed.as_deref().into_iter().chain([&buffers.active]) {
                 let rows = layer.other.range((bucket, start.clone())..);
@@ -162,15 +200,11 @@ impl Backend {
 
     /// The history that is in the file; what is only in the buffer is left out, so flush first.
     pub(crate) fn history(&self) -> HistoryView<'_> {
-        HistoryView { backend: self, view: self.view() }
+        HistoryView { edition: self, view: self.view() }
     }
 
     pub(super) fn guarded<T>(&self, read: impl FnOnce() -> Result<T, BackendError>) -> Result<T, BackendError> {
         guarded(&self.shared.path, read)
-    }
-
-    pub(super) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.shared.buffers.read().view)
     }
 
     pub(super) fn failed(&self, error: impl Into<redb::Error>) -> BackendError {
@@ -192,7 +226,7 @@ impl Backend {
 
 /// The rows of history as one transaction left them.
 pub(crate) struct HistoryView<'a> {
-    backend: &'a Backend,
+    edition: &'a Edition,
     view: Arc<View>,
 }
 
@@ -203,11 +237,11 @@ impl HistoryView<'_> {
             return Ok(());
         }
         let (start, end) = (from.encode(), to.encode());
-        self.backend.guarded(|| {
+        self.edition.guarded(|| {
             let rows = self.view.table(Bucket::Key).range::<&[u8]>(&*start..&*end);
-            for row in rows.map_err(|error| self.backend.failed(error))? {
-                let (key, value) = row.map_err(|error| self.backend.failed(error))?;
-                if each(self.backend.row_key(key.value())?, key.value(), value.value()).is_break() {
+            for row in rows.map_err(|error| self.edition.failed(error))? {
+                let (key, value) = row.map_err(|error| self.edition.failed(error))?;
+                if each(self.edition.row_key(key.value())?, key.value(), value.value()).is_break() {
                     break;
                 }
             }

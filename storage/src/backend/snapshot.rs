@@ -25,12 +25,13 @@ impl Backend {
     /// When what is committed, or the copy, cannot be written.
     pub fn snapshot(&self) -> Result<SnapshotReader, BackendError> {
         self.flush()?;
-        let view = self.view();
+        let edition = self.edition();
+        let view = edition.view();
         let number = self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
         let path = self.shared.temporary(&format!("snapshot.{number}"));
         // Closes the copy: its image is that of a database at rest, without what the growth of the file left behind it.
         let copied =
-            self.guarded(|| copy::to_file(&self.shared.files, &view, &path)).map(|(database, _)| drop(database));
+            edition.guarded(|| copy::to_file(&self.shared.files, &view, &path)).map(|(database, _)| drop(database));
         let opened = copied.and_then(|()| File::open(&path).map_err(|error| BackendError::io(&path, error)));
         // The reader has it open.
         let removed = std::fs::remove_file(&path);

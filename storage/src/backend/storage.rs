@@ -76,12 +76,17 @@ impl fmt::Debug for Files {
     }
 }
 
-/// Moves a complete file to its place, durably.
-pub(super) fn rename_durably(from: &Path, to: &Path) -> Result<(), BackendError> {
-    let io = |error| BackendError::io(to, error);
-    std::fs::rename(from, to).map_err(io)?;
-    match to.parent() {
-        Some(parent) if parent != Path::new("") => File::open(parent).and_then(|dir| dir.sync_all()).map_err(io),
+/// Moves a complete file to its place; durable with [`sync_directory`].
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), BackendError> {
+    std::fs::rename(from, to).map_err(|error| BackendError::io(to, error))
+}
+
+/// Makes the names in the directory of a file durable.
+pub(super) fn sync_directory(of: &Path) -> Result<(), BackendError> {
+    match of.parent() {
+        Some(parent) if parent != Path::new("") => {
+            File::open(parent).and_then(|dir| dir.sync_all()).map_err(|error| BackendError::io(of, error))
+        }
         _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
@@ -410,7 +411,10 @@ fn commit_waits_for_a_flusher_that_is_far_behind() {
     let backend = Backend::open(&dir.path().join("db"), options.clone()).unwrap();
     for index in 1..=500 {
         entry(&backend, index);
-        assert!(backend.shared.buffers.read().active.operations <= (BEHIND + 1) * options.batch_limit);
+        assert!(
+            backend.shared.contents.load().buffers.read().active.operations
+                <= (edition::BEHIND + 1) * options.batch_limit
+        );
     }
     backend.flush().unwrap();
     assert_eq!(check_prefix(&backend), 500);

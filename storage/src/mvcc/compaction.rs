@@ -4,16 +4,21 @@
 //! `scheduledCompactRev` with the log entry that asked for it. Removing rows follows on a thread, in batches. Since
 //! batches reach the file in order, no row is gone from it before the schedule is there; a crash in between is
 //! found at the next start (`finishedCompactRev` is behind) and the removal done again from the beginning.
+//!
+//! A compaction belongs to one state of the store. Once another database is installed it goes on for a batch at
+//! most, in an edition of the backend that nobody will write to the disk.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use tracing::{error, info};
 
 use super::hash::KvHasher;
+use super::open::Unfinished;
+use super::state::State;
 use super::{HashKv, Inner, MvccError};
 use crate::backend::{BackendError, Batch, Bucket, RowKey};
 use crate::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
@@ -36,13 +41,37 @@ struct QueueState {
 }
 
 #[derive(Debug)]
-struct Job {
+pub(super) struct Job {
+    state: Arc<State>,
     revision: i64,
     /// The compacted revision before this one.
     previous: i64,
     /// Whether every row that the previous compaction left is still there, so that the hash means something.
     whole: bool,
     handles: Vec<CompactionHandle>,
+}
+
+impl Job {
+    /// Takes up what was interrupted: some of the rows are gone.
+    pub(super) fn resumed(state: Arc<State>, unfinished: Unfinished) -> Job {
+        let Unfinished { revision, previous } = unfinished;
+        Job { state, revision, previous, whole: false, handles: vec![CompactionHandle::default()] }
+    }
+
+    fn finish(self, outcome: &Result<(), BackendError>) {
+        self.handles.into_iter().for_each(|handle| handle.finish(outcome.clone()));
+    }
+}
+
+/// What a compaction does, step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompactionStep {
+    /// The key index has forgotten what nobody can ask for any more.
+    Index { took: Duration },
+    /// Some rows were looked at, and this many of them removed.
+    Rows { removed: usize, took: Duration },
+    /// All is removed, durably.
+    Finished { took: Duration },
 }
 
 /// A compaction under way; it goes on whether or not anyone waits.
@@ -93,7 +122,8 @@ impl CompactionHandle {
 }
 
 impl Queue {
-    pub(super) fn push(&self, revision: i64, previous: i64, whole: bool) -> CompactionHandle {
+    /// Asks for a compaction of the state that the last one was asked for, or of a new one.
+    fn push(&self, of: Arc<State>, revision: i64, previous: i64) -> CompactionHandle {
         let handle = CompactionHandle::default();
         let mut state = self.state.lock();
         state.latest = Some(handle.clone());
@@ -103,10 +133,29 @@ impl Queue {
                 job.whole = false;
                 job.handles.push(handle.clone());
             }
-            None => state.pending = Some(Job { revision, previous, whole, handles: vec![handle.clone()] }),
+            None => {
+                let handles = vec![handle.clone()];
+                state.pending = Some(Job { state: of, revision, previous, whole: true, handles });
+            }
         }
         self.wake.notify_one();
         handle
+    }
+
+    /// Begins with another state, which has this to do. What waited belongs to the last one: its rows are gone with
+    /// their database, which is all that was wanted.
+    pub(super) fn restart(&self, job: Option<Job>) {
+        let superseded = {
+            let mut state = self.state.lock();
+            if let Some(handle) = job.as_ref().and_then(|job| job.handles.last()) {
+                state.latest = Some(handle.clone());
+            }
+            std::mem::replace(&mut state.pending, job)
+        };
+        self.wake.notify_one();
+        if let Some(job) = superseded {
+            job.finish(&Ok(()));
+        }
     }
 
     pub(super) fn latest(&self) -> Option<CompactionHandle> {
@@ -121,8 +170,8 @@ impl Queue {
             state.pending.take()
         };
         self.wake.notify_all();
-        for handle in pending.into_iter().flat_map(|job| job.handles) {
-            handle.finish(Err(BackendError::Closed));
+        if let Some(job) = pending {
+            job.finish(&Err(BackendError::Closed));
         }
     }
 
@@ -153,52 +202,62 @@ impl Queue {
 impl Inner {
     pub(super) fn compact(&self, revision: i64) -> Result<CompactionHandle, MvccError> {
         let _writer = self.writer.lock();
-        let previous = self.compacted();
+        let state = self.state.load_full();
+        let previous = state.compacted();
         if revision <= previous {
             return Err(MvccError::Compacted);
         }
-        if revision > self.revision() {
+        if revision > state.revision() {
             return Err(MvccError::FutureRevision);
         }
         let mut batch = Batch::new();
         batch.put(Bucket::Meta, SCHEDULED_COMPACT_REVISION, RowKey::new(revision, 0).encode().to_vec());
-        self.backend.commit(batch, None);
-        self.set_compacted(revision);
-        Ok(self.queue.push(revision, previous, true))
+        state.edition.commit(batch, None);
+        state.set_compacted(revision);
+        Ok(self.queue.push(state, revision, previous))
     }
 
     /// The compaction thread.
     pub(super) fn run_compactions(&self) {
         while let Some(job) = self.queue.next() {
+            let begun = Instant::now();
             let outcome = self.remove(&job);
+            let (revision, took) = (job.revision, begun.elapsed());
             match &outcome {
-                Ok(rows) => info!(revision = job.revision, rows, "compacted"),
-                Err(failure) => error!(revision = job.revision, %failure, "cannot compact"),
+                Ok(Removed::All(rows)) => {
+                    info!(revision, rows, ?took, "compacted");
+                    self.observe(CompactionStep::Finished { took });
+                }
+                Ok(Removed::WithItsDatabase) => info!(revision, "gave up a compaction: another database is installed"),
+                Err(failure) => error!(revision, %failure, "cannot compact"),
             }
-            for handle in job.handles {
-                handle.finish(outcome.clone().map(drop));
-            }
+            job.finish(&outcome.map(drop));
         }
     }
 
-    /// Removes what the compaction makes unreachable; returns how many rows that was.
-    fn remove(&self, job: &Job) -> Result<usize, BackendError> {
+    /// Removes what the compaction makes unreachable.
+    fn remove(&self, job: &Job) -> Result<Removed, BackendError> {
+        let edition = &job.state.edition;
         // All rows that matter are in the file then, and the schedule with them.
-        self.backend.flush()?;
-        let (mut dropped, anything_kept) = self.compact_index(job.revision);
+        edition.flush()?;
+        let begun = Instant::now();
+        let (mut dropped, anything_kept) = job.state.compact_index(job.revision);
+        self.observe(CompactionStep::Index { took: begun.elapsed() });
         dropped.sort_unstable();
         let mut hasher = KvHasher::new(job.previous, job.revision, anything_kept);
         let mut next_dropped = dropped.iter().copied().peekable();
-        let mut from = RowKey::new(0, 0);
+        let mut from = Some(RowKey::new(0, 0));
         let end = RowKey::new(job.revision.saturating_add(1), 0);
-        loop {
+        while let Some(first) = from.take() {
+            if edition.is_retired() {
+                return Ok(Removed::WithItsDatabase);
+            }
+            let begun = Instant::now();
             let mut batch = Batch::new();
-            let mut more = false;
-            let mut looked_at = 0;
-            self.backend.history().scan(from, end, &mut |row, key, value| {
+            let (mut looked_at, mut removed) = (0, 0);
+            edition.history().scan(first, end, &mut |row, key, value| {
                 if looked_at == self.options.compaction_batch_limit {
-                    from = row;
-                    more = true;
+                    from = Some(row);
                     return ControlFlow::Break(());
                 }
                 looked_at += 1;
@@ -206,16 +265,16 @@ impl Inner {
                 hasher.add(row, key, value, !drop);
                 if drop {
                     batch.delete_record(row);
+                    removed += 1;
                 }
                 ControlFlow::Continue(())
             })?;
-            if !more {
+            if from.is_none() {
                 batch.put(Bucket::Meta, FINISHED_COMPACT_REVISION, RowKey::new(job.revision, 0).encode().to_vec());
-                self.backend.commit(batch, None);
-                break;
             }
-            self.backend.commit(batch, None);
-            if !self.queue.pause(self.options.compaction_pause) {
+            edition.commit(batch, None);
+            self.observe(CompactionStep::Rows { removed, took: begun.elapsed() });
+            if from.is_some() && !self.queue.pause(self.options.compaction_pause) {
                 return Err(BackendError::Closed);
             }
         }
@@ -224,13 +283,29 @@ impl Inner {
                 hash: hasher.finish(),
                 compact_revision: job.previous,
                 hash_revision: job.revision,
-                current_revision: self.revision(),
+                current_revision: job.state.revision(),
             });
         }
-        self.backend.flush()?;
-        Ok(dropped.len())
+        edition.flush()?;
+        Ok(Removed::All(dropped.len()))
     }
 
+    fn observe(&self, step: CompactionStep) {
+        if let Some(observer) = &self.options.on_compaction {
+            (observer.0)(step);
+        }
+    }
+}
+
+/// How a compaction ended.
+enum Removed {
+    /// This many rows.
+    All(usize),
+    /// Another database was installed.
+    WithItsDatabase,
+}
+
+impl State {
     /// Returns the rows that the index forgot, and whether it kept any up to the revision.
     fn compact_index(&self, revision: i64) -> (Vec<RowKey>, bool) {
         let mut dropped = Vec::new();

@@ -6,6 +6,7 @@ use std::ops::{Bound, ControlFlow};
 use parking_lot::Mutex;
 
 use super::index::IndexKey;
+use super::state::State;
 use super::{HashKv, Inner, MvccError};
 use crate::backend::{Bucket, RowKey};
 
@@ -59,6 +60,10 @@ impl CompactionHashes {
         }
     }
 
+    pub(super) fn all(&self) -> Vec<HashKv> {
+        self.0.lock().iter().copied().collect()
+    }
+
     fn get(&self, revision: i64) -> Option<HashKv> {
         self.0.lock().iter().find(|hash| hash.hash_revision == revision).copied()
     }
@@ -66,9 +71,16 @@ impl CompactionHashes {
 
 impl Inner {
     pub(super) fn hash_kv(&self, requested: i64) -> Result<HashKv, MvccError> {
-        if let Some(hash) = self.hashes.get(requested) {
-            return Ok(HashKv { current_revision: self.revision(), ..hash });
+        let state = self.state.load_full();
+        match self.hashes.get(requested) {
+            Some(hash) => Ok(HashKv { current_revision: state.revision(), ..hash }),
+            None => state.hash_kv(requested),
         }
+    }
+}
+
+impl State {
+    fn hash_kv(&self, requested: i64) -> Result<HashKv, MvccError> {
         loop {
             let compacted = self.compacted();
             let current = self.revision();
@@ -79,8 +91,8 @@ impl Inner {
                 _ => self.resolve(requested, current)?,
             };
             // All rows up to the revision are in the file then; a compaction later on does not change this view.
-            self.backend.flush()?;
-            let view = self.backend.history();
+            self.edition.flush()?;
+            let view = self.edition.history();
             if self.compacted() != compacted {
                 continue;
             }

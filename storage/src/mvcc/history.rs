@@ -1,6 +1,7 @@
 //! History for watchers.
 
-use super::{Inner, MvccError};
+use super::MvccError;
+use super::state::State;
 use crate::backend::RowKey;
 use crate::watch::{HistoryError, HistoryPage, HistoryRead, RevisionEvents};
 use crate::{Event, EventKind, Record};
@@ -8,7 +9,7 @@ use crate::{Event, EventKind, Record};
 /// How many rows are read from the backend at a time.
 const ROWS_PER_READ: usize = 1000;
 
-impl Inner {
+impl State {
     pub(super) fn events(&self, read: HistoryRead) -> Result<HistoryPage, HistoryError> {
         // Rows beyond it may be there already, but not all of their revision.
         let current = self.revision();
@@ -24,7 +25,7 @@ impl Inner {
         let mut from = RowKey::new(read.from.max(0), 0);
         let end = RowKey::new(current + 1, 0);
         loop {
-            let rows = self.backend.records(from, end, ROWS_PER_READ).map_err(failed)?;
+            let rows = self.edition.records(from, end, ROWS_PER_READ).map_err(failed)?;
             let last = rows.len() < ROWS_PER_READ;
             for (row, record) in rows {
                 from = RowKey { sub: row.sub + 1, tombstone: false, ..row };

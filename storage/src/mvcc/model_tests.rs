@@ -198,7 +198,8 @@ fn check_range(found: &RangeResult, expected: &[Record], limit: usize, count_onl
 fn open(path: &Path) -> Store {
     let options = BackendOptions { unsafe_no_fsync: true, batch_limit: 20, ..BackendOptions::default() };
     let backend = Backend::open(path, options).unwrap();
-    let options = StoreOptions { compaction_batch_limit: 3, compaction_pause: Duration::ZERO };
+    let options =
+        StoreOptions { compaction_batch_limit: 3, compaction_pause: Duration::ZERO, ..StoreOptions::default() };
     Store::open(Arc::new(backend), options).unwrap()
 }
 
@@ -329,7 +330,8 @@ proptest! {
         }
         drop(store);
         let store = open(&path);
-        let file = store.inner.backend.history();
+        let edition = store.inner.backend.edition();
+        let file = edition.history();
         let mut rows = Vec::new();
         file.scan(RowKey::new(0, 0), RowKey::new(i64::MAX, 0), &mut |row, _, value| {
             rows.push((row, Record::decode(value).unwrap()));

@@ -1,37 +1,45 @@
 //! Reading a store from its backend.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use super::index::Index;
 use super::{FIRST_REVISION, NEVER_COMPACTED};
 use crate::Record;
-use crate::backend::{Backend, BackendError, Bucket, RowKey};
+use crate::backend::{BackendError, Bucket, Edition, RowKey};
 use crate::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
 
 /// What the rows of a backend amount to.
 pub(super) struct Opened {
     pub(super) index: Index,
     pub(super) revision: i64,
-    pub(super) finished: i64,
-    /// A compaction that was asked for and not finished.
-    pub(super) scheduled: Option<i64>,
+    pub(super) compacted: i64,
+    pub(super) unfinished: Option<Unfinished>,
     /// Whether any row names a lease.
     pub(super) leased: bool,
 }
 
-pub(super) fn open(backend: &Arc<Backend>) -> Result<Opened, BackendError> {
-    let finished = compaction_row(backend, FINISHED_COMPACT_REVISION)?;
-    let scheduled = compaction_row(backend, SCHEDULED_COMPACT_REVISION)?.filter(|revision| Some(*revision) > finished);
-    let rows = read_rows(backend)?;
+/// A compaction that was asked for and not finished.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unfinished {
+    pub(super) revision: i64,
+    /// The compacted revision before.
+    pub(super) previous: i64,
+}
+
+pub(super) fn open(edition: &Edition) -> Result<Opened, BackendError> {
+    let finished = compaction_row(edition, FINISHED_COMPACT_REVISION)?;
+    let scheduled = compaction_row(edition, SCHEDULED_COMPACT_REVISION)?.filter(|revision| Some(*revision) > finished);
+    let rows = read_rows(edition)?;
     let Rows { index, highest, leased } = rows;
     let revision = [highest, finished.unwrap_or(0), scheduled.unwrap_or(0), FIRST_REVISION].into_iter().max();
+    let previous = finished.unwrap_or(NEVER_COMPACTED);
     Ok(Opened {
         index,
         revision: revision.unwrap_or(FIRST_REVISION),
-        finished: finished.unwrap_or(NEVER_COMPACTED),
-        scheduled,
+        compacted: scheduled.unwrap_or(previous),
+        unfinished: scheduled.map(|revision| Unfinished { revision, previous }),
         leased,
     })
 }
@@ -47,14 +55,14 @@ const PARCEL_ROWS: usize = 1024;
 const PARCELS: usize = 16;
 
 /// Reads all of history. One thread reads the file and makes the records while this one puts them in order.
-fn read_rows(backend: &Backend) -> Result<Rows, BackendError> {
+fn read_rows(edition: &Edition) -> Result<Rows, BackendError> {
     let (sender, parcels) = mpsc::sync_channel::<Vec<(RowKey, Record)>>(PARCELS);
     thread::scope(|scope| {
         let reader = scope.spawn(move || {
             let mut parcel = Vec::with_capacity(PARCEL_ROWS);
             let mut wrong = None;
             let (first, end) = (RowKey::new(0, 0), RowKey::tombstone(i64::MAX, u32::MAX));
-            backend.history().scan(first, end, &mut |row, _, value| {
+            edition.history().scan(first, end, &mut |row, _, value| {
                 let Ok(record) = Record::decode(value) else {
                     wrong = Some(row);
                     return ControlFlow::Break(());
@@ -70,7 +78,7 @@ fn read_rows(backend: &Backend) -> Result<Rows, BackendError> {
             })?;
             // Nobody listens any more only when the other side panicked.
             let _ = sender.send(parcel);
-            wrong.map_or(Ok(()), |row| Err(backend.corrupt(format!("the row {row:?} is not an encoded KeyValue"))))
+            wrong.map_or(Ok(()), |row| Err(edition.corrupt(format!("the row {row:?} is not an encoded KeyValue"))))
         });
         let mut rows = Rows { index: Index::new(), highest: 0, leased: false };
         for (row, record) in parcels.into_iter().flatten() {
@@ -80,15 +88,15 @@ fn read_rows(backend: &Backend) -> Result<Rows, BackendError> {
         }
         match reader.join() {
             Ok(outcome) => outcome.map(|()| rows),
-            Err(_) => Err(backend.corrupt("reading history panicked")),
+            Err(_) => Err(edition.corrupt("reading history panicked")),
         }
     })
 }
 
-fn compaction_row(backend: &Backend, name: &[u8]) -> Result<Option<i64>, BackendError> {
-    let Some(bytes) = backend.get(Bucket::Meta, name)? else { return Ok(None) };
+fn compaction_row(edition: &Edition, name: &[u8]) -> Result<Option<i64>, BackendError> {
+    let Some(bytes) = edition.get(Bucket::Meta, name)? else { return Ok(None) };
     match RowKey::decode(&bytes) {
         Some(row) => Ok(Some(row.main)),
-        None => Err(backend.corrupt(format!("{} is {bytes:02x?}", String::from_utf8_lossy(name)))),
+        None => Err(edition.corrupt(format!("{} is {bytes:02x?}", String::from_utf8_lossy(name)))),
     }
 }

@@ -4,7 +4,8 @@ use std::ops::Bound;
 
 use super::index::{Index, IndexKey};
 use super::key_state::{KeyState, Version};
-use super::{Inner, MvccError, RangeOptions, RangeResult};
+use super::state::State;
+use super::{MvccError, RangeOptions, RangeResult};
 use crate::{KeyRange, RangeEnd, Record};
 
 /// How many keys are looked at before the writer gets a chance.
@@ -13,7 +14,7 @@ const KEYS_PER_LOCK: usize = 256;
 /// How often a read of the current revision begins anew because a compaction overtook it.
 const ATTEMPTS: usize = 16;
 
-impl Inner {
+impl State {
     pub(super) fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
         for _ in 0..ATTEMPTS {
             match self.try_range(range, options) {
@@ -129,10 +130,10 @@ impl Inner {
     pub(super) fn load(&self, version: Version, revision: i64) -> Result<Record, MvccError> {
         match version {
             Version::Newest(record) => Ok(record),
-            Version::Older(row) => match self.backend.record(row)? {
+            Version::Older(row) => match self.edition.record(row)? {
                 Some(record) => Ok(record),
                 None if self.compacted() > revision => Err(MvccError::Compacted),
-                None => Err(self.backend.corrupt(format!("the row {row:?} is missing")).into()),
+                None => Err(self.edition.corrupt(format!("the row {row:?} is missing")).into()),
             },
         }
     }

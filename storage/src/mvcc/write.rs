@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
 use super::index::IndexKey;
+use super::state::State;
 use super::{Changes, Inner, MvccError, RangeOptions, RangeResult};
 use crate::backend::{Applied, Batch, RowKey};
 use crate::{Event, EventKind, KeyRange, RangeEnd, Record, Versions};
@@ -14,7 +15,7 @@ use crate::{Event, EventKind, KeyRange, RangeEnd, Record, Versions};
 /// The one writer. What it changes is seen by nobody else before the commit; dropped without one it leaves no trace.
 #[derive(Debug)]
 pub struct WriteTxn<'a> {
-    store: &'a Inner,
+    state: Arc<State>,
     _writer: MutexGuard<'a, ()>,
     start_revision: i64,
     changes: Vec<Change>,
@@ -35,10 +36,11 @@ struct Change {
 impl Inner {
     pub(super) fn write(&self) -> WriteTxn<'_> {
         let writer = self.writer.lock();
+        let state = self.state.load_full();
         WriteTxn {
-            store: self,
+            start_revision: state.revision(),
+            state,
             _writer: writer,
-            start_revision: self.revision(),
             changes: Vec::new(),
             latest: BTreeMap::new(),
             batch: Batch::new(),
@@ -53,7 +55,7 @@ impl WriteTxn<'_> {
     /// When that revision is compacted or in the future, or cannot be read.
     pub fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
         if options.revision > 0 || !self.touches(range) {
-            let mut result = self.store.range(range, options)?;
+            let mut result = self.state.range(range, options)?;
             result.revision = self.revision();
             return Ok(result);
         }
@@ -71,7 +73,7 @@ impl WriteTxn<'_> {
     pub fn get(&self, key: &[u8]) -> Option<Record> {
         match self.changed(key) {
             Some(change) => change.record.clone(),
-            None => self.store.newest(key),
+            None => self.state.newest(key),
         }
     }
 
@@ -104,7 +106,7 @@ impl WriteTxn<'_> {
 
     /// The compacted revision; -1 when nothing was ever compacted.
     pub fn compacted(&self) -> i64 {
-        self.store.compacted()
+        self.state.compacted()
     }
 
     /// The revision before the transaction.
@@ -143,13 +145,13 @@ impl WriteTxn<'_> {
         }
         // The rows first: who sees the revision finds its rows.
         if !self.batch.is_empty() || applied.is_some() {
-            self.store.backend.commit(std::mem::take(&mut self.batch), applied);
+            self.state.edition.commit(std::mem::take(&mut self.batch), applied);
         }
         if !rows.is_empty() {
             let mut replaced = Vec::with_capacity(rows.len());
-            let mut index = self.store.index.write();
+            let mut index = self.state.index.write();
             replaced.extend(rows.into_iter().map(|(row, record)| index.push(row, record)));
-            self.store.revision.store(revision, Ordering::Release);
+            self.state.set_revision(revision);
             drop(index);
             // Freeing records takes its time: not with the lock.
             drop(replaced);
@@ -186,7 +188,7 @@ impl WriteTxn<'_> {
 
     /// What is alive in a range now, in the order of the keys.
     fn live(&self, range: &KeyRange) -> Result<Vec<Record>, MvccError> {
-        let before = self.store.range(range, RangeOptions::default())?.records;
+        let before = self.state.range(range, RangeOptions::default())?.records;
         let mut changes = self.changes_in(range).peekable();
         if changes.peek().is_none() {
             return Ok(before);

@@ -1,0 +1,239 @@
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::backend::{Applied, Backend, BackendError, BackendOptions, Batch, Bucket, RowKey, adopt};
+use crate::{Record, Versions};
+
+fn options() -> BackendOptions {
+    let batch_interval = Duration::from_secs(3600);
+    BackendOptions { batch_interval, unsafe_no_fsync: true, ..BackendOptions::default() }
+}
+
+fn open(path: &Path) -> Backend {
+    Backend::open(path, options()).unwrap()
+}
+
+fn applied(index: u64) -> Applied {
+    Applied { index, term: 3 }
+}
+
+/// One log entry: a row of history with a value of this size, and rows of other buckets.
+fn entry(backend: &Backend, index: u64, value_bytes: usize) {
+    let mut batch = Batch::new();
+    let main = i64::try_from(index).unwrap();
+    let versions = Versions { create_revision: main, mod_revision: main, version: 1, lease: 0 };
+    batch.put_record(
+        RowKey::new(main, 0),
+        Record::new(format!("key{index}").as_bytes(), &vec![7; value_bytes], versions),
+    );
+    batch.put(Bucket::Lease, index.to_be_bytes().to_vec(), b"lease".to_vec());
+    batch.put(Bucket::Cluster, b"clusterVersion".to_vec(), b"3.7.0".to_vec());
+    backend.commit(batch, Some(applied(index)));
+}
+
+fn image(backend: &Backend) -> Vec<Bytes> {
+    let mut reader = backend.image().unwrap();
+    std::iter::from_fn(|| reader.next_chunk().unwrap()).collect()
+}
+
+fn write(path: &Path, chunks: &[Bytes]) -> Result<Applied, BackendError> {
+    let mut writer = ImageWriter::create(path, options())?;
+    chunks.iter().try_for_each(|chunk| writer.write(chunk))?;
+    writer.finish()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_image_becomes_the_same_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (open(&dir.path().join("db")), dir.path().join("5.snap.db"));
+    for index in 1..=5000 {
+        entry(&from, index, 1000);
+    }
+    let mut reader = from.image().unwrap();
+    assert_eq!(reader.applied(), applied(5000));
+    assert_eq!(reader.get(Bucket::Cluster, b"clusterVersion").unwrap().as_deref(), Some(&b"3.7.0"[..]));
+    assert_eq!(reader.get(Bucket::Cluster, b"downgrade").unwrap(), None);
+    // What comes later is not in it.
+    let hash = from.hash().unwrap();
+    entry(&from, 5001, 10);
+    from.flush().unwrap();
+
+    let mut writer = ImageWriter::create(&to, options()).unwrap();
+    let mut chunks = 0;
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        assert!(chunk.len() <= CHUNK_BYTES);
+        writer.write(&chunk).unwrap();
+        chunks += 1;
+    }
+    assert!(chunks > 4);
+    assert!(reader.next_chunk().unwrap().is_none());
+    assert_eq!(names(dir.path()), ["5.snap.db.tmp.image", "db"]);
+    assert_eq!(writer.finish().unwrap(), applied(5000));
+    assert_eq!(names(dir.path()), ["5.snap.db", "db"]);
+
+    let copy = open(&to);
+    assert_eq!(copy.durable_applied(), applied(5000));
+    assert_eq!(copy.hash().unwrap(), hash);
+    assert!(copy.size_in_use() > 5_000_000 && copy.size() < 8_000_000, "{} {}", copy.size_in_use(), copy.size());
+    assert_eq!(image(&copy), image_of_first(&dir.path().join("first")));
+}
+
+/// The image of a database with the first 5000 entries and no more.
+fn image_of_first(path: &Path) -> Vec<Bytes> {
+    let backend = open(path);
+    (1..=5000).for_each(|index| entry(&backend, index, 1000));
+    image(&backend)
+}
+
+#[test]
+fn an_empty_database_has_an_image_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let chunks = image(&open(&dir.path().join("db")));
+    assert_eq!(chunks.len(), 1);
+    assert_eq!(write(&dir.path().join("copy"), &chunks).unwrap(), Applied::default());
+}
+
+#[test]
+fn a_row_larger_than_a_chunk_has_one_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = open(&dir.path().join("db"));
+    for (index, size) in (1..).zip([10, 5 << 20, 10, CHUNK_BYTES, CHUNK_BYTES - 600, 10]) {
+        entry(&from, index, size);
+    }
+    let chunks = image(&from);
+    let sizes: Vec<usize> = chunks.iter().map(Bytes::len).collect();
+    assert!(sizes.iter().filter(|size| **size > CHUNK_BYTES).all(|size| *size < (5 << 20) + 200), "{sizes:?}");
+    assert_eq!(sizes.iter().filter(|size| **size > CHUNK_BYTES).count(), 2, "{sizes:?}");
+    let to = dir.path().join("copy");
+    assert_eq!(write(&to, &chunks).unwrap(), applied(6));
+    assert_eq!(open(&to).hash().unwrap(), from.hash().unwrap());
+}
+
+#[test]
+fn every_cut_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = open(&dir.path().join("db"));
+    (1..=3).for_each(|index| entry(&from, index, 5));
+    let [chunk] = &image(&from)[..] else { panic!("it is small") };
+    let to = dir.path().join("copy");
+    for len in (0..chunk.len()).step_by(5).chain(chunk.len() - 10..chunk.len()) {
+        let error = write(&to, &[chunk.slice(..len)]).unwrap_err();
+        assert!(matches!(error, BackendError::Corrupt { .. }), "{len}: {error}");
+    }
+    // Cut between two items it may go on in another chunk, but must go on.
+    let twice = [chunk.clone(), Bytes::from_static(&[END, 0, 0, 0, 0, 0, 0, 0, 0])];
+    assert!(write(&to, &twice).is_err());
+    assert!(write(&to, &[chunk.clone(), chunk.clone()]).is_err());
+    assert_eq!(names(dir.path()), ["db"], "nothing is left of any of them");
+}
+
+#[test]
+fn bytes_of_a_bad_peer_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = open(&dir.path().join("db"));
+    (1..=20).for_each(|index| entry(&from, index, 30));
+    let [chunk] = &image(&from)[..] else { panic!("it is small") };
+    let to = dir.path().join("copy");
+    // Some bytes say something else. What is inside a value nobody can tell.
+    for at in (0..chunk.len()).step_by(31) {
+        let mut bytes = chunk.to_vec();
+        bytes[at] ^= 0xff;
+        drop(write(&to, &[bytes.into()]));
+    }
+    let head = [MAGIC, &[ENCODING_VERSION], &1_u64.to_be_bytes()].concat();
+    let bucket = |name: &str| [&[BUCKET, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
+    let length = |len: u32| len.to_be_bytes().to_vec();
+    let row = |key: &[u8], value: &[u8]| {
+        let length = |bytes: &[u8]| length(u32::try_from(bytes.len()).unwrap());
+        [&[ROW][..], &length(key), &length(value), key, value].concat()
+    };
+    let before_key: Vec<u8> =
+        ["alarm", "auth", "authRoles", "authUsers", "cluster"].iter().flat_map(|name| bucket(name)).collect();
+    let history = RowKey::new(1, 0).encode();
+    let newer = [MAGIC, &[ENCODING_VERSION], &2_u64.to_be_bytes()].concat();
+    let other = [MAGIC, &[ENCODING_VERSION + 1], &1_u64.to_be_bytes()].concat();
+    let end: Vec<u8> = Bucket::ALL.iter().flat_map(|other| bucket(other.name())).collect();
+    let bad: [(&str, Vec<u8>); 13] = [
+        ("no image", b"POST / HTTP/1.1".to_vec()),
+        ("a newer schema", newer),
+        ("another encoding", other),
+        ("an unknown bucket", [head.clone(), bucket("alarms")].concat()),
+        ("a bucket too early", [head.clone(), bucket("auth")].concat()),
+        ("a bucket twice", [head.clone(), bucket("alarm"), bucket("alarm")].concat()),
+        ("a row in no bucket", [head.clone(), row(b"key", b"")].concat()),
+        ("a huge key", [head.clone(), bucket("alarm"), vec![ROW], length(u32::MAX), length(0)].concat()),
+        ("a huge value", [head.clone(), bucket("alarm"), vec![ROW], length(1), length(u32::MAX), vec![1]].concat()),
+        ("rows the wrong way round", [head.clone(), bucket("alarm"), row(b"b", b""), row(b"a", b"")].concat()),
+        ("history with a bad key", [head.clone(), before_key.clone(), bucket("key"), row(b"a", b"")].concat()),
+        ("history with a bad value", [head.clone(), before_key, bucket("key"), row(&history, b"\xff")].concat()),
+        ("an end that counts wrong", [head, end, vec![END], 1_u64.to_be_bytes().to_vec()].concat()),
+    ];
+    for (what, bytes) in bad {
+        let mut writer = ImageWriter::create(&to, options()).unwrap();
+        let error = writer.write(&bytes).expect_err(what);
+        println!("{what}: {error}");
+        assert!(writer.write(chunk).is_err(), "nothing is taken after that");
+        assert!(writer.finish().is_err());
+    }
+    assert_eq!(names(dir.path()), ["copy", "db"], "those with another byte in a value were complete");
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_refused_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = open(&dir.path().join("db"));
+    let mut batch = Batch::new();
+    batch.put(Bucket::Meta, crate::schema::STORAGE_VERSION_KEY.to_vec(), b"99.0.0".to_vec());
+    from.commit(batch, None);
+    let error = write(&dir.path().join("copy"), &image(&from)).unwrap_err();
+    assert!(matches!(error, BackendError::NewerSchema { .. }), "{error}");
+    assert_eq!(names(dir.path()), ["db"]);
+}
+
+#[test]
+fn what_a_killed_process_left_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    drop(open(&path));
+    for name in ["7.snap.db.tmp.image", "db.tmp.defragment", "7.snap.db", "db.tmpl"] {
+        std::fs::write(dir.path().join(name), b"x").unwrap();
+    }
+    drop(open(&path));
+    assert_eq!(names(dir.path()), ["7.snap.db", "db", "db.tmpl"]);
+    // And is in nobody's way.
+    std::fs::write(dir.path().join("copy.tmp.image"), b"x").unwrap();
+    write(&dir.path().join("copy"), &image(&open(&path))).unwrap();
+}
+
+#[test]
+fn a_start_adopts_a_finished_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, new) = (dir.path().join("db"), dir.path().join("9.snap.db"));
+    let backend = open(&path);
+    entry(&backend, 1, 10);
+    drop(backend);
+    assert!(adopt(&new, &path).is_err(), "there is none");
+    std::fs::write(&new, b"this is no database").unwrap();
+    assert!(adopt(&new, &path).is_err());
+    assert_eq!(open(&path).durable_applied(), applied(1));
+
+    std::fs::remove_file(&new).unwrap();
+    let other = open(&dir.path().join("other"));
+    (1..=9).for_each(|index| entry(&other, index, 10));
+    write(&new, &image(&other)).unwrap();
+    assert_eq!(adopt(&new, &path).unwrap(), applied(9));
+    assert!(!new.exists());
+    let backend = open(&path);
+    assert_eq!(backend.durable_applied(), applied(9));
+    assert_eq!(backend.hash().unwrap(), other.hash().unwrap());
+}

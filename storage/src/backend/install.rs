@@ -1,0 +1,145 @@
+//! Another file in the place of the database.
+
+use std::fs::File;
+use std::mem;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use redb::Database;
+use tracing::error;
+
+use super::edition::Contents;
+use super::storage::Files;
+use super::view::View;
+use super::{Applied, Backend, BackendError, BackendOptions, Shared, copy, guarded, storage};
+use crate::schema::{self, Found};
+
+/// Why a file was not put in the place of the database.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The database goes on with the file that it has.
+    Kept(BackendError),
+    /// Which file a restart would find is not known: nothing may be written any more.
+    Lost(BackendError),
+}
+
+impl Backend {
+    /// Replaces the database by a file that an [`super::ImageWriter`] has finished, or that is a whole database
+    /// otherwise, on the same file system. The file loses its own name; a crash leaves the old database or the new
+    /// one, complete and under the name of the database.
+    ///
+    /// What is committed and not yet in the new file is gone, for the new file is expected to be newer: returned is
+    /// the last log entry in it, which is [`Backend::durable_applied`] now. Readers in the middle of something, a
+    /// [`super::ImageReader`] and a [`crate::mvcc::Store`] that has not been reloaded go on with the old database.
+    ///
+    /// # Errors
+    /// When the file is no database or cannot be renamed, and the database stays as it was; or when it cannot be
+    /// known whether the renaming is durable, and [`Backend::failure`] says so.
+    pub fn install(&self, file: &Path) -> Result<Applied, BackendError> {
+        self.ask(|answer| super::Job::Install(file.to_path_buf(), answer))
+    }
+}
+
+/// Puts a file in the place of a database that nobody has open, as [`Backend::install`] does with an open one: for
+/// a start that finds a finished image of which the log says that it is to be used.
+///
+/// Returns the last log entry in the file.
+///
+/// # Errors
+/// When the file does not open, then nothing was changed; or it cannot be renamed durably.
+pub fn adopt(file: &Path, database: &Path) -> Result<Applied, BackendError> {
+    let files = Files { options: BackendOptions::default(), layer: None };
+    let (opened, found) = guarded(file, || open(&files, file))?;
+    drop(opened);
+    storage::rename(file, database)?;
+    storage::sync_directory(database)?;
+    Ok(found.applied)
+}
+
+/// Opens a file that is there, and looks at what it says about itself before anything is written to it.
+pub(super) fn open(files: &Files, path: &Path) -> Result<(Database, Found), BackendError> {
+    let file = File::options().read(true).write(true).open(path).map_err(|error| BackendError::io(path, error))?;
+    storage::check(path, &file)?;
+    let database = files.open(path, file)?;
+    let found = schema::check(path, &database)?;
+    Ok((database, found))
+}
+
+/// The flusher has written what was committed before, so whoever holds the old edition finds all of it in the file.
+pub(super) fn install(shared: &Shared, file: &Path) -> Result<Applied, Failure> {
+    let opened = guarded(file, || {
+        let (database, found) = open(&shared.files, file)?;
+        Ok((View::open(&shared.path, &Arc::new(database))?, found))
+    });
+    let (view, found) = opened.map_err(Failure::Kept)?;
+    shared.put_in_place(file)?;
+    let old = shared.contents.load_full();
+    {
+        let mut buffers = old.buffers.write();
+        buffers.retired = true;
+        // It spoke of these buffers.
+        shared.full.store(false, Ordering::Relaxed);
+    }
+    shared.contents.store(Arc::new(Contents::new(Arc::new(view))));
+    shared.used.store(found.used_bytes, Ordering::Relaxed);
+    shared.measure();
+    shared.control.lock().durable = found.applied;
+    // Who waited for room in the old buffers need not.
+    shared.done.notify_all();
+    Ok(found.applied)
+}
+
+/// Copies the file into a new, dense one and puts that into its place. Batches gather in the buffer meanwhile.
+/// Readers keep the old file, which has lost its name, until they are through.
+pub(super) fn defragment(shared: &Shared) -> Result<(), Failure> {
+    let contents = shared.contents.load_full();
+    let view = Arc::clone(&contents.buffers.read().view);
+    let temporary = shared.temporary("defragment");
+    let copied = guarded(&shared.path, || {
+        let (database, used) = copy::to_file(&shared.files, &view, &temporary)?;
+        Ok((View::open(&shared.path, &Arc::new(database))?, used))
+    });
+    let moved = copied.map_err(Failure::Kept).and_then(|copied| shared.put_in_place(&temporary).map(|()| copied));
+    let (view, used) = moved.inspect_err(|failure| {
+        if let Failure::Kept(_) = failure {
+            // It holds nothing that anyone needs.
+            let _ = std::fs::remove_file(&temporary);
+        }
+    })?;
+    let old = mem::replace(&mut contents.buffers.write().view, Arc::new(view));
+    drop(old);
+    shared.used.store(used, Ordering::Relaxed);
+    shared.measure();
+    Ok(())
+}
+
+impl Shared {
+    /// Gives a complete and synced file the name of the database.
+    fn put_in_place(&self, file: &Path) -> Result<(), Failure> {
+        storage::rename(file, &self.path).map_err(Failure::Kept)?;
+        storage::sync_directory(&self.path).map_err(Failure::Lost)
+    }
+
+    /// Stops all writing if it must not go on.
+    pub(super) fn note<T>(&self, result: &Result<T, Failure>) -> Option<BackendError> {
+        let Err(Failure::Lost(failure)) = result else { return self.control.lock().failure.clone() };
+        error!(%failure, "cannot tell which database a restart would find; nothing becomes durable any more");
+        self.control.lock().failure = Some(failure.clone());
+        Some(failure.clone())
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Failure {
+        Failure::Kept(error)
+    }
+}
+
+impl From<Failure> for BackendError {
+    fn from(failure: Failure) -> BackendError {
+        match failure {
+            Failure::Kept(error) | Failure::Lost(error) => error,
+        }
+    }
+}

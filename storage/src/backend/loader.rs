@@ -1,0 +1,124 @@
+//! Filling a new database densely: rows in order, behind one another.
+
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use redb::{CursorError, CursorMut, Database, Durability, WriteTransaction};
+
+use super::flusher::row_bytes;
+use super::storage::Files;
+use super::{BackendError, Bucket};
+use crate::schema::{self, table};
+
+/// How much one transaction takes, which bounds the pages in memory.
+const TRANSACTION_ROWS: usize = 16 * 1024;
+const TRANSACTION_BYTES: u64 = 16 << 20;
+
+/// A database that is being filled. Nothing of it is durable before [`Loader::finish`].
+pub(super) struct Loader {
+    path: PathBuf,
+    // Above the database: it is given up before that is closed.
+    transaction: Option<WriteTransaction>,
+    database: Database,
+    rows: usize,
+    bytes: u64,
+    used: u64,
+}
+
+impl Loader {
+    /// Begins with an empty database at that path.
+    pub(super) fn create(files: &Files, path: &Path) -> Result<Loader, BackendError> {
+        let database = files.create(path)?;
+        schema::create(&database).map_err(|error| BackendError::from_redb(path, error))?;
+        Ok(Loader { path: path.to_path_buf(), transaction: None, database, rows: 0, bytes: 0, used: 0 })
+    }
+
+    /// Lets `fill` add rows of a bucket, behind those that it has.
+    pub(super) fn append<T>(
+        &mut self,
+        bucket: Bucket,
+        fill: impl FnOnce(&mut Tail<'_>) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
+        let transaction = match self.transaction.take() {
+            Some(transaction) => transaction,
+            None => {
+                let mut transaction = self.database.begin_write().map_err(|error| failed(error.into()))?;
+                transaction.set_durability(Durability::None).map_err(|error| failed(error.into()))?;
+                transaction
+            }
+        };
+        let filled = {
+            let mut rows = transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
+            let cursor = rows.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(|error| failed(error.into()))?;
+            let (rows, bytes) = (&mut self.rows, &mut self.bytes);
+            let mut tail = Tail { path: &self.path, cursor, rows, bytes };
+            let filled = fill(&mut tail)?;
+            tail.cursor.close().map_err(|error| failed(error.into()))?;
+            filled
+        };
+        if is_full(self.rows, self.bytes) {
+            self.used += self.bytes;
+            (self.rows, self.bytes) = (0, 0);
+            transaction.commit().map_err(|error| failed(error.into()))?;
+        } else {
+            self.transaction = Some(transaction);
+        }
+        Ok(filled)
+    }
+
+    /// Makes everything durable; returns the database and the bytes that its rows take.
+    pub(super) fn finish(mut self) -> Result<(Database, u64), BackendError> {
+        let used = self.used + self.bytes;
+        let mut finish = || -> Result<(), redb::Error> {
+            if let Some(transaction) = self.transaction.take() {
+                transaction.commit()?;
+            }
+            let mut transaction = self.database.begin_write()?;
+            // Otherwise opening it could mean reading all of it.
+            transaction.set_quick_repair(true);
+            schema::put_used(&transaction, used)?;
+            transaction.commit()?;
+            Ok(())
+        };
+        finish().map_err(|error| BackendError::from_redb(&self.path, error))?;
+        Ok((self.database, used))
+    }
+}
+
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// The end of a bucket.
+pub(super) struct Tail<'a> {
+    path: &'a Path,
+    cursor: CursorMut<'a, &'static [u8], &'static [u8]>,
+    rows: &'a mut usize,
+    bytes: &'a mut u64,
+}
+
+impl Tail<'_> {
+    /// # Errors
+    /// When the row does not follow the one before, or cannot be written.
+    pub(super) fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), BackendError> {
+        self.cursor.insert_before(key, value).map_err(|error| match error {
+            CursorError::UnorderedKey => BackendError::corrupt(self.path, "a row is not in order"),
+            error => BackendError::from_redb(self.path, error),
+        })?;
+        *self.rows += 1;
+        *self.bytes += row_bytes(key, value);
+        Ok(())
+    }
+
+    /// Whether this is enough for one transaction.
+    pub(super) fn is_full(&self) -> bool {
+        is_full(*self.rows, *self.bytes)
+    }
+}
+
+fn is_full(rows: usize, bytes: u64) -> bool {
+    rows >= TRANSACTION_ROWS || bytes >= TRANSACTION_BYTES
+}

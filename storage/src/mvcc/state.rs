@@ -1,0 +1,60 @@
+//! The store over one edition of the backend.
+
+use std::ops::Bound;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::index::Index;
+use super::key_state::KeyState;
+use super::open::{self, Opened, Unfinished};
+use crate::backend::{BackendError, Edition};
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) edition: Edition,
+    pub(super) index: RwLock<Index>,
+    /// Written with the index locked.
+    revision: AtomicI64,
+    compacted: AtomicI64,
+    /// Whether a row that was there at the start names a lease.
+    leased: bool,
+}
+
+impl State {
+    /// Reads everything; says also which compaction was asked for and is not finished.
+    pub(super) fn open(edition: Edition) -> Result<(State, Option<Unfinished>), BackendError> {
+        let Opened { index, revision, compacted, unfinished, leased } = open::open(&edition)?;
+        let (revision, compacted) = (AtomicI64::new(revision), AtomicI64::new(compacted));
+        Ok((State { edition, index: RwLock::new(index), revision, compacted, leased }, unfinished))
+    }
+
+    pub(super) fn revision(&self) -> i64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_revision(&self, revision: i64) {
+        self.revision.store(revision, Ordering::Release);
+    }
+
+    pub(super) fn compacted(&self) -> i64 {
+        self.compacted.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_compacted(&self, revision: i64) {
+        self.compacted.store(revision, Ordering::Release);
+    }
+
+    pub(super) fn keys_attached(&self, each: &mut dyn FnMut(i64, &[u8])) {
+        if !self.leased {
+            return;
+        }
+        let index = self.index.read();
+        for record in index.iter(Bound::Unbounded, None).filter_map(KeyState::newest) {
+            let lease = record.lease();
+            if lease != 0 {
+                each(lease, record.key());
+            }
+        }
+    }
+}
