@@ -3,8 +3,8 @@
 //! Clients match on the message, byte for byte, so a message is never built or edited elsewhere. One table
 //! ([`Error`]) drives every rendering: a [`tonic::Status`], the gateway's JSON body ([`gateway_body`],
 //! [`stream_body`]) and RFC 9457 problem details ([`Problem`]). The declared gRPC code is what goes out on the wire,
-//! also in the three cases where etcd degrades it to `Unknown`: clients that map by text see no difference, others
-//! see a better code.
+//! also in two cases where etcd degrades it to `Unknown` (too many requests, not enough started members): clients that
+//! map by text see no difference, others see a better code. Lock and Election send `Unknown`, as etcd's do.
 //!
 //! Typed errors of the inner layers convert into this one at the service; what caused them belongs in the log.
 

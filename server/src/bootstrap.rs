@@ -178,7 +178,7 @@ fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> 
         .map_err(|error| BootstrapError::Thread("watch-catch-up", error))?;
     let applied = backend.durable_applied();
     let applied = AppliedIndex::new(applied.index, applied.term);
-    let leadership = Leadership::new();
+    let leadership = Leadership::new(config.election_timeout);
     Ok(State { backend, store, lessor, alarms, hub, membership, applied, leadership, metrics })
 }
 
@@ -234,6 +234,7 @@ fn limits(config: &Config) -> Limits {
         request_bytes: config.max_request_bytes,
         txn_ops: config.max_txn_ops,
         request_timeout: config.request_timeout(),
+        fast_lease_keep_alive: config.feature_gates.enabled(Gate::FastLeaseKeepAlive),
         progress_interval: config.watch_progress_notify_interval,
         quota_bytes: config.quota_backend_bytes,
     }

@@ -4,11 +4,13 @@ mod compactor;
 pub(crate) mod ending;
 mod expiry;
 pub(crate) mod leadership;
+mod lease;
 mod notices;
 mod propose;
 mod publish;
 mod read;
 mod request_id;
+mod timeouts;
 pub(crate) mod waiters;
 
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub(crate) struct Limits {
     pub(crate) txn_ops: usize,
     /// How long a proposal or a linearizable read may take.
     pub(crate) request_timeout: Duration,
+    /// Whether renewals may run ahead of what is committed and not yet applied.
+    pub(crate) fast_lease_keep_alive: bool,
     /// How often a watcher that asked for it is told its progress.
     pub(crate) progress_interval: Duration,
     /// Bytes; none when disabled.

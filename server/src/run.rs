@@ -47,7 +47,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let started = bootstrap::start(&config, Arc::clone(&metrics)).await?;
     let node = started.node;
     gauges::install(&metrics, &node);
-    let mut following = tokio::spawn(node.clone().follow(started.notices, config.election_timeout));
+    let mut following = tokio::spawn(node.clone().follow(started.notices));
     let mut duties = JoinSet::new();
     duties.spawn(node.clone().expire_leases());
     if let Some(mode) = config.auto_compaction {
@@ -55,8 +55,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     }
 
     let leaderless = node.clone();
-    let election_timeout = config.election_timeout;
-    duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams(election_timeout).await });
+    duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });
     let stop = node.stopping().token().clone();
     duties.spawn(peers::serve(peer_listeners, peers::router(node.clone()), stop.clone()));
     let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop));

@@ -5,6 +5,7 @@ mod snapshots;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use keyport_storage::alarm::Alarms;
 use keyport_storage::backend::{Backend, BackendError};
@@ -53,6 +54,15 @@ impl State {
     pub(crate) fn install(&self, file: &Path) -> Result<(), InstallError> {
         let _ = file;
         Err(BackendError::Closed.into())
+    }
+
+    /// The entry that opened `term` has been applied, and with it everything before: if this member leads in it, it
+    /// counts down the leases from now on.
+    pub(crate) fn term_opened(&self, term: u64) {
+        let leader = self.leadership.leader();
+        if leader.is_local && leader.term == term {
+            self.lessor.promote(self.leadership.election_timeout(), Instant::now());
+        }
     }
 }
 

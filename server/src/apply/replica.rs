@@ -112,6 +112,7 @@ impl Replica {
         if data.is_empty() {
             // The entry with which a new leader opens its term.
             self.state.backend.commit(Batch::new(), Some(applied));
+            self.state.term_opened(applied.term);
             return None;
         }
         let Proposal { id, command } = match Proposal::decode(data) {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseCheckpoint, LeaseCheckpointRequest, LeaseRevokeRequest};
+use keyport_storage::lease::Due;
 use tokio::task::JoinSet;
 
 use super::Node;
@@ -32,6 +33,14 @@ impl Node {
     async fn revoke_expired(&self) {
         let mut revocations = JoinSet::new();
         let due = self.state().lessor.due(Instant::now(), PASS_LIMIT);
+        if due == Due::default() {
+            return;
+        }
+        // One that only believes to lead would have its successor revoke what that has prolonged.
+        if !self.leads_for_sure(Instant::now()) && self.confirm_leadership().await.is_err() {
+            tracing::warn!(expired = due.expired.len(), "revoking no leases: this member cannot confirm that it leads");
+            return;
+        }
         self.record_checkpoints(due.checkpoints).await;
         for id in due.expired {
             if revocations.len() >= PARALLEL {

@@ -17,11 +17,15 @@ const PATIENCE: u32 = 3;
 pub(crate) struct Leader {
     /// 0 while none is known.
     pub(crate) id: u64,
+    /// Whether it is this member.
+    pub(crate) is_local: bool,
     pub(crate) term: u64,
     /// When it became known, or was lost.
     pub(crate) since: Instant,
     /// How many leaders have been seen.
     pub(crate) seen: u64,
+    /// When this member was last elected.
+    pub(crate) elected: Option<Instant>,
 }
 
 /// See the module's text.
@@ -31,6 +35,7 @@ pub(crate) struct Leadership {
     /// Raised when the leader has been unknown for too long; another one for the time after that.
     lost: Mutex<Ending>,
     confirmed: Mutex<Option<Confirmed>>,
+    election_timeout: Duration,
 }
 
 /// In this term a quorum has acknowledged this member as its leader, at this time or later.
@@ -41,9 +46,18 @@ struct Confirmed {
 }
 
 impl Leadership {
-    pub(crate) fn new() -> Leadership {
-        let nobody = Leader { id: 0, term: 0, since: Instant::now(), seen: 0 };
-        Leadership { leader: watch::Sender::new(nobody), lost: Mutex::default(), confirmed: Mutex::default() }
+    pub(crate) fn new(election_timeout: Duration) -> Leadership {
+        let nobody = Leader { id: 0, is_local: false, term: 0, since: Instant::now(), seen: 0, elected: None };
+        Leadership {
+            leader: watch::Sender::new(nobody),
+            lost: Mutex::default(),
+            confirmed: Mutex::default(),
+            election_timeout,
+        }
+    }
+
+    pub(crate) fn election_timeout(&self) -> Duration {
+        self.election_timeout
     }
 
     /// What the Raft thread says, `now`.
@@ -53,8 +67,12 @@ impl Leadership {
             leader.term = state.term;
             if is_other {
                 leader.id = state.leader;
+                leader.is_local = state.is_leader;
                 leader.since = now;
                 leader.seen += u64::from(state.leader != 0);
+                if state.is_leader {
+                    leader.elected = Some(now);
+                }
             }
             is_other
         });
@@ -79,7 +97,7 @@ impl Leadership {
     }
 
     /// Ends the streams that insist on a leader whenever there has been none for too long. Runs as long as the node.
-    pub(crate) async fn end_leaderless_streams(&self, election_timeout: Duration) {
+    pub(crate) async fn end_leaderless_streams(&self) {
         let mut changes = self.subscribe();
         loop {
             let Ok(lost) = changes.wait_for(|leader| leader.id == 0).await.map(|leader| *leader) else { return };
@@ -90,7 +108,7 @@ impl Leadership {
                     }
                     continue;
                 }
-                () = tokio::time::sleep_until((lost.since + PATIENCE * election_timeout).into()) => {}
+                () = tokio::time::sleep_until((lost.since + PATIENCE * self.election_timeout).into()) => {}
             }
             // Between two looks a leader may have come and gone.
             let now = self.leader();
@@ -113,9 +131,11 @@ impl Leadership {
         }
     }
 
-    /// Whether this member was confirmed as the leader of `term` at most `window` ago.
-    pub(crate) fn is_confirmed(&self, term: u64, now: Instant, window: Duration) -> bool {
+    /// Whether this member was confirmed as the leader of `term` a moment ago: within half an election timeout, before
+    /// the end of which no other leader is elected, unless by this one's own wish.
+    pub(crate) fn is_confirmed(&self, term: u64, now: Instant) -> bool {
         let confirmed = *self.confirmed.lock();
+        let window = self.election_timeout / 2;
         confirmed.is_some_and(|known| known.term == term && now.saturating_duration_since(known.at) < window)
     }
 }
@@ -131,43 +151,49 @@ mod tests {
 
     #[test]
     fn a_loss_dates_from_its_beginning_whatever_the_terms_do() {
-        let leadership = Leadership::new();
+        let leadership = Leadership::new(Duration::from_secs(1));
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         leadership.tell(&state(2, 3), at(1));
         leadership.tell(&state(0, 3), at(2));
         leadership.tell(&state(0, 4), at(3));
-        assert_eq!(leadership.leader(), Leader { id: 0, term: 4, since: at(2), seen: 1 });
+        assert_eq!(
+            leadership.leader(),
+            Leader { id: 0, is_local: false, term: 4, since: at(2), seen: 1, elected: None }
+        );
         leadership.tell(&state(2, 5), at(4));
         // Elected again without having been missed.
         leadership.tell(&state(2, 6), at(5));
-        assert_eq!(leadership.leader(), Leader { id: 2, term: 6, since: at(5), seen: 3 });
+        assert_eq!(
+            leadership.leader(),
+            Leader { id: 2, is_local: false, term: 6, since: at(5), seen: 3, elected: None }
+        );
     }
 
     #[test]
     fn a_confirmation_holds_for_its_term_and_a_while() {
-        let leadership = Leadership::new();
+        let leadership = Leadership::new(Duration::from_secs(2));
         let start = Instant::now();
-        let (window, later) = (Duration::from_secs(1), start + Duration::from_secs(1));
-        assert!(!leadership.is_confirmed(1, start, window));
+        let later = start + Duration::from_secs(1);
+        assert!(!leadership.is_confirmed(1, start));
         leadership.confirm(1, start);
-        assert!(leadership.is_confirmed(1, start, window));
-        assert!(!leadership.is_confirmed(1, later, window));
-        assert!(!leadership.is_confirmed(2, start, window));
+        assert!(leadership.is_confirmed(1, start));
+        assert!(!leadership.is_confirmed(1, later));
+        assert!(!leadership.is_confirmed(2, start));
         leadership.confirm(1, later);
         // A round that began earlier may end later.
         leadership.confirm(1, start);
-        assert!(leadership.is_confirmed(1, later, window));
+        assert!(leadership.is_confirmed(1, later));
     }
 
     #[tokio::test(start_paused = true)]
     async fn streams_end_after_three_election_timeouts_without_a_leader() {
-        let leadership = Arc::new(Leadership::new());
         let election = Duration::from_secs(1);
+        let leadership = Arc::new(Leadership::new(election));
         let told = |leader, term| leadership.tell(&state(leader, term), tokio::time::Instant::now().into_std());
         told(2, 1);
         let watcher = Arc::clone(&leadership);
-        tokio::spawn(async move { watcher.end_leaderless_streams(election).await });
+        tokio::spawn(async move { watcher.end_leaderless_streams().await });
         let mut lost = leadership.lost();
 
         told(0, 2);

@@ -1,6 +1,6 @@
 //! What the applied log asks of the node: raise an alarm, take up or lay down the leader's duties.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::{AlarmRequest, AlarmType};
@@ -15,7 +15,7 @@ const SWEEP: Duration = Duration::from_millis(250);
 
 impl Node {
     /// Follows the notices until the Raft thread has ended or the database has failed; whether it was a failure.
-    pub(crate) async fn follow(self, mut notices: mpsc::Receiver<Notice>, election_timeout: Duration) -> bool {
+    pub(crate) async fn follow(self, mut notices: mpsc::Receiver<Notice>) -> bool {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -24,7 +24,7 @@ impl Node {
                     Some(Notice::OutOfSpace) => self.raise_out_of_space(),
                     Some(Notice::Leader(leader)) => {
                         self.observe_leader(&leader);
-                        self.take_duties(leader.is_leader, election_timeout);
+                        self.lay_down_duties(leader.is_leader);
                     }
                     Some(Notice::Stopped { failed }) => return failed,
                     Some(Notice::Broken) => return true,
@@ -37,19 +37,17 @@ impl Node {
                     }
                     self.sweep_waiters();
                     // Should a notice have been lost.
-                    self.take_duties(self.is_leader(), election_timeout);
+                    self.lay_down_duties(self.is_leader());
                 }
             }
         }
     }
 
-    /// Leases are counted down by the leader alone.
-    fn take_duties(&self, is_leader: bool, election_timeout: Duration) {
+    /// Leases are counted down by the leader alone. One takes that up when it has applied what opens its term.
+    fn lay_down_duties(&self, is_leader: bool) {
         let lessor = &self.state().lessor;
-        match (is_leader, lessor.is_primary()) {
-            (true, false) => lessor.promote(election_timeout, Instant::now()),
-            (false, true) => lessor.demote(),
-            (true, true) | (false, false) => {}
+        if !is_leader && lessor.is_primary() {
+            lessor.demote();
         }
     }
 

@@ -5,6 +5,7 @@ use keyport_raft::ProposeError;
 use prost::Message;
 
 use super::Node;
+use super::timeouts::Circumstances;
 use crate::apply::{Command, Proposal, Reply};
 
 /// Entries that may be committed and not yet applied before new proposals are refused.
@@ -54,8 +55,15 @@ impl Node {
     /// Fails proposals that wait for longer than the request timeout.
     pub(super) fn sweep_waiters(&self) {
         let node = &*self.0;
-        let error = if node.raft.leader() == 0 { Error::ContextDeadlineExceeded } else { Error::Timeout };
-        let late = node.waiters.expire(node.limits.request_timeout, error);
+        let voters = node.raft.status().conf_state.voters;
+        let circumstances = Circumstances {
+            leader: node.state.leadership.leader(),
+            election_timeout: node.state.leadership.election_timeout(),
+            own_id: node.identity.member_id,
+            voters: &voters,
+            connected_since: |id| node.peers.active_since(id),
+        };
+        let late = node.waiters.expire(node.limits.request_timeout, |start| circumstances.explain(start));
         node.metrics.proposals_failed.inc_by(late as u64);
     }
 }

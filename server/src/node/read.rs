@@ -9,14 +9,17 @@ use super::Node;
 impl Node {
     /// Returns once a read of the local store is linearizable.
     ///
-    /// The sole voter needs no round: an answer to a write is only ever given after it was applied here.
+    /// The sole voter needs no round: an answer to a write is only ever given after it was applied here. A question that
+    /// is under way when the leader changes is put to the new one; etcd would answer "leader changed" there, and here
+    /// that is the answer only if the new one does not answer either.
     ///
     /// # Errors
-    /// `Timeout`, `LeaderChanged`, `Stopped`.
+    /// `Timeout`, `LeaderChanged`, `Stopped`, `RequestTooManyRequests`.
     pub(crate) async fn read_barrier(&self) -> Result<(), Error> {
         if self.raft().is_single_voter_leader() {
             return Ok(());
         }
+        let leaders_seen = self.state().leadership.leader().seen;
         let confirmed = async {
             let index = self.raft().read_index().await.map_err(|error| match error {
                 ReadIndexError::Stopped => Error::Stopped,
@@ -25,12 +28,17 @@ impl Node {
             self.state().applied.reached(index).await;
             Ok(())
         };
-        match timeout(self.limits().request_timeout, confirmed).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                self.metrics().slow_read_indexes.inc();
-                Err(Error::Timeout)
+        let Ok(outcome) = timeout(self.limits().request_timeout, confirmed).await else {
+            if self.state().leadership.leader().seen != leaders_seen {
+                self.metrics().read_indexes_failed.inc();
+                return Err(Error::LeaderChanged);
             }
+            self.metrics().slow_read_indexes.inc();
+            return Err(Error::Timeout);
+        };
+        if outcome.is_err() {
+            self.metrics().read_indexes_failed.inc();
         }
+        outcome
     }
 }

@@ -55,18 +55,17 @@ impl Waiters {
         parcels.send();
     }
 
-    /// Fails everything that waits for longer than `limit`; how many that were.
-    pub(crate) fn expire(&self, limit: Duration, error: Error) -> usize {
+    /// Fails everything that waits for longer than `limit`, with the reason by when it began; how many that were.
+    pub(crate) fn expire(&self, limit: Duration, reason: impl Fn(Instant) -> Error) -> usize {
         let now = Instant::now();
         let mut waiting = self.waiting.lock();
-        let late: Vec<u64> =
-            waiting.iter().filter(|(_, waiter)| now.duration_since(waiter.since) >= limit).map(|(id, _)| *id).collect();
-        for id in &late {
-            if let Some(waiter) = waiting.remove(id) {
-                let _ = waiter.outcome.send(Err(error));
-            }
+        let late = waiting.extract_if(|_, waiter| now.duration_since(waiter.since) >= limit).collect::<Vec<_>>();
+        drop(waiting);
+        let count = late.len();
+        for (_, waiter) in late {
+            let _ = waiter.outcome.send(Err(reason(waiter.since)));
         }
-        late.len()
+        count
     }
 
     /// Fails everything: the node stops.

@@ -10,8 +10,8 @@ use keyport_api::v3electionpb::*;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::caller;
-use super::queue::Queue;
+use super::caller::{self, StreamEnd};
+use super::queue::{self, Queue};
 use crate::node::Node;
 
 /// Elections whose leader holds a lease.
@@ -31,24 +31,27 @@ impl ElectionService {
         value: bytes::Bytes,
     ) -> Result<keyport_api::etcdserverpb::TxnResponse, Status> {
         let put = PutRequest { key: leader.key.clone(), value, lease: leader.lease, ..PutRequest::default() };
-        let response = self.queue.change(leader.key, leader.rev, Op::RequestPut(put)).await?;
+        let response = self.queue.change(leader.key, leader.rev, Op::RequestPut(put)).await.map_err(queue::status)?;
         if response.succeeded { Ok(response) } else { Err(Error::ElectionNotLeader.into()) }
+    }
+
+    async fn win(&self, request: CampaignRequest) -> Result<CampaignResponse, Status> {
+        let CampaignRequest { name, lease, value } = request;
+        let place = self.queue.enter(&name, lease, value.clone()).await.map_err(queue::status)?;
+        let leader = LeaderKey { name: name.clone(), key: place.key.clone(), rev: place.revision, lease: place.lease };
+        if place.found.as_ref().is_some_and(|found| found.value != value) {
+            self.proclaim_value(leader.clone(), value).await?;
+        }
+        self.queue.wait_turn(&name, &place).await.map_err(queue::status)?;
+        Ok(CampaignResponse { header: Some(self.queue.node().current_header()), leader: Some(leader) })
     }
 }
 
 #[tonic::async_trait]
 impl Election for ElectionService {
     async fn campaign(&self, request: Request<CampaignRequest>) -> Result<Response<CampaignResponse>, Status> {
-        caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        let CampaignRequest { name, lease, value } = request.into_inner();
-        let place = self.queue.enter(&name, lease, value.clone()).await?;
-        let leader = LeaderKey { name: name.clone(), key: place.key.clone(), rev: place.revision, lease: place.lease };
-        if place.found.as_ref().is_some_and(|found| found.value != value) {
-            self.proclaim_value(leader.clone(), value).await?;
-        }
-        self.queue.wait_turn(&name, &place).await?;
-        let header = Some(self.queue.node().current_header());
-        Ok(Response::new(CampaignResponse { header, leader: Some(leader) }))
+        let end = StreamEnd::admit(self.queue.node(), request.metadata().as_ref())?;
+        end.unless_ended(self.win(request.into_inner())).await.map(Response::new)
     }
 
     async fn proclaim(&self, request: Request<ProclaimRequest>) -> Result<Response<ProclaimResponse>, Status> {
@@ -61,7 +64,7 @@ impl Election for ElectionService {
 
     async fn leader(&self, request: Request<LeaderRequest>) -> Result<Response<LeaderResponse>, Status> {
         caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        let first = self.queue.first(&request.into_inner().name).await?;
+        let first = self.queue.first(&request.into_inner().name).await.map_err(queue::status)?;
         let kv = first.ok_or(Error::ElectionNoLeader)?;
         Ok(Response::new(LeaderResponse { header: Some(self.queue.node().current_header()), kv: Some(kv) }))
     }
@@ -69,15 +72,16 @@ impl Election for ElectionService {
     type ObserveStream = ReceiverStream<Result<LeaderResponse, Status>>;
 
     async fn observe(&self, request: Request<LeaderRequest>) -> Result<Response<Self::ObserveStream>, Status> {
-        caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        Ok(Response::new(observe::start(self.queue.clone(), request.into_inner().name)))
+        let end = StreamEnd::admit(self.queue.node(), request.metadata().as_ref())?;
+        Ok(Response::new(observe::start(self.queue.clone(), request.into_inner().name, end)))
     }
 
     async fn resign(&self, request: Request<ResignRequest>) -> Result<Response<ResignResponse>, Status> {
         caller::admit(self.queue.node(), request.metadata().as_ref())?;
         let leader = request.into_inner().leader.ok_or(Error::ElectionLeaderMissing)?;
         let delete = DeleteRangeRequest { key: leader.key.clone(), ..DeleteRangeRequest::default() };
-        let response = self.queue.change(leader.key, leader.rev, Op::RequestDeleteRange(delete)).await?;
+        let response =
+            self.queue.change(leader.key, leader.rev, Op::RequestDeleteRange(delete)).await.map_err(queue::status)?;
         Ok(Response::new(ResignResponse { header: response.header }))
     }
 }

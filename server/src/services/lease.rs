@@ -1,19 +1,18 @@
 //! The `etcdserverpb.Lease` service.
 
 mod keep_alive;
-
-use std::time::Instant;
+mod leader;
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::lease_server::Lease;
 use keyport_api::etcdserverpb::*;
-use keyport_storage::lease::{LeaseError, MAX_TTL_SECONDS};
+use keyport_storage::lease::MAX_TTL_SECONDS;
 use tokio_stream::Stream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::caller;
-use crate::apply::{Command, Reply, error};
+use super::caller::{self, StreamEnd};
+use crate::apply::{Command, Reply};
 use crate::node::Node;
 pub use keep_alive::KeepAlives;
 
@@ -36,8 +35,8 @@ impl LeaseService {
     where
         S: Stream<Item = Result<LeaseKeepAliveRequest, Status>> + Send + Unpin + 'static,
     {
-        caller::admit(&self.node, metadata.as_ref())?;
-        Ok(KeepAlives::new(self.node.clone(), requests))
+        let end = StreamEnd::admit(&self.node, metadata.as_ref())?;
+        Ok(KeepAlives::new(self.node.clone(), requests, end))
     }
 
     /// # Errors
@@ -98,21 +97,14 @@ impl Lease for LeaseService {
     ) -> Result<Response<LeaseTimeToLiveResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
         let request = request.into_inner();
-        // What the leader knows once it has applied everything so far.
-        self.node.read_barrier().await?;
+        let found = leader::time_to_live(&self.node, request).await;
         let header = Some(self.node.current_header());
-        let response = match self.node.state().lessor.time_to_live(request.id, request.keys, Instant::now()) {
-            Ok(found) => LeaseTimeToLiveResponse {
-                header,
-                id: request.id,
-                ttl: found.ttl,
-                granted_ttl: found.granted_ttl,
-                keys: found.keys,
-            },
-            Err(LeaseError::NotFound) => {
+        let response = match found {
+            Ok(found) => LeaseTimeToLiveResponse { header, ..found },
+            Err(Error::LeaseNotFound) => {
                 LeaseTimeToLiveResponse { header, id: request.id, ttl: -1, ..Default::default() }
             }
-            Err(refused) => return Err(error::lease(refused).into()),
+            Err(error) => return Err(error.into()),
         };
         Ok(Response::new(response))
     }

@@ -12,6 +12,8 @@ use keyport_api::mvccpb::KeyValue;
 use keyport_storage::EventKind;
 use keyport_storage::watch::{WatchMessage, WatchSpec, WatchStream};
 
+use tonic::Status;
+
 use super::kv::KvService;
 use super::lease::LeaseService;
 use crate::node::Node;
@@ -145,6 +147,15 @@ impl Queue {
             }
         }
         Err(Error::Stopped)
+    }
+}
+
+/// An error of the services that stand on a [`Queue`]: etcd's are clients of their own server and lose the code on the
+/// way. The text stays, and that is what clients go by.
+pub(super) fn status(error: Error) -> Status {
+    match error {
+        Error::ContextDeadlineExceeded | Error::ContextCanceled => error.into(),
+        error => Status::unknown(error.to_string()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Follows an election: its present leader, each change of what it proclaims, then its successor.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::mvccpb::KeyValue;
@@ -10,27 +12,27 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::services::queue::{Queue, line};
+use crate::services::caller::StreamEnd;
+use crate::services::queue::{Queue, line, status};
 
 /// Proclamations that may wait for a slow observer; the observer's pace then holds back its own reading alone.
 const BUFFER: usize = 16;
+/// How long one that does not read is waited for to hear why its stream ends.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 type Answer = Result<LeaderResponse, Status>;
 
-pub(super) fn start(queue: Queue, name: Bytes) -> ReceiverStream<Answer> {
+pub(super) fn start(queue: Queue, name: Bytes, mut end: StreamEnd) -> ReceiverStream<Answer> {
     let (answers, stream) = mpsc::channel(BUFFER);
     tokio::spawn(async move {
-        let observation = async {
-            match observe(&queue, &name, &answers).await {
-                Ok(()) => {}
-                Err(error) => {
-                    let _ = answers.send(Err(error.into())).await;
-                }
-            }
+        let reason = tokio::select! {
+            outcome = observe(&queue, &name, &answers) => outcome.err().map(status),
+            reason = end.reached() => Some(reason.into()),
+            () = answers.closed() => None,
         };
-        tokio::select! {
-            () = observation => {}
-            () = answers.closed() => {}
+        if let Some(reason) = reason {
+            // Whoever is slow to read does not hold up a server that stops.
+            let _ = answers.send_timeout(Err(reason), LAST_WORD).await;
         }
     });
     ReceiverStream::new(stream)

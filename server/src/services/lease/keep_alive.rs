@@ -1,29 +1,33 @@
 //! One stream of renewals.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::{
-    LeaseCheckpoint, LeaseCheckpointRequest, LeaseKeepAliveRequest, LeaseKeepAliveResponse,
-};
-use keyport_storage::lease::Renewal;
+use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse};
 use tokio_stream::Stream;
-use tonic::Status;
+use tonic::{Code, Status};
 
-use crate::apply::Command;
+use super::leader;
 use crate::node::Node;
+use crate::services::caller::StreamEnd;
 
-type PendingRenewal = Pin<Box<dyn Future<Output = Result<LeaseKeepAliveResponse, Error>> + Send>>;
+/// Renewals of one stream that may be under way at once; no more requests are read meanwhile.
+const MAX_UNDER_WAY: usize = 64;
+
+type Answer = Result<LeaseKeepAliveResponse, Error>;
 
 /// The answers of a keep-alive stream: one for each request, in order.
 pub struct KeepAlives<S> {
     node: Node,
-    requests: S,
-    /// A renewal that has to wait for the lease's revocation.
-    pending: Option<PendingRenewal>,
+    /// None once the client said all it had to say; what is under way is still answered.
+    requests: Option<S>,
+    under_way: FuturesOrdered<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+    end: StreamEnd,
+    ended: bool,
 }
 
 impl<S> std::fmt::Debug for KeepAlives<S> {
@@ -33,8 +37,37 @@ impl<S> std::fmt::Debug for KeepAlives<S> {
 }
 
 impl<S> KeepAlives<S> {
-    pub(super) fn new(node: Node, requests: S) -> KeepAlives<S> {
-        KeepAlives { node, requests, pending: None }
+    pub(super) fn new(node: Node, requests: S, end: StreamEnd) -> KeepAlives<S> {
+        KeepAlives { node, requests: Some(requests), under_way: FuturesOrdered::new(), end, ended: false }
+    }
+
+    /// Begins a renewal; its answer, if there is one at once and it is its turn.
+    fn renew(&mut self, id: i64) -> Option<LeaseKeepAliveResponse> {
+        // As of before the renewal.
+        let header = Some(self.node.current_header());
+        match self.node.renew_now(id) {
+            Some(ttl) => {
+                let answer = LeaseKeepAliveResponse { header, id, ttl };
+                if self.under_way.is_empty() {
+                    return Some(answer);
+                }
+                self.under_way.push_back(Box::pin(ready(Ok(answer))));
+            }
+            None => {
+                let node = self.node.clone();
+                self.under_way.push_back(Box::pin(async move {
+                    let ttl = leader::renew(&node, id).await?;
+                    Ok(LeaseKeepAliveResponse { header, id, ttl })
+                }));
+            }
+        }
+        None
+    }
+
+    /// The last that the client hears.
+    fn fail<T>(&mut self, status: impl Into<Status>) -> Poll<Option<Result<T, Status>>> {
+        self.ended = true;
+        Poll::Ready(Some(Err(status.into())))
     }
 }
 
@@ -46,63 +79,37 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        loop {
-            if let Some(pending) = &mut this.pending {
-                let answer = ready!(pending.as_mut().poll(cx));
-                this.pending = None;
-                return Poll::Ready(Some(answer.map_err(Status::from)));
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        if let Some(reason) = this.end.reason() {
+            return this.fail(reason);
+        }
+        while this.under_way.len() < MAX_UNDER_WAY {
+            let Some(requests) = &mut this.requests else { break };
+            match Pin::new(requests).poll_next(cx) {
+                Poll::Ready(Some(Ok(request))) => {
+                    if let Some(answer) = this.renew(request.id) {
+                        return Poll::Ready(Some(Ok(answer)));
+                    }
+                }
+                Poll::Ready(Some(Err(status))) => {
+                    if status.code() != Code::Cancelled {
+                        this.node.metrics().stream_failures.with_label_values(&["receive", "lease-keepalive"]).inc();
+                    }
+                    return this.fail(status);
+                }
+                Poll::Ready(None) => this.requests = None,
+                Poll::Pending => break,
             }
-            let id = match ready!(Pin::new(&mut this.requests).poll_next(cx)) {
-                Some(Ok(request)) => request.id,
-                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
-                None => return Poll::Ready(None),
-            };
-            match renew_now(&this.node, id) {
-                Some(answer) => return Poll::Ready(Some(Ok(answer))),
-                None => this.pending = Some(Box::pin(renew(this.node.clone(), id))),
-            }
         }
-    }
-}
-
-/// The usual case, without a future: this member leads and the lease is either alive or gone.
-fn renew_now(node: &Node, id: i64) -> Option<LeaseKeepAliveResponse> {
-    let header = Some(node.current_header());
-    match node.state().lessor.renew(id, Instant::now()) {
-        Renewal::Renewed { ttl, has_checkpoint } => {
-            if has_checkpoint {
-                clear_checkpoint(node.clone(), id);
-            }
-            Some(LeaseKeepAliveResponse { header, id, ttl })
+        match this.under_way.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(answer))) => return Poll::Ready(Some(Ok(answer))),
+            Poll::Ready(Some(Err(error))) => return this.fail(error),
+            Poll::Ready(None) if this.requests.is_none() => return Poll::Ready(None),
+            Poll::Ready(None) | Poll::Pending => {}
         }
-        Renewal::Unknown => Some(LeaseKeepAliveResponse { header, id, ttl: 0 }),
-        Renewal::Expired | Renewal::NotPrimary => None,
-    }
-}
-
-/// The next leader is to start from the whole TTL again. Nobody waits for it: a lost checkpoint only costs time.
-fn clear_checkpoint(node: Node, id: i64) {
-    tokio::spawn(async move {
-        let checkpoints = vec![LeaseCheckpoint { id, remaining_ttl: 0 }];
-        if let Err(error) = node.propose(Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints })).await {
-            tracing::debug!(%error, "failed to clear a lease's checkpoint");
-        }
-    });
-}
-
-/// A lease that has expired cannot come back: its holder hears so once it is revoked.
-async fn renew(node: Node, id: i64) -> Result<LeaseKeepAliveResponse, Error> {
-    let deadline = tokio::time::Instant::now() + node.limits().request_timeout;
-    loop {
-        if let Some(answer) = renew_now(&node, id) {
-            return Ok(answer);
-        }
-        if node.raft().leader() == 0 {
-            return Err(Error::NoLeader);
-        }
-        let revoked = node.state().lessor.settled(id);
-        if tokio::time::timeout_at(deadline, revoked).await.is_err() {
-            return Err(Error::Timeout);
-        }
+        let reason = ready!(this.end.poll(cx));
+        this.fail(reason)
     }
 }

@@ -1,0 +1,147 @@
+//! Leases as the leader keeps them. Renewals do not go through the log, so a leader has to be sure that it still is one:
+//! whoever was told that a lease lives on must find it with the next leader too.
+//!
+//! A leader that a quorum confirmed a moment ago is sure enough. Its successor gives every lease its whole time again
+//! and an election timeout more, counted from an election that came after the confirmation; so what is renewed within an
+//! election timeout of one lives as long as promised, whoever leads. One ReadIndex round in that time serves all renewals.
+
+use std::time::{Duration, Instant};
+
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::{LeaseCheckpoint, LeaseCheckpointRequest};
+use keyport_raft::ReadIndexError;
+use keyport_storage::lease::{LeaseError, Renewal, TimeToLive};
+use tokio::time::timeout;
+
+use super::Node;
+use crate::apply::{Command, error};
+
+/// How long what is committed may take to be applied before a lease call gives up.
+const APPLY_WAIT: Duration = Duration::from_secs(1);
+
+impl Node {
+    /// The usual renewal, without waiting for anything: the TTL, 0 when there is no such lease. None when it takes more
+    /// to know.
+    pub(crate) fn renew_now(&self, id: i64) -> Option<i64> {
+        let now = Instant::now();
+        if !self.leads_for_sure(now) || !self.limits().fast_lease_keep_alive {
+            return None;
+        }
+        match self.state().lessor.renew(id, now) {
+            Renewal::Renewed { ttl, has_checkpoint } => Some(self.renewed(id, ttl, has_checkpoint)),
+            // Whatever this member has answered for, it has applied.
+            Renewal::Unknown if self.raft().is_single_voter_leader() => Some(0),
+            Renewal::Unknown | Renewal::Expired | Renewal::NotPrimary => None,
+        }
+    }
+
+    /// Renews a lease as the leader and returns its TTL. A lease that has expired cannot come back: its holder hears so
+    /// once it is revoked, for which this waits without a bound of its own.
+    ///
+    /// # Errors
+    /// `LeaseNotFound`; `NotPrimaryLessor` from a member that is not the leader, or cannot say so for sure;
+    /// `TimeoutWaitAppliedIndex`.
+    pub(crate) async fn renew_as_leader(&self, id: i64) -> Result<i64, Error> {
+        let lessor = &self.state().lessor;
+        let mut is_certain = false;
+        loop {
+            if !self.leads_for_sure(Instant::now()) {
+                self.confirm_leadership().await?;
+            }
+            if !self.limits().fast_lease_keep_alive {
+                self.applied_up_to(self.raft().commit()).await?;
+            }
+            match lessor.renew(id, Instant::now()) {
+                Renewal::Renewed { ttl, has_checkpoint } => return Ok(self.renewed(id, ttl, has_checkpoint)),
+                Renewal::Expired => lessor.settled(id).await,
+                Renewal::Unknown if is_certain => return Err(Error::LeaseNotFound),
+                Renewal::NotPrimary if is_certain => return Err(Error::NotPrimaryLessor),
+                // It may have been granted, or this member elected, a moment ago.
+                Renewal::Unknown | Renewal::NotPrimary => {
+                    let index = self.confirm_leadership().await?;
+                    self.applied_up_to(index).await?;
+                    is_certain = true;
+                }
+            }
+        }
+    }
+
+    /// What the leader knows of a lease.
+    ///
+    /// # Errors
+    /// `LeaseNotFound`; `NotPrimaryLessor` as above; `TimeoutWaitAppliedIndex`; `LeaderChanged`.
+    pub(crate) async fn time_to_live_as_leader(&self, id: i64, keys: bool) -> Result<TimeToLive, Error> {
+        let index = self.confirm_leadership().await?;
+        self.applied_up_to(index).await?;
+        let lessor = &self.state().lessor;
+        match lessor.time_to_live(id, keys, Instant::now()) {
+            Ok(found) if lessor.is_primary() => Ok(found),
+            // Demoted meanwhile. The client may ask again, where for "not a primary lessor" it would not.
+            Ok(_) | Err(LeaseError::NotPrimary) => Err(Error::LeaderChanged),
+            Err(refused) => Err(error::lease(refused)),
+        }
+    }
+
+    /// Asks a quorum whether this member leads, and returns the index up to which a leader must have applied to speak
+    /// for everything that was committed before.
+    ///
+    /// # Errors
+    /// `NotPrimaryLessor`, when it does not or there is no answer in time.
+    pub(crate) async fn confirm_leadership(&self) -> Result<u64, Error> {
+        let (raft, leadership) = (self.raft(), &self.state().leadership);
+        let mut changes = leadership.subscribe();
+        let (began, term, own) = (Instant::now(), raft.term(), self.identity().member_id);
+        if !raft.is_leader() {
+            return Err(Error::NotPrimaryLessor);
+        }
+        let answer = async {
+            tokio::select! {
+                index = raft.read_index() => index.map_err(|error| match error {
+                    ReadIndexError::Stopped => Error::Stopped,
+                    ReadIndexError::Busy => Error::RequestTooManyRequests,
+                }),
+                _ = changes.wait_for(|leader| leader.id != own || leader.term != term) => Err(Error::NotPrimaryLessor),
+            }
+        };
+        let Ok(index) = timeout(self.limits().request_timeout, answer).await else {
+            tracing::warn!(term, "failed to check the current member's leadership");
+            return Err(Error::NotPrimaryLessor);
+        };
+        let index = index?;
+        // A later leader may have answered; or this one in a later term, which began after the question.
+        if !raft.is_leader() || raft.term() != term {
+            return Err(Error::NotPrimaryLessor);
+        }
+        leadership.confirm(term, began);
+        Ok(index)
+    }
+
+    /// Whether this member leads and a quorum said so a moment ago.
+    pub(crate) fn leads_for_sure(&self, now: Instant) -> bool {
+        let raft = self.raft();
+        raft.is_single_voter_leader() || (raft.is_leader() && self.state().leadership.is_confirmed(raft.term(), now))
+    }
+
+    async fn applied_up_to(&self, index: u64) -> Result<(), Error> {
+        let applied = self.state().applied.reached(index);
+        timeout(APPLY_WAIT, applied).await.map_err(|_| Error::TimeoutWaitAppliedIndex)
+    }
+
+    fn renewed(&self, id: i64, ttl: i64, has_checkpoint: bool) -> i64 {
+        if has_checkpoint {
+            self.clear_checkpoint(id);
+        }
+        ttl
+    }
+
+    /// The next leader is to start from the whole TTL again. Nobody waits for it: a lost checkpoint only costs time.
+    fn clear_checkpoint(&self, id: i64) {
+        let node = self.clone();
+        tokio::spawn(async move {
+            let checkpoints = vec![LeaseCheckpoint { id, remaining_ttl: 0 }];
+            if let Err(error) = node.propose(Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints })).await {
+                tracing::debug!(%error, "failed to clear a lease's checkpoint");
+            }
+        });
+    }
+}
