@@ -15,7 +15,7 @@ use keyport_raft::peers::{LocalMember, PeerOptions, Peers};
 use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalError, WalOptions};
 use keyport_raft::{Parts, create_log};
 use keyport_storage::alarm::Alarms;
-use keyport_storage::backend::{Backend, BackendOptions, CommitObserver};
+use keyport_storage::backend::{self, Backend, BackendOptions, CommitObserver};
 use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
 use keyport_storage::watch::{WatchHub, WatchOptions};
@@ -63,7 +63,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     let founding = if has_log { None } else { Some(identity::found(config, &PeerClient::new()).await?) };
     let Opened { backend, wal, recovered } = open(config, &metrics, &dir, disk, founding.as_ref())?;
     report(&recovered, &dir.wal);
-    dir.snapshots.remove_up_to(backend.durable_applied().index).map_err(|source| BootstrapError::Io {
+    dir.snapshots.clean(backend.durable_applied().index, true).map_err(|source| BootstrapError::Io {
         path: config.snap_path(),
         action: "cannot remove snapshots that are not needed any more",
         source,
@@ -71,7 +71,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
 
     let state = Arc::new(open_state(config, Arc::clone(&backend), Arc::clone(&metrics))?);
     let Metadata { node_id, cluster_id } = recovered.metadata;
-    let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone());
+    let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone(), backend_options(config, &metrics));
     let peers = peers(config, &recovered.metadata, snapshots, &metrics);
     if has_log {
         identity::check_restart(config, recovered.metadata, &state.membership)?;
@@ -133,8 +133,18 @@ fn open(
         let (wal, recovered) = create_log(disk, wal_options(config), founding.metadata(), founding.initial.clone())?;
         return Ok(Opened { backend: Arc::new(open_backend()?), wal, recovered });
     }
-    let backend = open_backend()?;
-    let opened = Wal::open(disk, wal_options(config), backend.durable_applied().index);
+    let mut backend = open_backend()?;
+    let opened = match Wal::open(Arc::clone(&disk) as _, wal_options(config), backend.durable_applied().index) {
+        // The process ended between Raft's taking a snapshot and its taking the database's place.
+        Err(WalError::SnapshotNeeded { index, .. }) if dir.snapshots.path(index).exists() => {
+            tracing::info!(index, "completing the installation of a snapshot");
+            drop(backend);
+            backend::adopt(&dir.snapshots.path(index), &dir.database)?;
+            backend = open_backend()?;
+            Wal::open(disk, wal_options(config), backend.durable_applied().index)
+        }
+        opened => opened,
+    };
     let (wal, recovered) = opened?;
     Ok(Opened { backend: Arc::new(backend), wal, recovered })
 }

@@ -52,8 +52,14 @@ impl State {
     /// # Errors
     /// When the file or the database cannot be used; the state is not to be used any more then.
     pub(crate) fn install(&self, file: &Path) -> Result<(), InstallError> {
-        let _ = file;
-        Err(BackendError::Closed.into())
+        let applied = self.backend.install(file)?;
+        self.store.reload()?;
+        self.lessor.recover(&self.backend, &self.store)?;
+        self.alarms.recover(&self.backend)?;
+        self.membership.reload(&self.backend)?;
+        self.hub.resync();
+        self.applied.advance(applied.index, applied.term);
+        Ok(())
     }
 
     /// The entry that opened `term` has been applied, and with it everything before: if this member leads in it, it

@@ -9,9 +9,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use keyport_api::raftpb::SnapshotMetadata;
+use bytes::Bytes;
+use keyport_api::raftpb::{ConfState, SnapshotMetadata};
 use keyport_raft::peers::{SnapshotRead, SnapshotStore, SnapshotWrite};
-use keyport_storage::backend::Backend;
+use keyport_storage::backend::{Backend, BackendOptions, Bucket, ImageReader, ImageWriter};
+
+use crate::apply::conf_state;
 
 const SUFFIX: &str = ".snap.db";
 
@@ -20,22 +23,63 @@ const SUFFIX: &str = ".snap.db";
 pub(crate) struct Snapshots {
     backend: Arc<Backend>,
     files: SnapshotFiles,
+    /// How received databases are written.
+    options: BackendOptions,
 }
 
 impl Snapshots {
-    pub(crate) fn new(backend: Arc<Backend>, files: SnapshotFiles) -> Snapshots {
-        Snapshots { backend, files }
+    pub(crate) fn new(backend: Arc<Backend>, files: SnapshotFiles, options: BackendOptions) -> Snapshots {
+        Snapshots { backend, files, options }
     }
 }
 
 impl SnapshotStore for Snapshots {
     fn read(&self) -> io::Result<Box<dyn SnapshotRead>> {
-        Err(io::ErrorKind::Unsupported.into())
+        let image = self.backend.image().map_err(io::Error::other)?;
+        let row = image.get(Bucket::Meta, conf_state::KEY).map_err(io::Error::other)?;
+        let conf_state = row.as_deref().and_then(conf_state::parse);
+        let conf_state = conf_state.ok_or_else(|| io::Error::other("the database has no configuration yet"))?;
+        Ok(Box::new(Outgoing { image, conf_state }))
     }
 
-    fn write(&self, _: &SnapshotMetadata) -> io::Result<Box<dyn SnapshotWrite>> {
-        self.files.remove_up_to(self.backend.durable_applied().index)?;
-        Err(io::ErrorKind::Unsupported.into())
+    fn write(&self, metadata: &SnapshotMetadata) -> io::Result<Box<dyn SnapshotWrite>> {
+        // Only what the database has overtaken: a newer one may be about to be installed.
+        self.files.clean(self.backend.durable_applied().index, false)?;
+        let path = self.files.path(metadata.index());
+        let writer = ImageWriter::create(&path, self.options.clone()).map_err(io::Error::other)?;
+        Ok(Box::new(Incoming(writer)))
+    }
+}
+
+struct Outgoing {
+    image: ImageReader,
+    conf_state: ConfState,
+}
+
+impl SnapshotRead for Outgoing {
+    fn metadata(&self) -> SnapshotMetadata {
+        let applied = self.image.applied();
+        SnapshotMetadata {
+            conf_state: Some(self.conf_state.clone()),
+            index: Some(applied.index),
+            term: Some(applied.term),
+        }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        self.image.next_chunk().map_err(io::Error::other)
+    }
+}
+
+struct Incoming(ImageWriter);
+
+impl SnapshotWrite for Incoming {
+    fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.0.write(&chunk).map_err(io::Error::other)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.0.finish().map(drop).map_err(io::Error::other)
     }
 }
 
@@ -53,16 +97,18 @@ impl SnapshotFiles {
         self.0.join(format!("{index:016x}{SUFFIX}"))
     }
 
-    /// Removes what nobody needs any more: snapshots no newer than the database, which is at `applied`.
+    /// Removes what nobody needs any more: snapshots no newer than the database, which is at `applied`, and at a start
+    /// those that never became complete.
     ///
     /// # Errors
     /// When the directory cannot be read or a file not be removed.
-    pub(crate) fn remove_up_to(&self, applied: u64) -> io::Result<()> {
+    pub(crate) fn clean(&self, applied: u64, starting: bool) -> io::Result<()> {
         for file in fs::read_dir(&self.0)? {
             let file = file?;
             let name = file.file_name();
-            let index = name.to_str().and_then(|name| u64::from_str_radix(name.strip_suffix(SUFFIX)?, 16).ok());
-            if index.is_some_and(|index| index <= applied) {
+            let Some((index, rest)) = name.to_str().and_then(|name| name.split_once(SUFFIX)) else { continue };
+            let old = rest.is_empty() && u64::from_str_radix(index, 16).is_ok_and(|index| index <= applied);
+            if old || (starting && !rest.is_empty()) {
                 fs::remove_file(file.path())?;
             }
         }
