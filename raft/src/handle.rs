@@ -57,6 +57,11 @@ impl RaftHandle {
         RaftHandle(Arc::new(Shared { inbox, status, thread: Mutex::new(Some(thread)) }))
     }
 
+    /// The queue alone, which does not keep the node running.
+    pub(crate) fn inbox(&self) -> Arc<Inbox> {
+        Arc::clone(&self.0.inbox)
+    }
+
     /// Queues a normal entry. `Ok` only means queued: the outcome is the entry coming back through
     /// [`crate::StateMachine::apply`], or [`crate::StateMachine::dropped`].
     pub fn propose(&self, data: Bytes) -> Result<(), ProposeError> {

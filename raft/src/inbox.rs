@@ -81,13 +81,32 @@ impl Inbox {
         if state.closed {
             return Err(ProposeError::Stopped);
         }
-        // A single payload is always taken, however large.
-        let fits = bytes == 0 || state.bytes == 0 || state.bytes.saturating_add(bytes) <= self.max_bytes;
-        if !fits || state.inputs.len() >= self.max_inputs {
+        if !self.has_room(&state, bytes) {
             return Err(ProposeError::Busy);
         }
         self.push(state, input, bytes);
         Ok(())
+    }
+
+    /// Queues messages of a peer, as far as there is room. Returns how many were lost.
+    pub(crate) fn offer_messages(&self, messages: Vec<Message>) -> u64 {
+        if messages.is_empty() {
+            return 0;
+        }
+        let mut lost = 0;
+        let mut state = self.state.lock();
+        for message in messages {
+            let input = Input::Message(Box::new(message));
+            let bytes = input.bytes();
+            if !state.closed && self.has_room(&state, bytes) {
+                state.bytes += bytes;
+                state.inputs.push_back(input);
+            } else {
+                lost += 1;
+            }
+        }
+        self.wake(state);
+        lost
     }
 
     /// Queues an input of which there are only a few, and which must not be lost.
@@ -101,9 +120,23 @@ impl Inbox {
         Ok(())
     }
 
+    fn has_room(&self, state: &State, bytes: usize) -> bool {
+        // A single payload is always taken, however large.
+        let fits = bytes == 0 || state.bytes == 0 || state.bytes.saturating_add(bytes) <= self.max_bytes;
+        fits && state.inputs.len() < self.max_inputs
+    }
+
     fn push(&self, mut state: parking_lot::MutexGuard<'_, State>, input: Input, bytes: usize) {
         state.bytes += bytes;
         state.inputs.push_back(input);
+        self.wake(state);
+    }
+
+    /// Wakes the thread if it sleeps and there is something to do.
+    fn wake(&self, mut state: parking_lot::MutexGuard<'_, State>) {
+        if state.inputs.is_empty() {
+            return;
+        }
         let wake = std::mem::take(&mut state.asleep);
         drop(state);
         if wake {

@@ -1,9 +1,20 @@
 //! Snapshots between members: a POST whose body is the image in chunks, each with its checksum.
+//!
+//! The image is durable at the receiver before its `MsgSnap` is handed to Raft there; only then the request is answered,
+//! and only then the sender's Raft learns of it. Whatever goes wrong before discards the image, and Raft tries again.
+//! A transfer always starts over: by then there is a newer image.
+
+mod body;
+mod image;
+mod receive;
+mod send;
 
 use std::io;
 
 use bytes::Bytes;
 use keyport_api::raftpb::SnapshotMetadata;
+
+pub(super) use receive::Reception;
 
 /// Where snapshots come from and go to. Every call may block; they come from threads that may.
 pub trait SnapshotStore: Send + Sync + 'static {

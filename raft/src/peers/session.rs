@@ -1,0 +1,195 @@
+//! The task that keeps a stream to one peer: dials, writes what the node's thread could not, pings, and dials again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::Shared;
+use super::dial::{self, DialError};
+use super::frame::{FrameError, FrameReader, Kind};
+use super::link::Link;
+
+/// Pings whose answers are awaited; an older one does not count any more.
+const MAX_PINGS: usize = 16;
+/// Pongs of one read; nobody sends more.
+const MAX_READ: usize = 4 << 10;
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("closed by the peer")]
+    Closed,
+    #[error("no answer to pings")]
+    Silent,
+    #[error("{0}")]
+    Frame(#[from] FrameError),
+    #[error("not wanted any more")]
+    Cancelled,
+}
+
+/// Keeps the stream until the link is cancelled.
+pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) {
+    // Kinds of errors told since the last connection.
+    let mut told = Vec::new();
+    let mut backoff = shared.options.min_backoff;
+    while !link.cancel.is_cancelled() {
+        let connected = tokio::select! {
+            () = link.cancel.cancelled() => break,
+            connected = connect(&shared, &link, &mut told) => connected,
+        };
+        if let Some((stream, early)) = connected {
+            told.clear();
+            backoff = shared.options.min_backoff;
+            keep(&shared, &link, stream, &early).await;
+        }
+        tokio::select! {
+            () = link.cancel.cancelled() => break,
+            () = link.redial.notified() => {}
+            () = tokio::time::sleep(backoff) => backoff = (backoff * 2).min(shared.options.max_backoff),
+        }
+    }
+}
+
+/// Tries all URLs once.
+async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Option<(Arc<TcpStream>, Bytes)> {
+    for url in link.urls() {
+        let stream = dial::open_stream(&url, &shared.local, link.id);
+        let result = tokio::time::timeout(shared.options.connect_timeout, stream).await;
+        match result.unwrap_or(Err(DialError::Timeout)) {
+            Ok(connected) => {
+                tracing::info!(peer = %format_args!("{:x}", link.id), url, "connected to peer");
+                return Some(connected);
+            }
+            Err(error) => {
+                if !told.contains(&error.kind()) {
+                    told.push(error.kind());
+                    tracing::warn!(peer = %format_args!("{:x}", link.id), url, %error, "cannot connect to peer");
+                }
+                if error.is_removed() {
+                    shared.learn_removed(link.id);
+                }
+            }
+        }
+    }
+    None
+}
+
+async fn keep(shared: &Shared, link: &Link, stream: Arc<TcpStream>, early: &[u8]) {
+    link.attach(Arc::clone(&stream));
+    shared.observer.active(link.id, true);
+    let lost = serve(shared, link, &stream, early).await;
+    link.detach();
+    shared.observer.active(link.id, false);
+    if !matches!(lost, Lost::Cancelled) {
+        shared.observer.disconnected(link.id);
+        tracing::warn!(peer = %format_args!("{:x}", link.id), reason = %lost, "lost the connection to peer");
+        // What was on its way may be lost.
+        shared.report_unreachable(link.id);
+    }
+}
+
+async fn serve(shared: &Shared, link: &Link, stream: &TcpStream, early: &[u8]) -> Lost {
+    let mut pings = Pings::new(shared.options.read_timeout);
+    let mut answers = FrameReader::new(0);
+    answers.feed(early);
+    let mut timer = tokio::time::interval(shared.options.ping_interval);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let waiting = match link.waiting() {
+            Ok(waiting) => waiting,
+            Err(error) => return error.into(),
+        };
+        tokio::select! {
+            () = link.cancel.cancelled() => return Lost::Cancelled,
+            () = link.wake.notified() => {}
+            ready = stream.writable(), if waiting => {
+                if let Err(error) = ready {
+                    return error.into();
+                }
+                shared.sent(link.id, link.flush());
+            }
+            ready = stream.readable() => {
+                let read = ready.map_err(Lost::Io).and_then(|()| read(shared, link, stream, &mut answers, &mut pings));
+                if let Err(lost) = read {
+                    return lost;
+                }
+            }
+            _ = timer.tick() => {
+                if pings.overdue() {
+                    return Lost::Silent;
+                }
+                shared.sent(link.id, link.ping(pings.next()));
+            }
+        }
+    }
+}
+
+/// Takes pongs; nothing else comes back on a stream.
+fn read(
+    shared: &Shared,
+    link: &Link,
+    stream: &TcpStream,
+    answers: &mut FrameReader,
+    pings: &mut Pings,
+) -> Result<(), Lost> {
+    let mut buffer = [0; MAX_READ];
+    match stream.try_read(&mut buffer) {
+        Ok(0) => return Err(Lost::Closed),
+        Ok(count) => answers.feed(buffer.get(..count).unwrap_or_default()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) => return Err(error.into()),
+    }
+    while let Some(frame) = answers.next()? {
+        if frame.kind != Kind::Pong {
+            return Err(FrameError::Unexpected(frame.kind).into());
+        }
+        if let Some(took) = pings.answered(frame.number()?) {
+            shared.observer.round_trip(link.id, took);
+        }
+    }
+    Ok(())
+}
+
+/// Pings on their way.
+struct Pings {
+    sent: VecDeque<(u64, Instant)>,
+    last: u64,
+    heard: Instant,
+    patience: Duration,
+}
+
+impl Pings {
+    fn new(patience: Duration) -> Pings {
+        Pings { sent: VecDeque::new(), last: 0, heard: Instant::now(), patience }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        if self.sent.len() >= MAX_PINGS {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((self.last, Instant::now()));
+        self.last
+    }
+
+    fn answered(&mut self, number: u64) -> Option<Duration> {
+        while let Some((sent, at)) = self.sent.pop_front_if(|(sent, _)| *sent <= number) {
+            if sent == number {
+                self.heard = Instant::now();
+                return Some(at.elapsed());
+            }
+        }
+        None
+    }
+
+    fn overdue(&self) -> bool {
+        self.heard.elapsed() >= self.patience
+    }
+}
