@@ -108,6 +108,12 @@ pub struct Driver {
     /// A removed leader's last messages.
     farewell: Vec<raftpb::Message>,
     read_retries: u64,
+    /// Membership changes carried out too early: a planted bug.
+    #[cfg(any(test, feature = "sim"))]
+    appended_changes: Vec<eraftpb::Entry>,
+    /// How many of them are still to be delivered.
+    #[cfg(any(test, feature = "sim"))]
+    early_changes: u64,
 }
 
 impl std::fmt::Debug for Driver {
@@ -135,6 +141,10 @@ impl Driver {
             _ => conf_state_at(&snapshot, &entries, applied)?,
         };
         let mut hard_state = convert::hard_state_to_raft(&hard_state);
+        #[cfg(any(test, feature = "sim"))]
+        if config.plant == crate::sim::Plant::ForgetVote {
+            hard_state.vote = 0;
+        }
         // What is applied was committed, even if the commit index did not reach the disk.
         hard_state.commit = hard_state.commit.max(applied);
         let log = MemoryLog::new(&snapshot, entries, hard_state, applied, conf_state);
@@ -155,6 +165,13 @@ impl Driver {
             max_committed_size_per_ready: config.max_apply_bytes,
             ..raft::Config::default()
         };
+        #[cfg(any(test, feature = "sim"))]
+        let settings = match config.plant {
+            crate::sim::Plant::UnconfirmedRead => {
+                raft::Config { read_only_option: raft::ReadOnlyOption::LeaseBased, ..settings }
+            }
+            _ => settings,
+        };
         let raw = RawNode::new(&settings, log, &tracing_logger())?;
         let mut driver = Driver {
             random: Random::new(config.seed ^ config.id.rotate_left(32)),
@@ -170,6 +187,10 @@ impl Driver {
             leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
             farewell: Vec::new(),
             read_retries: 0,
+            #[cfg(any(test, feature = "sim"))]
+            appended_changes: Vec::new(),
+            #[cfg(any(test, feature = "sim"))]
+            early_changes: 0,
             raw,
             config,
         };
@@ -246,10 +267,14 @@ impl Driver {
 
     /// A membership change to be replicated. Raft allows one at a time; another one waits until that is applied. One
     /// that is given up shows up in [`Driver::take_dropped_changes`].
-    pub fn propose_conf_change(&mut self, change: &raftpb::ConfChange) {
+    pub fn propose_conf_change(&mut self, change: &Configuration) {
         let mut entry = eraftpb::Entry::default();
-        entry.set_entry_type(EntryType::EntryConfChange);
-        entry.data = change.encode_to_vec().into();
+        let (kind, data) = match change {
+            Configuration::Simple(change) => (EntryType::EntryConfChange, change.encode_to_vec()),
+            Configuration::Joint(change) => (EntryType::EntryConfChangeV2, change.encode_to_vec()),
+        };
+        entry.set_entry_type(kind);
+        entry.data = data.into();
         self.held.hold_change(entry);
         self.settle();
     }
@@ -270,11 +295,14 @@ impl Driver {
         self.settle();
     }
 
-    /// Starts an election now.
+    /// Starts an election now, if this member is a voter. (`raft-rs` would look for its own progress, and end the
+    /// process when there is none.)
     pub fn campaign(&mut self) {
-        // A member that may not campaign ignores it.
-        let _ = self.raw.campaign();
-        self.settle();
+        if self.raw.raft.promotable() {
+            // A member that has changes of the membership to apply first ignores it.
+            let _ = self.raw.campaign();
+            self.settle();
+        }
     }
 
     /// A peer could not be reached.
@@ -318,6 +346,11 @@ impl Driver {
             log.reset(mark_of(metadata));
         }
         log.append(output.entries.clone());
+        #[cfg(any(test, feature = "sim"))]
+        if self.config.plant == crate::sim::Plant::ConfChangeOnAppend {
+            let changes = output.entries.iter().filter(|entry| entry.get_entry_type() != EntryType::EntryNormal);
+            self.appended_changes.extend(changes.cloned());
+        }
         output.ready = ready;
         Some(output)
     }
@@ -354,6 +387,8 @@ impl Driver {
     /// Ends a turn: everything committed so far has been delivered.
     pub fn finish(&mut self) {
         self.raw.advance_apply();
+        #[cfg(any(test, feature = "sim"))]
+        self.carry_out_appended();
         self.settle();
     }
 
@@ -423,6 +458,11 @@ impl Driver {
     /// Entries and bytes of the log in memory.
     pub fn memory(&self) -> (u64, usize) {
         (self.log().last() + 1 - self.log().first(), self.log().bytes())
+    }
+
+    /// The term of the entry at an index, while it is known: for checks.
+    pub fn term_at(&self, index: u64) -> Option<u64> {
+        self.log().term_at(index)
     }
 
     /// The entry at an index, while it is in memory: for checks.

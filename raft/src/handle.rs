@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use keyport_api::raftpb::{ConfChange, Message};
+use keyport_api::raftpb::{ConfChange, ConfChangeV2, Message};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::inbox::{Inbox, Input};
+use crate::state_machine::Configuration;
 use crate::status::{Progress, SharedStatus, Status};
 
 /// Why a proposal was not taken.
@@ -71,7 +72,13 @@ impl RaftHandle {
     /// Queues a membership change; the same holds, with [`crate::StateMachine::conf_change_dropped`]. `id` inside the
     /// change tells the caller which it was.
     pub fn propose_conf_change(&self, change: ConfChange) -> Result<(), ProposeError> {
-        self.offer(Input::ProposeConfChange(change))
+        self.offer(Input::ProposeConfChange(Configuration::Simple(change)))
+    }
+
+    /// Queues several membership changes at once, carried out through a joint configuration; without any: the end of
+    /// one that is not left by itself. `context` tells the caller which it was.
+    pub fn propose_joint_change(&self, change: ConfChangeV2) -> Result<(), ProposeError> {
+        self.offer(Input::ProposeConfChange(Configuration::Joint(change)))
     }
 
     /// Hands over a message from a peer. When the queue is full the message is lost, as on a bad network.

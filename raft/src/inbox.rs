@@ -7,18 +7,19 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
-use keyport_api::raftpb::{ConfChange, Message};
+use keyport_api::raftpb::Message;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use crate::handle::ProposeError;
+use crate::state_machine::Configuration;
 use crate::status::Progress;
 
 /// What reaches the node's thread.
 #[derive(Debug)]
 pub(crate) enum Input {
     Propose(Bytes),
-    ProposeConfChange(ConfChange),
+    ProposeConfChange(Configuration),
     Message(Box<Message>),
     ReadIndex(oneshot::Sender<u64>),
     Progress(oneshot::Sender<Option<Vec<Progress>>>),

@@ -7,6 +7,7 @@ mod cluster;
 mod disk;
 pub mod history;
 mod machine;
+mod weather;
 
 pub use crate::random::Random;
 pub use cluster::{Simulation, SimulationOptions, Summary, Violation};
@@ -26,4 +27,26 @@ pub enum Plant {
     ReuseReadContext,
     /// Messages of older terms count as of the current one.
     SkipTermCheck,
+    /// A leader answers reads without asking the others whether it still leads.
+    UnconfirmedRead,
+    /// A membership change takes effect when it is written, not when it is committed.
+    ConfChangeOnAppend,
+    /// A snapshot is installed without having been recorded in the log.
+    SnapshotWithoutRecord,
+    /// A restart forgets whom the member has voted for.
+    ForgetVote,
+}
+
+impl Plant {
+    /// All bugs.
+    pub const ALL: [Plant; 8] = [
+        Plant::AckBeforeSync,
+        Plant::ApplyTwice,
+        Plant::ReuseReadContext,
+        Plant::SkipTermCheck,
+        Plant::UnconfirmedRead,
+        Plant::ConfChangeOnAppend,
+        Plant::SnapshotWithoutRecord,
+        Plant::ForgetVote,
+    ];
 }

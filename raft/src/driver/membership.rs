@@ -27,15 +27,14 @@ impl Driver {
             }
         };
         let checked = change.as_ref().is_some_and(|change| state_machine.check_conf_change(change));
-        let outcome = match change.as_ref().filter(|_| checked) {
-            None => Ok(None),
-            Some(Configuration::Simple(change)) => {
-                convert::conf_change_to_raft(change).map(|change| self.raw.apply_conf_change(&change)).transpose()
-            }
-            Some(Configuration::Joint(change)) => {
-                self.raw.apply_conf_change(&convert::joint_change_to_raft(change)).map(Some)
-            }
-        };
+        let due = change.as_ref().filter(|_| checked);
+        #[cfg(any(test, feature = "sim"))]
+        let due = due.filter(|_| {
+            let early = self.early_changes > 0;
+            self.early_changes -= u64::from(early);
+            !early
+        });
+        let outcome = due.map_or(Ok(None), |change| self.carry_out(change));
         let accepted = checked && outcome.is_ok();
         match outcome {
             Ok(Some(conf_state)) => {
@@ -47,6 +46,29 @@ impl Driver {
         }
         let change = change.unwrap_or_else(|| Configuration::Simple(raftpb::ConfChange::default()));
         CommittedKind::ConfChange { change, accepted, conf_state: self.log().applied().conf_state.clone() }
+    }
+
+    fn carry_out(&mut self, change: &Configuration) -> raft::Result<Option<eraftpb::ConfState>> {
+        match change {
+            Configuration::Simple(change) => {
+                convert::conf_change_to_raft(change).map(|change| self.raw.apply_conf_change(&change)).transpose()
+            }
+            Configuration::Joint(change) => {
+                self.raw.apply_conf_change(&convert::joint_change_to_raft(change)).map(Some)
+            }
+        }
+    }
+
+    /// Carries out changes that are only written: a planted bug.
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn carry_out_appended(&mut self) {
+        for entry in std::mem::take(&mut self.appended_changes) {
+            self.early_changes += 1;
+            let change = decode_change(entry.get_entry_type(), &entry.data);
+            if let Ok(Ok(Some(conf_state))) = change.map(|change| self.carry_out(&change)) {
+                self.raw.mut_store().set_conf_state(convert::conf_state_from_raft(&conf_state));
+            }
+        }
     }
 
     /// A leader that is no voter any more tells the others how far it has committed, and stops leading. (`raft-rs` would

@@ -163,7 +163,7 @@ fn a_refused_change_changes_nothing() {
         let (mut driver, mut machine) = (driver(1, &[1]), Machine { refuse, ..Machine::default() });
         driver.campaign();
         settle(&mut driver, &mut machine);
-        driver.propose_conf_change(&change);
+        driver.propose_conf_change(&Configuration::Simple(change.clone()));
         settle(&mut driver, &mut machine);
         let Committed { kind: CommittedKind::ConfChange { accepted, conf_state, .. }, .. } =
             machine.applied.pop().unwrap()
@@ -182,8 +182,8 @@ fn add(node_id: u64) -> raftpb::ConfChange {
 #[test]
 fn a_second_change_waits_for_the_first() {
     let (mut driver, mut machine) = leader();
-    driver.propose_conf_change(&add(4));
-    driver.propose_conf_change(&add(5));
+    driver.propose_conf_change(&Configuration::Simple(add(4)));
+    driver.propose_conf_change(&Configuration::Simple(add(5)));
     let data = prost::Message::encode_to_vec(&add(6)).into();
     let forwarded = Entry { r#type: Some(1), data: Some(data), ..Entry::default() };
     let normal = Entry { data: Some(Bytes::from_static(b"x")), ..Entry::default() };
@@ -204,7 +204,7 @@ fn a_second_change_waits_for_the_first() {
 #[test]
 fn changes_without_a_leader_are_given_up() {
     let mut driver = driver(1, &[1, 2]);
-    driver.propose_conf_change(&add(4));
+    driver.propose_conf_change(&Configuration::Simple(add(4)));
     for _ in 0..100 {
         driver.tick();
     }
@@ -219,7 +219,7 @@ fn proposals_during_a_hand_over_reach_the_next_leader() {
     driver.propose(vec![Bytes::from_static(b"own")]);
     let normal = Entry { data: Some(Bytes::from_static(b"forwarded")), ..Entry::default() };
     driver.step(Message { entries: vec![normal], ..message(MessageType::MsgProp, 3, 1, 0) }).unwrap();
-    driver.propose_conf_change(&add(4));
+    driver.propose_conf_change(&Configuration::Simple(add(4)));
     settle(&mut driver, &mut machine);
     assert_eq!(driver.last_index(), 4);
     driver.step(message(MessageType::MsgHeartbeat, 2, 1, 3)).unwrap();
@@ -239,7 +239,7 @@ fn proposals_during_a_hand_over_reach_the_next_leader() {
 fn a_removed_leader_tells_the_others_and_steps_down() {
     let (mut driver, mut machine) = leader();
     let change = raftpb::ConfChange { r#type: Some(1), node_id: Some(1), ..raftpb::ConfChange::default() };
-    driver.propose_conf_change(&change);
+    driver.propose_conf_change(&Configuration::Simple(change.clone()));
     settle(&mut driver, &mut machine);
     acknowledge(&mut driver, 5);
     let (sent, _) = settle(&mut driver, &mut machine);

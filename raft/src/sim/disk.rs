@@ -2,12 +2,14 @@
 //!
 //! A crash keeps, of every write since the last sync of its file, any subset of the 512-byte sectors; of the renames and
 //! removals since the last sync of the directory, any prefix. Writes may be short (by whole sectors), may fail, and a sync may fail; what a
-//! failed sync should have kept may or may not be there, and no later sync brings it back, as on Linux.
+//! failed sync should have kept may or may not be there, and no later sync brings it back, as on Linux. A sync may take
+//! long: then it waits at a [`Gate`] for the scheduler, and may never return. The power may fail between any two effects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
 
 use parking_lot::Mutex;
 
@@ -27,6 +29,27 @@ pub struct Faults {
     pub room: Option<usize>,
     /// Writes take only a part of what they are given.
     pub short_writes: bool,
+    /// Effects (writes, syncs, changes of names, messages, applied entries) until the power fails, for good.
+    pub power: Option<u32>,
+}
+
+/// Where a slow sync waits: it says that it is there, and goes on with `true`, or fails because the machine stops.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pub(super) reached: Sender<()>,
+    pub(super) go: Receiver<bool>,
+}
+
+impl Gate {
+    fn wait(self) -> io::Result<()> {
+        // A scheduler that is gone has stopped the machine.
+        let _ = self.reached.send(());
+        if self.go.recv().unwrap_or(false) { Ok(()) } else { Err(power_failed()) }
+    }
+}
+
+fn power_failed() -> io::Error {
+    io::Error::other("injected: the machine has stopped")
 }
 
 /// How much a crash keeps of what was never synced.
@@ -56,6 +79,7 @@ struct State {
     /// Since the directory was synced.
     name_changes: Vec<NameChange>,
     faults: Faults,
+    gate: Option<Gate>,
     random: Random,
 }
 
@@ -66,7 +90,7 @@ enum NameChange {
     Remove(String),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct File {
     content: Vec<u8>,
     durable: Vec<u8>,
@@ -120,6 +144,21 @@ impl State {
         self.name_changes.push(change);
     }
 
+    fn effect(&mut self) -> bool {
+        match &mut self.faults.power {
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                *left > 0
+            }
+            None => true,
+        }
+    }
+
+    fn powered(&mut self) -> io::Result<()> {
+        if self.effect() { Ok(()) } else { Err(power_failed()) }
+    }
+
     fn id(&self, name: &str) -> io::Result<u64> {
         self.names.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -156,11 +195,54 @@ impl SimDisk {
         self.state.lock().faults = faults;
     }
 
+    /// The power fails before the effect that comes after so many.
+    pub(super) fn fail_power_after(&self, effects: u32) {
+        self.state.lock().faults.power = Some(effects.max(1));
+    }
+
+    /// Somebody does something that others could notice. False when the power is off: then nothing happens.
+    pub(super) fn effect(&self) -> bool {
+        self.state.lock().effect()
+    }
+
+    /// Whether the power is off.
+    pub(super) fn is_off(&self) -> bool {
+        self.state.lock().faults.power == Some(0)
+    }
+
+    /// The next sync waits there.
+    pub(super) fn slow_sync(&self, gate: Gate) {
+        self.state.lock().gate = Some(gate);
+    }
+
+    /// The gate, if no sync has come to it.
+    pub(super) fn take_gate(&self) -> Option<Gate> {
+        self.state.lock().gate.take()
+    }
+
+    /// A second disk, with what a crash now would leave of the first if nothing unsynced survives.
+    pub(super) fn synced(&self) -> SimDisk {
+        let state = self.state.lock();
+        let files = state.files.iter().map(|(id, file)| {
+            let durable = file.durable.clone();
+            (*id, File { content: durable.clone(), durable, dirty: BTreeSet::new() })
+        });
+        let copy = State {
+            files: files.collect(),
+            next: state.next,
+            names: state.durable_names.clone(),
+            durable_names: state.durable_names.clone(),
+            ..State::default()
+        };
+        SimDisk { path: self.path.clone(), state: Arc::new(Mutex::new(copy)) }
+    }
+
     /// The machine stops. Whoever used the disk is gone; open it anew.
     pub fn crash(&self, keep: Keep) {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.faults = Faults::default();
+        state.gate = None;
         let changes = std::mem::take(&mut state.name_changes);
         let kept = match keep {
             Keep::All => changes.len(),
@@ -214,6 +296,7 @@ impl Disk for SimDisk {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state.lock();
+        state.powered()?;
         let id = state.next;
         state.next += 1;
         state.files.insert(id, File::default());
@@ -228,6 +311,7 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.powered()?;
         state.id(from)?;
         state.change(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
@@ -235,13 +319,17 @@ impl Disk for SimDisk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.powered()?;
         state.id(name)?;
         state.change(NameChange::Remove(name.to_owned()));
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
+        let gate = self.take_gate();
+        gate.map_or(Ok(()), Gate::wait)?;
         let mut state = self.state.lock();
+        state.powered()?;
         if due(&mut state.faults.fail_sync) {
             return Err(io::Error::other("injected: directory sync failed"));
         }
@@ -282,6 +370,7 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.state.lock().powered()?;
         self.with(|file, faults, random| {
             if due(&mut faults.fail_write) {
                 return Err(io::Error::other("injected: write failed"));
@@ -309,6 +398,7 @@ impl DiskFile for SimFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.state.lock().powered()?;
         self.with(|file, _, _| {
             let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
             // Kept at once, which is one of the things that may happen.
@@ -319,6 +409,9 @@ impl DiskFile for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let gate = self.state.lock().gate.take();
+        gate.map_or(Ok(()), Gate::wait)?;
+        self.state.lock().powered()?;
         self.with(|file, faults, random| {
             if due(&mut faults.fail_sync) {
                 for sector in std::mem::take(&mut file.dirty) {

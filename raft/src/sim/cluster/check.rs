@@ -1,104 +1,43 @@
-//! What must always hold, and what must hold once everything works again.
+//! What must always hold of the members' states, and of the clients' history.
 
-use bytes::Bytes;
-use tokio::sync::oneshot;
+use super::Simulation;
+use crate::sim::history::{Verdict, check, kv};
 
-use super::{SimMember, Simulation, contains};
-use crate::inbox::Input;
-use crate::sim::Faults;
-
-/// Rounds given to a healthy cluster to agree again.
-const MAX_CALM_ROUNDS: usize = 400;
+/// Places that the search for an order of the history may remember.
+const MAX_SEARCH: usize = 30_000;
 
 impl Simulation {
-    pub(super) fn check(&mut self) -> Result<(), String> {
-        for member in &self.members {
+    /// What a member did in its turn, whether or not it survived it.
+    pub(super) fn look_at_memory(&mut self, at: usize) -> Result<(), String> {
+        let member = &self.members[at];
+        let id = member.id;
+        let leaders = {
             let mut memory = member.memory.lock();
             if let Some(problem) = memory.problem.take() {
-                return Err(format!("member {}: {problem}", member.id));
+                return Err(format!("member {id}: {problem}"));
             }
-            for state in memory.leaders.drain(..) {
-                if state.is_leader && *self.leaders.entry(state.term).or_insert(member.id) != member.id {
-                    return Err(format!("two leaders in term {}", state.term));
-                }
-            }
-        }
-        let mut stale = None;
-        let mut answered = 0;
-        self.reads.retain_mut(|read| match read.answer.try_recv() {
-            Ok(index) => {
-                if index < read.at_least {
-                    stale = Some(format!("a read at index {index}, when {} was acknowledged", read.at_least));
-                }
-                answered += 1;
-                false
-            }
-            Err(oneshot::error::TryRecvError::Empty) => true,
-            Err(oneshot::error::TryRecvError::Closed) => false,
-        });
-        self.summary.reads += answered;
-        stale.map_or(Ok(()), Err)
-    }
-
-    /// Log matching: where two logs agree in index and term, they agree in everything before.
-    pub(super) fn check_logs(&self) -> Result<(), String> {
-        for (i, a) in self.members.iter().enumerate() {
-            for b in self.members.iter().skip(i + 1) {
-                let (Some(a_run), Some(b_run)) = (&a.running, &b.running) else { continue };
-                let mut matched = false;
-                let mut index = a_run.driver.last_index().min(b_run.driver.last_index());
-                while let (Some(x), Some(y)) = (a_run.driver.entry(index), b_run.driver.entry(index)) {
-                    matched |= x.term() == y.term();
-                    if matched && x != y {
-                        return Err(format!("the logs of {} and {} differ at {index}", a.id, b.id));
-                    }
-                    index -= 1;
-                }
+            std::mem::take(&mut memory.leaders)
+        };
+        for state in leaders.into_iter().filter(|state| state.is_leader) {
+            self.say(|| format!("member {id} leads in term {}", state.term));
+            if *self.leaders.entry(state.term).or_insert(id) != id {
+                return Err(format!("two leaders in term {}", state.term));
             }
         }
+        self.answer_writes(at);
         Ok(())
     }
 
-    /// Everything works again: all members come to the same state, with everything acknowledged in it, and go on.
-    pub(super) fn calm_down(&mut self) -> Result<(), String> {
-        self.blocked.clear();
-        for member in &self.members {
-            member.disk.set_faults(Faults::default());
-        }
-        let mut asked = false;
-        for _ in 0..MAX_CALM_ROUNDS {
-            for at in 0..self.members.len() {
-                self.restart(at)?;
-                self.with(at, |member, _| member.tick())?;
+    pub(super) fn check_history(&mut self) -> Result<(), String> {
+        match check(&kv::Store::new(&self.history), &self.history, MAX_SEARCH) {
+            Verdict::Linearizable { .. } => Ok(()),
+            Verdict::Violation(violation) => {
+                Err(format!("the history is not linearizable: {}", violation.describe(&self.history)))
             }
-            for _ in 0..20 {
-                for message in std::mem::take(&mut self.in_flight) {
-                    self.deliver(message)?;
-                }
-            }
-            self.check()?;
-            self.check_logs()?;
-            let agreed = self.history.lock().entries.len();
-            let configuration = self.configuration();
-            let members = self.members.iter().filter(|member| contains(&configuration, member.id));
-            let all = members.clone().all(|member| member.memory.lock().applied.len() == agreed);
-            let leads = |member: &SimMember| {
-                member.running.as_ref().map(|running| running.driver.leader()).filter(|state| state.is_leader)
-            };
-            let leader = members.filter_map(leads).max_by_key(|state| state.term).map(|state| state.leader);
-            if all && asked {
-                return Ok(());
-            }
-            if let Some(at) = leader.filter(|_| all).and_then(|id| self.index_of(id)) {
-                asked = true;
-                self.with(at, |member, _| member.input(Input::Propose(Bytes::from_static(b"last"))))?;
-                if self.history.lock().entries.len() == agreed && self.members.len() == 1 {
-                    return Err("a proposal to the only member was not applied at once".into());
-                }
+            Verdict::Undecided => {
+                self.summary.undecided += 1;
+                Ok(())
             }
         }
-        let applied: Vec<_> = self.members.iter().map(|member| member.memory.lock().applied.len()).collect();
-        let agreed = self.history.lock().entries.len();
-        Err(format!("no agreement in {MAX_CALM_ROUNDS} rounds: {applied:?} of {agreed} applied"))
     }
 }

@@ -4,68 +4,59 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Simulation, contains};
+use super::log_check::KnownLog;
+use super::{Run, Simulation};
 use crate::bootstrap::{InitialMember, create_log};
 use crate::config::Config;
 use crate::member::{Member, Parts};
 use crate::observer::NoObserver;
-use crate::sim::machine::Machine;
+use crate::sim::machine::{Machine, members};
 use crate::sim::{Keep, Plant};
 use crate::status::SharedStatus;
-use crate::wal::{Metadata, Wal, WalError, WalOptions};
+use crate::wal::{Metadata, Recovered, Wal, WalError, WalOptions};
+
+/// Segments so small that there are many of them.
+pub(super) fn wal_options() -> WalOptions {
+    WalOptions { first_segment_bytes: 8 << 10, segment_bytes: 16 << 10, background: false, ..WalOptions::default() }
+}
 
 impl Simulation {
     pub(super) fn restart(&mut self, at: usize) -> Result<(), String> {
+        let member = &self.members[at];
         let configuration = self.configuration();
-        let id = self.members[at].id;
-        if self.members[at].running.is_some() || !(configuration.voters.is_empty() || contains(&configuration, id)) {
+        // Somebody who is not in the configuration is not started; initial members are, before there is one.
+        let wanted = if configuration.voters.is_empty() {
+            member.id <= self.options.members
+        } else {
+            members(&configuration).contains(&member.id)
+        };
+        if member.is_running() || !wanted {
             return Ok(());
         }
-        let options = self.options.clone();
-        let member = &mut self.members[at];
-        let disk = Arc::new(member.disk.clone());
-        let wal_options = WalOptions {
-            first_segment_bytes: 8 << 10,
-            segment_bytes: 16 << 10,
-            background: false,
-            ..WalOptions::default()
-        };
-        let durable = member.memory.lock().durable as u64;
-        let opened = match Wal::open(disk.clone(), wal_options.clone(), durable) {
-            Err(WalError::NotFound(_)) if durable == 0 && member.boots == 0 => {
-                let members = (1..=options.members).map(|id| InitialMember { id, context: Bytes::new() }).collect();
-                create_log(disk, wal_options, Metadata { node_id: member.id, cluster_id: 1 }, members)
-            }
-            Err(WalError::SnapshotNeeded { index, .. }) if member.received.contains_key(&index) => {
-                // What the server does: complete the installation that the crash interrupted.
-                let conf_state = member.received.get(&index).cloned().unwrap_or_default();
-                member.memory.lock().install(&self.history.lock(), index, conf_state);
-                Wal::open(disk, wal_options, index)
-            }
-            other => other,
-        };
-        let (wal, recovered) = match opened {
+        let (wal, recovered) = match self.open_log(at) {
             Ok(opened) => opened,
             // An injected fault; the next start has better luck.
-            Err(WalError::Io { .. }) => {
-                self.crash(at, Keep::Some);
-                return Ok(());
-            }
-            Err(error) => return Err(format!("member {} cannot start: {error}", member.id)),
+            Err(WalError::Io { .. }) => return self.crash(at, Keep::Some),
+            Err(error) => return Err(format!("member {} cannot start: {error}", self.members[at].id)),
         };
+        let seed = self.random.next_u64();
+        let member = &mut self.members[at];
         member.boots += 1;
         member.status = Arc::new(SharedStatus::new(member.id));
+        member.known = KnownLog::default();
+        let options = &self.options;
         let (applied, conf_state) = {
             let memory = member.memory.lock();
             let again = u64::from(options.plant == Plant::ApplyTwice);
-            ((memory.durable as u64).saturating_sub(again), memory.durable_conf_state.clone())
+            (memory.durable.index.saturating_sub(again), memory.durable.conf_state.clone())
         };
         let config = Config {
             boot_id: member.boots,
-            seed: self.random.next_u64(),
+            seed,
             election_ticks: 5,
-            snapshot_count: 15,
-            snapshot_catchup_entries: 10,
+            pre_vote: options.pre_vote,
+            snapshot_count: options.snapshot_count,
+            snapshot_catchup_entries: options.catchup_entries,
             plant: options.plant,
             ..Config::new(member.id)
         };
@@ -75,15 +66,42 @@ impl Simulation {
             recovered,
             applied,
             conf_state: (applied > 0).then_some(conf_state),
-            state_machine: Machine { memory: Arc::clone(&member.memory), history: Arc::clone(&self.history) },
+            state_machine: Machine {
+                memory: Arc::clone(&member.memory),
+                world: Arc::clone(&self.world),
+                disk: member.disk.clone(),
+            },
             transport: member.outbox.clone(),
             observer: NoObserver,
         };
-        let mut running = Member::new(parts, Arc::clone(&member.status))
+        let mut process = Member::new(parts, Arc::clone(&member.status))
             .map_err(|error| format!("member {} cannot start: {error}", member.id))?;
-        let outcome = running.start();
-        member.running = Some(running);
-        self.after_turn(at, &outcome);
-        Ok(())
+        let outcome = process.start();
+        member.run = Run::Up(Box::new(process));
+        let (id, boots) = (member.id, member.boots);
+        self.say(|| format!("member {id} starts for the {boots}. time, with index {applied} applied"));
+        self.after_turn(at, &outcome)
+    }
+
+    fn open_log(&mut self, at: usize) -> Result<(Wal, Recovered), WalError> {
+        let initial = self.options.members;
+        let member = &mut self.members[at];
+        let disk = Arc::new(member.disk.clone());
+        let durable = member.memory.lock().durable.index;
+        match Wal::open(disk.clone(), wal_options(), durable) {
+            Err(WalError::NotFound(_)) if durable == 0 && member.boots == 0 => {
+                // Who joins later begins with nothing.
+                let initial = if member.id <= initial { initial } else { 0 };
+                let initial = (1..=initial).map(|id| InitialMember { id, context: Bytes::new() }).collect();
+                create_log(disk, wal_options(), Metadata { node_id: member.id, cluster_id: 1 }, initial)
+            }
+            Err(WalError::SnapshotNeeded { index, .. }) if member.memory.lock().received.contains_key(&index) => {
+                // What the server does: complete the installation that the crash interrupted.
+                self.summary.resumed_installations += 1;
+                member.memory.lock().install(index, &self.world.lock());
+                Wal::open(disk, wal_options(), index)
+            }
+            other => other,
+        }
     }
 }

@@ -1,0 +1,99 @@
+//! What goes wrong with machines, disks, clocks and leaders.
+
+use std::sync::atomic::Ordering;
+
+use super::{Run, Simulation};
+use crate::inbox::Input;
+use crate::sim::Faults;
+
+impl Simulation {
+    /// Time passes: most clocks tick.
+    pub(super) fn tick(&mut self) -> Result<(), String> {
+        for at in 0..self.members.len() {
+            let clock = self.members[at].clock;
+            let ticks = clock / 100 + u64::from(self.random.chance(clock % 100));
+            if ticks > 0 && self.random.chance(80) {
+                self.turn(at, usize::try_from(ticks).unwrap_or(1))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A clock that is fast or slow from now on, or that jumps: many ticks at once.
+    pub(super) fn change_clock(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        let id = self.members[at].id;
+        if self.random.chance(50) {
+            let ticks = 1 + self.random.index(30);
+            self.say(|| format!("the clock of member {id} jumps by {ticks} ticks"));
+            return self.turn(at, ticks);
+        }
+        let clock = [20, 50, 100, 150, 400][self.random.index(5)];
+        self.members[at].clock = clock;
+        self.say(|| format!("the clock of member {id} runs at {clock} percent"));
+        Ok(())
+    }
+
+    pub(super) fn crash_random(&mut self) -> Result<(), String> {
+        let (at, keep) = (self.pick(), self.any_keep());
+        self.crash(at, keep)
+    }
+
+    pub(super) fn plan_power_failure(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        let effects = 1 + u32::try_from(self.random.below(25)).unwrap_or_default();
+        self.members[at].disk.fail_power_after(effects);
+        Ok(())
+    }
+
+    pub(super) fn plan_disk_fault(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        let mut soon = || Some(u32::try_from(self.random.below(12)).unwrap_or_default());
+        let mut faults = Faults { short_writes: true, ..Faults::default() };
+        match soon() {
+            Some(0..4) => faults.fail_write = soon(),
+            Some(4..8) => faults.fail_sync = soon(),
+            Some(8..10) => faults.room = soon().map(|n| 500 * n as usize),
+            _ => {}
+        }
+        let id = self.members[at].id;
+        self.say(|| format!("member {id}: {faults:?}"));
+        self.members[at].disk.set_faults(faults);
+        Ok(())
+    }
+
+    pub(super) fn plan_slow_sync(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        self.members[at].slow_sync = 5 + self.random.index(200);
+        Ok(())
+    }
+
+    /// Mostly whoever leads.
+    pub(super) fn pause_random(&mut self) -> Result<(), String> {
+        let leader = self
+            .members
+            .iter()
+            .position(|member| member.is_running() && member.status.leader.load(Ordering::Acquire) == member.id);
+        let at = match leader {
+            Some(leader) if self.random.chance(70) => leader,
+            _ => self.pick(),
+        };
+        if matches!(self.members[at].run, Run::Up(_)) && self.members[at].paused_until <= self.step {
+            let steps = 10 + self.random.index(400);
+            self.members[at].paused_until = self.step + steps;
+            self.summary.pauses += 1;
+            let id = self.members[at].id;
+            self.say(|| format!("member {id} is stopped for {steps} steps"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn change_leader(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        let to = self.random.below(self.members.len() as u64) + 1;
+        let input = if self.random.chance(50) { Input::Campaign } else { Input::TransferLeader(to) };
+        let id = self.members[at].id;
+        self.say(|| format!("member {id} is told: {input:?}"));
+        self.give(at, input)
+    }
+}
