@@ -25,6 +25,7 @@ use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue, conf_state};
 use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
 use crate::metrics::{self, Metrics, NetworkMetrics};
+use crate::node::corruption;
 use crate::node::leadership::Leadership;
 use crate::node::waiters::Waiters;
 use crate::node::{Identity, Limits, Node};
@@ -75,6 +76,11 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     let peers = peers(config, &recovered.metadata, snapshots, &metrics);
     if has_log {
         identity::check_restart(config, recovered.metadata, &state.membership)?;
+    }
+    // A new member has nothing to compare yet.
+    if has_log && config.feature_gates.enabled(Gate::InitialCorruptCheck) {
+        let client = PeerClient::new().of_cluster(cluster_id);
+        corruption::check_before_start(&state, &client, node_id, config.request_timeout()).await?;
     }
     let known = founding.map_or_else(|| state.membership.list(), |founding| founding.members);
     let known = known.into_iter().map(|member| (member.id, member.peer_urls));

@@ -56,6 +56,10 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// `None` when automatic compaction is off.
     pub auto_compaction: Option<AutoCompaction>,
+    /// How often current data is compared with the peers'; `None` when it is not.
+    pub corrupt_check_interval: Option<Duration>,
+    /// How often hashes of compactions are, where the gate is open.
+    pub compact_hash_check_interval: Duration,
     pub compaction_batch_limit: usize,
     pub compaction_sleep_interval: Duration,
     pub watch_progress_notify_interval: Duration,

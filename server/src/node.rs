@@ -1,6 +1,7 @@
 //! This member: proposes writes, orders reads, and knows who it is.
 
 mod compactor;
+pub(crate) mod corruption;
 pub(crate) mod ending;
 mod expiry;
 pub(crate) mod leadership;

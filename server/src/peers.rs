@@ -4,6 +4,7 @@
 //! etcd's: the paths, the headers, the bodies.
 
 pub(crate) mod client;
+pub(crate) mod hashkv;
 pub(crate) mod leases;
 mod listener;
 mod router;

@@ -4,7 +4,7 @@ mod gauges;
 mod health;
 
 use crate::bootstrap::{self, BootstrapError};
-use crate::config::{Config, Url};
+use crate::config::{Config, Gate, Url};
 use crate::gateway::GatewayOptions;
 use crate::http::{self, BindError, Face, Routes, StackOptions, ops};
 use crate::metrics::Metrics;
@@ -54,6 +54,12 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         duties.spawn(node.clone().compact_automatically(mode));
     }
 
+    if let Some(interval) = config.corrupt_check_interval {
+        duties.spawn(node.clone().check_corruption(interval));
+    }
+    if config.feature_gates.enabled(Gate::CompactHashCheck) {
+        duties.spawn(node.clone().check_compactions(config.compact_hash_check_interval));
+    }
     let leaderless = node.clone();
     duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });
     let stop = node.stopping().token().clone();

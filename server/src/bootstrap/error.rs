@@ -9,6 +9,7 @@ use keyport_storage::lease::RecoverError;
 
 use super::existing::FetchError;
 use crate::membership::MembershipError;
+use crate::node::corruption::CorruptionError;
 
 /// A start that failed. Nothing was overwritten.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,8 @@ pub enum BootstrapError {
     Incompatible,
     #[error("membership: too many learner members in cluster")]
     TooManyLearners,
+    #[error(transparent)]
+    Corruption(#[from] CorruptionError),
     #[error("{}: has a database but no write-ahead log; restore both or neither", .0.display())]
     LogMissing(PathBuf),
     #[error("cannot start thread {0}: {1}")]

@@ -27,8 +27,8 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     let feature_gates = FeatureGates::parse(&s.string("feature-gates"))?;
     let auto_compaction = auto_compaction(&s)?;
     let log = log(&s)?;
-    let compact_hash = s.duration("compact-hash-check-time");
-    if compact_hash.is_zero() {
+    let compact_hash_check_interval = s.duration("compact-hash-check-time");
+    if compact_hash_check_interval.is_zero() {
         return Err(invalid("--compact-hash-check-time must be >0 (set to 0s)"));
     }
     warn(&mut s);
@@ -58,6 +58,8 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         http: http(&s),
         cluster,
         auto_compaction,
+        corrupt_check_interval: Some(s.duration("corrupt-check-time")).filter(|interval| !interval.is_zero()),
+        compact_hash_check_interval,
         compaction_batch_limit: positive(s.int("compaction-batch-limit"), 1_000),
         compaction_sleep_interval: or_default(s.duration("compaction-sleep-interval"), Duration::from_millis(10)),
         watch_progress_notify_interval: or_default(

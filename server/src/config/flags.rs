@@ -278,8 +278,8 @@ pub const FLAGS: &[Flag] = &[
     flag(Compaction, "auto-compaction-retention", Str, "0", "History kept: a time (a bare number is hours) or a number of revisions; 0 disables."),
     flag(Compaction, "compaction-batch-limit", Int, "0", "Revisions removed in a batch; 0 means 1000."),
     flag(Compaction, "compaction-sleep-interval", Dur, "0s", "Pause between batches; 0 means 10ms."),
-    flag(Compaction, "corrupt-check-time", Dur, "0s", "Time between checks against the peers; 0 disables.").inert(),
-    flag(Compaction, "compact-hash-check-time", Dur, "1m0s", "Time between checks of compaction hashes.").inert(),
+    flag(Compaction, "corrupt-check-time", Dur, "0s", "Time between comparisons of the data with the peers'; 0 disables."),
+    flag(Compaction, "compact-hash-check-time", Dur, "1m0s", "Time between comparisons of compaction hashes; needs the gate CompactHashCheck."),
     flag(Compaction, "downgrade-check-time", Dur, "5s", "Time between checks whether a downgrade is complete; 0 disables.").inert(),
     flag(Compaction, "watch-progress-notify-interval", Dur, "0s", "Time between progress notifications of watches; 0 means 10m."),
 

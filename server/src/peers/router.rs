@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
-use super::{CLUSTER_ID_HEADER, leases};
+use super::{CLUSTER_ID_HEADER, hashkv, leases};
 use crate::http::ops;
 use crate::node::Node;
 
@@ -25,6 +25,7 @@ pub(crate) fn router(node: Node) -> Router {
         .route("/version", get(version))
         .route("/members", get(members))
         .merge(leases::routes())
+        .merge(hashkv::routes())
         .fallback(ops::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(node.clone(), same_cluster))
