@@ -15,7 +15,7 @@ use keyport_raft::peers::{LocalMember, PeerOptions, Peers};
 use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalError, WalOptions};
 use keyport_raft::{Parts, create_log};
 use keyport_storage::alarm::Alarms;
-use keyport_storage::backend::{self, Backend, BackendOptions, CommitObserver};
+use keyport_storage::backend::{self, Backend, BackendOptions};
 use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
 use keyport_storage::watch::{WatchHub, WatchOptions};
@@ -184,7 +184,7 @@ fn report(recovered: &Recovered, wal: &Path) {
 }
 
 fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> Result<State, BootstrapError> {
-    let store = Arc::new(Store::open(Arc::clone(&backend), store_options(config))?);
+    let store = Arc::new(Store::open(Arc::clone(&backend), store_options(config, &metrics))?);
     let lessor = Arc::new(Lessor::new(lessor_options(config), Instant::now()));
     lessor.recover(&backend, &store)?;
     let alarms = Arc::new(Alarms::new());
@@ -200,7 +200,7 @@ fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> 
 
 fn backend_options(config: &Config, metrics: &Metrics) -> BackendOptions {
     BackendOptions {
-        on_commit: Some(CommitObserver(Arc::new(metrics::observer(&metrics.backend_commit)))),
+        on_commit: Some(metrics::commits(metrics)),
         batch_interval: config.backend_batch_interval,
         batch_limit: config.backend_batch_limit,
         unsafe_no_fsync: config.unsafe_no_fsync,
@@ -212,11 +212,11 @@ fn wal_options(config: &Config) -> WalOptions {
     WalOptions { unsafe_no_fsync: config.unsafe_no_fsync, ..WalOptions::default() }
 }
 
-fn store_options(config: &Config) -> StoreOptions {
+fn store_options(config: &Config, metrics: &Arc<Metrics>) -> StoreOptions {
     StoreOptions {
         compaction_batch_limit: config.compaction_batch_limit,
         compaction_pause: config.compaction_sleep_interval,
-        ..StoreOptions::default()
+        on_compaction: Some(metrics::compactions(metrics)),
     }
 }
 

@@ -4,11 +4,13 @@
 //! anyway (revisions, sizes, queue lengths) are fetched when somebody asks, by the functions given to
 //! [`Metrics::on_scrape`]. The text is Prometheus' own format 0.0.4, which dashboards for etcd read.
 
+mod database;
 mod grpc;
 mod network;
 mod process;
 mod timings;
 
+pub use database::{commits, compactions};
 pub use grpc::{Call, GrpcMetrics, GrpcType, Method};
 pub use network::NetworkMetrics;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -364,12 +366,6 @@ impl Metrics {
         self.scrapes.with_label_values(&[if text.is_ok() { "200" } else { "500" }]).inc();
         text
     }
-}
-
-/// A function that records durations, for parts that know nothing of metrics.
-pub fn observer(histogram: &Histogram) -> impl Fn(Duration) + Clone + Send + Sync + 'static {
-    let histogram = histogram.clone();
-    move |took| histogram.observe(took.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub(crate) fn execute(
         }
         Command::LeaseGrant(request) => rows(state, applied, |batch| {
             let ttl = state.lessor.grant(request.id, request.ttl, Instant::now(), batch).map_err(error::lease)?;
+            state.metrics.lease_ttl.observe(ttl as f64);
             Ok(Reply::LeaseGrant { id: request.id, ttl })
         }),
         Command::LeaseCheckpoint(request) => rows(state, applied, |batch| {

@@ -136,7 +136,7 @@ impl Maintenance for MaintenanceService {
     async fn snapshot(&self, request: Request<SnapshotRequest>) -> Result<Response<SnapshotBlobs>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
         let reader = self.blocking(|node| node.state().backend.snapshot()).await?;
-        Ok(Response::new(snapshot::start(reader)))
+        Ok(Response::new(snapshot::start(reader, self.node.metrics().backend_snapshot.clone())))
     }
 
     async fn move_leader(&self, _: Request<MoveLeaderRequest>) -> Result<Response<MoveLeaderResponse>, Status> {

@@ -14,7 +14,7 @@ use keyport_api::etcdserverpb::{WatchCreateRequest, WatchRequest};
 use keyport_storage::watch::{EventFilters, WatchMessage, WatchSpec, WatchStream};
 use tokio::time::{Instant, Sleep};
 use tokio_stream::Stream;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::WatchReply;
 use crate::node::Node;
@@ -38,15 +38,42 @@ pub struct WatchSession<S> {
     fragments: VecDeque<WatchReply>,
     /// When watchers that asked for it are told how far they are; none before one asks.
     progress: Option<Pin<Box<Sleep>>>,
+    /// What was handed out last, and when. The connection asks for more once it has taken that.
+    sending: Option<(Sent, std::time::Instant)>,
     end: StreamEnd,
     ended: bool,
+}
+
+/// A reply, as far as metrics tell replies apart.
+#[derive(Clone, Copy, Debug)]
+enum Sent {
+    Control,
+    Events(usize),
 }
 
 impl<S> WatchSession<S> {
     pub(super) fn new(node: Node, requests: S, end: StreamEnd) -> WatchSession<S> {
         let hub = node.state().hub.stream();
         let (requests, fragments) = (Some(requests), VecDeque::new());
-        WatchSession { node, hub, requests, fragments, progress: None, end, ended: false }
+        WatchSession { node, hub, requests, fragments, progress: None, sending: None, end, ended: false }
+    }
+
+    fn send<T>(&mut self, reply: WatchReply) -> Poll<Option<Result<WatchReply, T>>> {
+        let sent = reply.events.as_ref().map_or(Sent::Control, |events| Sent::Events(events.len()));
+        self.sending = Some((sent, std::time::Instant::now()));
+        Poll::Ready(Some(Ok(reply)))
+    }
+
+    fn note_sent(&mut self) {
+        let Some((sent, since)) = self.sending.take() else { return };
+        let (metrics, took) = (self.node.metrics(), since.elapsed().as_secs_f64());
+        match sent {
+            Sent::Control => metrics.watch_send_control.observe(took),
+            Sent::Events(count) => {
+                metrics.watch_send.observe(took);
+                metrics.watch_send_per_event.observe(took / count.max(1) as f64);
+            }
+        }
     }
 
     /// The last that the client hears.
@@ -82,7 +109,9 @@ impl<S> WatchSession<S> {
         let interval = self.progress_interval();
         let Some(sleep) = &mut self.progress else { return };
         while sleep.as_mut().poll(cx).is_ready() {
+            let timed = self.node.metrics().watch_send_progress.start_timer();
             self.hub.notify_progress();
+            timed.observe_duration();
             sleep.as_mut().reset(Instant::now() + interval);
         }
     }
@@ -142,6 +171,7 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        this.note_sent();
         if this.ended {
             return Poll::Ready(None);
         }
@@ -149,7 +179,7 @@ where
             return this.fail(reason);
         }
         if let Some(fragment) = this.fragments.pop_front() {
-            return Poll::Ready(Some(Ok(fragment)));
+            return this.send(fragment);
         }
         for _ in 0..REQUESTS_PER_POLL {
             // Requests are answered at once, and the answers wait for the client: one that does not read is not heard.
@@ -160,7 +190,12 @@ where
             let Some(requests) = &mut this.requests else { break };
             match Pin::new(requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(request))) => this.take_up(request),
-                Poll::Ready(Some(Err(status))) => return this.fail(status),
+                Poll::Ready(Some(Err(status))) => {
+                    if status.code() != Code::Cancelled {
+                        this.node.metrics().stream_failures.with_label_values(&["receive", "watch"]).inc();
+                    }
+                    return this.fail(status);
+                }
                 Poll::Ready(None) => this.requests = None,
                 Poll::Pending => break,
             }
@@ -169,7 +204,10 @@ where
             this.poll_progress(cx);
         }
         match this.hub.poll_next(cx) {
-            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(this.reply(message)))),
+            Poll::Ready(Some(message)) => {
+                let reply = this.reply(message);
+                this.send(reply)
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let reason = ready!(this.end.poll(cx));
