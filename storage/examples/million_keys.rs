@@ -1,16 +1,18 @@
-//! Loads many keys as the server would, and says what that takes: time, memory, disk, and the time of a restart.
+//! Loads many keys as the server would, and says what that takes: time, memory, disk, the time of a restart, and the
+//! time until another member has all of it.
 //!
 //! `cargo run --release -p keyport-storage --example million_keys [keys] [value bytes] [random]`
 
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use keyport_storage::KeyRange;
-use keyport_storage::backend::{Applied, Backend, BackendOptions};
+use keyport_storage::backend::{Applied, Backend, BackendOptions, ImageWriter};
 use keyport_storage::mvcc::{RangeOptions, Store, StoreOptions};
 
 #[global_allocator]
@@ -44,6 +46,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("  slowest {slowest:?}");
     println!("memory {} MiB (began with {start_rss})", rss_mib());
     disk(&store.backend, &path)?;
+
+    catch_up(&store, dir.path())?;
 
     let watch = Stopwatch::start();
     for n in 0..READS {
@@ -93,6 +97,53 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     watch.report("compaction", 1);
     println!("memory {} MiB", rss_mib());
     disk(&store.backend, &path)?;
+    Ok(())
+}
+
+/// What a member does that has nothing and is sent everything; without a network between the two.
+fn catch_up(from: &Opened, dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let to = open(&dir.join("member"))?;
+    let file = dir.join("snap.db");
+    let watch = Stopwatch::start();
+    let mut image = from.backend.image()?;
+    let mut bytes = 0;
+    while let Some(chunk) = image.next_chunk()? {
+        bytes += chunk.len();
+    }
+    watch.report("image alone", 1);
+    println!("  {} MiB", bytes >> 20);
+
+    let all = Stopwatch::start();
+    let watch = Stopwatch::start();
+    let mut image = from.backend.image()?;
+    let (sender, chunks) = mpsc::sync_channel(16);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Some(chunk) = image.next_chunk().expect("an image") {
+                sender.send(chunk).expect("someone who writes");
+            }
+        });
+        let mut writer = ImageWriter::create(&file, backend_options())?;
+        for chunk in chunks {
+            writer.write(&chunk)?;
+        }
+        watch.report("image and write", 1);
+        let watch = Stopwatch::start();
+        writer.finish()?;
+        watch.report("  finish", 1);
+        Ok::<_, Box<dyn std::error::Error>>(())
+    })?;
+    let watch = Stopwatch::start();
+    to.backend.install(&file)?;
+    watch.report("install", 1);
+    let watch = Stopwatch::start();
+    to.store.reload()?;
+    watch.report("reload", 1);
+    all.report("another member has all of it", 1);
+    assert_eq!(to.store.key_count(), from.store.key_count());
+    disk(&to.backend, &dir.join("member"))?;
+    drop(to);
+    fs::remove_file(dir.join("member"))?;
     Ok(())
 }
 

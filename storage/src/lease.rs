@@ -261,12 +261,17 @@ impl Lessor {
     }
 
     fn shard(&self, id: i64) -> &Mutex<Shard> {
-        // Ids are often counted up; the product's high bits spread them.
-        let mixed = id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SHARDS.ilog2());
-        &self.shards[usize::try_from(mixed).unwrap_or(0) % SHARDS]
+        &self.shards[shard_of(id)]
     }
 
     fn millis(&self, now: Instant) -> Millis {
         u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(FOREVER - 1)
     }
+}
+
+/// Where a lease is kept.
+fn shard_of(id: i64) -> usize {
+    // Ids are often counted up; the product's high bits spread them.
+    let mixed = id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SHARDS.ilog2());
+    usize::try_from(mixed).unwrap_or(0) % SHARDS
 }

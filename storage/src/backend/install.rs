@@ -1,5 +1,8 @@
 //! Another file in the place of the database.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::mem;
 use std::path::Path;

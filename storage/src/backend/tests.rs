@@ -13,25 +13,25 @@ use crate::{Record, Versions};
 
 /// What goes wrong with the files of a backend, switched while it runs.
 #[derive(Debug, Default)]
-struct Faults {
+pub(super) struct Faults {
     /// Writes that still succeed; then they fail.
-    writes_left: Mutex<Option<usize>>,
+    pub(super) writes_left: Mutex<Option<usize>>,
     /// What failing writes and syncs say.
-    errno: AtomicUsize,
+    pub(super) errno: AtomicUsize,
     /// Failing writes leave the first half of their bytes.
     short: AtomicBool,
     /// Syncs fail.
     sync: AtomicBool,
     /// What was written since the last sync is held back here, to be lost with the machine.
-    pending: Mutex<Vec<(u64, Vec<u8>)>>,
+    pub(super) pending: Mutex<Vec<(u64, Vec<u8>)>>,
     /// Syncs that still succeed before the machine is gone; until there is a number, writes go straight to the file.
-    syncs_left: Mutex<Option<usize>>,
+    pub(super) syncs_left: Mutex<Option<usize>>,
     /// Nothing reaches the file any more.
-    gone: AtomicBool,
+    pub(super) gone: AtomicBool,
 }
 
-const ENOSPC: usize = 28;
-const EIO: usize = 5;
+pub(super) const ENOSPC: usize = 28;
+pub(super) const EIO: usize = 5;
 
 struct Faulty {
     file: FileBackend,
@@ -45,12 +45,12 @@ impl fmt::Debug for Faulty {
 }
 
 impl Faults {
-    fn layer(self: &Arc<Faults>) -> Option<StorageLayer> {
+    pub(super) fn layer(self: &Arc<Faults>) -> Option<StorageLayer> {
         let faults = Arc::clone(self);
         Some(Arc::new(move |file| Box::new(Faulty { file, faults: Arc::clone(&faults) })))
     }
 
-    fn fail_after(&self, writes: usize, errno: usize) {
+    pub(super) fn fail_after(&self, writes: usize, errno: usize) {
         self.errno.store(errno, Ordering::SeqCst);
         *self.writes_left.lock() = Some(writes);
     }
@@ -139,7 +139,7 @@ impl StorageBackend for Faulty {
 }
 
 /// Commits only when told to.
-fn options() -> BackendOptions {
+pub(super) fn options() -> BackendOptions {
     BackendOptions { batch_interval: Duration::from_secs(3600), ..BackendOptions::default() }
 }
 
@@ -148,7 +148,7 @@ fn record(key: &[u8], revision: i64) -> Record {
 }
 
 /// One entry of a log: a row of history and one of another bucket.
-fn entry(backend: &Backend, index: u64) {
+pub(super) fn entry(backend: &Backend, index: u64) {
     let revision = i64::try_from(index).unwrap();
     let mut batch = Batch::new();
     batch.put_record(RowKey::new(revision, 0), record(format!("key{index}").as_bytes(), revision));
@@ -156,7 +156,7 @@ fn entry(backend: &Backend, index: u64) {
     backend.commit(batch, Some(Applied { index, term: 1 }));
 }
 
-fn rows(backend: &Backend) -> Vec<i64> {
+pub(super) fn rows(backend: &Backend) -> Vec<i64> {
     let end = RowKey::new(i64::MAX, 0);
     backend.records(RowKey::new(0, 0), end, usize::MAX).unwrap().iter().map(|(row, _)| row.main).collect()
 }
@@ -172,7 +172,7 @@ fn others(backend: &Backend) -> BTreeMap<Vec<u8>, Vec<u8>> {
 }
 
 /// That what is there is what a prefix of the log did, and which prefix.
-fn check_prefix(backend: &Backend) -> u64 {
+pub(super) fn check_prefix(backend: &Backend) -> u64 {
     let index = backend.durable_applied().index;
     assert_eq!(rows(backend), (1..=i64::try_from(index).unwrap()).collect::<Vec<_>>());
     let expected = (1..=index).map(|index| ((index % 7).to_be_bytes().to_vec(), index.to_be_bytes().to_vec()));

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use keyport_api::leasepb;
 use prost::Message;
 
-use super::record::Lease;
-use super::{Lessor, RecoverError};
+use super::record::{Lease, Shard};
+use super::{Lessor, RecoverError, SHARDS, shard_of};
 use crate::backend::{Backend, Batch, Bucket};
 use crate::mvcc::Store;
 
@@ -20,15 +20,15 @@ pub(super) fn delete(batch: &mut Batch, id: i64) {
 }
 
 impl Lessor {
-    /// Takes over what a backend and the store over it hold, in place of everything known before. Not primary
-    /// afterwards.
+    /// Takes over what a backend and the store over it hold, in place of everything known before; also while others
+    /// ask, who see each lease as it was or as it is. Not primary afterwards.
     ///
     /// # Errors
-    /// When the backend cannot be read, or holds something that is not a lease.
+    /// When the backend cannot be read, or holds something that is not a lease. Nothing has changed then.
     pub fn recover(&self, backend: &Backend, store: &Store) -> Result<(), RecoverError> {
-        self.clear();
+        let mut rows = Rows { shards: Default::default(), min_ttl_seconds: self.options.min_ttl_seconds };
         let mut result = Ok(());
-        backend.scan(Bucket::Lease, &[], None, &mut |key, value| match self.load(key, value) {
+        backend.scan(Bucket::Lease, &[], None, &mut |key, value| match rows.add(key, value) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 result = Err(error);
@@ -37,32 +37,44 @@ impl Lessor {
         })?;
         result?;
         let mut dangling = 0_u64;
-        store.keys_attached(&mut |id, key| {
-            if self.exists(id) {
-                self.reattach(key, 0, id);
-            } else {
-                dangling += 1;
-            }
+        store.keys_attached(&mut |id, key| match rows.shards[shard_of(id)].get_mut(&id) {
+            Some(lease) => lease.attach(key),
+            None => dangling += 1,
         });
         if dangling > 0 {
             tracing::warn!(keys = dangling, "keys are attached to leases that do not exist");
         }
+        self.replace(rows);
         Ok(())
     }
 
-    pub(super) fn clear(&self) {
+    pub(super) fn replace(&self, rows: Rows) {
         self.demote();
-        self.shards.iter().for_each(|shard| shard.lock().clear());
+        for (shard, rows) in self.shards.iter().zip(rows.shards) {
+            let gone = std::mem::replace(&mut *shard.lock(), rows);
+            // Freeing them takes its time: not with the lock.
+            drop(gone);
+        }
+        self.gone.tell_all();
     }
+}
 
-    pub(super) fn load(&self, key: &[u8], value: &[u8]) -> Result<(), RecoverError> {
+/// Leases as a backend holds them.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) shards: [Shard; SHARDS],
+    pub(super) min_ttl_seconds: i64,
+}
+
+impl Rows {
+    pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecoverError> {
         let row = leasepb::Lease::decode(value).map_err(|source| RecoverError::Row {
             bucket: Bucket::Lease.name(),
             key: key.to_vec(),
             source,
         })?;
-        let ttl = row.ttl.max(self.options.min_ttl_seconds);
-        self.shard(row.id).lock().insert(row.id, Lease::new(ttl, row.remaining_ttl));
+        let ttl = row.ttl.max(self.min_ttl_seconds);
+        self.shards[shard_of(row.id)].insert(row.id, Lease::new(ttl, row.remaining_ttl));
         Ok(())
     }
 }

@@ -187,15 +187,17 @@ fn rows_are_taken_over_with_sane_times() {
         use prost::Message;
         keyport_api::leasepb::Lease { id, ttl, remaining_ttl }.encode_to_vec()
     };
+    let mut rows = rows::Rows { min_ttl_seconds: 2, ..rows::Rows::default() };
     for (id, ttl, remaining) in [(1_i64, 60, 0), (2, 60, 20), (3, 1, 0), (4, i64::MAX, i64::MAX)] {
-        world.lessor.load(&id.to_be_bytes(), &row(id, ttl, remaining)).expect("a lease");
+        rows.add(&id.to_be_bytes(), &row(id, ttl, remaining)).expect("a lease");
     }
-    let error = world.lessor.load(&5_i64.to_be_bytes(), &[0xff]).expect_err("not a lease");
+    let error = rows.add(&5_i64.to_be_bytes(), &[0xff]).expect_err("not a lease");
+    world.lessor.replace(rows);
     assert!(error.to_string().starts_with("bucket lease, row 0000000000000005: "), "{error}");
     world.lessor.promote(Duration::ZERO, world.now);
     let ttls: Vec<_> = [1, 2, 3, 4].into_iter().map(|id| world.ttl(id)).collect();
     assert_eq!(ttls, [Ok(60), Ok(20), Ok(2), Ok(MAX_TTL_SECONDS)]);
-    world.lessor.clear();
+    world.lessor.replace(rows::Rows::default());
     assert_eq!((world.lessor.list(), world.lessor.is_primary()), (vec![], false));
 }
 
@@ -233,6 +235,13 @@ fn who_waits_for_an_expired_lease_hears_of_its_end() {
     }
     runtime.block_on(world.lessor.settled(77));
     world.lessor.gone.tell_all();
+
+    // Nor does anyone wait for a lease that another member's database does not have.
+    world.lessor.promote(Duration::ZERO, world.now);
+    let waiter = wait(2, &world.lessor);
+    world.lessor.replace(rows::Rows::default());
+    waiter.join().expect("told");
+    assert!(!world.lessor.exists(2));
 }
 
 #[derive(Clone, Debug)]

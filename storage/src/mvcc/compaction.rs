@@ -175,6 +175,12 @@ impl Queue {
         }
     }
 
+    /// Ends a pause early.
+    #[cfg(test)]
+    pub(super) fn nudge(&self) {
+        self.wake.notify_one();
+    }
+
     fn next(&self) -> Option<Job> {
         let mut state = self.state.lock();
         loop {

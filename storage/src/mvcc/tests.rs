@@ -1,3 +1,6 @@
+mod hashes;
+mod reload;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

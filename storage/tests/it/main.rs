@@ -1,4 +1,6 @@
 //! The parts of the crate together, over a real file.
 
+mod catch_up;
 mod restart;
+mod streams;
 mod watch_history;
