@@ -30,7 +30,7 @@ pub mod status;
 pub mod transport;
 pub mod wal;
 
-pub use bootstrap::{InitialMember, create_log};
+pub use bootstrap::{ForceNewError, InitialMember, Rejoin, create_log, force_new_cluster};
 pub use config::Config;
 pub use handle::{ProposeError, RaftHandle, ReadIndexError};
 pub use member::Parts;

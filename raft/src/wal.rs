@@ -33,7 +33,8 @@
 //!   with a commit index beyond what was synced before it, so one further on that covers the bad place gives it away,
 //!   and the log is refused.
 //! - *While a segment is begun:* the old one is synced before, the new one is synced with its header before it gets
-//!   its name. Either the old one is still the last, or the new one is there and empty.
+//!   its name. Either the old one is still the last, or the new one is there and empty. The same goes for a segment
+//!   that begins with entries that must not be there in part ([`Wal::append_committed`]).
 //! - *While a snapshot is recorded:* the mark counts only if a state record says that its index is committed; until
 //!   both are there, reading starts at the mark before, whose segments are released only after the sync of this one.
 //! - *While old segments are removed:* they go in any order; only those that follow each other up to the newest are

@@ -291,20 +291,34 @@ impl Wal {
         self.segments.iter().map(|name| self.disk.path().join(name.to_string())).collect()
     }
 
+    /// Appends entries together with the state that commits them, in a segment of their own that gets its name when all
+    /// of it is on disk: after a crash everything is there, or nothing.
+    pub fn append_committed(&mut self, entries: &[Entry], state: HardState) -> Result<(), WalError> {
+        self.sync()?;
+        let outcome = self.start_segment(|wal| {
+            entries.iter().for_each(|entry| wal.push_entry(entry.into()));
+            wal.put_state(state);
+        });
+        outcome.map_err(|error| self.poison("start segment", error))?;
+        self.synced_index = self.last_index;
+        Ok(())
+    }
+
     /// Goes on in a new segment. Everything in the old one is durable.
     fn cut(&mut self) -> Result<(), WalError> {
-        let seq = self.segments.back().map_or(0, |name| name.seq) + 1;
-        let name = SegmentName { seq, index: self.last_index + 1 };
-        let outcome = self.start_segment(name);
+        let outcome = self.start_segment(|_| {});
         outcome.map_err(|error| self.poison("start segment", error))
     }
 
-    fn start_segment(&mut self, name: SegmentName) -> io::Result<()> {
+    fn start_segment(&mut self, begin: impl FnOnce(&mut Wal)) -> io::Result<()> {
+        let seq = self.segments.back().map_or(0, |name| name.seq) + 1;
+        let name = SegmentName { seq, index: self.last_index + 1 };
         let spare = self.spares.take(self.next_size(), !self.options.unsafe_no_fsync)?;
         let old = std::mem::replace(&mut self.file, spare.file);
         self.spares.trim(old, self.offset);
         self.push_header();
         self.put_state(self.state);
+        begin(self);
         write_all_at(self.file.as_ref(), &self.buf, 0)?;
         self.offset = self.buf.len() as u64;
         self.size = spare.bytes;
