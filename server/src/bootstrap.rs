@@ -2,9 +2,12 @@
 //! one picks up what the directory holds.
 
 mod data_dir;
+mod discovery;
 mod error;
 mod existing;
+mod force_new;
 mod identity;
+mod names;
 mod observer;
 
 use std::path::Path;
@@ -62,7 +65,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
         return Err(BootstrapError::LogMissing(dir.wal));
     }
     let founding = if has_log { None } else { Some(identity::found(config, &PeerClient::new()).await?) };
-    let Opened { backend, wal, recovered } = open(config, &metrics, &dir, disk, founding.as_ref())?;
+    let Opened { backend, mut wal, mut recovered } = open(config, &metrics, &dir, disk, founding.as_ref())?;
     report(&recovered, &dir.wal);
     dir.snapshots.clean(backend.durable_applied().index, true).map_err(|source| BootstrapError::Io {
         path: config.snap_path(),
@@ -76,6 +79,9 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     let peers = peers(config, &recovered.metadata, snapshots, &metrics);
     if has_log {
         identity::check_restart(config, recovered.metadata, &state.membership)?;
+        if config.cluster.force_new {
+            force_new::force_new(config, &mut wal, &mut recovered, &backend, &state.membership)?;
+        }
     }
     // A new member has nothing to compare yet.
     if has_log && config.feature_gates.enabled(Gate::InitialCorruptCheck) {

@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod cluster;
 pub mod duration;
 mod file;
 pub mod flags;
@@ -14,12 +15,14 @@ pub mod log;
 mod source;
 pub mod url;
 
+pub(crate) use cluster::parse_members;
 pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
 pub use source::{Action, Sources, load};
 pub use url::{Scheme, Url};
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -110,6 +113,8 @@ pub struct ClusterConfig {
     pub advertise_client_urls: Vec<Url>,
     /// Members by name, in the order given.
     pub initial: Vec<(String, Vec<Url>)>,
+    /// Where the members are found instead; `initial` is this member alone then.
+    pub discovery: Option<Discovery>,
     pub initial_state: InitialState,
     pub token: String,
     /// Whether the operator named the peers; otherwise these are the defaults.
@@ -119,6 +124,38 @@ pub struct ClusterConfig {
     pub max_learners: usize,
     /// Refuse membership changes that would lose the quorum.
     pub strict_reconfig_check: bool,
+}
+
+/// How founders find each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// By SRV records in a domain; `name` is a suffix of the service's name.
+    Srv { domain: String, name: String },
+    /// At another cluster.
+    Service(DiscoveryService),
+}
+
+/// A running etcd or Keyport, where founders register under a token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DiscoveryService {
+    pub token: String,
+    pub endpoints: Vec<Url>,
+    pub dial_timeout: Duration,
+    pub request_timeout: Duration,
+    pub keepalive_time: Duration,
+    pub keepalive_timeout: Duration,
+    /// User and password.
+    pub credentials: Option<(String, String)>,
+}
+
+impl fmt::Debug for DiscoveryService {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiscoveryService")
+            .field("token", &self.token)
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether the cluster of `--initial-cluster` exists already.

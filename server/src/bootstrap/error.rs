@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use keyport_raft::StartError;
 use keyport_raft::wal::WalError;
+use keyport_raft::{ForceNewError, StartError};
 use keyport_storage::backend::BackendError;
 use keyport_storage::lease::RecoverError;
 
+use super::discovery::DiscoveryError;
 use super::existing::FetchError;
 use crate::membership::MembershipError;
 use crate::node::corruption::CorruptionError;
@@ -50,10 +51,16 @@ pub enum BootstrapError {
     ClusterIdMismatch { expected: u64, member: u64, found: u64 },
     #[error("incompatible with current running cluster")]
     Incompatible,
-    #[error("membership: too many learner members in cluster")]
-    TooManyLearners,
     #[error(transparent)]
     Corruption(#[from] CorruptionError),
+    #[error(
+        "the member {id:x} has been permanently removed from the cluster: its data directory {} must be removed before it can join again", data_dir.display()
+    )]
+    Removed { id: u64, data_dir: PathBuf },
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    #[error("cannot force a new cluster: {0}")]
+    ForceNew(#[from] ForceNewError),
     #[error("{}: has a database but no write-ahead log; restore both or neither", .0.display())]
     LogMissing(PathBuf),
     #[error("cannot start thread {0}: {1}")]

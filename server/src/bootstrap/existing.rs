@@ -8,9 +8,11 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::BootstrapError;
-use super::identity::{Founding, Plan, check_learners, same_urls};
-use crate::config::{Config, Url};
-use crate::membership::Member;
+use super::discovery::DiscoveryError;
+use super::identity::{Founding, Plan, RESOLVE};
+use super::names::Names;
+use crate::config::{Config, Discovery, Url};
+use crate::membership::{Member, MembershipError};
 use crate::peers::client::PeerResponse;
 use crate::peers::{CLUSTER_ID_HEADER, PeerClient};
 use crate::version;
@@ -18,8 +20,6 @@ use crate::version;
 /// How long a peer may take to say who is in the cluster; less when there probably is none yet.
 const ASK: Duration = Duration::from_secs(10);
 const ASK_FOUNDERS: Duration = Duration::from_secs(1);
-/// How long names in URLs may take to be resolved.
-const RESOLVE: Duration = Duration::from_secs(30);
 /// The oldest cluster that may be joined.
 const MIN_CLUSTER: [u64; 2] = [3, 0];
 
@@ -41,14 +41,26 @@ struct Remote {
 }
 
 /// Joins a cluster that has been told of this member (`member add`) before.
-pub(super) async fn join(config: &Config, plan: &Plan, client: &PeerClient) -> Result<Founding, BootstrapError> {
+pub(super) async fn join(
+    config: &Config,
+    plan: &Plan,
+    names: &Names,
+    client: &PeerClient,
+) -> Result<Founding, BootstrapError> {
     plan.own(&config.name)?;
     plan.check_duplicates()?;
+    if matches!(config.cluster.discovery, Some(Discovery::Service(_))) {
+        return Err(DiscoveryError::Existing.into());
+    }
     let remote = fetch(client, &plan.others(&config.name), ASK, true).await.map_err(BootstrapError::Fetch)?;
-    let member_id = find_own(&config.name, plan, &remote.members, Instant::now() + RESOLVE).await?;
+    let member_id = find_own(&config.name, plan, names, &remote.members, Instant::now() + RESOLVE).await?;
     let others: Vec<&Member> = remote.members.iter().filter(|member| member.id != member_id).collect();
     check_peers(client, remote.cluster_id, &others, config.request_timeout()).await?;
-    check_learners(config.cluster.max_learners, &remote.members)?;
+    let count = remote.members.iter().filter(|member| member.is_learner).count();
+    let max_learners = config.cluster.max_learners;
+    if count > max_learners {
+        return Err(MembershipError::TooManyLearners { count, max_learners }.into());
+    }
     Ok(Founding { cluster_id: remote.cluster_id, member_id, members: remote.members, initial: Vec::new() })
 }
 
@@ -93,7 +105,13 @@ fn cluster_id(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Matches the cluster's members with the listed ones by their URLs; gives the id of the one with our name.
-async fn find_own(name: &str, plan: &Plan, members: &[Member], deadline: Instant) -> Result<u64, BootstrapError> {
+async fn find_own(
+    name: &str,
+    plan: &Plan,
+    names: &Names,
+    members: &[Member],
+    deadline: Instant,
+) -> Result<u64, BootstrapError> {
     if members.len() != plan.members.len() {
         return Err(BootstrapError::UnequalCount);
     }
@@ -107,7 +125,7 @@ async fn find_own(name: &str, plan: &Plan, members: &[Member], deadline: Instant
         let mut found = exact.map(|(listed_name, _)| listed_name);
         if found.is_none() && !urls.is_empty() {
             for (listed_name, listed) in &plan.members {
-                match same_urls(&urls, listed, deadline).await {
+                match names.same_urls(&urls, listed, deadline).await {
                     Ok(()) => {
                         found = Some(listed_name);
                         break;

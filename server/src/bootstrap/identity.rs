@@ -2,18 +2,22 @@
 //!
 //! The checks, their order and their texts are etcd's: what its operators have seen before, they see here.
 
-mod urls;
-
 use std::fmt;
+use std::time::Duration;
 
 use keyport_raft::InitialMember;
 use keyport_raft::wal::Metadata;
+use tokio::time::Instant;
 
+use super::discovery::{self, DiscoveryError, srv};
+use super::names::Names;
 use super::{BootstrapError, existing};
-use crate::config::{Config, InitialState, Url};
-use crate::membership::{self, Member};
+use crate::config::{Config, Discovery, InitialState, Url};
+use crate::membership::{self, Member, Membership};
 use crate::peers::PeerClient;
-pub(super) use urls::same_urls;
+
+/// How long names in URLs may take to be resolved.
+pub(super) const RESOLVE: Duration = Duration::from_secs(30);
 
 /// Who this member is and what its log begins with; decided at the first start only.
 #[derive(Debug)]
@@ -37,24 +41,58 @@ impl Founding {
 /// # Errors
 /// When settings and peers contradict each other. Nothing has been written then, here or elsewhere.
 pub(super) async fn found(config: &Config, client: &PeerClient) -> Result<Founding, BootstrapError> {
-    let plan = Plan { members: config.cluster.initial.clone(), token: config.cluster.token.clone() };
-    match config.cluster.initial_state {
-        InitialState::New => found_new(config, &plan, client).await,
-        InitialState::Existing => existing::join(config, &plan, client).await,
+    let cluster = &config.cluster;
+    let names = match &cluster.discovery {
+        Some(Discovery::Srv { .. }) => Names::dns().map_err(DiscoveryError::Dns)?,
+        Some(Discovery::Service(_)) | None => Names::System,
+    };
+    let plan = match &cluster.discovery {
+        Some(Discovery::Srv { domain, name }) => srv::find(config, &names, domain, name).await?,
+        // A service is asked only once it is clear who asks.
+        Some(Discovery::Service(_)) | None => Plan { members: cluster.initial.clone(), token: cluster.token.clone() },
+    };
+    match cluster.initial_state {
+        InitialState::New => found_new(config, plan, &names, client).await,
+        InitialState::Existing => existing::join(config, &plan, &names, client).await,
     }
 }
 
-async fn found_new(config: &Config, plan: &Plan, client: &PeerClient) -> Result<Founding, BootstrapError> {
+async fn found_new(
+    config: &Config,
+    plan: Plan,
+    names: &Names,
+    client: &PeerClient,
+) -> Result<Founding, BootstrapError> {
     let listed = plan.own(&config.name)?;
-    urls::check_advertised(&config.name, &config.cluster.advertise_peer_urls, listed).await?;
+    check_advertised(&config.name, &config.cluster.advertise_peer_urls, listed, names).await?;
     plan.check_duplicates()?;
-    let members = plan.members()?;
-    let own = plan.find(&members, &config.name)?;
+    let mut members = plan.members()?;
+    let own_id = plan.find(&members, &config.name)?.id;
     let peers = plan.others(&config.name);
-    if existing::is_bootstrapped(client, &peers, own.id).await {
-        return Err(BootstrapError::AlreadyBootstrapped(own.id));
+    if existing::is_bootstrapped(client, &peers, own_id).await {
+        return Err(BootstrapError::AlreadyBootstrapped(own_id));
     }
-    Ok(founding_of(own.id, members))
+    if let Some(Discovery::Service(service)) = &config.cluster.discovery {
+        members = discovery::register(config, service, &plan, own_id).await?.members()?;
+    }
+    Ok(founding_of(own_id, members))
+}
+
+/// What a member says of itself must be what is said of it.
+async fn check_advertised(name: &str, advertised: &[Url], listed: &[Url], names: &Names) -> Result<(), BootstrapError> {
+    let Err(reason) = names.same_urls(advertised, listed, Instant::now() + RESOLVE).await else { return Ok(()) };
+    let list = |urls: &mut dyn Iterator<Item = &Url>, head: &str| {
+        urls.map(|url| format!("{head}{url}")).collect::<Vec<_>>().join(",")
+    };
+    let head = format!("{name}=");
+    let only_listed = list(&mut listed.iter().filter(|url| !advertised.contains(url)), &head);
+    if only_listed.is_empty() {
+        return Err(BootstrapError::NotListed {
+            advertised: list(&mut advertised.iter().filter(|url| !listed.contains(url)), ""),
+            listed: list(&mut listed.iter(), &head),
+        });
+    }
+    Err(BootstrapError::NotAdvertised { listed: only_listed, advertised: list(&mut advertised.iter(), ""), reason })
 }
 
 fn founding_of(member_id: u64, mut members: Vec<Member>) -> Founding {
@@ -133,15 +171,17 @@ impl fmt::Display for Plan {
 pub(super) fn check_restart(
     config: &Config,
     metadata: Metadata,
-    membership: &membership::Membership,
+    membership: &Membership,
 ) -> Result<(), BootstrapError> {
-    let members = membership.list();
-    check_learners(config.cluster.max_learners, &members)?;
-    let own = membership.get(metadata.node_id);
+    let id = metadata.node_id;
+    if membership.is_removed(id) {
+        return Err(BootstrapError::Removed { id, data_dir: config.data_dir.clone() });
+    }
+    membership.look(|roster| roster.check_learners(config.cluster.max_learners))?;
     if config.cluster.is_explicit
-        && let Some(own) = own
+        && let Some(own) = membership.get(id)
     {
-        warn_of_ignored(config, &own, members.len());
+        warn_of_ignored(config, &own, membership.list().len());
     }
     Ok(())
 }
@@ -166,9 +206,4 @@ fn warn_of_ignored(config: &Config, own: &Member, members: usize) {
             "the member is initialized already: --initial-cluster is ignored (see member add)"
         );
     }
-}
-
-pub(super) fn check_learners(max: usize, members: &[Member]) -> Result<(), BootstrapError> {
-    let learners = members.iter().filter(|member| member.is_learner).count();
-    if learners > max { Err(BootstrapError::TooManyLearners) } else { Ok(()) }
 }

@@ -2,8 +2,8 @@
 
 use super::source::Settings;
 use super::{
-    AllowList, AutoCompaction, ClusterConfig, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig,
-    InitialState, ListenConfig, LogConfig, LogFormat, LogLevel, LogOutput, Url, duration,
+    AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
+    LogConfig, LogFormat, LogLevel, LogOutput, cluster, duration,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const RECOMMENDED_QUOTA_BYTES: i64 = 8 * 1024 * 1024 * 1024;
 pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) -> Result<Config, ConfigError> {
     let (heartbeat_interval, election_timeout) = raft_timing(&s)?;
     let listen = listen(&s)?;
-    let cluster = cluster(&s, &listen, default_host)?;
+    let cluster = cluster::build(&s, &listen, default_host)?;
     let feature_gates = FeatureGates::parse(&s.string("feature-gates"))?;
     let auto_compaction = auto_compaction(&s)?;
     let log = log(&s)?;
@@ -77,7 +77,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     })
 }
 
-fn invalid(message: impl Into<String>) -> ConfigError {
+pub(super) fn invalid(message: impl Into<String>) -> ConfigError {
     ConfigError::Invalid(message.into())
 }
 
@@ -131,7 +131,7 @@ fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
         url.check_bindable()?;
     }
     // Serving such an address without encryption would break the promise that its scheme makes.
-    if let Some(url) = served().find(|u| u.scheme.is_tls()) {
+    if let Some(url) = listen.peer.iter().chain(served()).find(|u| u.scheme.is_tls()) {
         return Err(invalid(format!("TLS is not available in this release: cannot listen on {url}")));
     }
     if let Some(url) = listen.client_http.iter().find(|u| listen.client.contains(u)) {
@@ -157,77 +157,6 @@ fn http(s: &Settings) -> HttpConfig {
 
 fn allow_list(words: Vec<String>) -> AllowList {
     if words.is_empty() || words.iter().any(|w| w == "*") { AllowList::Any } else { AllowList::Only(words) }
-}
-
-fn cluster(
-    s: &Settings,
-    listen: &ListenConfig,
-    default_host: &dyn Fn() -> Option<String>,
-) -> Result<ClusterConfig, ConfigError> {
-    let discovery = ["discovery-endpoints", "discovery-srv"].into_iter().filter(|f| s.is_set(f)).count();
-    if discovery + usize::from(s.is_set("initial-cluster")) > 1 {
-        return Err(invalid(
-            "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery-endpoints\" or \"discovery-srv\"",
-        ));
-    }
-    let advertise_client_urls = s.urls("advertise-client-urls");
-    if advertise_client_urls.is_empty() {
-        return Err(invalid("--advertise-client-urls must name at least one URL"));
-    }
-    let mut advertise_peer_urls = s.urls("initial-advertise-peer-urls");
-    if advertise_peer_urls.is_empty() {
-        return Err(invalid("--initial-advertise-peer-urls must name at least one URL"));
-    }
-    if !s.is_set("initial-advertise-peer-urls")
-        && let Some(all) = listen.peer.iter().find(|u| u.is_unspecified())
-        && let Some(host) = default_host()
-    {
-        advertise_peer_urls = vec![Url { host, ..all.clone() }];
-    }
-    let initial = if s.is_set("initial-cluster") {
-        parse_members(&s.string("initial-cluster"))?
-    } else {
-        vec![(s.string("name"), advertise_peer_urls.clone())]
-    };
-    let initial_state = match s.string("initial-cluster-state").as_str() {
-        "existing" => InitialState::Existing,
-        _ => InitialState::New,
-    };
-    let token = s.string("initial-cluster-token");
-    let max_learners =
-        usize::try_from(s.int("max-learners")).map_err(|_| invalid("--max-learners must not be negative"))?;
-    Ok(ClusterConfig {
-        advertise_peer_urls,
-        advertise_client_urls,
-        initial,
-        initial_state,
-        token,
-        is_explicit: s.is_set("initial-cluster") || s.is_set("initial-advertise-peer-urls"),
-        force_new: s.bool("force-new-cluster"),
-        max_learners,
-        strict_reconfig_check: s.bool("strict-reconfig-check"),
-    })
-}
-
-/// Reads `a=http://x:1,a=http://y:1,b=...`.
-fn parse_members(text: &str) -> Result<Vec<(String, Vec<Url>)>, ConfigError> {
-    let mut members: Vec<(String, Vec<Url>)> = Vec::new();
-    for pair in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-        let (name, url) = pair
-            .split_once('=')
-            .filter(|(name, url)| !name.is_empty() && !url.is_empty())
-            .ok_or_else(|| invalid(format!("--initial-cluster must be a list of name=url: {pair:?}")))?;
-        let url = Url::parse(url)?;
-        match members.iter_mut().find(|(n, _)| n == name) {
-            Some((_, urls)) => urls.push(url),
-            None => members.push((name.to_owned(), vec![url])),
-        }
-    }
-    for (_, urls) in &mut members {
-        urls.sort_by_cached_key(Url::to_string);
-        urls.dedup();
-    }
-    Ok(members)
 }
 
 fn auto_compaction(s: &Settings) -> Result<Option<AutoCompaction>, ConfigError> {

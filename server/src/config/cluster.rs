@@ -1,0 +1,150 @@
+//! What the settings say of the cluster: who founds it, or where to find that out.
+
+use super::build::invalid;
+use super::source::Settings;
+use super::{ClusterConfig, ConfigError, Discovery, DiscoveryService, InitialState, ListenConfig, Url};
+
+/// Flags of discovery that need TLS.
+const TLS_FLAGS: [&str; 3] = ["discovery-cert", "discovery-key", "discovery-cacert"];
+
+pub(super) fn build(
+    s: &Settings,
+    listen: &ListenConfig,
+    default_host: &dyn Fn() -> Option<String>,
+) -> Result<ClusterConfig, ConfigError> {
+    let advertise_client_urls = s.urls("advertise-client-urls");
+    if advertise_client_urls.is_empty() {
+        return Err(invalid("--advertise-client-urls must name at least one URL"));
+    }
+    let mut advertise_peer_urls = s.urls("initial-advertise-peer-urls");
+    if advertise_peer_urls.is_empty() {
+        return Err(invalid("--initial-advertise-peer-urls must name at least one URL"));
+    }
+    if !s.is_set("initial-advertise-peer-urls")
+        && let Some(all) = listen.peer.iter().find(|u| u.is_unspecified())
+        && let Some(host) = default_host()
+    {
+        advertise_peer_urls = vec![Url { host, ..all.clone() }];
+    }
+    let discovery = discovery(s)?;
+    if discovery.is_some() && s.is_set("initial-cluster") {
+        return Err(conflict());
+    }
+    let initial = if s.is_set("initial-cluster") {
+        parse_members(&s.string("initial-cluster")).map_err(ConfigError::Invalid)?
+    } else {
+        vec![(s.string("name"), advertise_peer_urls.clone())]
+    };
+    let peers = initial.iter().flat_map(|(_, urls)| urls);
+    if let Some(url) = peers.chain(&advertise_peer_urls).find(|url| url.scheme.is_tls()) {
+        return Err(invalid(format!("TLS is not available in this release: cannot be, or talk to, a peer at {url}")));
+    }
+    let initial_state = match s.string("initial-cluster-state").as_str() {
+        "existing" => InitialState::Existing,
+        _ => InitialState::New,
+    };
+    let token = match &discovery {
+        Some(Discovery::Service(service)) => service.token.clone(),
+        Some(Discovery::Srv { .. }) | None => s.string("initial-cluster-token"),
+    };
+    let max_learners =
+        usize::try_from(s.int("max-learners")).map_err(|_| invalid("--max-learners must not be negative"))?;
+    Ok(ClusterConfig {
+        advertise_peer_urls,
+        advertise_client_urls,
+        initial,
+        discovery,
+        initial_state,
+        token,
+        is_explicit: s.is_set("initial-cluster") || s.is_set("initial-advertise-peer-urls"),
+        force_new: s.bool("force-new-cluster"),
+        max_learners,
+        strict_reconfig_check: s.bool("strict-reconfig-check"),
+    })
+}
+
+/// Reads `name=url,name=url,...`. A name that comes again has several URLs.
+pub(crate) fn parse_members(text: &str) -> Result<Vec<(String, Vec<Url>)>, String> {
+    let mut members: Vec<(String, Vec<Url>)> = Vec::new();
+    for pair in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        let (name, url) = pair
+            .split_once('=')
+            .filter(|(name, url)| !name.is_empty() && !url.is_empty())
+            .ok_or_else(|| format!("--initial-cluster must be a list of name=url: {pair:?}"))?;
+        let url = Url::parse(url).map_err(|error| error.to_string())?;
+        match members.iter_mut().find(|(n, _)| n == name) {
+            Some((_, urls)) => urls.push(url),
+            None => members.push((name.to_owned(), vec![url])),
+        }
+    }
+    for (_, urls) in &mut members {
+        urls.sort_by_cached_key(Url::to_string);
+        urls.dedup();
+    }
+    Ok(members)
+}
+
+fn conflict() -> ConfigError {
+    invalid(
+        "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery-endpoints\" or \"discovery-srv\"",
+    )
+}
+
+fn discovery(s: &Settings) -> Result<Option<Discovery>, ConfigError> {
+    let (domain, token) = (s.string("discovery-srv"), s.string("discovery-token"));
+    let endpoints = s.list("discovery-endpoints");
+    if !domain.is_empty() && !endpoints.is_empty() {
+        return Err(conflict());
+    }
+    if token.is_empty() != endpoints.is_empty() {
+        return Err(invalid("both --discovery-token and --discovery-endpoints must be set"));
+    }
+    if !domain.is_empty() {
+        return Ok(Some(Discovery::Srv { domain, name: s.string("discovery-srv-name") }));
+    }
+    if endpoints.is_empty() {
+        return Ok(None);
+    }
+    let needs_tls = || TLS_FLAGS.into_iter().find(|flag| !s.string(flag).is_empty());
+    if let Some(flag) = needs_tls() {
+        return Err(invalid(format!("TLS is not available in this release: --{flag} cannot be used")));
+    }
+    if !s.bool("discovery-insecure-transport") || s.bool("discovery-insecure-skip-tls-verify") {
+        return Err(invalid("TLS is not available in this release: discovery needs --discovery-insecure-transport"));
+    }
+    let endpoints = endpoints.iter().map(|endpoint| plain_endpoint(endpoint)).collect::<Result<_, _>>()?;
+    Ok(Some(Discovery::Service(DiscoveryService {
+        token,
+        endpoints,
+        dial_timeout: s.duration("discovery-dial-timeout"),
+        request_timeout: s.duration("discovery-request-timeout"),
+        keepalive_time: s.duration("discovery-keepalive-time"),
+        keepalive_timeout: s.duration("discovery-keepalive-timeout"),
+        credentials: credentials(s)?,
+    })))
+}
+
+/// `host:port` or `http://host:port`.
+fn plain_endpoint(endpoint: &str) -> Result<Url, ConfigError> {
+    let text = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
+    let url = Url::parse(&text)?;
+    if url.scheme.is_tls() {
+        return Err(invalid(format!("TLS is not available in this release: cannot ask {url}")));
+    }
+    if url.scheme.is_unix() {
+        return Err(invalid(format!("--discovery-endpoints must be host:port: {endpoint}")));
+    }
+    Ok(url)
+}
+
+/// `--discovery-user name[:password]`, with the password here or in its own flag.
+fn credentials(s: &Settings) -> Result<Option<(String, String)>, ConfigError> {
+    let (user, password) = (s.string("discovery-user"), s.string("discovery-password"));
+    match (user.split_once(':'), user.as_str(), password.as_str()) {
+        (None, "", "") => Ok(None),
+        (_, "", _) => Err(invalid("--discovery-password needs --discovery-user")),
+        (Some((name, password)), _, "") => Ok(Some((name.to_owned(), password.to_owned()))),
+        (None, _, "") => Err(invalid("--discovery-user needs a password: name:password or --discovery-password")),
+        (_, name, password) => Ok(Some((name.to_owned(), password.to_owned()))),
+    }
+}
