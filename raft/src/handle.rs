@@ -118,6 +118,11 @@ impl RaftHandle {
         self.leader() == self.0.status.id
     }
 
+    /// Whether this member is one that does not vote.
+    pub fn is_learner(&self) -> bool {
+        self.0.status.is_learner.load(Ordering::Acquire)
+    }
+
     /// The leader's id, 0 when unknown.
     pub fn leader(&self) -> u64 {
         self.0.status.leader.load(Ordering::Acquire)

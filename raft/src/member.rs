@@ -284,6 +284,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         status.commit.store(self.driver.hard_state().commit(), Ordering::Release);
         let applied = self.driver.applied();
         if *status.conf_state.read() != applied.conf_state {
+            status.is_learner.store(applied.conf_state.learners.contains(&status.id), Ordering::Release);
             *status.conf_state.write() = applied.conf_state.clone();
         }
         status.applied.store(applied.index, Ordering::Release);

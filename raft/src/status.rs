@@ -46,6 +46,7 @@ pub(crate) struct SharedStatus {
     pub(crate) last_index: AtomicU64,
     /// The sole voter is this member, it leads, and it has committed an entry of its own term.
     pub(crate) single_voter_leader: AtomicBool,
+    pub(crate) is_learner: AtomicBool,
     pub(crate) conf_state: RwLock<ConfState>,
 }
 
@@ -63,7 +64,7 @@ impl SharedStatus {
             commit: self.commit.load(Ordering::Acquire),
             applied: self.applied.load(Ordering::Acquire),
             last_index: self.last_index.load(Ordering::Acquire),
-            is_learner: conf_state.learners.contains(&self.id),
+            is_learner: self.is_learner.load(Ordering::Acquire),
             conf_state,
         }
     }

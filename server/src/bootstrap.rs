@@ -259,5 +259,8 @@ fn limits(config: &Config) -> Limits {
         fast_lease_keep_alive: config.feature_gates.enabled(Gate::FastLeaseKeepAlive),
         progress_interval: config.watch_progress_notify_interval,
         quota_bytes: config.quota_backend_bytes,
+        election_timeout: config.election_timeout,
+        strict_reconfig_check: config.cluster.strict_reconfig_check,
+        max_learners: config.cluster.max_learners,
     }
 }

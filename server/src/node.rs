@@ -7,11 +7,15 @@ mod expiry;
 pub(crate) mod leadership;
 mod lease;
 mod notices;
+pub(crate) mod promote;
 mod propose;
 mod publish;
 mod read;
+mod reconfigure;
 mod request_id;
 mod timeouts;
+mod transfer;
+mod versions;
 pub(crate) mod waiters;
 
 use std::sync::Arc;
@@ -55,6 +59,11 @@ pub(crate) struct Limits {
     pub(crate) progress_interval: Duration,
     /// Bytes; none when disabled.
     pub(crate) quota_bytes: Option<u64>,
+    /// How long the leader may be silent.
+    pub(crate) election_timeout: Duration,
+    /// Whether membership changes that would lose the quorum are refused.
+    pub(crate) strict_reconfig_check: bool,
+    pub(crate) max_learners: usize,
 }
 
 /// The node. Cheap to clone; lives until the last face is gone.

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod hashkv;
 pub(crate) mod leases;
 mod listener;
+mod reconfigure;
 mod router;
 
 pub(crate) use client::PeerClient;

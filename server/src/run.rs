@@ -50,6 +50,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let mut following = tokio::spawn(node.clone().follow(started.notices));
     let mut duties = JoinSet::new();
     duties.spawn(node.clone().expire_leases());
+    duties.spawn(node.clone().watch_versions());
     if let Some(mode) = config.auto_compaction {
         duties.spawn(node.clone().compact_automatically(mode));
     }
@@ -67,7 +68,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop));
     let (mut failed, mut served) = (None, None);
     tokio::select! {
-        () = shutdown => {}
+        () = shutdown => node.hand_over_leadership().await,
+        () = node.removed_from_cluster() => {}
         ended = &mut following => failed = Some(ended.unwrap_or(true)),
         ended = &mut serving => served = Some(ended),
     }

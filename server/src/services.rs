@@ -68,7 +68,7 @@ impl ServiceSet for Services {
     }
 
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeAnswer>, Status> {
-        self.kv.admit(request.metadata().as_ref())?;
+        self.kv.admit_range(request.metadata().as_ref())?;
         let (header, reply) = self.kv.range_shared(request.into_inner()).await?;
         Ok(Response::new(RangeAnswer { header, reply }))
     }

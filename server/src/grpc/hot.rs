@@ -84,7 +84,10 @@ impl HotPaths {
     {
         let (parts, body) = request.into_parts();
         let kv: &KvService = &self.services.kv;
-        kv.admit(&parts.headers)?;
+        match path {
+            HotPath::Range => kv.admit_range(&parts.headers)?,
+            _ => kv.admit(&parts.headers)?,
+        }
         match path {
             HotPath::Range => {
                 let request: RangeRequest = unary::read(body, self.receive_limit).await?;

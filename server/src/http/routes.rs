@@ -21,6 +21,7 @@ use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tonic::body::Body as GrpcBody;
+use tonic::service::interceptor::InterceptedService;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer as _, Service as _};
 
@@ -82,7 +83,9 @@ fn grpc(services: &Services, max_message_bytes: usize) -> tonic::service::Routes
     );
     // A node that answers at all serves: it opens its listeners last.
     let (_, health) = tonic_health::server::health_reporter();
-    routes = routes.add_service(health);
+    let cluster = services.cluster.clone();
+    let gate = move |request: tonic::Request<()>| cluster.admit(request.metadata().as_ref()).map(|()| request);
+    routes = routes.add_service(InterceptedService::new(health, gate));
     match tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(keyport_api::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyport_api::error::Error;
 use keyport_api::raftpb::ConfChange;
 
+use super::Member;
 use super::change::Change;
-use super::{Member, MembershipError};
 
 /// Who is in the cluster, and who can never return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,25 +122,11 @@ impl Roster {
         self.removed.contains(&id)
     }
 
-    /// Ids that can never return, ascending.
-    pub(crate) fn removed(&self) -> impl Iterator<Item = u64> + '_ {
-        self.removed.iter().copied()
-    }
-
     /// What a started member says of itself; of an unknown one nothing is kept.
     pub(super) fn publish(&mut self, id: u64, name: String, client_urls: Vec<String>) -> Option<&Member> {
         let member = self.members.get_mut(&id)?;
         (member.name, member.client_urls) = (name, client_urls);
         Some(member)
-    }
-
-    /// # Errors
-    /// `TooManyLearners`: a member does not start in a cluster that has more learners than it is told to allow.
-    pub(crate) fn check_learners(&self, max_learners: usize) -> Result<(), MembershipError> {
-        match self.learners() {
-            count if count > max_learners => Err(MembershipError::TooManyLearners { count, max_learners }),
-            _ => Ok(()),
-        }
     }
 }
 

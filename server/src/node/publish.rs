@@ -1,19 +1,18 @@
-//! What a member tells its cluster when it starts: its name and where clients reach it; and, as leader, the version.
+//! What a member tells its cluster when it starts: its name and where clients reach it.
 
 use std::time::Duration;
 
 use keyport_api::error::Error;
-use keyport_api::membershippb::{Attributes, ClusterMemberAttrSetRequest, ClusterVersionSetRequest};
+use keyport_api::membershippb::{Attributes, ClusterMemberAttrSetRequest};
 
 use super::Node;
 use crate::apply::Command;
-use crate::version;
 
 /// Before a failed attempt is repeated.
 const RETRY: Duration = Duration::from_millis(200);
 
 impl Node {
-    /// Returns once this member's attributes are in the log, and the cluster's version if nobody has decided it yet.
+    /// Returns once this member's attributes are in the log.
     ///
     /// # Errors
     /// `Stopped`, when the node ends before.
@@ -28,11 +27,6 @@ impl Node {
                 ClusterMemberAttrSetRequest { member_id: identity.member_id, member_attributes: Some(attributes) };
             self.insist(Command::MemberAttrSet(request)).await?;
             tracing::info!(name = identity.name, "published local member to cluster through raft");
-        }
-        if self.is_leader() && self.state().membership.version().as_deref() != Some(version::ETCD_CLUSTER) {
-            let request = ClusterVersionSetRequest { ver: version::ETCD_CLUSTER.to_owned() };
-            self.insist(Command::ClusterVersionSet(request)).await?;
-            tracing::info!(cluster_version = version::ETCD_CLUSTER, "set the cluster version");
         }
         Ok(())
     }

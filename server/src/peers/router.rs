@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
-use super::{CLUSTER_ID_HEADER, hashkv, leases};
+use super::{CLUSTER_ID_HEADER, hashkv, leases, reconfigure};
 use crate::http::ops;
 use crate::node::Node;
 
@@ -26,6 +26,7 @@ pub(crate) fn router(node: Node) -> Router {
         .route("/members", get(members))
         .merge(leases::routes())
         .merge(hashkv::routes())
+        .merge(reconfigure::routes())
         .fallback(ops::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(node.clone(), same_cluster))

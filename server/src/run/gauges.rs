@@ -28,6 +28,7 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     let cluster = state.membership.version();
     let cluster = cluster.as_deref().unwrap_or(version::ETCD_CLUSTER);
     let minor = cluster.rsplit_once('.').map_or(cluster, |(minor, _)| minor);
+    metrics.cluster_version.reset();
     metrics.cluster_version.with_label_values(&[minor]).set(1);
     let watch = state.hub.stats();
     metrics.watch_streams.set(signed(watch.streams));

@@ -20,6 +20,7 @@ impl Node {
         }
         // Clients find each other by what is published. It fails only when the node has stopped.
         let _ = self.publish().await;
+        self.found_version().await;
     }
 }
 
@@ -33,7 +34,7 @@ impl HealthSource for Node {
     }
 
     fn is_learner(&self) -> bool {
-        self.state().membership.get(self.identity().member_id).is_some_and(|member| member.is_learner)
+        Node::raft(self).is_learner()
     }
 
     async fn serializable_read(&self) -> Result<(), Status> {

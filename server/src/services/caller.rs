@@ -9,12 +9,30 @@ use keyport_api::error::Error;
 use crate::node::Node;
 use crate::node::ending::Waiter;
 
-/// Refuses a caller who would rather be refused than be served by a member without a leader.
+/// Refuses what a learner does not serve, and a caller who would rather be refused than be served by a member without a
+/// leader. What every call but the few of [`admit_to_any_member`] passes first.
+///
+/// # Errors
+/// `NotSupportedForLearner`, `NoLeader`.
+pub(crate) fn admit(node: &Node, metadata: &HeaderMap) -> Result<(), Error> {
+    refuse_on_learner(node)?;
+    admit_to_any_member(node, metadata)
+}
+
+/// As [`admit`], for calls that a learner serves too: its status, serializable ranges, snapshots.
 ///
 /// # Errors
 /// `NoLeader`.
-pub(crate) fn admit(node: &Node, metadata: &HeaderMap) -> Result<(), Error> {
+pub(crate) fn admit_to_any_member(node: &Node, metadata: &HeaderMap) -> Result<(), Error> {
     if wants_leader(metadata) { node.require_leader() } else { Ok(()) }
+}
+
+/// A learner may be far behind, so it says that it does not serve instead.
+///
+/// # Errors
+/// `NotSupportedForLearner`.
+pub(crate) fn refuse_on_learner(node: &Node) -> Result<(), Error> {
+    if node.raft().is_learner() { Err(Error::NotSupportedForLearner) } else { Ok(()) }
 }
 
 /// Whether the call carries `hasleader: true`.
@@ -34,12 +52,10 @@ impl StreamEnd {
     /// Admits a stream as [`admit`] admits a call, and says when it has to end.
     ///
     /// # Errors
-    /// `NoLeader`.
+    /// As [`admit`].
     pub(crate) fn admit(node: &Node, metadata: &HeaderMap) -> Result<StreamEnd, Error> {
+        admit(node, metadata)?;
         let insists = wants_leader(metadata);
-        if insists {
-            node.require_leader()?;
-        }
         Ok(StreamEnd { stopped: node.stopping().wait(), leader_lost: insists.then(|| node.state().leadership.lost()) })
     }
 

@@ -8,7 +8,7 @@ use super::caller;
 use crate::membership;
 use crate::node::Node;
 
-/// Lists the members.
+/// Lists the members and changes who they are.
 #[derive(Clone, Debug)]
 pub struct ClusterService {
     node: Node,
@@ -18,22 +18,48 @@ impl ClusterService {
     pub(crate) fn new(node: Node) -> ClusterService {
         ClusterService { node }
     }
-}
 
-const NO_RECONFIGURATION: &str = "membership changes are not supported by this release";
+    /// What the health check has to pass, as every call.
+    ///
+    /// # Errors
+    /// `NotSupportedForLearner`, `NoLeader`.
+    pub fn admit(&self, metadata: &http::HeaderMap) -> Result<(), Status> {
+        Ok(caller::admit(&self.node, metadata)?)
+    }
+
+    /// Membership has no revision.
+    fn header(&self) -> Option<ResponseHeader> {
+        Some(self.node.header(0))
+    }
+}
 
 #[tonic::async_trait]
 impl Cluster for ClusterService {
-    async fn member_add(&self, _: Request<MemberAddRequest>) -> Result<Response<MemberAddResponse>, Status> {
-        Err(Status::unimplemented(NO_RECONFIGURATION))
+    async fn member_add(&self, request: Request<MemberAddRequest>) -> Result<Response<MemberAddResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let MemberAddRequest { peer_ur_ls, is_learner } = request.into_inner();
+        let (member, members) = self.node.add_member(peer_ur_ls, is_learner).await?;
+        let member = Some(member_message(member));
+        Ok(Response::new(MemberAddResponse { header: self.header(), member, members: messages(members) }))
     }
 
-    async fn member_remove(&self, _: Request<MemberRemoveRequest>) -> Result<Response<MemberRemoveResponse>, Status> {
-        Err(Status::unimplemented(NO_RECONFIGURATION))
+    async fn member_remove(
+        &self,
+        request: Request<MemberRemoveRequest>,
+    ) -> Result<Response<MemberRemoveResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let members = self.node.remove_member(request.get_ref().id).await?;
+        Ok(Response::new(MemberRemoveResponse { header: self.header(), members: messages(members) }))
     }
 
-    async fn member_update(&self, _: Request<MemberUpdateRequest>) -> Result<Response<MemberUpdateResponse>, Status> {
-        Err(Status::unimplemented(NO_RECONFIGURATION))
+    async fn member_update(
+        &self,
+        request: Request<MemberUpdateRequest>,
+    ) -> Result<Response<MemberUpdateResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let MemberUpdateRequest { id, peer_ur_ls } = request.into_inner();
+        let members = self.node.update_member(id, peer_ur_ls).await?;
+        Ok(Response::new(MemberUpdateResponse { header: self.header(), members: messages(members) }))
     }
 
     async fn member_list(&self, request: Request<MemberListRequest>) -> Result<Response<MemberListResponse>, Status> {
@@ -41,16 +67,22 @@ impl Cluster for ClusterService {
         if request.get_ref().linearizable {
             self.node.read_barrier().await?;
         }
-        let members = self.node.state().membership.list().into_iter().map(member_message).collect();
-        Ok(Response::new(MemberListResponse { header: Some(self.node.header(0)), members }))
+        let members = messages(self.node.state().membership.list());
+        Ok(Response::new(MemberListResponse { header: self.header(), members }))
     }
 
     async fn member_promote(
         &self,
-        _: Request<MemberPromoteRequest>,
+        request: Request<MemberPromoteRequest>,
     ) -> Result<Response<MemberPromoteResponse>, Status> {
-        Err(Status::unimplemented(NO_RECONFIGURATION))
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let members = self.node.promote_member(request.get_ref().id).await?;
+        Ok(Response::new(MemberPromoteResponse { header: self.header(), members: messages(members) }))
     }
+}
+
+fn messages(members: Vec<membership::Member>) -> Vec<Member> {
+    members.into_iter().map(member_message).collect()
 }
 
 fn member_message(member: membership::Member) -> Member {

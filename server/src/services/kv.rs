@@ -25,12 +25,20 @@ impl KvService {
         KvService { node }
     }
 
-    /// Refuses callers that insist on a leader while there is none.
+    /// What every call but a range has to pass first.
+    ///
+    /// # Errors
+    /// `NotSupportedForLearner`, `NoLeader`.
+    pub(crate) fn admit(&self, metadata: &http::HeaderMap) -> Result<(), Error> {
+        caller::admit(&self.node, metadata)
+    }
+
+    /// What a range has to pass before it is read: only then is it known whether a learner may serve it.
     ///
     /// # Errors
     /// `NoLeader`.
-    pub(crate) fn admit(&self, metadata: &http::HeaderMap) -> Result<(), Error> {
-        caller::admit(&self.node, metadata)
+    pub(crate) fn admit_range(&self, metadata: &http::HeaderMap) -> Result<(), Error> {
+        caller::admit_to_any_member(&self.node, metadata)
     }
 
     /// A range whose keys are still shared with the store: the faces encode from there.
@@ -38,6 +46,9 @@ impl KvService {
     /// # Errors
     /// As the RPC.
     pub async fn range_shared(&self, request: RangeRequest) -> Result<(ResponseHeader, RangeReply), Error> {
+        if !request.serializable {
+            caller::refuse_on_learner(&self.node)?;
+        }
         validate::range(&request)?;
         if !request.serializable {
             self.node.read_barrier().await?;
@@ -128,7 +139,7 @@ impl Kv for KvService {
     type RangeStreamStream = RangeChunks;
 
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
+        self.admit_range(request.metadata().as_ref())?;
         let (header, reply) = self.range_shared(request.into_inner()).await?;
         Ok(Response::new(reply.into_message(header)))
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
+use keyport_api::etcdserverpb::downgrade_request::DowngradeAction;
 use keyport_api::etcdserverpb::maintenance_server::Maintenance;
 use keyport_api::etcdserverpb::*;
 use keyport_storage::backend::BackendError;
@@ -13,6 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::caller;
 use crate::apply::{Command, Reply, error};
+use crate::membership::Downgrade;
 use crate::node::Node;
 use crate::version;
 pub use snapshot::SnapshotBlobs;
@@ -74,8 +76,11 @@ impl Maintenance for MaintenanceService {
     }
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
+        caller::admit_to_any_member(&self.node, request.metadata().as_ref())?;
         let (raft, backend) = (self.node.raft().status(), &self.node.state().backend);
+        let membership = &self.node.state().membership;
+        let Downgrade { target_version, enabled } = membership.downgrade();
+        let downgrade_info = DowngradeInfo { enabled, target_version };
         Ok(Response::new(StatusResponse {
             header: Some(self.node.current_header()),
             version: version::ETCD_SERVER.to_owned(),
@@ -87,9 +92,9 @@ impl Maintenance for MaintenanceService {
             errors: self.status_errors(),
             db_size_in_use: size(backend.size_in_use()),
             is_learner: raft.is_learner,
-            storage_version: version::ETCD_CLUSTER.to_owned(),
+            storage_version: membership.version().unwrap_or_else(|| version::ETCD_CLUSTER.to_owned()),
             db_size_quota: self.node.limits().quota_bytes.map_or(0, size),
-            downgrade_info: Some(DowngradeInfo::default()),
+            downgrade_info: Some(downgrade_info),
         }))
     }
 
@@ -134,17 +139,28 @@ impl Maintenance for MaintenanceService {
     type SnapshotStream = SnapshotBlobs;
 
     async fn snapshot(&self, request: Request<SnapshotRequest>) -> Result<Response<SnapshotBlobs>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
+        caller::admit_to_any_member(&self.node, request.metadata().as_ref())?;
         let reader = self.blocking(|node| node.state().backend.snapshot()).await?;
         Ok(Response::new(snapshot::start(reader, self.node.metrics().backend_snapshot.clone())))
     }
 
-    async fn move_leader(&self, _: Request<MoveLeaderRequest>) -> Result<Response<MoveLeaderResponse>, Status> {
-        Err(Status::unimplemented("leader transfer is not supported by this release"))
+    async fn move_leader(&self, request: Request<MoveLeaderRequest>) -> Result<Response<MoveLeaderResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        self.node.move_leader(request.get_ref().target_id).await?;
+        Ok(Response::new(MoveLeaderResponse { header: None }))
     }
 
-    async fn downgrade(&self, _: Request<DowngradeRequest>) -> Result<Response<DowngradeResponse>, Status> {
-        Err(Status::unimplemented("downgrades are not supported by this release"))
+    async fn downgrade(&self, request: Request<DowngradeRequest>) -> Result<Response<DowngradeResponse>, Status> {
+        caller::admit(&self.node, request.metadata().as_ref())?;
+        let request = request.into_inner();
+        let cluster = match DowngradeAction::try_from(request.action) {
+            Ok(DowngradeAction::Validate) => self.node.validate_downgrade(&request.version).await?,
+            Ok(DowngradeAction::Enable) => self.node.enable_downgrade(&request.version).await?,
+            Ok(DowngradeAction::Cancel) => self.node.cancel_downgrade().await?,
+            Err(_) => return Err(Error::UnknownMethod.into()),
+        };
+        let (header, version) = (Some(self.node.current_header()), cluster.minor_text());
+        Ok(Response::new(DowngradeResponse { header, version }))
     }
 }
 

@@ -1,0 +1,75 @@
+//! Handing over leadership: because somebody asks, or because this member is about to stop.
+
+use std::time::Instant;
+
+use keyport_api::error::Error;
+use keyport_raft::ProposeError;
+use tokio::time::timeout;
+
+use super::Node;
+
+impl Node {
+    /// Makes another voter the leader, and returns when it is. To the leader itself there is nothing to do.
+    ///
+    /// # Errors
+    /// `NotLeader`, `BadLeaderTransferee`, `LeaderTransferTimeout`.
+    pub(crate) async fn move_leader(&self, to: u64) -> Result<(), Error> {
+        let own = self.identity().member_id;
+        if !self.is_leader() {
+            return Err(Error::NotLeader);
+        }
+        if !self.state().membership.get(to).is_some_and(|member| !member.is_learner) {
+            return Err(Error::BadLeaderTransferee);
+        }
+        if to == own {
+            return Ok(());
+        }
+        let mut leaders = self.state().leadership.subscribe();
+        tracing::info!(
+            local_member_id = format!("{own:x}"),
+            transferee_member_id = format!("{to:x}"),
+            "leadership transfer starting"
+        );
+        self.raft().transfer_leader(to).map_err(|error| match error {
+            ProposeError::Busy => Error::RequestTooManyRequests,
+            ProposeError::Stopped => Error::Stopped,
+        })?;
+        let started = Instant::now();
+        match timeout(self.limits().request_timeout, leaders.wait_for(|leader| leader.id == to)).await {
+            Ok(Ok(_)) => {
+                tracing::info!(
+                    new_leader_member_id = format!("{to:x}"),
+                    took = ?started.elapsed(),
+                    "leadership transfer finished"
+                );
+                Ok(())
+            }
+            Ok(Err(_)) => Err(Error::Stopped),
+            Err(_) => Err(Error::LeaderTransferTimeout),
+        }
+    }
+
+    /// Before this member stops: if it leads others, the voter that has been connected for longest takes over, so that
+    /// the cluster does not have to find out by waiting. Bounded by two election timeouts.
+    pub(crate) async fn hand_over_leadership(&self) {
+        let own = self.identity().member_id;
+        if !self.is_leader() || self.state().membership.voters() <= 1 {
+            return;
+        }
+        let voters = self.state().membership.look(|roster| roster.voters().map(|member| member.id).collect::<Vec<_>>());
+        let others = voters.into_iter().filter(|id| *id != own);
+        let longest = others.filter_map(|id| Some((self.peers().active_since(id)?, id))).min();
+        let Some((_, to)) = longest else {
+            tracing::warn!("leadership is not handed over: no other voter is connected");
+            return;
+        };
+        // Raft itself gives up a hand-over after one.
+        match timeout(self.limits().election_timeout * 2, self.move_leader(to)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "leadership could not be handed over"),
+            Err(_) => {
+                tracing::warn!(transferee_member_id = format!("{to:x}"), "leadership could not be handed over in time")
+            }
+        }
+    }
+}
