@@ -122,6 +122,11 @@ impl Roster {
         self.removed.contains(&id)
     }
 
+    /// Ids that can never return, ascending.
+    pub(crate) fn removed(&self) -> impl Iterator<Item = u64> {
+        self.removed.iter().copied()
+    }
+
     /// What a started member says of itself; of an unknown one nothing is kept.
     pub(super) fn publish(&mut self, id: u64, name: String, client_urls: Vec<String>) -> Option<&Member> {
         let member = self.members.get_mut(&id)?;
