@@ -73,13 +73,15 @@ pub(crate) struct Downgrade {
     pub(crate) enabled: bool,
 }
 
-/// Why the membership rows could not be read.
+/// Why the membership rows could not be read, or are not acceptable.
 #[derive(Debug, thiserror::Error)]
 pub enum MembershipError {
     #[error(transparent)]
     Backend(#[from] BackendError),
     #[error("{bucket} row {key:?} is not readable: {source}")]
     Row { bucket: &'static str, key: String, source: serde_json::Error },
+    #[error("membership: too many learner members in cluster ({count}, --max-learners is {max_learners})")]
+    TooManyLearners { count: usize, max_learners: usize },
 }
 
 /// The membership as of the applied index.

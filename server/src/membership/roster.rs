@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyport_api::error::Error;
 use keyport_api::raftpb::ConfChange;
 
-use super::Member;
+use super::{Member, MembershipError};
 use super::change::Change;
 
 /// Who is in the cluster, and who can never return.
@@ -132,6 +132,15 @@ impl Roster {
         let member = self.members.get_mut(&id)?;
         (member.name, member.client_urls) = (name, client_urls);
         Some(member)
+    }
+
+    /// # Errors
+    /// `TooManyLearners`: a member does not start in a cluster that has more learners than it is told to allow.
+    pub(crate) fn check_learners(&self, max_learners: usize) -> Result<(), MembershipError> {
+        match self.learners() {
+            count if count > max_learners => Err(MembershipError::TooManyLearners { count, max_learners }),
+            _ => Ok(()),
+        }
     }
 }
 
