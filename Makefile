@@ -4,16 +4,20 @@ CARGO  ?= cargo
 PYTHON ?= python3
 TOOLS  := target/tools
 
-.PHONY: help run build test tools lint fmt bench deny
+.PHONY: help run cluster build test tools lint fmt bench deny
 
 help:
-	@echo "make run    build (release) and serve on 127.0.0.1:2379"
-	@echo "make test   everything: unit tests, end-to-end suites, real clients, a browser"
-	@echo "make lint   format, clippy, documentation, licenses: what CI refuses"
-	@echo "make bench  inner benchmarks, then side by side with a real etcd"
+	@echo "make run      build (release) and serve on 127.0.0.1:2379"
+	@echo "make cluster  build (release) and run three members on this machine; Ctrl-C ends them"
+	@echo "make test     everything: unit tests, end-to-end suites, real clients, a browser"
+	@echo "make lint     format, clippy, documentation, licenses: what CI refuses"
+	@echo "make bench    inner benchmarks, then side by side with a real etcd"
 
 run:
 	$(CARGO) run --release --locked
+
+cluster:
+	$(CARGO) run --release --locked -- cluster
 
 build:
 	$(CARGO) build --locked -p keyport-server

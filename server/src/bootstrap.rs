@@ -9,6 +9,8 @@ mod force_new;
 mod identity;
 mod names;
 mod observer;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ mod run;
 pub mod services;
 mod sse;
 mod state;
+pub mod trial;
 pub mod version;
 
 pub use run::{RunError, run};

@@ -1,7 +1,7 @@
 //! The `keyport` program: settings, log, runtime, exit status.
 
 use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
-use keyport_server::logging;
+use keyport_server::{logging, trial};
 use std::net::UdpSocket;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +11,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    if trial::is_asked_for(&args) {
+        return try_cluster(&args);
+    }
     let env: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();
@@ -26,6 +29,19 @@ fn main() -> ExitCode {
         }
         Ok(Action::Run(config)) => serve(*config),
         Err(error) => refuse(&error),
+    }
+}
+
+/// Runs several members, each in a process of its own.
+fn try_cluster(args: &[String]) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.and_then(|runtime| runtime.block_on(async { trial::run(args, terminated()?).await }));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::HeaderMap;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -73,18 +74,20 @@ pub(super) async fn is_bootstrapped(client: &PeerClient, peers: &[String], own_i
     }
 }
 
-/// Asks one URL after the other until one answers.
+/// Asks all at once and takes the first answer: some may be starting too, and answer nobody yet.
 async fn fetch(client: &PeerClient, urls: &[String], timeout: Duration, warn: bool) -> Result<Remote, FetchError> {
-    for url in urls {
-        match ask(client, url, "/members", timeout).await.and_then(|answer| read_members(&answer.headers, &answer.body))
-        {
-            Ok(remote) if remote.members.is_empty() => return Err(FetchError::NoMembers),
+    let asked = urls.iter().map(async |url| (url, ask(client, url, "/members", timeout).await));
+    let mut answers = asked.collect::<FuturesUnordered<_>>();
+    let mut failure = FetchError::NoAnswer;
+    while let Some((address, answer)) = answers.next().await {
+        match answer.and_then(|answer| read_members(&answer.headers, &answer.body)) {
+            Ok(remote) if remote.members.is_empty() => failure = FetchError::NoMembers,
             Ok(remote) => return Ok(remote),
-            Err(error) if warn => tracing::warn!(address = url, error, "failed to get cluster response"),
-            Err(error) => tracing::debug!(address = url, error, "failed to get cluster response"),
+            Err(error) if warn => tracing::warn!(address, error, "failed to get cluster response"),
+            Err(error) => tracing::debug!(address, error, "failed to get cluster response"),
         }
     }
-    Err(FetchError::NoAnswer)
+    Err(failure)
 }
 
 async fn ask(client: &PeerClient, url: &str, path: &str, timeout: Duration) -> Result<PeerResponse, String> {
@@ -210,3 +213,6 @@ fn parse_version(text: &str) -> Option<[u64; 2]> {
     let mut parts = text.split('.').map(str::parse::<u64>);
     Some([parts.next()?.ok()?, parts.next()?.ok()?])
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,3 +207,6 @@ fn warn_of_ignored(config: &Config, own: &Member, members: usize) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

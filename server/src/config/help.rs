@@ -11,6 +11,7 @@ Keyport: a distributed key-value store that speaks the etcd v3 API over gRPC and
 Usage:
   keyport [flags]                 serve; without flags on http://localhost:2379, data in ./default.etcd
   keyport --config-file <path>    take all settings from a YAML or JSON file; flags and environment are then ignored
+  keyport cluster [directory]     run three members on this machine, to try things out
   keyport --version | --help
 
 Every flag may also be given in the environment as ETCD_<NAME> or KEYPORT_<NAME> (name in capitals, '-' as '_'),

@@ -17,9 +17,10 @@ pub(in crate::bootstrap) async fn find(
     let own = Own { name: &config.name, advertised: &config.cluster.advertise_peer_urls };
     let mut pairs = Vec::new();
     let mut errors = Vec::new();
+    let mut number = 0;
     for (scheme, service) in [("https", "etcd-server-ssl"), ("http", "etcd-server")] {
         let service = format!("{service}{suffix}");
-        match own.pairs(names, scheme, &service, domain, pairs.len()).await {
+        match own.pairs(names, scheme, &service, domain, &mut number).await {
             Ok(found) => pairs.extend(found),
             Err(error) => errors.push(format!("error querying DNS SRV records for _{service} {error}")),
         }
@@ -54,7 +55,7 @@ impl Own<'_> {
         scheme: &str,
         service: &str,
         domain: &str,
-        first_number: usize,
+        number: &mut usize,
     ) -> Result<Vec<String>, String> {
         let mut addresses = Vec::new();
         for url in self.advertised.iter().filter(|url| !url.scheme.is_unix()) {
@@ -81,7 +82,10 @@ impl Own<'_> {
                     ));
                 }
                 Some(_) => pairs.push(format!("{}={url}", self.name)),
-                None => pairs.push(format!("{}={url}", first_number + pairs.len())),
+                None => {
+                    pairs.push(format!("{number}={url}"));
+                    *number += 1;
+                }
             }
         }
         match error {
