@@ -208,6 +208,20 @@ mod tests {
     }
 
     #[test]
+    fn messages_come_in_as_far_as_there_is_room() {
+        let message = |bytes: usize| {
+            let data = (bytes > 0).then(|| Bytes::from(vec![0; bytes]));
+            let entries = vec![keyport_api::raftpb::Entry { data, ..Default::default() }];
+            Message { entries, ..Message::default() }
+        };
+        let inbox = Inbox::new(3, 100);
+        assert_eq!(inbox.offer_messages(vec![message(60), message(60), message(40), message(0), message(0)]), 2);
+        assert_eq!(inbox.len(), 3);
+        inbox.close();
+        assert_eq!(inbox.offer_messages(vec![message(0)]), 1);
+    }
+
+    #[test]
     fn what_is_queued_comes_before_the_end() {
         let inbox = Inbox::new(3, 100);
         let mut taken = VecDeque::new();

@@ -38,10 +38,12 @@ mod observer;
 mod outbox;
 mod session;
 mod snapshot;
+mod split;
 mod url;
 
 use handshake::{Caller, Refusal};
 use link::Link;
+use split::{is_plain, split_proposals};
 
 pub use observer::{NoPeerObserver, PeerObserver};
 pub use snapshot::{MAX_CHUNK, SnapshotRead, SnapshotStore, SnapshotWrite};
@@ -390,46 +392,5 @@ impl Shared {
     fn step_snapshot(&self, message: Message) -> io::Result<()> {
         let inbox = self.inbox.get().ok_or(io::ErrorKind::NotConnected)?;
         inbox.force(Input::Message(Box::new(message))).map_err(io::Error::other)
-    }
-}
-
-/// Whether a message goes out as it is.
-fn is_plain(message: &Message) -> bool {
-    match message.r#type() {
-        MessageType::MsgSnap => false,
-        // One entry, however large, cannot be taken apart.
-        MessageType::MsgProp => message.entries.len() < 2 || frame::message_bytes(message) <= frame::FULL_FRAME,
-        _ => true,
-    }
-}
-
-/// Proposals passed on to the leader may have gathered for long: in messages of a size that the peer takes.
-fn split_proposals(message: &Message) -> Vec<Message> {
-    let mut parts: Vec<Message> = Vec::new();
-    let mut room = 0;
-    for entry in &message.entries {
-        let size = entry.data.as_ref().map_or(0, Bytes::len);
-        match parts.last_mut() {
-            Some(part) if size <= room => {
-                room -= size;
-                part.entries.push(entry.clone());
-            }
-            _ => {
-                room = frame::FULL_FRAME.saturating_sub(size);
-                parts.push(Message { entries: vec![entry.clone()], ..without_entries(message) });
-            }
-        }
-    }
-    parts
-}
-
-fn without_entries(message: &Message) -> Message {
-    Message {
-        r#type: message.r#type,
-        to: message.to,
-        from: message.from,
-        term: message.term,
-        context: message.context.clone(),
-        ..Message::default()
     }
 }

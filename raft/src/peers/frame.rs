@@ -6,6 +6,9 @@
 //!
 //! The checksum covers length, kind and payload. A payload of messages is a row of length-delimited `raftpb.Message`s.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use keyport_api::raftpb::{Message, MessageType};
 use prost::DecodeError;

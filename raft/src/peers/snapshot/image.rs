@@ -4,6 +4,9 @@
 //! header (the MsgSnap) | chunk, chunk, … | end (chunks u64, bytes u64, SHA-256 of all chunks)
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::time::{Duration, Instant};
 
