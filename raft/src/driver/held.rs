@@ -115,11 +115,39 @@ impl Driver {
         // A leader takes one, and the next one once that is applied; a follower passes on what it has.
         while self.raw.raft.state != StateRole::Leader || !self.raw.raft.has_pending_conf() {
             let Some((entry, age)) = self.held.changes.pop_front() else { return };
-            if self.step_proposal(vec![entry.clone()]).is_err() {
+            if !self.may_change(&entry) {
+                self.held.drop_change(&entry, DropReason::Refused);
+            } else if !self.propose_change(&entry) {
                 // No room in the log's uncommitted part: tried again with the next input.
                 self.held.changes.push_front((entry, age));
                 return;
             }
         }
+    }
+
+    /// Whether a change is possible: while a configuration is a joint one, the only change is to leave it.
+    fn may_change(&self, entry: &Entry) -> bool {
+        let joint = !self.log().applied().conf_state.voters_outgoing.is_empty();
+        match decode_change(entry.get_entry_type(), &entry.data) {
+            Ok(Configuration::Simple(_)) => !joint,
+            Ok(Configuration::Joint(change)) => joint == change.changes.is_empty(),
+            Err(_) => false,
+        }
+    }
+
+    /// What `raft-rs` does with a proposed change, but without its own parser: that knows other numbers for the kinds of
+    /// changes than etcd, and would refuse every learner.
+    fn propose_change(&mut self, entry: &Entry) -> bool {
+        let raft = &mut self.raw.raft;
+        if raft.state != StateRole::Leader {
+            return self.step_proposal(vec![entry.clone()]).is_ok();
+        }
+        let index = raft.raft_log.last_index() + 1;
+        if raft.prs().get(raft.id).is_none() || !raft.append_entry(&mut [entry.clone()]) {
+            return false;
+        }
+        raft.pending_conf_index = index;
+        raft.bcast_append();
+        true
     }
 }

@@ -333,3 +333,24 @@ fn without_a_stored_configuration_it_follows_from_the_log() {
     assert_eq!(at(2), (vec![1, 2], vec![]));
     assert_eq!(at(4), (vec![1], vec![3]));
 }
+
+#[test]
+fn learners_are_proposed_with_etcds_numbers() {
+    let (mut driver, mut machine) = (driver(1, &[1]), Machine::default());
+    driver.campaign();
+    settle(&mut driver, &mut machine);
+    for (kind, learners) in [(3, vec![2]), (1, vec![])] {
+        let change = raftpb::ConfChange { r#type: Some(kind), node_id: Some(2), ..raftpb::ConfChange::default() };
+        driver.propose_conf_change(&Configuration::Simple(change.clone()));
+        settle(&mut driver, &mut machine);
+        let conf_state = driver.applied().conf_state.clone();
+        assert_eq!((&conf_state.voters, &conf_state.learners), (&vec![1], &learners));
+        let change = Configuration::Simple(change);
+        let last = machine.applied.last().map(|entry| entry.kind.clone());
+        assert_eq!(last, Some(CommittedKind::ConfChange { change, accepted: true, conf_state }));
+    }
+    // A joint configuration that nobody is in cannot be left.
+    let leave = Configuration::Joint(raftpb::ConfChangeV2::default());
+    driver.propose_conf_change(&leave);
+    assert_eq!(driver.take_dropped_changes(), [(leave, DropReason::Refused)]);
+}
