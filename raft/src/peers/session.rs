@@ -180,6 +180,9 @@ impl Pings {
     }
 
     fn answered(&mut self, number: u64) -> Option<Duration> {
+        if number > self.last {
+            return None;
+        }
         while let Some((sent, at)) = self.sent.pop_front_if(|(sent, _)| *sent <= number) {
             if sent == number {
                 self.heard = Instant::now();

@@ -2,10 +2,9 @@
 
 use bytes::Bytes;
 use keyport_api::raftpb::{ConfChange, ConfChangeType};
-use keyport_raft::Config;
 use tokio::net::TcpListener;
 
-use crate::harness::{Cluster, Member, Proxy, count, until, urls};
+use crate::harness::{Cluster, Member, Proxy, Settings, count, until, urls};
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<Bytes> {
     range.map(|number| Bytes::from(number.to_string())).collect()
@@ -62,7 +61,7 @@ async fn a_cluster_goes_on_without_its_leader_and_takes_it_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_come_back_when_a_listener_does() {
-    let cluster = Cluster::unconnected(&[1, 2, 3]).await;
+    let cluster = Cluster::unconnected(&[1, 2, 3], &Settings::default()).await;
     let mut proxy = Proxy::new(cluster.0[0].listener.as_ref().unwrap().address).await;
     cluster.introduce_with(|id, urls| if id == 1 { vec![proxy.url()] } else { urls });
     cluster.leader().await;
@@ -90,7 +89,7 @@ async fn a_member_that_knows_nobody_answers_the_leader_that_comes() {
     let leader = cluster.leader().await;
     leader.raft.propose(Bytes::from_static(b"x")).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let newcomer = Member::start(3, listener, &[], &Config::new(3));
+    let newcomer = Member::start(3, listener, &[], &Settings::default());
     leader.peers.add(3, urls(&newcomer));
     let change = ConfChange {
         id: Some(1),

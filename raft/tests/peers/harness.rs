@@ -151,6 +151,19 @@ pub(crate) fn options() -> PeerOptions {
     }
 }
 
+/// What a member is started with.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    pub(crate) options: PeerOptions,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { config: Config::new(1), options: options() }
+    }
+}
+
 /// A running member.
 pub(crate) struct Member {
     pub(crate) id: u64,
@@ -159,18 +172,19 @@ pub(crate) struct Member {
     pub(crate) state: State,
     pub(crate) counts: Arc<Counts>,
     pub(crate) listener: Option<Listener>,
-    pub(crate) dir: TempDir,
+    dir: TempDir,
+    settings: Settings,
 }
 
 impl Member {
     /// With the log of a cluster of these members; without any, one that joins.
-    pub(crate) fn start(id: u64, listener: TcpListener, members: &[u64], config: &Config) -> Member {
+    pub(crate) fn start(id: u64, listener: TcpListener, members: &[u64], settings: &Settings) -> Member {
         let dir = tempfile::tempdir().unwrap();
         let initial = members.iter().map(|id| InitialMember { id: *id, context: Bytes::from_static(b"{}") });
         let disk = Arc::new(FsDisk::open(dir.path()).unwrap());
         let metadata = Metadata { node_id: id, cluster_id: CLUSTER };
         let log = create_log(disk, wal_options(), metadata, initial.collect()).unwrap();
-        Member::run(id, listener, dir, log, config)
+        Member::run(id, listener, dir, log, settings)
     }
 
     fn run(
@@ -178,15 +192,15 @@ impl Member {
         listener: TcpListener,
         dir: TempDir,
         (wal, recovered): (Wal, keyport_raft::wal::Recovered),
-        config: &Config,
+        settings: &Settings,
     ) -> Member {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (state, counts) = (State::default(), Arc::new(Counts::default()));
         let local = local(id, vec![url]);
         let observer = Arc::clone(&counts) as Arc<dyn PeerObserver>;
-        let peers = Peers::new(local, Handle::current(), Arc::new(state.clone()), observer, options());
+        let peers = Peers::new(local, Handle::current(), Arc::new(state.clone()), observer, settings.options.clone());
         let parts = Parts {
-            config: Config { id, seed: id, tick: Duration::from_millis(20), ..config.clone() },
+            config: Config { id, seed: id, tick: Duration::from_millis(20), ..settings.config.clone() },
             wal,
             recovered,
             applied: 0,
@@ -198,7 +212,7 @@ impl Member {
         let raft = start(parts).unwrap();
         peers.connect(&raft);
         let listener = Some(Listener::serve(listener, peers.clone()));
-        Member { id, peers, raft, state, counts, listener, dir }
+        Member { id, peers, raft, state, counts, listener, dir, settings: settings.clone() }
     }
 
     /// Ends it and everything it runs; its log stays.
@@ -209,7 +223,7 @@ impl Member {
         listener.close().await;
         let raft = self.raft.clone();
         tokio::task::spawn_blocking(move || raft.stop()).await.unwrap();
-        Stopped { id: self.id, address, dir: self.dir }
+        Stopped { id: self.id, address, dir: self.dir, settings: self.settings }
     }
 
     pub(crate) fn data(&self) -> Vec<Bytes> {
@@ -222,6 +236,7 @@ pub(crate) struct Stopped {
     pub(crate) id: u64,
     address: SocketAddr,
     dir: TempDir,
+    settings: Settings,
 }
 
 impl Stopped {
@@ -229,7 +244,7 @@ impl Stopped {
     pub(crate) async fn resume(self) -> Member {
         let listener = TcpListener::bind(self.address).await.unwrap();
         let log = Wal::open(Arc::new(FsDisk::open(self.dir.path()).unwrap()), wal_options(), 0).unwrap();
-        Member::run(self.id, listener, self.dir, log, &Config::new(self.id))
+        Member::run(self.id, listener, self.dir, log, &self.settings)
     }
 }
 
@@ -242,17 +257,21 @@ pub(crate) struct Cluster(pub(crate) Vec<Member>);
 
 impl Cluster {
     pub(crate) async fn start(ids: &[u64]) -> Cluster {
-        let cluster = Cluster::unconnected(ids).await;
+        Cluster::start_with(ids, &Settings::default()).await
+    }
+
+    pub(crate) async fn start_with(ids: &[u64], settings: &Settings) -> Cluster {
+        let cluster = Cluster::unconnected(ids, settings).await;
         cluster.introduce();
         cluster
     }
 
     /// Nobody knows the others' addresses yet.
-    pub(crate) async fn unconnected(ids: &[u64]) -> Cluster {
+    pub(crate) async fn unconnected(ids: &[u64], settings: &Settings) -> Cluster {
         let mut members = Vec::new();
         for id in ids {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            members.push(Member::start(*id, listener, ids, &Config::new(*id)));
+            members.push(Member::start(*id, listener, ids, settings));
         }
         Cluster(members)
     }

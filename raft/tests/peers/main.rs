@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, missing_debug_implementations)]
 
+mod catch_up;
 mod cluster;
 mod harness;
+mod hostile;
 mod machine;
+mod raw;
+mod refusals;
+mod snapshots;
+mod streams;
