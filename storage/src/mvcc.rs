@@ -5,7 +5,7 @@
 //! of the index, so readers see all of it or nothing. A reader holds the lock for some keys at a time and reads at
 //! a fixed revision, so a long list neither holds up the writer nor sees changes.
 //!
-//! Index, revisions and the edition of the backend that they belong to are one [`State`]. When another database has
+//! Index, revisions and the edition of the backend that they belong to are one state. When another database has
 //! been installed, [`Store::reload`] builds the next state and puts it in the place of the last one in one step. A
 //! reader stays with the state that it began with, whose rows its edition keeps.
 

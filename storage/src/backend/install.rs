@@ -72,11 +72,16 @@ pub(super) fn open(files: &Files, path: &Path) -> Result<(Database, Found), Back
 /// The flusher has written what was committed before, so whoever holds the old edition finds all of it in the file.
 pub(super) fn install(shared: &Shared, file: &Path) -> Result<Applied, Failure> {
     let opened = guarded(file, || {
+        let identity = storage::identity(file)?;
         let (database, found) = open(&shared.files, file)?;
-        Ok((View::open(&shared.path, &Arc::new(database))?, found))
+        Ok((View::open(&shared.path, &Arc::new(database))?, found, identity))
     });
-    let (view, found) = opened.map_err(Failure::Kept)?;
+    let (view, found, identity) = opened.map_err(Failure::Kept)?;
     shared.put_in_place(file)?;
+    if storage::identity(&shared.path).map_err(Failure::Lost)? != identity {
+        // Someone gave its name to another file meanwhile, which is the database now.
+        return Err(Failure::Lost(BackendError::corrupt(file, "the file was replaced while it was installed")));
+    }
     let old = shared.contents.load_full();
     {
         let mut buffers = old.buffers.write();

@@ -29,7 +29,11 @@ impl Loader {
     /// Begins with an empty database at that path.
     pub(super) fn create(files: &Files, path: &Path) -> Result<Loader, BackendError> {
         let database = files.create(path)?;
-        schema::create(&database).map_err(|error| BackendError::from_redb(path, error))?;
+        schema::create(&database).map_err(|error| {
+            // Nobody else has it open, and it holds nothing.
+            let _ = std::fs::remove_file(path);
+            BackendError::from_redb(path, error)
+        })?;
         Ok(Loader { path: path.to_path_buf(), transaction: None, database, rows: 0, bytes: 0, used: 0 })
     }
 

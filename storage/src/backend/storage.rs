@@ -91,6 +91,19 @@ pub(super) fn sync_directory(of: &Path) -> Result<(), BackendError> {
     }
 }
 
+/// Tells a file from another that comes to have its name, where the system can.
+#[cfg(unix)]
+pub(super) fn identity(path: &Path) -> Result<(u64, u64), BackendError> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path).map_err(|error| BackendError::io(path, error))?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn identity(path: &Path) -> Result<(u64, u64), BackendError> {
+    std::fs::metadata(path).map(|_| (0, 0)).map_err(|error| BackendError::io(path, error))
+}
+
 /// What a file takes on the disk: redb makes it longer than it needs and leaves holes.
 pub(super) fn allocated_bytes(path: &Path) -> io::Result<u64> {
     let metadata = std::fs::metadata(path)?;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::backend::{BackendOptions, RowKey};
+use crate::backend::{BackendOptions, ImageWriter, RowKey};
 use crate::{EventKind, KeyRange, Record, Versions};
 
 #[derive(Clone, Debug)]
@@ -31,6 +31,7 @@ enum Step {
     Hash(Index),
     Flush,
     Defragment,
+    Replace,
     Reopen,
 }
 
@@ -64,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<Index>().prop_map(Step::Hash),
         1 => Just(Step::Flush),
         1 => Just(Step::Defragment),
+        1 => Just(Step::Replace),
         1 => Just(Step::Reopen),
     ]
 }
@@ -303,6 +305,20 @@ fn check(model: &mut Model, store: &Store, step: Step) {
         }
         Step::Flush => drop(store.inner.backend.flush().unwrap()),
         Step::Defragment => store.inner.backend.defragment().unwrap(),
+        // Another member's database, which is equal.
+        Step::Replace => {
+            let backend = &store.inner.backend;
+            let file = backend.path().with_extension("snap.db");
+            let options = BackendOptions { unsafe_no_fsync: true, ..BackendOptions::default() };
+            let mut writer = ImageWriter::create(&file, options).unwrap();
+            let mut image = backend.image().unwrap();
+            while let Some(chunk) = image.next_chunk().unwrap() {
+                writer.write(&chunk).unwrap();
+            }
+            writer.finish().unwrap();
+            backend.install(&file).unwrap();
+            store.reload().unwrap();
+        }
         Step::Reopen => unreachable!(),
     }
 }

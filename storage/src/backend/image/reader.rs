@@ -32,7 +32,9 @@ pub struct ImageReader {
     /// The bucket under way, then those to come.
     buckets: std::slice::Iter<'static, Bucket>,
     rows: Option<Rows>,
-    /// The beginning of the next chunk.
+    /// Items to be handed out, cut.
+    ready: Bytes,
+    /// The beginning of what comes after them.
     chunk: Vec<u8>,
     count: u64,
     ended: bool,
@@ -56,6 +58,7 @@ impl Backend {
             applied: Applied::default(),
             buckets: Bucket::ALL.iter(),
             rows: None,
+            ready: Bytes::new(),
             chunk: head,
             count: 0,
             ended: false,
@@ -83,19 +86,22 @@ impl ImageReader {
         })
     }
 
-    /// The next part of the stream, for [`super::ImageWriter::write`]; none after the last one. At most 1 MiB, or
-    /// little more than one row if that is larger.
+    /// The next part of the stream, for [`super::ImageWriter::write`], at most 1 MiB; none after the last one.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn next_chunk(&mut self) -> Result<Option<Bytes>, BackendError> {
-        if self.ended {
-            return Ok(None);
+        if self.ready.is_empty() {
+            if self.ended {
+                return Ok(None);
+            }
+            let path = self.path.clone();
+            self.ready = guarded(&path, || self.fill())?;
         }
-        let path = self.path.clone();
-        guarded(&path, || self.fill()).map(Some)
+        Ok(Some(self.ready.split_to(self.ready.len().min(CHUNK_BYTES))))
     }
 
+    /// A chunk, or one row that is longer.
     fn fill(&mut self) -> Result<Bytes, BackendError> {
         loop {
             let before = self.chunk.len();

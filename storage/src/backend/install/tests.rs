@@ -200,6 +200,29 @@ fn nobody_is_left_waiting_for_the_old_buffers() {
 }
 
 #[test]
+fn a_file_that_another_takes_the_name_of_is_not_taken_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let [first, second] = [20, 30].map(|entries| finished(dir.path(), entries));
+    let armed = Arc::new(AtomicBool::new(false));
+    let layer: storage::StorageLayer = {
+        let (armed, first, second) = (Arc::clone(&armed), first.clone(), second.clone());
+        Arc::new(move |file| {
+            if armed.swap(false, Ordering::SeqCst) {
+                std::fs::rename(&second, &first).unwrap();
+            }
+            Box::new(file)
+        })
+    };
+    let backend = Backend::open_with(&path, options(), Some(layer)).unwrap();
+    armed.store(true, Ordering::SeqCst);
+    assert!(backend.install(&first).is_err());
+    assert!(backend.failure().is_some(), "what is written would go to a file without a name");
+    drop(backend);
+    assert_eq!(check_prefix(&Backend::open(&path, options()).unwrap()), 30);
+}
+
+#[test]
 fn a_renaming_that_may_not_last_ends_all_writing() {
     let dir = tempfile::tempdir().unwrap();
     let backend = Backend::open(&dir.path().join("db"), options()).unwrap();
