@@ -54,7 +54,7 @@ impl Node {
         match &outcome {
             Ok(_) => self.metrics().learner_promote_successes.inc(),
             Err(Error::NotLeader) => {}
-            Err(error) => self.metrics().learner_promote_failures.with_label_values(&[&error.to_string()]).inc(),
+            Err(error) => self.metrics().learner_promote_failures.with_label_values(&[&reason(*error)]).inc(),
         }
         outcome
     }
@@ -71,6 +71,15 @@ impl Node {
                 None
             }
         }
+    }
+}
+
+/// The label that etcd gives a refusal: the text before it is put into an API's words.
+fn reason(error: Error) -> String {
+    match error {
+        Error::MemberNotFound => "membership: ID not found".to_owned(),
+        Error::MemberNotLearner => "membership: can only promote a learner member".to_owned(),
+        error => error.to_string(),
     }
 }
 
