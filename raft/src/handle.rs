@@ -163,6 +163,12 @@ impl RaftHandle {
         self.offer(Input::Campaign)
     }
 
+    /// Lets so many ticks pass at once, unless there is a leader: a member that has just started has waited for one while it
+    /// was down.
+    pub fn advance_ticks(&self, ticks: usize) -> Result<(), ProposeError> {
+        self.offer(Input::AdvanceTicks(ticks))
+    }
+
     /// The transport could not reach a peer.
     pub fn report_unreachable(&self, peer: u64) {
         // A lost report only delays the leader's next probe.

@@ -25,6 +25,7 @@ pub(crate) enum Input {
     Progress(oneshot::Sender<Option<Vec<Progress>>>),
     TransferLeader(u64),
     Campaign,
+    AdvanceTicks(usize),
     ReportUnreachable(u64),
     ReportSnapshot { to: u64, delivered: bool },
 }

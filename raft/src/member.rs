@@ -113,6 +113,11 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             Input::Progress(answer) => drop(answer.send(self.driver.progress())),
             Input::TransferLeader(to) => self.driver.transfer_leader(to),
             Input::Campaign => self.driver.campaign(),
+            Input::AdvanceTicks(ticks) => {
+                if self.driver.leader().leader == 0 {
+                    (0..ticks).for_each(|_| self.driver.tick());
+                }
+            }
             Input::ReportUnreachable(peer) => self.driver.report_unreachable(peer),
             Input::ReportSnapshot { to, delivered } => self.driver.report_snapshot(to, delivered),
         }

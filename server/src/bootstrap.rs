@@ -171,7 +171,11 @@ fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Me
         version: version::ETCD_SERVER,
         min_version: version::MIN_CLUSTER,
     };
-    let options = PeerOptions { max_entry_bytes: config.max_request_bytes, ..PeerOptions::default() };
+    let options = PeerOptions {
+        max_entry_bytes: config.max_request_bytes,
+        read_timeout: config.raft_read_timeout,
+        ..PeerOptions::default()
+    };
     let runtime = tokio::runtime::Handle::current();
     let observer = NetworkMetrics::new(Arc::clone(metrics), own.node_id);
     Peers::new(local, runtime, Arc::new(snapshots), Arc::new(observer), options)
@@ -237,7 +241,6 @@ fn lessor_options(config: &Config) -> LessorOptions {
 }
 
 fn raft_config(config: &Config, member_id: u64) -> keyport_raft::Config {
-    let ticks = config.election_timeout.as_millis() / config.heartbeat_interval.as_millis().max(1);
     // Unlike every other run of this member, as the clock moves on.
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let boot_id = u64::try_from(since_epoch.as_nanos()).unwrap_or_default();
@@ -245,7 +248,7 @@ fn raft_config(config: &Config, member_id: u64) -> keyport_raft::Config {
         boot_id,
         seed: boot_id ^ member_id,
         tick: config.heartbeat_interval,
-        election_ticks: usize::try_from(ticks).unwrap_or(usize::MAX),
+        election_ticks: config.election_ticks(),
         pre_vote: config.pre_vote,
         snapshot_count: config.snapshot_count,
         snapshot_catchup_entries: config.snapshot_catchup_entries,

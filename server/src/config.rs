@@ -50,8 +50,6 @@ pub struct Config {
     pub initial_election_tick_advance: bool,
     /// How long a connection to a peer may stay silent.
     pub raft_read_timeout: Duration,
-    /// How long a write to a peer may take.
-    pub raft_write_timeout: Duration,
     pub max_txn_ops: usize,
     pub max_request_bytes: usize,
     pub listen: ListenConfig,
@@ -117,8 +115,10 @@ pub struct ClusterConfig {
     pub discovery: Option<Discovery>,
     pub initial_state: InitialState,
     pub token: String,
-    /// Whether the operator named the peers; otherwise these are the defaults.
-    pub is_explicit: bool,
+    /// Whether `initial` was given, rather than derived from the name.
+    pub has_initial: bool,
+    /// Whether `advertise_peer_urls` were given.
+    pub has_advertise_peer_urls: bool,
     /// Make this member a cluster of its own.
     pub force_new: bool,
     pub max_learners: usize,
@@ -176,6 +176,12 @@ impl Config {
     /// How long a request may take: 5 s and two elections.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(5) + 2 * self.election_timeout
+    }
+
+    /// The election timeout, in heartbeats.
+    pub fn election_ticks(&self) -> usize {
+        let ticks = self.election_timeout.as_millis() / self.heartbeat_interval.as_millis().max(1);
+        usize::try_from(ticks).unwrap_or(usize::MAX)
     }
 
     /// The shortest lease, in seconds: one and a half election timeouts, so that a lease outlives a change of leader.

@@ -4,6 +4,7 @@ mod compactor;
 pub(crate) mod corruption;
 pub(crate) mod ending;
 mod expiry;
+mod first_election;
 pub(crate) mod leadership;
 mod lease;
 mod notices;

@@ -44,13 +44,21 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let peer_listeners = http::bind_peers(&config.listen)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     metrics.set_feature_gates(&config.feature_gates);
-    let started = bootstrap::start(&config, Arc::clone(&metrics)).await?;
+    tokio::pin!(shutdown);
+    let started = tokio::select! {
+        started = bootstrap::start(&config, Arc::clone(&metrics)) => started?,
+        // Other founders may have to be waited for.
+        () = &mut shutdown => return Ok(()),
+    };
     let node = started.node;
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices));
     let mut duties = JoinSet::new();
     duties.spawn(node.clone().expire_leases());
     duties.spawn(node.clone().watch_versions());
+    if config.initial_election_tick_advance {
+        duties.spawn(node.clone().hasten_first_election(config.election_ticks()));
+    }
     if let Some(mode) = config.auto_compaction {
         duties.spawn(node.clone().compact_automatically(mode));
     }

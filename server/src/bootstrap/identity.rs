@@ -178,9 +178,7 @@ pub(super) fn check_restart(
         return Err(BootstrapError::Removed { id, data_dir: config.data_dir.clone() });
     }
     membership.look(|roster| roster.check_learners(config.cluster.max_learners))?;
-    if config.cluster.is_explicit
-        && let Some(own) = membership.get(id)
-    {
+    if let Some(own) = membership.get(id) {
         warn_of_ignored(config, &own, membership.list().len());
     }
     Ok(())
@@ -188,22 +186,27 @@ pub(super) fn check_restart(
 
 /// A member that has been given other flags than it was founded with goes on as what it is.
 fn warn_of_ignored(config: &Config, own: &Member, members: usize) {
-    let mut advertised: Vec<String> = config.cluster.advertise_peer_urls.iter().map(Url::to_string).collect();
+    let cluster = &config.cluster;
+    if cluster.discovery.is_some() {
+        tracing::warn!("discovery is ignored since cluster already initialized; valid logs are found");
+    }
+    let mut advertised: Vec<String> = cluster.advertise_peer_urls.iter().map(Url::to_string).collect();
     let mut known = own.peer_urls.clone();
     advertised.sort();
     known.sort();
-    if advertised != known {
+    if cluster.has_advertise_peer_urls && advertised != known {
         tracing::warn!(
             initial_advertise_peer_urls = advertised.join(","),
             peer_urls = known.join(","),
-            "the member is initialized already: --initial-advertise-peer-urls is ignored (see member update)"
+            "--initial-advertise-peer-urls is ignored since cluster already initialized; see `etcdctl member update`"
         );
     }
-    if config.cluster.initial.len() != members {
+    // The other way round is what every cluster that has grown looks like.
+    if cluster.has_initial && cluster.initial.len() > members {
         tracing::warn!(
-            initial_cluster = config.cluster.initial.len(),
+            initial_cluster = cluster.initial.len(),
             members,
-            "the member is initialized already: --initial-cluster is ignored (see member add)"
+            "--initial-cluster is ignored since cluster already initialized; see `etcdctl member add`"
         );
     }
 }

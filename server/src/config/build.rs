@@ -52,7 +52,6 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         pre_vote: s.bool("pre-vote"),
         initial_election_tick_advance: s.bool("initial-election-tick-advance"),
         raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
-        raft_write_timeout: s.duration("raft-write-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
         http: http(&s),

@@ -231,7 +231,7 @@ pub const FLAGS: &[Flag] = &[
     flag(Raft, "initial-election-tick-advance", Bool, "true", "Shorten the first election timeout at start."),
     flag(Raft, "pre-vote", Bool, "true", "Ask whether an election could be won before starting one."),
     flag(Raft, "raft-read-timeout", Dur, "5s", "Read timeout of peer connections.").not_in_file(),
-    flag(Raft, "raft-write-timeout", Dur, "5s", "Write timeout of peer connections.").not_in_file(),
+    flag(Raft, "raft-write-timeout", Dur, "5s", "Write timeout of peer connections; the read timeout covers it, as answers are waited for.").not_in_file().inert(),
 
     flag(Listeners, "listen-peer-urls", Urls, "http://localhost:2380", "Addresses for peers."),
     flag(Listeners, "listen-client-urls", Urls, "http://localhost:2379", "Addresses for clients: gRPC, JSON, REST, events, console."),

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyport_api::error::Error;
 use keyport_api::raftpb::ConfChange;
 
-use super::{Member, MembershipError};
 use super::change::Change;
+use super::{Member, MembershipError};
 
 /// Who is in the cluster, and who can never return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
