@@ -77,7 +77,8 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
 
     let state = Arc::new(open_state(config, Arc::clone(&backend), Arc::clone(&metrics))?);
     let Metadata { node_id, cluster_id } = recovered.metadata;
-    let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone(), backend_options(config, &metrics));
+    let options = backend_options(config, &metrics);
+    let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone(), options, Arc::clone(&metrics));
     let peers = peers(config, &recovered.metadata, snapshots, &metrics);
     if has_log {
         identity::check_restart(config, recovered.metadata, &state.membership)?;

@@ -24,7 +24,8 @@ impl Node {
                     Some(Notice::OutOfSpace) => self.raise_out_of_space(),
                     Some(Notice::Leader(leader)) => {
                         self.observe_leader(&leader);
-                        self.lay_down_duties(leader.is_leader);
+                        // As things are by now.
+                        self.settle_duties();
                     }
                     Some(Notice::Stopped { failed }) => return failed,
                     Some(Notice::Broken) => return true,
@@ -37,17 +38,20 @@ impl Node {
                     }
                     self.sweep_waiters();
                     // Should a notice have been lost.
-                    self.lay_down_duties(self.is_leader());
+                    self.settle_duties();
                 }
             }
         }
     }
 
-    /// Leases are counted down by the leader alone. One takes that up when it has applied what opens its term.
-    fn lay_down_duties(&self, is_leader: bool) {
-        let lessor = &self.state().lessor;
-        if !is_leader && lessor.is_primary() {
-            lessor.demote();
+    /// Leases are counted down by the leader alone, which takes that up when it has applied what opens its term. Should
+    /// it be demoted at that very moment for an earlier loss, it takes it up here.
+    fn settle_duties(&self) {
+        let (state, raft) = (self.state(), self.raft());
+        match (raft.is_leader(), state.lessor.is_primary()) {
+            (false, true) => state.lessor.demote(),
+            (true, false) if state.applied.term() == raft.term() => state.term_opened(raft.term()),
+            _ => {}
         }
     }
 
@@ -55,9 +59,6 @@ impl Node {
         let metrics = self.metrics();
         metrics.has_leader.set(i64::from(leader.leader != 0));
         metrics.is_leader.set(i64::from(leader.is_leader));
-        if leader.leader != 0 {
-            metrics.leader_changes.inc();
-        }
         tracing::info!(leader = format!("{:x}", leader.leader), term = leader.term, "leader changed");
     }
 

@@ -1,5 +1,7 @@
 //! Gauges of what the node keeps anyway, read when somebody asks.
 
+use keyport_api::etcdserverpb::AlarmType;
+
 use crate::metrics::{IntCounter, Metrics};
 use crate::node::Node;
 use crate::version;
@@ -16,6 +18,7 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     metrics.has_leader.set(i64::from(raft.leader != 0));
     metrics.is_leader.set(i64::from(raft.leader == raft.id));
     metrics.is_learner.set(i64::from(raft.is_learner));
+    catch_up(&metrics.leader_changes, state.leadership.leader().seen);
     metrics.proposals_committed.set(signed(raft.commit));
     metrics.proposals_applied.set(signed(state.applied.index()));
     metrics.proposals_pending.set(count(node.pending_proposals()));
@@ -40,8 +43,14 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     catch_up(&metrics.lease_granted, leases.granted);
     catch_up(&metrics.lease_revoked, leases.revoked);
     catch_up(&metrics.lease_renewed, leases.renewed);
-    for (alarm, raised) in [("NOSPACE", state.alarms.no_space()), ("CORRUPT", state.alarms.corrupt())] {
-        metrics.alarms.with_label_values(&[member, alarm]).set(i64::from(raised));
+    // Of every member that has one, and of this one also that it has none.
+    metrics.alarms.reset();
+    for alarm in ["NOSPACE", "CORRUPT"] {
+        metrics.alarms.with_label_values(&[member, alarm]).set(0);
+    }
+    for alarm in state.alarms.list(AlarmType::None.into()) {
+        let member = format!("{:x}", alarm.member_id);
+        metrics.alarms.with_label_values(&[member.as_str(), alarm.alarm().as_str_name()]).set(1);
     }
 }
 

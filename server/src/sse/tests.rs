@@ -238,6 +238,15 @@ async fn mistakes_are_answered_with_problem_details() {
     assert_eq!(stale.problem().await.0, 401);
 }
 
+#[tokio::test]
+async fn a_stream_that_the_service_ends_says_why() {
+    let world = world();
+    let mut reader = get(&world, "prefix=", &[("authorization", "Bearer leaderless")]).await;
+    let events = dispatched(reader.rest().await);
+    assert_eq!(events.len(), 2);
+    assert_eq!((events[1].name.as_str(), &events[1].data["detail"]), ("failed", &json!("etcdserver: no leader")));
+}
+
 #[tokio::test(start_paused = true)]
 async fn heartbeats_fill_the_silence_and_bookmarks_move_the_position() {
     let world = world();

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use keyport_api::raftpb::{ConfState, SnapshotMetadata};
@@ -15,6 +16,7 @@ use keyport_raft::peers::{SnapshotRead, SnapshotStore, SnapshotWrite};
 use keyport_storage::backend::{Backend, BackendOptions, Bucket, ImageReader, ImageWriter};
 
 use crate::apply::conf_state;
+use crate::metrics::{Histogram, Metrics};
 
 const SUFFIX: &str = ".snap.db";
 
@@ -25,11 +27,17 @@ pub(crate) struct Snapshots {
     files: SnapshotFiles,
     /// How received databases are written.
     options: BackendOptions,
+    metrics: Arc<Metrics>,
 }
 
 impl Snapshots {
-    pub(crate) fn new(backend: Arc<Backend>, files: SnapshotFiles, options: BackendOptions) -> Snapshots {
-        Snapshots { backend, files, options }
+    pub(crate) fn new(
+        backend: Arc<Backend>,
+        files: SnapshotFiles,
+        options: BackendOptions,
+        metrics: Arc<Metrics>,
+    ) -> Snapshots {
+        Snapshots { backend, files, options, metrics }
     }
 }
 
@@ -39,7 +47,12 @@ impl SnapshotStore for Snapshots {
         let row = image.get(Bucket::Meta, conf_state::KEY).map_err(io::Error::other)?;
         let conf_state = row.as_deref().and_then(conf_state::parse);
         let conf_state = conf_state.ok_or_else(|| io::Error::other("the database has no configuration yet"))?;
-        Ok(Box::new(Outgoing { image, conf_state }))
+        Ok(Box::new(Outgoing {
+            image,
+            conf_state,
+            began: Instant::now(),
+            duration: self.metrics.backend_snapshot.clone(),
+        }))
     }
 
     fn write(&self, metadata: &SnapshotMetadata) -> io::Result<Box<dyn SnapshotWrite>> {
@@ -47,13 +60,16 @@ impl SnapshotStore for Snapshots {
         self.files.clean(self.backend.durable_applied().index, false)?;
         let path = self.files.path(metadata.index());
         let writer = ImageWriter::create(&path, self.options.clone()).map_err(io::Error::other)?;
-        Ok(Box::new(Incoming(writer)))
+        Ok(Box::new(Incoming { writer, began: Instant::now(), metrics: Arc::clone(&self.metrics) }))
     }
 }
 
 struct Outgoing {
     image: ImageReader,
     conf_state: ConfState,
+    began: Instant,
+    /// How long it took, once all is read.
+    duration: Histogram,
 }
 
 impl SnapshotRead for Outgoing {
@@ -67,19 +83,32 @@ impl SnapshotRead for Outgoing {
     }
 
     fn next(&mut self) -> io::Result<Option<Bytes>> {
-        self.image.next_chunk().map_err(io::Error::other)
+        let chunk = self.image.next_chunk().map_err(io::Error::other)?;
+        if chunk.is_none() {
+            self.duration.observe(self.began.elapsed().as_secs_f64());
+        }
+        Ok(chunk)
     }
 }
 
-struct Incoming(ImageWriter);
+struct Incoming {
+    writer: ImageWriter,
+    began: Instant,
+    metrics: Arc<Metrics>,
+}
 
 impl SnapshotWrite for Incoming {
     fn write(&mut self, chunk: Bytes) -> io::Result<()> {
-        self.0.write(&chunk).map_err(io::Error::other)
+        self.writer.write(&chunk).map_err(io::Error::other)
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.0.finish().map(drop).map_err(io::Error::other)
+        let Incoming { writer, began, metrics } = *self;
+        let sync = metrics.snap_db_fsync.start_timer();
+        writer.finish().map_err(io::Error::other)?;
+        sync.observe_duration();
+        metrics.snap_db_save.observe(began.elapsed().as_secs_f64());
+        Ok(())
     }
 }
 
