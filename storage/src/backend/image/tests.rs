@@ -1,8 +1,13 @@
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
+use super::items::{Item, Items};
 use super::*;
 use crate::backend::{Applied, Backend, BackendError, BackendOptions, Batch, Bucket, RowKey, adopt};
 use crate::{Record, Versions};
@@ -268,4 +273,54 @@ fn a_start_adopts_a_finished_image() {
     let backend = open(&path);
     assert_eq!(backend.durable_applied(), applied(9));
     assert_eq!(backend.hash().unwrap(), other.hash().unwrap());
+}
+
+/// A small image.
+static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let from = open(&dir.path().join("db"));
+    (1..=20).for_each(|index| entry(&from, index, 30));
+    image(&from).concat()
+});
+
+/// How many items are taken from the front.
+fn taken(bytes: &[u8]) -> Result<usize, BackendError> {
+    let mut items = Items { path: Path::new("image"), rest: bytes };
+    let (mut bucket, mut count) = (None, 0);
+    if items.head()? {
+        while let Some(item) = items.next(bucket)? {
+            count += 1;
+            match item {
+                Item::Bucket(next) => bucket = Some(next),
+                Item::Row(..) => {}
+                Item::End(_) => break,
+            }
+        }
+    }
+    Ok(count)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_comes_is_taken_apart_without_a_panic(
+        edits in vec((any::<Index>(), any::<u8>()), 0..5),
+        cut in any::<Index>(),
+        tail in vec(any::<u8>(), 0..40),
+    ) {
+        let mut bytes = WHOLE.clone();
+        for (at, byte) in &edits {
+            let at = at.index(bytes.len());
+            bytes[at] = *byte;
+        }
+        bytes.truncate(cut.index(bytes.len() + 1));
+        bytes.extend(&tail);
+        let whole = taken(&WHOLE).unwrap();
+        match taken(&bytes) {
+            Ok(count) => prop_assert!(count <= whole + 40),
+            Err(BackendError::Corrupt { .. } | BackendError::NewerSchema { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
