@@ -77,7 +77,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let (mut failed, mut served) = (None, None);
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
-        () = node.removed_from_cluster() => {}
+        // What still waits will not be decided here.
+        () = node.removed_from_cluster() => stop_raft(&node).await,
         ended = &mut following => failed = Some(ended.unwrap_or(true)),
         ended = &mut serving => served = Some(ended),
     }
@@ -88,11 +89,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     };
     duties.shutdown().await;
     node.peers().stop();
-    let raft = node.raft().clone();
-    // Waits for the last write.
-    if let Err(error) = tokio::task::spawn_blocking(move || raft.stop()).await {
-        tracing::error!(%error, "the Raft thread ended badly");
-    }
+    stop_raft(&node).await;
     let failed = match failed {
         Some(failed) => failed,
         None => following.await.unwrap_or(true),
@@ -100,6 +97,14 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     tracing::info!("the server has ended");
     served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
     if failed { Err(RunError::Storage) } else { Ok(()) }
+}
+
+/// Waits for the last write. Everyone who waits for Raft is told that the server stops.
+async fn stop_raft(node: &Node) {
+    let raft = node.raft().clone();
+    if let Err(error) = tokio::task::spawn_blocking(move || raft.stop()).await {
+        tracing::error!(%error, "the Raft thread ended badly");
+    }
 }
 
 fn announce(config: &Config) {

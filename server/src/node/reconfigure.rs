@@ -43,6 +43,7 @@ impl Node {
     /// `MemberNotEnoughStarted`, `Unhealthy`, the roster's verdict, and those of a proposal.
     pub(crate) async fn remove_member(&self, id: u64) -> Result<Vec<Member>, Error> {
         self.check_removal(id)?;
+        self.replace_leader(id).await;
         self.reconfigure(Change::Remove(id)).await
     }
 

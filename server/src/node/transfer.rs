@@ -52,14 +52,10 @@ impl Node {
     /// Before this member stops: if it leads others, the voter that has been connected for longest takes over, so that
     /// the cluster does not have to find out by waiting. Bounded by two election timeouts.
     pub(crate) async fn hand_over_leadership(&self) {
-        let own = self.identity().member_id;
         if !self.is_leader() || self.state().membership.voters() <= 1 {
             return;
         }
-        let voters = self.state().membership.look(|roster| roster.voters().map(|member| member.id).collect::<Vec<_>>());
-        let others = voters.into_iter().filter(|id| *id != own);
-        let longest = others.filter_map(|id| Some((self.peers().active_since(id)?, id))).min();
-        let Some((_, to)) = longest else {
+        let Some(to) = self.longest_connected_voter() else {
             tracing::warn!("leadership is not handed over: no other voter is connected");
             return;
         };
@@ -71,5 +67,28 @@ impl Node {
                 tracing::warn!(transferee_member_id = format!("{to:x}"), "leadership could not be handed over in time")
             }
         }
+    }
+
+    /// Before `id` is removed: if it leads, somebody else takes over, so that its removal leaves no cluster that has to
+    /// miss its leader first. Worth one election timeout, and nothing is lost without it.
+    pub(super) async fn replace_leader(&self, id: u64) {
+        let own = self.identity().member_id;
+        let mut leaders = self.state().leadership.subscribe();
+        if self.raft().leader() != id {
+            return;
+        }
+        let to = if id == own { self.longest_connected_voter() } else { Some(own) };
+        let Some(to) = to else { return };
+        let replaced = leaders.wait_for(|leader| leader.id != 0 && leader.id != id);
+        if self.raft().transfer_leader(to).is_ok() && timeout(self.limits().election_timeout, replaced).await.is_err() {
+            tracing::warn!(member_id = format!("{id:x}"), "the leader is removed without having been replaced before");
+        }
+    }
+
+    fn longest_connected_voter(&self) -> Option<u64> {
+        let own = self.identity().member_id;
+        let voters = self.state().membership.look(|roster| roster.voters().map(|member| member.id).collect::<Vec<_>>());
+        let others = voters.into_iter().filter(|id| *id != own);
+        others.filter_map(|id| Some((self.peers().active_since(id)?, id))).min().map(|(_, id)| id)
     }
 }

@@ -14,6 +14,7 @@ mod headers;
 mod kv;
 mod lease;
 mod maintenance;
+mod members;
 mod ops;
 mod services;
 mod sse;
