@@ -71,6 +71,13 @@ impl Member {
         format!("http://127.0.0.1:{}", self.proxy.port)
     }
 
+    /// Gives it another peer address, for its next start; the URL.
+    pub fn move_peer(&mut self, network: &Network) -> String {
+        self.proxy = network.proxy(self.peer);
+        self.proxy.belongs_to(self.id);
+        self.peer_url()
+    }
+
     /// The peer port itself, behind the proxy.
     pub fn peer_addr(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.peer).into()

@@ -34,6 +34,7 @@ const CHUNK: usize = 32 * 1024;
 /// With a delay of 100 ms this still lets 80 MB/s through.
 const CHUNKS_UNDERWAY: usize = 256;
 const MAX_HEAD: usize = 16 * 1024;
+const MAX_TAPE: usize = 1 << 20;
 
 /// How a link is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,8 @@ struct Links {
     members: HashSet<u64>,
     /// Bytes that went through, by link.
     passed: HashMap<(u64, u64), u64>,
+    /// What was said on streams that began after it was asked for, by link.
+    recorded: HashMap<(u64, u64), Vec<Vec<u8>>>,
 }
 
 /// The links between members, by their ids.
@@ -150,8 +153,32 @@ impl Network {
         self.0.lock().passed.iter().filter(|((_, at), _)| *at == to).map(|(_, bytes)| bytes).sum()
     }
 
-    fn count(&self, from: u64, to: u64, bytes: usize) {
-        *self.0.lock().passed.entry((from, to)).or_default() += bytes as u64;
+    /// Records what `from` says to `to`, on connections of its own, from now on; those that are open are closed.
+    pub fn record(&self, from: u64, to: u64) {
+        self.0.lock().recorded.insert((from, to), Vec::new());
+        self.change(from, to, |link| link.epoch += 1);
+    }
+
+    /// What was recorded, by connection: the head of the request, and what followed.
+    pub fn recorded(&self, from: u64, to: u64) -> Vec<Vec<u8>> {
+        self.0.lock().recorded.get(&(from, to)).cloned().unwrap_or_default()
+    }
+
+    /// The tape for a connection that begins now.
+    fn tape(&self, from: u64, to: u64) -> Option<usize> {
+        let mut links = self.0.lock();
+        let tapes = links.recorded.get_mut(&(from, to))?;
+        tapes.push(Vec::new());
+        Some(tapes.len() - 1)
+    }
+
+    fn passed(&self, from: u64, to: u64, tape: Option<usize>, bytes: &[u8]) {
+        let mut links = self.0.lock();
+        *links.passed.entry((from, to)).or_default() += bytes.len() as u64;
+        let tape = tape.and_then(|tape| links.recorded.get_mut(&(from, to))?.get_mut(tape));
+        if let Some(tape) = tape.filter(|tape| tape.len() < MAX_TAPE) {
+            tape.extend_from_slice(bytes);
+        }
     }
 }
 
@@ -226,9 +253,9 @@ async fn connection(network: Network, to: u64, mut client: TcpStream, target: So
         let server = server.connect(target).await.ok()?;
         let _ = server.set_nodelay(true);
         let ((client_read, client_write), (server_read, server_write)) = (client.into_split(), server.into_split());
-        let counted = network.clone();
+        let (through, tape) = (network.clone(), network.tape(from, to));
         tokio::join!(
-            pump(head, client_read, server_write, &mut there, |n| counted.count(from, to, n)),
+            pump(head, client_read, server_write, &mut there, |bytes| through.passed(from, to, tape, bytes)),
             pump(Vec::new(), server_read, client_write, &mut back, |_| ()),
         );
         Some(())
@@ -259,7 +286,7 @@ async fn pump(
     mut read: OwnedReadHalf,
     mut write: OwnedWriteHalf,
     link: &mut watch::Receiver<Link>,
-    count: impl Fn(usize),
+    passed: impl Fn(&[u8]),
 ) {
     let (send, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(CHUNKS_UNDERWAY);
     let reader = async move {
@@ -282,7 +309,7 @@ async fn pump(
                 if link.wait_for(|link| !link.cut).await.is_err() || write.write_all(part).await.is_err() {
                     return;
                 }
-                count(part.len());
+                passed(part);
                 let limit = link.borrow().bytes_per_second;
                 if let Some(limit) = limit {
                     tokio::time::sleep(Duration::from_secs(1) * u32::try_from(part.len()).unwrap_or(0) / limit).await;

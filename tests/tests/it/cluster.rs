@@ -1,3 +1,11 @@
-//! Three and five members: what holds while they are killed, paused, cut off and replaced.
+//! Three and five members: what every member answers, and what holds while they are killed, paused, cut off and replaced.
 
+mod bad_peers;
+mod catch_up;
+mod corruption;
+mod ctl;
+mod keys;
+mod leases;
+mod membership;
+mod quorum;
 mod robustness;
