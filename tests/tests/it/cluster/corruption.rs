@@ -4,22 +4,16 @@ use std::path::Path;
 
 use keyport_api::etcdserverpb::{AlarmRequest, AlarmType};
 use keyport_storage::backend::{Backend, BackendOptions, Batch, RowKey};
-use keyport_storage::{Record, Versions};
 use keyport_tests::Cluster;
 use keyport_tests::grpc::{get, put, refused, text};
 use keyport_tests::wait::{eventually, within};
 use tonic::Code;
 
-/// Changes one value in the database of a member that does not run: what a failing disk or a bug would do.
+/// Removes one row from the database of a member that does not run: what a failing disk or a bug would do.
 fn damage(data: &Path) {
     let backend = Backend::open(&data.join("member/snap/db"), BackendOptions::default()).unwrap();
     let mut batch = Batch::new();
-    let versions = Versions { create_revision: 2, mod_revision: 2, version: 1, lease: 0 };
     batch.delete_record(RowKey::new(2, 0));
-    backend.commit(batch, None);
-    backend.flush().unwrap();
-    let mut batch = Batch::new();
-    batch.put_record(RowKey::new(2, 0), Record::new(b"k0", b"another value", versions));
     backend.commit(batch, None);
     backend.flush().unwrap();
 }
