@@ -66,6 +66,8 @@ pub struct Traffic {
     acknowledged: Arc<AtomicU64>,
     clients: Vec<JoinHandle<()>>,
     watchers: Vec<(Arc<Log>, JoinHandle<()>)>,
+    /// What was read back before it was compacted.
+    kept: Vec<Change>,
 }
 
 /// How much there was to judge.
@@ -96,6 +98,7 @@ impl Traffic {
             acknowledged: Arc::default(),
             clients: Vec::new(),
             watchers: Vec::new(),
+            kept: Vec::new(),
         };
         for member in cluster.serving() {
             traffic.follow(cluster, member, seed);
@@ -171,6 +174,24 @@ impl Traffic {
         }
     }
 
+    /// Compacts what every watcher has seen; it is read back first. Whether that was acknowledged does not matter.
+    pub async fn compact(&mut self, mut c: Grpc, physical: bool) {
+        let seen = self.watchers.iter().map(|(log, _)| log.seen.load(SeqCst)).min().unwrap_or(0);
+        let from = self.next_to_keep();
+        if seen < from {
+            return;
+        }
+        let more = within("what is kept", watchers::read_back(c.clone(), from, seen)).await;
+        self.kept.extend(more);
+        let revision = i64::try_from(seen).unwrap_or(0);
+        let compaction = keyport_api::etcdserverpb::CompactionRequest { revision, physical };
+        let _ = timeout(DEADLINE, c.kv.compact(compaction)).await;
+    }
+
+    fn next_to_keep(&self) -> u64 {
+        self.kept.last().map_or(self.initial.revision, |last| last.revision) + 1
+    }
+
     /// Lets it run for a while, whether it gets answers or not.
     pub async fn run_for(&self, time: Duration) {
         tokio::time::sleep(time).await;
@@ -182,6 +203,7 @@ impl Traffic {
     /// If something that etcd promises did not hold.
     pub async fn finish(self, cluster: &Cluster) -> Report {
         self.stop.store(true, SeqCst);
+        let (from, mut history) = (self.next_to_keep(), self.kept);
         for client in self.clients {
             within("a client ends", client).await.expect("a client does not panic");
         }
@@ -194,11 +216,10 @@ impl Traffic {
         let equal = cluster.until_equal().await;
         assert!(faces::unsigned(equal) >= last);
 
-        let (from, to) = (self.initial.revision + 1, last);
-        let history = watchers::read_back(cluster.grpc(anyone), from, to).await;
+        history.extend(watchers::read_back(cluster.grpc(anyone), from, last).await);
         for (log, _) in &self.watchers {
-            let what = format!("{} sees {to}", log.name);
-            eventually(&what, async || (log.seen.load(SeqCst) >= to).then_some(())).await;
+            let what = format!("{} sees {last}", log.name);
+            eventually(&what, async || (log.seen.load(SeqCst) >= last).then_some(())).await;
         }
         let mut resumed = 0;
         let known: Vec<_> = self.watchers.iter().map(|(log, _)| log.clone()).collect();

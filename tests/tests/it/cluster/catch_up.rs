@@ -1,8 +1,9 @@
 //! Members that fell behind: by log while it is kept, by snapshot past that, and what happens in the middle of one.
 
+use keyport_api::etcdserverpb::WatchCreateRequest;
 use keyport_tests::cluster::Builder;
+use keyport_tests::grpc::{revision, watch};
 use keyport_tests::history::Traffic;
-use keyport_tests::random::Random;
 use keyport_tests::wait::eventually;
 use keyport_tests::{Cluster, Flavor};
 
@@ -83,35 +84,62 @@ async fn a_new_member_by_snapshot() {
     traffic.finish(&cluster).await;
 }
 
+const MEGABYTE: u64 = 1 << 20;
+
+/// Eight megabytes of data, and a follower that is `away` when so much is written that only a snapshot brings it back. What is
+/// written meanwhile still fits into the log.
+async fn far_behind(away: impl AsyncFnOnce(&mut Cluster, usize)) -> (Cluster, usize) {
+    let keep = match Flavor::under_test().older_than("3.6") {
+        true => "--experimental-snapshot-catchup-entries=1000",
+        false => "--snapshot-catchup-entries=1000",
+    };
+    let mut cluster = Cluster::of(3).args(["--snapshot-count=200", keep]).start().await;
+    let follower = cluster.follower().await;
+    let leader = cluster.leader().await;
+    let mut c = cluster.grpc(leader);
+    for i in 0..8 {
+        c.put(&format!("big/{i}"), &format!("{i}").repeat(1 << 20)).await;
+    }
+    away(&mut cluster, follower).await;
+    let mut writers = Vec::new();
+    for writer in 0..16 {
+        let mut c = c.clone();
+        writers.push(tokio::spawn(async move {
+            for i in 0..100 {
+                c.put(&format!("small/{writer}"), &i.to_string()).await;
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    (cluster, follower)
+}
+
+async fn a_third(cluster: &Cluster, id: u64, before: u64) {
+    eventually("a third of it has come", async || {
+        (cluster.network.passed_to(id) > before + 3 * MEGABYTE).then_some(())
+    })
+    .await;
+}
+
 /// Killed while half of it has come, it starts with what it had before, and gets another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_the_middle_of_a_snapshot() {
-    const MEGABYTE: u64 = 1 << 20;
-    let mut cluster = short_log(3).start().await;
-    let mut c = cluster.grpc(0);
-    let mut random = Random::new(8);
-    for i in 0..8 {
-        let noise: String = (0..MEGABYTE).map(|_| char::from(b'!' + random.below(90) as u8)).collect();
-        c.put(&format!("big/{i}"), &noise).await;
-    }
-    let traffic = Traffic::start(&cluster, 7).await;
-    let follower = cluster.follower().await;
-    cluster.kill(follower).await;
-    traffic.progress(300).await;
+    let (mut cluster, follower) = far_behind(async |cluster, follower| cluster.kill(follower).await).await;
+    let mut traffic = Traffic::start(&cluster, 7).await;
     let id = cluster.members[follower].id;
     for _ in 0..2 {
         cluster.network.throttle(id, 4 << 20);
         let before = cluster.network.passed_to(id);
         cluster.launch(follower);
-        eventually("a third of it has come", async || {
-            (cluster.network.passed_to(id) > before + 3 * MEGABYTE).then_some(())
-        })
-        .await;
+        a_third(&cluster, id, before).await;
         cluster.kill(follower).await;
     }
     cluster.network.heal();
     cluster.restart(follower).await;
-    traffic.progress(30).await;
+    traffic.follow(&cluster, follower, 7);
+    traffic.progress(50).await;
     traffic.finish(&cluster).await;
     assert!(received(&cluster, follower).await >= 1.0);
 }
@@ -119,29 +147,55 @@ async fn killed_in_the_middle_of_a_snapshot() {
 /// The connection breaks in the middle instead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cut_off_in_the_middle_of_a_snapshot() {
-    const MEGABYTE: u64 = 1 << 20;
-    let cluster = short_log(3).start().await;
-    let mut c = cluster.grpc(0);
-    for i in 0..8 {
-        let noise = format!("{i}").repeat(1 << 20);
-        c.put(&format!("big/{i}"), &noise).await;
-    }
-    let traffic = Traffic::start(&cluster, 9).await;
-    let follower = cluster.follower().await;
+    let isolated = async |cluster: &mut Cluster, follower: usize| {
+        cluster.network.isolate(cluster.members[follower].id);
+    };
+    let (cluster, follower) = far_behind(isolated).await;
     let id = cluster.members[follower].id;
-    cluster.network.isolate(id);
-    traffic.progress(300).await;
     let before = cluster.network.passed_to(id);
     cluster.network.reset(id);
     cluster.network.heal();
     cluster.network.throttle(id, 4 << 20);
-    eventually("a third of it has come", async || {
-        (cluster.network.passed_to(id) > before + 3 * MEGABYTE).then_some(())
-    })
-    .await;
+    a_third(&cluster, id, before).await;
     cluster.network.reset(id);
     cluster.network.heal();
-    traffic.progress(30).await;
+    eventually("a whole one", async || (received(&cluster, follower).await >= 1.0).then_some(())).await;
+    cluster.until_equal().await;
+    let traffic = Traffic::start(&cluster, 9).await;
+    traffic.progress(50).await;
     traffic.finish(&cluster).await;
-    assert!(received(&cluster, follower).await >= 1.0);
+}
+
+/// A watcher that has seen more than the member it comes to: nothing old, nothing twice, and no progress that is behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_from_the_future_of_a_member() {
+    let cluster = short_log(3).start().await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let mut c = cluster.grpc(leader);
+    c.put("k", "seen").await; // 2
+    cluster.until_equal().await;
+    cluster.network.isolate(cluster.members[follower].id);
+    for i in 0..200 {
+        c.put("k", &i.to_string()).await; // 3 to 202
+    }
+    let mut w = cluster.grpc(follower).watch();
+    let created = w.create(WatchCreateRequest { start_revision: 150, progress_notify: true, ..watch("k") }).await;
+    assert_eq!(revision(&created.header), 2, "it lags");
+    w.progress().await;
+    cluster.network.reset(cluster.members[follower].id);
+    cluster.network.heal();
+    let mut next = 150;
+    while next <= 202 {
+        let message = w.next().await;
+        assert!(!message.canceled, "{message:?}");
+        if message.events.is_empty() {
+            assert!(revision(&message.header) >= 150, "{message:?}");
+        }
+        for event in message.events {
+            assert_eq!(event.kv.unwrap().mod_revision, next);
+            next += 1;
+        }
+    }
+    let end = c.put("k", "end").await;
+    assert_eq!(w.events(1).await[0].kv.as_ref().unwrap().mod_revision, end);
 }

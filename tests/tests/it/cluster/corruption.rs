@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keyport_api::etcdserverpb::{AlarmRequest, AlarmType};
+use keyport_api::etcdserverpb::{AlarmRequest, AlarmType, HashRequest};
 use keyport_storage::backend::{Backend, BackendOptions, Batch, RowKey};
 use keyport_tests::Cluster;
 use keyport_tests::grpc::{get, put, refused, text};
@@ -12,8 +12,10 @@ use tonic::Code;
 /// Removes one row from the database of a member that does not run: what a failing disk or a bug would do.
 fn damage(data: &Path) {
     let backend = Backend::open(&data.join("member/snap/db"), BackendOptions::default()).unwrap();
+    let row = RowKey::new(2, 0);
+    assert!(backend.record(row).unwrap().is_some());
     let mut batch = Batch::new();
-    batch.delete_record(RowKey::new(2, 0));
+    batch.delete_record(row);
     backend.commit(batch, None);
     backend.flush().unwrap();
 }
@@ -28,6 +30,8 @@ async fn damaged(args: &[&str]) -> Option<(Cluster, usize)> {
         c.put(&format!("k{i}"), "as it was").await;
     }
     let follower = cluster.follower().await;
+    // A hash is of what is on disk, so all of it is by then.
+    within("a hash", cluster.grpc(follower).maintenance.hash(HashRequest {})).await.unwrap();
     assert!(cluster.members[follower].stop().await.success());
     damage(cluster.members[follower].data_dir());
     Some((cluster, follower))

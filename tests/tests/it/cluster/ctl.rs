@@ -31,15 +31,20 @@ impl Names {
         lines.collect::<Vec<_>>().join("\n")
     }
 
+    fn name(&mut self, word: &str, kind: &str) -> String {
+        let n = self.0.len();
+        self.0.entry(word.to_string()).or_insert_with(|| format!("{kind}{n}")).clone()
+    }
+
     fn word(&mut self, word: &str) -> String {
         let digits = word.bytes().all(|b| b.is_ascii_digit());
         let hex = word.bytes().all(|b| b.is_ascii_hexdigit());
         let is_id = (13..=16).contains(&word.len()) && hex || digits && word.len() > 15;
-        let is_port = digits && word.len() == 5 && word.starts_with('2');
-        if is_id || is_port {
-            let n = self.0.len();
-            let kind = if is_id { "id" } else { "port" };
-            return self.0.entry(word.to_string()).or_insert_with(|| format!("{kind}{n}")).clone();
+        if let Some(name) = self.0.get(word) {
+            return name.clone();
+        }
+        if is_id {
+            return self.name(word, "id");
         }
         if word.starts_with(|c: char| c.is_ascii_digit()) { "N".into() } else { word.to_string() }
     }
@@ -56,9 +61,9 @@ async fn session(flavor: Flavor) -> Vec<(String, String)> {
     for member in [leader, one, other] {
         names.word(&format!("{:x}", cluster.members[member].id));
         names.word(&cluster.members[member].id.to_string());
-        names.word(&cluster.members[member].addr().port().to_string());
+        names.name(&cluster.members[member].addr().port().to_string(), "port");
         let url = cluster.members[member].peer_url();
-        names.word(url.rsplit(':').next().unwrap());
+        names.name(url.rsplit(':').next().unwrap(), "port");
         names
             .0
             .insert(cluster.members[member].name.clone(), ["leader", "one", "other"][(member + 3 - leader) % 3].into());

@@ -126,6 +126,29 @@ async fn moving_the_leader() {
     cluster.grpc(leader).put("k", "v").await;
 }
 
+/// All members refuse it, or none: how far each of them is with the removal does not matter.
+#[tokio::test]
+async fn a_transaction_that_reads_what_is_compacted() {
+    let cluster = Cluster::of(3).start().await;
+    let mut c = cluster.grpc(0);
+    for i in 0..20 {
+        c.put("k", &i.to_string()).await; // 2 to 21
+    }
+    for (round, member) in (0..3).enumerate() {
+        let mut c = cluster.grpc(member);
+        let at = 10 + round as i64;
+        c.kv.compact(CompactionRequest { revision: at, physical: false }).await.unwrap();
+        let read = |revision: i64| RangeRequest { revision, ..get("k") }.op();
+        let with = |revision| TxnRequest { success: vec![put("x", "").op(), read(revision)], ..TxnRequest::default() };
+        let compacted = c.kv.txn(with(at - 1)).await;
+        refused(compacted, Code::OutOfRange, "etcdserver: mvcc: required revision has been compacted");
+        let future = c.kv.txn(with(1000)).await;
+        refused(future, Code::OutOfRange, "etcdserver: mvcc: required revision is a future revision");
+        assert_eq!(c.txn(with(at)).await.responses.len(), 2);
+    }
+    assert_eq!(cluster.until_equal().await, 24);
+}
+
 /// Members of one cluster give the same hash for the same revision.
 #[tokio::test]
 async fn hashes() {

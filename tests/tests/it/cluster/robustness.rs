@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyport_api::etcdserverpb::{MemberRemoveRequest, MoveLeaderRequest};
+use keyport_api::etcdserverpb::{DefragmentRequest, MemberRemoveRequest, MoveLeaderRequest};
 use keyport_tests::Cluster;
 use keyport_tests::cluster::ELECTION;
 use keyport_tests::history::{Report, Traffic};
@@ -185,6 +185,27 @@ async fn everybody_is_killed() {
                 cluster.until_ready(member).await;
             }
             traffic.progress(100).await;
+        }
+    })
+    .await;
+}
+
+/// Killed while they compact and defragment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_they_tidy_up() {
+    while_used(3, async |cluster, traffic| {
+        for member in [0, 1, 2, 0] {
+            traffic.progress(60).await;
+            let c = cluster.grpc((member + 1) % 3);
+            traffic.compact(c, member == 1).await;
+            let mut c = cluster.grpc(member);
+            let tidy = tokio::spawn(async move { c.maintenance.defragment(DefragmentRequest {}).await });
+            traffic.progress(member as u64).await;
+            cluster.kill(member).await;
+            drop(within("the call ends", tidy).await);
+            cluster.restart(member).await;
+            let mut c = cluster.grpc(member);
+            within("defragment", c.maintenance.defragment(DefragmentRequest {})).await.unwrap();
         }
     })
     .await;
