@@ -198,7 +198,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// One tick of the clock has passed.
+    /// One tick of the clock has passed. Called between turns: what was put in before has been written.
     pub fn tick(&mut self) {
         self.raw.tick();
         let tick_ms = self.config.tick.as_millis().max(1);
@@ -219,6 +219,10 @@ impl Driver {
             message.term = message.term.max(self.raw.raft.term);
         }
         guard::check(self.config.id, self.raw.raft.raft_log.last_index(), &mut message)?;
+        if message.get_msg_type() == MessageType::MsgTimeoutNow && !self.is_written() {
+            // Lost, like any message may be.
+            return Ok(());
+        }
         if !self.hold_forwarded(&mut message) {
             self.settle();
             return Ok(());
@@ -298,11 +302,17 @@ impl Driver {
     /// Starts an election now, if this member is a voter. (`raft-rs` would look for its own progress, and end the
     /// process when there is none.)
     pub fn campaign(&mut self) {
-        if self.raw.raft.promotable() {
+        if self.raw.raft.promotable() && self.is_written() {
             // A member that has changes of the membership to apply first ignores it.
             let _ = self.raw.campaign();
             self.settle();
         }
+    }
+
+    /// Whether the whole log is on disk. Before that no election may be started from outside: a sole voter would win it
+    /// at once, and `raft-rs` ends the process when a new leader has entries that are not written.
+    fn is_written(&self) -> bool {
+        self.raw.raft.raft_log.last_index() == self.raw.raft.raft_log.persisted
     }
 
     /// A peer could not be reached.
@@ -327,7 +337,7 @@ impl Driver {
         let mut ready = self.raw.ready();
         let read_states = ready.take_read_states();
         let mut output = Output {
-            messages: from_raft(ready.take_messages()),
+            messages: from_raft(without_superseded(ready.take_messages())),
             committed: ready.take_committed_entries(),
             snapshot: (!ready.snapshot().is_empty()).then(|| convert::snapshot_from_raft(ready.snapshot().clone())),
             hard_state: ready.hs().map(convert::hard_state_from_raft),
@@ -511,6 +521,26 @@ impl Driver {
         }
         self.release_held();
     }
+}
+
+/// Leaves out appends that only tell the commit index, where a later append to the same member tells it as well: with
+/// acknowledgements and proposals in one turn that is every second message. A member that gets only the later one is as
+/// well off as if the earlier one had been lost.
+fn without_superseded(mut messages: Vec<eraftpb::Message>) -> Vec<eraftpb::Message> {
+    let mut told = Vec::new();
+    let mut kept = messages.len();
+    for at in (0..messages.len()).rev() {
+        let Some(message) = messages.get(at) else { break };
+        if message.get_msg_type() == MessageType::MsgAppend {
+            if told.contains(&message.to) && message.get_entries().is_empty() {
+                continue;
+            }
+            told.push(message.to);
+        }
+        kept -= 1;
+        messages.swap(at, kept);
+    }
+    messages.split_off(kept)
 }
 
 fn from_raft(messages: Vec<eraftpb::Message>) -> Vec<raftpb::Message> {

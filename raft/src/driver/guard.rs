@@ -137,7 +137,7 @@ fn check_snapshot(message: &Message) -> Result<(), StepError> {
     };
     let outgoing = conf.get_voters_outgoing();
     let learner_votes = conf.get_learners().iter().any(|id| voters.contains(id) || outgoing.contains(id));
-    let next_known = conf.get_learners_next().iter().all(|id| outgoing.contains(id));
+    let next_known = conf.get_learners_next().iter().all(|id| outgoing.contains(id) && !voters.contains(id));
     if voters.is_empty() || !sets.iter().all(|set| unique(set)) || learner_votes || !next_known {
         return Err(StepError::Malformed("snapshot with an impossible configuration"));
     }

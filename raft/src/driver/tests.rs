@@ -1,5 +1,8 @@
 //! The driver by itself: what peers may say, who waits, what is dropped.
 
+mod hostile;
+mod messages;
+
 use bytes::Bytes;
 use keyport_api::raftpb::{self, ConfState, Entry, HardState, Message, MessageType};
 

@@ -112,6 +112,8 @@ pub(super) struct World {
     pub(super) entries: Vec<Applied>,
     /// A hash of the state after each of them.
     hashes: Vec<u64>,
+    /// The configuration after the last of them.
+    pub(super) configuration: ConfState,
     /// Membership changes carried out, and refused.
     pub(super) changes: (usize, usize),
     /// What clients ask for.
@@ -126,7 +128,8 @@ impl World {
             Some(known) if *known == applied => self.check(state),
             Some(known) => Err(format!("entry {} was {known:?} and is {applied:?} now", state.index)),
             None if at == self.entries.len() => {
-                if let CommittedKind::ConfChange { accepted, .. } = &applied.kind {
+                if let CommittedKind::ConfChange { accepted, conf_state, .. } = &applied.kind {
+                    self.configuration = conf_state.clone();
                     self.changes.0 += usize::from(*accepted);
                     self.changes.1 += usize::from(!accepted);
                 }

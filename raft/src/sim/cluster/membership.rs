@@ -53,10 +53,9 @@ impl Simulation {
         (kind, self.random.below(self.members.len() as u64) + 1)
     }
 
-    /// The configuration after everything that was applied anywhere.
+    /// The configuration after everything that was ever applied anywhere.
     pub(super) fn configuration(&self) -> ConfState {
-        let newest = self.members.iter().max_by_key(|member| member.memory.lock().now.index);
-        newest.map(|member| member.memory.lock().now.conf_state.clone()).unwrap_or_default()
+        self.world.lock().configuration.clone()
     }
 
     /// A member that has been removed ends itself, as the server does.
