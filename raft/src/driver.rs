@@ -146,7 +146,7 @@ impl Driver {
             hard_state.vote = 0;
         }
         // What is applied was committed, even if the commit index did not reach the disk.
-        hard_state.commit = hard_state.commit.max(applied);
+        hard_state.commit = hard_state.commit.max(applied).max(membership::known_committed(&entries));
         let log = MemoryLog::new(&snapshot, entries, hard_state, applied, conf_state);
         if log.last() < applied || !guard::check_log(&log) {
             let text = format!("the log ends at index {}, but the state is at {applied}", log.last());

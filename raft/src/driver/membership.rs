@@ -93,6 +93,17 @@ pub(super) fn decode_change(kind: EntryType, data: &Bytes) -> Result<Configurati
     }
 }
 
+/// An index up to which everything in a log is committed, told by the membership changes in it: a leader proposes one
+/// only after it has applied the one before, so all but the last are committed.
+///
+/// This has to be known after a restart, when the commit index on disk may be older: a member that could campaign with a
+/// configuration two changes old might win with a quorum that does not meet the one in force, and lose what that has
+/// committed.
+pub(super) fn known_committed(entries: &[raftpb::Entry]) -> u64 {
+    let changes = entries.iter().rev().filter(|entry| entry.r#type() != raftpb::EntryType::EntryNormal);
+    changes.map(raftpb::Entry::index).nth(1).unwrap_or_default()
+}
+
 /// The configuration at `applied`, from the one at the snapshot and the changes since.
 pub(super) fn conf_state_at(
     snapshot: &SnapshotMark,

@@ -314,6 +314,30 @@ fn election_timeouts_follow_from_the_seed() {
 }
 
 #[test]
+fn of_several_changes_in_a_log_only_the_last_may_be_uncommitted() {
+    let entry = |index, kind: i32| {
+        let change = add(index);
+        let data = (kind == 1).then(|| prost::Message::encode_to_vec(&change).into());
+        Entry { r#type: Some(kind), term: Some(1), index: Some(index), data }
+    };
+    let recovered = |kinds: [i32; 5]| Recovered {
+        metadata: Metadata { node_id: 1, cluster_id: 1 },
+        hard_state: HardState { term: Some(1), vote: Some(0), commit: Some(1) },
+        snapshot: SnapshotMark::default(),
+        entries: (1..).zip(kinds).map(|(index, kind)| entry(index, kind)).collect(),
+        repaired: None,
+    };
+    for (kinds, commit) in [([0, 0, 1, 0, 0], 1), ([0, 0, 1, 0, 1], 3), ([0, 1, 0, 1, 1], 4), ([0, 0, 0, 0, 0], 1)] {
+        let conf_state = ConfState { voters: vec![1, 2, 3], ..ConfState::default() };
+        let mut driver = Driver::new(Config::new(1), recovered(kinds), 1, Some(conf_state)).unwrap();
+        assert_eq!(driver.hard_state().commit(), commit);
+        // Until these are applied, no election.
+        driver.campaign();
+        assert!(driver.ready().is_none_or(|output| output.messages.is_empty()));
+    }
+}
+
+#[test]
 fn without_a_stored_configuration_it_follows_from_the_log() {
     let change = |index, kind: i32, node_id| {
         let change = raftpb::ConfChange { r#type: Some(kind), node_id: Some(node_id), ..raftpb::ConfChange::default() };

@@ -92,6 +92,7 @@ impl Simulation {
             Ok(Err(what)) => what,
             Err(panic) => format!("panic: {}", crate::node::panic_message(panic.as_ref())),
         };
+        self.say(|| format!("membership: {:?}", self.world.lock().membership()));
         self.say(|| format!("VIOLATION {what}"));
         Err(Violation { seed: self.seed, step: self.step, plant: self.options.plant, what })
     }
@@ -118,6 +119,7 @@ impl Simulation {
         let world = self.world.lock();
         self.summary.applied = world.entries.len();
         (self.summary.changes, self.summary.refused_changes) = world.changes;
+        (self.summary.with_learners, self.summary.joint) = world.learners_and_joint;
         self.summary.hash = world.hash();
         Ok(())
     }

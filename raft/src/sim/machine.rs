@@ -116,6 +116,8 @@ pub(super) struct World {
     pub(super) configuration: ConfState,
     /// Membership changes carried out, and refused.
     pub(super) changes: (usize, usize),
+    /// Those after which there were learners, and those after which a joint configuration was in force.
+    pub(super) learners_and_joint: (usize, usize),
     /// What clients ask for.
     pub(super) requests: BTreeMap<OperationId, kv::Txn>,
 }
@@ -132,6 +134,8 @@ impl World {
                     self.configuration = conf_state.clone();
                     self.changes.0 += usize::from(*accepted);
                     self.changes.1 += usize::from(!accepted);
+                    self.learners_and_joint.0 += usize::from(*accepted && !conf_state.learners.is_empty());
+                    self.learners_and_joint.1 += usize::from(*accepted && !conf_state.voters_outgoing.is_empty());
                 }
                 self.entries.push(applied);
                 self.hashes.push(state.hash());
@@ -149,6 +153,15 @@ impl World {
             None if state.index == 0 => Ok(()),
             None => Err(format!("a state after entry {}, which nobody has applied", state.index)),
         }
+    }
+
+    /// For the trace: the configurations that came one after the other, with the index from which each was in force.
+    pub(super) fn membership(&self) -> Vec<(u64, &ConfState)> {
+        let changes = (1..).zip(&self.entries).filter_map(|(index, entry)| match &entry.kind {
+            CommittedKind::ConfChange { accepted: true, conf_state, .. } => Some((index, conf_state)),
+            _ => None,
+        });
+        changes.collect()
     }
 
     /// Folded over everything that was applied.

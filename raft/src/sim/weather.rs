@@ -66,7 +66,7 @@ impl Weather {
         let weights = vec![
             (Deliver, 4_200),
             (Tick, 700),
-            (Client, 2_200),
+            (Client, 2_800),
             (Transfer, 500),
             (Flush, 150),
             (Restart, 400),
@@ -75,7 +75,7 @@ impl Weather {
             (DiskFault, some(15)),
             (SlowSync, some(25)),
             (Pause, some(15)),
-            (Partition, some(30)),
+            (Partition, some(45)),
             (Clock, some(15)),
             (Leadership, some(20)),
             (Membership, if membership { 60 } else { 0 }),
@@ -87,7 +87,7 @@ impl Weather {
             in_order: *pick(random, &[0, 50, 90, 99, 100]),
             loss: *pick(random, &[0, 0, 1, 3, 10]),
             twice: *pick(random, &[0, 0, 2, 5]),
-            late: *pick(random, &[0, 0, 3, 8]),
+            late: *pick(random, &[0, 5, 15, 30]),
             delay: *pick(random, &[0, 0, 3, 15]),
             gather: *pick(random, &[0, 15, 50, 80]),
         }

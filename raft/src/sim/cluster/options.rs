@@ -109,6 +109,10 @@ pub struct Summary {
     pub resumed_installations: usize,
     /// Membership changes carried out.
     pub changes: usize,
+    /// Among them: after which there were learners.
+    pub with_learners: usize,
+    /// Among them: after which a joint configuration was in force.
+    pub joint: usize,
     /// Membership changes that were refused when they were committed.
     pub refused_changes: usize,
     /// Folded over everything that was applied.
@@ -133,6 +137,8 @@ impl AddAssign for Summary {
         self.broken_transfers += other.broken_transfers;
         self.resumed_installations += other.resumed_installations;
         self.changes += other.changes;
+        self.with_learners += other.with_learners;
+        self.joint += other.joint;
         self.refused_changes += other.refused_changes;
         // Whichever thread ran which seed.
         self.hash ^= other.hash;

@@ -39,6 +39,7 @@ impl Simulation {
             Err(WalError::Io { .. }) => return self.crash(at, Keep::Some),
             Err(error) => return Err(format!("member {} cannot start: {error}", self.members[at].id)),
         };
+        let (state, last) = (recovered.hard_state, recovered.entries.last().map(|entry| entry.index()));
         let seed = self.random.next_u64();
         let member = &mut self.members[at];
         member.boots += 1;
@@ -79,7 +80,10 @@ impl Simulation {
         let outcome = process.start();
         member.run = Run::Up(Box::new(process));
         let (id, boots) = (member.id, member.boots);
-        self.say(|| format!("member {id} starts for the {boots}. time, with index {applied} applied"));
+        self.say(|| {
+            let log = format!("index {applied} applied, log up to {last:?}, {state:?}");
+            format!("member {id} starts for the {boots}. time, with {log}")
+        });
         self.after_turn(at, &outcome)
     }
 
