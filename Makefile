@@ -4,12 +4,13 @@ CARGO  ?= cargo
 PYTHON ?= python3
 TOOLS  := target/tools
 
-.PHONY: help run cluster build test tools lint fmt bench deny
+.PHONY: help run cluster build test soak tools lint fmt bench deny
 
 help:
 	@echo "make run      build (release) and serve on 127.0.0.1:2379"
 	@echo "make cluster  build (release) and run three members on this machine; Ctrl-C ends them"
 	@echo "make test     everything: unit tests, end-to-end suites, real clients, a browser"
+	@echo "make soak     the simulation and the clusters of real processes for long: KEYPORT_SIM_SEEDS seeds, KEYPORT_SOAK minutes"
 	@echo "make lint     format, clippy, documentation, licenses: what CI refuses"
 	@echo "make bench    inner benchmarks, then side by side with a real etcd"
 
@@ -29,6 +30,18 @@ test: export RUST_TEST_THREADS ?= 6
 test: tools
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
+
+# The default takes about an hour on two cores; other seeds every day are worth more than the same ones.
+KEYPORT_SIM_SEEDS ?= 100000
+KEYPORT_SIM_FROM  ?= 0
+KEYPORT_SOAK      ?= 30
+soak: export KEYPORT_SIM_SEEDS := $(KEYPORT_SIM_SEEDS)
+soak: export KEYPORT_SIM_FROM := $(KEYPORT_SIM_FROM)
+soak: export KEYPORT_SOAK := $(KEYPORT_SOAK)
+soak:
+	$(CARGO) test --locked -p keyport-raft --lib seeds_hold -- --nocapture
+	$(CARGO) build --workspace --bins --locked
+	$(CARGO) test --locked -p keyport-tests --test it cluster::robustness::soak -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check
