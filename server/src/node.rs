@@ -27,6 +27,7 @@ use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_raft::RaftHandle;
 use keyport_raft::peers::Peers;
 use keyport_storage::mvcc::Store;
+use tokio::sync::Semaphore;
 
 use crate::apply::Quota;
 use crate::metrics::Metrics;
@@ -82,6 +83,7 @@ struct Inner {
     ids: RequestIds,
     quota: Quota,
     peer_client: PeerClient,
+    forwards: Semaphore,
     metrics: Arc<Metrics>,
     stopping: Ending,
 }
@@ -99,6 +101,7 @@ impl Node {
         let ids = RequestIds::new(identity.member_id, std::time::SystemTime::now());
         let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
         let peer_client = PeerClient::new().of_cluster(identity.cluster_id);
+        let forwards = Semaphore::new(crate::peers::client::IDLE_CONNECTIONS);
         let stopping = Ending::default();
         Node(Arc::new(Inner {
             identity,
@@ -110,6 +113,7 @@ impl Node {
             ids,
             quota,
             peer_client,
+            forwards,
             metrics,
             stopping,
         }))
@@ -143,6 +147,11 @@ impl Node {
     /// For calls to other members.
     pub(crate) fn peer_client(&self) -> &PeerClient {
         &self.0.peer_client
+    }
+
+    /// Lease calls handed on to the leader at once: no more than there are connections to keep for them.
+    pub(crate) fn forwards(&self) -> &Semaphore {
+        &self.0.forwards
     }
 
     /// Where the leader listens for peers; none while there is no leader, or this member leads.

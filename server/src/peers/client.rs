@@ -16,7 +16,7 @@ use super::CLUSTER_ID_HEADER;
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections kept to each peer, and how long without use.
-const IDLE_CONNECTIONS: usize = 8;
+pub(crate) const IDLE_CONNECTIONS: usize = 32;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks other members. Cheap to clone; clones share connections.

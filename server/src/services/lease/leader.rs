@@ -91,7 +91,10 @@ async fn ask<T: Message + Default>(node: &Node, path: &'static str, body: Bytes)
         let urls = node.state().membership.get(leader).map(|member| member.peer_urls).unwrap_or_default();
         for url in urls {
             let content = ("application/protobuf", body.clone());
-            let call = node.peer_client().send(Method::POST, &url, path, content, node.limits().request_timeout);
+            let call = async {
+                let _one_of_few = node.forwards().acquire().await;
+                node.peer_client().send(Method::POST, &url, path, content, node.limits().request_timeout).await
+            };
             let answer = tokio::select! {
                 answer = call => answer,
                 // The old one may never answer.
