@@ -17,6 +17,7 @@ mod guard;
 mod held;
 mod log;
 mod membership;
+mod needed;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use guard::StepError;
 use held::Held;
 use log::MemoryLog;
 use membership::conf_state_at;
+use needed::Heard;
 pub use reads::ReadToken;
 use reads::Reads;
 
@@ -108,6 +110,7 @@ pub struct Driver {
     /// A removed leader's last messages.
     farewell: Vec<raftpb::Message>,
     read_retries: u64,
+    heard: Heard,
     /// Membership changes carried out too early: a planted bug.
     #[cfg(any(test, feature = "sim"))]
     appended_changes: Vec<eraftpb::Entry>,
@@ -187,6 +190,7 @@ impl Driver {
             leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
             farewell: Vec::new(),
             read_retries: 0,
+            heard: Heard::default(),
             #[cfg(any(test, feature = "sim"))]
             appended_changes: Vec::new(),
             #[cfg(any(test, feature = "sim"))]
@@ -200,6 +204,7 @@ impl Driver {
 
     /// One tick of the clock has passed. Called between turns: what was put in before has been written.
     pub fn tick(&mut self) {
+        self.note_heard();
         self.raw.tick();
         let tick_ms = self.config.tick.as_millis().max(1);
         let retry = usize::try_from(READ_RETRY_MS.div_ceil(tick_ms)).unwrap_or(1);
@@ -425,7 +430,8 @@ impl Driver {
         let alone = conf.voters.len() + conf.learners.len() + conf.voters_outgoing.len() <= 1;
         let bytes = if alone { self.config.catchup_bytes_alone } else { self.config.catchup_bytes };
         let entries = self.config.snapshot_catchup_entries;
-        self.raw.mut_store().compact(entries, bytes);
+        let needed = self.first_needed();
+        self.raw.mut_store().compact(entries, bytes, needed);
     }
 
     /// Everything handed to the state machine so far, as a snapshot mark.

@@ -104,11 +104,12 @@ impl MemoryLog {
         self.applied = mark;
     }
 
-    /// Leaves out applied entries, as long as more than `max_entries` applied ones or `max_bytes` are kept.
-    pub(crate) fn compact(&mut self, max_entries: u64, max_bytes: usize) {
+    /// Leaves out applied entries, as long as more than `max_entries` applied ones, all before `needed`, or `max_bytes`
+    /// are kept.
+    pub(crate) fn compact(&mut self, max_entries: u64, max_bytes: usize, needed: u64) {
         while let Some(entry) = self.entries.front()
             && entry.index <= self.applied.index
-            && (self.applied.index - entry.index >= max_entries || self.bytes > max_bytes)
+            && ((self.applied.index - entry.index >= max_entries && entry.index < needed) || self.bytes > max_bytes)
         {
             self.bytes -= size(entry);
             self.base_index = entry.index;
@@ -225,9 +226,11 @@ mod tests {
     fn compaction_keeps_what_is_not_applied() {
         let mut log = log();
         log.set_applied(6, 1);
-        log.compact(2, usize::MAX);
+        log.compact(2, usize::MAX, 4);
+        assert_eq!(log.first(), 4);
+        log.compact(2, usize::MAX, u64::MAX);
         assert_eq!((log.first(), log.term_at(4), log.term_at(3)), (5, Some(1), None));
-        log.compact(100, 0);
+        log.compact(100, 0, 5);
         assert_eq!((log.first(), log.last(), log.bytes()), (7, 10, 4 * (100 + ENTRY_OVERHEAD)));
         assert_eq!(log.term(3), Err(StorageError::Compacted.into()));
         assert_eq!(log.term(11), Err(StorageError::Unavailable.into()));

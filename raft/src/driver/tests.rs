@@ -72,7 +72,11 @@ fn message(kind: MessageType, from: u64, to: u64, term: u64) -> Message {
 
 /// Makes 1 the leader of 1, 2, 3 in term 2, with everything acknowledged by 2.
 fn leader() -> (Driver, Machine) {
-    let (mut driver, mut machine) = (driver(1, &[1, 2, 3]), Machine::default());
+    leader_with(Config { seed: 1, ..Config::new(1) })
+}
+
+fn leader_with(config: Config) -> (Driver, Machine) {
+    let (mut driver, mut machine) = (driver_with(config, &[1, 2, 3]), Machine::default());
     driver.campaign();
     settle(&mut driver, &mut machine);
     driver.step(message(MessageType::MsgPreVoteResp, 2, 1, 2)).unwrap();
@@ -236,6 +240,34 @@ fn proposals_during_a_hand_over_reach_the_next_leader() {
         (raftpb::EntryType::EntryConfChange, change),
     ];
     assert_eq!(proposed, expected);
+}
+
+#[test]
+fn what_a_follower_that_is_there_needs_is_kept() {
+    let config = Config { seed: 1, snapshot_catchup_entries: 5, ..Config::new(1) };
+    let (mut driver, mut machine) = leader_with(config);
+    let last = |index, term| Message { index: Some(index), ..message(MessageType::MsgAppResp, 3, 1, term) };
+    driver.step(last(4, 2)).unwrap();
+    for index in 5..=50 {
+        driver.propose(vec![Bytes::from_static(b"x")]);
+        settle(&mut driver, &mut machine);
+        acknowledge(&mut driver, index);
+        settle(&mut driver, &mut machine);
+    }
+    driver.compact_log();
+    assert!(driver.entry(5).is_some(), "the third member has not acknowledged it");
+    assert!(driver.entry(4).is_none());
+    driver.step(last(20, 2)).unwrap();
+    driver.compact_log();
+    assert!(driver.entry(20).is_none() && driver.entry(21).is_some());
+    // It is heard of no more.
+    for _ in 0..40 {
+        driver.tick();
+        acknowledge(&mut driver, 50);
+        settle(&mut driver, &mut machine);
+    }
+    driver.compact_log();
+    assert_eq!(driver.memory().0, 5);
 }
 
 #[test]

@@ -20,7 +20,10 @@ fn data(count: u32) -> Vec<Bytes> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_that_was_away_gets_a_snapshot_and_what_came_after() {
-    let mut cluster = Cluster::start_with(&[1, 2, 3], &settings()).await;
+    // Nothing is kept for it.
+    let mut settings = settings();
+    settings.config.catchup_bytes = 16 << 10;
+    let mut cluster = Cluster::start_with(&[1, 2, 3], &settings).await;
     let leader = cluster.leader().await.id;
     let at = cluster.0.iter().position(|member| member.id != leader).unwrap();
     let away = cluster.0.remove(at).stop().await;
