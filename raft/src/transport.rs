@@ -2,10 +2,10 @@
 
 use keyport_api::raftpb::Message;
 
-/// Sends messages to peers. Called on the node's thread: it enqueues and never blocks; what cannot be queued is lost,
-/// which Raft copes with.
+/// Sends messages to peers ([`crate::Peers`], over sockets). Called on the node's thread: it never blocks; what can
+/// neither be written nor queued is lost, which Raft copes with.
 pub trait Transport: Send + 'static {
-    /// Queues messages; `to` in each says where.
+    /// Sends messages; `to` in each says where. Those to one peer stay in order.
     fn send(&self, messages: Vec<Message>);
 }
 

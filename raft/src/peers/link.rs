@@ -224,3 +224,102 @@ impl Sent {
         self.report |= !std::mem::replace(dropping, true);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use keyport_api::raftpb::Entry;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::super::PeerOptions;
+    use super::*;
+
+    const MAX_PENDING: usize = 2 << 20;
+
+    fn append(bytes: usize) -> Message {
+        let entry = Entry { data: Some(Bytes::from(vec![7; bytes])), ..Entry::default() };
+        Message { entries: vec![entry], ..Message::default() }
+    }
+
+    async fn link() -> (Link, TcpStream) {
+        let options = PeerOptions { max_pending_bytes: MAX_PENDING, ..PeerOptions::default() };
+        let link = Link::new(2, Vec::new(), false, CancellationToken::new(), &options);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (other, _) = listener.accept().await.unwrap();
+        link.attach(Arc::new(stream));
+        (link, other)
+    }
+
+    fn pending(link: &Link) -> usize {
+        link.state.lock().outbox.len()
+    }
+
+    /// Sends until something is given up.
+    fn fill(link: &Link) -> Sent {
+        loop {
+            let sent = link.send(&[append(100_000)]);
+            if sent.dropped > 0 {
+                return sent;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_stream_everything_is_lost_and_told_once() {
+        let options = PeerOptions::default();
+        let link = Link::new(2, Vec::new(), false, CancellationToken::new(), &options);
+        assert_eq!(link.send(&[append(1), append(1)]), Sent { bytes: 0, dropped: 2, report: true });
+        assert_eq!(link.send(&[append(1)]), Sent { bytes: 0, dropped: 1, report: false });
+        assert_eq!(pending(&link), 0);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_and_each_episode_told_once() {
+        let (link, mut other) = link().await;
+        for _ in 0..2 {
+            assert!(fill(&link).report);
+            assert!(!fill(&link).report);
+            assert!(pending(&link) <= MAX_PENDING);
+            // Small messages have room of their own, but not for ever.
+            assert_eq!(link.send(&[Message::default()]).dropped, 0);
+            let many = vec![Message { context: Some(vec![0; 10_000].into()), ..Message::default() }; RESERVE / 5_000];
+            assert!(link.send(&many).dropped > 0);
+            assert!(pending(&link) <= MAX_PENDING + RESERVE + 2 * HEADER);
+            assert!(link.waiting().unwrap());
+            let mut buffer = vec![0; 1 << 20];
+            let stream = link.state.lock().stream.clone().unwrap();
+            while link.waiting().unwrap() {
+                tokio::select! {
+                    read = other.read(&mut buffer) => assert!(read.unwrap() > 0),
+                    ready = stream.writable() => {
+                        ready.unwrap();
+                        link.flush();
+                    }
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn one_message_may_be_larger_than_the_bound_but_not_than_a_frame() {
+        let (link, _other) = link().await;
+        assert_eq!(link.send(&[append(2 * MAX_PENDING)]).dropped, 0);
+        assert_eq!(link.send(&[append(1)]).dropped, u64::from(pending(&link) > MAX_PENDING));
+        let (link, _other) = self::link().await;
+        assert_eq!(link.send(&[append(link.max_messages)]).dropped, 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_breaks_is_noticed_by_who_writes_and_told_to_the_task() {
+        let (link, other) = link().await;
+        drop(other);
+        while link.send(&[append(100_000)]).dropped == 0 && link.active_since().is_some() {
+            tokio::task::yield_now().await;
+        }
+        assert!(link.waiting().is_err());
+        assert_eq!(pending(&link), 0);
+        link.wake.notified().await;
+    }
+}
