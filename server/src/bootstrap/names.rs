@@ -18,7 +18,7 @@ pub(super) enum Names {
     /// The system's resolver, with everything that it knows besides DNS.
     System,
     /// DNS servers, and the hosts file.
-    Dns(TokioResolver),
+    Dns(Box<TokioResolver>),
 }
 
 impl fmt::Debug for Names {
@@ -43,7 +43,7 @@ impl Names {
     /// The DNS servers that the system is configured for.
     pub(super) fn dns() -> Result<Names, String> {
         let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
-        resolver.map(Names::Dns).map_err(|error| error.to_string())
+        resolver.map(|resolver| Names::Dns(Box::new(resolver))).map_err(|error| error.to_string())
     }
 
     /// One address a name, the same one whoever asks: the first of IPv4, else the first.

@@ -269,3 +269,62 @@ fn log_outputs() {
     assert_eq!(config.log.outputs, [LogOutput::Stderr, LogOutput::Stdout, LogOutput::File("/tmp/l".into())]);
     assert_eq!((config.log.level, config.log.format), (LogLevel::Warn, LogFormat::Console));
 }
+
+#[test]
+fn how_founders_find_each_other() {
+    let discovery = |words: &[&str]| args(words).config().cluster.discovery;
+    assert_eq!(discovery(&["--initial-cluster=default=http://localhost:2380"]), None);
+    assert_eq!(
+        discovery(&["--discovery-srv=example.com", "--discovery-srv-name=x"]),
+        Some(Discovery::Srv { domain: "example.com".to_owned(), name: "x".to_owned() })
+    );
+    let words = [
+        "--discovery-token=t",
+        "--discovery-endpoints=a:1,http://b:2",
+        "--discovery-user=u:p",
+        "--discovery-request-timeout=7s",
+    ];
+    let Some(Discovery::Service(service)) = discovery(&words) else { panic!("a service was named") };
+    assert_eq!(texts(&service.endpoints), ["http://a:1", "http://b:2"]);
+    assert_eq!(service.credentials, Some(("u".to_owned(), "p".to_owned())));
+    assert_eq!(service.request_timeout, Duration::from_secs(7));
+    assert!(!format!("{service:?}").contains("credentials"));
+    // The token takes the place of the cluster's.
+    assert_eq!(args(&words).config().cluster.token, "t");
+
+    let refused = |words: &[&str]| {
+        let both = ["--discovery-token=t", "--discovery-endpoints=a:1"];
+        args(&both.iter().chain(words).copied().collect::<Vec<_>>()).error()
+    };
+    assert_eq!(
+        args(&["--discovery-token=t"]).error(),
+        (1, "both --discovery-token and --discovery-endpoints must be set".to_owned())
+    );
+    assert!(refused(&["--discovery-srv=x"]).1.starts_with("multiple discovery or bootstrap flags are set"));
+    assert!(refused(&["--discovery-user=u"]).1.contains("needs a password"));
+    assert!(refused(&["--discovery-password=p"]).1.contains("needs --discovery-user"));
+    for words in [
+        "--discovery-cert=c",
+        "--discovery-insecure-transport=false",
+        "--discovery-insecure-skip-tls-verify",
+        "--discovery-endpoints=https://a:1",
+    ] {
+        assert!(refused(&[words]).1.starts_with("TLS is not available in this release"), "{words}");
+    }
+}
+
+#[test]
+fn peers_and_their_limits() {
+    let config = args(&["--max-learners=3", "--raft-read-timeout=1s", "--force-new-cluster"]).config();
+    assert_eq!(config.cluster.max_learners, 3);
+    assert_eq!(config.raft_read_timeout, Duration::from_secs(5));
+    assert!(config.cluster.force_new && config.cluster.strict_reconfig_check && config.initial_election_tick_advance);
+    assert_eq!(config.election_ticks(), 10);
+    assert_eq!(args(&["--max-learners=-1"]).error(), (1, "--max-learners must not be negative".to_owned()));
+    for flag in ["listen-peer-urls", "initial-advertise-peer-urls"] {
+        let error = args(&[&format!("--{flag}=https://127.0.0.1:1")]).error();
+        assert!(error.1.starts_with("TLS is not available in this release"), "{flag}: {}", error.1);
+    }
+    let error = args(&["--listen-peer-urls=http://example.com:2380"]).error();
+    assert_eq!(error.1, "expected IP in URL for binding (http://example.com:2380)");
+}

@@ -88,7 +88,8 @@ async fn dns(zone: &[(&'static str, Vec<Record>)]) -> Names {
     connection.port = address.port();
     let server = NameServerConfig::new((*address.ip()).into(), true, vec![connection]);
     let config = ResolverConfig::from_name_servers(vec![server]);
-    Names::Dns(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build().unwrap())
+    let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build().unwrap();
+    Names::Dns(Box::new(resolver))
 }
 
 async fn find(zone: &[(&'static str, Vec<Record>)], args: &[&str]) -> Result<String, String> {
