@@ -1,13 +1,13 @@
-//! What a peer URL must look like when a member is added.
+//! What the peer URLs that a member is given must look like.
 
 use http::Uri;
 use keyport_api::error::Error;
 
-/// Checks and sorts the URLs of a new member.
+/// The URLs, checked and sorted.
 ///
 /// # Errors
 /// `MemberBadUrls`: none at all, or one that is not `http`, `https`, `unix` or `unixs`, has no port, or has a path.
-pub(crate) fn checked(urls: Vec<String>) -> Result<Vec<String>, Error> {
+pub(crate) fn checked(urls: &[String]) -> Result<Vec<String>, Error> {
     let mut checked = urls.iter().map(|url| check(url.trim())).collect::<Option<Vec<String>>>();
     if let Some(urls) = &mut checked {
         urls.sort();
@@ -39,7 +39,7 @@ mod tests {
     fn good_ones_are_sorted() {
         let urls = ["http://b:2380", " https://a:2380 ", "unix://m0:1", "http://[::1]:2380"].map(str::to_owned);
         let expected = ["http://[::1]:2380", "http://b:2380", "https://a:2380", "unix://m0:1"];
-        assert_eq!(checked(urls.to_vec()).unwrap(), expected);
+        assert_eq!(checked(&urls).unwrap(), expected);
     }
 
     #[test]
@@ -55,8 +55,8 @@ mod tests {
             "http://a b:1",
         ];
         for url in bad {
-            assert_eq!(checked(vec![url.to_owned()]), Err(Error::MemberBadUrls), "{url:?}");
+            assert_eq!(checked(&[url.to_owned()]), Err(Error::MemberBadUrls), "{url:?}");
         }
-        assert_eq!(checked(Vec::new()), Err(Error::MemberBadUrls));
+        assert_eq!(checked(&[]), Err(Error::MemberBadUrls));
     }
 }

@@ -27,7 +27,7 @@ impl Node {
     /// # Errors
     /// `MemberBadUrls`, `MemberNotEnoughStarted`, `Unhealthy`, the roster's verdict, and those of a proposal.
     pub(crate) async fn add_member(&self, urls: Vec<String>, is_learner: bool) -> Result<(Member, Vec<Member>), Error> {
-        let peer_urls = peer_urls::checked(urls)?;
+        let peer_urls = peer_urls::checked(&urls)?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let id = added_member_id(&peer_urls, since_epoch.as_secs());
         let member = Member { id, peer_urls, is_learner, ..Member::default() };
@@ -47,11 +47,12 @@ impl Node {
         self.reconfigure(Change::Remove(id)).await
     }
 
-    /// Gives a member other peer URLs, which are not checked, as etcd does not.
+    /// Gives a member other peer URLs. (etcd takes any, and its other members then end when they cannot be read.)
     ///
     /// # Errors
-    /// The roster's verdict, and those of a proposal.
+    /// `MemberBadUrls`, the roster's verdict, and those of a proposal.
     pub(crate) async fn update_member(&self, id: u64, peer_urls: Vec<String>) -> Result<Vec<Member>, Error> {
+        peer_urls::checked(&peer_urls)?;
         self.reconfigure(Change::Update { id, peer_urls }).await
     }
 

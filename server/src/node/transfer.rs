@@ -18,7 +18,7 @@ impl Node {
         if !self.is_leader() {
             return Err(Error::NotLeader);
         }
-        if !self.state().membership.get(to).is_some_and(|member| !member.is_learner) {
+        if self.state().membership.get(to).is_none_or(|member| member.is_learner) {
             return Err(Error::BadLeaderTransferee);
         }
         if to == own {
