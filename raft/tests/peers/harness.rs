@@ -284,7 +284,8 @@ impl Cluster {
     /// With addresses that may lead elsewhere.
     pub(crate) fn introduce_with(&self, change: impl Fn(u64, Vec<String>) -> Vec<String>) {
         let all: Vec<_> = self.0.iter().map(|member| (member.id, change(member.id, urls(member)))).collect();
-        self.0.iter().for_each(|member| member.peers.set(all.clone(), vec![]));
+        // The first one last: who does not know it yet would answer it at the address that it names itself.
+        self.0.iter().rev().for_each(|member| member.peers.set(all.clone(), vec![]));
     }
 
     pub(crate) async fn leader(&self) -> &Member {
