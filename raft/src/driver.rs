@@ -18,6 +18,8 @@ mod held;
 mod log;
 mod membership;
 mod needed;
+mod orders;
+mod outgoing;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -26,7 +28,7 @@ use bytes::Bytes;
 use keyport_api::raftpb;
 use prost::Message as _;
 use raft::eraftpb::{self, EntryType, MessageType};
-use raft::{RawNode, SnapshotStatus, StateRole};
+use raft::{RawNode, StateRole};
 
 use crate::config::{Config, MAX_INFLIGHT_MESSAGES, MAX_SIZE_PER_MESSAGE};
 use crate::convert;
@@ -41,6 +43,7 @@ use held::Held;
 use log::MemoryLog;
 use membership::conf_state_at;
 use needed::Heard;
+use outgoing::{from_raft, without_superseded};
 pub use reads::ReadToken;
 use reads::Reads;
 
@@ -298,41 +301,6 @@ impl Driver {
         self.reads.retain(alive);
     }
 
-    /// Hands leadership over.
-    pub fn transfer_leader(&mut self, to: u64) {
-        self.raw.transfer_leader(to);
-        self.settle();
-    }
-
-    /// Starts an election now, if this member is a voter. (`raft-rs` would look for its own progress, and end the
-    /// process when there is none.)
-    pub fn campaign(&mut self) {
-        if self.raw.raft.promotable() && self.is_written() {
-            // A member that has changes of the membership to apply first ignores it.
-            let _ = self.raw.campaign();
-            self.settle();
-        }
-    }
-
-    /// Whether the whole log is on disk. Before that no election may be started from outside: a sole voter would win it
-    /// at once, and `raft-rs` ends the process when a new leader has entries that are not written.
-    fn is_written(&self) -> bool {
-        self.raw.raft.raft_log.last_index() == self.raw.raft.raft_log.persisted
-    }
-
-    /// A peer could not be reached.
-    pub fn report_unreachable(&mut self, peer: u64) {
-        self.raw.report_unreachable(peer);
-        self.settle();
-    }
-
-    /// A snapshot was delivered to a peer, or was not.
-    pub fn report_snapshot(&mut self, to: u64, delivered: bool) {
-        let status = if delivered { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
-        self.raw.report_snapshot(to, status);
-        self.settle();
-    }
-
     /// What there is to do, if anything.
     pub fn ready(&mut self) -> Option<Output> {
         self.start_reads();
@@ -527,30 +495,6 @@ impl Driver {
         }
         self.release_held();
     }
-}
-
-/// Leaves out appends that only tell the commit index, where a later append to the same member tells it as well: with
-/// acknowledgements and proposals in one turn that is every second message. A member that gets only the later one is as
-/// well off as if the earlier one had been lost.
-fn without_superseded(mut messages: Vec<eraftpb::Message>) -> Vec<eraftpb::Message> {
-    let mut told = Vec::new();
-    let mut kept = messages.len();
-    for at in (0..messages.len()).rev() {
-        let Some(message) = messages.get(at) else { break };
-        if message.get_msg_type() == MessageType::MsgAppend {
-            if told.contains(&message.to) && message.get_entries().is_empty() {
-                continue;
-            }
-            told.push(message.to);
-        }
-        kept -= 1;
-        messages.swap(at, kept);
-    }
-    messages.split_off(kept)
-}
-
-fn from_raft(messages: Vec<eraftpb::Message>) -> Vec<raftpb::Message> {
-    messages.into_iter().map(convert::message_from_raft).collect()
 }
 
 /// Where a snapshot goes to.

@@ -7,7 +7,8 @@ use raft::RawNode;
 use raft::eraftpb::{self, EntryType};
 
 use super::log::MemoryLog;
-use super::{Driver, DriverError, from_raft};
+use super::outgoing::from_raft;
+use super::{Driver, DriverError};
 use crate::convert;
 use crate::state_machine::{CommittedKind, Configuration, StateMachine};
 use crate::wal::SnapshotMark;

@@ -157,3 +157,18 @@ fn an_order_to_campaign_waits_for_what_is_not_written() {
     settle(&mut driver, &mut machine);
     assert!(driver.is_single_voter_leader());
 }
+
+#[test]
+fn a_voter_that_becomes_a_learner_cannot_also_become_a_voter() {
+    let mut driver = driver(1, &[1, 2, 3]);
+    let conf_state = ConfState {
+        voters: vec![1, 2, 3],
+        voters_outgoing: vec![1, 2, 4],
+        learners_next: vec![2],
+        ..ConfState::default()
+    };
+    let metadata = SnapshotMetadata { conf_state: Some(conf_state), index: Some(9), term: Some(2) };
+    let snapshot = Some(Snapshot { metadata: Some(metadata), data: None });
+    let message = Message { snapshot, ..super::message(MessageType::MsgSnap, 2, 1, 2) };
+    assert!(driver.step(message).is_err());
+}

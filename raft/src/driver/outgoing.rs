@@ -1,0 +1,30 @@
+//! Messages on their way out.
+
+use keyport_api::raftpb;
+use raft::eraftpb::{self, MessageType};
+
+use crate::convert;
+
+/// Leaves out appends that only tell the commit index, where a later append to the same member tells it as well: with
+/// acknowledgements and proposals in one turn that is every second message. A member that gets only the later one is as
+/// well off as if the earlier one had been lost.
+pub(super) fn without_superseded(mut messages: Vec<eraftpb::Message>) -> Vec<eraftpb::Message> {
+    let mut told = Vec::new();
+    let mut kept = messages.len();
+    for at in (0..messages.len()).rev() {
+        let Some(message) = messages.get(at) else { break };
+        if message.get_msg_type() == MessageType::MsgAppend {
+            if told.contains(&message.to) && message.get_entries().is_empty() {
+                continue;
+            }
+            told.push(message.to);
+        }
+        kept -= 1;
+        messages.swap(at, kept);
+    }
+    messages.split_off(kept)
+}
+
+pub(super) fn from_raft(messages: Vec<eraftpb::Message>) -> Vec<raftpb::Message> {
+    messages.into_iter().map(convert::message_from_raft).collect()
+}
