@@ -2,7 +2,7 @@
 //!
 //! A [`History`] is recorded while clients run: when an operation began, when its answer came and what it said. An
 //! operation whose outcome nobody knows (it timed out, the connection broke, the server died) stays open: it may take
-//! effect at any later moment, or never. [`check`] then looks for an order of all answered operations, with any number
+//! effect at any later moment, or never. [`check()`] then looks for an order of all answered operations, with any number
 //! of the open ones among them, in which every operation takes effect at one moment between its beginning and its
 //! answer, and every answer is what a [`Model`] says at that moment. [`kv`] is the model of etcd's key-value service.
 //!

@@ -206,7 +206,7 @@ async fn another_address() {
     let mut c = cluster.grpc(through);
     let update = MemberUpdateRequest { id, peer_ur_ls: vec![url.clone()] };
     let answer = within("an update", c.cluster.member_update(update)).await.unwrap().into_inner();
-    assert_eq!(answer.members.iter().find(|m| m.id == id).unwrap().peer_ur_ls, [url.clone()]);
+    assert_eq!(answer.members.iter().find(|m| m.id == id).unwrap().peer_ur_ls, std::slice::from_ref(&url));
     cluster.restart(moved).await;
     c.put("k", "v").await;
     cluster.until_equal().await;
