@@ -1,9 +1,11 @@
-//! A cluster of real processes on loopback, and everything that can happen to it.
+//! A cluster of real processes, and everything that can happen to it.
 //!
-//! Each member has a data directory, a client port and a peer port of its own, and every member reaches the others only through
-//! proxies ([`network`]). Members keep their ports when they are killed and started again. When a test fails, the ends of all logs
-//! are shown; with `KEYPORT_TESTS_KEEP=1` the folder stays.
+//! Each member has a data directory, a client port and a peer port of its own. They are on loopback, where every member reaches the
+//! others only through proxies ([`network`]); or, where that is allowed, each has a host of its own ([`hosts`]). Proxies can delay,
+//! slow down, reset and record connections, and hold back bytes; between hosts packets are lost. Members keep their addresses when
+//! they are killed and started again. When a test fails, the ends of all logs are shown; with `KEYPORT_TESTS_KEEP=1` the folder stays.
 
+pub mod hosts;
 pub mod member;
 pub mod network;
 
@@ -21,8 +23,11 @@ use crate::grpc::Grpc;
 use crate::target::Flavor;
 use crate::wait::{eventually, within};
 
+pub use hosts::Hosts;
 pub use member::Member;
 pub use network::Network;
+
+use member::Place;
 
 /// How many clusters run at once: each has three or five servers, and their elections need a timely processor.
 static ROOM: LazyLock<(Mutex<usize>, Condvar)> = LazyLock::new(|| {
@@ -67,6 +72,7 @@ pub struct Builder {
     members: usize,
     args: Vec<OsString>,
     data: Vec<(usize, PathBuf)>,
+    hosts: Option<Hosts>,
 }
 
 impl Builder {
@@ -88,6 +94,12 @@ impl Builder {
         self
     }
 
+    /// A host for each member, instead of loopback and proxies.
+    pub fn hosts(mut self, hosts: Hosts) -> Builder {
+        self.hosts = Some(hosts);
+        self
+    }
+
     /// Starts it and waits until every member serves and all agree on a leader.
     pub async fn start(self) -> Cluster {
         let permit = tokio::task::spawn_blocking(Permit::take).await.expect("waiting does not panic");
@@ -98,6 +110,7 @@ impl Builder {
             args: self.args,
             members: Vec::new(),
             network,
+            hosts: self.hosts,
             initial: String::new(),
             dir: Some(dir),
             _permit: permit,
@@ -130,8 +143,9 @@ pub struct Cluster {
     args: Vec<OsString>,
     /// The members that were ever part of it, by index.
     pub members: Vec<Member>,
-    /// What is between them.
+    /// What is between them on loopback.
     pub network: Network,
+    hosts: Option<Hosts>,
     initial: String,
     dir: Option<TempDir>,
     _permit: Permit,
@@ -140,7 +154,31 @@ pub struct Cluster {
 impl Cluster {
     /// Settings of a cluster of so many members.
     pub fn of(members: usize) -> Builder {
-        Builder { flavor: Flavor::under_test(), members, args: Vec::new(), data: Vec::new() }
+        Builder { flavor: Flavor::under_test(), members, args: Vec::new(), data: Vec::new(), hosts: None }
+    }
+
+    /// Where its members are, if they have hosts.
+    ///
+    /// # Panics
+    /// If they have none.
+    pub fn hosts(&self) -> &Hosts {
+        self.hosts.as_ref().expect("a cluster on hosts")
+    }
+
+    /// Nothing gets from one group of members to the other, nor back.
+    pub fn partition(&self, one: &[usize], other: &[usize]) {
+        match &self.hosts {
+            Some(hosts) => hosts.partition(one, other),
+            None => self.network.partition(&self.ids(one), &self.ids(other)),
+        }
+    }
+
+    /// Everybody hears everybody again.
+    pub fn heal(&self) {
+        match &self.hosts {
+            Some(hosts) => hosts.heal(),
+            None => self.network.heal(),
+        }
     }
 
     /// Whose servers they are.
@@ -164,7 +202,11 @@ impl Cluster {
     fn new_member(&self, data: Option<PathBuf>) -> Member {
         let name = format!("m{}", self.members.len());
         let dir = self.scratch().join(&name);
-        let mut member = Member::new(self.flavor, name, dir, data, &self.network);
+        let place = match &self.hosts {
+            Some(hosts) => Place::Host(hosts.host(self.members.len())),
+            None => Place::loopback(&self.network),
+        };
+        let mut member = Member::new(self.flavor, name, dir, data, place);
         member.args.clone_from(&self.args);
         member
     }

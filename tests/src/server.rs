@@ -358,7 +358,7 @@ impl Drop for Server {
 /// One `GET /health`, without a runtime: the answer, empty if there is none.
 pub(crate) fn health(addr: SocketAddr) -> String {
     let ask = || -> std::io::Result<String> {
-        let mut tcp = TcpStream::connect(addr)?;
+        let mut tcp = TcpStream::connect_timeout(&addr, Duration::from_secs(2))?;
         tcp.set_read_timeout(Some(Duration::from_secs(2)))?;
         tcp.write_all(format!("GET /health HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes())?;
         let mut answer = String::new();

@@ -1,4 +1,4 @@
-//! One member: its process, ports and folder.
+//! One member: its process, addresses and folder.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use sha1::{Digest, Sha1};
 
+use super::hosts::Host;
 use super::network::{Network, Proxy};
 use crate::grpc::Grpc;
 use crate::http::Http;
@@ -17,7 +18,26 @@ use crate::spawn::spawn;
 use crate::target::Flavor;
 use crate::wait::eventually;
 
-/// A member of a cluster, running or not. Its ports stay the same for as long as it exists.
+/// On its own host nobody takes a member's ports.
+const CLIENT_PORT: u16 = 2379;
+const PEER_PORT: u16 = 2380;
+
+/// Where a member is, and how the others reach it.
+#[derive(Debug)]
+pub(super) enum Place {
+    Loopback { client: u16, peer: u16, proxy: Proxy },
+    Host(Host),
+}
+
+impl Place {
+    pub(super) fn loopback(network: &Network) -> Place {
+        let peer = free_port();
+        let proxy = network.proxy(peer);
+        Place::Loopback { client: free_port(), peer, proxy }
+    }
+}
+
+/// A member of a cluster, running or not. Its addresses stay the same for as long as it exists.
 #[derive(Debug)]
 pub struct Member {
     /// `m0`, `m1`, ...
@@ -26,9 +46,7 @@ pub struct Member {
     pub id: u64,
     pub(super) args: Vec<OsString>,
     flavor: Flavor,
-    client: u16,
-    peer: u16,
-    proxy: Proxy,
+    place: Place,
     child: Option<Child>,
     paused: bool,
     dir: PathBuf,
@@ -36,18 +54,17 @@ pub struct Member {
 }
 
 impl Member {
-    pub(super) fn new(flavor: Flavor, name: String, dir: PathBuf, data: Option<PathBuf>, network: &Network) -> Member {
+    pub(super) fn new(flavor: Flavor, name: String, dir: PathBuf, data: Option<PathBuf>, place: Place) -> Member {
         std::fs::create_dir_all(&dir).expect("a member's folder can be made");
-        let peer = free_port();
-        let proxy = network.proxy(peer);
         let data = data.unwrap_or_else(|| dir.join("data"));
-        let (args, client) = (Vec::new(), free_port());
-        Member { name, id: 0, args, flavor, client, peer, proxy, child: None, paused: false, dir, data }
+        Member { name, id: 0, args: Vec::new(), flavor, place, child: None, paused: false, dir, data }
     }
 
     pub(super) fn set_id(&mut self, id: u64) {
         self.id = id;
-        self.proxy.belongs_to(id);
+        if let Place::Loopback { proxy, .. } = &self.place {
+            proxy.belongs_to(id);
+        }
     }
 
     /// The id that a member of the first hour gets.
@@ -58,7 +75,10 @@ impl Member {
 
     /// Where clients connect.
     pub fn addr(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.client).into()
+        match &self.place {
+            Place::Loopback { client, .. } => (Ipv4Addr::LOCALHOST, *client).into(),
+            Place::Host(host) => (host.addr, CLIENT_PORT).into(),
+        }
     }
 
     /// The URL for clients.
@@ -66,21 +86,31 @@ impl Member {
         format!("http://{}", self.addr())
     }
 
-    /// The URL that the other members know: the proxy's.
+    /// The URL that the other members know: the proxy's, if there is one.
     pub fn peer_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.proxy.port)
+        match &self.place {
+            Place::Loopback { proxy, .. } => format!("http://127.0.0.1:{}", proxy.port),
+            Place::Host(_) => format!("http://{}", self.peer_addr()),
+        }
     }
 
     /// Gives it another peer address, for its next start; the URL.
+    ///
+    /// # Panics
+    /// If it is not on loopback.
     pub fn move_peer(&mut self, network: &Network) -> String {
-        self.proxy = network.proxy(self.peer);
-        self.proxy.belongs_to(self.id);
+        let Place::Loopback { peer, proxy, .. } = &mut self.place else { panic!("{} has a host", self.name) };
+        *proxy = network.proxy(*peer);
+        proxy.belongs_to(self.id);
         self.peer_url()
     }
 
     /// The peer port itself, behind the proxy.
     pub fn peer_addr(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.peer).into()
+        match &self.place {
+            Place::Loopback { peer, .. } => (Ipv4Addr::LOCALHOST, *peer).into(),
+            Place::Host(host) => (host.addr, PEER_PORT).into(),
+        }
     }
 
     /// Its data directory.
@@ -131,11 +161,14 @@ impl Member {
             let path = self.dir.join(name);
             File::options().create(true).append(true).open(path).expect("a log file can be made")
         };
-        let (client, peer, proxy) = (self.url(), format!("http://{}", self.peer_addr()), self.peer_url());
-        let mut command = Command::new(self.flavor.binary());
+        let (client, peer, advertised) = (self.url(), format!("http://{}", self.peer_addr()), self.peer_url());
+        let mut command = match &self.place {
+            Place::Loopback { .. } => Command::new(self.flavor.binary()),
+            Place::Host(host) => host.command(self.flavor.binary()),
+        };
         command.args(["--name", &self.name, "--data-dir"]).arg(&self.data);
         command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
-        command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &proxy]);
+        command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &advertised]);
         command.args(cluster).args(&self.args);
         // The suites' own environment is not the server's.
         for (name, _) in std::env::vars_os() {

@@ -4,6 +4,7 @@ mod bad_peers;
 mod catch_up;
 mod corruption;
 mod ctl;
+mod hosts;
 mod keys;
 mod leases;
 mod membership;

@@ -8,7 +8,7 @@ use keyport_tests::wait::eventually;
 use keyport_tests::{Cluster, Flavor};
 
 /// The log is kept for a few entries only.
-fn short_log(members: usize) -> Builder {
+pub(super) fn short_log(members: usize) -> Builder {
     let keep = match Flavor::under_test().older_than("3.6") {
         true => "--experimental-snapshot-catchup-entries=20",
         false => "--snapshot-catchup-entries=20",
@@ -16,7 +16,7 @@ fn short_log(members: usize) -> Builder {
     Cluster::of(members).args(["--snapshot-count=50", keep])
 }
 
-async fn received(cluster: &Cluster, member: usize) -> f64 {
+pub(super) async fn received(cluster: &Cluster, member: usize) -> f64 {
     let metrics = cluster.members[member].http().get("/metrics").await.text();
     let of = |line: &str| {
         let value = line.starts_with("etcd_network_snapshot_receive_success{").then(|| line.rsplit(' ').next());

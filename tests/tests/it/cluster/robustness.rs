@@ -4,22 +4,27 @@ use std::time::Duration;
 
 use keyport_api::etcdserverpb::{DefragmentRequest, MemberRemoveRequest, MoveLeaderRequest};
 use keyport_tests::Cluster;
-use keyport_tests::cluster::ELECTION;
+use keyport_tests::cluster::{Builder, ELECTION};
 use keyport_tests::history::{Report, Traffic};
 use keyport_tests::random::Random;
 use keyport_tests::tiny::Tiny;
 use keyport_tests::wait::{eventually, within};
 
 /// Longer than any election timeout.
-const LONG: Duration = Duration::from_millis(ELECTION as u64 * 2 + 300);
+pub(super) const LONG: Duration = Duration::from_millis(ELECTION as u64 * 2 + 300);
 
 /// What a test does to a cluster while it is used.
 async fn while_used(members: usize, harm: impl AsyncFnOnce(&mut Cluster, &mut Traffic)) -> Report {
-    let mut cluster = Cluster::of(members).start().await;
+    while_it_is_used(Cluster::of(members), harm).await
+}
+
+/// [`while_used`] for a cluster with settings.
+pub(super) async fn while_it_is_used(builder: Builder, harm: impl AsyncFnOnce(&mut Cluster, &mut Traffic)) -> Report {
+    let mut cluster = builder.start().await;
     let mut traffic = Traffic::start(&cluster, 1).await;
     traffic.progress(100).await;
     harm(&mut cluster, &mut traffic).await;
-    cluster.network.heal();
+    cluster.heal();
     cluster.leader().await;
     traffic.progress(100).await;
     traffic.finish(&cluster).await
@@ -286,23 +291,25 @@ async fn a_disk_fills_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_in_two_parts() {
-    while_used(5, async |cluster, traffic| {
-        for with_leader in [true, false] {
-            let leader = cluster.leader().await;
-            let mut others: Vec<usize> = (0..5).filter(|i| *i != leader).collect();
-            let last = others.split_off(2);
-            let (minority, majority) = match with_leader {
-                true => (vec![leader, others[0]], [&others[1..], &last].concat()),
-                false => (others, [&[leader], last.as_slice()].concat()),
-            };
-            cluster.network.partition(&cluster.ids(&minority), &cluster.ids(&majority));
-            cluster.leader_among(&majority).await;
-            traffic.progress(100).await;
-            cluster.network.heal();
-            cluster.leader().await;
-        }
-    })
-    .await;
+    while_used(5, in_two_parts).await;
+}
+
+/// The leader is in the smaller part, then in the larger one.
+pub(super) async fn in_two_parts(cluster: &mut Cluster, traffic: &mut Traffic) {
+    for with_leader in [true, false] {
+        let leader = cluster.leader().await;
+        let mut others: Vec<usize> = (0..5).filter(|i| *i != leader).collect();
+        let last = others.split_off(2);
+        let (minority, majority) = match with_leader {
+            true => (vec![leader, others[0]], [&others[1..], &last].concat()),
+            false => (others, [&[leader], last.as_slice()].concat()),
+        };
+        cluster.partition(&minority, &majority);
+        cluster.leader_among(&majority).await;
+        traffic.progress(100).await;
+        cluster.heal();
+        cluster.leader().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
