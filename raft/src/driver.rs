@@ -412,6 +412,13 @@ impl Driver {
         convert::hard_state_from_raft(&self.raw.raft.hard_state())
     }
 
+    /// Index of the last membership change that this leader has committed, or 0. Right after an election it may be that
+    /// of another entry.
+    pub fn committed_change(&self) -> u64 {
+        let raft = &self.raw.raft;
+        if raft.pending_conf_index <= raft.raft_log.committed { raft.pending_conf_index } else { 0 }
+    }
+
     /// Highest index in the log.
     pub fn last_index(&self) -> u64 {
         self.raw.raft.raft_log.last_index()

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use keyport_api::raftpb;
+use raft::eraftpb::EntryType;
 use tokio::sync::oneshot;
 
 use crate::config::Config;
@@ -187,14 +188,14 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     }
 
     fn carry_out(&mut self, mut output: Output) -> Result<(), StopReason> {
-        self.send(std::mem::take(&mut output.messages));
+        self.send(std::mem::take(&mut output.messages))?;
         if let Some(state) = output.leader {
             // Who is told may look at once, and must not find the leader of before.
             self.status.leader.store(state.leader, Ordering::Release);
             self.status.term.store(state.term, Ordering::Release);
             self.state_machine.leader_changed(state);
         }
-        self.deliver(std::mem::take(&mut output.committed));
+        self.deliver(std::mem::take(&mut output.committed))?;
 
         let installed = output.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(mark_of);
         #[cfg(any(test, feature = "sim"))]
@@ -224,27 +225,47 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         let persisted_messages = std::mem::take(&mut output.persisted_messages);
         let reads = std::mem::take(&mut output.reads);
         let after = self.driver.persisted(output);
-        self.send(persisted_messages);
-        self.send(after.messages);
-        self.deliver(after.committed);
+        self.send(persisted_messages)?;
+        self.send(after.messages)?;
+        self.deliver(after.committed)?;
         self.driver.finish();
         self.publish();
         reads.into_iter().for_each(|(token, index)| self.waiters.answer(token, index));
         Ok(())
     }
 
-    fn deliver(&mut self, committed: Vec<raft::eraftpb::Entry>) {
+    fn deliver(&mut self, committed: Vec<raft::eraftpb::Entry>) -> Result<(), StopReason> {
         if committed.is_empty() {
-            return;
+            return Ok(());
+        }
+        let is_change = |entry: &&raft::eraftpb::Entry| entry.get_entry_type() != EntryType::EntryNormal;
+        if let Some(change) = committed.iter().rfind(is_change) {
+            self.keep_committed(change.index)?;
         }
         self.driver.deliver(committed, &mut self.state_machine);
         self.snapshots.applied(self.driver.applied(), &mut self.state_machine);
+        Ok(())
     }
 
-    fn send(&self, messages: Vec<raftpb::Message>) {
-        if !messages.is_empty() {
-            self.transport.send(messages);
+    fn send(&mut self, messages: Vec<raftpb::Message>) -> Result<(), StopReason> {
+        if messages.is_empty() {
+            return Ok(());
         }
+        self.keep_committed(self.driver.committed_change())?;
+        self.transport.send(messages);
+        Ok(())
+    }
+
+    /// The disk knows that a membership change is committed before anybody hears of that, and before it is carried out
+    /// here. Who is removed ends for good; a member that forgot in a crash what was committed could wait for that vote
+    /// for ever.
+    fn keep_committed(&mut self, change: u64) -> Result<(), StopReason> {
+        if change > self.wal.hard_state().commit() {
+            let state = raftpb::HardState { commit: Some(change), ..self.driver.hard_state() };
+            self.push_state(Some(state));
+            self.write_and_sync(true)?;
+        }
+        Ok(())
     }
 
     /// Pushes term, vote and commit index if they say anything new.

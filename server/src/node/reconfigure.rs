@@ -18,8 +18,8 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 const APPLY_WAIT: Duration = Duration::from_secs(1);
 /// A learner may be promoted once it has this many tenths of the leader's log.
 const READY_TENTHS: u128 = 9;
-/// A removed member ends this long after it has learned that.
-const REMOVED_GRACE: Duration = Duration::from_secs(1);
+/// A removed member waits at most so many election timeouts for others to find out.
+const REMOVED_PATIENCE: u32 = 10;
 
 impl Node {
     /// Adds a member; its id, and everyone after that.
@@ -165,18 +165,17 @@ impl Node {
         (voters.len(), connected)
     }
 
-    /// Returns when this member is to end because it was removed: a little after it has applied that, so that what is
-    /// under way is answered, or as soon as another member says so.
+    /// Returns when this member is to end because it was removed: when another member says so. Having applied it is not
+    /// enough: the others may need this member's vote to find out that its removal is committed.
     pub(crate) async fn removed_from_cluster(&self) {
         let own = self.identity().member_id;
+        let applied = async {
+            self.state().membership.removed(own).await;
+            tracing::warn!(member_id = format!("{own:x}"), "this member was removed from the cluster; it will stop");
+            tokio::time::sleep(self.limits().election_timeout * REMOVED_PATIENCE).await;
+        };
         tokio::select! {
-            () = self.state().membership.removed(own) => {
-                tracing::warn!(
-                    member_id = format!("{own:x}"),
-                    "this member was removed from the cluster; it will stop"
-                );
-                tokio::time::sleep(REMOVED_GRACE).await;
-            }
+            () = applied => tracing::warn!("no other member is there to confirm the removal"),
             () = self.peers().removed() => {}
         }
         tracing::error!(

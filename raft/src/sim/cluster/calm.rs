@@ -48,7 +48,8 @@ impl Simulation {
             (member.id, member.is_running(), memory.now.index, member.process().map(|process| process.driver.leader()))
         };
         let states: Vec<_> = self.members.iter().map(state).collect();
-        let (agreed, configuration) = (self.world.lock().entries.len(), self.configuration());
+        let configuration = self.configuration();
+        let agreed = self.world.lock().entries.len();
         Err(format!("no agreement in {MAX_CALM_ROUNDS} rounds on {agreed} entries by {configuration:?}: {states:?}"))
     }
 

@@ -7,6 +7,7 @@ use keyport_api::raftpb::{
 use super::Simulation;
 use crate::inbox::Input;
 use crate::sim::Keep;
+use crate::sim::machine::members;
 use crate::state_machine::Configuration;
 
 impl Simulation {
@@ -58,16 +59,23 @@ impl Simulation {
         self.world.lock().configuration.clone()
     }
 
-    /// A member that has been removed ends itself, as the server does.
+    /// A member that was removed ends itself as soon as another one says so, as the server does. Until then the others may
+    /// need its vote to find out.
     pub(super) fn stop_removed(&mut self) -> Result<(), String> {
         for at in 0..self.members.len() {
-            let member = &self.members[at];
-            if member.is_running() && member.memory.lock().now.removed.contains(&member.id) && self.random.chance(20) {
-                let id = member.id;
+            if self.members[at].is_running() && self.is_known_as_removed(at) && self.random.chance(20) {
+                let id = self.members[at].id;
                 self.say(|| format!("member {id} was removed and ends"));
                 self.crash(at, Keep::All)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether another member of the configuration has applied that this one was removed.
+    pub(super) fn is_known_as_removed(&self, at: usize) -> bool {
+        let (id, inside) = (self.members[at].id, members(&self.configuration()));
+        let mut others = self.members.iter().filter(|other| other.id != id && inside.contains(&other.id));
+        others.any(|other| other.memory.lock().now.removed.contains(&id))
     }
 }
