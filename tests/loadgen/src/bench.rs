@@ -1,11 +1,12 @@
 //! `run` and `compare`: servers on fresh data folders, warm-up, interleaved rounds, medians.
 
+mod figures;
+
 use crate::limits::fsync_probe;
 use crate::server::{Cluster, find_etcd};
 use crate::stats::{Meter, Row, median, median_row, num, row_table, table};
-use crate::workload::{Kind, NAMES, Spec, drive, key};
+use crate::workload::{Kind, NAMES, Spec, drive};
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::Signal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -400,12 +401,15 @@ impl Bench {
             }
             let mut c = Cluster::new(&s.cmd, self.o.nodes, &dir)?;
             c.start()?;
-            c.wait_ready(None, Duration::from_secs_f64(self.o.start_timeout))
-                .with_context(|| format!("{} did not start", s.label))?;
+            c.wait_ready(None, self.start_timeout()).with_context(|| format!("{} did not start", s.label))?;
             s.cluster = Some(c);
         }
         self.dirs += 1;
         Ok(())
+    }
+
+    fn start_timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.o.start_timeout)
     }
 
     fn spec(&self, s: &mut Side, kind: Kind, clients: usize, seconds: f64) -> Spec {
@@ -483,50 +487,5 @@ impl Bench {
                 break;
             }
         }
-    }
-
-    fn gauge(&mut self, s: &mut Side, kind: Kind) -> Result<Row> {
-        std::thread::sleep(Duration::from_secs(3));
-        let c = s.cluster.as_mut().expect("started");
-        let mut row =
-            Row { side: s.label.into(), workload: kind.name(), nodes: c.size(), unit: "MiB", ..Default::default() };
-        if kind == Kind::Rss {
-            row.value = Some(c.mib("VmRSS"));
-        } else {
-            let (allocated, apparent) = c.disk_mib();
-            row.value = Some(allocated);
-            row.extra.insert("apparent_mib", apparent);
-        }
-        row.server_peak_rss_mib = c.mib("VmHWM");
-        Ok(row)
-    }
-
-    /// From starting the processes to a linearizable read of the last key filled, on every member.
-    fn restart(&mut self, s: &mut Side) -> Result<Row> {
-        let c = s.cluster.as_mut().expect("started");
-        ensure!(c.managed(), "restart needs a server that loadgen starts (--server)");
-        c.stop(if self.o.hard_kill { Signal::KILL } else { Signal::TERM });
-        rustix::fs::sync();
-        let t = Instant::now();
-        c.start()?;
-        let meter = Meter::new(c.pids());
-        c.wait_ready(
-            Some(&key(b'k', self.o.keys - 1, self.o.key_size)),
-            Duration::from_secs_f64(self.o.start_timeout),
-        )?;
-        let ms = t.elapsed().as_secs_f64() * 1e3;
-        let mut row = Row {
-            side: s.label.into(),
-            workload: "restart".into(),
-            nodes: c.size(),
-            value: Some(ms),
-            unit: "ms",
-            ..Default::default()
-        };
-        let (server, _, others) = meter.read();
-        row.other_cores = others;
-        row.extra.insert("cpu_s", server);
-        row.server_peak_rss_mib = c.mib("VmHWM");
-        Ok(row)
     }
 }
