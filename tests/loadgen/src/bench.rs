@@ -1,6 +1,7 @@
 //! `run` and `compare`: servers on fresh data folders, warm-up, interleaved rounds, medians.
 
 mod figures;
+mod probe;
 
 use crate::limits::fsync_probe;
 use crate::server::{Cluster, find_etcd};
@@ -30,7 +31,7 @@ pub(crate) struct Opts {
     /// Unmeasured seconds before the first round of each workload and client count
     #[arg(long, default_value_t = 2.0)]
     warmup: f64,
-    /// Rounds of which the median is reported
+    /// Rounds of which the median is reported. failover: 10 and more, because when an election begins is random
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     #[arg(long, default_value_t = 16)]
@@ -61,7 +62,7 @@ pub(crate) struct Opts {
     /// watch-max: closed-loop writers
     #[arg(long, default_value_t = 16)]
     writers: usize,
-    /// Members per side
+    /// Members per side (failover: 3 or more)
     #[arg(long, default_value_t = 1)]
     nodes: usize,
     /// Members to load: leader, follower or all
@@ -82,7 +83,7 @@ pub(crate) struct Opts {
     /// Wait up to this many seconds before each round until other processes use less than a quarter core
     #[arg(long, default_value_t = 0.0)]
     quiet_wait: f64,
-    /// Seconds to wait for a server to serve
+    /// Seconds to wait for a server to serve, and for a cluster to agree on a leader
     #[arg(long, default_value_t = 120.0)]
     start_timeout: f64,
     /// Where data folders go [default: the temporary folder]
@@ -290,6 +291,10 @@ impl Bench {
         );
         let list = kinds.iter().filter_map(|k| if let Kind::List(n) = k { Some(*n) } else { None }).max();
         ensure!(list.unwrap_or(0) <= o.keys, "list needs --keys of at least its size");
+        ensure!(
+            o.nodes > 2 || !kinds.contains(&Kind::Failover),
+            "failover needs --nodes 3 or more: fewer members have no leader without the one that is killed"
+        );
         let base = o.workdir.clone().unwrap_or_else(std::env::temp_dir);
         let work = Work(base.join(format!("loadgen-{}", std::process::id())), o.keep);
         std::fs::create_dir_all(&work.0)?;
@@ -298,6 +303,10 @@ impl Bench {
 
     /// Runs everything; what failed is told, and the rest still runs. True if nothing failed.
     fn all(mut self, sides: &mut [Side]) -> Result<(Vec<Row>, bool)> {
+        if let Some(k) = self.kinds.iter().find(|k| k.stops_members()) {
+            let managed = sides.iter().all(|s| s.cluster.as_ref().is_none_or(Cluster::managed));
+            ensure!(managed, "{} needs servers that loadgen starts (--server)", k.name());
+        }
         let (mut big, small): (Vec<Kind>, Vec<Kind>) = self.kinds.iter().partition(|k| k.big());
         // Memory is read before lists enlarge it.
         big.sort_by_key(|k| {
@@ -338,6 +347,7 @@ impl Bench {
                     self.rows.extend(rows);
                 }
                 Kind::Restart => self.rounds(sides, &Self::restart)?,
+                Kind::Failover => self.rounds(sides, &Self::failover)?,
                 _ => {
                     for clients in self.o.clients.clone() {
                         for s in sides.iter_mut().filter(|_| self.o.warmup > 0.0 && kind != Kind::LeaseRevoke) {

@@ -52,6 +52,15 @@ pub(crate) fn find_etcd() -> Result<PathBuf> {
     Ok(cached)
 }
 
+/// What a member may take to answer before the next attempt.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whom all members follow, and since when.
+pub(crate) struct Leader {
+    pub(crate) index: usize,
+    pub(crate) term: u64,
+}
+
 /// One side of a comparison: a server, or the members of a cluster.
 pub(crate) struct Cluster {
     members: Vec<Member>,
@@ -90,7 +99,7 @@ impl Cluster {
                     RangeRequest { key: key.cloned().unwrap_or(Bytes::from_static(b"ready")), ..Default::default() };
                 let probe = async {
                     let call = async { Conn::open(addr).await?.call::<RangeCount>(Method::Range, frame(&req)).await };
-                    tokio::time::timeout(Duration::from_secs(5), call).await.ok().and_then(|r| r.ok())
+                    tokio::time::timeout(PATIENCE, call).await.ok().and_then(|r| r.ok())
                 };
                 if block_on(probe).is_some_and(|r| key.is_none() || r.count == 1) {
                     break;
@@ -113,6 +122,32 @@ impl Cluster {
         self.members.iter_mut().for_each(Member::wait_end);
     }
 
+    /// SIGKILL; returns before the process has ended.
+    pub(crate) fn kill_member(&self, index: usize) {
+        self.members[index].signal(Signal::KILL);
+    }
+
+    /// Starts a member again that was killed.
+    pub(crate) fn restart_member(&mut self, index: usize) -> Result<()> {
+        self.members[index].wait_end();
+        self.members[index].start()
+    }
+
+    /// Waits until all members name the same leader in the same term.
+    pub(crate) fn agreed_leader(&self, limit: Duration) -> Result<Leader> {
+        let until = Instant::now() + limit;
+        loop {
+            let all: Vec<Option<StatusResponse>> = self.endpoints().into_iter().map(status).collect();
+            let views: Vec<(u64, u64)> = all.iter().flatten().map(|s| (s.leader, s.raft_term)).collect();
+            let index = all.iter().flatten().position(leads);
+            if let (Some(index), true) = (index, views.len() == all.len() && views.windows(2).all(|v| v[0] == v[1])) {
+                return Ok(Leader { index, term: views[index].1 });
+            }
+            ensure!(Instant::now() < until, "no agreement on a leader within {limit:?}; (leader, term): {views:x?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub(crate) fn endpoints(&self) -> Vec<SocketAddr> {
         self.external.as_ref().map_or_else(|| self.members.iter().map(Member::client).collect(), |e| e.0.clone())
     }
@@ -123,12 +158,7 @@ impl Cluster {
         if all.len() < 2 || which == "all" {
             return all;
         }
-        let role = |addr: &SocketAddr| {
-            let call =
-                async { Conn::open(*addr).await?.call::<StatusResponse>(Method::Status, frame(&Empty {})).await };
-            let s = block_on(async { tokio::time::timeout(Duration::from_secs(5), call).await.ok()?.ok() });
-            s.is_some_and(|s| s.header.is_some_and(|h| h.member_id == s.leader))
-        };
+        let role = |addr: &SocketAddr| status(*addr).as_ref().is_some_and(leads);
         let pick = all.iter().find(|a| role(a) == (which == "leader")).copied();
         vec![pick.unwrap_or(all[0])]
     }
@@ -159,6 +189,15 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.stop(Signal::TERM);
     }
+}
+
+fn status(addr: SocketAddr) -> Option<StatusResponse> {
+    let call = async { Conn::open(addr).await?.call(Method::Status, frame(&Empty {})).await };
+    block_on(async { tokio::time::timeout(PATIENCE, call).await.ok()?.ok() })
+}
+
+fn leads(s: &StatusResponse) -> bool {
+    s.header.as_ref().is_some_and(|h| h.member_id == s.leader)
 }
 
 pub(crate) fn block_on<T>(f: impl std::future::Future<Output = T>) -> T {

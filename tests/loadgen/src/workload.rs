@@ -41,12 +41,13 @@ pub(crate) enum Kind {
     Restart,
     Rss,
     Disk,
+    Failover,
 }
 use Kind::*;
 use watch::{Fan, watchers, writers};
 
 pub(crate) const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
-                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, load, rss, disk, restart, all";
+                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, load, rss, disk, restart, failover, all (but failover, which takes three members)";
 
 impl Kind {
     pub(crate) fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
@@ -72,6 +73,7 @@ impl Kind {
             "restart" => vec![Restart],
             "rss" => vec![Rss],
             "disk" => vec![Disk],
+            "failover" => vec![Failover],
             _ => match s.strip_prefix("list-").and_then(|n| n.parse().ok()) {
                 Some(n) => vec![List(n)],
                 None => anyhow::bail!("unknown workload {s}; known: {NAMES}"),
@@ -97,6 +99,10 @@ impl Kind {
     /// Runs against a server filled with --keys keys (all in one group) rather than --keyspace keys.
     pub(crate) fn big(self) -> bool {
         matches!(self, List(_) | Load | Restart | Rss | Disk)
+    }
+    /// Stops and starts members: nothing to do to servers of somebody else.
+    pub(crate) fn stops_members(self) -> bool {
+        matches!(self, Restart | Failover)
     }
     /// Reads keys, so the keyspace is filled first.
     pub(crate) fn preload(self) -> bool {
@@ -147,7 +153,7 @@ pub(crate) fn key(prefix: u8, i: u64, size: usize) -> Bytes {
     b.freeze()
 }
 
-fn rand(state: &mut u64) -> u64 {
+pub(crate) fn rand(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e3779b97f4a7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58476d1ce4e5b9);
@@ -258,7 +264,7 @@ impl Client {
             JsonPut => self.json_put().await,
             JsonRange => self.json_range().await,
             JsonTxn => self.json_txn().await,
-            Watch | WatchMax | Restart | Rss | Disk => unreachable!("not a closed loop"),
+            Watch | WatchMax | Restart | Rss | Disk | Failover => unreachable!("not a closed loop"),
         }
     }
 
@@ -540,7 +546,7 @@ pub(crate) fn sample_range(key_size: usize, value_size: usize) -> (Bytes, String
         B64.encode(&k),
         B64.encode(&v)
     );
-    let header = Some(Header { member_id: 10276657743932975437, revision: 10001 });
+    let header = Some(Header { member_id: 10276657743932975437, revision: 10001, raft_term: 2 });
     let kvs = vec![KeyValue { key: k, mod_revision: 2, version: 1, value: v }];
     let r = RangeResponse { header, kvs, count: 1 };
     debug_assert!(r.encoded_len() > value_size);

@@ -1,12 +1,18 @@
-//! Workloads whose row is one figure with a unit, not a rate: what a filled server takes, and how long a start takes.
+//! Workloads whose row is one figure with a unit, not a rate: what a filled server takes, and how long it takes until a
+//! cluster serves after something happened to it.
 
+use super::probe::first_put;
 use super::{Bench, Side};
-use crate::server::Cluster;
+use crate::server::{Cluster, block_on};
 use crate::stats::{Meter, Row};
-use crate::workload::{Kind, key};
+use crate::workload::{Kind, key, rand};
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The heartbeat interval of both servers, by default.
+const HEARTBEAT_US: u64 = 100_000;
 
 impl Bench {
     /// Memory or disk of all members together, once what the fill left behind has settled.
@@ -30,7 +36,6 @@ impl Bench {
     pub(super) fn restart(&mut self, s: &mut Side) -> Result<Row> {
         let label = s.label;
         let c = s.cluster();
-        ensure!(c.managed(), "restart needs a server that loadgen starts (--server)");
         c.stop(if self.o.hard_kill { Signal::KILL } else { Signal::TERM });
         rustix::fs::sync();
         let t = Instant::now();
@@ -38,6 +43,35 @@ impl Bench {
         let meter = Meter::new(c.pids());
         c.wait_ready(Some(&key(b'k', self.o.keys - 1, self.o.key_size)), self.start_timeout())?;
         Ok(timed(label, Kind::Restart, c, t.elapsed(), &meter))
+    }
+
+    /// From SIGKILL of the leader to the first put that one of the other members acknowledges. The killed one is back before
+    /// this returns.
+    pub(super) fn failover(&mut self, s: &mut Side) -> Result<Row> {
+        let (label, limit) = (s.label, self.start_timeout());
+        let c = s.cluster();
+        rustix::fs::sync();
+        self.wait_quiet(c);
+        // No client sees whether all members are connected to each other again: a second is ten heartbeats for that. What is
+        // added keeps the kill from following the last election at the same point between two heartbeats every time.
+        let mut clock = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64;
+        std::thread::sleep(Duration::from_micros(1_000_000 + rand(&mut clock) % HEARTBEAT_US));
+        let leader = c.agreed_leader(limit)?;
+        let others: Vec<SocketAddr> =
+            c.endpoints().into_iter().enumerate().filter(|(i, _)| *i != leader.index).map(|(_, a)| a).collect();
+        c.reset_peak();
+        let meter = Meter::new(c.pids());
+        let first = block_on(first_put(&others, || c.kill_member(leader.index), limit))?;
+        let row = timed(label, Kind::Failover, c, first.after, &meter);
+        ensure!(
+            first.term > leader.term,
+            "a put was acknowledged in term {}, that of the leader before: it no longer led when it was killed",
+            first.term
+        );
+        c.restart_member(leader.index)?;
+        c.wait_ready(None, limit)?;
+        c.agreed_leader(limit)?;
+        Ok(row)
     }
 }
 
