@@ -41,7 +41,7 @@ pub(crate) struct Opts {
     /// Keys that put, range, mixed and json-* pick from
     #[arg(long, default_value_t = 10_000)]
     keyspace: u64,
-    /// Keys filled for load, list, rss, disk and restart
+    /// Keys filled for load, list, rss, disk, restart and new-member
     #[arg(long, default_value_t = 1_000_000)]
     keys: u64,
     /// Puts per txn when filling keys (1 = plain puts)
@@ -62,7 +62,8 @@ pub(crate) struct Opts {
     /// watch-max: closed-loop writers
     #[arg(long, default_value_t = 16)]
     writers: usize,
-    /// Members per side (failover: 3 or more)
+    /// Members per side. failover: 3 or more. new-member: 3 shows what catching up costs; with 1 there is no majority while
+    /// the second member starts, and what a server does about that weighs most
     #[arg(long, default_value_t = 1)]
     nodes: usize,
     /// Members to load: leader, follower or all
@@ -71,7 +72,7 @@ pub(crate) struct Opts {
     /// restart: stop with kill -9 instead of SIGTERM
     #[arg(long)]
     hard_kill: bool,
-    /// Fresh servers and repetition of the whole --keys group (load, list, rss, disk, restart)
+    /// Fresh servers and repetition of the whole --keys group (load, list, rss, disk, restart, new-member)
     #[arg(long, default_value_t = 1)]
     big_rounds: usize,
     /// A round during which other processes used more cores than this is repeated
@@ -83,7 +84,7 @@ pub(crate) struct Opts {
     /// Wait up to this many seconds before each round until other processes use less than a quarter core
     #[arg(long, default_value_t = 0.0)]
     quiet_wait: f64,
-    /// Seconds to wait for a server to serve, and for a cluster to agree on a leader
+    /// Seconds to wait for a server to serve, for a cluster to agree on a leader, and for a new member to catch up
     #[arg(long, default_value_t = 120.0)]
     start_timeout: f64,
     /// Where data folders go [default: the temporary folder]
@@ -308,9 +309,14 @@ impl Bench {
             ensure!(managed, "{} needs servers that loadgen starts (--server)", k.name());
         }
         let (mut big, small): (Vec<Kind>, Vec<Kind>) = self.kinds.iter().partition(|k| k.big());
-        // Memory is read before lists enlarge it.
-        big.sort_by_key(|k| {
-            [Kind::Load, Kind::Rss, Kind::Disk, Kind::Restart].iter().position(|o| o == k).unwrap_or(4)
+        // Memory is read before lists enlarge it; changes of the membership come last, for what they leave in the log.
+        big.sort_by_key(|k| match k {
+            Kind::Load => 0,
+            Kind::Rss => 1,
+            Kind::Disk => 2,
+            Kind::Restart => 3,
+            Kind::NewMember => 5,
+            _ => 4,
         });
         let lease = |k: &Kind| matches!(k, Kind::LeaseGrant | Kind::LeaseKeepAlive | Kind::LeaseRevoke);
         let mut groups: Vec<Vec<Kind>> = small.chunk_by(|a, b| lease(a) && lease(b)).map(<[Kind]>::to_vec).collect();
@@ -348,6 +354,7 @@ impl Bench {
                 }
                 Kind::Restart => self.rounds(sides, &Self::restart)?,
                 Kind::Failover => self.rounds(sides, &Self::failover)?,
+                Kind::NewMember => self.rounds(sides, &Self::new_member)?,
                 _ => {
                     for clients in self.o.clients.clone() {
                         for s in sides.iter_mut().filter(|_| self.o.warmup > 0.0 && kind != Kind::LeaseRevoke) {

@@ -46,8 +46,10 @@ pub(crate) enum Method {
     Revoke,
     KeepAlive,
     Status,
+    MemberAdd,
+    MemberRemove,
 }
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 10] = [
     "etcdserverpb.KV/Range",
     "etcdserverpb.KV/Put",
     "etcdserverpb.KV/Txn",
@@ -56,6 +58,8 @@ const PATHS: [&str; 8] = [
     "etcdserverpb.Lease/LeaseRevoke",
     "etcdserverpb.Lease/LeaseKeepAlive",
     "etcdserverpb.Maintenance/Status",
+    "etcdserverpb.Cluster/MemberAdd",
+    "etcdserverpb.Cluster/MemberRemove",
 ];
 
 /// Response bytes as received: usually one chunk, many for large lists; never copied together.
@@ -99,7 +103,7 @@ impl Buf for Chunks {
 
 pub(crate) struct Conn {
     addr: SocketAddr,
-    uris: [Uri; 8],
+    uris: [Uri; PATHS.len()],
     headers: HeaderMap,
     sender: RefCell<SendRequest<Bytes>>,
     generation: Cell<u64>,

@@ -2,7 +2,7 @@
 
 mod member;
 
-use crate::grpc::{Conn, Method};
+use crate::grpc::{Conn, Fail, Method};
 use crate::proto::*;
 use crate::stats;
 use anyhow::{Context, Result, bail, ensure};
@@ -55,6 +55,9 @@ pub(crate) fn find_etcd() -> Result<PathBuf> {
 /// What a member may take to answer before the next attempt.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a change of the membership is asked for again that the cluster refuses.
+const REFUSALS: Duration = Duration::from_secs(30);
+
 /// Whom all members follow, and since when.
 pub(crate) struct Leader {
     pub(crate) index: usize,
@@ -64,6 +67,10 @@ pub(crate) struct Leader {
 /// One side of a comparison: a server, or the members of a cluster.
 pub(crate) struct Cluster {
     members: Vec<Member>,
+    template: Template,
+    dir: PathBuf,
+    /// How many members there were in all: the number of the next one, so that no two share a folder.
+    named: usize,
     /// Servers that somebody else started: addresses and pids to account to.
     external: Option<(Vec<SocketAddr>, Vec<u32>)>,
     pub(crate) leases: Vec<i64>,
@@ -71,7 +78,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn external(endpoints: Vec<SocketAddr>, pids: Vec<u32>) -> Cluster {
-        Cluster { members: vec![], external: Some((endpoints, pids)), leases: vec![] }
+        Cluster {
+            members: vec![],
+            template: Template::default(),
+            dir: PathBuf::new(),
+            named: 0,
+            external: Some((endpoints, pids)),
+            leases: vec![],
+        }
     }
 
     /// The members of a new cluster, not started yet. See [`Template::new`] for `cmd`.
@@ -79,9 +93,10 @@ impl Cluster {
         let template = Template::new(cmd)?;
         std::fs::create_dir_all(dir)?;
         let places: Vec<Place> = (0..members).map(Place::free).collect::<Result<_>>()?;
-        let cluster = places.iter().map(Place::in_cluster).collect::<Vec<_>>().join(",");
-        let members = places.into_iter().map(|p| Member::new(&template, p, dir, &cluster, "new")).collect();
-        Ok(Cluster { members, external: None, leases: vec![] })
+        let cluster = initial_cluster(&places);
+        let members: Vec<Member> =
+            places.into_iter().map(|p| Member::new(&template, p, dir, &cluster, "new")).collect();
+        Ok(Cluster { named: members.len(), members, template, dir: dir.into(), external: None, leases: vec![] })
     }
 
     pub(crate) fn start(&mut self) -> Result<()> {
@@ -91,29 +106,35 @@ impl Cluster {
     /// Waits until every member answers a linearizable read; with `key`, until that key is there.
     pub(crate) fn wait_ready(&mut self, key: Option<&Bytes>, limit: Duration) -> Result<()> {
         let until = Instant::now() + limit;
-        for i in 0..self.endpoints().len() {
-            let addr = self.endpoints()[i];
-            loop {
-                self.members.get_mut(i).map_or(Ok(()), Member::ensure_running)?;
-                let req =
-                    RangeRequest { key: key.cloned().unwrap_or(Bytes::from_static(b"ready")), ..Default::default() };
-                let probe = async {
-                    let call = async { Conn::open(addr).await?.call::<RangeCount>(Method::Range, frame(&req)).await };
-                    tokio::time::timeout(PATIENCE, call).await.ok().and_then(|r| r.ok())
-                };
-                if block_on(probe).is_some_and(|r| key.is_none() || r.count == 1) {
-                    break;
-                }
-                if Instant::now() > until {
-                    bail!(
-                        "{addr} not ready after {limit:?}; its log ends:\n{}",
-                        self.members.get(i).map_or(String::new(), Member::log_tail)
-                    );
-                }
-                std::thread::sleep(Duration::from_millis(2));
+        let read = RangeRequest { key: key.cloned().unwrap_or(Bytes::from_static(b"ready")), ..Default::default() };
+        (0..self.size()).try_for_each(|i| self.wait_read(i, &read, key.map(|_| 1), until))
+    }
+
+    /// Waits until a member answers `read`; with `count`, until it finds so many keys.
+    pub(crate) fn wait_read(
+        &mut self,
+        index: usize,
+        read: &RangeRequest,
+        count: Option<u64>,
+        until: Instant,
+    ) -> Result<()> {
+        let addr = self.endpoints()[index];
+        loop {
+            self.members.get_mut(index).map_or(Ok(()), Member::ensure_running)?;
+            let call = async { Conn::open(addr).await?.call::<RangeCount>(Method::Range, frame(read)).await };
+            let answer = block_on(async { tokio::time::timeout(PATIENCE, call).await });
+            let missing = match answer {
+                Ok(Ok(r)) if count.is_none_or(|n| u64::try_from(r.count) == Ok(n)) => return Ok(()),
+                Ok(Ok(r)) => format!("found {} keys", r.count),
+                Ok(Err(e)) => e.to_string(),
+                Err(_) => format!("no answer in {PATIENCE:?}"),
+            };
+            if Instant::now() > until {
+                let log = self.members.get(index).map_or(String::new(), Member::log_tail);
+                bail!("{addr} not ready in time ({missing}); its log ends:\n{log}");
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
-        Ok(())
     }
 
     /// Stops the members with `signal`, then SIGKILL after 15 s.
@@ -127,10 +148,52 @@ impl Cluster {
         self.members[index].signal(Signal::KILL);
     }
 
-    /// Starts a member again that was killed.
-    pub(crate) fn restart_member(&mut self, index: usize) -> Result<()> {
+    /// Starts a member that was added, or again one that was killed.
+    pub(crate) fn start_member(&mut self, index: usize) -> Result<()> {
         self.members[index].wait_end();
         self.members[index].start()
+    }
+
+    /// Adds one more member to the running cluster. Its process is not started yet.
+    pub(crate) fn add_member(&mut self) -> Result<usize> {
+        ensure!(
+            self.template.can_join(),
+            "the server command needs {{state}} (new or existing), for a member that joins a cluster"
+        );
+        let place = Place::free(self.named)?;
+        let request = MemberAddRequest { peer_urls: vec![place.peer_url()] };
+        self.change_members("MemberAdd", Method::MemberAdd, &frame(&request))?;
+        let cluster = initial_cluster(self.members.iter().map(|m| &m.place).chain([&place]));
+        self.members.push(Member::new(&self.template, place, &self.dir, &cluster, "existing"));
+        self.named += 1;
+        Ok(self.members.len() - 1)
+    }
+
+    /// Removes a running member from the cluster, stops it, and deletes its data unless `keep`.
+    pub(crate) fn remove_member(&mut self, index: usize, keep: bool) -> Result<()> {
+        let header = status(self.endpoints()[index]).and_then(|s| s.header);
+        let id = header.context("the member to remove does not answer Status")?.member_id;
+        self.change_members("MemberRemove", Method::MemberRemove, &frame(&MemberRemoveRequest { id }))?;
+        let mut gone = self.members.remove(index);
+        gone.signal(Signal::TERM);
+        gone.wait_end();
+        if keep { Ok(()) } else { gone.delete_data() }
+    }
+
+    /// Asks the first member for a change of the membership until the cluster takes it: etcd calls itself unhealthy until the
+    /// members have been connected for five seconds.
+    fn change_members(&self, what: &str, method: Method, request: &Bytes) -> Result<()> {
+        let addr = *self.endpoints().first().context("no member to ask")?;
+        let until = Instant::now() + REFUSALS;
+        loop {
+            let call = async { Conn::open(addr).await?.call::<HeaderOnly>(method, request.clone()).await };
+            match block_on(async { tokio::time::timeout(REFUSALS, call).await }) {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(Fail::Rpc(_))) if Instant::now() < until => std::thread::sleep(Duration::from_millis(100)),
+                Ok(Err(e)) => bail!("{what} at {addr}: {e}"),
+                Err(_) => bail!("{what} at {addr}: no answer in {REFUSALS:?}"),
+            }
+        }
     }
 
     /// Waits until all members name the same leader in the same term.
@@ -189,6 +252,11 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.stop(Signal::TERM);
     }
+}
+
+/// etcd's `--initial-cluster`.
+fn initial_cluster<'a>(places: impl IntoIterator<Item = &'a Place>) -> String {
+    places.into_iter().map(Place::in_cluster).collect::<Vec<_>>().join(",")
 }
 
 fn status(addr: SocketAddr) -> Option<StatusResponse> {

@@ -131,7 +131,7 @@ pub(crate) struct Row {
     /// Noise: cores that neither server nor client used but others did meanwhile, and the disk's fdatasync/s just before.
     pub(crate) other_cores: f64,
     pub(crate) fsync_per_s: f64,
-    /// A workload that is not a rate (restart, failover, rss, disk): its value and unit.
+    /// A workload that is not a rate (restart, failover, new-member, rss, disk): its value and unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<f64>,
     #[serde(skip_serializing_if = "str::is_empty")]

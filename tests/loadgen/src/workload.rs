@@ -42,16 +42,17 @@ pub(crate) enum Kind {
     Rss,
     Disk,
     Failover,
+    NewMember,
 }
 use Kind::*;
 use watch::{Fan, watchers, writers};
 
 pub(crate) const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
-                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, load, rss, disk, restart, failover, all (but failover, which takes three members)";
+                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, load, rss, disk, restart, new-member, failover, all (but failover, which takes three members)";
 
 impl Kind {
     pub(crate) fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
-        const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn load rss disk restart list";
+        const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn load rss disk restart list new-member";
         Ok(match s {
             "all" => ALL.split(' ').map(Kind::parse).collect::<anyhow::Result<Vec<_>>>()?.concat(),
             "put" => vec![Put],
@@ -74,6 +75,7 @@ impl Kind {
             "rss" => vec![Rss],
             "disk" => vec![Disk],
             "failover" => vec![Failover],
+            "new-member" => vec![NewMember],
             _ => match s.strip_prefix("list-").and_then(|n| n.parse().ok()) {
                 Some(n) => vec![List(n)],
                 None => anyhow::bail!("unknown workload {s}; known: {NAMES}"),
@@ -92,17 +94,18 @@ impl Kind {
             JsonPut => "json-put".into(),
             JsonRange => "json-range".into(),
             JsonTxn => "json-txn".into(),
+            NewMember => "new-member".into(),
             k => format!("{k:?}").to_lowercase(),
         }
     }
 
     /// Runs against a server filled with --keys keys (all in one group) rather than --keyspace keys.
     pub(crate) fn big(self) -> bool {
-        matches!(self, List(_) | Load | Restart | Rss | Disk)
+        matches!(self, List(_) | Load | Restart | Rss | Disk | NewMember)
     }
     /// Stops and starts members: nothing to do to servers of somebody else.
     pub(crate) fn stops_members(self) -> bool {
-        matches!(self, Restart | Failover)
+        matches!(self, Restart | Failover | NewMember)
     }
     /// Reads keys, so the keyspace is filled first.
     pub(crate) fn preload(self) -> bool {
@@ -264,7 +267,7 @@ impl Client {
             JsonPut => self.json_put().await,
             JsonRange => self.json_range().await,
             JsonTxn => self.json_txn().await,
-            Watch | WatchMax | Restart | Rss | Disk | Failover => unreachable!("not a closed loop"),
+            Watch | WatchMax | Restart | Rss | Disk | Failover | NewMember => unreachable!("not a closed loop"),
         }
     }
 
@@ -285,7 +288,7 @@ impl Client {
         let from = rand(&mut self.rng) % (s.keyspace - n + 1);
         let (key, range_end) = (key(b'k', from, s.key_size), key(b'k', from + n, s.key_size));
         let r: RangeCount =
-            self.conn().call(Method::Range, frame(&RangeRequest { key, range_end, serializable: false })).await?;
+            self.conn().call(Method::Range, frame(&RangeRequest { key, range_end, ..Default::default() })).await?;
         if r.count == n as i64 { Ok(1) } else { Err(rpc(format!("list found {} keys, not {n}", r.count))) }
     }
 

@@ -3,10 +3,12 @@
 
 use super::probe::first_put;
 use super::{Bench, Side};
+use crate::proto::RangeRequest;
 use crate::server::{Cluster, block_on};
 use crate::stats::{Meter, Row};
 use crate::workload::{Kind, key, rand};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
 use rustix::process::Signal;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -68,9 +70,34 @@ impl Bench {
             "a put was acknowledged in term {}, that of the leader before: it no longer led when it was killed",
             first.term
         );
-        c.restart_member(leader.index)?;
+        c.start_member(leader.index)?;
         c.wait_ready(None, limit)?;
         c.agreed_leader(limit)?;
+        Ok(row)
+    }
+
+    /// From starting the process of a member that was just added to a linearizable read through it that counts all keys filled.
+    /// It is removed again before this returns.
+    pub(super) fn new_member(&mut self, s: &mut Side) -> Result<Row> {
+        let (label, limit) = (s.label, self.start_timeout());
+        let c = s.cluster();
+        rustix::fs::sync();
+        self.wait_quiet(c);
+        c.reset_peak();
+        let added = c.add_member()?;
+        let count_all = RangeRequest {
+            key: Bytes::from_static(b"k"),
+            range_end: Bytes::from_static(b"l"),
+            count_only: true,
+            ..Default::default()
+        };
+        let t = Instant::now();
+        c.start_member(added)?;
+        let meter = Meter::new(c.pids());
+        c.wait_read(added, &count_all, Some(self.o.keys), t + limit).context("waiting for the new member")?;
+        let row = Row { nodes: self.o.nodes, ..timed(label, Kind::NewMember, c, t.elapsed(), &meter) };
+        c.remove_member(added, self.o.keep)?;
+        c.wait_ready(None, limit)?;
         Ok(row)
     }
 }

@@ -15,6 +15,7 @@ const ETCD_FLAGS: &str = "--name {name} --data-dir {data} --listen-client-urls {
                           --initial-advertise-peer-urls {peer} --initial-cluster {cluster} --initial-cluster-state {state}";
 
 /// The command of a side's servers, with placeholders for what differs between its members.
+#[derive(Default)]
 pub(super) struct Template(Vec<String>);
 
 impl Template {
@@ -26,6 +27,11 @@ impl Template {
         let plain = !HOLDERS.iter().any(|h| cmd.contains(h));
         let flags = ETCD_FLAGS.split_whitespace().filter(|_| plain).map(String::from);
         Ok(Template(words.into_iter().chain(flags).collect()))
+    }
+
+    /// Whether a member can be told to join a cluster that is there already.
+    pub(super) fn can_join(&self) -> bool {
+        self.0.iter().any(|w| w.contains("{state}"))
     }
 }
 
@@ -129,6 +135,9 @@ impl Member {
         let s = std::fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&s[s.len().saturating_sub(1500)..]).into_owned()
     }
+    pub(super) fn delete_data(&self) -> Result<()> {
+        std::fs::remove_dir_all(&self.data).with_context(|| format!("deleting {}", self.data.display()))
+    }
     /// (allocated, apparent) bytes of the data folder.
     pub(super) fn disk(&self) -> (u64, u64) {
         du(&self.data)
@@ -192,5 +201,7 @@ mod tests {
     #[test]
     fn placeholders_are_all_that_is_replaced() {
         assert_eq!(command("srv {state}:{client_port}:{peer_port} {name}", "new"), "srv new:1:2 n3");
+        assert!(!Template::new("srv {cluster}").expect("a command").can_join());
+        assert!(Template::new("srv").expect("a command").can_join());
     }
 }
