@@ -49,6 +49,15 @@ pub enum Item {
     Cut,
 }
 
+/// All changes that a watcher was sent.
+pub fn changes(items: &[Item]) -> impl Iterator<Item = &Change> {
+    let changes = items.iter().filter_map(|item| match item {
+        Item::Message { changes, .. } => Some(changes),
+        _ => None,
+    });
+    changes.flatten()
+}
+
 /// Holds what a watcher saw against the history.
 ///
 /// # Errors

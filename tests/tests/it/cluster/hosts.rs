@@ -27,11 +27,11 @@ fn all_but(member: usize) -> Vec<usize> {
 async fn the_leaders_host_vanishes() {
     let Some(builder) = on_hosts(3, Cluster::of(3)) else { return };
     while_it_is_used(builder, async |cluster, traffic| {
+        let lease = cluster.grpc(0).grant(1000).await;
         for power_fails in [false, true] {
             let leader = cluster.leader().await;
             let others = all_but(leader);
             let mut through_a_follower = cluster.grpc(others[0]);
-            let lease = through_a_follower.grant(1000).await;
             assert!(through_a_follower.keep_alive(lease).await.ttl > 0);
             cluster.hosts().unplug(leader);
             if power_fails {
