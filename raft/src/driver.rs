@@ -309,13 +309,14 @@ impl Driver {
         }
         let mut ready = self.raw.ready();
         let read_states = ready.take_read_states();
+        let id = self.config.id;
         let mut output = Output {
-            messages: from_raft(without_superseded(ready.take_messages())),
+            messages: from_raft(id, without_superseded(ready.take_messages())),
             committed: ready.take_committed_entries(),
             snapshot: (!ready.snapshot().is_empty()).then(|| convert::snapshot_from_raft(ready.snapshot().clone())),
             hard_state: ready.hs().map(convert::hard_state_from_raft),
             must_sync: ready.must_sync(),
-            persisted_messages: from_raft(ready.take_persisted_messages()),
+            persisted_messages: from_raft(id, ready.take_persisted_messages()),
             entries: ready.take_entries(),
             leader: self.leader_change(),
             ..Output::default()
@@ -342,7 +343,7 @@ impl Driver {
     pub fn persisted(&mut self, output: Output) -> AfterPersist {
         let mut light = self.raw.advance_append(output.ready);
         let mut messages = std::mem::take(&mut self.farewell);
-        messages.extend(from_raft(light.take_messages()));
+        messages.extend(from_raft(self.config.id, light.take_messages()));
         AfterPersist { messages, committed: light.take_committed_entries() }
     }
 

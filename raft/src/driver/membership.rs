@@ -82,7 +82,7 @@ impl Driver {
         let raft = &mut self.raw.raft;
         raft.bcast_append();
         // Taken here, because raft-rs sends nothing for a follower at this point of a turn.
-        self.farewell.extend(from_raft(std::mem::take(&mut raft.msgs)));
+        self.farewell.extend(from_raft(id, std::mem::take(&mut raft.msgs)));
         raft.become_follower(raft.term, 0);
     }
 }

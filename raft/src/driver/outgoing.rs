@@ -25,6 +25,15 @@ pub(super) fn without_superseded(mut messages: Vec<eraftpb::Message>) -> Vec<era
     messages.split_off(kept)
 }
 
-pub(super) fn from_raft(messages: Vec<eraftpb::Message>) -> Vec<raftpb::Message> {
-    messages.into_iter().map(convert::message_from_raft).collect()
+/// As they leave member `id`. What others sent here in the belief that it leads, `raft-rs` passes on in their name, but a
+/// peer may speak for itself only. A proposal becomes this member's own. Anything else is left out: who asked for a read
+/// asks again.
+pub(super) fn from_raft(id: u64, messages: Vec<eraftpb::Message>) -> Vec<raftpb::Message> {
+    let own = messages.into_iter().filter_map(|mut message| {
+        if message.get_msg_type() == MessageType::MsgPropose {
+            message.from = id;
+        }
+        (message.from == id).then_some(message)
+    });
+    own.map(convert::message_from_raft).collect()
 }

@@ -328,6 +328,22 @@ fn what_would_end_raft_is_refused() {
     assert_eq!(driver.step(stranger), Err(StepError::NotMember));
 }
 
+/// Member 1 has not heard that 3 leads now, and 2 does not.
+#[test]
+fn what_others_took_to_the_wrong_member_goes_on_in_its_own_name_or_not_at_all() {
+    let (mut driver, mut machine) = (driver(2, &[1, 2, 3]), Machine::default());
+    driver.step(message(MessageType::MsgHeartbeat, 3, 2, 2)).unwrap();
+    settle(&mut driver, &mut machine);
+    let entries = vec![Entry { data: Some(Bytes::from_static(b"a proposal")), ..Entry::default() }];
+    for kind in [MessageType::MsgProp, MessageType::MsgReadIndex] {
+        driver.step(Message { entries: entries.clone(), ..message(kind, 1, 2, 0) }).unwrap();
+    }
+    driver.step(message(MessageType::MsgTransferLeader, 1, 2, 0)).unwrap();
+    let (sent, _) = settle(&mut driver, &mut machine);
+    let sent: Vec<_> = sent.iter().map(|message| (message.r#type(), message.from(), message.to())).collect();
+    assert_eq!(sent, [(MessageType::MsgProp, 2, 3)]);
+}
+
 #[test]
 fn election_timeouts_follow_from_the_seed() {
     let timeout = |seed| {
