@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use keyport_api::raftpb::{Message, MessageType};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::SetOnce;
+use tokio::sync::{SetOnce, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::handle::RaftHandle;
@@ -60,7 +60,7 @@ pub struct LocalMember {
     pub cluster_id: u64,
     /// This member's id.
     pub member_id: u64,
-    /// Where the others reach this member.
+    /// Where the others reach this member, until [`Peers::add`] or [`Peers::set`] says otherwise.
     pub peer_urls: Vec<String>,
     /// Version of this server.
     pub version: &'static str,
@@ -126,12 +126,14 @@ struct Shared {
     transfers: Mutex<HashSet<u64>>,
     /// Parent of every task.
     cancel: CancellationToken,
-    /// A peer said that this member was removed.
-    removed: CancellationToken,
+    /// Peers that said that this member was removed.
+    removed_by: watch::Sender<HashSet<u64>>,
 }
 
 #[derive(Debug, Default)]
 struct Members {
+    /// Where the cluster says that this member is, once it has said so.
+    own_urls: Option<Vec<String>>,
     links: HashMap<u64, Arc<Link>>,
     removed: HashSet<u64>,
 }
@@ -163,7 +165,7 @@ impl Peers {
             reception: snapshot::Reception::default(),
             transfers: Mutex::default(),
             cancel: CancellationToken::new(),
-            removed: CancellationToken::new(),
+            removed_by: watch::Sender::default(),
         }))
     }
 
@@ -173,7 +175,8 @@ impl Peers {
         let _ = self.0.inbox.set(raft.inbox());
     }
 
-    /// Makes a peer known, or replaces its URLs. This member's own id and removed ones are ignored.
+    /// Makes a peer known, or replaces its URLs; this member's own are what it tells others from now on. Removed ones are
+    /// ignored.
     pub fn add(&self, id: u64, urls: Vec<String>) {
         self.0.add(&mut self.0.members.write(), id, urls, false);
     }
@@ -230,9 +233,18 @@ impl Peers {
         self.0.accept_snapshot(request).await.unwrap_or_else(|refusal| refusal.response(&self.0.local))
     }
 
-    /// Done when a peer says that this member was removed from the cluster.
-    pub fn removed(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.0.removed.clone().cancelled_owned()
+    /// Done when a peer whose word `counts` says that this member was removed from the cluster.
+    pub fn removed(
+        &self,
+        counts: impl Fn(u64) -> bool + Send + Sync + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let mut removed_by = self.0.removed_by.subscribe();
+        async move {
+            // The transport is gone, and with it whoever could say so.
+            if removed_by.wait_for(|peers| peers.iter().any(|peer| counts(*peer))).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }
 
@@ -255,12 +267,23 @@ impl Shared {
         self.members.read().removed.contains(&id)
     }
 
+    /// Who this member is now.
+    fn local_now(&self) -> LocalMember {
+        let own_urls = self.members.read().own_urls.clone();
+        let peer_urls = own_urls.unwrap_or_else(|| self.local.peer_urls.clone());
+        LocalMember { peer_urls, ..self.local.clone() }
+    }
+
     fn link(&self, id: u64) -> Option<Arc<Link>> {
         self.members.read().links.get(&id).map(Arc::clone)
     }
 
     fn add(self: &Arc<Self>, members: &mut Members, id: u64, urls: Vec<String>, provisional: bool) {
-        if id == self.local.member_id || members.removed.contains(&id) || self.cancel.is_cancelled() {
+        if members.removed.contains(&id) || self.cancel.is_cancelled() {
+            return;
+        }
+        if id == self.local.member_id {
+            members.own_urls = Some(urls);
             return;
         }
         if let Some(link) = members.links.get(&id) {
@@ -312,12 +335,11 @@ impl Shared {
 
     /// A peer answered that this member was removed.
     fn learn_removed(&self, from: u64) {
-        if !self.removed.is_cancelled() {
+        if self.removed_by.send_if_modified(|peers| peers.insert(from)) {
             tracing::error!(
                 peer = %format_args!("{from:x}"),
                 "a peer says that this member was removed from the cluster"
             );
-            self.removed.cancel();
         }
     }
 

@@ -59,8 +59,9 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) {
 
 /// Tries all URLs once.
 async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Option<(Arc<TcpStream>, Bytes)> {
+    let local = shared.local_now();
     for url in link.urls() {
-        let stream = dial::open_stream(&url, &shared.local, link.id);
+        let stream = dial::open_stream(&url, &local, link.id);
         let result = tokio::time::timeout(shared.options.connect_timeout, stream).await;
         match result.unwrap_or(Err(DialError::Timeout)) {
             Ok(connected) => {

@@ -111,7 +111,7 @@ async fn a_removed_member_learns_it() {
         member.peers.remove(3);
         assert_eq!(member.peers.urls(3), None);
     }
-    tokio::time::timeout(std::time::Duration::from_secs(60), cluster.0[2].peers.removed()).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(60), cluster.0[2].peers.removed(|_| true)).await.unwrap();
     // For good.
     cluster.introduce();
     assert_eq!(cluster.0[0].peers.urls(3), None);
@@ -123,7 +123,7 @@ async fn only_the_own_cluster_can_say_that_a_member_was_removed() {
     let peers = peers(2, options());
     let acceptor = Acceptor::new().await;
     peers.add(1, vec![acceptor.url()]);
-    let removed = peers.removed();
+    let removed = peers.removed(|_| true);
     tokio::pin!(removed);
     for _ in 0..3 {
         tokio::select! {
@@ -134,7 +134,7 @@ async fn only_the_own_cluster_can_say_that_a_member_was_removed() {
     let _last = acceptor.answer("HTTP/1.1 410 Gone\r\nX-Etcd-Cluster-ID: c1\r\nContent-Length: 0\r\n\r\n").await;
     removed.await;
     // Also for who asks later.
-    peers.removed().await;
+    peers.removed(|_| true).await;
 }
 
 #[tokio::test]

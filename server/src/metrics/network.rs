@@ -11,6 +11,13 @@ use prometheus::{Histogram, IntCounter};
 
 use super::Metrics;
 
+/// Peers that get series of their own; a cluster has seven members or so. Who makes up ids for itself does not fill the
+/// registry: the others are counted together, as peer 0.
+const MAX_PEERS: usize = 128;
+
+/// No member has this id.
+const OTHERS: u64 = 0;
+
 /// Counts for the registry. Labels are looked up once a peer: messages are counted on the Raft thread.
 pub struct NetworkMetrics {
     metrics: Arc<Metrics>,
@@ -45,6 +52,7 @@ impl NetworkMetrics {
             return Arc::clone(series);
         }
         let mut peers = self.peers.write();
+        let id = if peers.len() < MAX_PEERS { id } else { OTHERS };
         Arc::clone(peers.entry(id).or_insert_with(|| {
             let name = format!("{id:x}");
             let metrics = &self.metrics;
@@ -130,6 +138,19 @@ impl PeerObserver for NetworkMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn made_up_peers_do_not_fill_the_registry() {
+        let metrics = Arc::new(Metrics::new(false));
+        let network = NetworkMetrics::new(Arc::clone(&metrics), 0xa);
+        (1..=1_000).for_each(|id| network.receive_failed(id, 1));
+        let text = metrics.render().unwrap();
+        let series: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("etcd_network_peer_received_failures_total{")).collect();
+        assert_eq!(series.len(), MAX_PEERS + 1);
+        let others = r#"etcd_network_peer_received_failures_total{From="0"} 872"#;
+        assert!(series.contains(&others), "{series:?}");
+    }
 
     #[test]
     fn what_happens_is_counted_under_the_names_of_peers() {

@@ -18,7 +18,7 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 const APPLY_WAIT: Duration = Duration::from_secs(1);
 /// A learner may be promoted once it has this many tenths of the leader's log.
 const READY_TENTHS: u128 = 9;
-/// A removed member waits at most so many election timeouts for others to find out.
+/// A removed member waits at most so many election timeouts for another voter to confirm that.
 const REMOVED_PATIENCE: u32 = 10;
 
 impl Node {
@@ -165,18 +165,24 @@ impl Node {
         (voters.len(), connected)
     }
 
-    /// Returns when this member is to end because it was removed: when another member says so. Having applied it is not
-    /// enough: the others may need this member's vote to find out that its removal is committed.
+    /// Returns when this member is to end because it was removed: when another voter says so. Having applied it is not
+    /// enough, nor that a learner has: the voters may need this member's vote to find out that its removal is committed.
     pub(crate) async fn removed_from_cluster(&self) {
         let own = self.identity().member_id;
-        let applied = async {
-            self.state().membership.removed(own).await;
+        let node = self.clone();
+        let voter = self.peers().removed(move |id| !node.state().membership.is_learner(id));
+        let anybody = async {
+            tokio::select! {
+                () = self.state().membership.removed(own) => {}
+                () = self.peers().removed(|_| true) => {}
+            }
             tracing::warn!(member_id = format!("{own:x}"), "this member was removed from the cluster; it will stop");
             tokio::time::sleep(self.limits().election_timeout * REMOVED_PATIENCE).await;
+            tracing::warn!("no other voter is there to confirm the removal");
         };
         tokio::select! {
-            () = applied => tracing::warn!("no other member is there to confirm the removal"),
-            () = self.peers().removed() => {}
+            () = anybody => {}
+            () = voter => {}
         }
         tracing::error!(
             member_id = format!("{own:x}"),

@@ -108,8 +108,9 @@ impl Shared {
         *request.uri_mut() = http::Uri::from_static(SNAPSHOT_PATH);
         let octets = http::HeaderValue::from_static("application/octet-stream");
         request.headers_mut().insert(http::header::CONTENT_TYPE, octets);
+        let local = self.local_now();
         let answer = tokio::select! {
-            answer = connection.request(request, &self.local, link.id) => answer,
+            answer = connection.request(request, &local, link.id) => answer,
             () = self.stalled(&progress, &image) => return Err(SendError::Stalled),
         };
         match answer {

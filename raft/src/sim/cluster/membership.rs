@@ -7,7 +7,6 @@ use keyport_api::raftpb::{
 use super::Simulation;
 use crate::inbox::Input;
 use crate::sim::Keep;
-use crate::sim::machine::members;
 use crate::state_machine::Configuration;
 
 impl Simulation {
@@ -59,8 +58,8 @@ impl Simulation {
         self.world.lock().configuration.clone()
     }
 
-    /// A member that was removed ends itself as soon as another one says so, as the server does. Until then the others may
-    /// need its vote to find out.
+    /// A member that was removed ends itself as soon as another voter says so, as the server does. Until then the others
+    /// may need its vote to find out.
     pub(super) fn stop_removed(&mut self) -> Result<(), String> {
         for at in 0..self.members.len() {
             if self.members[at].is_running() && self.is_known_as_removed(at) && self.random.chance(20) {
@@ -72,10 +71,11 @@ impl Simulation {
         Ok(())
     }
 
-    /// Whether another member of the configuration has applied that this one was removed.
+    /// Whether another voter has applied that this member was removed. It tells the others when it asks for their votes,
+    /// or refuses its own.
     pub(super) fn is_known_as_removed(&self, at: usize) -> bool {
-        let (id, inside) = (self.members[at].id, members(&self.configuration()));
-        let mut others = self.members.iter().filter(|other| other.id != id && inside.contains(&other.id));
+        let (id, voters) = (self.members[at].id, self.configuration().voters);
+        let mut others = self.members.iter().filter(|other| other.id != id && voters.contains(&other.id));
         others.any(|other| other.memory.lock().now.removed.contains(&id))
     }
 }
