@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 /// Runs several members, each in a process of its own.
 fn try_cluster(args: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.and_then(|runtime| runtime.block_on(async { trial::run(args, terminated()?).await }));
+    let ended = runtime.and_then(|runtime| runtime.block_on(async { trial::run(args, closed()?).await }));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -93,6 +93,17 @@ fn terminated() -> std::io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => "interrupt",
         };
         tracing::info!(signal = name, "received signal; shutting down");
+    })
+}
+
+/// Done when the process is asked to end, or its window is closed: that reaches this process only.
+fn closed() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut hangup, terminated) = (signal(SignalKind::hangup())?, terminated()?);
+    Ok(async move {
+        tokio::select! {
+            () = terminated => {}
+            _ = hangup.recv() => {}
+        }
     })
 }
 

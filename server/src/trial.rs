@@ -2,6 +2,7 @@
 //! a machine of its own; what they write comes out behind their names.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 const DEFAULT_DIR: &str = "keyport-cluster";
 const NAMES: [&str; 3] = ["m1", "m2", "m3"];
+const FIRST_PORTS: [u16; 3] = [2379, 22379, 32379];
 /// How often the processes are looked at.
 const WATCH: Duration = Duration::from_millis(100);
 const HELP: &str = "\
@@ -28,7 +30,7 @@ pub fn is_asked_for(args: &[String]) -> bool {
 /// Runs the members until `shutdown`; then asks them to end and waits for that.
 ///
 /// # Errors
-/// When a process cannot be started, or none of them stays.
+/// When a port is taken, a process cannot be started, or none of them stays.
 pub async fn run(args: &[String], shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let words = args.get(1..).unwrap_or_default();
     if words.iter().any(|word| matches!(word.as_str(), "-h" | "-help" | "--help")) {
@@ -39,7 +41,10 @@ pub async fn run(args: &[String], shutdown: impl Future<Output = ()>) -> io::Res
         Some((dir, flags)) if !dir.starts_with('-') => (PathBuf::from(dir), flags),
         _ => (PathBuf::from(DEFAULT_DIR), words),
     };
-    std::fs::create_dir_all(&dir)?;
+    for number in 0..NAMES.len() {
+        check_ports(number)?;
+    }
+    std::fs::create_dir_all(&dir).map_err(|error| because(&dir.display(), &error))?;
     let program = std::env::current_exe()?;
     let mut members = Vec::new();
     for number in 0..NAMES.len() {
@@ -85,8 +90,23 @@ fn print(who: &str, text: &str) {
     let _ = writeln!(io::stdout().lock(), "{who} | {text}");
 }
 
-fn ports(number: usize) -> (usize, usize) {
-    let first = if number == 0 { 2379 } else { 10_000 * (number + 1) + 2379 };
+fn because(what: &dyn std::fmt::Display, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// Said before anybody starts: two members would go on without the third, beside whoever answers at its address.
+fn check_ports(number: usize) -> io::Result<()> {
+    for port in <[u16; 2]>::from(ports(number)) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        TcpListener::bind(address)
+            .map_err(|error| because(&format_args!("m{} cannot listen on {address}", number + 1), &error))?;
+    }
+    Ok(())
+}
+
+/// For clients and for peers.
+fn ports(number: usize) -> (u16, u16) {
+    let first = FIRST_PORTS.get(number).copied().unwrap_or_default();
     (first, first + 1)
 }
 
@@ -198,6 +218,16 @@ impl Member {
         if let Some(pid) = pid {
             // It may have ended this moment.
             let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+}
+
+impl Drop for Member {
+    /// Nobody else would end it.
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 }

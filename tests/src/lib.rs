@@ -10,6 +10,7 @@
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`fuzz`] has the fuzz targets and a small runner for them
 //! - [`tiny`] is a disk that can be full
+//! - [`trial`] is `keyport cluster` with somebody who types
 //! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
 
 pub mod cluster;
@@ -26,6 +27,7 @@ mod spawn;
 pub mod sse;
 pub mod target;
 pub mod tiny;
+pub mod trial;
 pub mod wait;
 
 pub use cluster::Cluster;

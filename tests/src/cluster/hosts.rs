@@ -9,13 +9,19 @@
 //! wrongly reach nobody. Names begin with the process's id, and what dead processes have left is removed first.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Where `ip` keeps them.
+const NAMESPACES: &str = "/var/run/netns";
 /// Of namespaces; the process's id follows.
 const NAMESPACE: &str = "keyport-";
 /// Of the cable's end at this process.
@@ -43,14 +49,14 @@ pub struct Hosts {
 
 /// One of them.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(crate) struct Host {
     namespace: String,
     pub(super) addr: Ipv4Addr,
 }
 
 impl Host {
     /// A command that runs there. The process is the program's own.
-    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).arg(program);
         command
@@ -126,9 +132,26 @@ impl Hosts {
 
     /// # Panics
     /// If there are not so many.
-    pub(super) fn host(&self, host: usize) -> Host {
+    pub(crate) fn host(&self, host: usize) -> Host {
         assert!(host < self.count, "there are {} hosts", self.count);
         Host { namespace: self.namespace(host), addr: self.addr(place(host)) }
+    }
+
+    /// Does something on a host: what it listens on and connects to is there. Only in the thread that does it.
+    ///
+    /// # Panics
+    /// If that does.
+    pub fn inside<T: Send>(&self, host: usize, act: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(Path::new(NAMESPACES).join(self.namespace(host))).expect("the namespace is there");
+        let done = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("a thread may go to a host");
+                act()
+            });
+            thread.join()
+        });
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     fn port(&self, host: usize, state: &str) {

@@ -19,4 +19,5 @@ mod members;
 mod ops;
 mod services;
 mod sse;
+mod trial;
 mod watch;
