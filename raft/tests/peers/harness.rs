@@ -25,14 +25,23 @@ use crate::machine::State;
 
 pub(crate) const CLUSTER: u64 = 0xc1;
 
+/// Far above what anything here takes, on a busy machine too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something, but not for ever.
+pub(crate) async fn within<T>(what: &str, awaited: impl Future<Output = T>) -> T {
+    let Ok(done) = tokio::time::timeout(PATIENCE, awaited).await else { panic!("waited in vain: {what}") };
+    done
+}
+
 /// Waits until something is so.
 pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+    within(what, async {
         while !so() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-    });
-    assert!(waited.await.is_ok(), "waited in vain: {what}");
+    })
+    .await;
 }
 
 /// Counts what metrics would.
@@ -114,7 +123,7 @@ impl Listener {
     /// Ends it and waits until its port is free.
     pub(crate) async fn close(mut self) {
         self.task.abort();
-        let _ = (&mut self.task).await;
+        let _ = within("the listener ends", &mut self.task).await;
     }
 }
 
@@ -222,7 +231,7 @@ impl Member {
         let address = listener.address;
         listener.close().await;
         let raft = self.raft.clone();
-        tokio::task::spawn_blocking(move || raft.stop()).await.unwrap();
+        within("the node ends", tokio::task::spawn_blocking(move || raft.stop())).await.unwrap();
         Stopped { id: self.id, address, dir: self.dir, settings: self.settings }
     }
 
@@ -344,7 +353,7 @@ impl Proxy {
     /// Ends all connections, and listens no more.
     pub(crate) async fn cut(&mut self) {
         self.task.abort();
-        let _ = (&mut self.task).await;
+        let _ = within("the proxy ends", &mut self.task).await;
     }
 
     pub(crate) async fn mend(&mut self) {

@@ -10,6 +10,8 @@ use keyport_raft::peers::{SnapshotRead, SnapshotStore, SnapshotWrite};
 use keyport_raft::{Committed, CommittedKind, StateMachine};
 use parking_lot::{Condvar, Mutex};
 
+use crate::harness::PATIENCE;
+
 /// What was applied, shared with whoever wants to see it.
 #[derive(Clone, Default)]
 pub(crate) struct State(Arc<(Mutex<Inner>, Condvar)>);
@@ -131,7 +133,9 @@ impl SnapshotWrite for Writer {
     fn write(&mut self, chunk: Bytes) -> io::Result<()> {
         let (inner, changed) = &*self.state.0;
         let mut inner = inner.lock();
-        changed.wait_while(&mut inner, |inner| inner.fault == Fault::Hold);
+        // A test that fails meanwhile is not kept from ending.
+        let held = changed.wait_while_for(&mut inner, |inner| inner.fault == Fault::Hold, PATIENCE);
+        assert!(!held.timed_out(), "held for ever");
         if inner.fault == Fault::Write {
             return Err(io::Error::other("the disk is full"));
         }

@@ -7,7 +7,7 @@ use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::CLUSTER;
+use crate::harness::{CLUSTER, within};
 
 pub(crate) const MESSAGES: u8 = 1;
 pub(crate) const PING: u8 = 2;
@@ -75,7 +75,7 @@ impl Greeting {
     pub(crate) async fn stream(&self, address: SocketAddr) -> Raw {
         let upgrade = format!("Connection: Upgrade\r\nUpgrade: {}\r\n", self.upgrade);
         let head = format!("GET /raft/stream HTTP/1.1\r\n{}{upgrade}\r\n", self.headers());
-        let mut raw = Raw { socket: TcpStream::connect(address).await.unwrap(), status: 0 };
+        let mut raw = Raw::connect(address).await;
         raw.write(head.as_bytes()).await;
         raw.status = status(&mut raw.socket).await;
         raw
@@ -84,7 +84,7 @@ impl Greeting {
     /// Begins a snapshot; the body follows in any number of chunks.
     pub(crate) async fn snapshot(&self, address: SocketAddr) -> Raw {
         let head = format!("POST /raft/snapshot HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\n", self.headers());
-        let mut raw = Raw { socket: TcpStream::connect(address).await.unwrap(), status: 0 };
+        let mut raw = Raw::connect(address).await;
         raw.write(head.as_bytes()).await;
         raw
     }
@@ -97,9 +97,13 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
+    async fn connect(address: SocketAddr) -> Raw {
+        Raw { socket: within("a connection", TcpStream::connect(address)).await.unwrap(), status: 0 }
+    }
+
     /// The other side may have closed it.
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        let _ = self.socket.write_all(bytes).await;
+        let _ = within("somebody reads", self.socket.write_all(bytes)).await;
     }
 
     /// Part of a chunked body.
@@ -118,28 +122,31 @@ impl Raw {
     pub(crate) async fn ping(&mut self, number: u64) {
         self.write(&frame(PING, &number.to_be_bytes())).await;
         let mut pong = [0; 17];
-        self.socket.read_exact(&mut pong).await.unwrap();
+        within("a pong", self.socket.read_exact(&mut pong)).await.unwrap();
         assert_eq!(pong[..], frame(PONG, &number.to_be_bytes()));
     }
 
     /// Waits until the other side ends it.
     pub(crate) async fn closed(&mut self) {
         let mut buffer = [0; 1024];
-        while self.socket.read(&mut buffer).await.unwrap_or(0) > 0 {}
+        within("the other side ends it", async { while self.socket.read(&mut buffer).await.unwrap_or(0) > 0 {} }).await;
     }
 }
 
 /// Reads an answer's head; 0 when there is none.
 async fn status(socket: &mut TcpStream) -> u16 {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match socket.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return 0,
-        }
-    }
+    let Ok(head) = within("an answer", head(socket)).await else { return 0 };
     let head = String::from_utf8(head).unwrap();
     head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// Of a request or an answer.
+async fn head(socket: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await?);
+    }
+    Ok(head)
 }
 
 /// A listener that grants streams, whatever comes.
@@ -164,13 +171,13 @@ impl Acceptor {
     }
 
     /// The next connection, answered with this.
-    pub(crate) async fn answer(&self, head: &str) -> TcpStream {
-        let (mut socket, _) = self.0.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            request.push(socket.read_u8().await.unwrap());
-        }
-        socket.write_all(head.as_bytes()).await.unwrap();
-        socket
+    pub(crate) async fn answer(&self, answer: &str) -> TcpStream {
+        within("a connection comes", async {
+            let (mut socket, _) = self.0.accept().await.unwrap();
+            head(&mut socket).await.unwrap();
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            socket
+        })
+        .await
     }
 }

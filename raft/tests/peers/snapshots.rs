@@ -6,7 +6,7 @@ use bytes::Bytes;
 use keyport_raft::{PeerOptions, Transport};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Cluster, Member, Settings, count, options, until};
+use crate::harness::{Cluster, Member, Settings, count, options, until, within};
 use crate::machine::Fault;
 use crate::raw::{Greeting, SNAPSHOT_CHUNK, SNAPSHOT_END, SNAPSHOT_HEADER, frame, snapshot_message};
 use crate::refusals::member;
@@ -145,14 +145,17 @@ async fn one_that_has_stalled_is_replaced() {
     let mut stalled = Greeting::new(1, 2).snapshot(address).await;
     stalled.write_chunk(&[header(1, 2), frame(SNAPSHOT_CHUNK, b"image")].concat()).await;
     until("it has begun", || count(&member.counts.received) > 0).await;
-    loop {
-        let mut next = Greeting::new(1, 2).snapshot(address).await;
-        next.write_chunk(&[header(1, 2), end(&[])].concat()).await;
-        match next.answer().await {
-            503 => tokio::time::sleep(Duration::from_millis(5)).await,
-            status => break assert_eq!(status, 204),
+    let next = async {
+        loop {
+            let mut next = Greeting::new(1, 2).snapshot(address).await;
+            next.write_chunk(&[header(1, 2), end(&[])].concat()).await;
+            match next.answer().await {
+                503 => tokio::time::sleep(Duration::from_millis(5)).await,
+                status => break status,
+            }
         }
-    }
+    };
+    assert_eq!(within("it is replaced", next).await, 204);
     assert_eq!(stalled.answer().await, 503);
     assert_eq!(member.state.look(|inner| inner.discarded), 1);
 }

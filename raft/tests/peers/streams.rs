@@ -9,7 +9,7 @@ use keyport_raft::{PeerOptions, Peers, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
 
-use crate::harness::{Counts, count, local, options, until};
+use crate::harness::{Counts, count, local, options, until, within};
 use crate::machine::State;
 use crate::raw::{Acceptor, PONG, frame, heartbeat};
 
@@ -33,13 +33,13 @@ async fn what_goes_out_together_is_one_frame_behind_the_handshake() {
     let mut stream = acceptor.accept(2).await;
     // The first ping comes at once.
     let mut ping = [0; 17];
-    stream.read_exact(&mut ping).await.unwrap();
+    within("a ping", stream.read_exact(&mut ping)).await.unwrap();
     until("it is up", || peers.active_since(2).is_some()).await;
     peers.send(vec![heartbeat(1, 2), append(10), Message { to: Some(3), ..heartbeat(1, 3) }, append(20)]);
     let mut head = [0; 9];
-    stream.read_exact(&mut head).await.unwrap();
+    within("a frame", stream.read_exact(&mut head)).await.unwrap();
     let mut payload = vec![0; u32::from_be_bytes(head[..4].try_into().unwrap()).try_into().unwrap()];
-    stream.read_exact(&mut payload).await.unwrap();
+    within("its messages", stream.read_exact(&mut payload)).await.unwrap();
     let mut payload = Bytes::from(payload);
     let mut messages = Vec::new();
     while !payload.is_empty() {
@@ -48,7 +48,7 @@ async fn what_goes_out_together_is_one_frame_behind_the_handshake() {
     assert_eq!(messages, [heartbeat(1, 2), append(10), append(20)]);
     assert_eq!(count(&counts.send_failed), 1, "nobody knows member 3");
     peers.stop();
-    assert_eq!(stream.read(&mut head).await.unwrap_or(0), 0);
+    assert_eq!(within("the end", stream.read(&mut head)).await.unwrap_or(0), 0);
 }
 
 #[tokio::test]
@@ -75,7 +75,9 @@ async fn a_peer_that_does_not_read_costs_bounded_memory_and_still_gets_heartbeat
     let mut buffer = vec![0; 1 << 20];
     let expected = (given - dropped) * ((1 << 20) + 20);
     while read < expected {
-        read += stream.read(&mut buffer).await.unwrap() as u64;
+        let count = within("what was taken", stream.read(&mut buffer)).await.unwrap();
+        assert!(count > 0, "the stream ended");
+        read += count as u64;
     }
     peers.send(vec![append(1 << 20)]);
     assert_eq!(count(&counts.send_failed), dropped);
@@ -107,7 +109,7 @@ async fn nothing_but_pongs_may_come_back() {
     let mut stream = acceptor.accept(2).await;
     stream.write_all(&frame(PONG, &[9; 8])).await.unwrap();
     let mut ping = [0; 17];
-    stream.read_exact(&mut ping).await.unwrap();
+    within("a ping", stream.read_exact(&mut ping)).await.unwrap();
     stream.write_all(&frame(PONG, &ping[9..])).await.unwrap();
     until("the ping came back", || count(&counts.round_trips) == 1).await;
     assert_eq!(count(&counts.disconnected), 3);
