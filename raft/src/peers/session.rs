@@ -100,6 +100,9 @@ async fn serve(shared: &Shared, link: &Link, stream: &TcpStream, early: &[u8]) -
     let mut pings = Pings::new(shared.options.read_timeout);
     let mut answers = FrameReader::new(0);
     answers.feed(early);
+    if let Err(lost) = take(shared, link, &mut answers, &mut pings) {
+        return lost;
+    }
     let mut timer = tokio::time::interval(shared.options.ping_interval);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -132,7 +135,7 @@ async fn serve(shared: &Shared, link: &Link, stream: &TcpStream, early: &[u8]) -
     }
 }
 
-/// Takes pongs; nothing else comes back on a stream.
+/// Reads what is there.
 fn read(
     shared: &Shared,
     link: &Link,
@@ -147,6 +150,11 @@ fn read(
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(error) => return Err(error.into()),
     }
+    take(shared, link, answers, pings)
+}
+
+/// Takes pongs; nothing else comes back on a stream.
+fn take(shared: &Shared, link: &Link, answers: &mut FrameReader, pings: &mut Pings) -> Result<(), Lost> {
     while let Some(frame) = answers.next()? {
         if frame.kind != Kind::Pong {
             return Err(FrameError::Unexpected(frame.kind).into());

@@ -96,7 +96,8 @@ async fn a_stream_without_answers_to_pings_is_given_up() {
 
 #[tokio::test]
 async fn nothing_but_pongs_may_come_back() {
-    let (peers, counts) = dialler(options());
+    // It is not the silence that ends them.
+    let (peers, counts) = dialler(PeerOptions { read_timeout: Duration::from_secs(3_600), ..options() });
     let acceptor = Acceptor::new().await;
     peers.add(2, vec![acceptor.url()]);
     let answers = [b"garbage that is long enough".to_vec(), frame(1, b""), frame(PONG, b"seven..")];
