@@ -158,10 +158,23 @@ pub(crate) fn message_to_raft(message: raftpb::Message) -> Result<eraftpb::Messa
         context: message.context.unwrap_or_default(),
         ..eraftpb::Message::default()
     };
+    if is_about_votes(kind) {
+        to.commit_term = std::mem::take(&mut to.reject_hint);
+    }
     if let Some(snapshot) = message.snapshot {
         to.set_snapshot(snapshot_to_raft(snapshot));
     }
     Ok(to)
+}
+
+/// Candidates and voters tell each other how far they know the log to be committed. `raft-rs` has a field for that entry's
+/// term, etcd's message has not: it travels as the hint, which means nothing in these.
+fn is_about_votes(kind: eraftpb::MessageType) -> bool {
+    use eraftpb::MessageType as Is;
+    matches!(
+        kind,
+        Is::MsgRequestVote | Is::MsgRequestVoteResponse | Is::MsgRequestPreVote | Is::MsgRequestPreVoteResponse
+    )
 }
 
 pub(crate) fn message_from_raft(mut message: eraftpb::Message) -> raftpb::Message {
@@ -187,6 +200,9 @@ pub(crate) fn message_from_raft(mut message: eraftpb::Message) -> raftpb::Messag
         From::MsgRequestPreVote => raftpb::MessageType::MsgPreVote,
         From::MsgRequestPreVoteResponse => raftpb::MessageType::MsgPreVoteResp,
     };
+    if is_about_votes(message.get_msg_type()) {
+        message.reject_hint = message.commit_term;
+    }
     let snapshot = message.has_snapshot().then(|| snapshot_from_raft(message.take_snapshot()));
     raftpb::Message {
         r#type: Some(kind as i32),
@@ -279,6 +295,22 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(message_from_raft(message_to_raft(message.clone()).unwrap()), message);
+    }
+
+    #[test]
+    fn votes_say_in_which_term_the_last_committed_entry_is() {
+        use raftpb::MessageType::{MsgPreVote, MsgPreVoteResp, MsgVote, MsgVoteResp};
+        for kind in [MsgVote, MsgVoteResp, MsgPreVote, MsgPreVoteResp] {
+            let message = raftpb::Message {
+                r#type: Some(kind as i32),
+                commit: Some(6),
+                reject_hint: Some(4),
+                ..Default::default()
+            };
+            let inside = message_to_raft(message.clone()).unwrap();
+            assert_eq!((inside.commit, inside.commit_term, inside.reject_hint), (6, 4, 0));
+            assert_eq!(message_from_raft(inside), message);
+        }
     }
 
     #[test]
