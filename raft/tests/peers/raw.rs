@@ -172,11 +172,17 @@ impl Acceptor {
 
     /// The next connection, answered with this.
     pub(crate) async fn answer(&self, answer: &str) -> TcpStream {
+        let (mut socket, _) = self.hear().await;
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket
+    }
+
+    /// The next connection, and how it introduces itself.
+    pub(crate) async fn hear(&self) -> (TcpStream, String) {
         within("a connection comes", async {
             let (mut socket, _) = self.0.accept().await.unwrap();
-            head(&mut socket).await.unwrap();
-            socket.write_all(answer.as_bytes()).await.unwrap();
-            socket
+            let head = head(&mut socket).await.unwrap();
+            (socket, String::from_utf8(head).unwrap())
         })
         .await
     }

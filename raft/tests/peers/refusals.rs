@@ -138,6 +138,19 @@ async fn only_the_own_cluster_can_say_that_a_member_was_removed() {
 }
 
 #[tokio::test]
+async fn a_member_names_the_urls_that_the_cluster_has_for_it() {
+    let peers = peers(2, options());
+    let acceptor = Acceptor::new().await;
+    peers.add(1, vec![acceptor.url()]);
+    let (first, head) = acceptor.hear().await;
+    assert!(head.contains("x-peerurls: http://127.0.0.1:2\r\n"), "{head}");
+    peers.add(2, vec!["http://moved:1".into(), "http://moved:2".into()]);
+    drop(first);
+    let (_second, head) = acceptor.hear().await;
+    assert!(head.contains("x-peerurls: http://moved:1,http://moved:2\r\n"), "{head}");
+}
+
+#[tokio::test]
 async fn an_address_that_belongs_to_somebody_else_gives_no_stream() {
     let member = member(&Settings::default()).await;
     let other = peers(3, options());
