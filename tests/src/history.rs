@@ -273,7 +273,11 @@ async fn initial(cluster: &Cluster) -> State {
 
 /// Looks for an order of all operations, and for what was acknowledged in the history that was kept.
 fn explain(initial: &State, record: &History<Txn, Answer>, history: &[Change]) {
-    let order = match judge(&Store::starting_from(initial.clone(), record), record, MAX_STEPS) {
+    let mut model = Store::starting_from(initial.clone(), record);
+    for Change { revision, key, pair, .. } in history {
+        model.know(*revision, key.clone(), pair.clone());
+    }
+    let order = match judge(&model, record, MAX_STEPS) {
         Verdict::Linearizable { order, .. } => order,
         Verdict::Violation(violation) => panic!("not linearizable: {}", violation.describe(record)),
         Verdict::Undecided => panic!("undecided whether {} operations are linearizable", record.len()),

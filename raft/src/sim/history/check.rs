@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{History, Model, Operation, OperationId};
 
@@ -62,7 +63,6 @@ pub fn check<M: Model>(model: &M, history: &History<M::Input, M::Output>, max_st
     search.run(max_steps)
 }
 
-type Place<S> = (Box<[u64]>, S);
 type OperationOf<M> = Operation<<M as Model>::Input, <M as Model>::Output>;
 
 struct Taken<S> {
@@ -78,7 +78,7 @@ struct Search<'a, M: Model> {
     operations: Vec<(OperationId, &'a OperationOf<M>)>,
     state: M::State,
     taken: Vec<Taken<M::State>>,
-    seen: HashSet<Place<M::State>>,
+    seen: HashSet<Place>,
     furthest: Option<Violation<M::State>>,
 }
 
@@ -99,7 +99,7 @@ impl<M: Model> Search<'_, M> {
                     let next = next.filter(|next| output.is_some() || *next != self.state);
                     let fresh = next.is_some_and(|next| {
                         flip(&mut done, at);
-                        let fresh = self.seen.insert((done.clone(), next.clone()));
+                        let fresh = self.seen.insert(place(&done, &next));
                         if fresh {
                             let before = std::mem::replace(&mut self.state, next);
                             self.taken.push(Taken { at, before, free });
@@ -155,6 +155,19 @@ impl<M: Model> Search<'_, M> {
         let nothing = Violation { order: Vec::new(), state: self.state, stuck };
         Verdict::Violation(self.furthest.unwrap_or(nothing))
     }
+}
+
+/// The operations taken and the state, as 128 bits: whole, they would take gigabytes. Two places that are taken for one make the
+/// search miss an order, never find one that is none.
+type Place = (u64, u64);
+
+fn place<S: Hash>(done: &[u64], state: &S) -> Place {
+    let hash = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, done, state).hash(&mut hasher);
+        hasher.finish()
+    };
+    (hash(0), hash(1))
 }
 
 fn flip(done: &mut [u64], at: usize) {

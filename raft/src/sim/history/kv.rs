@@ -218,8 +218,8 @@ pub struct Store {
     initial: State,
     /// Revisions made by answered operations.
     made: HashSet<u64>,
-    /// Pairs seen, by the revision that they name as their last change.
-    seen: HashMap<u64, Vec<(Key, Pair)>>,
+    /// What is known of keys at revisions: pairs seen, by the revision that they name as their last change, and more.
+    seen: HashMap<u64, Vec<(Key, Option<Pair>)>>,
     /// The latest revision in any answer.
     latest: u64,
 }
@@ -239,13 +239,19 @@ impl Store {
                 store.made.insert(answer.revision);
             }
             for (key, pair) in answer.results.iter().filter_map(found).flatten() {
-                let seen = store.seen.entry(pair.mod_revision).or_default();
-                if !seen.iter().any(|(known, _)| known == key) {
-                    seen.push((key.clone(), pair.clone()));
-                }
+                store.know(pair.mod_revision, key.clone(), Some(pair.clone()));
             }
         }
         store
+    }
+
+    /// Adds what was found out otherwise: the pair that a key had at a revision, or that it had none. Every bit of it limits
+    /// what open operations may have done, and so what there is to search.
+    pub fn know(&mut self, revision: u64, key: Key, pair: Option<Pair>) {
+        let seen = self.seen.entry(revision).or_default();
+        if !seen.iter().any(|(known, _)| *known == key) {
+            seen.push((key, pair));
+        }
     }
 
     /// Whether an open operation may have made a revision.
@@ -255,7 +261,8 @@ impl Store {
 
     /// Whether what was seen of a revision fits to a state at it.
     fn fits(&self, after: &State) -> bool {
-        let fits = |seen: &Vec<(Key, Pair)>| seen.iter().all(|(key, pair)| after.pairs.get(key) == Some(pair));
+        let fits =
+            |seen: &Vec<(Key, Option<Pair>)>| seen.iter().all(|(key, pair)| after.pairs.get(key) == pair.as_ref());
         self.seen.get(&after.revision).is_none_or(fits)
     }
 }
