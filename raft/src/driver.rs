@@ -109,6 +109,8 @@ pub struct Driver {
     election_timeout: usize,
     reads: Reads,
     held: Held,
+    /// A leader to whom there is no way; 0 for none.
+    unreachable: u64,
     leader: LeaderState,
     /// A removed leader's last messages.
     farewell: Vec<raftpb::Message>,
@@ -190,6 +192,7 @@ impl Driver {
                 reads
             },
             held: Held::default(),
+            unreachable: 0,
             leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
             farewell: Vec::new(),
             read_retries: 0,

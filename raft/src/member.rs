@@ -16,7 +16,7 @@ use crate::convert;
 use crate::driver::{Driver, DriverError, Output, ReadToken, mark_of};
 use crate::inbox::Input;
 use crate::observer::Observer;
-use crate::state_machine::{StateMachine, StopReason};
+use crate::state_machine::{LeaderState, StateMachine, StopReason};
 use crate::status::SharedStatus;
 use crate::transport::Transport;
 use crate::wal::{EntryRef, Recovered, SnapshotMark, Wal, WalError};
@@ -103,7 +103,10 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         self.propose_batch();
         match input {
             Input::Propose(_) => {}
-            Input::ProposeConfChange(change) => self.driver.propose_conf_change(&change),
+            Input::ProposeConfChange(change) => {
+                self.look_for_leader();
+                self.driver.propose_conf_change(&change);
+            }
             Input::Message(message) => {
                 if let Err(error) = self.driver.step(*message) {
                     tracing::warn!(%error, "refused a message from a peer");
@@ -131,6 +134,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
 
     /// One tick of the clock has passed.
     pub(crate) fn tick(&mut self) {
+        self.look_for_leader();
         self.propose_batch();
         self.waiters.forget_closed();
         let waiters = &self.waiters;
@@ -180,8 +184,17 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         self.write_and_sync(true)
     }
 
+    /// A leader that died a moment ago still counts as the leader; what is passed on to it would be lost.
+    fn look_for_leader(&mut self) {
+        let LeaderState { leader, is_leader, .. } = self.driver.leader();
+        if leader != 0 {
+            self.driver.leader_is_reachable(is_leader || self.transport.reaches(leader));
+        }
+    }
+
     fn propose_batch(&mut self) {
         if !self.batch.is_empty() {
+            self.look_for_leader();
             self.batch_bytes = 0;
             self.driver.propose(std::mem::take(&mut self.batch));
         }

@@ -256,6 +256,10 @@ impl Transport for Peers {
             self.0.send_to(messages);
         }
     }
+
+    fn reaches(&self, peer: u64) -> bool {
+        self.active_since(peer).is_some()
+    }
 }
 
 impl Shared {

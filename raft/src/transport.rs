@@ -7,6 +7,9 @@ use keyport_api::raftpb::Message;
 pub trait Transport: Send + 'static {
     /// Sends messages; `to` in each says where. Those to one peer stay in order.
     fn send(&self, messages: Vec<Message>);
+
+    /// Whether there is a way to a peer now, as far as is known. Without one, what is sent is certainly lost.
+    fn reaches(&self, peer: u64) -> bool;
 }
 
 /// For a member without peers.
@@ -15,4 +18,8 @@ pub struct NoTransport;
 
 impl Transport for NoTransport {
     fn send(&self, _messages: Vec<Message>) {}
+
+    fn reaches(&self, _peer: u64) -> bool {
+        false
+    }
 }

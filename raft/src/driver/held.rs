@@ -1,7 +1,8 @@
-//! Proposals that cannot be stepped now and wait: for a leader, for the end of a hand-over of leadership, or, a membership
-//! change, for the one before it to be applied.
+//! Proposals that cannot be stepped now and wait: for a leader that can be reached, for the end of a hand-over of leadership,
+//! or, a membership change, for the one before it to be applied.
 //!
-//! Raft itself would lose them or, worse, turn the change into an empty entry that its proposer never hears of.
+//! Raft itself would lose them or, worse, turn the change into an empty entry that its proposer never hears of. Only what
+//! has not left this member waits: what was sent may be in the log, and is never sent again.
 
 use std::collections::VecDeque;
 
@@ -78,9 +79,20 @@ impl Held {
 }
 
 impl Driver {
-    /// Whether a proposal can be stepped now: some leader is known, and if it is this member it is not on its way out.
+    /// Whether a proposal can be stepped now: some leader is known and can be reached, and if it is this member it is not
+    /// on its way out.
     pub(super) fn takes_proposals(&self) -> bool {
-        self.raw.raft.leader_id != 0 && self.raw.raft.lead_transferee.is_none()
+        let raft = &self.raw.raft;
+        raft.leader_id != 0 && self.unreachable != raft.leader_id && raft.lead_transferee.is_none()
+    }
+
+    /// Says whether there is a way to the leader. While there is none, proposals wait for it, or for another leader.
+    pub fn leader_is_reachable(&mut self, reachable: bool) {
+        let leader = self.raw.raft.leader_id;
+        let unreachable = if reachable { 0 } else { leader };
+        if std::mem::replace(&mut self.unreachable, unreachable) != unreachable {
+            self.release_held();
+        }
     }
 
     /// Takes out of a forwarded proposal what a leader cannot step now. Whether anything is left to be stepped.

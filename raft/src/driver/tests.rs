@@ -328,6 +328,24 @@ fn what_would_end_raft_is_refused() {
     assert_eq!(driver.step(stranger), Err(StepError::NotMember));
 }
 
+#[test]
+fn what_the_leader_cannot_hear_waits_for_it_or_for_another_one() {
+    for (leader, term) in [(1, 2), (3, 3)] {
+        let (mut driver, mut machine) = (driver(2, &[1, 2, 3]), Machine::default());
+        driver.step(message(MessageType::MsgHeartbeat, 1, 2, 2)).unwrap();
+        settle(&mut driver, &mut machine);
+        driver.leader_is_reachable(false);
+        driver.propose(vec![Bytes::from_static(b"a proposal")]);
+        assert_eq!(settle(&mut driver, &mut machine).0, []);
+        driver.step(message(MessageType::MsgHeartbeat, leader, 2, term)).unwrap();
+        driver.leader_is_reachable(true);
+        let (sent, _) = settle(&mut driver, &mut machine);
+        let proposals: Vec<_> = sent.iter().filter(|message| message.r#type() == MessageType::MsgProp).collect();
+        assert_eq!(proposals.len(), 1);
+        assert_eq!(proposals[0].to(), leader);
+    }
+}
+
 /// Member 1 has not heard that 3 leads now, and 2 does not.
 #[test]
 fn what_others_took_to_the_wrong_member_goes_on_in_its_own_name_or_not_at_all() {

@@ -4,7 +4,7 @@
 //! waits there, so that what comes before the sync has happened and what comes after has not. Only one thread ever
 //! runs: the scheduler waits for the other one to reach the sync, or the end of the turn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -33,6 +33,8 @@ pub(super) type Process = Member<Machine, Outbox, NoObserver>;
 #[derive(Clone)]
 pub(super) struct Outbox {
     messages: Arc<Mutex<Vec<Message>>>,
+    /// Who does not run, as far as that is noticed: their connections are closed.
+    gone: Arc<Mutex<BTreeSet<u64>>>,
     disk: SimDisk,
 }
 
@@ -41,6 +43,10 @@ impl Transport for Outbox {
         if self.disk.effect() {
             self.messages.lock().extend(messages);
         }
+    }
+
+    fn reaches(&self, peer: u64) -> bool {
+        !self.gone.lock().contains(&peer)
     }
 }
 
@@ -83,7 +89,7 @@ impl SimMember {
         let disk = SimDisk::new(seed);
         SimMember {
             id,
-            outbox: Outbox { messages: Arc::default(), disk: disk.clone() },
+            outbox: Outbox { messages: Arc::default(), gone: Arc::default(), disk: disk.clone() },
             disk,
             memory: Arc::default(),
             run: Run::Down,
@@ -133,6 +139,8 @@ impl Simulation {
 
     /// A turn with everything that is queued, and then with so many ticks.
     pub(super) fn turn(&mut self, at: usize, ticks: usize) -> Result<(), String> {
+        let gone = self.members.iter().filter(|member| !member.is_running()).map(|member| member.id).collect();
+        *self.members[at].outbox.gone.lock() = gone;
         let member = &mut self.members[at];
         if member.paused_until > self.step || !matches!(member.run, Run::Up(_)) {
             return Ok(());

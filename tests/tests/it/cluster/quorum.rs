@@ -33,6 +33,30 @@ async fn careful_watch(
 
 const NO_LEADER: &str = "etcdserver: no leader";
 
+/// The put comes before the others have noticed that they need another leader. etcd passes it on to the dead one, and its
+/// client waits in vain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_in_the_moment_of_the_leaders_death() {
+    let mut cluster = Cluster::of(3).args(["--election-timeout", "2500", "--heartbeat-interval", "100"]).start().await;
+    if cluster.is_etcd() {
+        return;
+    }
+    let leader = cluster.leader().await;
+    let follower = cluster.follower().await;
+    let mut c = cluster.grpc(follower);
+    c.put("k", "before").await;
+    let ids = cluster.ids(&[follower, leader]);
+    let connected = format!("etcd_network_active_peers{{Local=\"{:x}\",Remote=\"{:x}\"}}", ids[0], ids[1]);
+    cluster.kill(leader).await;
+    eventually("the connection is closed", async || {
+        (cluster.members[follower].metric(&connected).await < 0.5).then_some(())
+    })
+    .await;
+    assert_eq!(cluster.status(follower).await.unwrap().leader, ids[1], "it still counts as the leader");
+    c.put("k", "after").await;
+    assert_eq!(text(&c.get("k").await.unwrap().value), "after");
+}
+
 /// All of it in one test, since a request without a leader takes its seven seconds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alone() {
