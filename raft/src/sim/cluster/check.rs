@@ -4,7 +4,7 @@ use super::Simulation;
 use crate::sim::history::{Verdict, check, kv};
 
 /// Places that the search for an order of the history may remember.
-const MAX_SEARCH: usize = 30_000;
+const MAX_SEARCH: usize = 200_000;
 
 impl Simulation {
     /// What a member did in its turn, whether or not it survived it.
