@@ -4,6 +4,7 @@ mod apply;
 pub mod bootstrap;
 pub mod config;
 mod courier;
+mod deadline;
 pub mod gateway;
 pub mod grpc;
 pub mod http;

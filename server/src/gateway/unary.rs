@@ -16,6 +16,7 @@ use super::GatewayOptions;
 use super::body::{self, BoxError, GatewayBody};
 use super::metadata::{self, CallHeaders};
 use super::refusal::{JSON, Refusal};
+use crate::deadline::within;
 
 /// Reads the message, calls the service, writes the answer into one buffer of known length.
 pub(super) async fn call<B, Req, Resp, F>(
@@ -33,7 +34,8 @@ where
 {
     let answer = async {
         let (request, timeout) = request(options, parts, body).await?;
-        within(timeout, invoke(request)).await
+        let answer = within(timeout, invoke(request)).await.ok_or_else(Refusal::timed_out)?;
+        answer.map_err(Refusal::from)
     };
     match answer.await {
         Ok(answer) => render(&answer),
@@ -69,18 +71,6 @@ pub(super) fn check_size(options: &GatewayOptions, text_len: usize, message: &im
         size if size > limit => Err(Error::MessageTooLarge { size, limit }.into()),
         _ => Ok(()),
     }
-}
-
-/// Waits for an answer, but not beyond the caller's deadline.
-pub(super) async fn within<T>(
-    timeout: Option<Duration>,
-    answer: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Refusal> {
-    let answer = match timeout {
-        None => answer.await,
-        Some(timeout) => tokio::time::timeout(timeout, answer).await.map_err(|_| Refusal::timed_out())?,
-    };
-    answer.map_err(Refusal::from)
 }
 
 fn render<T: ToJson>(answer: &tonic::Response<T>) -> Response<GatewayBody> {

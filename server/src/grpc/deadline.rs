@@ -1,10 +1,8 @@
 //! The deadline that a caller sets with `grpc-timeout`.
 
-use std::future::Future;
 use std::time::Duration;
 
 use http::HeaderMap;
-use tonic::Status;
 
 /// How long the caller is willing to wait; none when it does not say, or not in the protocol's form.
 pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
@@ -24,23 +22,6 @@ pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
         "n" => Duration::from_nanos(number),
         _ => return None,
     })
-}
-
-/// Runs `call` within the caller's deadline.
-///
-/// # Errors
-/// The call's own, or that the deadline passed.
-pub(super) async fn within<T>(
-    deadline: Option<Duration>,
-    call: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
-    match deadline {
-        None => call.await,
-        Some(deadline) => match tokio::time::timeout(deadline, call).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Status::deadline_exceeded("context deadline exceeded")),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tonic::{Status, Streaming};
 
 use super::watch_codec::WatchCodec;
 use super::{HotBody, deadline, unary};
+use crate::deadline::within;
 use crate::services::Services;
 use crate::services::kv::KvService;
 use crate::services::watch::{WatchService, WatchSession};
@@ -70,10 +71,10 @@ impl HotPaths {
             return HotResponse::Stream(self.watch(request).await);
         }
         let deadline = deadline::of(request.headers());
-        let outcome = deadline::within(deadline, self.unary(path, request)).await;
-        HotResponse::Unary(match outcome {
-            Ok(body) => grpc_response(body),
-            Err(status) => status.into_http(),
+        HotResponse::Unary(match within(deadline, self.unary(path, request)).await {
+            Some(Ok(body)) => grpc_response(body),
+            Some(Err(status)) => status.into_http(),
+            None => Status::deadline_exceeded("context deadline exceeded").into_http(),
         })
     }
 

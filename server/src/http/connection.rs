@@ -157,10 +157,11 @@ impl<A: App> Acceptor<A> {
         let served = Arc::new((Arc::clone(&self.stack), conn));
         let service = service_fn(move |request| {
             let served = Arc::clone(&served);
-            async move {
+            // Ten kilobytes, which would be copied again and again on their way into a task.
+            Box::pin(async move {
                 let (stack, conn) = &*served;
                 Ok::<_, Infallible>(stack.serve(request, conn).await)
-            }
+            })
         });
         let builder = self.builder.clone();
         async move {

@@ -41,7 +41,7 @@ impl StackOptions {
     }
 }
 
-/// All layers around the app, as one type: no call through a pointer, nothing boxed, one future a request.
+/// All layers around the app, as one type: no call through a pointer, and one future a request, boxed once.
 type Column<A> = CatchPanic<RequestId<Log<Count<Cors<Hosts<Limits<Identity<Switch<A>>>>>>>>>;
 
 pub(super) struct Stack<A> {
