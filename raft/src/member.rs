@@ -174,6 +174,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             self.state_machine.conf_change_dropped(change, reason);
         }
         self.driver.compact_log();
+        self.status.first_index.store(self.driver.first_index(), Ordering::Release);
         Ok(())
     }
 

@@ -20,6 +20,8 @@ pub struct Status {
     pub applied: u64,
     /// Highest index in the log.
     pub last_index: u64,
+    /// Lowest index that a follower can still be sent from the log in memory.
+    pub first_index: u64,
     /// Whether this member is a learner.
     pub is_learner: bool,
     /// Configuration in force.
@@ -44,6 +46,7 @@ pub(crate) struct SharedStatus {
     pub(crate) commit: AtomicU64,
     pub(crate) applied: AtomicU64,
     pub(crate) last_index: AtomicU64,
+    pub(crate) first_index: AtomicU64,
     /// The sole voter is this member, it leads, and it has committed an entry of its own term.
     pub(crate) single_voter_leader: AtomicBool,
     pub(crate) is_learner: AtomicBool,
@@ -64,6 +67,7 @@ impl SharedStatus {
             commit: self.commit.load(Ordering::Acquire),
             applied: self.applied.load(Ordering::Acquire),
             last_index: self.last_index.load(Ordering::Acquire),
+            first_index: self.first_index.load(Ordering::Acquire),
             is_learner: self.is_learner.load(Ordering::Acquire),
             conf_state,
         }

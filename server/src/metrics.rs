@@ -1,4 +1,4 @@
-//! What the server counts, under etcd's names, types, labels and buckets.
+//! What the server counts, under etcd's names, types, labels and buckets; what etcd does not count begins with `keyport_`.
 //!
 //! [`Metrics`] holds a handle for each series; using one is a few relaxed atomic adds. Values that other parts keep
 //! anyway (revisions, sizes, queue lengths) are fetched when somebody asks, by the functions given to
@@ -267,6 +267,8 @@ handles! {
     watch_send_per_event: Histogram("etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds", "The same, by event.", exp (0.001, 2.0, 14));
     watch_send_control: Histogram("etcd_debugging_server_watch_send_loop_control_stream_duration_seconds", "Time to send a created or cancelled response.", exp (0.001, 2.0, 14));
     watch_send_progress: Histogram("etcd_debugging_server_watch_send_loop_progress_duration_seconds", "Time of a progress pass.", exp (0.001, 2.0, 14));
+
+    log_first_index: IntGauge("keyport_raft_log_first_index", "First entry of the log in memory: who lacks an earlier one gets a snapshot.");
 
     scrapes_in_flight: IntGauge("promhttp_metric_handler_requests_in_flight", "Scrapes under way.");
     scrapes: IntCounterVec("promhttp_metric_handler_requests_total", "Scrapes by HTTP status.", labels ["code"]);

@@ -61,6 +61,11 @@ impl Driver {
         self.read_retries
     }
 
+    /// The first index of the log in memory.
+    pub fn first_index(&self) -> u64 {
+        self.log().first()
+    }
+
     /// Entries and bytes of the log in memory.
     pub fn memory(&self) -> (u64, usize) {
         (self.log().last() + 1 - self.log().first(), self.log().bytes())

@@ -21,6 +21,7 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     catch_up(&metrics.leader_changes, state.leadership.leader().seen);
     metrics.proposals_committed.set(signed(raft.commit));
     metrics.proposals_applied.set(signed(state.applied.index()));
+    metrics.log_first_index.set(signed(raft.first_index));
     metrics.proposals_pending.set(count(node.pending_proposals()));
     metrics.quota_backend_bytes.set(node.limits().quota_bytes.map_or(i64::MAX, signed));
     metrics.db_size.set(signed(state.backend.size()));
