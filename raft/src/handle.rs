@@ -16,7 +16,7 @@ use crate::status::{Progress, SharedStatus, Status};
 /// Why a proposal was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProposeError {
-    /// The queue is full: the caller answers "too many requests".
+    /// The queue is full, or the state machine behind: the caller answers "too many requests".
     #[error("raft node is overloaded")]
     Busy,
     /// The node has ended.
@@ -66,6 +66,9 @@ impl RaftHandle {
     /// Queues a normal entry. `Ok` only means queued: the outcome is the entry coming back through
     /// [`crate::StateMachine::apply`], or [`crate::StateMachine::dropped`].
     pub fn propose(&self, data: Bytes) -> Result<(), ProposeError> {
+        if self.0.status.is_full.load(Ordering::Acquire) {
+            return Err(ProposeError::Busy);
+        }
         self.offer(Input::Propose(data))
     }
 

@@ -107,6 +107,9 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
                 self.look_for_leader();
                 self.driver.propose_conf_change(&change);
             }
+            Input::Message(message) if !message.entries.is_empty() && !self.state_machine.has_room() => {
+                self.observer.entries_refused(message.from());
+            }
             Input::Message(message) => {
                 if let Err(error) = self.driver.step(*message) {
                     tracing::warn!(%error, "refused a message from a peer");
@@ -175,6 +178,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         }
         self.driver.compact_log();
         self.status.first_index.store(self.driver.first_index(), Ordering::Release);
+        self.status.is_full.store(!self.state_machine.has_room(), Ordering::Release);
         Ok(())
     }
 

@@ -24,6 +24,10 @@ pub trait Observer: Send + 'static {
     fn proposals_dropped(&mut self, count: usize) {
         let _ = count;
     }
+    /// Entries of another member were not taken, because the state machine has no room for more.
+    fn entries_refused(&mut self, from: u64) {
+        let _ = from;
+    }
     /// A ReadIndex round had to be repeated.
     fn read_index_retried(&mut self) {}
     /// This member leads and its heartbeats went out so much later than they should have.

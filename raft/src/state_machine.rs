@@ -76,8 +76,15 @@ pub enum StopReason {
 
 /// The replicated state, as the node's thread sees it. All calls come from that one thread.
 pub trait StateMachine: Send + 'static {
-    /// Takes committed entries, in order and without gaps. Returns quickly, or enqueues (with a bound).
+    /// Takes committed entries, in order and without gaps. Returns quickly: what takes time waits elsewhere, so that
+    /// elections and the log go on. How much waits is bounded by [`StateMachine::has_room`].
     fn apply(&mut self, committed: Vec<Committed>);
+
+    /// Whether new entries may come. While not, proposals are refused, and entries that other members send are lost, as
+    /// on a bad network: Raft sends them again.
+    fn has_room(&self) -> bool {
+        true
+    }
 
     /// Whether a membership change may be carried out, judged by the state after every entry handed over so far (wait
     /// for an apply thread first). Must come to the same verdict on every member.

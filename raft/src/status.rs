@@ -50,6 +50,8 @@ pub(crate) struct SharedStatus {
     /// The sole voter is this member, it leads, and it has committed an entry of its own term.
     pub(crate) single_voter_leader: AtomicBool,
     pub(crate) is_learner: AtomicBool,
+    /// The state machine has no room for more entries.
+    pub(crate) is_full: AtomicBool,
     pub(crate) conf_state: RwLock<ConfState>,
 }
 

@@ -8,6 +8,7 @@
 pub mod hosts;
 pub mod member;
 pub mod network;
+pub mod threads;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

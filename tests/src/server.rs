@@ -228,12 +228,11 @@ impl Server {
         self.signal(Signal::KILL);
     }
 
-    /// [`Server::kill`], unless it has ended by itself.
-    pub fn kill_if_running(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+    /// How it has ended, if it has by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().expect("a child can be waited for")?;
+        self.child = None;
+        Some(status)
     }
 
     /// Starts it and kills it before it serves, a little later each time by how far it has come: once its log has grown.

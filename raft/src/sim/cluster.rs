@@ -142,6 +142,7 @@ impl Simulation {
                 self.members[at].memory.lock().flush();
                 Ok(())
             }
+            Happening::Room => self.change_room(),
             Happening::Crash => self.crash_random(),
             Happening::Restart => {
                 let at = self.pick();

@@ -75,6 +75,8 @@ pub(super) struct Memory {
     pub(super) dropped: Vec<Bytes>,
     /// Operations applied since then.
     pub(super) answers: Vec<(OperationId, kv::Answer)>,
+    /// There is no room for more entries.
+    pub(super) is_full: bool,
     /// Something that must never happen.
     pub(super) problem: Option<String>,
 }
@@ -100,6 +102,7 @@ impl Memory {
 
     pub(super) fn crash(&mut self) {
         self.now = self.durable.clone();
+        self.is_full = false;
         self.leaders.clear();
         self.dropped.clear();
         self.answers.clear();
@@ -221,6 +224,10 @@ impl StateMachine for Machine {
                 memory.problem.get_or_insert(problem);
             }
         }
+    }
+
+    fn has_room(&self) -> bool {
+        !self.memory.lock().is_full
     }
 
     /// Refuses some changes, for a reason that depends on the replicated state.

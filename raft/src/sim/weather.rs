@@ -16,6 +16,8 @@ pub(super) enum Happening {
     Transfer,
     /// A state machine's state becomes durable.
     Flush,
+    /// A state machine has no room for more entries from now on, or has again.
+    Room,
     /// A process or its machine stops.
     Crash,
     /// A process starts.
@@ -75,6 +77,7 @@ impl Weather {
             (DiskFault, some(15)),
             (SlowSync, some(25)),
             (Pause, some(15)),
+            (Room, some(15)),
             (Partition, some(45)),
             (Clock, some(15)),
             (Leadership, some(20)),

@@ -21,8 +21,10 @@ use crate::metrics::Metrics;
 use crate::node::waiters::{Outcome, Waiters};
 use crate::state::{SnapshotFiles, State};
 
-/// Batches of entries that may wait for the apply thread before the Raft thread has to wait for it.
-const QUEUE_BATCHES: usize = 64;
+/// Bytes of entries that may wait for the apply thread before no more are taken.
+const MAX_WAITING: usize = 64 << 20;
+/// What an entry takes in the queue besides its bytes, so that small ones count too.
+const ENTRY_OVERHEAD: usize = 256;
 
 /// Batches of at most this many entries are applied where they are: a thread more would cost more than it does.
 /// Larger ones go to the apply thread, which works while the next batch is being synced.
@@ -186,13 +188,27 @@ enum Work {
     Report(Sender<Roster>),
 }
 
+impl Work {
+    /// What it counts while it waits; never nothing.
+    fn weight(&self) -> usize {
+        let weight = |entry: &Committed| match &entry.kind {
+            CommittedKind::Normal(data) => data.len() + ENTRY_OVERHEAD,
+            CommittedKind::ConfChange { .. } => ENTRY_OVERHEAD,
+        };
+        match self {
+            Work::Apply(committed) => committed.iter().map(weight).sum(),
+            Work::Install { .. } | Work::Report(_) => ENTRY_OVERHEAD,
+        }
+    }
+}
+
 /// Where the Raft thread hands entries over: a few are applied at once while this node is alone and nothing is queued;
 /// otherwise the apply thread takes them, so that Raft never waits for the store.
 pub(crate) struct ReplicaQueue {
     replica: Arc<Replica>,
     queue: Sender<Work>,
-    /// Work handed to the apply thread and not applied yet.
-    pending: Arc<AtomicUsize>,
+    /// The weight of what the apply thread has not done yet.
+    waiting: Arc<AtomicUsize>,
     /// The members after everything handed over so far: ahead of what is applied. None since a snapshot.
     roster: Option<Roster>,
     _thread: thread::JoinHandle<()>,
@@ -203,14 +219,14 @@ impl ReplicaQueue {
     /// When the thread cannot be started.
     pub(crate) fn start(replica: Replica) -> std::io::Result<ReplicaQueue> {
         let replica = Arc::new(replica);
-        let pending = Arc::new(AtomicUsize::new(0));
-        let (queue, waiting) = crossbeam_channel::bounded(QUEUE_BATCHES);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (queue, works) = crossbeam_channel::unbounded();
         let thread = thread::Builder::new().name("apply".to_owned()).spawn({
-            let (replica, pending) = (Arc::clone(&replica), Arc::clone(&pending));
-            move || work(&replica, &waiting, &pending)
+            let (replica, waiting) = (Arc::clone(&replica), Arc::clone(&waiting));
+            move || work(&replica, &works, &waiting)
         })?;
         let roster = Some(replica.state.membership.roster());
-        Ok(ReplicaQueue { replica, queue, pending, roster, _thread: thread })
+        Ok(ReplicaQueue { replica, queue, waiting, roster, _thread: thread })
     }
 
     /// Waits for the apply thread only at the first change after a snapshot.
@@ -236,21 +252,22 @@ impl ReplicaQueue {
 
 impl ReplicaQueue {
     fn enqueue(&self, work: Work) {
-        self.pending.fetch_add(1, Ordering::Release);
+        self.waiting.fetch_add(work.weight(), Ordering::Release);
         // The thread lives as long as this sender.
         let _ = self.queue.send(work);
     }
 }
 
-fn work(replica: &Replica, queue: &Receiver<Work>, pending: &AtomicUsize) {
-    for work in queue {
+fn work(replica: &Replica, works: &Receiver<Work>, waiting: &AtomicUsize) {
+    for work in works {
+        let weight = work.weight();
         match work {
             Work::Apply(committed) => replica.apply(committed),
             Work::Install { index } => replica.install(index),
             // Whoever asked waits.
             Work::Report(answer) => drop(answer.send(replica.state.membership.roster())),
         }
-        pending.fetch_sub(1, Ordering::Release);
+        waiting.fetch_sub(weight, Ordering::Release);
     }
 }
 
@@ -259,11 +276,15 @@ impl StateMachine for ReplicaQueue {
         self.keep_roster(&committed);
         let alone = self.roster.as_ref().is_some_and(|roster| roster.voters().count() <= 1);
         let few = committed.len() <= INLINE_ENTRIES;
-        if alone && few && self.pending.load(Ordering::Acquire) == 0 {
+        if alone && few && self.waiting.load(Ordering::Acquire) == 0 {
             self.replica.apply(committed);
         } else {
             self.enqueue(Work::Apply(committed));
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) < MAX_WAITING
     }
 
     fn check_conf_change(&mut self, change: &Configuration) -> bool {

@@ -25,6 +25,10 @@ impl Observer for RaftMetrics {
         self.0.proposals_failed.inc_by(count as u64);
     }
 
+    fn entries_refused(&mut self, from: u64) {
+        self.0.peer_received_failures.with_label_values(&[&format!("{from:x}")]).inc();
+    }
+
     fn read_index_retried(&mut self) {
         self.0.slow_read_indexes.inc();
     }

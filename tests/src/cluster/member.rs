@@ -11,6 +11,7 @@ use sha1::{Digest, Sha1};
 
 use super::hosts::Host;
 use super::network::{Network, Proxy};
+use super::threads::StoppedThread;
 use crate::grpc::Grpc;
 use crate::http::Http;
 use crate::server::{free_port, health};
@@ -226,6 +227,12 @@ impl Member {
     pub fn resume(&mut self) {
         self.paused = false;
         self.signal(Signal::CONT);
+    }
+
+    /// Stops one of its threads, by name, until the guard is dropped; `None` where that is not allowed.
+    pub fn stop_thread(&self, name: &str) -> Option<StoppedThread> {
+        let child = self.child.as_ref().expect("the member runs");
+        StoppedThread::of(child.id(), name)
     }
 
     /// The lines of its log that hold `word`.

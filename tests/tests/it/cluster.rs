@@ -1,5 +1,6 @@
 //! Three and five members: what every member answers, and what holds while they are killed, paused, cut off and replaced.
 
+mod apply;
 mod bad_peers;
 mod catch_up;
 mod corruption;

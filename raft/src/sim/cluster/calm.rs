@@ -23,6 +23,7 @@ impl Simulation {
             member.disk.set_faults(Faults::default());
             member.paused_until = 0;
             member.slow_sync = 0;
+            member.memory.lock().is_full = false;
         }
         let mut asked = false;
         for _ in 0..MAX_CALM_ROUNDS {

@@ -68,6 +68,18 @@ impl Simulation {
         Ok(())
     }
 
+    /// A state machine that is behind, or has caught up.
+    pub(super) fn change_room(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        let mut memory = self.members[at].memory.lock();
+        memory.is_full = !memory.is_full;
+        let (id, is_full) = (self.members[at].id, memory.is_full);
+        drop(memory);
+        self.summary.full += usize::from(is_full);
+        self.say(|| format!("member {id} has {}", if is_full { "no room" } else { "room" }));
+        Ok(())
+    }
+
     /// Mostly whoever leads.
     pub(super) fn pause_random(&mut self) -> Result<(), String> {
         let leader = self

@@ -99,6 +99,8 @@ pub struct Summary {
     pub slow_syncs: usize,
     /// Members that got no time for a while.
     pub pauses: usize,
+    /// State machines that had no room for more entries for a while.
+    pub full: usize,
     /// Messages delivered.
     pub messages: usize,
     /// Snapshots that arrived completely.
@@ -132,6 +134,7 @@ impl AddAssign for Summary {
         self.power_failures += other.power_failures;
         self.slow_syncs += other.slow_syncs;
         self.pauses += other.pauses;
+        self.full += other.full;
         self.messages += other.messages;
         self.snapshots += other.snapshots;
         self.broken_transfers += other.broken_transfers;

@@ -1,0 +1,66 @@
+//! A member whose state cannot keep up with its log: its database's disk hangs, say. Elections and the log go on without it.
+
+use keyport_tests::cluster::member::Member;
+use keyport_tests::cluster::threads::StoppedThread;
+use keyport_tests::history::Traffic;
+use keyport_tests::wait::eventually;
+use keyport_tests::{Cluster, Flavor};
+
+use super::robustness::LONG;
+
+/// Nothing is applied until the guard is dropped.
+fn hold_up(member: &Member) -> Option<StoppedThread> {
+    let stopped = member.stop_thread("apply");
+    if stopped.is_none() {
+        eprintln!("skipped: may not trace");
+    }
+    stopped
+}
+
+/// It leads on: its followers answer their clients meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_does_not_apply() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return; // what its threads do is its own affair
+    }
+    let cluster = Cluster::of(3).start().await;
+    let traffic = Traffic::start(&cluster, 22).await;
+    traffic.progress(100).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let before = cluster.status(follower).await.unwrap();
+    let Some(stopped) = hold_up(&cluster.members[leader]) else { return };
+    traffic.progress(400).await;
+    traffic.run_for(LONG).await;
+    traffic.progress(50).await;
+    let after = cluster.status(follower).await.unwrap();
+    assert_eq!((after.leader, after.raft_term), (before.leader, before.raft_term));
+    drop(stopped);
+    traffic.progress(100).await;
+    traffic.finish(&cluster).await;
+}
+
+/// It takes what it has room for, and the rest later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_does_not_apply() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return;
+    }
+    let cluster = Cluster::of(3).start().await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let before = cluster.status(leader).await.unwrap();
+    let Some(stopped) = hold_up(&cluster.members[follower]) else { return };
+    let mut c = cluster.grpc(leader);
+    let value = "x".repeat(1_000_000);
+    for i in 0..75 {
+        c.put(&format!("big/{}", i % 5), &value).await;
+    }
+    let refused = format!("etcd_network_peer_received_failures_total{{From=\"{:x}\"}}", cluster.members[leader].id);
+    eventually("it has no room", async || (cluster.members[follower].metric(&refused).await > 0.0).then_some(())).await;
+    let after = cluster.status(leader).await.unwrap();
+    assert_eq!((after.leader, after.raft_term), (before.leader, before.raft_term));
+    drop(stopped);
+    cluster.until_equal().await;
+    let traffic = Traffic::start(&cluster, 23).await;
+    traffic.progress(50).await;
+    traffic.finish(&cluster).await;
+}
