@@ -237,7 +237,8 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         if let Some(mark) = installed {
             self.wal.release(mark.index);
             self.snapshots.installed(mark.index);
-            self.state_machine.install_snapshot(output.snapshot.take().unwrap_or_default());
+            let snapshot = output.snapshot.take().unwrap_or_default();
+            self.state_machine.install_snapshot(snapshot).map_err(StopReason::Snapshot)?;
         }
 
         let persisted_messages = std::mem::take(&mut output.persisted_messages);

@@ -69,6 +69,9 @@ pub enum StopReason {
     /// The log could not be written or synced. What was not acknowledged may or may not be in it.
     #[error("write-ahead log failed: {0}")]
     Wal(#[source] crate::wal::WalError),
+    /// A snapshot that a leader sent is not usable after all.
+    #[error("received snapshot: {0}")]
+    Snapshot(#[source] std::io::Error),
     /// A broken assumption; the message is the panic's.
     #[error("raft thread panicked: {0}")]
     Panicked(String),
@@ -86,8 +89,8 @@ pub trait StateMachine: Send + 'static {
         true
     }
 
-    /// Whether a membership change may be carried out, judged by the state after every entry handed over so far (wait
-    /// for an apply thread first). Must come to the same verdict on every member.
+    /// Whether a membership change may be carried out, judged by the state after every entry handed over so far,
+    /// applied or not. Must come to the same verdict on every member.
     fn check_conf_change(&mut self, change: &Configuration) -> bool {
         let _ = change;
         true
@@ -95,8 +98,12 @@ pub trait StateMachine: Send + 'static {
 
     /// Replaces the whole state by the snapshot a leader sent. It is already recorded in the log: should the process
     /// end before this is done, [`crate::wal::Recovered`] names it at the next start.
-    fn install_snapshot(&mut self, snapshot: Snapshot) {
+    ///
+    /// # Errors
+    /// When what was received is not usable; the node ends.
+    fn install_snapshot(&mut self, snapshot: Snapshot) -> std::io::Result<()> {
         let _ = snapshot;
+        Ok(())
     }
 
     /// Index up to which the state survives a crash by itself; the log may be released up to there.

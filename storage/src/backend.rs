@@ -18,6 +18,7 @@
 //! counts as such a write: which file a crash would leave is not known any more.
 
 mod batch;
+mod closed;
 mod copy;
 mod edition;
 mod error;
@@ -57,6 +58,7 @@ use self::view::View;
 use crate::schema::{self, Found};
 
 pub use batch::{Applied, Batch, Bucket};
+pub use closed::ClosedFile;
 pub(crate) use edition::Edition;
 pub use error::BackendError;
 pub use image::{ImageReader, ImageWriter};

@@ -3,6 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -244,11 +245,12 @@ impl StateMachine for Machine {
         }
     }
 
-    fn install_snapshot(&mut self, snapshot: Snapshot) {
+    fn install_snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
         if self.disk.effect() {
             let metadata = snapshot.metadata.unwrap_or_default();
             self.memory.lock().install(metadata.index(), &self.world.lock());
         }
+        Ok(())
     }
 
     fn durable_index(&self) -> u64 {

@@ -70,7 +70,7 @@ impl StateMachine for State {
         });
     }
 
-    fn install_snapshot(&mut self, snapshot: Snapshot) {
+    fn install_snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
         let metadata = snapshot.metadata.unwrap();
         self.change(|inner| {
             inner.data = inner.images.get(&metadata.index()).unwrap().clone();
@@ -78,6 +78,7 @@ impl StateMachine for State {
             inner.conf_state = metadata.conf_state.unwrap();
             inner.installed += 1;
         });
+        Ok(())
     }
 
     fn durable_index(&self) -> u64 {

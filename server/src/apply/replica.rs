@@ -181,11 +181,7 @@ impl Replica {
 /// What the apply thread does, in this order.
 enum Work {
     Apply(Vec<Committed>),
-    Install {
-        index: u64,
-    },
-    /// Tells the members as of everything before.
-    Report(Sender<Roster>),
+    Install { index: u64 },
 }
 
 impl Work {
@@ -197,7 +193,7 @@ impl Work {
         };
         match self {
             Work::Apply(committed) => committed.iter().map(weight).sum(),
-            Work::Install { .. } | Work::Report(_) => ENTRY_OVERHEAD,
+            Work::Install { .. } => ENTRY_OVERHEAD,
         }
     }
 }
@@ -209,8 +205,8 @@ pub(crate) struct ReplicaQueue {
     queue: Sender<Work>,
     /// The weight of what the apply thread has not done yet.
     waiting: Arc<AtomicUsize>,
-    /// The members after everything handed over so far: ahead of what is applied. None since a snapshot.
-    roster: Option<Roster>,
+    /// The members after everything handed over so far: ahead of what is applied.
+    roster: Roster,
     _thread: thread::JoinHandle<()>,
 }
 
@@ -225,18 +221,8 @@ impl ReplicaQueue {
             let (replica, waiting) = (Arc::clone(&replica), Arc::clone(&waiting));
             move || work(&replica, &works, &waiting)
         })?;
-        let roster = Some(replica.state.membership.roster());
+        let roster = replica.state.membership.roster();
         Ok(ReplicaQueue { replica, queue, waiting, roster, _thread: thread })
-    }
-
-    /// Waits for the apply thread only at the first change after a snapshot.
-    fn roster(&mut self) -> &mut Roster {
-        if self.roster.is_none() {
-            let (answer, told) = crossbeam_channel::bounded(1);
-            self.enqueue(Work::Report(answer));
-            self.roster = told.recv().ok();
-        }
-        self.roster.get_or_insert_default()
     }
 
     fn keep_roster(&mut self, committed: &[Committed]) {
@@ -244,7 +230,7 @@ impl ReplicaQueue {
             if let CommittedKind::ConfChange { change: Configuration::Simple(change), accepted: true, .. } = &entry.kind
             {
                 // It was checked when it was accepted.
-                let _ = self.roster().apply(change);
+                let _ = self.roster.apply(change);
             }
         }
     }
@@ -264,8 +250,6 @@ fn work(replica: &Replica, works: &Receiver<Work>, waiting: &AtomicUsize) {
         match work {
             Work::Apply(committed) => replica.apply(committed),
             Work::Install { index } => replica.install(index),
-            // Whoever asked waits.
-            Work::Report(answer) => drop(answer.send(replica.state.membership.roster())),
         }
         waiting.fetch_sub(weight, Ordering::Release);
     }
@@ -274,7 +258,7 @@ fn work(replica: &Replica, works: &Receiver<Work>, waiting: &AtomicUsize) {
 impl StateMachine for ReplicaQueue {
     fn apply(&mut self, committed: Vec<Committed>) {
         self.keep_roster(&committed);
-        let alone = self.roster.as_ref().is_some_and(|roster| roster.voters().count() <= 1);
+        let alone = self.roster.voters().count() <= 1;
         let few = committed.len() <= INLINE_ENTRIES;
         if alone && few && self.waiting.load(Ordering::Acquire) == 0 {
             self.replica.apply(committed);
@@ -289,16 +273,19 @@ impl StateMachine for ReplicaQueue {
 
     fn check_conf_change(&mut self, change: &Configuration) -> bool {
         match change {
-            Configuration::Simple(change) => self.roster().check(change).is_ok(),
+            Configuration::Simple(change) => self.roster.check(change).is_ok(),
             // Not proposed by this release or etcd, so there are no rules for it.
             Configuration::Joint(_) => false,
         }
     }
 
-    fn install_snapshot(&mut self, snapshot: Snapshot) {
+    fn install_snapshot(&mut self, snapshot: Snapshot) -> std::io::Result<()> {
         let index = snapshot.metadata.unwrap_or_default().index();
-        self.roster = None;
+        // Read from the file, which is not in place yet: the next change may be judged before it is.
+        let file = self.replica.snapshots.path(index);
+        self.roster = Roster::in_file(&file).map_err(std::io::Error::other)?;
         self.enqueue(Work::Install { index });
+        Ok(())
     }
 
     fn durable_index(&self) -> u64 {

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use proptest::sample::Index;
 
 use super::items::{Item, Items};
 use super::*;
-use crate::backend::{Applied, Backend, BackendError, BackendOptions, Batch, Bucket, RowKey, adopt};
+use crate::backend::{Applied, Backend, BackendError, BackendOptions, Batch, Bucket, ClosedFile, RowKey, adopt};
 use crate::{Record, Versions};
 
 fn options() -> BackendOptions {
@@ -250,6 +251,36 @@ fn what_a_killed_process_left_is_removed() {
     // And is in nobody's way.
     std::fs::write(dir.path().join("copy.tmp.image"), b"x").unwrap();
     write(&dir.path().join("copy"), &image(&open(&path))).unwrap();
+}
+
+#[test]
+fn a_finished_image_can_be_looked_into_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let backend = open(&from);
+    entry(&backend, 1, 10);
+    entry(&backend, 2, 10);
+    write(&to, &image(&backend)).unwrap();
+    let rows = |bucket: Bucket, most: usize| {
+        let mut rows = Vec::new();
+        let file = ClosedFile::open(&to).unwrap();
+        file.scan(bucket, &mut |key, value| {
+            rows.push((key.to_vec(), value.to_vec()));
+            if rows.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+        .unwrap();
+        rows
+    };
+    assert_eq!(rows(Bucket::Cluster, 9), [(b"clusterVersion".to_vec(), b"3.7.0".to_vec())]);
+    let lease = |id: u64| (id.to_be_bytes().to_vec(), b"lease".to_vec());
+    assert_eq!(rows(Bucket::Lease, 9), [lease(1), lease(2)]);
+    assert_eq!(rows(Bucket::Lease, 1), [lease(1)]);
+    assert_eq!(rows(Bucket::Members, 9), []);
+    assert!(matches!(ClosedFile::open(&from), Err(BackendError::Locked(_))), "it is open");
+    assert_eq!(backend.install(&to).unwrap(), applied(2), "and is as good as before");
+    let garbage = dir.path().join("garbage");
+    std::fs::write(&garbage, [7; 9000]).unwrap();
+    assert!(matches!(ClosedFile::open(&garbage), Err(BackendError::Corrupt { .. })));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! A member whose state cannot keep up with its log: its database's disk hangs, say. Elections and the log go on without it.
 
+use keyport_api::etcdserverpb::{MemberListRequest, MemberUpdateRequest};
 use keyport_tests::cluster::member::Member;
 use keyport_tests::cluster::threads::StoppedThread;
 use keyport_tests::history::Traffic;
-use keyport_tests::wait::eventually;
+use keyport_tests::wait::{eventually, within};
 use keyport_tests::{Cluster, Flavor};
 
+use super::catch_up::{forgotten, log_end, received, short_log};
 use super::robustness::LONG;
 
 /// Nothing is applied until the guard is dropped.
@@ -63,4 +65,40 @@ async fn a_follower_that_does_not_apply() {
     let traffic = Traffic::start(&cluster, 23).await;
     traffic.progress(50).await;
     traffic.finish(&cluster).await;
+}
+
+/// Its log goes on after a snapshot that is not in place yet, and so does the membership.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_waits_for_its_place() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return;
+    }
+    let cluster = short_log(3).start().await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    cluster.until_equal().await;
+    let id = cluster.members[follower].id;
+    cluster.network.isolate(id);
+    let end = log_end(&cluster, leader).await;
+    let mut c = cluster.grpc(leader);
+    for i in 0..100 {
+        c.put(&format!("k{i}"), "v").await;
+    }
+    forgotten(&cluster, leader, end).await;
+    let Some(stopped) = hold_up(&cluster.members[follower]) else { return };
+    cluster.network.reset(id);
+    cluster.network.heal();
+    eventually("a snapshot", async || (received(&cluster, follower).await >= 1.0).then_some(())).await;
+    let peer_ur_ls = vec![cluster.members[leader].peer_url()];
+    let update = MemberUpdateRequest { id: cluster.members[leader].id, peer_ur_ls };
+    within("a change of a member", c.cluster.member_update(update)).await.unwrap();
+    c.put("k", "after it").await;
+    let end = log_end(&cluster, leader).await;
+    eventually("its log goes on", async || (log_end(&cluster, follower).await >= end).then_some(())).await;
+    drop(stopped);
+    cluster.until_equal().await;
+    let members = async |member| {
+        let mut c = cluster.grpc(member);
+        c.cluster.member_list(MemberListRequest { linearizable: false }).await.unwrap().into_inner().members
+    };
+    assert_eq!(members(leader).await, members(follower).await);
 }

@@ -26,13 +26,13 @@ pub(super) async fn received(cluster: &Cluster, member: usize) -> f64 {
 }
 
 /// The last entry of a member's log.
-async fn log_end(cluster: &Cluster, member: usize) -> u64 {
+pub(super) async fn log_end(cluster: &Cluster, member: usize) -> u64 {
     cluster.status(member).await.unwrap().raft_index
 }
 
 /// Waits until a leader has let go of the entry after `index`: who has none after it gets a snapshot. A leader keeps for a
 /// while what a follower needs that it has just lost; etcd's does not.
-async fn forgotten(cluster: &Cluster, leader: usize, index: u64) {
+pub(super) async fn forgotten(cluster: &Cluster, leader: usize, index: u64) {
     if cluster.is_etcd() {
         return;
     }

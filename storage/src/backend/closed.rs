@@ -1,0 +1,58 @@
+//! A look into a finished file that nobody has open.
+
+use std::path::{Path, PathBuf};
+
+use redb::{Builder, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
+
+use super::{BackendError, Bucket, EachRow, guarded};
+use crate::schema::{self, table};
+
+/// The pages of a few small rows.
+const CACHE_BYTES: usize = 1 << 20;
+
+/// A file that an [`super::ImageWriter`] has finished, as it is; nothing is written to it.
+pub struct ClosedFile {
+    path: PathBuf,
+    transaction: ReadTransaction,
+    // Below the transaction: the file is closed with it.
+    _database: ReadOnlyDatabase,
+}
+
+impl ClosedFile {
+    /// # Errors
+    /// When the file is in use, cannot be read, or is none of ours.
+    pub fn open(path: &Path) -> Result<ClosedFile, BackendError> {
+        guarded(path, || {
+            let failed = |error: redb::Error| BackendError::from_redb(path, error);
+            let database = Builder::new().set_cache_size(CACHE_BYTES).open_read_only(path);
+            let database = database.map_err(|error| failed(error.into()))?;
+            schema::check(path, &database)?;
+            let transaction = database.begin_read().map_err(|error| failed(error.into()))?;
+            Ok(ClosedFile { path: path.to_path_buf(), transaction, _database: database })
+        })
+    }
+
+    /// Calls `each` for the rows of a bucket, in order, until it breaks.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn scan(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
+        guarded(&self.path, || {
+            let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
+            let rows = self.transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
+            for row in rows.iter().map_err(|error| failed(error.into()))? {
+                let (key, value) = row.map_err(|error| failed(error.into()))?;
+                if each(key.value(), value.value()).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl std::fmt::Debug for ClosedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClosedFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
