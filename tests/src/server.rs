@@ -322,18 +322,12 @@ impl Server {
     fn until_ready(&mut self) -> Result<(), String> {
         let addr = self.addr();
         let what = format!("the server on {addr} is ready");
-        let ended = eventually_blocking(&what, || {
-            let child = self.child.as_mut()?;
+        eventually_blocking(&what, || {
             if health(addr).starts_with("HTTP/1.1 200") {
-                return Some(false);
+                return Some(Ok(()));
             }
-            child.try_wait().expect("a child can be waited for").map(|_| true)
-        });
-        if ended {
-            self.child = None;
-            return Err(self.log());
-        }
-        Ok(())
+            self.ended().map(|_| Err(self.log()))
+        })
     }
 }
 

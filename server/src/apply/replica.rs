@@ -202,7 +202,8 @@ impl Work {
 /// otherwise the apply thread takes them, so that Raft never waits for the store.
 pub(crate) struct ReplicaQueue {
     replica: Arc<Replica>,
-    queue: Sender<Work>,
+    /// Work, and what it weighs.
+    queue: Sender<(Work, usize)>,
     /// The weight of what the apply thread has not done yet.
     waiting: Arc<AtomicUsize>,
     /// The members after everything handed over so far: ahead of what is applied.
@@ -234,19 +235,17 @@ impl ReplicaQueue {
             }
         }
     }
-}
 
-impl ReplicaQueue {
     fn enqueue(&self, work: Work) {
-        self.waiting.fetch_add(work.weight(), Ordering::Release);
+        let weight = work.weight();
+        self.waiting.fetch_add(weight, Ordering::Release);
         // The thread lives as long as this sender.
-        let _ = self.queue.send(work);
+        let _ = self.queue.send((work, weight));
     }
 }
 
-fn work(replica: &Replica, works: &Receiver<Work>, waiting: &AtomicUsize) {
-    for work in works {
-        let weight = work.weight();
+fn work(replica: &Replica, works: &Receiver<(Work, usize)>, waiting: &AtomicUsize) {
+    for (work, weight) in works {
         match work {
             Work::Apply(committed) => replica.apply(committed),
             Work::Install { index } => replica.install(index),

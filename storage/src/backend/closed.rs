@@ -2,13 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::{BackendError, Bucket, EachRow, guarded};
 use crate::schema::{self, table};
-
-/// The pages of a few small rows.
-const CACHE_BYTES: usize = 1 << 20;
 
 /// A file that an [`super::ImageWriter`] has finished, as it is; nothing is written to it.
 pub struct ClosedFile {
@@ -24,8 +21,7 @@ impl ClosedFile {
     pub fn open(path: &Path) -> Result<ClosedFile, BackendError> {
         guarded(path, || {
             let failed = |error: redb::Error| BackendError::from_redb(path, error);
-            let database = Builder::new().set_cache_size(CACHE_BYTES).open_read_only(path);
-            let database = database.map_err(|error| failed(error.into()))?;
+            let database = ReadOnlyDatabase::open(path).map_err(|error| failed(error.into()))?;
             schema::check(path, &database)?;
             let transaction = database.begin_read().map_err(|error| failed(error.into()))?;
             Ok(ClosedFile { path: path.to_path_buf(), transaction, _database: database })

@@ -1,18 +1,20 @@
 //! A member whose state cannot keep up with its log: its database's disk hangs, say. Elections and the log go on without it.
 
 use keyport_api::etcdserverpb::{MemberListRequest, MemberUpdateRequest};
-use keyport_tests::cluster::member::Member;
+use keyport_tests::Cluster;
 use keyport_tests::cluster::threads::StoppedThread;
 use keyport_tests::history::Traffic;
 use keyport_tests::wait::{eventually, within};
-use keyport_tests::{Cluster, Flavor};
 
 use super::catch_up::{forgotten, log_end, received, short_log};
 use super::robustness::LONG;
 
-/// Nothing is applied until the guard is dropped.
-fn hold_up(member: &Member) -> Option<StoppedThread> {
-    let stopped = member.stop_thread("apply");
+/// Nothing is applied until the guard is dropped. `None` with an etcd, whose threads are its own affair.
+fn hold_up(cluster: &Cluster, member: usize) -> Option<StoppedThread> {
+    if cluster.is_etcd() {
+        return None;
+    }
+    let stopped = cluster.members[member].stop_thread("apply");
     if stopped.is_none() {
         eprintln!("skipped: may not trace");
     }
@@ -22,15 +24,12 @@ fn hold_up(member: &Member) -> Option<StoppedThread> {
 /// It leads on: its followers answer their clients meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_does_not_apply() {
-    if Flavor::under_test() != Flavor::Keyport {
-        return; // what its threads do is its own affair
-    }
     let cluster = Cluster::of(3).start().await;
     let traffic = Traffic::start(&cluster, 22).await;
     traffic.progress(100).await;
     let (leader, follower) = (cluster.leader().await, cluster.follower().await);
     let before = cluster.status(follower).await.unwrap();
-    let Some(stopped) = hold_up(&cluster.members[leader]) else { return };
+    let Some(stopped) = hold_up(&cluster, leader) else { return };
     traffic.progress(400).await;
     traffic.run_for(LONG).await;
     traffic.progress(50).await;
@@ -44,13 +43,10 @@ async fn a_leader_that_does_not_apply() {
 /// It takes what it has room for, and the rest later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_that_does_not_apply() {
-    if Flavor::under_test() != Flavor::Keyport {
-        return;
-    }
     let cluster = Cluster::of(3).start().await;
     let (leader, follower) = (cluster.leader().await, cluster.follower().await);
     let before = cluster.status(leader).await.unwrap();
-    let Some(stopped) = hold_up(&cluster.members[follower]) else { return };
+    let Some(stopped) = hold_up(&cluster, follower) else { return };
     let mut c = cluster.grpc(leader);
     let value = "x".repeat(1_000_000);
     for i in 0..75 {
@@ -70,9 +66,6 @@ async fn a_follower_that_does_not_apply() {
 /// Its log goes on after a snapshot that is not in place yet, and so does the membership.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_that_waits_for_its_place() {
-    if Flavor::under_test() != Flavor::Keyport {
-        return;
-    }
     let cluster = short_log(3).start().await;
     let (leader, follower) = (cluster.leader().await, cluster.follower().await);
     cluster.until_equal().await;
@@ -84,7 +77,7 @@ async fn a_snapshot_that_waits_for_its_place() {
         c.put(&format!("k{i}"), "v").await;
     }
     forgotten(&cluster, leader, end).await;
-    let Some(stopped) = hold_up(&cluster.members[follower]) else { return };
+    let Some(stopped) = hold_up(&cluster, follower) else { return };
     cluster.network.reset(id);
     cluster.network.heal();
     eventually("a snapshot", async || (received(&cluster, follower).await >= 1.0).then_some(())).await;
