@@ -5,6 +5,7 @@
 //! slow down, reset and record connections, and hold back bytes; between hosts packets are lost. Members keep their addresses when
 //! they are killed and started again. When a test fails, the ends of all logs are shown; with `KEYPORT_TESTS_KEEP=1` the folder stays.
 
+pub mod changes;
 pub mod hosts;
 pub mod member;
 pub mod network;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
-use keyport_api::etcdserverpb::{HashKvRequest, MemberAddRequest, StatusRequest, StatusResponse};
+use keyport_api::etcdserverpb::{HashKvRequest, StatusRequest, StatusResponse};
 use tempfile::TempDir;
 use tonic::Status;
 
@@ -323,31 +324,29 @@ impl Cluster {
         self.serving().into_iter().find(|i| *i != leader).expect("a second member")
     }
 
-    /// Adds a member through `through` and does not start it.
-    ///
-    /// # Panics
-    /// If that is refused for longer than a new cluster needs to settle.
-    pub async fn add(&mut self, through: usize, learner: bool) -> usize {
-        let mut c = self.grpc(through);
-        let mut member = self.new_member(None);
-        let urls = vec![member.peer_url()];
-        // Refused while connections are younger than five seconds.
-        let answer = eventually("a member is added", async || {
-            let request = MemberAddRequest { peer_ur_ls: urls.clone(), is_learner: learner };
-            c.cluster.member_add(request).await.ok()
-        })
-        .await;
-        let answer = answer.into_inner();
-        member.set_id(answer.member.expect("a member").id);
-        self.members.push(member);
-        let known: Vec<&Member> = answer
-            .members
+    /// Makes the members that a cluster has now the `--initial-cluster` of those that start from here on: the ones that run, and a
+    /// new one.
+    fn join(&mut self, new: usize, listed: &[keyport_api::etcdserverpb::Member]) {
+        let known: Vec<&Member> = listed
             .iter()
-            .filter_map(|m| self.members.get(self.index_of(m.id)?))
-            .filter(|m| m.runs() || m.id == self.members[self.members.len() - 1].id)
+            .filter_map(|m| self.index_of(m.id))
+            .filter(|i| *i == new || self.members[*i].runs())
+            .map(|i| &self.members[i])
             .collect();
         self.initial = self.initial_cluster(&known);
-        self.members.len() - 1
+    }
+
+    /// Waits until a member has given up its connection to another.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn until_disconnected(&self, of: usize, from: usize) {
+        let [local, remote] = [of, from].map(|i| self.members[i].id);
+        let connected = format!("etcd_network_active_peers{{Local=\"{local:x}\",Remote=\"{remote:x}\"}}");
+        eventually("the connection is closed", async || {
+            (self.members[of].metric(&connected).await < 0.5).then_some(())
+        })
+        .await;
     }
 
     /// Waits until the members that serve have the same revision and the same hash of all keys; the revision.

@@ -245,8 +245,7 @@ async fn a_removed_sender() {
     let (leader, follower) = (cluster.leader().await, cluster.follower().await);
     cluster.kill(follower).await;
     let mut c = cluster.grpc(leader);
-    let remove = keyport_api::etcdserverpb::MemberRemoveRequest { id: cluster.members[follower].id };
-    eventually("it is removed", async || c.cluster.member_remove(remove).await.ok()).await;
+    cluster.remove(leader, follower).await;
     let other = 3 - leader - follower;
     for target in [leader, other] {
         let hello = Hello::new(&cluster, id, follower, target);

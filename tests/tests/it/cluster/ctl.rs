@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use keyport_tests::wait::eventually;
+use keyport_tests::cluster::changes::is_unsettled;
+use keyport_tests::wait::{eventually, eventually_blocking};
 use keyport_tests::{Cluster, Flavor};
 
 /// What differs from one cluster to the next gets a name: ids and addresses by first appearance, other numbers none.
@@ -70,9 +71,12 @@ async fn session(flavor: Flavor) -> Vec<(String, String)> {
     }
     let members = [leader, one, other];
     let mut run = |cluster: &Cluster, of: &[usize], args: &[&str]| {
-        let out = cluster.etcdctl(of).output(args);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let stderr = text(&out.stderr);
+        let (out, stderr) = eventually_blocking("its connections are old enough", || {
+            let out = cluster.etcdctl(of).output(args);
+            let stderr = text(&out.stderr);
+            (!is_unsettled(&stderr)).then_some((out, stderr))
+        });
         let stderr = stderr.lines().filter(|l| !l.starts_with('{')).collect::<Vec<_>>().join("\n");
         let mut lines: Vec<String> = Vec::new();
         for line in names.of(&text(&out.stdout)).lines().chain(names.of(&stderr).lines()) {
@@ -119,11 +123,7 @@ async fn session(flavor: Flavor) -> Vec<(String, String)> {
         &["member", "update", &id(&cluster, one), "--peer-urls", &cluster.members[one].peer_url()],
     );
     let taken = cluster.members[one].peer_url();
-    eventually("changes are possible", async || {
-        let out = cluster.etcdctl(&[leader]).output(&["member", "add", "m9", "--peer-urls", &taken]);
-        String::from_utf8_lossy(&out.stderr).contains("already exists").then_some(())
-    })
-    .await;
+    run(&cluster, &[leader], &["member", "add", "m9", "--peer-urls", &taken]);
     // One that will never start, as a learner, and away again.
     let added = eventually("a learner is added", async || {
         let out = cluster.etcdctl(&[one]).output(&[

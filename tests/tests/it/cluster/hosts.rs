@@ -100,14 +100,9 @@ async fn a_followers_host_is_away() {
     let Some(builder) = on_hosts(3, short_log(3)) else { return };
     while_it_is_used(builder, async |cluster, traffic| {
         let (leader, follower) = (cluster.leader().await, cluster.follower().await);
-        let ids = cluster.ids(&[leader, follower]);
-        let connected = format!("etcd_network_active_peers{{Local=\"{:x}\",Remote=\"{:x}\"}}", ids[0], ids[1]);
         let (before, began) = (received(cluster, follower).await, Instant::now());
         cluster.hosts().unplug(follower);
-        eventually("the leader notices", async || {
-            (cluster.members[leader].metric(&connected).await == 0.0).then_some(())
-        })
-        .await;
+        cluster.until_disconnected(leader, follower).await;
         println!("noticed after {:?}", began.elapsed());
         traffic.progress(400).await;
         cluster.heal();

@@ -6,6 +6,7 @@ use keyport_api::etcdserverpb::{
 };
 use keyport_tests::Cluster;
 use keyport_tests::cluster::Cluster as Members;
+use keyport_tests::cluster::changes::settled;
 use keyport_tests::grpc::{get, put, refused, text, watch};
 use keyport_tests::server::free_port;
 use keyport_tests::wait::{eventually, within};
@@ -16,9 +17,7 @@ fn add(url: &str, is_learner: bool) -> MemberAddRequest {
 }
 
 async fn list(cluster: &Members, through: usize) -> Vec<Member> {
-    let mut c = cluster.grpc(through);
-    let request = MemberListRequest { linearizable: true };
-    within("a list", c.cluster.member_list(request)).await.unwrap().into_inner().members
+    within("a list", cluster.list(through, true)).await.unwrap()
 }
 
 #[tokio::test]
@@ -38,21 +37,15 @@ async fn what_is_refused() {
             "etcdserver: given member URLs are invalid",
         );
         let taken = cluster.members[0].peer_url();
-        eventually("connections are old enough", async || {
-            let status = c.cluster.member_add(add(&taken, false)).await.unwrap_err();
-            if status.message() == "etcdserver: unhealthy cluster" {
-                return None;
-            }
-            assert_eq!(
-                (status.code(), status.message()),
-                (Code::FailedPrecondition, "etcdserver: Peer URLs already exists")
-            );
-            Some(())
-        })
-        .await;
+        refused(
+            settled(async || c.cluster.member_add(add(&taken, false)).await).await,
+            Code::FailedPrecondition,
+            "etcdserver: Peer URLs already exists",
+        );
         let unknown = 4711;
         let not_found = "etcdserver: member not found";
-        refused(c.cluster.member_remove(MemberRemoveRequest { id: unknown }).await, Code::NotFound, not_found);
+        let remove = settled(async || c.cluster.member_remove(MemberRemoveRequest { id: unknown }).await).await;
+        refused(remove, Code::NotFound, not_found);
         let url = format!("http://127.0.0.1:{}", free_port());
         let update = MemberUpdateRequest { id: unknown, peer_ur_ls: vec![url] };
         refused(c.cluster.member_update(update).await, Code::NotFound, not_found);
@@ -82,16 +75,13 @@ async fn with_a_member_down() {
     cluster.kill(third).await;
     let url = format!("http://127.0.0.1:{}", free_port());
     let mut c = cluster.grpc(leader);
-    eventually("the loss is noticed", async || {
-        let status = c.cluster.member_add(add(&url, false)).await.unwrap_err();
-        (status.code() == Code::Unavailable && status.message() == "etcdserver: unhealthy cluster").then_some(())
-    })
-    .await;
+    cluster.until_disconnected(leader, third).await;
+    refused(c.cluster.member_add(add(&url, false)).await, Code::Unavailable, "etcdserver: unhealthy cluster");
     let remove = c.cluster.member_remove(MemberRemoveRequest { id: cluster.members[follower].id }).await;
     refused(remove, Code::Unavailable, "etcdserver: unhealthy cluster");
     // The one that is down may go.
-    let gone =
-        within("a removal", c.cluster.member_remove(MemberRemoveRequest { id: cluster.members[third].id })).await;
+    let gone = MemberRemoveRequest { id: cluster.members[third].id };
+    let gone = settled(async || c.cluster.member_remove(gone).await).await;
     assert_eq!(gone.unwrap().into_inner().members.len(), 2);
     // Removing the last but one of two, too.
     c.put("k", "v").await;
@@ -110,7 +100,7 @@ async fn a_learner() {
     let mut c = cluster.grpc(leader);
     let url = format!("http://127.0.0.1:{}", free_port());
     refused(
-        c.cluster.member_add(add(&url, true)).await,
+        settled(async || c.cluster.member_add(add(&url, true)).await).await,
         Code::FailedPrecondition,
         "etcdserver: too many learner members in cluster",
     );
@@ -147,10 +137,8 @@ async fn a_learner() {
     w.ask(watch("k")).await;
     refused(w.message().await, Code::FailedPrecondition, no);
     // It counts for nothing until it is promoted, through whomever.
-    let mut c = cluster.grpc(follower);
-    let promoted =
-        eventually("it is promoted", async || c.cluster.member_promote(MemberPromoteRequest { id }).await.ok()).await;
-    assert!(promoted.into_inner().members.iter().all(|m| !m.is_learner));
+    let promoted = cluster.promote(follower, new).await;
+    assert!(promoted.iter().all(|m| !m.is_learner));
     cluster.until_ready(new).await;
     let status = eventually("it knows", async || cluster.status(new).await.ok().filter(|s| !s.is_learner)).await;
     assert_eq!(status.leader, cluster.members[leader].id);
@@ -166,9 +154,7 @@ async fn a_removed_member() {
     let (leader, follower) = (cluster.leader().await, cluster.follower().await);
     let mut c = cluster.grpc(leader);
     let id = cluster.members[follower].id;
-    let answer =
-        eventually("it is removed", async || c.cluster.member_remove(MemberRemoveRequest { id }).await.ok()).await;
-    assert_eq!(answer.into_inner().members.len(), 2);
+    assert_eq!(cluster.remove(leader, follower).await.len(), 2);
     let status = cluster.members[follower].end().await;
     assert_eq!(status.code(), Some(0), "{:?}", cluster.members[follower].log().lines().last());
     refused(c.cluster.member_remove(MemberRemoveRequest { id }).await, Code::NotFound, "etcdserver: member not found");
@@ -179,7 +165,8 @@ async fn a_removed_member() {
     c.put("k", "w").await;
     // And the leader itself can go, asked by itself.
     let mut last = 3 - leader - follower;
-    let answer = c.cluster.member_remove(MemberRemoveRequest { id: cluster.members[leader].id }).await;
+    let itself = MemberRemoveRequest { id: cluster.members[leader].id };
+    let answer = settled(async || c.cluster.member_remove(itself).await).await;
     if let Err(status) = answer {
         assert_eq!(status.message(), "etcdserver: server stopped");
     }

@@ -46,12 +46,8 @@ async fn a_put_in_the_moment_of_the_leaders_death() {
     let mut c = cluster.grpc(follower);
     c.put("k", "before").await;
     let ids = cluster.ids(&[follower, leader]);
-    let connected = format!("etcd_network_active_peers{{Local=\"{:x}\",Remote=\"{:x}\"}}", ids[0], ids[1]);
     cluster.kill(leader).await;
-    eventually("the connection is closed", async || {
-        (cluster.members[follower].metric(&connected).await < 0.5).then_some(())
-    })
-    .await;
+    cluster.until_disconnected(follower, leader).await;
     assert_eq!(cluster.status(follower).await.unwrap().leader, ids[1], "it still counts as the leader");
     c.put("k", "after").await;
     assert_eq!(text(&c.get("k").await.unwrap().value), "after");

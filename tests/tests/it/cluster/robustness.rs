@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use keyport_api::etcdserverpb::{DefragmentRequest, MemberRemoveRequest, MoveLeaderRequest};
+use keyport_api::etcdserverpb::{DefragmentRequest, MoveLeaderRequest};
 use keyport_tests::Cluster;
 use keyport_tests::cluster::{Builder, ELECTION};
 use keyport_tests::history::{Report, Traffic};
 use keyport_tests::random::Random;
 use keyport_tests::tiny::Tiny;
-use keyport_tests::wait::{eventually, within};
+use keyport_tests::wait::within;
 
 /// Longer than any election timeout.
 pub(super) const LONG: Duration = Duration::from_millis(ELECTION as u64 * 2 + 300);
@@ -225,9 +225,7 @@ async fn members_come_and_go() {
             let new = cluster.add(leader, learner).await;
             cluster.launch(new);
             if learner {
-                let mut c = cluster.grpc(leader);
-                let request = keyport_api::etcdserverpb::MemberPromoteRequest { id: cluster.members[new].id };
-                eventually("the learner is promoted", async || c.cluster.member_promote(request).await.ok()).await;
+                cluster.promote(leader, new).await;
             }
             cluster.until_ready(new).await;
             traffic.follow(cluster, new, 7);
@@ -235,9 +233,7 @@ async fn members_come_and_go() {
             // The leader itself the first time.
             let old = if round == 0 { leader } else { cluster.follower().await };
             let through = cluster.serving().into_iter().find(|i| *i != old).unwrap();
-            let mut c = cluster.grpc(through);
-            let request = MemberRemoveRequest { id: cluster.members[old].id };
-            eventually("a member is removed", async || c.cluster.member_remove(request).await.ok()).await;
+            cluster.remove(through, old).await;
             let status = cluster.members[old].end().await;
             assert!(status.success(), "{status}");
             traffic.leave(old);

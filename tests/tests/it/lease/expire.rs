@@ -37,12 +37,12 @@ async fn its_keys_go_in_one_revision() {
 async fn a_kept_lease_stays() {
     let server = Server::start();
     let mut c = server.grpc().await;
-    let (kept, left) = (c.grant(2).await, c.grant(2).await);
+    let (kept, left) = (c.grant(5).await, c.grant(5).await);
     c.put_of(PutRequest { lease: kept, ..put("kept", "v") }).await;
     c.put_of(PutRequest { lease: left, ..put("left", "v") }).await;
     let end = Instant::now() + keyport_tests::wait::PATIENCE;
     while c.get("left").await.is_some() {
-        assert_eq!(c.keep_alive(kept).await.ttl, 2);
+        assert_eq!(c.keep_alive(kept).await.ttl, 5);
         assert!(Instant::now() < end, "the other lease did not run out");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
