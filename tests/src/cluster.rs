@@ -62,10 +62,10 @@ impl Drop for Permit {
 const ASK: Duration = Duration::from_secs(1);
 /// The word that goes into the ids.
 const TOKEN: &str = "suite";
-/// Milliseconds. Short, so that elections are; long enough for debug builds on two busy cores.
-const HEARTBEAT: u32 = 50;
-/// Milliseconds.
-pub const ELECTION: u32 = 600;
+/// Milliseconds, as by default.
+const HEARTBEAT: u32 = 100;
+/// Milliseconds, as by default: long enough for debug builds and slow disks on two busy cores.
+pub const ELECTION: u32 = 1000;
 
 /// How to start a cluster.
 #[derive(Debug)]

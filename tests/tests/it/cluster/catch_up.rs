@@ -155,7 +155,7 @@ async fn killed_in_the_middle_of_a_snapshot() {
     let mut traffic = Traffic::start(&cluster, 7).await;
     let id = cluster.members[follower].id;
     for _ in 0..2 {
-        cluster.network.throttle(id, 4 << 20);
+        cluster.network.throttle(id, 1 << 20);
         let before = cluster.network.passed_to(id);
         cluster.launch(follower);
         a_third(&cluster, id, before).await;
@@ -180,7 +180,7 @@ async fn cut_off_in_the_middle_of_a_snapshot() {
     let before = cluster.network.passed_to(id);
     cluster.network.reset(id);
     cluster.network.heal();
-    cluster.network.throttle(id, 4 << 20);
+    cluster.network.throttle(id, 1 << 20);
     a_third(&cluster, id, before).await;
     cluster.network.reset(id);
     cluster.network.heal();

@@ -7,7 +7,7 @@ use keyport_tests::Cluster;
 use keyport_tests::cluster::{Builder, Hosts};
 use keyport_tests::wait::eventually;
 
-use super::catch_up::{received, short_log};
+use super::catch_up::{forgotten, log_end, received, short_log};
 use super::robustness::{LONG, in_two_parts, while_it_is_used};
 
 fn on_hosts(members: usize, cluster: Builder) -> Option<Builder> {
@@ -102,9 +102,11 @@ async fn a_followers_host_is_away() {
         let (leader, follower) = (cluster.leader().await, cluster.follower().await);
         let (before, began) = (received(cluster, follower).await, Instant::now());
         cluster.hosts().unplug(follower);
+        let end = log_end(cluster, leader).await;
         cluster.until_disconnected(leader, follower).await;
         println!("noticed after {:?}", began.elapsed());
         traffic.progress(400).await;
+        forgotten(cluster, leader, end).await;
         cluster.heal();
         eventually("a snapshot", async || (received(cluster, follower).await > before).then_some(())).await;
     })
