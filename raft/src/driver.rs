@@ -9,9 +9,6 @@
 //! 5. [`Driver::persisted`]: then its `persisted_messages` are sent, and the messages that come back are sent and the
 //!    entries that come back are delivered. On a single voter that is where an entry is committed: right after its sync.
 //! 6. [`Driver::finish`].
-//!
-//! Randomness: `raft-rs` draws its election timeouts from a generator of its own; after every input the driver replaces
-//! what it drew by a value from a generator seeded by the configuration. Nothing else in it is random.
 
 mod guard;
 mod held;
@@ -20,6 +17,7 @@ mod membership;
 mod needed;
 mod orders;
 mod outgoing;
+mod patience;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -34,7 +32,6 @@ use raft::{RawNode, StateRole};
 use crate::config::{Config, MAX_INFLIGHT_MESSAGES, MAX_SIZE_PER_MESSAGE};
 use crate::convert;
 use crate::logger::tracing_logger;
-use crate::random::Random;
 use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
 use crate::wal::{Recovered, SnapshotMark};
 
@@ -44,6 +41,7 @@ use log::MemoryLog;
 use membership::conf_state_at;
 use needed::Heard;
 use outgoing::{from_raft, without_superseded};
+use patience::Patience;
 pub use reads::ReadToken;
 use reads::Reads;
 
@@ -103,10 +101,7 @@ pub type Dropped = (Bytes, DropReason);
 pub struct Driver {
     raw: RawNode<MemoryLog>,
     config: Config,
-    random: Random,
-    /// (term, role, leader) for which `election_timeout` was drawn.
-    drawn_for: (u64, StateRole, u64),
-    election_timeout: usize,
+    patience: Patience,
     reads: Reads,
     held: Held,
     /// A leader to whom there is no way; 0 for none.
@@ -182,9 +177,7 @@ impl Driver {
         };
         let raw = RawNode::new(&settings, log, &tracing_logger())?;
         let mut driver = Driver {
-            random: Random::new(config.seed ^ config.id.rotate_left(32)),
-            drawn_for: (0, StateRole::Leader, 0),
-            election_timeout: 0,
+            patience: Patience::new(config.seed ^ config.id.rotate_left(32), config.election_ticks),
             reads: {
                 let reads = Reads::new(config.id, config.boot_id);
                 #[cfg(any(test, feature = "sim"))]
@@ -422,19 +415,9 @@ impl Driver {
         changed.then_some(now)
     }
 
-    /// After every input: takes back the randomness of `raft-rs`, and reacts to a change of leader.
+    /// After every input: decides how long to wait for a leader, and reacts to a change of leader.
     fn settle(&mut self) {
-        let raft = &mut self.raw.raft;
-        let now = (raft.term, raft.state, raft.leader_id);
-        let changed = now != self.drawn_for;
-        if changed {
-            self.drawn_for = now;
-            let spread = self.config.election_ticks as u64;
-            let drawn = usize::try_from(self.random.below(spread)).unwrap_or_default();
-            self.election_timeout = self.config.election_ticks + drawn;
-        }
-        raft.set_randomized_election_timeout(self.election_timeout);
-        if changed {
+        if self.patience.settle(&mut self.raw.raft) {
             // The old leader may be gone with the question.
             self.reads.give_up();
         }

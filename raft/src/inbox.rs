@@ -27,6 +27,7 @@ pub(crate) enum Input {
     Campaign,
     AdvanceTicks(usize),
     ReportUnreachable(u64),
+    ReportDown(u64),
     ReportSnapshot { to: u64, delivered: bool },
 }
 

@@ -126,6 +126,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
                 }
             }
             Input::ReportUnreachable(peer) => self.driver.report_unreachable(peer),
+            Input::ReportDown(peer) => self.driver.peer_is_down(peer),
             Input::ReportSnapshot { to, delivered } => self.driver.report_snapshot(to, delivered),
         }
     }

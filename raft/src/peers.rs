@@ -81,7 +81,8 @@ pub struct PeerOptions {
     pub read_timeout: Duration,
     /// Time between two pings on an outgoing stream.
     pub ping_interval: Duration,
-    /// Wait before a peer is dialled again; doubles with every failure.
+    /// Wait before a peer is dialled again; doubles with every failure. Long enough for a process that is ending to close
+    /// all its sockets.
     pub min_backoff: Duration,
     /// Where the doubling ends.
     pub max_backoff: Duration,
@@ -99,7 +100,7 @@ impl Default for PeerOptions {
             connect_timeout: Duration::from_secs(2),
             read_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(1),
-            min_backoff: Duration::from_millis(100),
+            min_backoff: Duration::from_millis(10),
             max_backoff: Duration::from_secs(1),
             snapshot_idle_timeout: Duration::from_secs(30),
             snapshot_retry: Duration::from_secs(1),
@@ -391,6 +392,14 @@ impl Shared {
         if let Some(inbox) = self.inbox.get() {
             // A lost report only delays the leader's next probe.
             let _ = inbox.offer(Input::ReportUnreachable(id));
+        }
+    }
+
+    fn report_down(&self, id: u64) {
+        tracing::info!(peer = %format_args!("{id:x}"), "the peer's process does not run");
+        if let Some(inbox) = self.inbox.get() {
+            // Lost, the election timeout is waited for.
+            let _ = inbox.offer(Input::ReportDown(id));
         }
     }
 

@@ -14,6 +14,7 @@
 //!   steps, and the power fails between any two effects of a turn.
 //! - Time: clocks that are fast, slow or jump; members that get no time for long, and then all their messages at once.
 //! - State machines that are behind and take no more entries for a while.
+//! - Members that hear that another one's process has ended, the leader's above all, be it true or not.
 //! - Snapshots travel beside the messages, are newer than what asked for them, and break off; the receiver may crash
 //!   between any two steps of the installation.
 //! - Membership: members join, become learners, are promoted and leave, one at a time and through joint configurations;

@@ -1,7 +1,7 @@
 //! A cluster of real processes, and everything that can happen to it.
 //!
 //! Each member has a data directory, a client port and a peer port of its own. They are on loopback, where every member reaches the
-//! others only through proxies ([`network`]); or, where that is allowed, each has a host of its own ([`hosts`]). Proxies can delay,
+//! others only through proxies ([`network`]), unless a test wants none; or, where that is allowed, each has a host of its own ([`hosts`]). Proxies can delay,
 //! slow down, reset and record connections, and hold back bytes; between hosts packets are lost. Members keep their addresses when
 //! they are killed and started again. When a test fails, the ends of all logs are shown; with `KEYPORT_TESTS_KEEP=1` the folder stays.
 
@@ -75,6 +75,7 @@ pub struct Builder {
     args: Vec<OsString>,
     data: Vec<(usize, PathBuf)>,
     hosts: Option<Hosts>,
+    direct: bool,
 }
 
 impl Builder {
@@ -102,6 +103,12 @@ impl Builder {
         self
     }
 
+    /// No proxies: who connects to a member that does not run is refused.
+    pub fn direct(mut self) -> Builder {
+        self.direct = true;
+        self
+    }
+
     /// Starts it and waits until every member serves and all agree on a leader.
     pub async fn start(self) -> Cluster {
         let permit = tokio::task::spawn_blocking(Permit::take).await.expect("waiting does not panic");
@@ -113,6 +120,7 @@ impl Builder {
             members: Vec::new(),
             network,
             hosts: self.hosts,
+            direct: self.direct,
             initial: String::new(),
             dir: Some(dir),
             _permit: permit,
@@ -148,6 +156,7 @@ pub struct Cluster {
     /// What is between them on loopback.
     pub network: Network,
     hosts: Option<Hosts>,
+    direct: bool,
     initial: String,
     dir: Option<TempDir>,
     _permit: Permit,
@@ -156,7 +165,14 @@ pub struct Cluster {
 impl Cluster {
     /// Settings of a cluster of so many members.
     pub fn of(members: usize) -> Builder {
-        Builder { flavor: Flavor::under_test(), members, args: Vec::new(), data: Vec::new(), hosts: None }
+        Builder {
+            flavor: Flavor::under_test(),
+            members,
+            args: Vec::new(),
+            data: Vec::new(),
+            hosts: None,
+            direct: false,
+        }
     }
 
     /// Where its members are, if they have hosts.
@@ -206,7 +222,7 @@ impl Cluster {
         let dir = self.scratch().join(&name);
         let place = match &self.hosts {
             Some(hosts) => Place::Host(hosts.host(self.members.len())),
-            None => Place::loopback(&self.network),
+            None => Place::loopback((!self.direct).then_some(&self.network)),
         };
         let mut member = Member::new(self.flavor, name, dir, data, place);
         member.args.clone_from(&self.args);

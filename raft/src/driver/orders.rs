@@ -1,6 +1,6 @@
 //! Orders from this process: elections, and what the transport has to report.
 
-use raft::SnapshotStatus;
+use raft::{SnapshotStatus, StateRole};
 
 use super::Driver;
 
@@ -31,6 +31,16 @@ impl Driver {
     pub fn report_unreachable(&mut self, peer: u64) {
         self.raw.report_unreachable(peer);
         self.settle();
+    }
+
+    /// A peer's process has ended, as far as is known. A leader that has is not waited for any longer.
+    pub fn peer_is_down(&mut self, peer: u64) {
+        let raft = &mut self.raw.raft;
+        if raft.state == StateRole::Follower && raft.leader_id == peer {
+            raft.become_follower(raft.term, 0);
+            self.patience.hurry();
+            self.settle();
+        }
     }
 
     /// A snapshot was delivered to a peer, or was not.

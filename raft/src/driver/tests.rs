@@ -379,6 +379,76 @@ fn election_timeouts_follow_from_the_seed() {
     assert!(drawn.iter().any(|ticks| *ticks != drawn[0]));
 }
 
+/// Ticks until this member asks for votes.
+fn ticks_to_an_election(driver: &mut Driver, machine: &mut Machine) -> usize {
+    let asks = |sent: &[Message]| sent.iter().any(|message| message.r#type() == MessageType::MsgPreVote);
+    (1..100)
+        .find(|_| {
+            driver.tick();
+            asks(&settle(driver, machine).0)
+        })
+        .unwrap()
+}
+
+fn follower_of(leader: u64, seed: u64) -> (Driver, Machine) {
+    let (mut driver, mut machine) = (driver_with(Config { seed, ..Config::new(1) }, &[1, 2, 3]), Machine::default());
+    driver.step(message(MessageType::MsgHeartbeat, leader, 1, 2)).unwrap();
+    settle(&mut driver, &mut machine);
+    assert_eq!(driver.leader().leader, leader);
+    (driver, machine)
+}
+
+#[test]
+fn a_dead_leader_is_not_waited_for() {
+    let first = |seed| {
+        let (mut driver, mut machine) = follower_of(2, seed);
+        driver.peer_is_down(2);
+        assert_eq!(driver.leader().leader, 0);
+        // Nor when somebody else asks for a vote first.
+        let vote = Message { index: Some(3), log_term: Some(1), ..message(MessageType::MsgPreVote, 3, 1, 3) };
+        driver.step(vote).unwrap();
+        let (sent, _) = settle(&mut driver, &mut machine);
+        assert!(sent.iter().any(|message| message.r#type() == MessageType::MsgPreVoteResp && !message.reject()));
+        ticks_to_an_election(&mut driver, &mut machine)
+    };
+    let ticks: Vec<usize> = (0..40).map(first).collect();
+    assert!([1, 2, 3].iter().all(|n| ticks.contains(n)), "{ticks:?}");
+    assert!(ticks.iter().all(|n| (1..=3).contains(n)), "{ticks:?}");
+}
+
+#[test]
+fn elections_that_lead_to_nothing_become_rare() {
+    for seed in 0..40 {
+        let (mut driver, mut machine) = follower_of(2, seed);
+        driver.peer_is_down(2);
+        let waits: Vec<usize> = (0..12).map(|_| ticks_to_an_election(&mut driver, &mut machine)).collect();
+        assert!(waits[0] <= 3, "{waits:?}");
+        assert!(waits[8..].iter().all(|n| (10..20).contains(n)), "{waits:?}");
+    }
+}
+
+#[test]
+fn who_hears_the_leader_waits_for_it() {
+    for seed in 0..40 {
+        let (mut driver, mut machine) = follower_of(2, seed);
+        driver.peer_is_down(3);
+        assert_eq!(driver.leader().leader, 2, "another one's death is nothing to it");
+        driver.peer_is_down(2);
+        driver.step(message(MessageType::MsgHeartbeat, 2, 1, 2)).unwrap();
+        settle(&mut driver, &mut machine);
+        assert_eq!(driver.leader().leader, 2);
+        assert!((10..20).contains(&ticks_to_an_election(&mut driver, &mut machine)));
+    }
+}
+
+#[test]
+fn a_leader_is_not_told_of_its_own_death() {
+    let (mut driver, _) = leader();
+    driver.peer_is_down(1);
+    driver.peer_is_down(2);
+    assert!(driver.leader().is_leader);
+}
+
 #[test]
 fn of_several_changes_in_a_log_only_the_last_may_be_uncommitted() {
     let entry = |index, kind: i32| {

@@ -62,6 +62,11 @@ impl Incoming {
         latest
     }
 
+    /// Whether that sender has a stream.
+    pub(super) fn is_open(&self, from: u64) -> bool {
+        self.streams.lock().by_sender.contains_key(&from)
+    }
+
     /// Ends that sender's stream.
     pub(super) fn close(&self, from: u64) {
         if let Some((_, cancel)) = self.streams.lock().by_sender.remove(&from) {

@@ -54,6 +54,11 @@ impl DialError {
         }
     }
 
+    /// Nobody listens there: the host is up, and the process is not.
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self, DialError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// The cluster says that this member was removed from it.
     pub(super) fn is_removed(&self) -> bool {
         matches!(self, DialError::Refused { status: StatusCode::GONE, from_cluster: true, .. })

@@ -1,4 +1,7 @@
 //! The task that keeps a stream to one peer: dials, writes what the node's thread could not, pings, and dials again.
+//!
+//! It also finds out that a peer's process has ended: its own stream is closed, and nobody listens any more where it was.
+//! A host that vanishes says nothing of the kind.
 
 use std::collections::VecDeque;
 use std::io;
@@ -39,15 +42,28 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) {
     // Kinds of errors told since the last connection.
     let mut told = Vec::new();
     let mut backoff = shared.options.min_backoff;
+    let mut down = false;
     while !link.cancel.is_cancelled() {
         let connected = tokio::select! {
             () = link.cancel.cancelled() => break,
             connected = connect(&shared, &link, &mut told) => connected,
         };
-        if let Some((stream, early)) = connected {
-            told.clear();
-            backoff = shared.options.min_backoff;
-            keep(&shared, &link, stream, &early).await;
+        match connected {
+            Ok((stream, early)) => {
+                told.clear();
+                let began = Instant::now();
+                keep(&shared, &link, stream, &early).await;
+                down = false;
+                if began.elapsed() >= shared.options.max_backoff {
+                    backoff = shared.options.min_backoff;
+                }
+            }
+            Err(unreached) => {
+                let was_down = std::mem::replace(&mut down, unreached.is_down && !shared.incoming.is_open(link.id));
+                if down && !was_down {
+                    shared.report_down(link.id);
+                }
+            }
         }
         tokio::select! {
             () = link.cancel.cancelled() => break,
@@ -57,18 +73,27 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) {
     }
 }
 
+/// No URL of a peer leads to it.
+struct Unreached {
+    /// Because its process does not run.
+    is_down: bool,
+}
+
 /// Tries all URLs once.
-async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Option<(Arc<TcpStream>, Bytes)> {
+async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Result<(Arc<TcpStream>, Bytes), Unreached> {
     let local = shared.local_now();
-    for url in link.urls() {
+    let urls = link.urls();
+    let mut is_down = !urls.is_empty();
+    for url in urls {
         let stream = dial::open_stream(&url, &local, link.id);
         let result = tokio::time::timeout(shared.options.connect_timeout, stream).await;
         match result.unwrap_or(Err(DialError::Timeout)) {
             Ok(connected) => {
                 tracing::info!(peer = %format_args!("{:x}", link.id), url, "connected to peer");
-                return Some(connected);
+                return Ok(connected);
             }
             Err(error) => {
+                is_down &= error.is_down();
                 if !told.contains(&error.kind()) {
                     told.push(error.kind());
                     tracing::warn!(peer = %format_args!("{:x}", link.id), url, %error, "cannot connect to peer");
@@ -79,7 +104,7 @@ async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Option<(A
             }
         }
     }
-    None
+    Err(Unreached { is_down })
 }
 
 async fn keep(shared: &Shared, link: &Link, stream: Arc<TcpStream>, early: &[u8]) {

@@ -155,6 +155,7 @@ impl Simulation {
             Happening::Partition => self.change_partition(),
             Happening::Clock => self.change_clock(),
             Happening::Leadership => self.change_leader(),
+            Happening::Rumor => self.spread_rumor(),
             Happening::Membership => self.change_membership(),
         }
     }

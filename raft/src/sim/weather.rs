@@ -36,6 +36,8 @@ pub(super) enum Happening {
     Clock,
     /// Somebody asks for an election or a new leader.
     Leadership,
+    /// A member hears that another one's process has ended. It may be true.
+    Rumor,
     /// A membership change is proposed.
     Membership,
 }
@@ -81,6 +83,7 @@ impl Weather {
             (Partition, some(45)),
             (Clock, some(15)),
             (Leadership, some(20)),
+            (Rumor, some(20)),
             (Membership, if membership { 60 } else { 0 }),
         ];
         let total = weights.iter().map(|(_, weight)| weight).sum();

@@ -26,14 +26,15 @@ const PEER_PORT: u16 = 2380;
 /// Where a member is, and how the others reach it.
 #[derive(Debug)]
 pub(super) enum Place {
-    Loopback { client: u16, peer: u16, proxy: Proxy },
+    Loopback { client: u16, peer: u16, proxy: Option<Proxy> },
     Host(Host),
 }
 
 impl Place {
-    pub(super) fn loopback(network: &Network) -> Place {
+    /// Behind a proxy, if there is a network of them.
+    pub(super) fn loopback(network: Option<&Network>) -> Place {
         let peer = free_port();
-        let proxy = network.proxy(peer);
+        let proxy = network.map(|network| network.proxy(peer));
         Place::Loopback { client: free_port(), peer, proxy }
     }
 }
@@ -63,7 +64,7 @@ impl Member {
 
     pub(super) fn set_id(&mut self, id: u64) {
         self.id = id;
-        if let Place::Loopback { proxy, .. } = &self.place {
+        if let Place::Loopback { proxy: Some(proxy), .. } = &self.place {
             proxy.belongs_to(id);
         }
     }
@@ -90,17 +91,19 @@ impl Member {
     /// The URL that the other members know: the proxy's, if there is one.
     pub fn peer_url(&self) -> String {
         match &self.place {
-            Place::Loopback { proxy, .. } => format!("http://127.0.0.1:{}", proxy.port),
-            Place::Host(_) => format!("http://{}", self.peer_addr()),
+            Place::Loopback { proxy: Some(proxy), .. } => format!("http://127.0.0.1:{}", proxy.port),
+            Place::Loopback { proxy: None, .. } | Place::Host(_) => format!("http://{}", self.peer_addr()),
         }
     }
 
     /// Gives it another peer address, for its next start; the URL.
     ///
     /// # Panics
-    /// If it is not on loopback.
+    /// If it has no proxy.
     pub fn move_peer(&mut self, network: &Network) -> String {
-        let Place::Loopback { peer, proxy, .. } = &mut self.place else { panic!("{} has a host", self.name) };
+        let Place::Loopback { peer, proxy: Some(proxy), .. } = &mut self.place else {
+            panic!("{} has no proxy", self.name)
+        };
         *proxy = network.proxy(*peer);
         proxy.belongs_to(self.id);
         self.peer_url()

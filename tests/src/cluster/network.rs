@@ -56,6 +56,13 @@ struct Links {
     recorded: HashMap<(u64, u64), Vec<Vec<u8>>>,
 }
 
+impl Link {
+    /// Whether a connection of some epoch may carry bytes (or is to be closed): nothing to wait for.
+    fn is_open(self, epoch: u64) -> bool {
+        !self.cut || self.epoch != epoch
+    }
+}
+
 /// The links between members, by their ids.
 #[derive(Clone, Debug, Default)]
 pub struct Network(Arc<Mutex<Links>>);
@@ -244,7 +251,7 @@ async fn connection(network: Network, to: u64, mut client: TcpStream, target: So
     };
     let pass = async {
         tokio::select! {
-            open = there.wait_for(|link| !link.cut) => drop(open.ok()?),
+            open = there.wait_for(|link| link.is_open(epochs.0)) => drop(open.ok()?),
             // Who has given up is not let through later.
             () = closed(&client) => return None,
         }
@@ -255,8 +262,8 @@ async fn connection(network: Network, to: u64, mut client: TcpStream, target: So
         let ((client_read, client_write), (server_read, server_write)) = (client.into_split(), server.into_split());
         let (through, tape) = (network.clone(), network.tape(from, to));
         tokio::join!(
-            pump(head, client_read, server_write, &mut there, |bytes| through.passed(from, to, tape, bytes)),
-            pump(Vec::new(), server_read, client_write, &mut back, |_| ()),
+            pump(head, client_read, server_write, &mut there, epochs.0, |bytes| through.passed(from, to, tape, bytes)),
+            pump(Vec::new(), server_read, client_write, &mut back, epochs.1, |_| ()),
         );
         Some(())
     };
@@ -286,6 +293,7 @@ async fn pump(
     mut read: OwnedReadHalf,
     mut write: OwnedWriteHalf,
     link: &mut watch::Receiver<Link>,
+    epoch: u64,
     passed: impl Fn(&[u8]),
 ) {
     let (send, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(CHUNKS_UNDERWAY);
@@ -306,12 +314,17 @@ async fn pump(
             let delay = link.borrow().delay;
             tokio::time::sleep_until(came + delay).await;
             for part in chunk.chunks(4096) {
-                if link.wait_for(|link| !link.cut).await.is_err() || write.write_all(part).await.is_err() {
+                // Who heals a link after a reset must not let through what was held back before.
+                let Ok(Link { epoch: now, bytes_per_second, .. }) =
+                    link.wait_for(|link| link.is_open(epoch)).await.map(|link| *link)
+                else {
+                    return;
+                };
+                if now != epoch || write.write_all(part).await.is_err() {
                     return;
                 }
                 passed(part);
-                let limit = link.borrow().bytes_per_second;
-                if let Some(limit) = limit {
+                if let Some(limit) = bytes_per_second {
                     tokio::time::sleep(Duration::from_secs(1) * u32::try_from(part.len()).unwrap_or(0) / limit).await;
                 }
             }

@@ -100,6 +100,17 @@ impl Simulation {
         Ok(())
     }
 
+    /// Mostly about whom the member takes for the leader.
+    pub(super) fn spread_rumor(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        let leader = self.members[at].status.leader.load(Ordering::Acquire);
+        let peer = if self.random.chance(70) { leader } else { self.random.below(self.members.len() as u64) + 1 };
+        let id = self.members[at].id;
+        self.summary.rumors += 1;
+        self.say(|| format!("member {id} hears that {peer} has ended"));
+        self.give(at, Input::ReportDown(peer))
+    }
+
     pub(super) fn change_leader(&mut self) -> Result<(), String> {
         let at = self.pick();
         let to = self.random.below(self.members.len() as u64) + 1;

@@ -101,6 +101,8 @@ pub struct Summary {
     pub pauses: usize,
     /// State machines that had no room for more entries for a while.
     pub full: usize,
+    /// Members that heard, rightly or wrongly, that another one's process has ended.
+    pub rumors: usize,
     /// Messages delivered.
     pub messages: usize,
     /// Snapshots that arrived completely.
@@ -135,6 +137,7 @@ impl AddAssign for Summary {
         self.slow_syncs += other.slow_syncs;
         self.pauses += other.pauses;
         self.full += other.full;
+        self.rumors += other.rumors;
         self.messages += other.messages;
         self.snapshots += other.snapshots;
         self.broken_transfers += other.broken_transfers;

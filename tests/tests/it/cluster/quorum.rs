@@ -1,6 +1,6 @@
 //! A member without a leader: what it still answers, what it refuses and with which words, and what ends.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use keyport_api::etcdserverpb::{
@@ -51,6 +51,29 @@ async fn a_put_in_the_moment_of_the_leaders_death() {
     assert_eq!(cluster.status(follower).await.unwrap().leader, ids[1], "it still counts as the leader");
     c.put("k", "after").await;
     assert_eq!(text(&c.get("k").await.unwrap().value), "after");
+}
+
+/// Its peers find its sockets closed and nobody at its address, and do not wait for the election timeout. With etcd, they do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_leader_is_not_waited_for() {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    let timeout = ["--election-timeout".to_string(), TIMEOUT.as_millis().to_string()];
+    let mut cluster = Cluster::of(3).direct().args(timeout).start().await;
+    if cluster.is_etcd() {
+        return;
+    }
+    for _ in 0..3 {
+        let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+        let mut c = cluster.grpc(follower);
+        c.put("k", "before").await;
+        let killed = Instant::now();
+        cluster.kill(leader).await;
+        c.put("k", "after").await;
+        let took = killed.elapsed();
+        assert!(took < TIMEOUT, "{took:?}");
+        assert_ne!(cluster.leader().await, leader);
+        cluster.restart(leader).await;
+    }
 }
 
 /// All of it in one test, since a request without a leader takes its seven seconds.
