@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use keyport_api::raftpb::{ConfChange, ConfChangeType};
+use keyport_raft::Config;
 use tokio::net::TcpListener;
 
 use crate::harness::{Cluster, Member, Proxy, Settings, count, until, urls, within};
@@ -56,6 +57,23 @@ async fn a_cluster_goes_on_without_its_leader_and_takes_it_back() {
     cluster.agree_on(&data).await;
     cluster.0.push(gone.resume().await);
     cluster.introduce();
+    cluster.agree_on(&data).await;
+}
+
+/// Where nobody listens any more, nobody is waited for: by the clock this election would begin after half an hour.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_death_of_a_leader_is_noticed() {
+    let config = Config { election_ticks: 100_000, ..Config::new(1) };
+    let mut cluster = Cluster::start_with(&[1, 2, 3], &Settings { config, ..Settings::default() }).await;
+    let connected = |member: &Member| (1..=3).all(|id| id == member.id || member.peers.active_since(id).is_some());
+    until("all are connected", || cluster.0.iter().all(connected)).await;
+    cluster.0[0].raft.campaign().unwrap();
+    assert_eq!(cluster.leader().await.id, 1);
+    cluster.0.remove(0).stop().await;
+    until("another leader", || cluster.0.iter().all(|member| member.raft.leader() > 1)).await;
+    let data = numbers(0..10);
+    let leader = cluster.leader().await;
+    data.iter().for_each(|data| leader.raft.propose(data.clone()).unwrap());
     cluster.agree_on(&data).await;
 }
 
