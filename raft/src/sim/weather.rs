@@ -57,6 +57,8 @@ pub(super) struct Weather {
     pub(super) late: u64,
     /// Percent that take their time.
     pub(super) delay: u64,
+    /// Percent of snapshots that are received while the power is about to fail.
+    pub(super) interrupted: u64,
     /// Percent of inputs that wait for others before the member takes a turn.
     pub(super) gather: u64,
 }
@@ -83,7 +85,7 @@ impl Weather {
             (Partition, some(45)),
             (Clock, some(15)),
             (Leadership, some(20)),
-            (Rumor, some(20)),
+            (Rumor, some(60)),
             (Membership, if membership { 60 } else { 0 }),
         ];
         let total = weights.iter().map(|(_, weight)| weight).sum();
@@ -95,15 +97,16 @@ impl Weather {
             twice: *pick(random, &[0, 0, 2, 5]),
             late: *pick(random, &[0, 5, 15, 30]),
             delay: *pick(random, &[0, 0, 3, 15]),
+            interrupted: 15,
             gather: *pick(random, &[0, 15, 50, 80]),
         }
     }
 
     /// No more trouble.
     pub(super) fn quiet(&mut self) {
-        let Weather { in_order, loss, twice, late, delay, gather, .. } = self;
+        let Weather { in_order, loss, twice, late, delay, interrupted, gather, .. } = self;
         *in_order = 100;
-        for trouble in [loss, twice, late, delay, gather] {
+        for trouble in [loss, twice, late, delay, interrupted, gather] {
             *trouble = 0;
         }
     }

@@ -81,7 +81,7 @@ impl Simulation {
         let (index, term, conf_state) = (Some(image.index), Some(image.term), Some(image.conf_state.clone()));
         message.snapshot.get_or_insert_default().metadata = Some(SnapshotMetadata { conf_state, index, term });
         self.members[receiver].memory.lock().received.insert(image.index, image);
-        if self.random.chance(15) {
+        if self.random.chance(self.weather.interrupted) {
             // Between any two steps of the installation.
             let effects = 1 + u32::try_from(self.random.below(8)).unwrap_or_default();
             self.members[receiver].disk.fail_power_after(effects);
