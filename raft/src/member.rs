@@ -208,11 +208,8 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
 
     fn carry_out(&mut self, mut output: Output) -> Result<(), StopReason> {
         self.send(std::mem::take(&mut output.messages))?;
-        if let Some(state) = output.leader {
-            // Who is told may look at once, and must not find the leader of before.
-            self.status.leader.store(state.leader, Ordering::Release);
-            self.status.term.store(state.term, Ordering::Release);
-            self.state_machine.leader_changed(state);
+        if let Some(other) = output.leader.filter(|state| !state.is_leader) {
+            self.announce(other);
         }
         self.deliver(std::mem::take(&mut output.committed))?;
 
@@ -232,6 +229,10 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             self.push_state(output.hard_state);
         }
         self.write_and_sync(output.must_sync)?;
+        if let Some(itself) = output.leader.filter(|state| state.is_leader) {
+            // A sole voter leads before its vote is written; a crash would make room for another leader of that term.
+            self.announce(itself);
+        }
         if !output.entries.is_empty() {
             self.observer.entries_persisted(output.entries.len());
         }
@@ -252,6 +253,13 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         self.publish();
         reads.into_iter().for_each(|(token, index)| self.waiters.answer(token, index));
         Ok(())
+    }
+
+    fn announce(&mut self, state: LeaderState) {
+        // Who is told may look at once, and must not find the leader of before.
+        self.status.leader.store(state.leader, Ordering::Release);
+        self.status.term.store(state.term, Ordering::Release);
+        self.state_machine.leader_changed(state);
     }
 
     fn deliver(&mut self, committed: Vec<raft::eraftpb::Entry>) -> Result<(), StopReason> {
