@@ -22,7 +22,9 @@ impl Names {
                 rest = &rest[next..];
                 continue;
             }
-            out.push_str(&self.word(&rest[..word]));
+            // A port is one behind a colon only: a size may be the same number.
+            let port = self.0.get(&rest[..word]).filter(|name| name.starts_with("port") && !out.ends_with(':'));
+            out.push_str(&if port.is_some() { "N".into() } else { self.word(&rest[..word]) });
             rest = &rest[word..];
         }
         // Columns are as wide as what is in them.
