@@ -62,10 +62,9 @@ impl Patience {
 
     fn short_wait(&mut self) -> Option<usize> {
         let draws = self.hurried?;
-        let most = (draws / DRAWS).try_into().ok().and_then(|doublings| FIRST.checked_shl(doublings));
-        let most = most.filter(|most| *most < self.election_ticks);
-        self.hurried = most.map(|_| draws + 1);
-        Some(1 + self.draw(most?))
+        let most = FIRST << (draws / DRAWS);
+        self.hurried = (most < self.election_ticks).then_some(draws + 1);
+        self.hurried.map(|_| 1 + self.draw(most))
     }
 
     fn draw(&mut self, below: usize) -> usize {
