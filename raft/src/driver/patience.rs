@@ -53,8 +53,10 @@ impl Patience {
             }
         }
         // Also when the same role tries again: what it asked for was not answered.
-        if changed || raft.election_elapsed == 0 {
-            raft.election_elapsed = self.short_wait().map_or(raft.election_elapsed, |wait| self.timeout - wait);
+        if (changed || raft.election_elapsed == 0)
+            && let Some(wait) = self.short_wait()
+        {
+            raft.election_elapsed = self.timeout - wait;
         }
         raft.set_randomized_election_timeout(self.timeout);
         changed

@@ -1,8 +1,8 @@
 //! Changes of the membership, which a cluster may refuse for a while.
 //!
 //! A member calls its cluster unhealthy while one of its connections to the others is younger than five seconds, and a change under
-//! load can be made although its answer was lost. So tests that need a change ask until the member list shows it, and tests that
-//! expect a refusal ask until the refusal is not about the connections.
+//! load can be made although its answer was lost. So tests that need a change ask until it is answered or the member list shows
+//! it, and tests that expect a refusal ask until the refusal is not about the connections.
 
 use keyport_api::etcdserverpb::{
     Member, MemberAddRequest, MemberListRequest, MemberPromoteRequest, MemberRemoveRequest,
@@ -44,7 +44,7 @@ impl Cluster {
                 "a member is added",
                 async |c| {
                     let request = MemberAddRequest { peer_ur_ls: peer_ur_ls.clone(), is_learner: learner };
-                    c.cluster.member_add(request).await.map(drop)
+                    Ok(c.cluster.member_add(request).await?.into_inner().members)
                 },
                 |members| members.iter().any(|m| m.peer_ur_ls == peer_ur_ls),
             )
@@ -64,7 +64,8 @@ impl Cluster {
     pub async fn promote(&self, through: usize, member: usize) -> Vec<Member> {
         let id = self.members[member].id;
         let is_voter = |members: &[Member]| members.iter().any(|m| m.id == id && !m.is_learner);
-        let ask = async |c: &mut Grpc| c.cluster.member_promote(MemberPromoteRequest { id }).await.map(drop);
+        let request = MemberPromoteRequest { id };
+        let ask = async |c: &mut Grpc| Ok(c.cluster.member_promote(request).await?.into_inner().members);
         self.change(through, "the learner is promoted", ask, is_voter).await
     }
 
@@ -75,7 +76,8 @@ impl Cluster {
     pub async fn remove(&self, through: usize, member: usize) -> Vec<Member> {
         let id = self.members[member].id;
         let is_gone = |members: &[Member]| members.iter().all(|m| m.id != id);
-        let ask = async |c: &mut Grpc| c.cluster.member_remove(MemberRemoveRequest { id }).await.map(drop);
+        let request = MemberRemoveRequest { id };
+        let ask = async |c: &mut Grpc| Ok(c.cluster.member_remove(request).await?.into_inner().members);
         self.change(through, "the member is removed", ask, is_gone).await
     }
 
@@ -88,18 +90,21 @@ impl Cluster {
         Ok(answer.into_inner().members)
     }
 
+    /// What is answered, or what the list shows once a change was made whose answer was lost.
     async fn change(
         &self,
         through: usize,
         what: &str,
-        mut ask: impl AsyncFnMut(&mut Grpc) -> Result<(), Status>,
+        mut ask: impl AsyncFnMut(&mut Grpc) -> Result<Vec<Member>, Status>,
         made: impl Fn(&[Member]) -> bool,
     ) -> Vec<Member> {
         let mut c = self.grpc(through);
         eventually(what, async || {
-            // What it answers does not matter: its list tells. Its own, since a second voter that has not started leaves no quorum.
-            drop(ask(&mut c).await);
-            self.list(through, false).await.ok().filter(|members| made(members))
+            match ask(&mut c).await {
+                Ok(members) => Some(members),
+                // Its own list, since a second voter that has not started leaves no quorum.
+                Err(_) => self.list(through, false).await.ok().filter(|members| made(members)),
+            }
         })
         .await
     }

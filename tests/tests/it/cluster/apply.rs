@@ -1,6 +1,6 @@
 //! A member whose state cannot keep up with its log: its database's disk hangs, say. Elections and the log go on without it.
 
-use keyport_api::etcdserverpb::{MemberListRequest, MemberUpdateRequest};
+use keyport_api::etcdserverpb::MemberUpdateRequest;
 use keyport_tests::Cluster;
 use keyport_tests::cluster::threads::StoppedThread;
 use keyport_tests::history::Traffic;
@@ -89,9 +89,5 @@ async fn a_snapshot_that_waits_for_its_place() {
     eventually("its log goes on", async || (log_end(&cluster, follower).await >= end).then_some(())).await;
     drop(stopped);
     cluster.until_equal().await;
-    let members = async |member| {
-        let mut c = cluster.grpc(member);
-        c.cluster.member_list(MemberListRequest { linearizable: false }).await.unwrap().into_inner().members
-    };
-    assert_eq!(members(leader).await, members(follower).await);
+    assert_eq!(cluster.list(leader, false).await.unwrap(), cluster.list(follower, false).await.unwrap());
 }

@@ -22,9 +22,9 @@ impl Names {
                 rest = &rest[next..];
                 continue;
             }
-            // A port is one behind a colon only: a size may be the same number.
-            let port = self.0.get(&rest[..word]).filter(|name| name.starts_with("port") && !out.ends_with(':'));
-            out.push_str(&if port.is_some() { "N".into() } else { self.word(&rest[..word]) });
+            // A port is known with its colon: a size may be the same number.
+            let port = out.ends_with(':').then(|| self.0.get(&format!(":{}", &rest[..word]))).flatten().cloned();
+            out.push_str(&port.unwrap_or_else(|| self.word(&rest[..word])));
             rest = &rest[word..];
         }
         // Columns are as wide as what is in them.
@@ -64,9 +64,9 @@ async fn session(flavor: Flavor) -> Vec<(String, String)> {
     for member in [leader, one, other] {
         names.word(&format!("{:x}", cluster.members[member].id));
         names.word(&cluster.members[member].id.to_string());
-        names.name(&cluster.members[member].addr().port().to_string(), "port");
+        names.name(&format!(":{}", cluster.members[member].addr().port()), "port");
         let url = cluster.members[member].peer_url();
-        names.name(url.rsplit(':').next().unwrap(), "port");
+        names.name(&url[url.rfind(':').unwrap()..], "port");
         names
             .0
             .insert(cluster.members[member].name.clone(), ["leader", "one", "other"][(member + 3 - leader) % 3].into());
