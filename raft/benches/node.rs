@@ -23,6 +23,10 @@ impl StateMachine for Machine {
         self.applied.send(committed.len()).unwrap();
     }
 
+    fn applied_index(&self) -> u64 {
+        self.last
+    }
+
     fn durable_index(&self) -> u64 {
         self.last
     }

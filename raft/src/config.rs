@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::plant::Plants;
+
 /// Settings of one Raft member; [`Config::new`] has etcd's defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -36,8 +38,7 @@ pub struct Config {
     /// Bytes of proposals gathered for one write to the log.
     pub max_batch_bytes: usize,
     /// A bug for the simulation to find.
-    #[cfg(any(test, feature = "sim"))]
-    pub plant: crate::sim::Plant,
+    pub plants: Plants,
 }
 
 /// Largest append message sent to a peer, unless a single entry is larger.
@@ -64,8 +65,7 @@ impl Config {
             max_uncommitted_bytes: 256 << 20,
             max_apply_bytes: 8 << 20,
             max_batch_bytes: 8 << 20,
-            #[cfg(any(test, feature = "sim"))]
-            plant: crate::sim::Plant::Nothing,
+            plants: Plants::default(),
         }
     }
 }

@@ -32,6 +32,7 @@ use raft::{RawNode, StateRole};
 use crate::config::{Config, MAX_INFLIGHT_MESSAGES, MAX_SIZE_PER_MESSAGE};
 use crate::convert;
 use crate::logger::tracing_logger;
+use crate::plant::Plant;
 use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
 use crate::wal::{Recovered, SnapshotMark};
 
@@ -109,13 +110,13 @@ pub struct Driver {
     leader: LeaderState,
     /// A removed leader's last messages.
     farewell: Vec<raftpb::Message>,
+    /// The last term in which this member was told to hand over.
+    handed_over: u64,
     read_retries: u64,
     heard: Heard,
     /// Membership changes carried out too early: a planted bug.
-    #[cfg(any(test, feature = "sim"))]
     appended_changes: Vec<eraftpb::Entry>,
     /// How many of them are still to be delivered.
-    #[cfg(any(test, feature = "sim"))]
     early_changes: u64,
 }
 
@@ -144,13 +145,12 @@ impl Driver {
             _ => conf_state_at(&snapshot, &entries, applied)?,
         };
         let mut hard_state = convert::hard_state_to_raft(&hard_state);
-        #[cfg(any(test, feature = "sim"))]
-        if config.plant == crate::sim::Plant::ForgetVote {
+        if config.plants.has(Plant::ForgetVote) {
             hard_state.vote = 0;
         }
         // What is applied was committed, even if the commit index did not reach the disk.
         hard_state.commit = hard_state.commit.max(applied).max(membership::known_committed(&entries));
-        let log = MemoryLog::new(&snapshot, entries, hard_state, applied, conf_state);
+        let log = MemoryLog::new(&snapshot, entries, hard_state, applied, conf_state).with(config.plants);
         if log.last() < applied || !guard::check_log(&log) {
             let text = format!("the log ends at index {}, but the state is at {applied}", log.last());
             return Err(DriverError::Log(text));
@@ -168,31 +168,23 @@ impl Driver {
             max_committed_size_per_ready: config.max_apply_bytes,
             ..raft::Config::default()
         };
-        #[cfg(any(test, feature = "sim"))]
-        let settings = match config.plant {
-            crate::sim::Plant::UnconfirmedRead => {
-                raft::Config { read_only_option: raft::ReadOnlyOption::LeaseBased, ..settings }
-            }
-            _ => settings,
+        let settings = if config.plants.has(Plant::UnconfirmedRead) {
+            raft::Config { read_only_option: raft::ReadOnlyOption::LeaseBased, ..settings }
+        } else {
+            settings
         };
         let raw = RawNode::new(&settings, log, &tracing_logger())?;
         let mut driver = Driver {
             patience: Patience::new(config.seed ^ config.id.rotate_left(32), config.election_ticks),
-            reads: {
-                let reads = Reads::new(config.id, config.boot_id);
-                #[cfg(any(test, feature = "sim"))]
-                let reads = reads.plant(config.plant);
-                reads
-            },
+            reads: Reads::new(config.id, config.boot_id, config.plants),
             held: Held::default(),
             unreachable: 0,
             leader: LeaderState { leader: 0, term: raw.raft.term, is_leader: false },
             farewell: Vec::new(),
+            handed_over: 0,
             read_retries: 0,
             heard: Heard::default(),
-            #[cfg(any(test, feature = "sim"))]
             appended_changes: Vec::new(),
-            #[cfg(any(test, feature = "sim"))]
             early_changes: 0,
             raw,
             config,
@@ -218,8 +210,7 @@ impl Driver {
     /// A message from a peer.
     pub fn step(&mut self, message: raftpb::Message) -> Result<(), StepError> {
         let mut message = convert::message_to_raft(message)?;
-        #[cfg(any(test, feature = "sim"))]
-        if self.config.plant == crate::sim::Plant::SkipTermCheck {
+        if self.config.plants.has(Plant::SkipTermCheck) {
             message.term = message.term.max(self.raw.raft.term);
         }
         guard::check(self.config.id, self.raw.raft.raft_log.last_index(), &mut message)?;
@@ -252,6 +243,18 @@ impl Driver {
             if let Err(refused) = self.try_propose(vec![data]) {
                 refused.into_iter().for_each(|data| self.held.drop_proposal(data, DropReason::Refused));
             }
+        }
+    }
+
+    /// An entry that this member decided on as the leader of `term`: replicated only while that lasts. In the log it then
+    /// stands before the entry that opens the next term, with which another leader takes up its duties.
+    pub fn propose_in_term(&mut self, term: u64, data: Bytes) {
+        let raft = &self.raw.raft;
+        let in_office = raft.state == StateRole::Leader && raft.term == term && raft.lead_transferee.is_none();
+        if !in_office {
+            self.held.drop_proposal(data, DropReason::TermOver);
+        } else if let Err(refused) = self.try_propose(vec![data]) {
+            refused.into_iter().for_each(|data| self.held.drop_proposal(data, DropReason::Refused));
         }
     }
 
@@ -326,8 +329,7 @@ impl Driver {
             log.reset(mark_of(metadata));
         }
         log.append(output.entries.clone());
-        #[cfg(any(test, feature = "sim"))]
-        if self.config.plant == crate::sim::Plant::ConfChangeOnAppend {
+        if self.config.plants.has(Plant::ConfChangeOnAppend) {
             let changes = output.entries.iter().filter(|entry| entry.get_entry_type() != EntryType::EntryNormal);
             self.appended_changes.extend(changes.cloned());
         }
@@ -361,13 +363,17 @@ impl Driver {
             batch.push(Committed { index: entry.index, term: entry.term, kind });
         }
         state_machine.apply(batch);
-        self.raw.mut_store().set_applied(index, term);
+        self.raw.mut_store().set_delivered(index, term);
+    }
+
+    /// The state machine has applied what was delivered up to `index`, or more.
+    pub fn note_applied(&mut self, index: u64) {
+        self.raw.mut_store().set_applied(index);
     }
 
     /// Ends a turn: everything committed so far has been delivered.
     pub fn finish(&mut self) {
         self.raw.advance_apply();
-        #[cfg(any(test, feature = "sim"))]
         self.carry_out_appended();
         self.settle();
     }
@@ -384,7 +390,7 @@ impl Driver {
 
     /// Lets go of applied entries in memory, down to what followers may still need.
     pub fn compact_log(&mut self) {
-        let conf = &self.log().applied().conf_state;
+        let conf = &self.log().delivered().conf_state;
         let alone = conf.voters.len() + conf.learners.len() + conf.voters_outgoing.len() <= 1;
         let bytes = if alone { self.config.catchup_bytes_alone } else { self.config.catchup_bytes };
         let entries = self.config.snapshot_catchup_entries;
@@ -417,6 +423,9 @@ impl Driver {
 
     /// After every input: decides how long to wait for a leader, and reacts to a change of leader.
     fn settle(&mut self) {
+        if self.raw.raft.lead_transferee.is_some() {
+            self.handed_over = self.raw.raft.term;
+        }
         if self.patience.settle(&mut self.raw.raft) {
             // The old leader may be gone with the question.
             self.reads.give_up();

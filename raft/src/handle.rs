@@ -72,6 +72,15 @@ impl RaftHandle {
         self.offer(Input::Propose(data))
     }
 
+    /// Queues an entry that this member decided on as the leader of `term`. Unlike any other it never waits for a leader
+    /// and is never passed on to one: once that term is over it comes back through [`crate::StateMachine::dropped`].
+    pub fn propose_in_term(&self, term: u64, data: Bytes) -> Result<(), ProposeError> {
+        if self.0.status.is_full.load(Ordering::Acquire) {
+            return Err(ProposeError::Busy);
+        }
+        self.offer(Input::ProposeInTerm { term, data })
+    }
+
     /// Queues a membership change; the same holds, with [`crate::StateMachine::conf_change_dropped`]. `id` inside the
     /// change tells the caller which it was.
     pub fn propose_conf_change(&self, change: ConfChange) -> Result<(), ProposeError> {
@@ -92,8 +101,8 @@ impl RaftHandle {
     /// The index that must be applied before a read that starts now is linearizable. Waiters share a round. Waits for
     /// as long as there is no leader: callers bring their own deadline.
     pub async fn read_index(&self) -> Result<u64, ReadIndexError> {
-        if self.is_single_voter_leader() {
-            return Ok(self.0.status.commit.load(Ordering::Acquire));
+        if let Some(index) = self.read_index_now() {
+            return Ok(index);
         }
         let (answer, wait) = oneshot::channel();
         self.offer(Input::ReadIndex(answer)).map_err(|error| match error {
@@ -103,6 +112,11 @@ impl RaftHandle {
         wait.await.map_err(|_| ReadIndexError::Stopped)
     }
 
+    /// The same, where it takes no round: this member is the only voter, leads, and has committed in its term.
+    pub fn read_index_now(&self) -> Option<u64> {
+        self.0.status.sole_voter_commit()
+    }
+
     /// How far each member's log is known to agree with this one's; none when this member does not lead.
     pub async fn progress(&self) -> Result<Option<Vec<Progress>>, ProposeError> {
         let (answer, wait) = oneshot::channel();
@@ -110,15 +124,15 @@ impl RaftHandle {
         wait.await.map_err(|_| ProposeError::Stopped)
     }
 
-    /// Whether this member is the only voter, leads, and has committed in its term: whatever it has applied then is
-    /// current, and a linearizable read needs no round.
-    pub fn is_single_voter_leader(&self) -> bool {
-        self.0.status.single_voter_leader.load(Ordering::Acquire)
-    }
-
     /// Whether this member leads.
     pub fn is_leader(&self) -> bool {
         self.leader() == self.0.status.id
+    }
+
+    /// Whether this member was told, as the leader of this term, to hand over. From then on another one may win an
+    /// election without waiting for anything, even if the hand-over seems to have come to nothing.
+    pub fn is_handing_over(&self) -> bool {
+        self.0.status.handed_over.load(Ordering::Acquire) == self.term()
     }
 
     /// Whether this member is one that does not vote.
@@ -136,7 +150,8 @@ impl RaftHandle {
         self.0.status.term.load(Ordering::Acquire)
     }
 
-    /// Highest committed index known here.
+    /// Highest committed index known here. Nobody else hears from this member that an entry is committed before this
+    /// says so.
     pub fn commit(&self) -> u64 {
         self.0.status.commit.load(Ordering::Acquire)
     }

@@ -2,12 +2,15 @@
 //!
 //! The thread takes everything at once, under one lock, and is woken only when it sleeps; so with many proposers a
 //! proposal costs a short lock, and with one it costs one wake-up. Nobody spins.
+//!
+//! What clients ask for, here or through another member, has its own share of the room: however much of it waits,
+//! heartbeats, votes and appended entries find their place.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
-use keyport_api::raftpb::Message;
+use keyport_api::raftpb::{Message, MessageType};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
@@ -19,6 +22,7 @@ use crate::status::Progress;
 #[derive(Debug)]
 pub(crate) enum Input {
     Propose(Bytes),
+    ProposeInTerm { term: u64, data: Bytes },
     ProposeConfChange(Configuration),
     Message(Box<Message>),
     ReadIndex(oneshot::Sender<u64>),
@@ -35,13 +39,33 @@ impl Input {
     /// Payload that counts against the bound in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Input::Propose(data) => data.len(),
+            Input::Propose(data) | Input::ProposeInTerm { data, .. } => data.len(),
             Input::Message(message) => {
                 message.entries.iter().map(|entry| entry.data.as_ref().map_or(0, Bytes::len)).sum()
             }
             _ => 0,
         }
     }
+
+    fn share(&self) -> Share {
+        match self {
+            Input::Message(message) => match message.r#type() {
+                MessageType::MsgProp | MessageType::MsgReadIndex => Share::Requests,
+                _ => Share::Raft,
+            },
+            Input::ReportUnreachable(_) | Input::ReportDown(_) | Input::ReportSnapshot { .. } => Share::Raft,
+            _ => Share::Requests,
+        }
+    }
+}
+
+/// Whose room an input takes.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    /// What somebody asks for.
+    Requests,
+    /// What Raft needs to go on.
+    Raft,
 }
 
 /// What the thread found.
@@ -66,28 +90,37 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     inputs: VecDeque<Input>,
-    bytes: usize,
+    /// What of it each share takes.
+    loads: [Load; 2],
     /// The thread sleeps.
     asleep: bool,
     closed: bool,
 }
 
+/// Inputs that wait, and their payload.
+#[derive(Debug, Clone, Copy, Default)]
+struct Load {
+    inputs: usize,
+    bytes: usize,
+}
+
 impl Inbox {
+    /// Each share has room for so many inputs, and so many bytes.
     pub(crate) fn new(max_inputs: usize, max_bytes: usize) -> Inbox {
         Inbox { state: Mutex::default(), arrived: Condvar::new(), max_inputs, max_bytes }
     }
 
     /// Queues an input if there is room.
     pub(crate) fn offer(&self, input: Input) -> Result<(), ProposeError> {
-        let bytes = input.bytes();
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Err(ProposeError::Stopped);
         }
-        if !self.has_room(&state, bytes) {
+        if !self.has_room(&state, &input) {
             return Err(ProposeError::Busy);
         }
-        self.push(state, input, bytes);
+        state.push(input);
+        self.wake(state);
         Ok(())
     }
 
@@ -100,10 +133,8 @@ impl Inbox {
         let mut state = self.state.lock();
         for message in messages {
             let input = Input::Message(Box::new(message));
-            let bytes = input.bytes();
-            if !state.closed && self.has_room(&state, bytes) {
-                state.bytes += bytes;
-                state.inputs.push_back(input);
+            if !state.closed && self.has_room(&state, &input) {
+                state.push(input);
             } else {
                 lost += 1;
             }
@@ -114,25 +145,21 @@ impl Inbox {
 
     /// Queues an input of which there are only a few, and which must not be lost.
     pub(crate) fn force(&self, input: Input) -> Result<(), ProposeError> {
-        let bytes = input.bytes();
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Err(ProposeError::Stopped);
         }
-        self.push(state, input, bytes);
+        state.push(input);
+        self.wake(state);
         Ok(())
     }
 
-    fn has_room(&self, state: &State, bytes: usize) -> bool {
+    fn has_room(&self, state: &State, input: &Input) -> bool {
+        let Load { inputs, bytes: waiting } = state.loads[input.share() as usize];
+        let bytes = input.bytes();
         // A single payload is always taken, however large.
-        let fits = bytes == 0 || state.bytes == 0 || state.bytes.saturating_add(bytes) <= self.max_bytes;
-        fits && state.inputs.len() < self.max_inputs
-    }
-
-    fn push(&self, mut state: parking_lot::MutexGuard<'_, State>, input: Input, bytes: usize) {
-        state.bytes += bytes;
-        state.inputs.push_back(input);
-        self.wake(state);
+        let fits = bytes == 0 || waiting == 0 || waiting.saturating_add(bytes) <= self.max_bytes;
+        fits && inputs < self.max_inputs
     }
 
     /// Wakes the thread if it sleeps and there is something to do.
@@ -176,13 +203,22 @@ impl Inbox {
             }
         }
         state.asleep = false;
-        state.bytes = 0;
+        state.loads = Default::default();
         std::mem::swap(&mut state.inputs, inputs);
         Taken::Inputs
     }
 
     pub(crate) fn len(&self) -> usize {
         self.state.lock().inputs.len()
+    }
+}
+
+impl State {
+    fn push(&mut self, input: Input) {
+        let load = &mut self.loads[input.share() as usize];
+        load.inputs += 1;
+        load.bytes += input.bytes();
+        self.inputs.push_back(input);
     }
 }
 
@@ -221,6 +257,20 @@ mod tests {
         assert_eq!(inbox.len(), 3);
         inbox.close();
         assert_eq!(inbox.offer_messages(vec![message(0)]), 1);
+    }
+
+    #[test]
+    fn what_clients_ask_for_takes_no_room_from_raft() {
+        let inbox = Inbox::new(2, 100);
+        let of = |kind: MessageType| Message { r#type: Some(kind.into()), ..Message::default() };
+        inbox.offer(propose(100)).unwrap();
+        assert_eq!(inbox.offer_messages(vec![of(MessageType::MsgReadIndex), of(MessageType::MsgProp)]), 1);
+        assert_eq!(inbox.offer(Input::Campaign), Err(ProposeError::Busy));
+        assert_eq!(inbox.offer_messages(vec![of(MessageType::MsgHeartbeat), of(MessageType::MsgVote)]), 0);
+        // And the other way round.
+        assert_eq!(inbox.offer_messages(vec![of(MessageType::MsgHeartbeat)]), 1);
+        inbox.take(&mut VecDeque::new(), Instant::now());
+        inbox.offer(propose(1)).unwrap();
     }
 
     #[test]

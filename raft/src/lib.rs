@@ -21,6 +21,7 @@ mod member;
 pub mod node;
 pub mod observer;
 pub mod peers;
+pub mod plant;
 #[cfg_attr(not(any(test, feature = "sim")), expect(unreachable_pub, reason = "public in the simulation"))]
 mod random;
 #[cfg(any(test, feature = "sim"))]

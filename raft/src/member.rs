@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use keyport_api::raftpb;
+use keyport_api::raftpb::MessageType;
 use raft::eraftpb::EntryType;
 use tokio::sync::oneshot;
 
@@ -16,6 +17,7 @@ use crate::convert;
 use crate::driver::{Driver, DriverError, Output, ReadToken, mark_of};
 use crate::inbox::Input;
 use crate::observer::Observer;
+use crate::plant::{Plant, Plants};
 use crate::state_machine::{LeaderState, StateMachine, StopReason};
 use crate::status::SharedStatus;
 use crate::transport::Transport;
@@ -54,16 +56,14 @@ pub(crate) struct Member<S, T, O> {
     /// Proposals gathered since the last turn.
     batch: Vec<Bytes>,
     batch_bytes: usize,
-    #[cfg(any(test, feature = "sim"))]
-    plant: crate::sim::Plant,
+    plants: Plants,
 }
 
 impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     pub(crate) fn new(parts: Parts<S, T, O>, status: Arc<SharedStatus>) -> Result<Self, DriverError> {
         let Parts { config, wal, recovered, applied, conf_state, state_machine, transport, observer } = parts;
         let snapshots = Snapshots { count: config.snapshot_count, last: recovered.snapshot.index, pending: None };
-        #[cfg(any(test, feature = "sim"))]
-        let plant = config.plant;
+        let plants = config.plants;
         let driver = Driver::new(config, recovered, applied, conf_state)?;
         let member = Member {
             driver,
@@ -76,8 +76,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             snapshots,
             batch: Vec::new(),
             batch_bytes: 0,
-            #[cfg(any(test, feature = "sim"))]
-            plant,
+            plants,
         };
         member.publish();
         Ok(member)
@@ -103,11 +102,15 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         self.propose_batch();
         match input {
             Input::Propose(_) => {}
+            Input::ProposeInTerm { data, .. } if self.plants.has(Plant::HeldDecision) => {
+                self.driver.propose(vec![data])
+            }
+            Input::ProposeInTerm { term, data } => self.driver.propose_in_term(term, data),
             Input::ProposeConfChange(change) => {
                 self.look_for_leader();
                 self.driver.propose_conf_change(&change);
             }
-            Input::Message(message) if !message.entries.is_empty() && !self.state_machine.has_room() => {
+            Input::Message(message) if self.brings_entries(&message) && !self.state_machine.has_room() => {
                 self.observer.entries_refused(message.from());
             }
             Input::Message(message) => {
@@ -129,6 +132,13 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             Input::ReportDown(peer) => self.driver.peer_is_down(peer),
             Input::ReportSnapshot { to, delivered } => self.driver.report_snapshot(to, delivered),
         }
+    }
+
+    /// Whether a message makes the log longer. (The context of a question for the read index travels as an entry.)
+    fn brings_entries(&self, message: &raftpb::Message) -> bool {
+        let kind = message.r#type();
+        let appends = matches!(kind, MessageType::MsgApp | MessageType::MsgProp);
+        !message.entries.is_empty() && (appends || self.plants.has(Plant::FullRefusesReads))
     }
 
     /// Bytes of proposals gathered since the last turn.
@@ -160,6 +170,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
 
     /// Does everything that the inputs so far lead to.
     pub(crate) fn turn(&mut self) -> Result<(), StopReason> {
+        self.note_applied();
         self.propose_batch();
         while let Some(output) = self.driver.ready() {
             self.carry_out(output)?;
@@ -177,10 +188,15 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             self.observer.proposals_dropped(1);
             self.state_machine.conf_change_dropped(change, reason);
         }
+        self.note_applied();
         self.driver.compact_log();
         self.status.first_index.store(self.driver.first_index(), Ordering::Release);
         self.status.is_full.store(!self.state_machine.has_room(), Ordering::Release);
         Ok(())
+    }
+
+    fn note_applied(&mut self) {
+        self.driver.note_applied(self.state_machine.applied_index());
     }
 
     /// Writes down what an orderly end leaves behind.
@@ -212,12 +228,11 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             self.announce(other);
         }
         self.deliver(std::mem::take(&mut output.committed))?;
+        // They need nothing that is still to be written.
+        self.answer_reads(std::mem::take(&mut output.reads));
 
         let installed = output.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(mark_of);
-        #[cfg(any(test, feature = "sim"))]
-        let recorded = installed.as_ref().filter(|_| self.plant != crate::sim::Plant::SnapshotWithoutRecord);
-        #[cfg(not(any(test, feature = "sim")))]
-        let recorded = installed.as_ref();
+        let recorded = installed.as_ref().filter(|_| !self.plants.has(Plant::SnapshotWithoutRecord));
         if let Some(mark) = recorded {
             self.wal.install_snapshot(mark)?;
         }
@@ -244,15 +259,20 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         }
 
         let persisted_messages = std::mem::take(&mut output.persisted_messages);
-        let reads = std::mem::take(&mut output.reads);
         let after = self.driver.persisted(output);
         self.send(persisted_messages)?;
         self.send(after.messages)?;
         self.deliver(after.committed)?;
         self.driver.finish();
         self.publish();
-        reads.into_iter().for_each(|(token, index)| self.waiters.answer(token, index));
         Ok(())
+    }
+
+    fn answer_reads(&mut self, reads: Vec<(ReadToken, u64)>) {
+        if !reads.is_empty() {
+            self.publish_commit();
+            reads.into_iter().for_each(|(token, index)| self.waiters.answer(token, index));
+        }
     }
 
     fn announce(&mut self, state: LeaderState) {
@@ -271,7 +291,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             self.keep_committed(change.index)?;
         }
         self.driver.deliver(committed, &mut self.state_machine);
-        self.snapshots.applied(self.driver.applied(), &mut self.state_machine);
+        self.snapshots.delivered(self.driver.delivered(), &mut self.state_machine);
         Ok(())
     }
 
@@ -280,6 +300,9 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             return Ok(());
         }
         self.keep_committed(self.driver.committed_change())?;
+        if !self.plants.has(Plant::CommitToldLate) {
+            self.publish_commit();
+        }
         self.transport.send(messages);
         Ok(())
     }
@@ -305,8 +328,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     }
 
     fn write_and_sync(&mut self, must_sync: bool) -> Result<(), StopReason> {
-        #[cfg(any(test, feature = "sim"))]
-        let must_sync = must_sync && self.plant != crate::sim::Plant::AckBeforeSync;
+        let must_sync = must_sync && !self.plants.has(Plant::AckBeforeSync);
         let mark = self.snapshots.take_due(&self.state_machine);
         if let Some(mark) = &mark {
             self.wal.push_snapshot(mark);
@@ -328,20 +350,32 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         Ok(())
     }
 
+    /// What anybody can learn from messages of this member, its own process knows before: whoever acts on the commit
+    /// index (reads, renewals of leases) must not be behind what another member has already answered for.
+    fn publish_commit(&self) {
+        let status = &self.status;
+        if !self.driver.is_single_voter_leader() {
+            status.single_voter_leader.store(false, Ordering::Release);
+        }
+        status.handed_over.store(self.driver.handed_over(), Ordering::Release);
+        status.commit.store(self.driver.commit(), Ordering::Release);
+    }
+
     fn publish(&self) {
+        self.publish_commit();
         let leader = self.driver.leader();
         let status = &self.status;
-        status.single_voter_leader.store(self.driver.is_single_voter_leader(), Ordering::Release);
         status.leader.store(leader.leader, Ordering::Release);
         status.term.store(leader.term, Ordering::Release);
         status.last_index.store(self.driver.last_index(), Ordering::Release);
-        status.commit.store(self.driver.hard_state().commit(), Ordering::Release);
-        let applied = self.driver.applied();
-        if *status.conf_state.read() != applied.conf_state {
-            status.is_learner.store(applied.conf_state.learners.contains(&status.id), Ordering::Release);
-            *status.conf_state.write() = applied.conf_state.clone();
+        let delivered = self.driver.delivered();
+        if *status.conf_state.read() != delivered.conf_state {
+            status.is_learner.store(delivered.conf_state.learners.contains(&status.id), Ordering::Release);
+            *status.conf_state.write() = delivered.conf_state.clone();
         }
-        status.applied.store(applied.index, Ordering::Release);
+        status.applied.store(delivered.index, Ordering::Release);
+        // Last: it says that all the rest can be relied on.
+        status.single_voter_leader.store(self.driver.is_single_voter_leader(), Ordering::Release);
     }
 }
 
@@ -354,9 +388,9 @@ struct Snapshots {
 }
 
 impl Snapshots {
-    fn applied(&mut self, applied: &SnapshotMark, state_machine: &mut dyn StateMachine) {
-        if self.pending.is_none() && applied.index >= self.last.saturating_add(self.count) {
-            self.pending = Some(applied.clone());
+    fn delivered(&mut self, delivered: &SnapshotMark, state_machine: &mut dyn StateMachine) {
+        if self.pending.is_none() && delivered.index >= self.last.saturating_add(self.count) {
+            self.pending = Some(delivered.clone());
             state_machine.request_flush();
         }
     }

@@ -58,6 +58,8 @@ pub enum DropReason {
     NoLeader,
     /// Too many bytes, or too many membership changes, wait for their commit.
     Refused,
+    /// It was bound to a term in which this member led, and which is over.
+    TermOver,
 }
 
 /// Why the node's thread ended.
@@ -105,6 +107,9 @@ pub trait StateMachine: Send + 'static {
         let _ = snapshot;
         Ok(())
     }
+
+    /// Index up to which what was handed over has been applied: what an image taken from now on has at least. Never falls.
+    fn applied_index(&self) -> u64;
 
     /// Index up to which the state survives a crash by itself; the log may be released up to there.
     fn durable_index(&self) -> u64;

@@ -47,8 +47,11 @@ pub(crate) struct SharedStatus {
     pub(crate) applied: AtomicU64,
     pub(crate) last_index: AtomicU64,
     pub(crate) first_index: AtomicU64,
-    /// The sole voter is this member, it leads, and it has committed an entry of its own term.
+    /// The sole voter is this member, it leads, and it has committed an entry of its own term. Falls before, and rises
+    /// after, everything else that a turn makes known: see [`SharedStatus::sole_voter_commit`].
     pub(crate) single_voter_leader: AtomicBool,
+    /// The term in which this member was last told to hand its leadership over; 0 for none.
+    pub(crate) handed_over: AtomicU64,
     pub(crate) is_learner: AtomicBool,
     /// The state machine has no room for more entries.
     pub(crate) is_full: AtomicBool,
@@ -58,6 +61,13 @@ pub(crate) struct SharedStatus {
 impl SharedStatus {
     pub(crate) fn new(id: u64) -> SharedStatus {
         SharedStatus { id, ..SharedStatus::default() }
+    }
+
+    /// The index up to which everything is committed that anybody could have been told of by now, where this member is
+    /// sure of it alone: as the only voter and leader. A read that begins now is linearizable once that is applied here.
+    pub(crate) fn sole_voter_commit(&self) -> Option<u64> {
+        let alone = self.single_voter_leader.load(Ordering::Acquire);
+        alone.then(|| self.commit.load(Ordering::Acquire))
     }
 
     pub(crate) fn read(&self) -> Status {

@@ -16,6 +16,8 @@ use crate::state_machine::{Configuration, DropReason};
 
 /// Proposals that wait; more are dropped.
 const MAX_HELD: usize = 5_000;
+/// Bytes of them.
+const MAX_HELD_BYTES: usize = 64 << 20;
 /// The same for membership changes.
 const MAX_HELD_CHANGES: usize = 64;
 
@@ -23,6 +25,8 @@ const MAX_HELD_CHANGES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Held {
     proposals: VecDeque<(Bytes, usize)>,
+    /// What `proposals` take.
+    bytes: usize,
     changes: VecDeque<(Entry, usize)>,
     /// Given up since somebody asked.
     dropped: Vec<(Bytes, DropReason)>,
@@ -31,11 +35,18 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn hold(&mut self, data: Bytes) {
-        if self.proposals.len() < MAX_HELD {
+        let bytes = self.bytes.saturating_add(data.len());
+        if self.proposals.len() < MAX_HELD && bytes <= MAX_HELD_BYTES {
+            self.bytes = bytes;
             self.proposals.push_back((data, 0));
         } else {
             self.drop_proposal(data, DropReason::NoLeader);
         }
+    }
+
+    fn take_proposals(&mut self) -> Vec<Bytes> {
+        self.bytes = 0;
+        std::mem::take(&mut self.proposals).into_iter().map(|(data, _)| data).collect()
     }
 
     pub(super) fn hold_change(&mut self, entry: Entry) {
@@ -62,6 +73,7 @@ impl Held {
         self.proposals.iter_mut().for_each(|(_, age)| *age += 1);
         self.changes.iter_mut().for_each(|(_, age)| *age += 1);
         while let Some((data, _)) = self.proposals.pop_front_if(|(_, age)| *age > limit) {
+            self.bytes -= data.len();
             self.drop_proposal(data, DropReason::NoLeader);
         }
         while let Some((entry, _)) = self.changes.pop_front_if(|(_, age)| *age > limit) {
@@ -121,8 +133,8 @@ impl Driver {
             return;
         }
         if !self.held.proposals.is_empty() {
-            let held = std::mem::take(&mut self.held.proposals);
-            self.propose(held.into_iter().map(|(data, _)| data).collect());
+            let held = self.held.take_proposals();
+            self.propose(held);
         }
         // A leader takes one, and the next one once that is applied; a follower passes on what it has.
         while self.raw.raft.state != StateRole::Leader || !self.raw.raft.has_pending_conf() {
@@ -139,7 +151,7 @@ impl Driver {
 
     /// Whether a change is possible: while a configuration is a joint one, the only change is to leave it.
     fn may_change(&self, entry: &Entry) -> bool {
-        let joint = !self.log().applied().conf_state.voters_outgoing.is_empty();
+        let joint = !self.log().delivered().conf_state.voters_outgoing.is_empty();
         match decode_change(entry.get_entry_type(), &entry.data) {
             Ok(Configuration::Simple(_)) => !joint,
             Ok(Configuration::Joint(change)) => joint == change.changes.is_empty(),
@@ -161,5 +173,22 @@ impl Driver {
         raft.pending_conf_index = index;
         raft.bcast_append();
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_bounded_in_number_and_bytes() {
+        let mut held = Held::default();
+        let megabyte = Bytes::from(vec![0; 1 << 20]);
+        (0..70).for_each(|_| held.hold(megabyte.clone()));
+        assert_eq!((held.proposals.len(), held.take_dropped().len()), (64, 6));
+        held.tick(0);
+        assert_eq!((held.take_dropped().len(), held.bytes), (64, 0));
+        (0..MAX_HELD + 1).for_each(|_| held.hold(Bytes::from_static(b"x")));
+        assert_eq!((held.take_dropped().len(), held.take_proposals().len(), held.bytes), (1, MAX_HELD, 0));
     }
 }

@@ -1,5 +1,8 @@
 //! The part of the log that is kept in memory, as `raft-rs` reads it: what is not applied yet, and a tail of what is,
 //! for followers that are a little behind.
+//!
+//! What was delivered to the state machine need not be applied there yet. A follower that is too far behind is taken to
+//! where the state is, not to where the log is, and finds everything after that in here.
 
 use std::collections::VecDeque;
 
@@ -8,6 +11,7 @@ use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
 
 use crate::convert;
+use crate::plant::{Plant, Plants};
 use crate::wal::SnapshotMark;
 
 /// What an entry takes in memory besides its payload.
@@ -28,13 +32,16 @@ pub(crate) struct MemoryLog {
     base_index: u64,
     base_term: u64,
     initial: RaftState,
-    /// Last index handed to the state machine, with the configuration then: where a follower that is too far behind
-    /// would be taken to.
-    applied: SnapshotMark,
+    /// Last index handed to the state machine, with the configuration then.
+    delivered: SnapshotMark,
+    /// Last index that the state machine has applied, as far as is known: what an image of it has at least.
+    applied: u64,
+    plants: Plants,
 }
 
 impl MemoryLog {
-    /// A log that goes on from `base` with `entries`. `conf_state` is the configuration at `applied`.
+    /// A log that goes on from `base` with `entries`. `conf_state` is the configuration at `applied`, up to which everything
+    /// was delivered, and applied, in an earlier run.
     pub(crate) fn new(
         base: &SnapshotMark,
         entries: Vec<raftpb::Entry>,
@@ -47,13 +54,20 @@ impl MemoryLog {
             bytes: 0,
             base_index: base.index,
             base_term: base.term,
-            applied: SnapshotMark { conf_state: convert::conf_state_from_raft(&conf_state), ..base.clone() },
+            delivered: SnapshotMark { conf_state: convert::conf_state_from_raft(&conf_state), ..base.clone() },
+            applied,
+            plants: Plants::default(),
             initial: RaftState::new(hard_state, conf_state),
         };
         log.append(entries.into_iter().map(convert::entry_to_raft).collect());
-        log.applied.index = applied;
-        log.applied.term = log.term_at(applied).unwrap_or(base.term);
+        log.delivered.index = applied;
+        log.delivered.term = log.term_at(applied).unwrap_or(base.term);
         log
+    }
+
+    /// The same with a bug.
+    pub(crate) fn with(self, plants: Plants) -> MemoryLog {
+        MemoryLog { plants, ..self }
     }
 
     pub(crate) fn first(&self) -> u64 {
@@ -68,17 +82,22 @@ impl MemoryLog {
         self.bytes
     }
 
-    pub(crate) fn applied(&self) -> &SnapshotMark {
-        &self.applied
+    pub(crate) fn delivered(&self) -> &SnapshotMark {
+        &self.delivered
     }
 
-    pub(crate) fn set_applied(&mut self, index: u64, term: u64) {
-        self.applied.index = index;
-        self.applied.term = term;
+    pub(crate) fn set_delivered(&mut self, index: u64, term: u64) {
+        self.delivered.index = index;
+        self.delivered.term = term;
+    }
+
+    /// The state machine has come so far.
+    pub(crate) fn set_applied(&mut self, index: u64) {
+        self.applied = self.applied.max(index);
     }
 
     pub(crate) fn set_conf_state(&mut self, conf_state: raftpb::ConfState) {
-        self.applied.conf_state = conf_state;
+        self.delivered.conf_state = conf_state;
     }
 
     /// Adds entries; where they overlap with what is there, they replace it and everything behind.
@@ -101,15 +120,15 @@ impl MemoryLog {
         self.bytes = 0;
         self.base_index = mark.index;
         self.base_term = mark.term;
-        self.applied = mark;
+        self.delivered = mark;
     }
 
     /// Leaves out applied entries, as long as more than `max_entries` applied ones, all before `needed`, or `max_bytes`
     /// are kept.
     pub(crate) fn compact(&mut self, max_entries: u64, max_bytes: usize, needed: u64) {
         while let Some(entry) = self.entries.front()
-            && entry.index <= self.applied.index
-            && ((self.applied.index - entry.index >= max_entries && entry.index < needed) || self.bytes > max_bytes)
+            && entry.index <= self.applied.min(self.delivered.index)
+            && ((self.delivered.index - entry.index >= max_entries && entry.index < needed) || self.bytes > max_bytes)
         {
             self.bytes -= size(entry);
             self.base_index = entry.index;
@@ -181,16 +200,22 @@ impl Storage for MemoryLog {
         Ok(self.last())
     }
 
-    /// Only says up to where the state goes; the state itself travels beside the log.
+    /// Only says up to where the state goes at least, which is all that Raft counts on; the state itself travels beside the
+    /// log, with a place and a configuration of its own.
     fn snapshot(&self, request_index: u64, _: u64) -> raft::Result<Snapshot> {
-        if self.applied.index < request_index || self.applied.index == 0 {
+        let index = match self.plants.has(Plant::PromiseDelivered) {
+            true => self.delivered.index,
+            false => self.applied.min(self.delivered.index),
+        };
+        // Until a snapshot is in place the state is behind everything that the log has.
+        let Some(term) = self.term_at(index).filter(|_| index >= request_index.max(1)) else {
             return Err(StorageError::SnapshotTemporarilyUnavailable.into());
-        }
+        };
         let mut snapshot = Snapshot::default();
         let metadata = snapshot.mut_metadata();
-        metadata.index = self.applied.index;
-        metadata.term = self.applied.term;
-        metadata.set_conf_state(convert::conf_state_to_raft(&self.applied.conf_state));
+        metadata.index = index;
+        metadata.term = term;
+        metadata.set_conf_state(convert::conf_state_to_raft(&self.delivered.conf_state));
         Ok(snapshot)
     }
 }
@@ -225,7 +250,10 @@ mod tests {
     #[test]
     fn compaction_keeps_what_is_not_applied() {
         let mut log = log();
-        log.set_applied(6, 1);
+        log.set_delivered(6, 1);
+        log.compact(0, 0, u64::MAX);
+        assert_eq!(log.first(), 1, "delivered is not applied");
+        log.set_applied(6);
         log.compact(2, usize::MAX, 4);
         assert_eq!(log.first(), 4);
         log.compact(2, usize::MAX, u64::MAX);
@@ -234,6 +262,22 @@ mod tests {
         assert_eq!((log.first(), log.last(), log.bytes()), (7, 10, 4 * (100 + ENTRY_OVERHEAD)));
         assert_eq!(log.term(3), Err(StorageError::Compacted.into()));
         assert_eq!(log.term(11), Err(StorageError::Unavailable.into()));
+    }
+
+    #[test]
+    fn a_snapshot_promises_what_is_applied() {
+        let promised = |log: &MemoryLog| log.snapshot(1, 2).map(|snapshot| snapshot.get_metadata().index).ok();
+        let mut log = log();
+        log.set_delivered(6, 1);
+        assert_eq!(promised(&log), None);
+        log.set_applied(4);
+        assert_eq!(promised(&log), Some(4));
+        log.set_applied(8);
+        assert_eq!(promised(&log), Some(6), "never more than what is committed");
+        log.reset(SnapshotMark { index: 20, term: 2, ..SnapshotMark::default() });
+        assert_eq!(promised(&log), None, "received, but not in place");
+        log.set_applied(20);
+        assert_eq!(promised(&log), Some(20));
     }
 
     #[test]

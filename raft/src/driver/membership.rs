@@ -29,7 +29,6 @@ impl Driver {
         };
         let checked = change.as_ref().is_some_and(|change| state_machine.check_conf_change(change));
         let due = change.as_ref().filter(|_| checked);
-        #[cfg(any(test, feature = "sim"))]
         let due = due.filter(|_| {
             let early = self.early_changes > 0;
             self.early_changes -= u64::from(early);
@@ -46,7 +45,7 @@ impl Driver {
             Err(error) => tracing::warn!(%error, "a committed membership change could not be carried out"),
         }
         let change = change.unwrap_or_else(|| Configuration::Simple(raftpb::ConfChange::default()));
-        CommittedKind::ConfChange { change, accepted, conf_state: self.log().applied().conf_state.clone() }
+        CommittedKind::ConfChange { change, accepted, conf_state: self.log().delivered().conf_state.clone() }
     }
 
     fn carry_out(&mut self, change: &Configuration) -> raft::Result<Option<eraftpb::ConfState>> {
@@ -61,7 +60,6 @@ impl Driver {
     }
 
     /// Carries out changes that are only written: a planted bug.
-    #[cfg(any(test, feature = "sim"))]
     pub(super) fn carry_out_appended(&mut self) {
         for entry in std::mem::take(&mut self.appended_changes) {
             self.early_changes += 1;
@@ -75,7 +73,7 @@ impl Driver {
     /// A leader that is no voter any more tells the others how far it has committed, and stops leading. (`raft-rs` would
     /// go on, and end the process when it looks for its own progress.)
     fn step_down_if_removed(&mut self) {
-        let (id, conf) = (self.config.id, &self.log().applied().conf_state);
+        let (id, conf) = (self.config.id, &self.log().delivered().conf_state);
         if conf.voters.contains(&id) || conf.voters_outgoing.contains(&id) || !self.leader().is_leader {
             return;
         }

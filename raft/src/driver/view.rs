@@ -18,8 +18,19 @@ impl Driver {
     }
 
     /// Everything handed to the state machine so far, as a snapshot mark.
-    pub fn applied(&self) -> &SnapshotMark {
-        self.log().applied()
+    pub fn delivered(&self) -> &SnapshotMark {
+        self.log().delivered()
+    }
+
+    /// Highest committed index known here.
+    pub fn commit(&self) -> u64 {
+        self.raw.raft.raft_log.committed
+    }
+
+    /// The last term in which this member, as its leader, was told to hand over; 0 for none. A target that hears of it
+    /// late still campaigns, and asks nobody to wait for this leader.
+    pub fn handed_over(&self) -> u64 {
+        self.handed_over
     }
 
     /// Term, vote and commit index now.
@@ -47,13 +58,13 @@ impl Driver {
 
     /// Whether this member is the only voter.
     pub fn is_only_voter(&self) -> bool {
-        let conf = &self.log().applied().conf_state;
+        let conf = &self.log().delivered().conf_state;
         conf.voters == [self.config.id] && conf.voters_outgoing.is_empty()
     }
 
     /// Whether this member is the only voter, leads, and has delivered an entry of its own term.
     pub fn is_single_voter_leader(&self) -> bool {
-        self.is_only_voter() && self.leader().is_leader && self.log().applied().term == self.raw.raft.term
+        self.is_only_voter() && self.leader().is_leader && self.log().delivered().term == self.raw.raft.term
     }
 
     /// ReadIndex rounds that had to be repeated.

@@ -81,6 +81,10 @@ impl StateMachine for State {
         Ok(())
     }
 
+    fn applied_index(&self) -> u64 {
+        self.look(|inner| inner.index)
+    }
+
     fn durable_index(&self) -> u64 {
         self.look(|inner| inner.index)
     }

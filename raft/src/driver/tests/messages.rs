@@ -71,7 +71,7 @@ fn a_batch_costs_two_round_trips_to_each_follower() {
     // Entries, their acknowledgement, the commit index, its acknowledgement.
     assert_eq!(cluster.sent, 8);
     for (driver, machine) in cluster.drivers.values() {
-        assert_eq!((driver.hard_state().commit(), driver.applied().index), (before + BATCH, before + BATCH));
+        assert_eq!((driver.hard_state().commit(), driver.delivered().index), (before + BATCH, before + BATCH));
         assert!(machine.applied.len() as u64 > BATCH);
     }
 }
@@ -95,5 +95,5 @@ fn batches_that_follow_each_other_carry_the_commit_index() {
     assert_eq!(cluster.sent, batches * 4);
     cluster.calm();
     let all = before + BATCH * (batches as u64 + 1);
-    assert!(cluster.drivers.values().all(|(driver, _)| driver.applied().index == all));
+    assert!(cluster.drivers.values().all(|(driver, _)| driver.delivered().index == all));
 }
