@@ -5,6 +5,7 @@ mod check;
 mod clients;
 mod durable;
 mod faults;
+mod leases;
 mod log_check;
 mod membership;
 mod network;
@@ -27,6 +28,7 @@ use super::history::{History, kv};
 use super::machine::World;
 use super::weather::{Happening, Weather};
 use clients::Client;
+use leases::LeaseBook;
 use log_check::LogBook;
 use network::Network;
 pub use options::{SimulationOptions, Summary, Violation};
@@ -45,6 +47,7 @@ pub struct Simulation {
     transfers: Vec<Transfer>,
     clients: Vec<Client>,
     history: History<kv::Txn, kv::Answer>,
+    leases: LeaseBook,
     /// Who led in which term.
     leaders: BTreeMap<u64, u64>,
     logs: LogBook,
@@ -77,6 +80,7 @@ impl Simulation {
             transfers: Vec::new(),
             clients,
             history: History::new(),
+            leases: LeaseBook::default(),
             leaders: BTreeMap::new(),
             logs: LogBook::default(),
             step: 0,
@@ -108,6 +112,7 @@ impl Simulation {
             self.one_step()?;
             self.stop_removed()?;
             self.look_at_reads();
+            self.look_at_renewals()?;
         }
         self.calm_down()?;
         self.check_history()?;
@@ -136,6 +141,8 @@ impl Simulation {
             }
             Happening::Tick => self.tick(),
             Happening::Client => self.client_step(),
+            Happening::Apply => self.apply_step(),
+            Happening::Lease => self.lease_step(),
             Happening::Transfer => self.transfer_step(),
             Happening::Flush => {
                 let at = self.pick();

@@ -12,6 +12,10 @@ pub(super) enum Happening {
     Tick,
     /// A client asks, gives up, or looks at its answer.
     Client,
+    /// A member applies some of what was handed over.
+    Apply,
+    /// A lease is granted, revoked, renewed, or found to have run out.
+    Lease,
     /// A chunk of a snapshot arrives, or the transfer breaks.
     Transfer,
     /// A state machine's state becomes durable.
@@ -66,6 +70,7 @@ pub(super) struct Weather {
 impl Weather {
     pub(super) fn draw(random: &mut Random, membership: bool) -> Weather {
         use Happening::*;
+        let pace = *pick(random, &[400, 1_200, 3_000]);
         // From 1, calm, to 5, where what existed before is torn down all the time.
         let trouble = 1 + random.below(5);
         let mut some = |weight: u64| if random.chance(65) { weight * trouble } else { 0 };
@@ -73,6 +78,8 @@ impl Weather {
             (Deliver, 4_200),
             (Tick, 700),
             (Client, 2_800),
+            (Apply, pace),
+            (Lease, 700),
             (Transfer, 500),
             (Flush, 150),
             (Restart, 400),

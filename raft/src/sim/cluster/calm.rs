@@ -63,7 +63,11 @@ impl Simulation {
             for at in (0..self.transfers.len()).rev() {
                 self.advance_transfer(at, false)?;
             }
+            for at in 0..self.members.len() {
+                self.apply_some(at, usize::MAX)?;
+            }
             self.look_at_reads();
+            self.look_at_renewals()?;
         }
         Ok(())
     }
@@ -103,8 +107,10 @@ impl Simulation {
         Ok(true)
     }
 
-    /// Everybody answers, and the same.
+    /// Everybody answers, and the same, although somebody takes no entries: nobody needs any for that.
     fn last_reads(&mut self) -> Result<(), String> {
+        let full = self.pick();
+        self.members[full].memory.lock().is_full = true;
         for at in 0..self.members.len() {
             self.give_up();
             if !self.is_inside(at) || self.clients.is_empty() {

@@ -25,6 +25,7 @@ impl Simulation {
             }
         }
         self.answer_writes(at);
+        self.answer_leases(at);
         Ok(())
     }
 

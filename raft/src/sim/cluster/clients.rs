@@ -1,13 +1,12 @@
 //! Clients: each asks for one thing at a time, through any member, and gives up after a while.
 
-use std::sync::atomic::Ordering;
-
 use tokio::sync::oneshot;
 
 use super::Simulation;
 use crate::inbox::Input;
+use crate::sim::Plant;
+use crate::sim::command::{Command, OperationId};
 use crate::sim::history::kv::{Guard, Keys, Request, Txn};
-use crate::sim::machine::{OperationId, decode, encode};
 
 /// Steps for which a client waits at least, and as many more at random.
 const PATIENCE: usize = 200;
@@ -91,16 +90,15 @@ impl Simulation {
         let (stage, input) = if is_read {
             let (send, answer) = oneshot::channel();
             let status = &self.members[at].status;
-            if status.single_voter_leader.load(Ordering::Acquire) {
-                // What the handle answers without asking.
-                (Stage::Read(status.commit.load(Ordering::Acquire)), None)
-            } else {
-                (Stage::Index(answer), Some(Input::ReadIndex(send)))
+            match status.sole_voter_commit() {
+                Some(_) if self.options.plant == Plant::ReadUnapplied => (Stage::Read(0), None),
+                Some(index) => (Stage::Read(index), None),
+                None => (Stage::Index(answer), Some(Input::ReadIndex(send))),
             }
         } else {
             let padding = self.random.index(900);
             self.world.lock().requests.insert(operation, txn);
-            (Stage::Applied, Some(Input::Propose(encode(operation, padding))))
+            (Stage::Applied, Some(Input::Propose(Command::Keys(operation).encode(padding))))
         };
         self.clients[client].waits = Some(Waits { operation, at, boot, until, stage });
         input.map_or(Ok(()), |input| self.give(at, input))
@@ -120,7 +118,8 @@ impl Simulation {
                 self.clients[client].waits = None;
             }
         }
-        for operation in dropped.iter().filter_map(|data| decode(data)) {
+        for command in dropped.iter().filter_map(|data| Command::decode(data)) {
+            let Command::Keys(operation) = command else { continue };
             self.say(|| format!("#{operation} is dropped"));
             self.history.refuse(operation);
             for client in &mut self.clients {

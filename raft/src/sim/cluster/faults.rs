@@ -34,6 +34,22 @@ impl Simulation {
         Ok(())
     }
 
+    /// A member applies a little of what waits for that, or all of it.
+    pub(super) fn apply_step(&mut self) -> Result<(), String> {
+        let at = self.pick();
+        let works = [1, 1, 3, 10, usize::MAX][self.random.index(5)];
+        self.apply_some(at, works)
+    }
+
+    pub(super) fn apply_some(&mut self, at: usize, works: usize) -> Result<(), String> {
+        let member = &self.members[at];
+        if member.is_running() && member.paused_until <= self.step && !member.disk.is_off() {
+            member.memory.lock().apply_some(works, &mut self.world.lock());
+            self.look_at_memory(at)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn crash_random(&mut self) -> Result<(), String> {
         let (at, keep) = (self.pick(), self.any_keep());
         self.crash(at, keep)

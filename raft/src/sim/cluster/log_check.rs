@@ -90,7 +90,7 @@ impl LogBook {
         };
         match process.driver.term_at(index) {
             Some(found) if found == committed => Ok(()),
-            None if process.driver.applied().index >= index => Ok(()),
+            None if process.driver.delivered().index >= index => Ok(()),
             found => Err(format!(
                 "the leader of term {term} has {found:?} where index {index} was committed with term {committed}"
             )),

@@ -38,7 +38,7 @@ impl SimulationOptions {
             members,
             spares: if random.chance(50) { 1 + random.below(2) } else { 0 },
             clients: 1 + random.index(6),
-            steps: 1_200,
+            steps: 1_600,
             snapshot_count: [5, 15, 15, 60][random.index(4)],
             catchup_entries: [1, 10, 30][random.index(3)],
             pre_vote: random.chance(75),
@@ -105,6 +105,12 @@ pub struct Summary {
     pub rumors: usize,
     /// Messages delivered.
     pub messages: usize,
+    /// Leases that were renewed.
+    pub renewals: usize,
+    /// Revocations that leaders decided on.
+    pub expiries: usize,
+    /// Among them: given up, because the term was over.
+    pub decisions_dropped: usize,
     /// Snapshots that arrived completely.
     pub snapshots: usize,
     /// Snapshot transfers that did not.
@@ -139,6 +145,9 @@ impl AddAssign for Summary {
         self.full += other.full;
         self.rumors += other.rumors;
         self.messages += other.messages;
+        self.renewals += other.renewals;
+        self.expiries += other.expiries;
+        self.decisions_dropped += other.decisions_dropped;
         self.snapshots += other.snapshots;
         self.broken_transfers += other.broken_transfers;
         self.resumed_installations += other.resumed_installations;

@@ -120,6 +120,7 @@ fn work(process: &mut Process, inputs: VecDeque<Input>, ticks: usize) -> Result<
     inputs.into_iter().for_each(|input| process.input(input));
     process.turn()?;
     for _ in 0..ticks {
+        process.state_machine.memory.lock().lessor.tick();
         process.tick();
         process.turn()?;
     }

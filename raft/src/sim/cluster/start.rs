@@ -10,8 +10,9 @@ use crate::bootstrap::{InitialMember, create_log};
 use crate::config::Config;
 use crate::member::{Member, Parts};
 use crate::observer::NoObserver;
+use crate::plant::{Plant, Plants};
+use crate::sim::Keep;
 use crate::sim::machine::{Machine, members};
-use crate::sim::{Keep, Plant};
 use crate::status::SharedStatus;
 use crate::wal::{Metadata, Recovered, Wal, WalError, WalOptions};
 
@@ -59,7 +60,7 @@ impl Simulation {
             pre_vote: options.pre_vote,
             snapshot_count: options.snapshot_count,
             snapshot_catchup_entries: options.catchup_entries,
-            plant: options.plant,
+            plants: Plants::only(options.plant),
             ..Config::new(member.id)
         };
         let parts = Parts {
@@ -67,8 +68,9 @@ impl Simulation {
             wal,
             recovered,
             applied,
-            conf_state: (applied > 0).then_some(conf_state),
+            conf_state: (applied > 0).then(|| conf_state.clone()),
             state_machine: Machine {
+                handed_over: (applied, conf_state),
                 memory: Arc::clone(&member.memory),
                 world: Arc::clone(&self.world),
                 disk: member.disk.clone(),

@@ -57,7 +57,13 @@ impl Simulation {
         let boot = self.members[receiver].boots;
         match &transfer.image {
             None => {
-                transfer.image = Some(sender.memory.lock().now.clone());
+                let image = sender.memory.lock().now.clone();
+                let metadata = transfer.message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref());
+                let promised = metadata.map_or(0, SnapshotMetadata::index);
+                if image.index < promised {
+                    return Err(format!("an image ends at {}, and {promised} was promised", image.index));
+                }
+                transfer.image = Some(image);
                 transfer.receiver_boot = boot;
             }
             Some(_) if transfer.receiver_boot != boot => return self.end_transfer(at, false),
