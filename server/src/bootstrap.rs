@@ -235,7 +235,6 @@ fn store_options(config: &Config, metrics: &Arc<Metrics>) -> StoreOptions {
 
 fn lessor_options(config: &Config) -> LessorOptions {
     LessorOptions {
-        min_ttl_seconds: config.min_lease_ttl(),
         checkpoint_interval: config.feature_gates.enabled(Gate::LeaseCheckpoint).then_some(LEASE_CHECKPOINTS),
         expired_retry: config.request_timeout(),
     }
@@ -262,6 +261,7 @@ fn limits(config: &Config) -> Limits {
         request_bytes: config.max_request_bytes,
         txn_ops: config.max_txn_ops,
         request_timeout: config.request_timeout(),
+        min_lease_ttl: config.min_lease_ttl(),
         fast_lease_keep_alive: config.feature_gates.enabled(Gate::FastLeaseKeepAlive),
         progress_interval: config.watch_progress_notify_interval,
         quota_bytes: config.quota_backend_bytes,

@@ -55,6 +55,8 @@ pub(crate) struct Limits {
     pub(crate) txn_ops: usize,
     /// How long a proposal or a linearizable read may take.
     pub(crate) request_timeout: Duration,
+    /// Seconds; leases that are asked for with less get this, so that they outlive an election.
+    pub(crate) min_lease_ttl: i64,
     /// Whether renewals may run ahead of what is committed and not yet applied.
     pub(crate) fast_lease_keep_alive: bool,
     /// How often a watcher that asked for it is told its progress.
@@ -209,5 +211,12 @@ impl Node {
 
     pub(crate) fn is_leader(&self) -> bool {
         self.0.raft.is_leader()
+    }
+
+    /// The term in which this member leads, as far as it knows: what it decides on as the leader holds for that term, see
+    /// [`Node::propose_in_term`].
+    pub(crate) fn office(&self) -> Option<u64> {
+        let leader = self.0.state.leadership.leader();
+        leader.is_local.then_some(leader.term)
     }
 }

@@ -67,7 +67,7 @@ impl State {
     pub(crate) fn term_opened(&self, term: u64) {
         let leader = self.leadership.leader();
         if leader.is_local && leader.term == term {
-            self.lessor.promote(self.leadership.election_timeout(), Instant::now());
+            self.lessor.promote(term, self.leadership.election_timeout(), Instant::now());
         }
     }
 }

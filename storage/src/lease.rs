@@ -14,7 +14,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -35,8 +35,6 @@ const SHARDS: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 pub struct LessorOptions {
-    /// Shorter TTLs are raised to this, so that a lease outlives an election.
-    pub min_ttl_seconds: i64,
     /// How often the remaining time of long leases is to be put into the log; none to leave that out.
     pub checkpoint_interval: Option<Duration>,
     /// When a lease that was named as expired is named again if it was not revoked.
@@ -45,7 +43,7 @@ pub struct LessorOptions {
 
 impl Default for LessorOptions {
     fn default() -> LessorOptions {
-        LessorOptions { min_ttl_seconds: 2, checkpoint_interval: None, expired_retry: Duration::from_secs(7) }
+        LessorOptions { checkpoint_interval: None, expired_retry: Duration::from_secs(7) }
     }
 }
 
@@ -90,7 +88,10 @@ pub struct Lessor {
     options: LessorOptions,
     /// Deadlines are counted from here.
     epoch: Instant,
-    primary: AtomicBool,
+    /// The term in which it is primary; 0 if it is not.
+    primary_in: AtomicU64,
+    /// Held while that changes, and every lease with it.
+    turnover: Mutex<()>,
     shards: [Mutex<Shard>; SHARDS],
     schedule: Schedule,
     gone: Gone,
@@ -105,7 +106,8 @@ impl Lessor {
         Lessor {
             options,
             epoch: now,
-            primary: AtomicBool::new(false),
+            primary_in: AtomicU64::new(0),
+            turnover: Mutex::default(),
             shards: Default::default(),
             schedule: Schedule::default(),
             gone: Gone::default(),
@@ -115,7 +117,8 @@ impl Lessor {
         }
     }
 
-    /// Makes a lease and says its effective TTL. The id is the caller's choice, but not 0.
+    /// Makes a lease and says its TTL, in seconds. The id is the caller's choice, but not 0. A TTL of less than a second is
+    /// raised to one, on every member alike: what a member's own settings ask for is the proposer's business.
     ///
     /// # Errors
     /// When the TTL is too large or the id is in use.
@@ -126,7 +129,7 @@ impl Lessor {
         if ttl > MAX_TTL_SECONDS {
             return Err(LeaseError::TtlTooLarge);
         }
-        let ttl = ttl.max(self.options.min_ttl_seconds);
+        let ttl = ttl.max(1);
         let mut lease = Lease::new(ttl, 0);
         let look_at = {
             let mut shard = self.shard(id).lock();
@@ -248,7 +251,12 @@ impl Lessor {
     }
 
     pub fn is_primary(&self) -> bool {
-        self.primary.load(Ordering::Acquire)
+        self.primary_in().is_some()
+    }
+
+    /// The term in which this lessor is the one that counts down.
+    pub fn primary_in(&self) -> Option<u64> {
+        Some(self.primary_in.load(Ordering::Acquire)).filter(|term| *term != 0)
     }
 
     pub fn stats(&self) -> LeaseStats {

@@ -287,6 +287,10 @@ impl StateMachine for ReplicaQueue {
         Ok(())
     }
 
+    fn applied_index(&self) -> u64 {
+        self.replica.state.applied.index()
+    }
+
     fn durable_index(&self) -> u64 {
         self.replica.state.backend.durable_applied().index
     }
@@ -317,5 +321,6 @@ fn given_up(reason: DropReason) -> Error {
     match reason {
         DropReason::NoLeader => Error::ContextDeadlineExceeded,
         DropReason::Refused => Error::ProposalDropped,
+        DropReason::TermOver => Error::LeaderChanged,
     }
 }

@@ -45,10 +45,8 @@ impl Node {
                 continue;
             }
             let Some(&revision) = samples.front() else { continue };
-            if !self.is_leader() || revision == last || revision <= 0 {
-                continue;
-            }
-            if self.compact_to(revision).await {
+            let Some(term) = self.office().filter(|_| revision != last && revision > 0) else { continue };
+            if self.compact_to(term, revision).await {
                 last = revision;
                 until_next = SAMPLES as usize - 1;
             }
@@ -61,16 +59,17 @@ impl Node {
         loop {
             ticks.tick().await;
             let revision = self.store().revision() - keep;
-            if self.is_leader() && revision > 0 && revision != last && self.compact_to(revision).await {
+            let Some(term) = self.office().filter(|_| revision != last && revision > 0) else { continue };
+            if self.compact_to(term, revision).await {
                 last = revision;
             }
         }
     }
 
-    /// Whether the store is compacted up to `revision` now.
-    async fn compact_to(&self, revision: i64) -> bool {
+    /// As the leader of `term`. Whether the store is compacted up to `revision` now.
+    async fn compact_to(&self, term: u64, revision: i64) -> bool {
         let request = CompactionRequest { revision, physical: false };
-        match self.propose(Command::Compaction(request)).await {
+        match self.propose_in_term(term, Command::Compaction(request)).await {
             Ok(_) => {
                 tracing::info!(revision, "completed auto compaction");
                 true

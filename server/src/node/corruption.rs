@@ -86,8 +86,8 @@ impl Node {
         let mut every = ticks(interval);
         loop {
             every.tick().await;
-            if self.is_leader()
-                && let Err(error) = self.compare_current().await
+            if let Some(term) = self.office()
+                && let Err(error) = self.compare_current(term).await
             {
                 tracing::warn!(%error, "failed to check hash KV");
             }
@@ -101,13 +101,13 @@ impl Node {
         let mut checked = i64::MIN;
         loop {
             every.tick().await;
-            if self.is_leader() {
-                self.compare_compactions(&mut checked).await;
+            if let Some(term) = self.office() {
+                self.compare_compactions(term, &mut checked).await;
             }
         }
     }
 
-    async fn compare_current(&self) -> Result<(), Error> {
+    async fn compare_current(&self, term: u64) -> Result<(), Error> {
         let first = self.own_hash().await?;
         let peers = self.peers_hashes(first.hash_revision).await;
         // From here on this member knows of everything that the peers knew when they answered.
@@ -124,7 +124,7 @@ impl Node {
                 hash_2 = second.hash,
                 "found hash mismatch"
             );
-            self.raise_corrupt(own_id).await;
+            self.raise_corrupt(term, own_id).await;
             return Ok(());
         }
         for &(peer, hash) in &peers.hashes {
@@ -137,23 +137,23 @@ impl Node {
                     follower_compact_revision = hash.compact_revision,
                     "a follower must not be ahead of its leader"
                 );
-                self.raise_corrupt(peer).await;
+                self.raise_corrupt(term, peer).await;
                 return Ok(());
             }
         }
         let members = peers.hashes.len() + peers.missing + 1;
         match compare((own_id, &first), &peers.hashes, members) {
             Verdict::Same { .. } => {}
-            Verdict::Odd(odd) => self.raise_corrupt_for(&first, &odd).await,
+            Verdict::Odd(odd) => self.raise_corrupt_for(term, &first, &odd).await,
             // Nobody has a majority: as etcd, the leader is believed.
-            Verdict::Undecided { unlike_own } => self.raise_corrupt_for(&first, &unlike_own).await,
+            Verdict::Undecided { unlike_own } => self.raise_corrupt_for(term, &first, &unlike_own).await,
         }
         tracing::info!(number_of_peers_checked = peers.hashes.len(), "finished peer corruption check");
         Ok(())
     }
 
     /// From the newest compaction back to what was compared before, or until one was compared on all members.
-    async fn compare_compactions(&self, checked: &mut i64) {
+    async fn compare_compactions(&self, term: u64, checked: &mut i64) {
         let mut hashes = self.store().compaction_hashes();
         hashes.sort_unstable_by_key(|hash| std::cmp::Reverse(hash.hash_revision));
         let own_id = self.identity().member_id;
@@ -175,9 +175,9 @@ impl Node {
                         "skipped revision in compaction hash check; was not able to check all peers"
                     );
                 }
-                Verdict::Odd(odd) => return self.raise_corrupt_for(&own, &odd).await,
+                Verdict::Odd(odd) => return self.raise_corrupt_for(term, &own, &odd).await,
                 // It concerns the cluster as a whole.
-                Verdict::Undecided { .. } => return self.raise_corrupt_for(&own, &[0]).await,
+                Verdict::Undecided { .. } => return self.raise_corrupt_for(term, &own, &[0]).await,
             }
         }
     }
@@ -193,7 +193,7 @@ impl Node {
         ask_peers(&members, self.peer_client(), self.identity().member_id, revision, patience).await
     }
 
-    async fn raise_corrupt_for(&self, compared: &HashKv, members: &[u64]) {
+    async fn raise_corrupt_for(&self, term: u64, compared: &HashKv, members: &[u64]) {
         for &member in members {
             tracing::error!(
                 member = format!("{member:x}"),
@@ -201,18 +201,18 @@ impl Node {
                 compact_revision = compared.compact_revision,
                 "detected hash mismatch"
             );
-            self.raise_corrupt(member).await;
+            self.raise_corrupt(term, member).await;
         }
     }
 
-    async fn raise_corrupt(&self, member: u64) {
+    async fn raise_corrupt(&self, term: u64, member: u64) {
         let raised = self.state().alarms.list(AlarmType::Corrupt.into());
         if raised.iter().any(|alarm| alarm.member_id == member) {
             return;
         }
         let request =
             AlarmRequest { action: AlarmAction::Activate.into(), member_id: member, alarm: AlarmType::Corrupt.into() };
-        if let Err(error) = self.propose(Command::Alarm(request)).await {
+        if let Err(error) = self.propose_in_term(term, Command::Alarm(request)).await {
             tracing::warn!(member = format!("{member:x}"), %error, "failed to raise alarm CORRUPT");
         }
     }

@@ -1,4 +1,7 @@
 //! The leader revokes leases that ran out, and records how long the long ones have left.
+//!
+//! What is found here holds for the term in which the lessor counts, and only for that: a revocation that reached the log
+//! in a later term would end leases that another leader has renewed.
 
 use std::time::{Duration, Instant};
 
@@ -32,23 +35,15 @@ impl Node {
     /// One left over by a failed proposal is found again by a later pass.
     async fn revoke_expired(&self) {
         let mut revocations = JoinSet::new();
-        let due = self.state().lessor.due(Instant::now(), PASS_LIMIT);
-        if due == Due::default() {
-            return;
-        }
-        // One that only believes to lead would have its successor revoke what that has prolonged.
-        if !self.leads_for_sure(Instant::now()) && self.confirm_leadership().await.is_err() {
-            tracing::warn!(expired = due.expired.len(), "revoking no leases: this member cannot confirm that it leads");
-            return;
-        }
-        self.record_checkpoints(due.checkpoints).await;
-        for id in due.expired {
+        let Due { term, expired, checkpoints } = self.state().lessor.due(Instant::now(), PASS_LIMIT);
+        self.record_checkpoints(term, checkpoints).await;
+        for id in expired {
             if revocations.len() >= PARALLEL {
                 revocations.join_next().await;
             }
             let node = self.clone();
             revocations.spawn(async move {
-                match node.propose(Command::LeaseRevoke(LeaseRevokeRequest { id })).await {
+                match node.propose_in_term(term, Command::LeaseRevoke(LeaseRevokeRequest { id })).await {
                     Ok(_) => node.metrics().lease_expired.inc(),
                     Err(Error::LeaseNotFound) => {}
                     Err(error) => tracing::warn!(lease_id = format!("{id:016x}"), %error, "failed to revoke lease"),
@@ -58,13 +53,14 @@ impl Node {
         revocations.join_all().await;
     }
 
-    async fn record_checkpoints(&self, remaining: Vec<(i64, i64)>) {
+    async fn record_checkpoints(&self, term: u64, remaining: Vec<(i64, i64)>) {
         if remaining.is_empty() {
             return;
         }
         let checkpoints =
             remaining.into_iter().map(|(id, remaining_ttl)| LeaseCheckpoint { id, remaining_ttl }).collect();
-        if let Err(error) = self.propose(Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints })).await {
+        let command = Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints });
+        if let Err(error) = self.propose_in_term(term, command).await {
             tracing::warn!(%error, "failed to record lease checkpoints");
         }
     }

@@ -24,19 +24,21 @@ impl Node {
     /// to know.
     pub(crate) fn renew_now(&self, id: i64) -> Option<i64> {
         let now = Instant::now();
-        if !self.leads_for_sure(now) || !self.limits().fast_lease_keep_alive {
+        if !self.leads_for_sure(now) || !self.has_applied_what_is_committed() {
             return None;
         }
         match self.state().lessor.renew(id, now) {
-            Renewal::Renewed { ttl, has_checkpoint } => Some(self.renewed(id, ttl, has_checkpoint)),
-            // Whatever this member has answered for, it has applied.
-            Renewal::Unknown if self.raft().is_single_voter_leader() => Some(0),
-            Renewal::Unknown | Renewal::Expired | Renewal::NotPrimary => None,
+            Renewal::Renewed { ttl, has_checkpoint: false } => Some(ttl),
+            Renewal::Unknown => Some(0),
+            Renewal::Renewed { .. } | Renewal::Expired | Renewal::NotPrimary => None,
         }
     }
 
     /// Renews a lease as the leader and returns its TTL. A lease that has expired cannot come back: its holder hears so
     /// once it is revoked, for which this waits without a bound of its own.
+    ///
+    /// The answer waits until everything is applied that anybody can have heard of, the lease's revocation perhaps. With
+    /// fast renewals that does not cost the lease its time: it starts anew before.
     ///
     /// # Errors
     /// `LeaseNotFound`; `NotPrimaryLessor` from a member that is not the leader, or cannot say so for sure;
@@ -48,11 +50,15 @@ impl Node {
             if !self.leads_for_sure(Instant::now()) {
                 self.confirm_leadership().await?;
             }
-            if !self.limits().fast_lease_keep_alive {
+            if self.limits().fast_lease_keep_alive {
+                lessor.renew(id, Instant::now());
+                self.state().applied.reached(self.raft().commit()).await;
+            } else {
                 self.applied_up_to(self.raft().commit()).await?;
             }
             match lessor.renew(id, Instant::now()) {
-                Renewal::Renewed { ttl, has_checkpoint } => return Ok(self.renewed(id, ttl, has_checkpoint)),
+                Renewal::Renewed { ttl, has_checkpoint: false } => return Ok(ttl),
+                Renewal::Renewed { ttl, .. } => return self.clear_checkpoint(id).await.map(|()| ttl),
                 Renewal::Expired => lessor.settled(id).await,
                 Renewal::Unknown if is_certain => return Err(Error::LeaseNotFound),
                 Renewal::NotPrimary if is_certain => return Err(Error::NotPrimaryLessor),
@@ -116,10 +122,16 @@ impl Node {
         Ok(index)
     }
 
-    /// Whether this member leads and a quorum said so a moment ago.
+    /// Whether this member leads and a quorum said so a moment ago. One that was told to hand over is never sure.
     pub(crate) fn leads_for_sure(&self, now: Instant) -> bool {
         let raft = self.raft();
-        raft.is_single_voter_leader() || (raft.is_leader() && self.state().leadership.is_confirmed(raft.term(), now))
+        raft.read_index_now().is_some()
+            || (raft.is_leader() && !raft.is_handing_over() && self.state().leadership.is_confirmed(raft.term(), now))
+    }
+
+    /// Whether there is nothing that another member may have answered for, and that is not applied here.
+    fn has_applied_what_is_committed(&self) -> bool {
+        self.raft().commit() <= self.state().applied.index()
     }
 
     async fn applied_up_to(&self, index: u64) -> Result<(), Error> {
@@ -127,21 +139,18 @@ impl Node {
         timeout(APPLY_WAIT, applied).await.map_err(|_| Error::TimeoutWaitAppliedIndex)
     }
 
-    fn renewed(&self, id: i64, ttl: i64, has_checkpoint: bool) -> i64 {
-        if has_checkpoint {
-            self.clear_checkpoint(id);
-        }
-        ttl
-    }
-
-    /// The next leader is to start from the whole TTL again. Nobody waits for it: a lost checkpoint only costs time.
-    fn clear_checkpoint(&self, id: i64) {
-        let node = self.clone();
-        tokio::spawn(async move {
-            let checkpoints = vec![LeaseCheckpoint { id, remaining_ttl: 0 }];
-            if let Err(error) = node.propose(Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints })).await {
-                tracing::debug!(%error, "failed to clear a lease's checkpoint");
+    /// The next leader is to start from the whole TTL again, and whoever hears of the renewal may count on that.
+    async fn clear_checkpoint(&self, id: i64) -> Result<(), Error> {
+        let term = self.office().ok_or(Error::NotPrimaryLessor)?;
+        let checkpoints = vec![LeaseCheckpoint { id, remaining_ttl: 0 }];
+        let command = Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints });
+        match self.propose_in_term(term, command).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::debug!(lease_id = format!("{id:016x}"), %error, "failed to clear a lease's checkpoint");
+                // Whoever leads now may be asked.
+                Err(if self.office() == Some(term) { error } else { Error::NotPrimaryLessor })
             }
-        });
+        }
     }
 }

@@ -47,10 +47,10 @@ impl Node {
     /// Leases are counted down by the leader alone, which takes that up when it has applied what opens its term. Should
     /// it be demoted at that very moment for an earlier loss, it takes it up here.
     fn settle_duties(&self) {
-        let (state, raft) = (self.state(), self.raft());
-        match (raft.is_leader(), state.lessor.is_primary()) {
-            (false, true) => state.lessor.demote(),
-            (true, false) if state.applied.term() == raft.term() => state.term_opened(raft.term()),
+        let (state, office) = (self.state(), self.office());
+        match (state.lessor.primary_in(), office) {
+            (Some(term), office) if office != Some(term) => state.lessor.demote_from(term),
+            (None, Some(term)) if state.applied.term() == term => state.term_opened(term),
             _ => {}
         }
     }
@@ -73,7 +73,7 @@ impl Node {
             AlarmRequest { action: AlarmAction::Activate.into(), member_id: own, alarm: AlarmType::Nospace.into() };
         let node = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = node.propose(Command::Alarm(request)).await {
+            if let Err(error) = node.propose_own(node.office(), Command::Alarm(request)).await {
                 tracing::warn!(%error, "failed to raise alarm");
             }
         });

@@ -1,7 +1,8 @@
 //! Writes: from a command to its outcome, through the log.
 
+use bytes::Bytes;
 use keyport_api::error::Error;
-use keyport_raft::ProposeError;
+use keyport_raft::{ProposeError, RaftHandle};
 use prost::Message;
 
 use super::Node;
@@ -18,6 +19,34 @@ impl Node {
     /// # Errors
     /// What the state machine answers; `TooManyRequests`, `RequestTooLarge`, `Timeout`, `Stopped`.
     pub(crate) async fn propose(&self, command: Command) -> Result<Reply, Error> {
+        self.propose_by(command, |raft, entry| raft.propose(entry)).await
+    }
+
+    /// As [`Node::propose`], for what this member decides on as the leader of `term`: nothing comes of it once that term is
+    /// over. Another leader may have decided otherwise by then, or may have prolonged the lease that this would end.
+    ///
+    /// # Errors
+    /// The same; `LeaderChanged`.
+    pub(crate) async fn propose_in_term(&self, term: u64, command: Command) -> Result<Reply, Error> {
+        self.propose_by(command, |raft, entry| raft.propose_in_term(term, entry)).await
+    }
+
+    /// What this member finds out by itself: bound to the term if it leads, and passed on to the leader if it does not.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) async fn propose_own(&self, term: Option<u64>, command: Command) -> Result<Reply, Error> {
+        match term {
+            Some(term) => self.propose_in_term(term, command).await,
+            None => self.propose(command).await,
+        }
+    }
+
+    async fn propose_by(
+        &self,
+        command: Command,
+        propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
+    ) -> Result<Reply, Error> {
         let node = &*self.0;
         let committed = node.raft.commit();
         if committed > node.state.applied.index().saturating_add(MAX_APPLY_GAP) {
@@ -30,7 +59,7 @@ impl Node {
             return Err(Error::RequestTooLarge);
         }
         let outcome = node.waiters.register(id);
-        if let Err(error) = node.raft.propose(entry.encode_to_vec().into()) {
+        if let Err(error) = propose(&node.raft, entry.encode_to_vec().into()) {
             node.waiters.forget(id);
             node.metrics.proposals_failed.inc();
             return Err(match error {

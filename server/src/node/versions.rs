@@ -38,8 +38,8 @@ impl Node {
                 _ = every.tick() => {}
                 changed = leaders.changed() => if changed.is_err() { return },
             }
-            if self.is_leader() {
-                self.keep_versions().await;
+            if let Some(term) = self.office() {
+                self.keep_versions(term).await;
             }
         }
     }
@@ -47,12 +47,13 @@ impl Node {
     /// A member alone decides at once, before it serves: there is nobody to ask.
     pub(crate) async fn found_version(&self) {
         let membership = &self.state().membership;
-        if self.is_leader() && membership.version().is_none() && membership.list().len() == 1 {
-            self.keep_versions().await;
+        let alone = membership.version().is_none() && membership.list().len() == 1;
+        if let Some(term) = self.office().filter(|_| alone) {
+            self.keep_versions(term).await;
         }
     }
 
-    async fn keep_versions(&self) {
+    async fn keep_versions(&self, term: u64) {
         let membership = &self.state().membership;
         let current = self.cluster_release();
         let downgrade = membership.downgrade();
@@ -62,7 +63,7 @@ impl Node {
         if let Some(next) = decide(current, lowest, target) {
             let request = ClusterVersionSetRequest { ver: next.to_string() };
             let from = current.map(|current| current.to_string());
-            match self.propose(Command::ClusterVersionSet(request)).await {
+            match self.propose_in_term(term, Command::ClusterVersionSet(request)).await {
                 Ok(_) => tracing::info!(from, to = %next, "updated cluster version"),
                 Err(error) => tracing::warn!(%error, to = %next, "failed to update cluster version"),
             }
@@ -71,7 +72,7 @@ impl Node {
             |target: Release| releases.is_some_and(|all| all.iter().all(|release| release.cluster() == target));
         if target.is_some_and(is_target) {
             tracing::info!("the cluster has been downgraded");
-            if let Err(error) = self.end_downgrade().await {
+            if let Err(error) = self.end_downgrade(Some(term)).await {
                 tracing::warn!(%error, "failed to end the downgrade");
             }
         }
@@ -152,18 +153,19 @@ impl Node {
 
     /// Ends a downgrade; the cluster's version. That none is under way is no failure.
     pub(crate) async fn cancel_downgrade(&self) -> Result<Release, Error> {
-        if let Err(error) = self.end_downgrade().await {
+        if let Err(error) = self.end_downgrade(None).await {
             tracing::error!(%error, "failed to cancel downgrade");
         }
         self.cluster_release().ok_or(Error::ClusterVersionUnavailable)
     }
 
-    async fn end_downgrade(&self) -> Result<(), Error> {
+    /// As the leader of `term`, if it was not asked for.
+    async fn end_downgrade(&self, term: Option<u64>) -> Result<(), Error> {
         self.read_barrier().await?;
         if !self.state().membership.downgrade().enabled {
             return Err(Error::NoInflightDowngrade);
         }
         let request = DowngradeInfoSetRequest { enabled: false, ver: String::new() };
-        self.propose(Command::DowngradeInfoSet(request)).await.map(|_| ())
+        self.propose_own(term, Command::DowngradeInfoSet(request)).await.map(|_| ())
     }
 }

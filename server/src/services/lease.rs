@@ -48,6 +48,8 @@ impl LeaseService {
         if request.id == 0 {
             request.id = self.node.next_lease_id();
         }
+        // Here, and not where it is applied: other members may have other settings.
+        request.ttl = request.ttl.max(self.node.limits().min_lease_ttl);
         let command = Command::LeaseGrant(request);
         self.node.check_quota(&command)?;
         match self.node.propose(command).await? {

@@ -26,7 +26,7 @@ impl Lessor {
     /// # Errors
     /// When the backend cannot be read, or holds something that is not a lease. Nothing has changed then.
     pub fn recover(&self, backend: &Backend, store: &Store) -> Result<(), RecoverError> {
-        let mut rows = Rows { shards: Default::default(), min_ttl_seconds: self.options.min_ttl_seconds };
+        let mut rows = Rows::default();
         let mut result = Ok(());
         backend.scan(Bucket::Lease, &[], None, &mut |key, value| match rows.add(key, value) {
             Ok(()) => ControlFlow::Continue(()),
@@ -63,7 +63,6 @@ impl Lessor {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) shards: [Shard; SHARDS],
-    pub(super) min_ttl_seconds: i64,
 }
 
 impl Rows {
@@ -73,8 +72,7 @@ impl Rows {
             key: key.to_vec(),
             source,
         })?;
-        let ttl = row.ttl.max(self.min_ttl_seconds);
-        self.shards[shard_of(row.id)].insert(row.id, Lease::new(ttl, row.remaining_ttl));
+        self.shards[shard_of(row.id)].insert(row.id, Lease::new(row.ttl, row.remaining_ttl));
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::Lessor;
 use super::record::{FOREVER, Lease, Millis};
@@ -44,20 +44,31 @@ impl Schedule {
     }
 }
 
-/// What the leader has to propose.
+/// What the leader has to propose, and for how long it may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
+    /// The term in which the lessor is primary: what is due is due as long as that lasts.
+    pub term: u64,
     /// Leases to revoke, those that ended first in front.
     pub expired: Vec<i64>,
     /// Leases, and how many seconds each has left.
     pub checkpoints: Vec<(i64, i64)>,
 }
 
+impl Due {
+    pub fn is_empty(&self) -> bool {
+        self.expired.is_empty() && self.checkpoints.is_empty()
+    }
+}
+
 impl Lessor {
-    /// Makes this lessor the one that counts down: every lease starts anew, `extend` longer than it has, for its holder
-    /// to find the new leader.
-    pub fn promote(&self, extend: Duration, now: Instant) {
-        self.primary.store(true, Ordering::Release);
+    /// Makes this lessor the one that counts down in `term`, which is not 0: every lease starts anew, `extend` longer than
+    /// it has, for its holder to find the new leader. Nothing happens if it does so in that term already.
+    pub fn promote(&self, term: u64, extend: Duration, now: Instant) {
+        let _turnover = self.turnover.lock();
+        if self.primary_in.swap(term, Ordering::AcqRel) == term {
+            return;
+        }
         let start = self.millis(now) + u64::try_from(extend.as_millis()).unwrap_or(0);
         let mut deadlines: Vec<(Millis, i64)> = Vec::new();
         for shard in &self.shards {
@@ -81,9 +92,21 @@ impl Lessor {
         self.schedule.heap.lock().extend(deadlines.into_iter().map(Reverse));
     }
 
+    /// Stops counting down in `term`. Nothing happens if it does not do so, or in another one by now.
+    pub fn demote_from(&self, term: u64) {
+        let turnover = self.turnover.lock();
+        if self.primary_in() == Some(term) {
+            self.stop_counting(turnover);
+        }
+    }
+
     /// Stops counting down.
     pub fn demote(&self) {
-        self.primary.store(false, Ordering::Release);
+        self.stop_counting(self.turnover.lock());
+    }
+
+    fn stop_counting(&self, _turnover: MutexGuard<'_, ()>) {
+        self.primary_in.store(0, Ordering::Release);
         for shard in &self.shards {
             for lease in shard.lock().values_mut() {
                 (lease.deadline, lease.look_at) = (FOREVER, FOREVER);
@@ -96,10 +119,9 @@ impl Lessor {
 
     /// What is due by now, at most `limit` of each kind. A lease that stays is named again after the retry interval.
     pub fn due(&self, now: Instant, limit: usize) -> Due {
-        let mut due = Due::default();
-        if !self.is_primary() {
-            return due;
-        }
+        // Before any deadline is looked at: those of a later term are later ones.
+        let Some(term) = self.primary_in() else { return Due::default() };
+        let mut due = Due { term, ..Due::default() };
         self.sweep();
         let mut again: Vec<Reverse<(Millis, i64)>> = Vec::new();
         while due.expired.len() < limit && due.checkpoints.len() < limit {

@@ -22,7 +22,7 @@ impl World {
 
     fn primary() -> World {
         let world = World::new(LessorOptions::default());
-        world.lessor.promote(Duration::ZERO, world.now);
+        world.lessor.promote(1, Duration::ZERO, world.now);
         world
     }
 
@@ -52,8 +52,8 @@ const RENEWED: Renewal = Renewal::Renewed { ttl: 10, has_checkpoint: false };
 #[test]
 fn grants_raise_short_ttls_and_refuse_long_ones_and_ids_in_use() {
     let world = World::primary();
-    assert_eq!(world.grant(1, -5), Ok(2));
-    assert_eq!(world.grant(2, 0), Ok(2));
+    assert_eq!(world.grant(1, -5), Ok(1));
+    assert_eq!(world.grant(2, 0), Ok(1));
     assert_eq!(world.grant(-3, MAX_TTL_SECONDS), Ok(MAX_TTL_SECONDS));
     assert_eq!(world.grant(4, MAX_TTL_SECONDS + 1), Err(LeaseError::TtlTooLarge));
     assert_eq!(world.grant(1, 10), Err(LeaseError::Exists));
@@ -124,7 +124,7 @@ fn only_the_primary_counts_down() {
     assert_eq!((world.expired(), world.lessor.renew(1, world.now)), (vec![], Renewal::NotPrimary));
     assert_eq!(world.ttl(1), Err(LeaseError::NotPrimary));
 
-    world.lessor.promote(Duration::from_secs(1), world.now);
+    world.lessor.promote(1, Duration::from_secs(1), world.now);
     assert_eq!(world.ttl(1), Ok(11));
     world.pass(10.5);
     assert_eq!(world.expired(), [0; 0]);
@@ -132,8 +132,27 @@ fn only_the_primary_counts_down() {
     world.lessor.demote();
     world.pass(100.0);
     assert_eq!(world.expired(), [0; 0]);
-    world.lessor.promote(Duration::ZERO, world.now);
+    world.lessor.promote(1, Duration::ZERO, world.now);
     assert_eq!(world.ttl(1), Ok(10), "it starts anew");
+}
+
+#[test]
+fn what_is_due_is_due_in_the_term_that_counted() {
+    let mut world = World::primary();
+    world.grant(1, 10).expect("granted");
+    world.pass(11.0);
+    world.lessor.demote_from(2);
+    assert_eq!(world.lessor.due(world.now, 500), Due { term: 1, expired: vec![1], checkpoints: vec![] });
+    // Elected again: it starts anew, once.
+    world.lessor.promote(3, Duration::ZERO, world.now);
+    world.pass(4.0);
+    world.lessor.promote(3, Duration::ZERO, world.now);
+    assert_eq!((world.ttl(1), world.lessor.due(world.now, 500)), (Ok(6), Due { term: 3, ..Due::default() }));
+    // Late news of the end of the first term.
+    world.lessor.demote_from(1);
+    assert_eq!(world.lessor.primary_in(), Some(3));
+    world.lessor.demote_from(3);
+    assert_eq!((world.lessor.primary_in(), world.lessor.due(world.now, 500)), (None, Due::default()));
 }
 
 #[test]
@@ -142,7 +161,7 @@ fn a_promotion_spreads_the_ends_of_many() {
     for id in 1..=3000 {
         world.grant(id, if id <= 2900 { 10 } else { 100 }).expect("granted");
     }
-    world.lessor.promote(Duration::ZERO, world.now);
+    world.lessor.promote(1, Duration::ZERO, world.now);
     world.pass(10.0);
     let mut per_second = Vec::new();
     while per_second.iter().sum::<usize>() < 2900 {
@@ -158,13 +177,13 @@ fn a_promotion_spreads_the_ends_of_many() {
 fn checkpoints_carry_the_rest_of_the_time_over_to_the_next_leader() {
     let options = LessorOptions { checkpoint_interval: Some(Duration::from_secs(300)), ..Default::default() };
     let mut world = World::new(options);
-    world.lessor.promote(Duration::ZERO, world.now);
+    world.lessor.promote(1, Duration::ZERO, world.now);
     world.grant(1, 1000).expect("granted");
     world.grant(2, 300).expect("granted");
     world.pass(299.5);
-    assert_eq!(world.lessor.due(world.now, 500), Due::default());
+    assert!(world.lessor.due(world.now, 500).is_empty());
     world.pass(1.0);
-    assert_eq!(world.lessor.due(world.now, 500), Due { expired: vec![2], checkpoints: vec![(1, 700)] });
+    assert_eq!(world.lessor.due(world.now, 500), Due { term: 1, expired: vec![2], checkpoints: vec![(1, 700)] });
     let mut batch = Batch::new();
     world.lessor.checkpoint(1, 700, &mut batch);
     world.lessor.checkpoint(99, 700, &mut batch);
@@ -172,7 +191,7 @@ fn checkpoints_carry_the_rest_of_the_time_over_to_the_next_leader() {
     world.revoke(2).expect("revoked");
 
     world.lessor.demote();
-    world.lessor.promote(Duration::ZERO, world.now);
+    world.lessor.promote(1, Duration::ZERO, world.now);
     assert_eq!(world.ttl(1), Ok(700));
     assert_eq!(world.lessor.renew(1, world.now), Renewal::Renewed { ttl: 1000, has_checkpoint: true });
     assert_eq!(world.ttl(1), Ok(1000));
@@ -187,16 +206,16 @@ fn rows_are_taken_over_with_sane_times() {
         use prost::Message;
         keyport_api::leasepb::Lease { id, ttl, remaining_ttl }.encode_to_vec()
     };
-    let mut rows = rows::Rows { min_ttl_seconds: 2, ..rows::Rows::default() };
+    let mut rows = rows::Rows::default();
     for (id, ttl, remaining) in [(1_i64, 60, 0), (2, 60, 20), (3, 1, 0), (4, i64::MAX, i64::MAX)] {
         rows.add(&id.to_be_bytes(), &row(id, ttl, remaining)).expect("a lease");
     }
     let error = rows.add(&5_i64.to_be_bytes(), &[0xff]).expect_err("not a lease");
     world.lessor.replace(rows);
     assert!(error.to_string().starts_with("bucket lease, row 0000000000000005: "), "{error}");
-    world.lessor.promote(Duration::ZERO, world.now);
+    world.lessor.promote(1, Duration::ZERO, world.now);
     let ttls: Vec<_> = [1, 2, 3, 4].into_iter().map(|id| world.ttl(id)).collect();
-    assert_eq!(ttls, [Ok(60), Ok(20), Ok(2), Ok(MAX_TTL_SECONDS)]);
+    assert_eq!(ttls, [Ok(60), Ok(20), Ok(1), Ok(MAX_TTL_SECONDS)]);
     world.lessor.replace(rows::Rows::default());
     assert_eq!((world.lessor.list(), world.lessor.is_primary()), (vec![], false));
 }
@@ -237,7 +256,7 @@ fn who_waits_for_an_expired_lease_hears_of_its_end() {
     world.lessor.gone.tell_all();
 
     // Nor does anyone wait for a lease that another member's database does not have.
-    world.lessor.promote(Duration::ZERO, world.now);
+    world.lessor.promote(1, Duration::ZERO, world.now);
     let waiter = wait(2, &world.lessor);
     world.lessor.replace(rows::Rows::default());
     waiter.join().expect("told");
@@ -273,7 +292,7 @@ proptest! {
         let mut world = World::primary();
         let mut table: BTreeMap<i64, (i64, u64)> = BTreeMap::new();
         let mut holder: BTreeMap<u8, i64> = BTreeMap::new();
-        let (mut now, mut primary) = (0_u64, true);
+        let (mut now, mut primary, mut term) = (0_u64, true, 1);
         for step in steps {
             match step {
                 Step::Grant(id, ttl) => {
@@ -312,7 +331,8 @@ proptest! {
                 Step::Lead(lead) => {
                     primary = lead;
                     if lead {
-                        world.lessor.promote(Duration::ZERO, world.now);
+                        term += 1;
+                        world.lessor.promote(term, Duration::ZERO, world.now);
                         table.values_mut().for_each(|(ttl, end)| *end = now + ttl.cast_unsigned());
                     } else {
                         world.lessor.demote();
@@ -360,8 +380,8 @@ fn threads_do_not_disturb_each_other() {
         scope.spawn(move || {
             for _ in 0..20 {
                 lessor.demote();
-                lessor.promote(Duration::ZERO, now);
-                assert_eq!(lessor.due(now, 500), Due::default());
+                lessor.promote(1, Duration::ZERO, now);
+                assert!(lessor.due(now, 500).is_empty());
             }
         });
     });

@@ -266,12 +266,12 @@ fn leases_and_alarms_are_those_of_the_other() {
     let follower = &world.follower;
     // Something that only an old leader knows of.
     follower.lessor.grant(99, 100, follower.now, follower.store.write().batch()).expect("granted");
-    follower.lessor.promote(Duration::ZERO, follower.now);
+    follower.lessor.promote(1, Duration::ZERO, follower.now);
     follower.catch_up(&world.leader, world.dir.path());
     assert_eq!(follower.leases(), world.leader.leases());
     assert_eq!(follower.lessor.list(), [1, 2, 4]);
     assert_eq!(follower.lessor.renew(99, follower.now), Renewal::NotPrimary);
-    follower.lessor.promote(Duration::ZERO, follower.now);
+    follower.lessor.promote(1, Duration::ZERO, follower.now);
     assert_eq!(follower.lessor.renew(99, follower.now), Renewal::Unknown);
     assert!(matches!(follower.lessor.renew(1, follower.now), Renewal::Renewed { ttl: 100, .. }));
     assert_eq!(follower.alarms.list(0), world.leader.alarms.list(0));

@@ -84,7 +84,7 @@ fn leases_their_keys_and_alarms_are_there_after_a_restart() {
     assert_eq!(node.lessor.list(), [-2, 1]);
     assert_eq!((node.lessor.keys(1), node.lessor.keys(-2)), (keys(&["a"]), keys(&["b"])));
     assert!(!node.lessor.is_primary());
-    node.lessor.promote(Duration::from_secs(1), node.now);
+    node.lessor.promote(1, Duration::from_secs(1), node.now);
     let ttl = |id| node.lessor.time_to_live(id, false, node.now).map(|shown| (shown.ttl, shown.granted_ttl));
     assert_eq!((ttl(1), ttl(-2)), (Ok((21, 60)), Ok((61, 60))));
     assert!(node.alarms.no_space() && !node.alarms.corrupt());
