@@ -109,6 +109,60 @@ pub(super) fn parse_record(bytes: &[u8]) -> Option<RecordFields> {
     Some(RecordFields { kind: Kind::from_wire(kind)?, crc, data })
 }
 
+/// The beginning of a record, as [`put`] writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) kind: Kind,
+    pub(super) crc: u32,
+    /// Where the data is in the record; it goes to its end.
+    pub(super) data: Range<u64>,
+}
+
+/// No head is longer.
+pub(super) const MAX_HEAD_BYTES: u64 = 16;
+
+/// Reads the head of a record of `len` bytes from its first bytes, of which [`MAX_HEAD_BYTES`] are enough. Unlike
+/// [`parse_record`] it only takes what a writer produces, and never looks at the data.
+pub(super) fn parse_head(bytes: &[u8], len: u64) -> Option<Head> {
+    let mut at = 0;
+    let mut field = |tag| if take_varint(bytes, &mut at)? == tag { take_varint(bytes, &mut at) } else { None };
+    let kind = Kind::from_wire(field(0x08)?)?;
+    let crc = u32::try_from(field(0x10)?).ok()?;
+    let data_len = if kind == Kind::Crc { 0 } else { field(0x1a)? };
+    let start = at as u64;
+    (start.checked_add(data_len)? == len).then_some(Head { kind, crc, data: start..len })
+}
+
+/// The value of a chain before data that brought it to `chain`: what [`put`] does, backwards.
+pub(super) fn rewind(chain: u32, data: &[u8]) -> u32 {
+    let before = data.iter().rev().fold(!chain, |chain, byte| {
+        // The entry that was mixed in is known by its highest byte; the byte that selected it was shifted out.
+        let selected = REWIND.get(usize::from((chain >> 24) as u8)).copied().unwrap_or_default();
+        ((chain ^ selected.1) << 8) | u32::from(selected.0 ^ byte)
+    });
+    !before
+}
+
+/// By the highest byte of an entry in the table of CRC-32C: its place there, and the entry.
+static REWIND: [(u8, u32); 256] = {
+    const POLYNOMIAL: u32 = 0x82f6_3b78;
+    let mut table = [(0, 0); 256];
+    let mut place = 0u8;
+    loop {
+        let mut entry = place as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            entry = (entry >> 1) ^ (POLYNOMIAL * (entry & 1));
+            bit += 1;
+        }
+        table[(entry >> 24) as usize] = (place, entry);
+        if place == u8::MAX {
+            break table;
+        }
+        place += 1;
+    }
+};
+
 /// Appends a protobuf varint.
 pub(super) fn put_varint(buf: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -159,6 +213,30 @@ mod tests {
         }
         assert_eq!(parse_word(8), Some((8, 0)));
         assert_eq!(parse_word(5 | 0x83 << 56), Some((5, 3)));
+    }
+
+    #[test]
+    fn heads_are_read_without_the_data() {
+        for (kind, data) in
+            [(Kind::Crc, 0), (Kind::Metadata, 1), (Kind::Entry, 70_000), (Kind::State, 6), (Kind::Snapshot, 0)]
+        {
+            let (mut buf, mut chain) = (Vec::new(), 7);
+            put(&mut buf, &mut chain, kind, &[&vec![3; data]]);
+            let (len, _) = parse_word(u64::from_le_bytes(buf[..8].try_into().unwrap())).unwrap();
+            let end = buf.len().min(8 + usize::try_from(MAX_HEAD_BYTES).unwrap());
+            let head = parse_head(&buf[8..end], len).unwrap();
+            assert_eq!((head.kind, head.crc), (kind, chain));
+            assert_eq!((head.data.end - head.data.start, head.data.end), (data as u64, len));
+            assert_eq!(parse_head(&buf[8..end], len + 1).filter(|_| kind != Kind::Crc), None);
+        }
+        assert_eq!(parse_head(&[8, 3, 16, 0, 26], 5), None);
+    }
+
+    #[test]
+    fn a_chain_goes_backwards() {
+        for (chain, data) in [(0, &b""[..]), (7, b"x"), (u32::MAX, b"123456789"), (0xdead_beef, &[0; 100])] {
+            assert_eq!(rewind(crc32c::crc32c_append(chain, data), data), chain);
+        }
     }
 
     #[test]

@@ -5,11 +5,9 @@
 //! state record further on, with a commit index that covers what is torn, proves that it had been synced: then the
 //! medium is at fault, and the log is refused.
 
-use std::path::PathBuf;
+mod proof;
 
-use keyport_api::raftpb::HardState;
-use keyport_api::walpb;
-use prost::Message as _;
+use std::path::PathBuf;
 
 use super::WalError;
 use super::disk::{Disk, DiskFile, read_full_at, write_all_at};
@@ -46,6 +44,7 @@ pub(super) enum Step<'a> {
 }
 
 /// Reads a segment from its start.
+#[derive(Debug)]
 pub(super) struct SegmentReader<'a> {
     file: &'a dyn DiskFile,
     pub(super) path: PathBuf,
@@ -150,47 +149,14 @@ impl<'a> SegmentReader<'a> {
         while at < self.len {
             let len = (self.len - at).min(READ_AHEAD as u64);
             let piece = self.bytes(at, len)?;
-            // Mostly there is nothing, and comparing is several times faster than looking for the byte.
-            if ZEROS.get(..piece.len()) != Some(piece) {
+            // Mostly there is nothing.
+            if !is_zero(piece) {
                 let last = piece.iter().rposition(|b| *b != 0).unwrap_or_default();
                 end = at + last as u64 + 1;
             }
             at += len;
         }
         Ok(end)
-    }
-
-    /// Whether a state or snapshot record further on covers `index`. The chain is broken there, so a record counts only
-    /// when its checksum continues from the one stored in the record before it.
-    fn later_records_cover(&mut self, index: u64, end: u64) -> Result<bool, WalError> {
-        let mut at = self.offset;
-        while at + (WORD as u64) <= end {
-            if let Some((_, crc, next)) = self.loose_record(at)?
-                && next < end
-                && let Some((kind @ (Kind::State | Kind::Snapshot), stored, _)) = self.loose_record(next)?
-                && self.loose_data(next)?.is_some_and(|data| {
-                    crc32c::crc32c_append(crc, data) == stored && covered_index(kind, data) >= index
-                })
-            {
-                return Ok(true);
-            }
-            at += 8;
-        }
-        Ok(false)
-    }
-
-    /// Kind, stored checksum and end of what may be a frame.
-    fn loose_record(&mut self, at: u64) -> Result<Option<(Kind, u32, u64)>, WalError> {
-        let Frame::Record { len, frame } = self.frame(at)? else { return Ok(None) };
-        let bytes = self.bytes(at + WORD as u64, len)?;
-        // Only the head matters here: the data may be what is torn.
-        Ok(record::parse_record(bytes).map(|fields| (fields.kind, fields.crc, at + frame)))
-    }
-
-    fn loose_data(&mut self, at: u64) -> Result<Option<&[u8]>, WalError> {
-        let Frame::Record { len, .. } = self.frame(at)? else { return Ok(None) };
-        let bytes = self.bytes(at + WORD as u64, len)?;
-        Ok(record::parse_record(bytes).and_then(|fields| bytes.get(fields.data)))
     }
 }
 
@@ -201,11 +167,14 @@ enum Frame {
     Record { len: u64, frame: u64 },
 }
 
-fn covered_index(kind: Kind, data: &[u8]) -> u64 {
-    match kind {
-        Kind::State => HardState::decode(data).map(|state| state.commit()).unwrap_or_default(),
-        _ => walpb::Snapshot::decode(data).map(|mark| mark.index()).unwrap_or_default(),
-    }
+/// Whether there are only zeros in at most [`READ_AHEAD`] bytes. Comparing is several times faster than looking for a byte.
+pub(super) fn is_zero(piece: &[u8]) -> bool {
+    ZEROS.get(..piece.len()) == Some(piece)
+}
+
+/// The name of the copy that a repair keeps of a segment.
+pub(super) fn copy_name(segment: &str) -> String {
+    format!("{segment}.broken")
 }
 
 /// Whether any of the sectors that `bytes` lie on has only zeros of it.
@@ -239,11 +208,11 @@ pub(super) fn repair(
     if !bad.torn {
         return Err(bad.into_error(reader.path.clone()));
     }
-    if reader.later_records_cover(next_index, end)? {
+    if proof::later_records_cover(reader, next_index, end)? {
         let what = format!("{}, although what was there had been committed", bad.what);
         return Err(Bad { what, ..bad }.into_error(reader.path.clone()));
     }
-    let copy_name = format!("{name}.broken");
+    let copy_name = copy_name(name);
     tracing::warn!(path = %reader.path.display(), offset = bad.offset, reason = bad.what, "cutting off the torn end of the write-ahead log");
     let copy = copy_out(disk, reader, &copy_name, end);
     copy.map_err(WalError::io(&disk.path().join(&copy_name), "keep a copy of the torn segment"))?;
