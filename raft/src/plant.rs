@@ -23,6 +23,8 @@ pub enum Plant {
     SnapshotWithoutRecord,
     /// A restart forgets whom the member has voted for.
     ForgetVote,
+    /// A start syncs the log that it can read, but does not write it again: after a failed sync that keeps nothing.
+    TrustAfterFailedSync,
     /// The only voter reads its state at once, whatever of the log is not applied yet.
     ReadUnapplied,
     /// Others are told that entries are committed before this process can know it.
@@ -70,7 +72,7 @@ impl Plants {
 #[cfg(any(test, feature = "sim"))]
 impl Plant {
     /// All bugs.
-    pub const ALL: [Plant; 14] = [
+    pub const ALL: [Plant; 15] = [
         Plant::AckBeforeSync,
         Plant::ApplyTwice,
         Plant::ReuseReadContext,
@@ -79,6 +81,7 @@ impl Plant {
         Plant::ConfChangeOnAppend,
         Plant::SnapshotWithoutRecord,
         Plant::ForgetVote,
+        Plant::TrustAfterFailedSync,
         Plant::ReadUnapplied,
         Plant::CommitToldLate,
         Plant::HeldDecision,

@@ -6,7 +6,8 @@
 //!   written but never synced. A write that a crash tore at the very end is cut off (a copy of the segment stays beside
 //!   it as `.broken`); anything else that does not check is refused with path and offset, and nothing is changed.
 //! - After a failed write or sync the log is poisoned: what the disk holds is then unknown, so nothing more is
-//!   acknowledged on this handle.
+//!   acknowledged on this handle. The next [`Wal::open`] writes what it can read of the last segment again before it
+//!   trusts it, for after a failed sync the system may take for written what is not on the disk.
 //!
 //! One batch is one `pwrite` of a reused buffer and one `fdatasync`. Segments are filled with real zeros ahead of the
 //! writing (a sync that only overwrites allocated blocks needs no journal commit), the next one by a thread in the
@@ -39,6 +40,8 @@
 //!   both are there, reading starts at the mark before, whose segments are released only after the sync of this one.
 //! - *While old segments are removed:* they go in any order; only those that follow each other up to the newest are
 //!   read, and they hold everything from the newest mark on.
+//! - *While a log is opened:* its last segment is written again with the bytes that it has, which changes nothing where
+//!   they are on the disk, and elsewhere keeps some sectors of what was never synced.
 //! - *While a torn end is repaired:* the copy is synced first; then zeros are written over what is torn, which stays
 //!   torn until the last of them is there.
 
@@ -46,6 +49,7 @@ pub mod disk;
 pub mod record;
 mod replay;
 mod segment;
+mod settle;
 mod spare;
 mod tail;
 #[cfg(test)]

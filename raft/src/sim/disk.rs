@@ -1,9 +1,16 @@
 //! A disk that forgets what was not synced.
 //!
-//! A crash keeps, of every write since the last sync of its file, any subset of the 512-byte sectors; of the renames and
-//! removals since the last sync of the directory, any prefix. Writes may be short (by whole sectors), may fail, and a sync may fail; what a
-//! failed sync should have kept may or may not be there, and no later sync brings it back, as on Linux. A sync may take
-//! long: then it waits at a [`Gate`] for the scheduler, and may never return. The power may fail between any two effects.
+//! A crash of the machine keeps, of every write since the last sync of its file, any subset of the 512-byte sectors; of
+//! the renames and removals since the last sync of the directory, any prefix. When only the process ends, all of it can
+//! still be read, and is still as little on the disk as before.
+//!
+//! Writes may be short (by whole sectors), may fail, and a sync may fail. Of what a failed sync of a file should have kept,
+//! any sectors are on the disk. The others can be read until the machine stops, but no later sync keeps them unless they
+//! are written again, as on Linux. Names are not forgotten like this: file systems keep them in a journal, and one that
+//! cannot write it takes nothing more.
+//!
+//! A sync may take long: then it waits at a [`Gate`] for the scheduler, and may never return. The power may fail between
+//! any two effects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -55,7 +62,7 @@ fn power_failed() -> io::Error {
 /// How much a crash keeps of what was never synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Everything: the process died, the machine did not.
+    /// Everything, as it is: the process died, the machine did not. A crash of the machine may follow.
     All,
     /// Nothing.
     Nothing,
@@ -237,18 +244,19 @@ impl SimDisk {
         SimDisk { path: self.path.clone(), state: Arc::new(Mutex::new(copy)) }
     }
 
-    /// The machine stops. Whoever used the disk is gone; open it anew.
+    /// The process stops, and mostly its machine. Whoever used the disk is gone; open it anew.
     pub fn crash(&self, keep: Keep) {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.faults = Faults::default();
         state.gate = None;
-        let changes = std::mem::take(&mut state.name_changes);
-        let kept = match keep {
-            Keep::All => changes.len(),
-            Keep::Nothing => 0,
-            Keep::Some => state.random.index(changes.len() + 1),
+        let some = match keep {
+            Keep::All => return,
+            Keep::Nothing => false,
+            Keep::Some => true,
         };
+        let changes = std::mem::take(&mut state.name_changes);
+        let kept = if some { state.random.index(changes.len() + 1) } else { 0 };
         for change in changes.iter().take(kept) {
             State::rename(&mut state.durable_names, change);
         }
@@ -256,11 +264,11 @@ impl SimDisk {
         for file in state.files.values_mut() {
             let longer = file.content.len() > file.durable.len();
             for sector in std::mem::take(&mut file.dirty) {
-                if keep == Keep::All || (keep == Keep::Some && state.random.chance(50)) {
+                if some && state.random.chance(50) {
                     file.keep(sector);
                 }
             }
-            if keep == Keep::All || (longer && keep == Keep::Some && state.random.chance(50)) {
+            if longer && some && state.random.chance(50) {
                 file.durable.resize(file.content.len(), 0);
             }
             file.content = file.durable.clone();
@@ -364,7 +372,9 @@ impl DiskFile for SimFile {
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(file.content.len());
             let from = file.content.get(start..).unwrap_or_default();
             let n = from.len().min(buf.len());
-            buf.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            if let (Some(to), Some(from)) = (buf.get_mut(..n), from.get(..n)) {
+                to.copy_from_slice(from);
+            }
             Ok(n)
         })
     }

@@ -1,5 +1,7 @@
 //! The log on a simulated disk: what was synced comes back, whatever a crash or a bad medium does.
 
+mod restart;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

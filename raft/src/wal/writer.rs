@@ -14,7 +14,7 @@ use super::disk::{Disk, DiskFile, write_all_at};
 use super::record::{self, Kind};
 use super::segment::{SegmentName, UNFINISHED};
 use super::spare::{Spare, Spares, prepare};
-use super::{Metadata, Recovered, SnapshotMark, WalError, WalOptions, replay};
+use super::{Metadata, Recovered, SnapshotMark, WalError, WalOptions, replay, settle};
 
 /// A segment with less room than this is finished: the next batch would probably have to grow it.
 const ROOM_BYTES: u64 = 256 << 10;
@@ -134,7 +134,33 @@ impl Wal {
     /// snapshot mark that it covers.
     pub fn open(disk: Arc<dyn Disk>, options: WalOptions, applied: u64) -> Result<(Wal, Recovered), WalError> {
         let segments = segments(disk.as_ref())?;
-        let replay = replay::replay(disk.as_ref(), &segments, applied)?;
+        if let Some(last) = segments.last().filter(|_| !options.unsafe_no_fsync) {
+            settle::write_again(disk.as_ref(), last)?;
+        }
+        Wal::open_settled(disk, options, &segments, applied)
+    }
+
+    /// Opens a log without writing it again first: a planted bug.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn open_trusting(
+        disk: Arc<dyn Disk>,
+        options: WalOptions,
+        applied: u64,
+    ) -> Result<(Wal, Recovered), WalError> {
+        let segments = segments(disk.as_ref())?;
+        if let Some(last) = segments.last() {
+            settle::sync(disk.as_ref(), last)?;
+        }
+        Wal::open_settled(disk, options, &segments, applied)
+    }
+
+    fn open_settled(
+        disk: Arc<dyn Disk>,
+        options: WalOptions,
+        segments: &[SegmentName],
+        applied: u64,
+    ) -> Result<(Wal, Recovered), WalError> {
+        let replay = replay::replay(disk.as_ref(), segments, applied)?;
         remove_leftovers(disk.as_ref())?;
         let sync = !options.unsafe_no_fsync;
         let spares = Spares::new(Arc::clone(&disk), options.background, sync)
@@ -155,11 +181,11 @@ impl Wal {
             synced_index: 0,
             spares,
             poisoned: false,
-            dirty: true,
+            dirty: false,
             disk,
             options,
         };
-        // What a killed process had written may not be on disk yet; it counts from now on, so it has to be.
+        // All of it counts as synced from now on, and the segment may be full.
         wal.sync()?;
         Ok((wal, recovered))
     }

@@ -190,9 +190,9 @@ impl Simulation {
         let off = self.members[at].disk.is_off();
         self.summary.power_failures += usize::from(off);
         if outcome.is_err() || off {
-            // The process ends itself, or the machine; what a failed sync left undone is undone.
+            // The process ends itself, and the machine may too; what a failed sync left undone is undone.
             let keep = self.any_keep();
-            return self.crash(at, if off { keep } else { Keep::Some });
+            return self.crash(at, keep);
         }
         self.look_at_log(at)
     }

@@ -11,7 +11,6 @@ use crate::config::Config;
 use crate::member::{Member, Parts};
 use crate::observer::NoObserver;
 use crate::plant::{Plant, Plants};
-use crate::sim::Keep;
 use crate::sim::machine::{Machine, members};
 use crate::status::SharedStatus;
 use crate::wal::{Metadata, Recovered, Wal, WalError, WalOptions};
@@ -38,7 +37,10 @@ impl Simulation {
         let (wal, recovered) = match self.open_log(at) {
             Ok(opened) => opened,
             // An injected fault; the next start has better luck.
-            Err(WalError::Io { .. }) => return self.crash(at, Keep::Some),
+            Err(WalError::Io { .. }) => {
+                let keep = self.any_keep();
+                return self.crash(at, keep);
+            }
             Err(error) => return Err(format!("member {} cannot start: {error}", self.members[at].id)),
         };
         let (state, last) = (recovered.hard_state, recovered.entries.last().map(|entry| entry.index()));
@@ -95,7 +97,9 @@ impl Simulation {
         let member = &mut self.members[at];
         let disk = Arc::new(member.disk.clone());
         let durable = member.memory.lock().durable.index;
-        match Wal::open(disk.clone(), wal_options(), durable) {
+        let planted = self.options.plant == Plant::TrustAfterFailedSync;
+        let open = if planted { Wal::open_trusting } else { Wal::open };
+        match open(disk.clone(), wal_options(), durable) {
             Err(WalError::NotFound(_)) if durable == 0 && member.boots == 0 => {
                 // Who joins later begins with nothing.
                 let initial = if member.id <= initial { initial } else { 0 };
@@ -106,7 +110,7 @@ impl Simulation {
                 // What the server does: complete the installation that the crash interrupted.
                 self.summary.resumed_installations += 1;
                 member.memory.lock().install(index, &self.world.lock());
-                Wal::open(disk, wal_options(), index)
+                open(disk, wal_options(), index)
             }
             other => other,
         }
