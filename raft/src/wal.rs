@@ -61,7 +61,7 @@ use std::path::{Path, PathBuf};
 
 use keyport_api::raftpb::{ConfState, Entry, HardState};
 
-pub use disk::{Disk, DiskFile, FsDisk};
+pub use disk::{Disk, DiskFile, FsDisk, make_dir};
 pub use writer::{EntryRef, Wal};
 
 /// How a log is kept.

@@ -107,17 +107,28 @@ impl FsDisk {
     }
 }
 
-fn make_dir(path: &Path) -> io::Result<()> {
+/// Makes a directory (0700), and those above it that are missing, so that they survive a crash of the machine. One that
+/// is there already is made durable as well: whoever made it may have been killed before that.
+///
+/// # Errors
+/// When it cannot be made, or a directory above in which a name was made cannot be synced.
+pub fn make_dir(path: &Path) -> io::Result<()> {
+    make_dir_and(path, |parent| File::open(parent)?.sync_all())
+}
+
+fn make_dir_and(path: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    if path.is_dir() {
-        return Ok(());
-    }
+    let missing = path.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).count();
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // The new name has to survive a crash as well, or a synced log inside would be unreachable.
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
+    for parent in path.ancestors().skip(1).take(missing.max(1)) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match sync(parent) {
+            // Not ours to look into; whoever made the name in there could.
+            Err(error) if missing == 0 && error.kind() == io::ErrorKind::PermissionDenied => {}
+            outcome => outcome?,
+        }
     }
+    Ok(())
 }
 
 impl Disk for FsDisk {
@@ -177,5 +188,42 @@ impl DiskFile for FsFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn synced_for(path: &Path) -> Vec<PathBuf> {
+        let mut synced = Vec::new();
+        make_dir_and(path, |parent| {
+            synced.push(parent.to_path_buf());
+            Ok(())
+        })
+        .unwrap();
+        assert!(path.is_dir());
+        synced
+    }
+
+    #[test]
+    fn every_directory_in_which_a_name_was_made_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path();
+        assert_eq!(synced_for(&top.join("a/b/c")), [top.join("a/b"), top.join("a"), top.to_path_buf()]);
+        assert_eq!(synced_for(&top.join("a/d")), [top.join("a")]);
+        // Whoever made it may not have come to that.
+        assert_eq!(synced_for(&top.join("a/d")), [top.join("a")]);
+        assert_eq!(synced_for(Path::new("src")), [Path::new(".")]);
+    }
+
+    #[test]
+    fn what_cannot_be_synced_is_an_error_only_where_a_name_was_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let refuse = |_: &Path| Err(io::ErrorKind::PermissionDenied.into());
+        let path = dir.path().join("a");
+        assert!(make_dir_and(&path, refuse).is_err());
+        assert!(make_dir_and(&path, refuse).is_ok());
+        assert!(make_dir_and(&path, |_: &Path| Err(io::ErrorKind::StorageFull.into())).is_err());
     }
 }
