@@ -2,6 +2,8 @@
 //!
 //! The thread in [`crate::node`] feeds it from a queue and a clock; the simulation feeds it from a scheduler.
 
+mod forwarded;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -113,8 +115,10 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             Input::Message(message) if self.brings_entries(&message) && !self.state_machine.has_room() => {
                 self.observer.entries_refused(message.from());
             }
-            Input::Message(message) => {
-                if let Err(error) = self.driver.step(*message) {
+            Input::Message(mut message) => {
+                if self.keep_understood(&mut message)
+                    && let Err(error) = self.driver.step(*message)
+                {
                     tracing::warn!(%error, "refused a message from a peer");
                 }
             }
@@ -172,7 +176,11 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
     pub(crate) fn turn(&mut self) -> Result<(), StopReason> {
         self.note_applied();
         self.propose_batch();
-        while let Some(output) = self.driver.ready() {
+        loop {
+            if let Some(failure) = self.state_machine.failure() {
+                return Err(StopReason::StateMachine(failure));
+            }
+            let Some(output) = self.driver.ready() else { break };
             self.carry_out(output)?;
         }
         if self.snapshots.due(&self.state_machine) {

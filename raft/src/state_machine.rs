@@ -74,6 +74,9 @@ pub enum StopReason {
     /// A snapshot that a leader sent is not usable after all.
     #[error("received snapshot: {0}")]
     Snapshot(#[source] std::io::Error),
+    /// The state machine cannot take another entry: see [`StateMachine::failure`].
+    #[error("state machine: {0}")]
+    StateMachine(String),
     /// A broken assumption; the message is the panic's.
     #[error("raft thread panicked: {0}")]
     Panicked(String),
@@ -88,6 +91,19 @@ pub trait StateMachine: Send + 'static {
     /// Whether new entries may come. While not, proposals are refused, and entries that other members send are lost, as
     /// on a bad network: Raft sends them again.
     fn has_room(&self) -> bool {
+        true
+    }
+
+    /// Why no entry can be applied any more, if that is so. Asked around every turn; the node ends then, as what is
+    /// committed later must not take effect here without what came before.
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether an entry that another member wants to have in the log means anything here. One that does not would end
+    /// every member, so a leader refuses it. Asked about normal entries that peers pass on, and no others.
+    fn understands(&self, data: &Bytes) -> bool {
+        let _ = data;
         true
     }
 

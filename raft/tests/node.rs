@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use keyport_api::raftpb::{Entry, Message, MessageType};
 use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalError, WalOptions};
 use keyport_raft::{
-    Committed, CommittedKind, Config, InitialMember, NoObserver, NoTransport, Parts, RaftHandle, StateMachine,
-    StopReason, create_log, start,
+    Committed, CommittedKind, Config, InitialMember, NoObserver, NoTransport, Parts, ProposeError, RaftHandle,
+    StateMachine, StopReason, create_log, start,
 };
 
 const ID: u64 = 0x8e9e_05c5_2164_694d;
@@ -21,12 +22,20 @@ struct Machine {
     applied: Sender<Committed>,
     stopped: Sender<String>,
     last: u64,
+    failure: Option<String>,
 }
+
+/// An entry that cannot be applied.
+const POISON: &[u8] = b"poison";
 
 impl StateMachine for Machine {
     fn apply(&mut self, committed: Vec<Committed>) {
         for entry in committed {
             assert_eq!(entry.index, self.last + 1);
+            if entry.kind == CommittedKind::Normal(Bytes::from_static(POISON)) {
+                self.failure = Some("poisoned".into());
+                return;
+            }
             self.last = entry.index;
             self.applied.send(entry).unwrap();
         }
@@ -34,6 +43,14 @@ impl StateMachine for Machine {
 
     fn applied_index(&self) -> u64 {
         self.last
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.failure.clone()
+    }
+
+    fn understands(&self, data: &Bytes) -> bool {
+        data != POISON
     }
 
     fn durable_index(&self) -> u64 {
@@ -61,7 +78,7 @@ impl Node {
             recovered,
             applied,
             conf_state: None,
-            state_machine: Machine { applied: send, stopped: stop, last: applied },
+            state_machine: Machine { applied: send, stopped: stop, last: applied, failure: None },
             transport: NoTransport,
             observer: NoObserver,
         })
@@ -141,6 +158,46 @@ fn entries_are_applied_once_and_survive_a_restart() {
     assert_eq!(node.next(), Committed { index: 202, term: 2, kind: CommittedKind::Normal(Bytes::from_static(b"199")) });
     assert_eq!((node.next().index, node.next_data()), (203, Bytes::from_static(b"more")));
     node.handle.stop();
+}
+
+#[test]
+fn a_state_machine_that_cannot_go_on_ends_the_node_at_every_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::create(dir.path());
+    node.handle.propose(Bytes::from_static(b"before")).unwrap();
+    assert_eq!(node.next_data(), "before");
+    node.handle.propose(Bytes::from_static(POISON)).unwrap();
+    assert_eq!(node.stopped.recv_timeout(Duration::from_secs(10)).unwrap(), "state machine: poisoned");
+    assert!(matches!(node.handle.propose(Bytes::from_static(b"after")), Err(ProposeError::Stopped)));
+    assert!(node.applied.is_empty(), "nothing behind it is applied");
+    node.handle.stop();
+    drop(node);
+
+    // What is in the log is met again.
+    let node = Node::reopen(dir.path(), 3, config());
+    assert_eq!(node.stopped.recv_timeout(Duration::from_secs(10)).unwrap(), "state machine: poisoned");
+    assert!(node.applied.is_empty());
+}
+
+#[test]
+fn what_the_state_machine_would_not_understand_does_not_get_into_the_log_from_a_peer() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::create(dir.path());
+    node.handle.propose(Bytes::from_static(b"own")).unwrap();
+    assert_eq!(node.next_data(), "own");
+    let passed_on = |data: &[&'static [u8]]| Message {
+        r#type: Some(MessageType::MsgProp.into()),
+        from: Some(ID + 1),
+        to: Some(ID),
+        entries: data.iter().map(|data| Entry { data: Some(Bytes::from_static(data)), ..Entry::default() }).collect(),
+        ..Message::default()
+    };
+    node.handle.step(passed_on(&[POISON])).unwrap();
+    node.handle.step(passed_on(&[b"first", POISON, b"second"])).unwrap();
+    assert_eq!((node.next_data(), node.next_data()), (Bytes::from_static(b"first"), Bytes::from_static(b"second")));
+    node.handle.stop();
+    assert_eq!(node.stopped.recv().unwrap(), "stopped");
+    assert_eq!(node.handle.status().last_index, 5);
 }
 
 #[test]
