@@ -37,14 +37,14 @@ mod tests;
 mod view;
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::{io, panic, thread};
+use std::{io, thread};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
@@ -56,6 +56,7 @@ use self::flusher::Job;
 use self::storage::Files;
 use self::view::View;
 use crate::schema::{self, Found};
+use crate::thread_panic::{self, ThreadPanic};
 
 pub use batch::{Applied, Batch, Bucket};
 pub use closed::ClosedFile;
@@ -189,7 +190,11 @@ impl Backend {
             .name("flusher".into())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || flusher::run(&shared)
+                move || {
+                    if let Err(panic) = ThreadPanic::catch(|| flusher::run(&shared)) {
+                        flusher::fail(&shared, panic.into());
+                    }
+                }
             })
             .map_err(|error| BackendError::io(path, error))?;
         Ok(Backend { shared, flusher: Mutex::new(Some(flusher)) })
@@ -340,10 +345,8 @@ fn remove_leftovers(path: &Path) {
 
 /// redb asserts what it reads of a damaged file. That is an error like others: nothing of ours is left half done.
 fn guarded<T>(path: &Path, access: impl FnOnce() -> Result<T, BackendError>) -> Result<T, BackendError> {
-    panic::catch_unwind(AssertUnwindSafe(access)).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(BackendError::corrupt(path, said.unwrap_or("it cannot be read").lines().next().unwrap_or_default()))
-    })
+    catch_unwind(AssertUnwindSafe(access))
+        .unwrap_or_else(|panic| Err(BackendError::corrupt(path, thread_panic::message(&*panic))))
 }
 
 /// Under another name first: a file in its place is always complete.

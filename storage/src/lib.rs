@@ -11,8 +11,10 @@ pub mod lease;
 pub mod mvcc;
 mod record;
 pub mod schema;
+mod thread_panic;
 pub mod watch;
 
 pub use event::{Event, EventKind};
 pub use key_range::{KeyRange, RangeEnd};
 pub use record::{Record, RecordError, Versions};
+pub use thread_panic::ThreadPanic;

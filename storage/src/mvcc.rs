@@ -24,7 +24,7 @@ mod tests;
 mod write;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ use self::open::Unfinished;
 use self::state::State;
 use crate::backend::{Backend, BackendError};
 use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
-use crate::{Event, KeyRange, Record};
+use crate::{Event, KeyRange, Record, ThreadPanic};
 
 pub use compaction::{CompactionHandle, CompactionStep};
 pub use write::WriteTxn;
@@ -141,6 +141,8 @@ struct Inner {
     writer: Mutex<()>,
     queue: Queue,
     hashes: CompactionHashes,
+    /// Why no compaction is carried out any more.
+    panicked: OnceLock<ThreadPanic>,
 }
 
 impl Store {
@@ -157,6 +159,7 @@ impl Store {
             writer: Mutex::new(()),
             queue: Queue::default(),
             hashes: CompactionHashes::default(),
+            panicked: OnceLock::new(),
         });
         inner.resume(unfinished);
         let compactor = thread::Builder::new().name("compaction".into()).spawn({
@@ -228,6 +231,11 @@ impl Store {
     /// The compaction that was begun last, if any since the start.
     pub fn last_compaction(&self) -> Option<CompactionHandle> {
         self.inner.queue.latest()
+    }
+
+    /// A panic of the compaction thread, if there was one: what it was removing is still there.
+    pub fn failure(&self) -> Option<ThreadPanic> {
+        self.inner.panicked.get().cloned()
     }
 
     /// Hashes history up to a revision (0: the current one) as etcd does. Reads all of it: not for a thread that

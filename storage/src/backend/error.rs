@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::ThreadPanic;
+
 /// Cheap to clone: everyone who waited for the same commit gets the same reason.
 #[derive(Clone, Debug, Error)]
 pub enum BackendError {
@@ -23,6 +25,8 @@ pub enum BackendError {
     Io { path: PathBuf, source: Arc<io::Error> },
     #[error("the database is closed")]
     Closed,
+    #[error(transparent)]
+    Panicked(#[from] ThreadPanic),
 }
 
 impl BackendError {

@@ -85,6 +85,13 @@ fn wait(shared: &Shared) -> (u64, bool) {
     }
 }
 
+/// Nothing is written any more, for this reason.
+pub(super) fn fail(shared: &Shared, failure: BackendError) {
+    error!(%failure, "the database is not written any more");
+    shared.control.lock().failure.get_or_insert(failure);
+    stop(shared);
+}
+
 /// Refuses what nobody will answer any more.
 fn stop(shared: &Shared) {
     let mut control = shared.control.lock();

@@ -20,6 +20,7 @@ use super::hash::KvHasher;
 use super::open::Unfinished;
 use super::state::State;
 use super::{HashKv, Inner, MvccError};
+use crate::ThreadPanic;
 use crate::backend::{BackendError, Batch, Bucket, RowKey};
 use crate::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
 
@@ -226,19 +227,28 @@ impl Inner {
     /// The compaction thread.
     pub(super) fn run_compactions(&self) {
         while let Some(job) = self.queue.next() {
-            let begun = Instant::now();
-            let outcome = self.remove(&job);
-            let (revision, took) = (job.revision, begun.elapsed());
-            match &outcome {
-                Ok(Removed::All(rows)) => {
-                    info!(revision, rows, ?took, "compacted");
-                    self.observe(CompactionStep::Finished { took });
-                }
-                Ok(Removed::WithItsDatabase) => info!(revision, "gave up a compaction: another database is installed"),
-                Err(failure) => error!(revision, %failure, "cannot compact"),
+            let outcome = ThreadPanic::catch(|| self.carry_out(&job)).unwrap_or_else(|panic| {
+                self.panicked.get_or_init(|| panic.clone());
+                Err(panic.into())
+            });
+            if let Err(failure) = &outcome {
+                error!(revision = job.revision, %failure, "cannot compact");
             }
-            job.finish(&outcome.map(drop));
+            job.finish(&outcome);
         }
+    }
+
+    fn carry_out(&self, job: &Job) -> Result<(), BackendError> {
+        let (revision, begun) = (job.revision, Instant::now());
+        match self.remove(job)? {
+            Removed::All(rows) => {
+                let took = begun.elapsed();
+                info!(revision, rows, ?took, "compacted");
+                self.observe(CompactionStep::Finished { took });
+            }
+            Removed::WithItsDatabase => info!(revision, "gave up a compaction: another database is installed"),
+        }
+        Ok(())
     }
 
     /// Removes what the compaction makes unreachable.

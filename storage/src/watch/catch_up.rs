@@ -13,6 +13,7 @@ use super::range_index::GroupId;
 use super::selector::{KeyedEvents, Selector};
 use super::state::{Position, State, Wakes, WatcherId, offer};
 use super::{HistoryError, HistoryPage, HistoryRead, Selection, WatchMessage};
+use crate::ThreadPanic;
 
 /// How long to leave history alone after it could not be read.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -81,6 +82,13 @@ enum Round {
 }
 
 pub(super) fn run(hub: &Hub) {
+    if let Err(panic) = ThreadPanic::catch(|| run_until_stopped(hub)) {
+        tracing::error!(%panic, "nobody brings watchers up to date any more");
+        hub.panicked.get_or_init(|| panic);
+    }
+}
+
+fn run_until_stopped(hub: &Hub) {
     let mut after = Round::Idle;
     while let Some(with_room) = hub.signal.wait(after) {
         after = round(hub, &with_room);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use super::outbox::Room;
 use super::state::{State, Wakes};
 use super::stats::Counters;
 use super::{History, RevisionEvents, WatchStats, WatchStream};
+use crate::ThreadPanic;
 
 /// Bounds of a hub.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,8 @@ pub(super) struct Hub {
     pub(super) counters: Counters,
     /// Bytes of encoded events that are alive anywhere.
     pub(super) held: Arc<AtomicUsize>,
+    /// Why nobody catches up any more.
+    pub(super) panicked: OnceLock<ThreadPanic>,
 }
 
 impl fmt::Debug for Hub {
@@ -83,6 +86,7 @@ impl WatchHub {
             signal: Signal::default(),
             counters: Counters::default(),
             held: Arc::default(),
+            panicked: OnceLock::new(),
         });
         let hub = Arc::clone(&shared);
         let catch_up = thread::Builder::new().name("watch-catch-up".into()).spawn(move || catch_up::run(&hub))?;
@@ -114,6 +118,11 @@ impl WatchHub {
         WatchStream::new(Arc::clone(&self.shared))
     }
 
+    /// A panic of the catch-up thread, if there was one: watchers that are behind stay behind.
+    pub fn failure(&self) -> Option<ThreadPanic> {
+        self.shared.panicked.get().cloned()
+    }
+
     pub fn stats(&self) -> WatchStats {
         self.shared.counters.stats()
     }
@@ -127,8 +136,9 @@ impl Drop for WatchHub {
             wakes.add(stream.outbox.close());
         }
         wakes.wake();
-        if self.catch_up.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the watch catch-up thread panicked");
+        if let Some(catch_up) = self.catch_up.take() {
+            // A panic was caught and told.
+            let _ = catch_up.join();
         }
     }
 }

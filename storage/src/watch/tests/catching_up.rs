@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -258,4 +259,38 @@ fn a_watcher_that_takes_the_place_of_one_being_served_is_not_taken_for_it() {
     let said: Vec<_> = (0..2).map(|_| brief(&next(&second))).collect();
     assert_eq!(said, ["created 0 at 2", "events 0 at 2: +b@2.1"]);
     assert_eq!(briefs(&first), ["created 0 at 2", "canceled 0 at 2"]);
+}
+
+/// History that cannot even be looked at.
+struct Broken(Store);
+
+impl History for Broken {
+    fn revision(&self) -> i64 {
+        self.0.revision()
+    }
+
+    fn compacted(&self) -> i64 {
+        self.0.compacted()
+    }
+
+    fn events(&self, _: HistoryRead) -> Result<HistoryPage, HistoryError> {
+        panic!("no such page")
+    }
+}
+
+#[test]
+fn a_panic_of_the_thread_is_told() {
+    let store = Store::new();
+    store.commit(&[("a", Some("x"))]);
+    let hub = WatchHub::new(Arc::new(Broken(store)), WatchOptions::default()).expect("a hub");
+    assert!(hub.failure().is_none());
+    let stream = hub.stream();
+    stream.create(from(2, range("a", ""))).expect("created");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while hub.failure().is_none() {
+        assert!(Instant::now() < deadline, "nobody is told");
+        std::thread::yield_now();
+    }
+    let failure = hub.failure().map(|failure| failure.to_string());
+    assert_eq!(failure.as_deref(), Some("the thread \"watch-catch-up\" panicked: no such page"));
 }
