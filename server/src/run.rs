@@ -15,7 +15,7 @@ use crate::version;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How long connections may finish what they are answering.
@@ -30,8 +30,10 @@ pub enum RunError {
     Bootstrap(#[from] BootstrapError),
     #[error("cannot serve connections: {0}")]
     Threads(#[source] io::Error),
-    #[error("the log or the database has failed")]
+    #[error("the log, the database or the state in it has failed")]
     Storage,
+    #[error("a duty of the node has ended: {0}")]
+    Duty(#[source] JoinError),
     #[error("cannot wait for signals: {0}")]
     Signals(#[from] std::io::Error),
 }
@@ -74,13 +76,14 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let stop = node.stopping().token().clone();
     duties.spawn(peers::serve(peer_listeners, peers::router(node.clone()), stop.clone()));
     let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop));
-    let (mut failed, mut served) = (None, None);
+    let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
         // What still waits will not be decided here.
         () = node.removed_from_cluster() => stop_raft(&node).await,
         ended = &mut following => failed = Some(ended.unwrap_or(true)),
         ended = &mut serving => served = Some(ended),
+        error = panicked(&mut duties) => lost = Some(error),
     }
     node.stopping().raise();
     let served = match served {
@@ -96,7 +99,21 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     };
     tracing::info!("the server has ended");
     served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
-    if failed { Err(RunError::Storage) } else { Ok(()) }
+    match lost {
+        Some(error) => Err(RunError::Duty(error)),
+        None if failed => Err(RunError::Storage),
+        None => Ok(()),
+    }
+}
+
+/// Returns once one of the duties panics. One that ends by itself is done.
+async fn panicked(duties: &mut JoinSet<()>) -> JoinError {
+    while let Some(ended) = duties.join_next().await {
+        if let Err(error) = ended {
+            return error;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Waits for the last write. Everyone who waits for Raft is told that the server stops.
@@ -158,4 +175,19 @@ async fn serve(
     }
     let options = StackOptions::of(&config);
     http::serve(listeners, &config.http, options, Arc::new(app), metrics, stop.cancelled(), DRAIN).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_duty_that_panics_is_noticed_and_one_that_is_done_is_not() {
+        let mut duties = JoinSet::new();
+        duties.spawn(async {});
+        duties.spawn(std::future::pending());
+        duties.spawn(async { panic!("out of duty") });
+        let error = panicked(&mut duties).await;
+        assert!(error.is_panic() && error.to_string().contains("out of duty"), "{error}");
+    }
 }
