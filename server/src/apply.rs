@@ -1,23 +1,30 @@
 //! The state machine: committed entries become revisions, leases, alarms and members, in log order.
 //!
 //! One entry is one write transaction of the store and carries the consistent index with it, so replay after a crash
-//! applies nothing twice. Watchers hear of a batch before its callers do.
+//! applies nothing twice. Watchers hear of a batch before its callers do. An entry that this member cannot apply, for a
+//! reason of its own ([`fault`]), ends it before anything of that entry, or after it, is committed.
 
 mod chain;
 mod command;
 mod compare;
 pub(crate) mod conf_state;
+mod decode;
 pub(crate) mod error;
 mod execute;
+mod fault;
 mod kv;
+mod legacy;
+mod queue;
 mod quota;
 pub(crate) mod range;
 mod replica;
 pub(crate) mod txn;
 
 pub(crate) use chain::Chain;
-pub(crate) use command::{Command, Proposal};
+pub(crate) use command::Command;
+pub(crate) use decode::Proposal;
 pub(crate) use execute::Reply;
+pub(crate) use queue::ReplicaQueue;
 pub(crate) use quota::Quota;
 pub(crate) use range::RangeReply;
-pub(crate) use replica::{Notice, Replica, ReplicaQueue};
+pub(crate) use replica::{Notice, Replica};

@@ -13,7 +13,7 @@ mod observer;
 mod tests;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use keyport_raft::peers::{LocalMember, PeerOptions, Peers};
@@ -105,6 +105,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
         peers: peers.clone(),
         snapshots: dir.snapshots,
         slow: config.warning_apply_duration,
+        failure: OnceLock::new(),
     };
     let parts = Parts {
         config: raft_config(config, node_id),

@@ -55,12 +55,14 @@ impl Member {
 
     /// What a conf change that adds this member carries.
     pub(crate) fn context(&self) -> bytes::Bytes {
-        self.row().into()
+        // What cannot be is refused as a change without a member.
+        self.row().unwrap_or_default().into()
     }
 
-    fn row(&self) -> Vec<u8> {
-        // A struct of strings and numbers always has a JSON form.
-        serde_json::to_vec(self).unwrap_or_default()
+    /// # Errors
+    /// When it has no JSON form, which a struct of strings and numbers always has.
+    fn row(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
     }
 }
 
@@ -82,6 +84,15 @@ pub enum MembershipError {
     Row { bucket: &'static str, key: String, source: serde_json::Error },
     #[error("membership: too many learner members in cluster ({count}, --max-learners is {max_learners})")]
     TooManyLearners { count: usize, max_learners: usize },
+}
+
+/// Why a change that was accepted could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChangeError {
+    #[error("the members disagree with the configuration about it: {0}")]
+    Refused(#[from] Error),
+    #[error("a member has no JSON form: {0}")]
+    Row(#[from] serde_json::Error),
 }
 
 /// The membership as of the applied index.
@@ -174,14 +185,14 @@ impl Membership {
         }
     }
 
-    /// Carries out a committed change.
+    /// Carries out a committed change that is allowed: see [`Membership::check`].
     ///
     /// # Errors
-    /// What its proposer is told; nothing has changed then.
-    pub(crate) fn apply(&self, change: &ConfChange, batch: &mut Batch) -> Result<Effect, Error> {
+    /// When it is not after all, or there is no row for it.
+    pub(crate) fn apply(&self, change: &ConfChange, batch: &mut Batch) -> Result<Effect, ChangeError> {
         let effect = self.inner.write().roster.apply(change)?;
         match &effect {
-            Effect::Set(member) => batch.put(Bucket::Members, Member::row_key(member.id), member.row()),
+            Effect::Set(member) => batch.put(Bucket::Members, Member::row_key(member.id), member.row()?),
             Effect::Removed(id) => {
                 batch.delete(Bucket::Members, Member::row_key(*id));
                 batch.put(Bucket::MembersRemoved, Member::row_key(*id), "removed");
@@ -197,13 +208,23 @@ impl Membership {
     }
 
     /// What a started member says of itself; of an unknown one nothing is kept.
-    pub(crate) fn publish(&self, id: u64, name: String, client_urls: Vec<String>, batch: &mut Batch) {
+    ///
+    /// # Errors
+    /// When there is no row for it, which there always is for strings and numbers.
+    pub(crate) fn publish(
+        &self,
+        id: u64,
+        name: String,
+        client_urls: Vec<String>,
+        batch: &mut Batch,
+    ) -> Result<(), serde_json::Error> {
         let mut inner = self.inner.write();
         if let Some(member) = inner.roster.publish(id, name, client_urls) {
-            batch.put(Bucket::Members, Member::row_key(id), member.row());
+            batch.put(Bucket::Members, Member::row_key(id), member.row()?);
         }
         drop(inner);
         self.tell();
+        Ok(())
     }
 
     pub(crate) fn set_version(&self, version: String, batch: &mut Batch) {
@@ -211,10 +232,12 @@ impl Membership {
         self.inner.write().version = Some(version);
     }
 
-    pub(crate) fn set_downgrade(&self, downgrade: Downgrade, batch: &mut Batch) {
-        // A struct of a string and a boolean always has a JSON form.
-        batch.put(Bucket::Cluster, DOWNGRADE, serde_json::to_vec(&downgrade).unwrap_or_default());
+    /// # Errors
+    /// When there is no row for it, which there always is for a string and a boolean.
+    pub(crate) fn set_downgrade(&self, downgrade: Downgrade, batch: &mut Batch) -> Result<(), serde_json::Error> {
+        batch.put(Bucket::Cluster, DOWNGRADE, serde_json::to_vec(&downgrade)?);
         self.inner.write().downgrade = downgrade;
+        Ok(())
     }
 
     fn tell(&self) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use keyport_storage::alarm::Alarms;
-use keyport_storage::backend::{Backend, BackendError};
+use keyport_storage::backend::{Applied, Backend, BackendError};
 use keyport_storage::lease::{Lessor, RecoverError};
 use keyport_storage::mvcc::Store;
 use keyport_storage::watch::WatchHub;
@@ -62,6 +62,12 @@ impl State {
         Ok(())
     }
 
+    /// What has failed for good: nothing is written any more, or a thread is missing.
+    pub(crate) fn failure(&self) -> Option<BackendError> {
+        let lost = || self.store.failure().or_else(|| self.hub.failure());
+        self.backend.failure().or_else(|| lost().map(BackendError::from))
+    }
+
     /// The entry that opened `term` has been applied, and with it everything before: if this member leads in it, it
     /// counts down the leases from now on.
     pub(crate) fn term_opened(&self, term: u64) {
@@ -92,6 +98,11 @@ impl AppliedIndex {
 
     pub(crate) fn term(&self) -> u64 {
         self.term.load(Ordering::Acquire)
+    }
+
+    /// Both; for the one who advances it.
+    pub(crate) fn applied(&self) -> Applied {
+        Applied { index: self.index(), term: self.term() }
     }
 
     pub(crate) fn advance(&self, index: u64, term: u64) {

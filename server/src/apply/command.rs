@@ -1,10 +1,11 @@
-//! A replicated request, taken out of its envelope.
+//! A replicated request, and how it is put into its envelope.
 
 use keyport_api::etcdserverpb::*;
 use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
-use prost::Message;
 
-/// The one request that an `InternalRaftRequest` carries, of the kinds that this server proposes.
+use super::Proposal;
+
+/// The one request that an `InternalRaftRequest` carries, of the kinds that this server applies.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Put(PutRequest),
@@ -18,27 +19,11 @@ pub(crate) enum Command {
     ClusterVersionSet(ClusterVersionSetRequest),
     MemberAttrSet(ClusterMemberAttrSetRequest),
     DowngradeInfoSet(DowngradeInfoSetRequest),
-    /// A request of another release or of a feature that this one does not apply.
-    Unknown,
-}
-
-/// A decoded entry: who waits for it and what it asks.
-#[derive(Clone, Debug)]
-pub(crate) struct Proposal {
-    /// 0 when nobody waits.
-    pub(crate) id: u64,
-    pub(crate) command: Command,
+    /// Understood, and without any effect on the state; by its name.
+    Nothing(&'static str),
 }
 
 impl Proposal {
-    /// # Errors
-    /// When the entry is not an `InternalRaftRequest`.
-    pub(crate) fn decode(entry: bytes::Bytes) -> Result<Proposal, prost::DecodeError> {
-        let request = InternalRaftRequest::decode(entry)?;
-        let id = request.header.as_ref().map_or(request.id, |header| header.id);
-        Ok(Proposal { id, command: Command::from(request) })
-    }
-
     pub(crate) fn encode(self) -> InternalRaftRequest {
         let header = RequestHeader { id: self.id, ..RequestHeader::default() };
         let mut request = InternalRaftRequest { header: Some(header), ..InternalRaftRequest::default() };
@@ -54,33 +39,9 @@ impl Proposal {
             Command::ClusterVersionSet(version) => request.cluster_version_set = Some(version),
             Command::MemberAttrSet(attributes) => request.cluster_member_attr_set = Some(attributes),
             Command::DowngradeInfoSet(info) => request.downgrade_info_set = Some(info),
-            Command::Unknown => {}
+            Command::Nothing(_) => request.downgrade_version_test = Some(DowngradeVersionTestRequest::default()),
         }
         request
-    }
-}
-
-impl From<InternalRaftRequest> for Command {
-    fn from(request: InternalRaftRequest) -> Command {
-        macro_rules! first {
-            ($($field:ident => $command:ident),* $(,)?) => {
-                $(if let Some(inner) = request.$field { return Command::$command(inner) })*
-            };
-        }
-        first! {
-            put => Put,
-            txn => Txn,
-            delete_range => DeleteRange,
-            lease_grant => LeaseGrant,
-            lease_revoke => LeaseRevoke,
-            compaction => Compaction,
-            lease_checkpoint => LeaseCheckpoint,
-            alarm => Alarm,
-            cluster_version_set => ClusterVersionSet,
-            cluster_member_attr_set => MemberAttrSet,
-            downgrade_info_set => DowngradeInfoSet,
-        }
-        Command::Unknown
     }
 }
 
@@ -99,7 +60,7 @@ impl Command {
             Command::ClusterVersionSet(_) => "ClusterVersionSet",
             Command::MemberAttrSet(_) => "ClusterMemberAttrSet",
             Command::DowngradeInfoSet(_) => "DowngradeInfoSet",
-            Command::Unknown => "unknown",
+            Command::Nothing(name) => name,
         }
     }
 

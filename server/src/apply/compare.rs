@@ -2,20 +2,19 @@
 
 use std::cmp::Ordering;
 
-use keyport_api::error::Error;
 use keyport_api::etcdserverpb::Compare;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use keyport_storage::mvcc::RangeOptions;
 use keyport_storage::{KeyRange, Record, Versions};
 
-use super::error;
+use super::error::OpError;
 use super::range::View;
 
 /// Whether every guard holds on `view`. No guard at all holds.
 ///
 /// # Errors
 /// When the view cannot be read.
-pub(crate) fn all_hold(view: &impl View, compares: &[Compare]) -> Result<bool, Error> {
+pub(crate) fn all_hold(view: &impl View, compares: &[Compare]) -> Result<bool, OpError> {
     for compare in compares {
         if !holds(view, compare)? {
             return Ok(false);
@@ -24,9 +23,9 @@ pub(crate) fn all_hold(view: &impl View, compares: &[Compare]) -> Result<bool, E
     Ok(true)
 }
 
-fn holds(view: &impl View, compare: &Compare) -> Result<bool, Error> {
+fn holds(view: &impl View, compare: &Compare) -> Result<bool, OpError> {
     let range = KeyRange::new(compare.key.clone(), compare.range_end.clone());
-    let found = view.range(&range, RangeOptions::default()).map_err(error::mvcc)?;
+    let found = view.range(&range, RangeOptions::default())?;
     if found.records.is_empty() {
         // A missing key has no value to compare, not even an unequal one; its numbers are 0.
         return Ok(target(compare) != Some(CompareTarget::Value) && matches(compare, None));

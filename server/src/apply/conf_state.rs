@@ -1,8 +1,10 @@
 //! The Raft configuration, stored with the applied index in etcd's JSON.
 
 use keyport_api::raftpb::ConfState;
-use keyport_storage::backend::{Backend, BackendError, Batch, Bucket};
+use keyport_storage::backend::{Backend, Batch, Bucket};
 use serde::{Deserialize, Serialize};
+
+use crate::membership::MembershipError;
 
 /// The row's key in bucket `meta`.
 pub(crate) const KEY: &[u8] = b"confState";
@@ -21,7 +23,10 @@ struct Row {
 }
 
 /// Stores the configuration that is in force after an entry.
-pub(super) fn put(conf_state: &ConfState, batch: &mut Batch) {
+///
+/// # Errors
+/// When it has no JSON form, which numbers and booleans always have.
+pub(super) fn put(conf_state: &ConfState, batch: &mut Batch) -> Result<(), serde_json::Error> {
     let row = Row {
         voters: conf_state.voters.clone(),
         learners: conf_state.learners.clone(),
@@ -29,20 +34,31 @@ pub(super) fn put(conf_state: &ConfState, batch: &mut Batch) {
         learners_next: conf_state.learners_next.clone(),
         auto_leave: conf_state.auto_leave(),
     };
-    // Numbers and booleans always have a JSON form.
-    batch.put(Bucket::Meta, KEY, serde_json::to_vec(&row).unwrap_or_default());
+    batch.put(Bucket::Meta, KEY, serde_json::to_vec(&row)?);
+    Ok(())
 }
 
 /// What was stored last; none in a new database.
-pub(crate) fn load(backend: &Backend) -> Result<Option<ConfState>, BackendError> {
+///
+/// # Errors
+/// When the row cannot be read.
+pub(crate) fn load(backend: &Backend) -> Result<Option<ConfState>, MembershipError> {
     let row = backend.get(Bucket::Meta, KEY)?;
-    Ok(row.as_deref().and_then(parse))
+    let parsed = row.as_deref().map(parse).transpose();
+    parsed.map_err(|source| MembershipError::Row {
+        bucket: Bucket::Meta.name(),
+        key: String::from_utf8_lossy(KEY).into_owned(),
+        source,
+    })
 }
 
-/// Reads the row; none when it is not one.
-pub(crate) fn parse(row: &[u8]) -> Option<ConfState> {
-    let row: Row = serde_json::from_slice(row).ok()?;
-    Some(ConfState {
+/// Reads the row.
+///
+/// # Errors
+/// When it is not one.
+pub(crate) fn parse(row: &[u8]) -> Result<ConfState, serde_json::Error> {
+    let row: Row = serde_json::from_slice(row)?;
+    Ok(ConfState {
         voters: row.voters,
         learners: row.learners,
         voters_outgoing: row.voters_outgoing,

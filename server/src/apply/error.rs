@@ -1,16 +1,64 @@
-//! What storage refuses, in the words that clients know.
+//! What comes of an operation that does not succeed, and what storage refuses, in the words that clients know.
 
 use keyport_api::error::Error;
 use keyport_storage::backend::BackendError;
 use keyport_storage::lease::LeaseError;
 use keyport_storage::mvcc::MvccError;
 
-pub(crate) fn mvcc(error: MvccError) -> Error {
-    match error {
-        MvccError::Compacted => Error::Compacted,
-        MvccError::FutureRevision => Error::FutureRev,
-        MvccError::Backend(error) => backend(&error),
+use super::fault::Fault;
+
+/// An operation on the state that did not succeed.
+#[derive(Debug)]
+pub(crate) enum OpError {
+    /// The state is such that the request makes no sense; the same on every member.
+    Refused(Error),
+    /// This member could not find out.
+    Failed(Fault),
+}
+
+impl From<Error> for OpError {
+    fn from(error: Error) -> OpError {
+        OpError::Refused(error)
     }
+}
+
+impl From<LeaseError> for OpError {
+    fn from(error: LeaseError) -> OpError {
+        OpError::Refused(lease(error))
+    }
+}
+
+impl From<MvccError> for OpError {
+    fn from(error: MvccError) -> OpError {
+        match error {
+            MvccError::Compacted => OpError::Refused(Error::Compacted),
+            MvccError::FutureRevision => OpError::Refused(Error::FutureRev),
+            MvccError::Backend(error) => OpError::Failed(error.into()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for OpError {
+    fn from(error: serde_json::Error) -> OpError {
+        OpError::Failed(error.into())
+    }
+}
+
+/// For reads, whose failure changes nothing: a client learns that the database failed; why is the operator's business.
+impl From<OpError> for Error {
+    fn from(error: OpError) -> Error {
+        match error {
+            OpError::Refused(error) => error,
+            OpError::Failed(fault) => {
+                tracing::error!(error = %fault, "the database failed");
+                Error::StorageFailed
+            }
+        }
+    }
+}
+
+pub(crate) fn mvcc(error: MvccError) -> Error {
+    OpError::from(error).into()
 }
 
 pub(crate) fn lease(error: LeaseError) -> Error {
@@ -22,8 +70,6 @@ pub(crate) fn lease(error: LeaseError) -> Error {
     }
 }
 
-/// A client learns that the database failed; why is the operator's business.
 pub(crate) fn backend(error: &BackendError) -> Error {
-    tracing::error!(%error, "the database failed");
-    Error::StorageFailed
+    OpError::Failed(error.clone().into()).into()
 }

@@ -5,14 +5,16 @@ use std::time::Instant;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::*;
-use keyport_storage::KeyRange;
 use keyport_storage::backend::{Applied, Batch};
-use keyport_storage::mvcc::{CompactionHandle, WriteTxn};
+use keyport_storage::mvcc::{Changes, CompactionHandle};
 use keyport_storage::watch::RevisionEvents;
 
+use super::error::OpError;
+use super::fault::Fault;
 use super::kv::{self, KvTxn};
-use super::{Command, error, txn};
+use super::{Command, txn};
 use crate::membership::{self, Downgrade};
+use crate::node::waiters::Outcome;
 use crate::state::State;
 
 /// The answer to a command, its header still to be completed by the service.
@@ -36,30 +38,29 @@ pub(crate) enum Reply {
 }
 
 /// Executes one command as one write transaction that carries `applied`; watchers' events are added to `published`.
+/// The answer may be a refusal: the entry counts as applied all the same and has changed nothing.
 ///
 /// # Errors
-/// What the command's caller is told. The entry counts as applied all the same and nothing of it is half done.
+/// When this member cannot tell what the command does. Then nothing of it was committed.
 pub(crate) fn execute(
     state: &State,
     command: Command,
     applied: Applied,
     published: &mut Vec<RevisionEvents>,
-) -> Result<Reply, Error> {
+) -> Result<Outcome, Fault> {
     match command {
         Command::Put(request) => keys(state, applied, published, |txn| kv::put(txn, &request).map(Reply::Put)),
         Command::DeleteRange(request) => {
-            keys(state, applied, published, |txn| Ok(Reply::DeleteRange(kv::delete_range(txn, request))))
+            keys(state, applied, published, |txn| kv::delete_range(txn, request).map(Reply::DeleteRange))
         }
         Command::Txn(request) => keys(state, applied, published, |txn| txn::write(txn, request).map(Reply::Txn)),
         Command::LeaseRevoke(request) => revoke(state, applied, published, request.id),
-        Command::Compaction(request) => {
-            let outcome = state.store.compact(request.revision);
-            rows(state, applied, |_| Ok(()))?;
-            let removal = outcome.map_err(error::mvcc)?;
+        Command::Compaction(request) => rows(state, applied, |_| {
+            let removal = state.store.compact(request.revision)?;
             Ok(Reply::Compaction { revision: state.store.revision(), removal })
-        }
+        }),
         Command::LeaseGrant(request) => rows(state, applied, |batch| {
-            let ttl = state.lessor.grant(request.id, request.ttl, Instant::now(), batch).map_err(error::lease)?;
+            let ttl = state.lessor.grant(request.id, request.ttl, Instant::now(), batch)?;
             state.metrics.lease_ttl.observe(ttl as f64);
             Ok(Reply::LeaseGrant { id: request.id, ttl })
         }),
@@ -76,7 +77,7 @@ pub(crate) fn execute(
         }),
         Command::MemberAttrSet(request) => rows(state, applied, |batch| {
             let attributes = request.member_attributes.unwrap_or_default();
-            state.membership.publish(request.member_id, attributes.name, attributes.client_urls, batch);
+            state.membership.publish(request.member_id, attributes.name, attributes.client_urls, batch)?;
             Ok(Reply::Done)
         }),
         Command::DowngradeInfoSet(request) => rows(state, applied, |batch| {
@@ -84,58 +85,69 @@ pub(crate) fn execute(
                 true => Downgrade { target_version: request.ver, enabled: true },
                 false => Downgrade::default(),
             };
-            state.membership.set_downgrade(downgrade, batch);
+            state.membership.set_downgrade(downgrade, batch)?;
             Ok(Reply::Done)
         }),
-        Command::Unknown => rows(state, applied, |_| Ok(Reply::Done)),
+        Command::Nothing(_) => rows(state, applied, |_| Ok(Reply::Done)),
     }
 }
 
-/// Runs `change` in a write transaction of the store. Where it fails it has changed nothing.
+/// Tells an answer from a fault. A refusal is an answer as long as nothing has `changed`.
+pub(super) fn settle(outcome: Result<Reply, OpError>, changed: bool) -> Result<Outcome, Fault> {
+    match outcome {
+        Ok(reply) => Ok(Ok(reply)),
+        Err(OpError::Refused(error)) if changed => Err(Fault::HalfDone(error)),
+        Err(OpError::Refused(error)) => Ok(Err(error)),
+        Err(OpError::Failed(fault)) => Err(fault),
+    }
+}
+
+/// Runs `change` in a write transaction of the store, which is committed unless it fails.
 fn keys(
     state: &State,
     applied: Applied,
     published: &mut Vec<RevisionEvents>,
-    change: impl FnOnce(&mut KvTxn<'_>) -> Result<Reply, Error>,
-) -> Result<Reply, Error> {
+    change: impl FnOnce(&mut KvTxn<'_>) -> Result<Reply, OpError>,
+) -> Result<Outcome, Fault> {
     let mut txn = KvTxn::new(state.store.write(), &state.lessor, &state.metrics);
-    let reply = change(&mut txn);
-    publish(txn.into_store_txn(), applied, published);
-    reply
+    let outcome = settle(change(&mut txn), txn.has_changes())?;
+    publish(txn.commit(applied), published);
+    Ok(outcome)
 }
 
-fn publish(txn: WriteTxn<'_>, applied: Applied, published: &mut Vec<RevisionEvents>) {
-    let changes = txn.commit(Some(applied));
+fn publish(changes: Changes, published: &mut Vec<RevisionEvents>) {
     if !changes.events.is_empty() {
         published.push(RevisionEvents { revision: changes.revision, events: changes.events });
     }
 }
 
 /// Runs `change` on rows outside the key space.
-fn rows<T>(state: &State, applied: Applied, change: impl FnOnce(&mut Batch) -> Result<T, Error>) -> Result<T, Error> {
+fn rows(
+    state: &State,
+    applied: Applied,
+    change: impl FnOnce(&mut Batch) -> Result<Reply, OpError>,
+) -> Result<Outcome, Fault> {
     let mut batch = Batch::new();
-    let outcome = change(&mut batch);
+    let outcome = settle(change(&mut batch), !batch.is_empty())?;
     state.backend.commit(batch, Some(applied));
-    outcome
+    Ok(outcome)
 }
 
 /// Removes a lease and, in one revision, its keys in order.
-fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, id: i64) -> Result<Reply, Error> {
+fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, id: i64) -> Result<Outcome, Fault> {
     let mut txn = state.store.write();
-    let reply = match state.lessor.revoke(id, txn.batch()) {
-        Ok(keys) => {
-            for key in keys {
-                txn.delete_range(&KeyRange::single(key));
-            }
-            Ok(Reply::Done)
+    let outcome = state.lessor.revoke(id, txn.batch()).map(|keys| {
+        for key in keys {
+            txn.delete(&key);
         }
-        Err(refused) => Err(error::lease(refused)),
-    };
-    publish(txn, applied, published);
-    reply
+        Reply::Done
+    });
+    let outcome = settle(outcome.map_err(OpError::from), txn.has_changes())?;
+    publish(txn.commit(Some(applied)), published);
+    Ok(outcome)
 }
 
-fn alarm(state: &State, request: &AlarmRequest, batch: &mut Batch) -> Result<Vec<AlarmMember>, Error> {
+fn alarm(state: &State, request: &AlarmRequest, batch: &mut Batch) -> Result<Vec<AlarmMember>, OpError> {
     match AlarmAction::try_from(request.action) {
         Ok(AlarmAction::Get) => Ok(state.alarms.list(request.alarm)),
         Ok(AlarmAction::Activate) => {
@@ -144,6 +156,7 @@ fn alarm(state: &State, request: &AlarmRequest, batch: &mut Batch) -> Result<Vec
         Ok(AlarmAction::Deactivate) => {
             Ok(state.alarms.deactivate(request.member_id, request.alarm, batch).into_iter().collect())
         }
-        Err(_) => Err(Error::UnknownMethod),
+        // As a client may ask for: an answer like others.
+        Err(_) => Err(Error::UnknownMethod.into()),
     }
 }

@@ -1,7 +1,6 @@
 //! Ranges: what a `RangeRequest` means, over any view of the store.
 
-use super::error;
-use keyport_api::error::Error;
+use super::error::OpError;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
 use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
@@ -60,10 +59,10 @@ impl RangeReply {
 ///
 /// # Errors
 /// `Compacted`, `FutureRev`, or a failure of the backend.
-pub(crate) fn range(view: &impl View, request: RangeRequest) -> Result<RangeReply, Error> {
+pub(crate) fn range(view: &impl View, request: RangeRequest) -> Result<RangeReply, OpError> {
     let plan = Plan::of(&request);
     let options = RangeOptions { revision: request.revision, limit: plan.fetch_limit, count_only: request.count_only };
-    let found = view.range(&KeyRange::new(request.key, request.range_end), options).map_err(error::mvcc)?;
+    let found = view.range(&KeyRange::new(request.key, request.range_end), options)?;
     let mut reply = RangeReply { revision: found.revision, records: found.records, more: false, count: found.count };
     if request.count_only {
         reply.records.clear();

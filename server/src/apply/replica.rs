@@ -1,34 +1,23 @@
-//! Takes committed entries from the Raft thread and answers those who wait for them.
+//! Applies committed entries, one after the other, and answers those who wait for them.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
 use keyport_api::error::Error;
-use keyport_api::raftpb::Snapshot;
 use keyport_raft::peers::Peers;
-use keyport_raft::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
+use keyport_raft::{Committed, CommittedKind, Configuration, LeaderState};
+use keyport_storage::ThreadPanic;
 use keyport_storage::backend::{Applied, Batch};
 use keyport_storage::watch::RevisionEvents;
 use tokio::sync::mpsc;
 
 use super::chain::{Chain, Verdict};
+use super::fault::{Failure, Fault};
 use super::{Proposal, Reply, conf_state, execute};
-use crate::membership::{Effect, Roster};
+use crate::membership::Effect;
 use crate::metrics::Metrics;
 use crate::node::waiters::{Outcome, Waiters};
 use crate::state::{SnapshotFiles, State};
-
-/// Bytes of entries that may wait for the apply thread before no more are taken.
-const MAX_WAITING: usize = 64 << 20;
-/// What an entry takes in the queue besides its bytes, so that small ones count too.
-const ENTRY_OVERHEAD: usize = 256;
-
-/// Batches of at most this many entries are applied where they are: a thread more would cost more than it does.
-/// Larger ones go to the apply thread, which works while the next batch is being synced.
-const INLINE_ENTRIES: usize = 32;
 
 /// What the applied log tells the rest of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +28,7 @@ pub(crate) enum Notice {
     Leader(LeaderState),
     /// The Raft thread has ended; without having been asked to if it says so.
     Stopped { failed: bool },
-    /// A snapshot could not be put in place: this member's state is not to be used any more.
+    /// An entry could not be applied, or a snapshot not be put in place: this member has to end.
     Broken,
 }
 
@@ -56,99 +45,167 @@ pub(crate) struct Replica {
     pub(crate) snapshots: SnapshotFiles,
     /// Longer applies are logged.
     pub(crate) slow: Duration,
+    /// Why nothing is applied any more.
+    pub(crate) failure: OnceLock<String>,
 }
 
 impl Replica {
-    fn apply(&self, committed: Vec<Committed>) {
-        let Some(last) = committed.last() else { return };
-        let (index, term) = (last.index, last.term);
+    /// Applies entries up to the first one that cannot be applied: that ends this member.
+    pub(super) fn apply(&self, committed: Vec<Committed>) {
+        if self.failure.get().is_some() {
+            return;
+        }
+        let mut last = self.state.applied.applied();
         let mut outcomes = Vec::with_capacity(committed.len());
         let mut published = Vec::new();
-        for entry in committed {
-            let applied = Applied { index: entry.index, term: entry.term };
-            match entry.kind {
-                CommittedKind::Normal(data) => outcomes.extend(self.apply_entry(data, applied, &mut published)),
-                CommittedKind::ConfChange { change, accepted, conf_state } => {
-                    let mut batch = Batch::new();
-                    outcomes.extend(self.reconfigure(&change, accepted, &mut batch));
-                    conf_state::put(&conf_state, &mut batch);
-                    self.state.backend.commit(batch, Some(applied));
+        let mut failure = None;
+        for Committed { index, term, kind } in committed {
+            let entry = Applied { index, term };
+            match self.apply_entry(kind, entry, last, &mut published) {
+                Ok(outcome) => outcomes.extend(outcome),
+                Err(reason) => {
+                    failure = Some(reason);
+                    break;
                 }
             }
+            last = entry;
         }
         // Watchers first: whoever gets an answer may expect its event to be on the way.
         if !published.is_empty() {
             self.state.hub.publish(&published);
         }
-        self.state.applied.advance(index, term);
+        self.state.applied.advance(last.index, last.term);
         self.waiters.complete(outcomes);
-    }
-
-    /// Puts the snapshot at `index` in place of the whole state.
-    fn install(&self, index: u64) {
-        let file = self.snapshots.path(index);
-        tracing::info!(index, file = %file.display(), "installing the snapshot that the leader sent");
-        self.metrics.snapshot_apply_in_progress.inc();
-        let installed = self.state.install(&file);
-        self.metrics.snapshot_apply_in_progress.dec();
-        match installed {
-            Ok(()) => {
-                let membership = &self.state.membership;
-                let urls = membership.list().into_iter().map(|member| (member.id, member.peer_urls));
-                self.peers.set(urls.collect(), membership.removed_ids());
-                tracing::info!(index, "installed the snapshot");
-            }
-            Err(error) => {
-                tracing::error!(index, %error, "cannot install the snapshot");
-                let _ = self.notices.blocking_send(Notice::Broken);
-            }
+        if let Some(failure) = failure {
+            self.fail(&failure);
         }
     }
 
+    /// Nothing is applied any more. Whoever waits is told at once, and the rest of the node to end.
+    pub(super) fn fail(&self, failure: &Failure) {
+        let Failure { entry, command, fault } = failure;
+        tracing::error!(
+            index = entry.index,
+            term = entry.term,
+            command,
+            error = %fault,
+            "cannot apply what the cluster has decided; this member ends"
+        );
+        self.failure.get_or_init(|| failure.to_string());
+        self.waiters.stop();
+        // There is nobody left to tell if the node is ending anyway.
+        let _ = self.notices.blocking_send(Notice::Broken);
+    }
+
+    /// Applies the entry that follows on `last`: all of it, or nothing.
     fn apply_entry(
         &self,
-        data: bytes::Bytes,
-        applied: Applied,
+        kind: CommittedKind,
+        entry: Applied,
+        last: Applied,
         published: &mut Vec<RevisionEvents>,
-    ) -> Option<(u64, Outcome)> {
+    ) -> Result<Option<(u64, Outcome)>, Failure> {
+        let mut command = "unknown";
+        let applied = ThreadPanic::catch(|| {
+            if entry.index != last.index + 1 {
+                return Err(Fault::Gap(last.index));
+            }
+            match kind {
+                CommittedKind::Normal(data) => self.apply_request(&data, entry, &mut command, published),
+                CommittedKind::ConfChange { change, accepted, conf_state } => {
+                    command = "ConfChange";
+                    let mut batch = Batch::new();
+                    let outcome = self.reconfigure(&change, accepted, &mut batch)?;
+                    conf_state::put(&conf_state, &mut batch)?;
+                    self.state.backend.commit(batch, Some(entry));
+                    Ok(outcome)
+                }
+            }
+        });
+        let applied = applied.map_err(Fault::from).flatten();
+        applied.map_err(|fault| Failure { entry, command, fault })
+    }
+
+    fn apply_request(
+        &self,
+        data: &bytes::Bytes,
+        applied: Applied,
+        name: &mut &'static str,
+        published: &mut Vec<RevisionEvents>,
+    ) -> Result<Option<(u64, Outcome)>, Fault> {
         if data.is_empty() {
             // The entry with which a new leader opens its term.
             self.state.backend.commit(Batch::new(), Some(applied));
             self.state.term_opened(applied.term);
-            return None;
+            return Ok(None);
         }
-        let Proposal { id, command } = match Proposal::decode(data) {
-            Ok(proposal) => proposal,
-            Err(error) => {
-                // Committed by the cluster, so skipping it alike on every member is the one consistent way.
-                tracing::error!(%error, index = applied.index, "log entry is not a request; skipped");
-                self.state.backend.commit(Batch::new(), Some(applied));
-                return None;
-            }
-        };
-        let (name, start) = (command.name(), Instant::now());
+        let Proposal { id, command } = Proposal::decode(data)?;
+        *name = command.name();
+        let start = Instant::now();
         let outcome = match self.chain.verdict(&command) {
-            Verdict::Apply => execute::execute(&self.state, command, applied, published),
+            Verdict::Apply => execute::execute(&self.state, command, applied, published)?,
             Verdict::Refuse(error) => {
                 self.state.backend.commit(Batch::new(), Some(applied));
                 Err(error)
             }
             Verdict::ApplyThenFail(error) => {
+                // Said again with the next request, should the queue be full.
                 let _ = self.notices.try_send(Notice::OutOfSpace);
-                execute::execute(&self.state, command, applied, published).and(Err(error))
+                execute::execute(&self.state, command, applied, published)?.and(Err(error))
             }
         };
         self.observe(name, start.elapsed(), &outcome);
-        (id != 0).then_some((id, outcome))
+        Ok((id != 0).then_some((id, outcome)))
+    }
+
+    /// Puts the snapshot at `index` in place of the whole state.
+    pub(super) fn install(&self, index: u64) {
+        if self.failure.get().is_some() {
+            return;
+        }
+        self.metrics.snapshot_apply_in_progress.inc();
+        let installed = ThreadPanic::catch(|| self.put_in_place(index)).map_err(Fault::from).flatten();
+        self.metrics.snapshot_apply_in_progress.dec();
+        match installed {
+            Ok(()) => tracing::info!(index, "installed the snapshot"),
+            Err(fault) => {
+                let entry = Applied { index, term: self.state.applied.term() };
+                self.fail(&Failure { entry, command: "Snapshot", fault });
+            }
+        }
+    }
+
+    fn put_in_place(&self, index: u64) -> Result<(), Fault> {
+        let before = self.state.applied.index();
+        if index < before {
+            return Err(Fault::Gap(before));
+        }
+        let file = self.snapshots.path(index);
+        tracing::info!(index, file = %file.display(), "installing the snapshot that the leader sent");
+        self.state.install(&file)?;
+        let found = self.state.applied.index();
+        if found != index {
+            return Err(Fault::OtherSnapshot(found));
+        }
+        let membership = &self.state.membership;
+        let urls = membership.list().into_iter().map(|member| (member.id, member.peer_urls));
+        self.peers.set(urls.collect(), membership.removed_ids());
+        Ok(())
     }
 
     /// Brings the member rows in step with a change that the log has decided, for its proposer to hear.
-    fn reconfigure(&self, change: &Configuration, accepted: bool, batch: &mut Batch) -> Option<(u64, Outcome)> {
+    fn reconfigure(
+        &self,
+        change: &Configuration,
+        accepted: bool,
+        batch: &mut Batch,
+    ) -> Result<Option<(u64, Outcome)>, Fault> {
         // Nothing proposes several changes at once; such an entry changes the configuration alone.
-        let Configuration::Simple(change) = change else { return None };
+        let Configuration::Simple(change) = change else { return Ok(None) };
         let membership = &self.state.membership;
         let outcome = if accepted {
-            membership.apply(change, batch).map(|effect| self.link(effect))
+            self.link(membership.apply(change, batch)?);
+            Ok(())
         } else {
             // What no rule forbids was refused by Raft itself.
             membership.check(change).and(Err(Error::ProposalDropped))
@@ -157,7 +214,7 @@ impl Replica {
         if let Err(error) = outcome {
             tracing::warn!(%error, member_id = format!("{:x}", change.node_id()), "refused a membership change");
         }
-        (id != 0).then(|| (id, outcome.map(|()| Reply::Members(membership.list()))))
+        Ok((id != 0).then(|| (id, outcome.map(|()| Reply::Members(membership.list())))))
     }
 
     /// Brings Raft's links in step with the members.
@@ -178,149 +235,5 @@ impl Replica {
     }
 }
 
-/// What the apply thread does, in this order.
-enum Work {
-    Apply(Vec<Committed>),
-    Install { index: u64 },
-}
-
-impl Work {
-    /// What it counts while it waits; never nothing.
-    fn weight(&self) -> usize {
-        let weight = |entry: &Committed| match &entry.kind {
-            CommittedKind::Normal(data) => data.len() + ENTRY_OVERHEAD,
-            CommittedKind::ConfChange { .. } => ENTRY_OVERHEAD,
-        };
-        match self {
-            Work::Apply(committed) => committed.iter().map(weight).sum(),
-            Work::Install { .. } => ENTRY_OVERHEAD,
-        }
-    }
-}
-
-/// Where the Raft thread hands entries over: a few are applied at once while this node is alone and nothing is queued;
-/// otherwise the apply thread takes them, so that Raft never waits for the store.
-pub(crate) struct ReplicaQueue {
-    replica: Arc<Replica>,
-    /// Work, and what it weighs.
-    queue: Sender<(Work, usize)>,
-    /// The weight of what the apply thread has not done yet.
-    waiting: Arc<AtomicUsize>,
-    /// The members after everything handed over so far: ahead of what is applied.
-    roster: Roster,
-    _thread: thread::JoinHandle<()>,
-}
-
-impl ReplicaQueue {
-    /// # Errors
-    /// When the thread cannot be started.
-    pub(crate) fn start(replica: Replica) -> std::io::Result<ReplicaQueue> {
-        let replica = Arc::new(replica);
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let (queue, works) = crossbeam_channel::unbounded();
-        let thread = thread::Builder::new().name("apply".to_owned()).spawn({
-            let (replica, waiting) = (Arc::clone(&replica), Arc::clone(&waiting));
-            move || work(&replica, &works, &waiting)
-        })?;
-        let roster = replica.state.membership.roster();
-        Ok(ReplicaQueue { replica, queue, waiting, roster, _thread: thread })
-    }
-
-    fn keep_roster(&mut self, committed: &[Committed]) {
-        for entry in committed {
-            if let CommittedKind::ConfChange { change: Configuration::Simple(change), accepted: true, .. } = &entry.kind
-            {
-                // It was checked when it was accepted.
-                let _ = self.roster.apply(change);
-            }
-        }
-    }
-
-    fn enqueue(&self, work: Work) {
-        let weight = work.weight();
-        self.waiting.fetch_add(weight, Ordering::Release);
-        // The thread lives as long as this sender.
-        let _ = self.queue.send((work, weight));
-    }
-}
-
-fn work(replica: &Replica, works: &Receiver<(Work, usize)>, waiting: &AtomicUsize) {
-    for (work, weight) in works {
-        match work {
-            Work::Apply(committed) => replica.apply(committed),
-            Work::Install { index } => replica.install(index),
-        }
-        waiting.fetch_sub(weight, Ordering::Release);
-    }
-}
-
-impl StateMachine for ReplicaQueue {
-    fn apply(&mut self, committed: Vec<Committed>) {
-        self.keep_roster(&committed);
-        let alone = self.roster.voters().count() <= 1;
-        let few = committed.len() <= INLINE_ENTRIES;
-        if alone && few && self.waiting.load(Ordering::Acquire) == 0 {
-            self.replica.apply(committed);
-        } else {
-            self.enqueue(Work::Apply(committed));
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) < MAX_WAITING
-    }
-
-    fn check_conf_change(&mut self, change: &Configuration) -> bool {
-        match change {
-            Configuration::Simple(change) => self.roster.check(change).is_ok(),
-            // Not proposed by this release or etcd, so there are no rules for it.
-            Configuration::Joint(_) => false,
-        }
-    }
-
-    fn install_snapshot(&mut self, snapshot: Snapshot) -> std::io::Result<()> {
-        let index = snapshot.metadata.unwrap_or_default().index();
-        // Read from the file, which is not in place yet: the next change may be judged before it is.
-        let file = self.replica.snapshots.path(index);
-        self.roster = Roster::in_file(&file).map_err(std::io::Error::other)?;
-        self.enqueue(Work::Install { index });
-        Ok(())
-    }
-
-    fn applied_index(&self) -> u64 {
-        self.replica.state.applied.index()
-    }
-
-    fn durable_index(&self) -> u64 {
-        self.replica.state.backend.durable_applied().index
-    }
-
-    fn dropped(&mut self, data: bytes::Bytes, reason: DropReason) {
-        let Ok(Proposal { id, .. }) = Proposal::decode(data) else { return };
-        self.replica.waiters.complete([(id, Err(given_up(reason)))]);
-    }
-
-    fn conf_change_dropped(&mut self, change: Configuration, reason: DropReason) {
-        let Configuration::Simple(change) = change else { return };
-        self.replica.waiters.complete([(change.id(), Err(given_up(reason)))]);
-    }
-
-    fn stopped(&mut self, reason: &StopReason) {
-        self.replica.waiters.stop();
-        let failed = !matches!(reason, StopReason::Requested);
-        let _ = self.replica.notices.blocking_send(Notice::Stopped { failed });
-    }
-
-    fn leader_changed(&mut self, leader: LeaderState) {
-        self.replica.state.leadership.tell(&leader, Instant::now());
-        let _ = self.replica.notices.try_send(Notice::Leader(leader));
-    }
-}
-
-fn given_up(reason: DropReason) -> Error {
-    match reason {
-        DropReason::NoLeader => Error::ContextDeadlineExceeded,
-        DropReason::Refused => Error::ProposalDropped,
-        DropReason::TermOver => Error::LeaderChanged,
-    }
-}
+#[cfg(test)]
+mod tests;

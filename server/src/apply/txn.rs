@@ -7,6 +7,7 @@ use keyport_api::etcdserverpb::response_op::Response;
 use keyport_api::etcdserverpb::{RangeRequest, RequestOp, ResponseHeader, ResponseOp, TxnRequest, TxnResponse};
 
 use super::compare;
+use super::error::OpError;
 use super::kv::{self, KvTxn};
 use super::range::{self, View};
 
@@ -16,13 +17,13 @@ use super::range::{self, View};
 struct Path(Vec<bool>);
 
 impl Path {
-    fn choose(view: &impl View, txn: &TxnRequest) -> Result<Path, Error> {
+    fn choose(view: &impl View, txn: &TxnRequest) -> Result<Path, OpError> {
         let mut path = Vec::new();
         Path::extend(view, txn, &mut path)?;
         Ok(Path(path))
     }
 
-    fn extend(view: &impl View, txn: &TxnRequest, path: &mut Vec<bool>) -> Result<(), Error> {
+    fn extend(view: &impl View, txn: &TxnRequest, path: &mut Vec<bool>) -> Result<(), OpError> {
         let succeeded = compare::all_hold(view, &txn.compare)?;
         path.push(succeeded);
         for op in branch(txn, succeeded) {
@@ -42,7 +43,7 @@ fn branch(txn: &TxnRequest, succeeded: bool) -> &[RequestOp] {
 ///
 /// # Errors
 /// Whatever the checks of the taken branches find; then nothing was changed.
-pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnResponse, Error> {
+pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnResponse, OpError> {
     let path = Path::choose(txn, &request)?;
     check(txn, &request, &mut path.0.iter().copied(), &mut Vec::new())?;
     let mut response = run(txn, request, &mut path.0.iter().copied())?;
@@ -54,12 +55,12 @@ pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnRespo
 ///
 /// # Errors
 /// As a range.
-pub(crate) fn read(view: &impl View, revision: i64, request: TxnRequest) -> Result<TxnResponse, Error> {
+pub(crate) fn read(view: &impl View, revision: i64, request: TxnRequest) -> Result<TxnResponse, OpError> {
     let succeeded = compare::all_hold(view, &request.compare)?;
     let ops = if succeeded { request.success } else { request.failure };
     let mut responses = Vec::with_capacity(ops.len());
     for op in ops {
-        let Some(Request::RequestRange(request)) = op.request else { return Err(Error::KeyNotFound) };
+        let Some(Request::RequestRange(request)) = op.request else { return Err(Error::KeyNotFound.into()) };
         check_revision(view, &request)?;
         responses.push(range_op(view, request)?);
     }
@@ -88,7 +89,7 @@ fn check<'r>(
     request: &'r TxnRequest,
     path: &mut impl Iterator<Item = bool>,
     open_ended: &mut Vec<&'r Bytes>,
-) -> Result<(), Error> {
+) -> Result<(), OpError> {
     let succeeded = path.next().unwrap_or(false);
     for op in branch(request, succeeded) {
         match &op.request {
@@ -97,7 +98,7 @@ fn check<'r>(
                 txn.check_put(request)?;
                 let keeps = request.ignore_value || request.ignore_lease;
                 if keeps && open_ended.iter().any(|start| **start <= request.key) {
-                    return Err(Error::KeyNotFound);
+                    return Err(Error::KeyNotFound.into());
                 }
             }
             Some(Request::RequestTxn(request)) => check(txn, request, path, open_ended)?,
@@ -111,16 +112,20 @@ fn check<'r>(
 }
 
 /// Inside a transaction a negative revision is not "now" but a compacted one.
-fn check_revision(view: &impl View, request: &RangeRequest) -> Result<(), Error> {
+fn check_revision(view: &impl View, request: &RangeRequest) -> Result<(), OpError> {
     match request.revision {
         0 => Ok(()),
-        revision if revision > view.start_revision() => Err(Error::FutureRev),
-        revision if revision < view.compacted() => Err(Error::Compacted),
+        revision if revision > view.start_revision() => Err(Error::FutureRev.into()),
+        revision if revision < view.compacted() => Err(Error::Compacted.into()),
         _ => Ok(()),
     }
 }
 
-fn run(txn: &mut KvTxn<'_>, request: TxnRequest, path: &mut impl Iterator<Item = bool>) -> Result<TxnResponse, Error> {
+fn run(
+    txn: &mut KvTxn<'_>,
+    request: TxnRequest,
+    path: &mut impl Iterator<Item = bool>,
+) -> Result<TxnResponse, OpError> {
     let succeeded = path.next().unwrap_or(false);
     let ops = if succeeded { request.success } else { request.failure };
     let mut responses = Vec::with_capacity(ops.len());
@@ -129,7 +134,7 @@ fn run(txn: &mut KvTxn<'_>, request: TxnRequest, path: &mut impl Iterator<Item =
             Some(Request::RequestRange(request)) => range_op(txn, request)?,
             Some(Request::RequestPut(request)) => op_of(Response::ResponsePut(kv::put(txn, &request)?)),
             Some(Request::RequestDeleteRange(request)) => {
-                op_of(Response::ResponseDeleteRange(kv::delete_range(txn, request)))
+                op_of(Response::ResponseDeleteRange(kv::delete_range(txn, request)?))
             }
             Some(Request::RequestTxn(request)) => {
                 let mut nested = run(txn, request, path)?;
@@ -143,7 +148,7 @@ fn run(txn: &mut KvTxn<'_>, request: TxnRequest, path: &mut impl Iterator<Item =
     Ok(TxnResponse { header: None, succeeded, responses })
 }
 
-fn range_op(view: &impl View, request: RangeRequest) -> Result<ResponseOp, Error> {
+fn range_op(view: &impl View, request: RangeRequest) -> Result<ResponseOp, OpError> {
     let reply = range::range(view, request)?;
     let header = ResponseHeader { revision: reply.revision, ..ResponseHeader::default() };
     Ok(op_of(Response::ResponseRange(reply.into_message(header))))

@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 use super::Node;
 use crate::apply::{Command, Notice};
 
-/// How often proposals are checked for having waited too long, and the database for having failed.
+/// How often proposals are checked for having waited too long, and the database and its threads for having failed.
 const SWEEP: Duration = Duration::from_millis(250);
 
 impl Node {
-    /// Follows the notices until the Raft thread has ended or the database has failed; whether it was a failure.
+    /// Follows the notices until the Raft thread has ended, or an entry could not be applied, or the database has failed; whether it was a failure.
     pub(crate) async fn follow(self, mut notices: mpsc::Receiver<Notice>) -> bool {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -32,8 +32,8 @@ impl Node {
                     None => return false,
                 },
                 _ = sweep.tick() => {
-                    if let Some(error) = self.state().backend.failure() {
-                        tracing::error!(%error, "the database cannot be written any more");
+                    if let Some(error) = self.state().failure() {
+                        tracing::error!(%error, "the database cannot be used any more");
                         return true;
                     }
                     self.sweep_waiters();

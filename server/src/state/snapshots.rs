@@ -45,8 +45,8 @@ impl SnapshotStore for Snapshots {
     fn read(&self) -> io::Result<Box<dyn SnapshotRead>> {
         let image = self.backend.image().map_err(io::Error::other)?;
         let row = image.get(Bucket::Meta, conf_state::KEY).map_err(io::Error::other)?;
-        let conf_state = row.as_deref().and_then(conf_state::parse);
-        let conf_state = conf_state.ok_or_else(|| io::Error::other("the database has no configuration yet"))?;
+        let row = row.ok_or_else(|| io::Error::other("the database has no configuration yet"))?;
+        let conf_state = conf_state::parse(&row)?;
         Ok(Box::new(Outgoing {
             image,
             conf_state,

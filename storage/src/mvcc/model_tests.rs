@@ -152,7 +152,7 @@ impl Model {
                 }
                 Change::Delete(range) => {
                     let gone: Vec<Record> = inside(&state, range);
-                    assert_eq!(txn.delete_range(range), gone);
+                    assert_eq!(txn.delete_range(range).unwrap(), gone);
                     for record in gone {
                         state.remove(record.key());
                         rows.push((RowKey::tombstone(main, sub(&rows)), record.key().to_vec(), None));

@@ -26,7 +26,7 @@ fn put(store: &Store, key: &str, value: &str) -> i64 {
 
 fn delete(store: &Store, key: &str) -> i64 {
     let mut txn = store.write();
-    txn.delete_range(&single(key));
+    txn.delete(key.as_bytes());
     txn.commit(None).revision
 }
 
@@ -95,7 +95,7 @@ fn a_transaction_sees_itself_and_is_seen_as_a_whole() {
     let mut txn = store.write();
     txn.put(b"a", b"new", 0);
     assert_eq!(txn.put(b"b", b"new", 0).unwrap().value(), b"old");
-    let removed = txn.delete_range(&all());
+    let removed = txn.delete_range(&all()).unwrap();
     assert_eq!(removed.iter().map(|record| record.key().to_vec()).collect::<Vec<_>>(), [b"a", b"b", b"d"]);
     assert!(txn.get(b"b").is_none());
     txn.put(b"c", b"new", 7);
@@ -131,6 +131,22 @@ fn a_dropped_transaction_leaves_no_trace() {
     txn.put(b"a", b"1", 0);
     drop(txn);
     assert_eq!((store.revision(), store.key_count()), (1, 0));
+}
+
+#[test]
+fn a_compaction_that_panics_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let on_compaction =
+        Some(CompactionObserver(Arc::new(|step| panic!("observed {}", matches!(step, CompactionStep::Index { .. })))));
+    let backend = Arc::new(Backend::open(&dir.path().join("db"), BackendOptions::default()).unwrap());
+    let store = Store::open(backend, StoreOptions { on_compaction, ..StoreOptions::default() }).unwrap();
+    put(&store, "a", "1");
+    assert!(store.failure().is_none());
+    // Whoever waits for it hears of it too.
+    let outcome = store.compact(2).unwrap().wait();
+    assert!(matches!(outcome, Err(BackendError::Panicked(_))), "{outcome:?}");
+    let failure = store.failure().unwrap().to_string();
+    assert_eq!(failure, "the thread \"compaction\" panicked: observed true");
 }
 
 #[test]
@@ -208,10 +224,10 @@ fn hash_kv_is_etcds() {
     change(&|txn| {
         txn.put(b"c", b"", 0);
         txn.put(b"d", b"4", 0);
-        txn.delete_range(&single("b"));
+        txn.delete(b"b");
     });
     change(&|txn| drop(txn.put(b"e", b"leased", 42)));
-    change(&|txn| drop(txn.delete_range(&range("c", "e"))));
+    change(&|txn| drop(txn.delete_range(&range("c", "e")).unwrap()));
     let whole = [
         1_084_519_789,
         2_587_454_935,
@@ -234,7 +250,7 @@ fn hash_kv_is_etcds() {
     put(&store, "c", "again");
     put(&store, "a", "5");
     assert_eq!(hashes(10..=11), [3_616_636_198, 1_420_245_205]);
-    change(&|txn| drop(txn.delete_range(&all())));
+    change(&|txn| drop(txn.delete_range(&all()).unwrap()));
     assert_eq!(hashes(11..=12), [1_420_245_205, 1_057_617_518]);
 }
 
@@ -288,7 +304,7 @@ fn long_reads_see_one_revision_whatever_goes_on() {
     let round = |n: i64| {
         let mut txn = store.write();
         if n % 3 == 0 {
-            txn.delete_range(&all());
+            txn.delete_range(&all()).unwrap();
         }
         for key in 0..KEYS {
             txn.put(format!("key{key:04}").as_bytes(), &n.to_be_bytes(), 0);

@@ -91,17 +91,26 @@ impl WriteTxn<'_> {
         replaced
     }
 
+    /// Removes one key; returns what it held.
+    pub fn delete(&mut self, key: &[u8]) -> Option<Record> {
+        let removed = self.get(key)?;
+        self.change(key, None, Some(removed.clone()));
+        Some(removed)
+    }
+
     /// Returns what it removed, in the order of the keys.
-    pub fn delete_range(&mut self, range: &KeyRange) -> Vec<Record> {
-        let removed = match &range.end {
-            RangeEnd::Single => self.get(&range.start).into_iter().collect(),
-            // The newest versions are in memory: nothing can fail.
-            _ => self.live(range).unwrap_or_default(),
-        };
+    ///
+    /// # Errors
+    /// When the range cannot be read; then nothing of it is removed.
+    pub fn delete_range(&mut self, range: &KeyRange) -> Result<Vec<Record>, MvccError> {
+        if range.end == RangeEnd::Single {
+            return Ok(self.delete(&range.start).into_iter().collect());
+        }
+        let removed = self.live(range)?;
         for record in &removed {
             self.change(record.key(), None, Some(record.clone()));
         }
-        removed
+        Ok(removed)
     }
 
     /// The compacted revision; -1 when nothing was ever compacted.
@@ -117,6 +126,11 @@ impl WriteTxn<'_> {
     /// The revision as it would be now: one more than at the start once anything changed.
     pub fn revision(&self) -> i64 {
         self.start_revision + i64::from(!self.changes.is_empty())
+    }
+
+    /// Whether anything was changed so far, rows of other buckets included.
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty() || !self.batch.is_empty()
     }
 
     /// Rows of other buckets that belong to the same log entry.

@@ -52,7 +52,7 @@ impl Member {
             1..5 => _ = self.lessor.grant(lease, 100, self.now, txn.batch()),
             20 => {
                 for key in self.lessor.revoke(3, txn.batch()).unwrap_or_default() {
-                    txn.delete_range(&KeyRange::single(key));
+                    txn.delete(&key);
                 }
             }
             30 => _ = self.alarms.activate(index % 3, AlarmType::Nospace as i32, txn.batch()),
@@ -61,7 +61,7 @@ impl Member {
                     let key = format!("key{:02}", index.wrapping_mul(7 + change) % 31);
                     let lease = if self.lessor.exists(lease) { lease } else { 0 };
                     if (index + change).is_multiple_of(4) {
-                        for old in txn.delete_range(&KeyRange::single(key.clone().into())) {
+                        if let Some(old) = txn.delete(key.as_bytes()) {
                             self.lessor.reattach(key.as_bytes(), old.lease(), 0);
                         }
                     } else {

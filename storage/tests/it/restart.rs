@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use keyport_api::etcdserverpb::AlarmType;
-use keyport_storage::KeyRange;
 use keyport_storage::alarm::Alarms;
 use keyport_storage::backend::{Backend, BackendOptions};
 use keyport_storage::lease::{Lessor, LessorOptions};
@@ -49,7 +48,7 @@ impl Node {
         let mut txn = self.store.write();
         let start = txn.start_revision();
         for key in self.lessor.revoke(id, txn.batch()).expect("known") {
-            txn.delete_range(&KeyRange::single(key));
+            txn.delete(&key);
         }
         (start, txn.commit(None).revision)
     }

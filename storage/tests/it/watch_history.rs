@@ -33,7 +33,7 @@ fn late_watchers_are_told_the_same() {
         for change in 0..1 + n % 4 {
             let key = format!("key{}", n.wrapping_mul(7 + change) % 13);
             if (n + change) % 3 == 0 {
-                txn.delete_range(&KeyRange::single(key.into()));
+                txn.delete(key.as_bytes());
             } else {
                 txn.put(key.as_bytes(), format!("value{n}").as_bytes(), 0);
             }

@@ -38,7 +38,7 @@ impl World {
         for &(key, value) in changes {
             match value {
                 Some(value) => drop(txn.put(key, value, 0)),
-                None => drop(txn.delete_range(&KeyRange::single(key.to_vec().into()))),
+                None => drop(txn.delete(key)),
             }
         }
         let changes = txn.commit(None);

@@ -58,7 +58,7 @@ impl RangeChunks {
         let single_message = request.count_only || request.limit < 0;
         let wanted = self.left.map_or(self.chunk, |left| left.min(self.chunk));
         request.limit = if single_message { 0 } else { i64::try_from(wanted).unwrap_or(i64::MAX) };
-        let mut reply = range::range(self.node.store(), request.clone())?;
+        let mut reply = range::range(self.node.store(), request.clone()).map_err(keyport_api::error::Error::from)?;
         let taken = reply.records.len();
         self.adapt(&reply.records);
         self.sent += i64::try_from(taken).unwrap_or(i64::MAX);
