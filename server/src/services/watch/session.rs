@@ -163,6 +163,43 @@ impl<S> WatchSession<S> {
     }
 }
 
+/// How far a turn at the requests got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// All that were there are taken up; the next one wakes the task.
+    Idle,
+    /// Others may be waiting.
+    Over,
+}
+
+impl<S> WatchSession<S>
+where
+    S: Stream<Item = Result<WatchRequest, Status>> + Unpin,
+{
+    /// Takes up what the client asks for, as far as its turn goes and there is room for answers: a client that does not
+    /// read is not heard.
+    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Result<Turn, Status> {
+        for _ in 0..REQUESTS_PER_POLL {
+            if self.hub.backlog() >= MAX_BACKLOG {
+                return Ok(Turn::Over);
+            }
+            let Some(requests) = &mut self.requests else { return Ok(Turn::Idle) };
+            match Pin::new(requests).poll_next(cx) {
+                Poll::Ready(Some(Ok(request))) => self.take_up(request),
+                Poll::Ready(Some(Err(status))) => {
+                    if status.code() != Code::Cancelled {
+                        self.node.metrics().stream_failures.with_label_values(&["receive", "watch"]).inc();
+                    }
+                    return Err(status);
+                }
+                Poll::Ready(None) => self.requests = None,
+                Poll::Pending => return Ok(Turn::Idle),
+            }
+        }
+        Ok(Turn::Over)
+    }
+}
+
 impl<S> Stream for WatchSession<S>
 where
     S: Stream<Item = Result<WatchRequest, Status>> + Unpin,
@@ -181,25 +218,10 @@ where
         if let Some(fragment) = this.fragments.pop_front() {
             return this.send(fragment);
         }
-        for _ in 0..REQUESTS_PER_POLL {
-            // Requests are answered at once, and the answers wait for the client: one that does not read is not heard.
-            // There is something to hand out then, so this is polled again.
-            if this.hub.backlog() >= MAX_BACKLOG {
-                break;
-            }
-            let Some(requests) = &mut this.requests else { break };
-            match Pin::new(requests).poll_next(cx) {
-                Poll::Ready(Some(Ok(request))) => this.take_up(request),
-                Poll::Ready(Some(Err(status))) => {
-                    if status.code() != Code::Cancelled {
-                        this.node.metrics().stream_failures.with_label_values(&["receive", "watch"]).inc();
-                    }
-                    return this.fail(status);
-                }
-                Poll::Ready(None) => this.requests = None,
-                Poll::Pending => break,
-            }
-        }
+        let turn = match this.poll_requests(cx) {
+            Ok(turn) => turn,
+            Err(status) => return this.fail(status),
+        };
         if this.progress.is_some() {
             this.poll_progress(cx);
         }
@@ -210,6 +232,10 @@ where
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
+                if turn == Turn::Over {
+                    // Not every request has an answer, and nobody else knows of those that are still to be read.
+                    cx.waker().wake_by_ref();
+                }
                 let reason = ready!(this.end.poll(cx));
                 this.fail(reason)
             }

@@ -70,6 +70,26 @@ async fn several_requests_on_one_stream() {
     );
 }
 
+/// As `watch::bursts`.
+#[tokio::test]
+async fn a_create_after_many_requests_without_answers() {
+    let server = Server::start();
+    if server.older_than("3.6") {
+        return; // not several over HTTP/1.1
+    }
+    let mut c = server.grpc().await;
+    for count in [32, 33, 1000] {
+        let key = format!("k{count}");
+        let unanswered = ["{\"progress_request\":{}}\n", "{\"cancel_request\":{\"watch_id\":\"4711\"}}\n"];
+        let burst = unanswered.into_iter().cycle().take(count).collect::<String>() + &create(&key, json!({}));
+        let mut watch = server.http().stream("/v3/watch", burst).await;
+        finish_for_etcd(&server, &mut watch);
+        while watch.json().await["result"]["created"] != true {}
+        c.put(&key, "v").await;
+        assert_eq!(watch.json().await["result"]["events"][0]["kv"]["key"], b64(&key));
+    }
+}
+
 #[tokio::test]
 async fn keep_alive() {
     let server = Server::start();

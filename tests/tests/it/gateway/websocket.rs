@@ -86,6 +86,32 @@ async fn a_watch() {
     assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["version"], "2");
 }
 
+/// As `watch::bursts`, in a frame each and, where a frame may hold several, all in one.
+#[tokio::test]
+async fn a_create_after_many_requests_without_answers() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    for (count, together) in [(32, false), (33, false), (1000, false), (32, true), (33, true)] {
+        if together && server.is_etcd() {
+            continue; // takes one
+        }
+        let key = format!("k{count}{together}");
+        let unanswered =
+            [r#"{"progress_request":{}}"#.to_owned(), r#"{"cancel_request":{"watch_id":"4711"}}"#.to_owned()];
+        let create = json!({ "create_request": { "key": b64(&key) } }).to_string();
+        let requests = unanswered.iter().cycle().take(count).chain([&create]);
+        let burst = match together {
+            true => text(&requests.cloned().collect::<Vec<_>>().join("\n")),
+            false => requests.flat_map(|request| text(request)).collect(),
+        };
+        let (mut raw, _) = open(&server, "/v3/watch", "").await;
+        assert!(raw.send(burst).await);
+        while message(&mut raw).await["result"]["created"] != true {}
+        c.put(&key, "v").await;
+        assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["key"], b64(&key));
+    }
+}
+
 #[tokio::test]
 async fn keep_alives() {
     let server = Server::start();
