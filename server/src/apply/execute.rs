@@ -17,7 +17,8 @@ use crate::membership::{self, Downgrade};
 use crate::node::waiters::Outcome;
 use crate::state::State;
 
-/// The answer to a command, its header still to be completed by the service.
+/// The answer to a command, its header still to be completed by the service. Revisions are the store's when the command
+/// was applied: by the time that it is answered others may have been.
 #[derive(Debug)]
 pub(crate) enum Reply {
     Put(PutResponse),
@@ -28,10 +29,17 @@ pub(crate) enum Reply {
         removal: CompactionHandle,
     },
     LeaseGrant {
+        revision: i64,
         id: i64,
         ttl: i64,
     },
-    Alarm(Vec<AlarmMember>),
+    LeaseRevoke {
+        revision: i64,
+    },
+    Alarm {
+        revision: i64,
+        alarms: Vec<AlarmMember>,
+    },
     /// After a change of the membership; ascending by id.
     Members(Vec<membership::Member>),
     Done,
@@ -62,7 +70,7 @@ pub(crate) fn execute(
         Command::LeaseGrant(request) => rows(state, applied, |batch| {
             let ttl = state.lessor.grant(request.id, request.ttl, Instant::now(), batch)?;
             state.metrics.lease_ttl.observe(ttl as f64);
-            Ok(Reply::LeaseGrant { id: request.id, ttl })
+            Ok(Reply::LeaseGrant { revision: state.store.revision(), id: request.id, ttl })
         }),
         Command::LeaseCheckpoint(request) => rows(state, applied, |batch| {
             for checkpoint in request.checkpoints {
@@ -70,7 +78,10 @@ pub(crate) fn execute(
             }
             Ok(Reply::Done)
         }),
-        Command::Alarm(request) => rows(state, applied, |batch| alarm(state, &request, batch).map(Reply::Alarm)),
+        Command::Alarm(request) => rows(state, applied, |batch| {
+            let alarms = alarm(state, &request, batch)?;
+            Ok(Reply::Alarm { revision: state.store.revision(), alarms })
+        }),
         Command::ClusterVersionSet(request) => rows(state, applied, |batch| {
             state.membership.set_version(request.ver, batch);
             Ok(Reply::Done)
@@ -140,7 +151,7 @@ fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, 
         for key in keys {
             txn.delete(&key);
         }
-        Reply::Done
+        Reply::LeaseRevoke { revision: txn.revision() }
     });
     let outcome = settle(outcome.map_err(OpError::from), txn.has_changes())?;
     publish(txn.commit(Some(applied)), published);

@@ -10,6 +10,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_storage::mvcc::{HashKv, MvccError, Store};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,13 @@ struct Header {
     raft_term: u64,
 }
 
+impl From<ResponseHeader> for Header {
+    fn from(header: ResponseHeader) -> Header {
+        let ResponseHeader { cluster_id, member_id, revision, raft_term } = header;
+        Header { cluster_id, member_id, revision, raft_term }
+    }
+}
+
 /// Why a peer has no hash to compare.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
@@ -69,15 +77,9 @@ async fn answer(State(node): State<Arc<Node>>, body: Bytes) -> Response {
     let Ok(question) = serde_json::from_slice::<Question>(&body) else {
         return (StatusCode::BAD_REQUEST, "error unmarshalling request\n").into_response();
     };
-    let header = node.current_header();
     match hash(Arc::clone(&node.state().store), node.metrics(), question.revision).await {
         Ok(found) => Json(Answer {
-            header: Header {
-                cluster_id: header.cluster_id,
-                member_id: header.member_id,
-                revision: found.current_revision,
-                raft_term: header.raft_term,
-            },
+            header: node.header(found.current_revision).into(),
             hash: found.hash,
             compact_revision: found.compact_revision,
             hash_revision: found.hash_revision,

@@ -43,7 +43,8 @@ impl ElectionService {
             self.proclaim_value(leader.clone(), value).await?;
         }
         self.queue.wait_turn(&name, &place).await.map_err(queue::status)?;
-        Ok(CampaignResponse { header: Some(self.queue.node().current_header()), leader: Some(leader) })
+        // Of when it entered, not of when it won: so clients of etcd know it.
+        Ok(CampaignResponse { header: place.header, leader: Some(leader) })
     }
 }
 
@@ -64,9 +65,9 @@ impl Election for ElectionService {
 
     async fn leader(&self, request: Request<LeaderRequest>) -> Result<Response<LeaderResponse>, Status> {
         caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        let first = self.queue.first(&request.into_inner().name).await.map_err(queue::status)?;
+        let (header, first) = self.queue.first(&request.into_inner().name).await.map_err(queue::status)?;
         let kv = first.ok_or(Error::ElectionNoLeader)?;
-        Ok(Response::new(LeaderResponse { header: Some(self.queue.node().current_header()), kv: Some(kv) }))
+        Ok(Response::new(LeaderResponse { header: Some(header), kv: Some(kv) }))
     }
 
     type ObserveStream = ReceiverStream<Result<LeaderResponse, Status>>;

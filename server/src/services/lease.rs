@@ -53,8 +53,8 @@ impl LeaseService {
         let command = Command::LeaseGrant(request);
         self.node.check_quota(&command)?;
         match self.node.propose(command).await? {
-            Reply::LeaseGrant { id, ttl } => {
-                Ok(LeaseGrantResponse { header: Some(self.node.current_header()), id, ttl, error: String::new() })
+            Reply::LeaseGrant { revision, id, ttl } => {
+                Ok(LeaseGrantResponse { header: Some(self.node.header(revision)), id, ttl, error: String::new() })
             }
             _ => Err(Error::Stopped),
         }
@@ -63,8 +63,10 @@ impl LeaseService {
     /// # Errors
     /// As the RPC.
     pub async fn revoke(&self, id: i64) -> Result<LeaseRevokeResponse, Error> {
-        self.node.propose(Command::LeaseRevoke(LeaseRevokeRequest { id })).await?;
-        Ok(LeaseRevokeResponse { header: Some(self.node.current_header()) })
+        match self.node.propose(Command::LeaseRevoke(LeaseRevokeRequest { id })).await? {
+            Reply::LeaseRevoke { revision } => Ok(LeaseRevokeResponse { header: Some(self.node.header(revision)) }),
+            _ => Err(Error::Stopped),
+        }
     }
 }
 
@@ -99,8 +101,10 @@ impl Lease for LeaseService {
     ) -> Result<Response<LeaseTimeToLiveResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
         let request = request.into_inner();
-        let found = leader::time_to_live(&self.node, request).await;
+        // As of before the leader is asked, which may be far away: what it knows then is at least this new. The revision after
+        // its answer could be that of a revocation which the answer knows nothing of.
         let header = Some(self.node.current_header());
+        let found = leader::time_to_live(&self.node, request).await;
         let response = match found {
             Ok(found) => LeaseTimeToLiveResponse { header, ..found },
             Err(Error::LeaseNotFound) => {
@@ -116,7 +120,9 @@ impl Lease for LeaseService {
         request: Request<LeaseLeasesRequest>,
     ) -> Result<Response<LeaseLeasesResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
+        // As of before the look at the leases, which may then be newer but never older than the header says.
+        let header = Some(self.node.current_header());
         let leases = self.node.state().lessor.list().into_iter().map(|id| LeaseStatus { id }).collect();
-        Ok(Response::new(LeaseLeasesResponse { header: Some(self.node.current_header()), leases }))
+        Ok(Response::new(LeaseLeasesResponse { header, leases }))
     }
 }

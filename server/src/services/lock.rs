@@ -23,6 +23,9 @@ impl LockService {
 
     async fn acquire(&self, request: LockRequest) -> Result<LockResponse, Status> {
         let place = self.queue.enter(&request.name, request.lease, bytes::Bytes::new()).await.map_err(queue::status)?;
+        if place.is_first {
+            return Ok(LockResponse { header: place.header, key: place.key });
+        }
         self.queue.wait_turn(&request.name, &place).await.map_err(queue::status)?;
         // The lease may have run out while waiting.
         let look = RangeRequest { key: place.key.clone(), ..RangeRequest::default() };

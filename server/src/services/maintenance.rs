@@ -68,8 +68,8 @@ impl Maintenance for MaintenanceService {
             return Err(Error::UnknownMethod.into());
         }
         match self.node.propose(Command::Alarm(request)).await? {
-            Reply::Alarm(alarms) => {
-                Ok(Response::new(AlarmResponse { header: Some(self.node.current_header()), alarms }))
+            Reply::Alarm { revision, alarms } => {
+                Ok(Response::new(AlarmResponse { header: Some(self.node.header(revision)), alarms }))
             }
             _ => Err(Error::Stopped.into()),
         }
@@ -77,12 +77,13 @@ impl Maintenance for MaintenanceService {
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         caller::admit_to_any_member(&self.node, request.metadata().as_ref())?;
+        let header = Some(self.node.current_header());
         let (raft, backend) = (self.node.raft().status(), &self.node.state().backend);
         let membership = &self.node.state().membership;
         let Downgrade { target_version, enabled } = membership.downgrade();
         let downgrade_info = DowngradeInfo { enabled, target_version };
         Ok(Response::new(StatusResponse {
-            header: Some(self.node.current_header()),
+            header,
             version: version::ETCD_SERVER.to_owned(),
             db_size: size(backend.size()),
             leader: raft.leader,
@@ -115,9 +116,11 @@ impl Maintenance for MaintenanceService {
     async fn hash(&self, request: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
         let timed = self.node.metrics().hash_duration.start_timer();
+        // Hashing takes long. All of the revision is in the hash, and perhaps what was written while it was made.
+        let header = Some(self.node.current_header());
         let hash = self.blocking(|node| node.state().backend.hash()).await?;
         timed.observe_duration();
-        Ok(Response::new(HashResponse { header: Some(self.node.current_header()), hash }))
+        Ok(Response::new(HashResponse { header, hash }))
     }
 
     async fn hash_kv(&self, request: Request<HashKvRequest>) -> Result<Response<HashKvResponse>, Status> {
@@ -153,14 +156,15 @@ impl Maintenance for MaintenanceService {
     async fn downgrade(&self, request: Request<DowngradeRequest>) -> Result<Response<DowngradeResponse>, Status> {
         caller::admit(&self.node, request.metadata().as_ref())?;
         let request = request.into_inner();
+        // Downgrades have no revision of their own; one from before is not newer than what is answered.
+        let header = Some(self.node.current_header());
         let cluster = match DowngradeAction::try_from(request.action) {
             Ok(DowngradeAction::Validate) => self.node.validate_downgrade(&request.version).await?,
             Ok(DowngradeAction::Enable) => self.node.enable_downgrade(&request.version).await?,
             Ok(DowngradeAction::Cancel) => self.node.cancel_downgrade().await?,
             Err(_) => return Err(Error::UnknownMethod.into()),
         };
-        let (header, version) = (Some(self.node.current_header()), cluster.minor_text());
-        Ok(Response::new(DowngradeResponse { header, version }))
+        Ok(Response::new(DowngradeResponse { header, version: cluster.minor_text() }))
     }
 }
 

@@ -38,7 +38,14 @@ pub(super) struct Place {
     pub(super) lease: i64,
     /// What the key held when it was there already.
     pub(super) found: Option<KeyValue>,
+    /// Of the transaction that took or found the place.
+    pub(super) header: Option<ResponseHeader>,
+    /// Nobody stood before it then, so nobody ever will.
+    pub(super) is_first: bool,
 }
+
+/// What stands somewhere in the line, if anything does, as of the revision in the header.
+pub(super) type Seen = (ResponseHeader, Option<KeyValue>);
 
 impl Queue {
     pub(super) fn new(node: Node) -> Queue {
@@ -62,36 +69,43 @@ impl Queue {
         let key = Bytes::from([name, format!("/{lease:x}").as_bytes()].concat());
         let create = PutRequest { key: key.clone(), value, lease, ..PutRequest::default() };
         let look = RangeRequest { key: key.clone(), ..RangeRequest::default() };
+        let first = one_of(name, SortOrder::Ascend, 0);
         let response = self
             .kv
             .txn(TxnRequest {
                 compare: vec![created_at(key.clone(), 0)],
-                success: vec![op(Request::RequestPut(create))],
-                failure: vec![op(Request::RequestRange(look))],
+                success: vec![op(Request::RequestPut(create)), op(Request::RequestRange(first.clone()))],
+                failure: vec![op(Request::RequestRange(look)), op(Request::RequestRange(first))],
             })
             .await?;
-        let created = response.header.map_or(0, |header| header.revision);
-        let found = response.responses.into_iter().find_map(|op| match op.response {
-            Some(Response::ResponseRange(range)) => range.kvs.into_iter().next(),
+        let TxnResponse { header, succeeded, responses } = response;
+        let mut looks = responses.into_iter().filter_map(|op| match op.response {
+            Some(Response::ResponseRange(range)) => Some(range.kvs.into_iter().next()),
             _ => None,
         });
+        let found = if succeeded { None } else { looks.next().flatten() };
+        let is_first = looks.next().flatten().is_some_and(|first| first.key == key);
+        let created = header.map_or(0, |header| header.revision);
         let revision = found.as_ref().map_or(created, |kv| kv.create_revision);
-        Ok(Place { key, revision, lease, found })
+        Ok(Place { key, revision, lease, found, header, is_first })
     }
 
     /// Waits until nobody stands before `place`. Dropping the future leaves the line.
     pub(super) async fn wait_turn(&self, name: &[u8], place: &Place) -> Result<(), Error> {
+        if place.is_first {
+            return Ok(());
+        }
         let leave = LeaveOnDrop { queue: self, key: Some(place.key.clone()) };
-        while let Some(predecessor) = self.last_before(name, place.revision).await? {
-            self.wait_gone(&predecessor.key, predecessor.mod_revision).await?;
+        while let (seen, Some(predecessor)) = self.last_before(name, place.revision).await? {
+            self.wait_gone(&predecessor.key, seen.revision).await?;
         }
         leave.disarm();
         Ok(())
     }
 
     /// The first in the line.
-    pub(super) async fn first(&self, name: &[u8]) -> Result<Option<KeyValue>, Error> {
-        self.one(name, SortOrder::Ascend, 0).await
+    pub(super) async fn first(&self, name: &[u8]) -> Result<Seen, Error> {
+        self.one(one_of(name, SortOrder::Ascend, 0)).await
     }
 
     /// Puts or deletes the key of a place, if it still is the same place; whether it was.
@@ -112,26 +126,17 @@ impl Queue {
         Ok(stream)
     }
 
-    async fn last_before(&self, name: &[u8], revision: i64) -> Result<Option<KeyValue>, Error> {
-        self.one(name, SortOrder::Descend, revision - 1).await
+    async fn last_before(&self, name: &[u8], revision: i64) -> Result<Seen, Error> {
+        self.one(one_of(name, SortOrder::Descend, revision - 1)).await
     }
 
-    async fn one(&self, name: &[u8], order: SortOrder, max_create_revision: i64) -> Result<Option<KeyValue>, Error> {
-        let (key, range_end) = line(name);
-        let request = RangeRequest {
-            key,
-            range_end,
-            limit: 1,
-            sort_order: order.into(),
-            sort_target: SortTarget::Create.into(),
-            max_create_revision,
-            ..RangeRequest::default()
-        };
-        let (_, reply) = self.kv.range_shared(request).await?;
-        Ok(reply.records.first().map(keyport_storage::Record::to_message))
+    async fn one(&self, request: RangeRequest) -> Result<Seen, Error> {
+        let (header, reply) = self.kv.range_shared(request).await?;
+        Ok((header, reply.records.first().map(keyport_storage::Record::to_message)))
     }
 
-    /// Returns when a key that was there at `revision` is deleted.
+    /// Returns when a key that was there at `revision` is deleted. The later the revision, the less there is to go through
+    /// and the surer it is not compacted yet.
     async fn wait_gone(&self, key: &Bytes, revision: i64) -> Result<(), Error> {
         let events = self.watch(key.clone(), Bytes::new(), revision + 1)?;
         while let Some(message) = events.next().await {
@@ -156,6 +161,20 @@ pub(super) fn status(error: Error) -> Status {
     match error {
         Error::ContextDeadlineExceeded | Error::ContextCanceled => error.into(),
         error => Status::unknown(error.to_string()),
+    }
+}
+
+/// The first or last in a line, of those that entered up to a revision; 0 for everybody.
+fn one_of(name: &[u8], order: SortOrder, max_create_revision: i64) -> RangeRequest {
+    let (key, range_end) = line(name);
+    RangeRequest {
+        key,
+        range_end,
+        limit: 1,
+        sort_order: order.into(),
+        sort_target: SortTarget::Create.into(),
+        max_create_revision,
+        ..RangeRequest::default()
     }
 }
 

@@ -2,10 +2,13 @@
 
 use keyport_api::etcdserverpb::{
     AlarmRequest, CompactionRequest, DefragmentRequest, HashKvRequest, HashRequest, LeaseLeasesRequest,
-    MemberListRequest, ResponseHeader, SnapshotRequest, StatusRequest, TxnRequest,
+    LeaseRevokeRequest, MemberListRequest, PutRequest, ResponseHeader, SnapshotRequest, StatusRequest, TxnRequest,
 };
+use keyport_api::v3electionpb::CampaignRequest;
+use keyport_api::v3lockpb::LockRequest;
 use keyport_tests::Server;
-use keyport_tests::grpc::{IntoOp, delete, get, put, watch};
+use keyport_tests::grpc::{IntoOp, bytes, delete, get, put, revision, text, watch};
+use keyport_tests::wait::within;
 
 #[tokio::test]
 async fn fields_by_call() {
@@ -36,7 +39,7 @@ async fn fields_by_call() {
     whole(6, c.lease.lease_leases(LeaseLeasesRequest {}).await.unwrap().into_inner().header, "leases");
     let ttl = keyport_api::etcdserverpb::LeaseTimeToLiveRequest { id, keys: false };
     whole(6, c.lease.lease_time_to_live(ttl).await.unwrap().into_inner().header, "time to live");
-    let revoke = keyport_api::etcdserverpb::LeaseRevokeRequest { id };
+    let revoke = LeaseRevokeRequest { id };
     whole(6, c.lease.lease_revoke(revoke).await.unwrap().into_inner().header, "revoke");
     whole(6, c.maintenance.status(StatusRequest {}).await.unwrap().into_inner().header, "status");
     whole(6, c.maintenance.alarm(AlarmRequest::default()).await.unwrap().into_inner().header, "alarm");
@@ -51,6 +54,43 @@ async fn fields_by_call() {
     while let Some(part) = snapshot.message().await.unwrap() {
         assert_eq!(part.header, None);
     }
+}
+
+/// Whatever changes keys answers with the revision at which it did, however many others change keys meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_revision_is_acknowledged_twice() {
+    const CLIENTS: usize = 8;
+    const ROUNDS: usize = 40;
+    let server = Server::start();
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..CLIENTS {
+        let mut c = server.grpc().await;
+        clients.spawn(async move {
+            let mut changes = Vec::new();
+            for round in 0..ROUNDS {
+                let (name, lease) = (format!("e{client}-{round}"), c.grant(3600).await);
+                let key = PutRequest { lease, ..put(&format!("k{client}"), "v") };
+                changes.push(revision(&c.put_of(key).await.header));
+                let campaign = CampaignRequest { name: bytes(&name), lease, value: bytes("v") };
+                let won = within("campaign", c.election.campaign(campaign)).await.unwrap().into_inner();
+                changes.push(revision(&won.header));
+                assert_eq!(won.leader.unwrap().rev, revision(&won.header), "alone it leads as it enters");
+                let name = bytes(&format!("l{client}-{round}"));
+                let locked = within("lock", c.lock.lock(LockRequest { name, lease })).await.unwrap().into_inner();
+                changes.push(revision(&locked.header));
+                assert_eq!(c.get(&text(&locked.key)).await.unwrap().create_revision, revision(&locked.header));
+                // Deletes all three.
+                let revoke = LeaseRevokeRequest { id: lease };
+                let revoked = within("revoke", c.lease.lease_revoke(revoke)).await.unwrap().into_inner();
+                changes.push(revision(&revoked.header));
+            }
+            changes
+        });
+    }
+    let mut changes = clients.join_all().await.concat();
+    changes.sort_unstable();
+    let want: Vec<i64> = (2..).take(CLIENTS * ROUNDS * 4).collect();
+    assert!(changes == want, "each revision is somebody's: {changes:?}");
 }
 
 #[tokio::test]

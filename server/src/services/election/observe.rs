@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use keyport_api::error::Error;
+use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_api::mvccpb::KeyValue;
 use keyport_api::v3electionpb::LeaderResponse;
 use keyport_storage::EventKind;
@@ -41,16 +42,16 @@ pub(super) fn start(queue: Queue, name: Bytes, mut end: StreamEnd) -> ReceiverSt
 /// Ends when the observer is gone.
 async fn observe(queue: &Queue, name: &Bytes, answers: &mpsc::Sender<Answer>) -> Result<(), Error> {
     loop {
-        let leader = match queue.first(name).await? {
-            Some(leader) => leader,
-            None => match first_candidate(queue, name).await? {
-                Some(leader) => leader,
+        let (header, leader) = match queue.first(name).await? {
+            (header, Some(leader)) => (header, leader),
+            (header, None) => match first_candidate(queue, name, header.revision + 1).await? {
+                Some(leader) => as_of_change(queue, leader),
                 None => continue,
             },
         };
-        let from = leader.mod_revision + 1;
+        let from = header.revision + 1;
         let key = leader.key.clone();
-        if !tell(queue, leader, answers).await {
+        if !tell(header, leader, answers).await {
             return Ok(());
         }
         let events = queue.watch(key, Bytes::new(), from)?;
@@ -61,7 +62,8 @@ async fn observe(queue: &Queue, name: &Bytes, answers: &mpsc::Sender<Answer>) ->
                         if selected.event.kind == EventKind::Delete {
                             break 'reign;
                         }
-                        if !tell(queue, selected.event.kv.to_message(), answers).await {
+                        let (header, leader) = as_of_change(queue, selected.event.kv.to_message());
+                        if !tell(header, leader, answers).await {
                             return Ok(());
                         }
                     }
@@ -73,14 +75,10 @@ async fn observe(queue: &Queue, name: &Bytes, answers: &mpsc::Sender<Answer>) ->
     }
 }
 
-/// Waits for someone to enter an empty line; none when it has to be looked at again.
-async fn first_candidate(queue: &Queue, name: &Bytes) -> Result<Option<KeyValue>, Error> {
+/// Waits for someone to enter a line that was empty before `revision`; none when it has to be looked at again.
+async fn first_candidate(queue: &Queue, name: &Bytes, revision: i64) -> Result<Option<KeyValue>, Error> {
     let (key, range_end) = line(name);
-    let events = queue.watch(key, range_end, queue.node().store().revision() + 1)?;
-    // Whoever entered before the watch began is found this way.
-    if let Some(leader) = queue.first(name).await? {
-        return Ok(Some(leader));
-    }
+    let events = queue.watch(key, range_end, revision)?;
     while let Some(message) = events.next().await {
         match message {
             WatchMessage::Events { selection, .. } => {
@@ -96,8 +94,12 @@ async fn first_candidate(queue: &Queue, name: &Bytes) -> Result<Option<KeyValue>
     Err(Error::Stopped)
 }
 
+/// A leader that is known from a change of its key.
+fn as_of_change(queue: &Queue, kv: KeyValue) -> (ResponseHeader, KeyValue) {
+    (queue.node().header(kv.mod_revision), kv)
+}
+
 /// Whether the observer is still there.
-async fn tell(queue: &Queue, kv: KeyValue, answers: &mpsc::Sender<Answer>) -> bool {
-    let header = Some(queue.node().header(kv.mod_revision));
-    answers.send(Ok(LeaderResponse { header, kv: Some(kv) })).await.is_ok()
+async fn tell(header: ResponseHeader, kv: KeyValue, answers: &mpsc::Sender<Answer>) -> bool {
+    answers.send(Ok(LeaderResponse { header: Some(header), kv: Some(kv) })).await.is_ok()
 }

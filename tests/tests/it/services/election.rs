@@ -75,6 +75,65 @@ async fn one_after_the_other_and_an_observer() {
     assert_eq!(text(&next.kv.unwrap().value), "two");
 }
 
+/// Of what an answer was read from, or of the change that it tells of.
+#[tokio::test]
+async fn revisions_in_headers() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    let (one, two) = (c.grant(100).await, c.grant(100).await);
+    let first = c.election.campaign(campaign("e", one, "one")).await.unwrap().into_inner();
+    assert_eq!(revision(&first.header), 2);
+    assert_eq!(c.put("other", "v").await, 3);
+    assert_eq!(revision(&c.election.leader(leader("e")).await.unwrap().into_inner().header), 3);
+    let mut seen = within("the leader", c.election.observe(leader("e"))).await.unwrap().into_inner();
+    assert_eq!(revision(&within("the leader", seen.message()).await.unwrap().unwrap().header), 3);
+    let mut other = server.grpc().await;
+    let waiting = tokio::spawn(async move { other.election.campaign(campaign("e", two, "two")).await });
+    eventually("the second waits", || {
+        let mut c = c.clone();
+        async move { (c.range(list("e/")).await.count == 2).then_some(()) }
+    })
+    .await;
+    assert_eq!(c.put("other", "w").await, 5);
+    let proclaim = ProclaimRequest { leader: first.leader.clone(), value: bytes("one again") };
+    assert_eq!(revision(&c.election.proclaim(proclaim).await.unwrap().into_inner().header), 6);
+    assert_eq!(revision(&within("the change", seen.message()).await.unwrap().unwrap().header), 6);
+    let resigned = c.election.resign(ResignRequest { leader: first.leader }).await.unwrap().into_inner();
+    assert_eq!(revision(&resigned.header), 7);
+    // Of when it entered, though it won later.
+    let second = within("the second", waiting).await.unwrap().unwrap().into_inner();
+    assert_eq!((revision(&second.header), second.leader.unwrap().rev), (4, 4));
+    // A look at the line found it.
+    assert_eq!(revision(&within("the next leader", seen.message()).await.unwrap().unwrap().header), 7);
+}
+
+/// That a leader's or a predecessor's key is older than what is left of history is nothing to tell, and nothing to wait for.
+#[tokio::test]
+async fn what_is_compacted() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    let (one, two) = (c.grant(100).await, c.grant(100).await);
+    let first = c.election.campaign(campaign("e", one, "one")).await.unwrap().into_inner().leader;
+    for i in 0..5 {
+        c.put("other", &i.to_string()).await;
+    }
+    c.compact(7).await;
+    let mut seen = within("the leader", c.election.observe(leader("e"))).await.unwrap().into_inner();
+    assert_eq!(text(&within("the leader", seen.message()).await.unwrap().unwrap().kv.unwrap().value), "one");
+    let mut other = server.grpc().await;
+    let waiting = tokio::spawn(async move { other.election.campaign(campaign("e", two, "two")).await });
+    eventually("the second waits", || {
+        let mut c = c.clone();
+        async move { (c.range(list("e/")).await.count == 2).then_some(()) }
+    })
+    .await;
+    c.election.proclaim(ProclaimRequest { leader: first.clone(), value: bytes("one again") }).await.unwrap();
+    assert_eq!(text(&within("the change", seen.message()).await.unwrap().unwrap().kv.unwrap().value), "one again");
+    c.election.resign(ResignRequest { leader: first }).await.unwrap();
+    within("the second", waiting).await.unwrap().unwrap();
+    assert_eq!(text(&within("the next leader", seen.message()).await.unwrap().unwrap().kv.unwrap().value), "two");
+}
+
 #[tokio::test]
 async fn a_bad_lease() {
     let server = Server::start();
