@@ -1,14 +1,17 @@
 //! Concurrent clients and watchers of a cluster, what they saw, and whether that is what etcd promises.
 //!
-//! [`Traffic`] runs, on every member, a gRPC and a JSON client that put, delete, read, list, compare and swap a few keys, and
-//! watchers of every kind. While they run a test does to the cluster what it likes. Then [`Traffic::finish`] judges:
+//! [`Traffic`] runs, on every member, a gRPC and a JSON client that put, delete, read, list, compare and swap a few keys, grant,
+//! use, renew and revoke leases, lock and stand for elections; and watchers of every kind. While they run a test does to the cluster what it likes. Then [`Traffic::finish`] judges:
 //!
 //! - the clients' history is linearizable (`keyport_raft::sim::history`), unknown outcomes and the store's revisions included,
 //! - nothing acknowledged is missing from the history that the cluster kept, and all members have the same hash,
 //! - every watcher saw exactly that history ([`check`]).
 
+mod calls;
 pub mod check;
+mod client;
 pub mod faces;
+mod holding;
 pub mod watchers;
 
 use std::net::SocketAddr;
@@ -16,8 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use keyport_raft::sim::history::kv::{Answer, Guard, Keys, Outcome, Request, State, Store, Txn};
-use keyport_raft::sim::history::{History, OperationId, Verdict, check as judge};
+use keyport_raft::sim::history::kv::{Answer, Keys, Outcome, Request, State, Store, Txn};
+use keyport_raft::sim::history::{History, Verdict, check as judge};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,16 +30,13 @@ use crate::grpc::Grpc;
 use crate::random::Random;
 use crate::wait::{eventually, within};
 use check::Change;
-use faces::{Face, Failure, Wire};
+use client::{Client, Leases};
+use faces::Face;
+use holding::Holding;
 use watchers::{Kind, Log, Watcher};
 
 /// Everything that clients write begins with it.
 pub const PREFIX: &str = "w/";
-const KEYS: usize = 8;
-/// Between two requests of a client: the machine has other work too.
-const PACE: Duration = Duration::from_millis(8);
-/// Before a client asks again after a failure.
-const PAUSE: Duration = Duration::from_millis(100);
 /// How long a client waits; shorter than a server does, so that requests go on after their clients have left.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// Far more than a history of a few thousand operations needs.
@@ -64,6 +64,7 @@ pub struct Traffic {
     record: Record,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
+    leases: Leases,
     clients: Vec<JoinHandle<()>>,
     watchers: Vec<(Arc<Log>, JoinHandle<()>)>,
     /// What was read back before it was compacted.
@@ -96,6 +97,7 @@ impl Traffic {
             record: Record::default(),
             stop: Arc::default(),
             acknowledged: Arc::default(),
+            leases: Leases::default(),
             clients: Vec::new(),
             watchers: Vec::new(),
             kept: Vec::new(),
@@ -122,13 +124,16 @@ impl Traffic {
             let client = Client {
                 id,
                 json,
+                is_etcd: cluster.is_etcd(),
                 member,
                 endpoints: self.endpoints.clone(),
                 record: self.record.clone(),
                 stop: self.stop.clone(),
                 acknowledged: self.acknowledged.clone(),
+                leases: self.leases.clone(),
                 random: Random::new(seed * 100 + id),
                 known: Vec::new(),
+                holding: Holding::Nothing,
             };
             self.clients.push(tokio::spawn(client.run()));
         }
@@ -303,104 +308,5 @@ fn explain(initial: &State, record: &History<Txn, Answer>, history: &[Change]) {
             assert!(change.pair.as_ref() == here, "{id} was acknowledged as {operation:?}, but {change:?} was kept");
         }
         assert!(made > 0, "{id} is lost: {operation:?}");
-    }
-}
-
-struct Client {
-    id: u64,
-    json: bool,
-    member: usize,
-    endpoints: Endpoints,
-    record: Record,
-    stop: Arc<AtomicBool>,
-    acknowledged: Arc<AtomicU64>,
-    random: Random,
-    /// Pairs seen lately, to compare with.
-    known: Vec<(String, String, u64)>,
-}
-
-impl Client {
-    async fn run(mut self) {
-        let mut addr = self.endpoints.of(self.member);
-        let mut face = self.face(addr);
-        let mut n = 0;
-        while !self.stop.load(SeqCst) {
-            n += 1;
-            let txn = self.next(n);
-            let id = self.record.lock().begin(self.id, txn.clone());
-            let outcome = timeout(DEADLINE, face.execute(&txn)).await;
-            let pause = match outcome {
-                Ok(Ok(answer)) => {
-                    self.learn(&answer);
-                    self.record.lock().answer(id, answer);
-                    self.acknowledged.fetch_add(1, SeqCst);
-                    PACE
-                }
-                Ok(Err(failure)) => {
-                    self.failed(id, &txn, &failure);
-                    PAUSE
-                }
-                Err(_) => {
-                    self.failed(id, &txn, &Failure::Unknown("no answer".into()));
-                    PACE
-                }
-            };
-            let now = self.endpoints.of(self.member);
-            if now != addr {
-                (addr, face) = (now, self.face(now));
-            }
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    fn face(&self, addr: SocketAddr) -> Face {
-        match self.json {
-            true => Face::Json(Box::new(Wire::new(addr))),
-            false => Face::Grpc(Box::new(Grpc::lazy(addr))),
-        }
-    }
-
-    fn failed(&self, id: OperationId, txn: &Txn, failure: &Failure) {
-        if txn.is_read() || *failure == Failure::NotSent {
-            self.record.lock().refuse(id);
-        }
-    }
-
-    fn learn(&mut self, answer: &Answer) {
-        for outcome in &answer.results {
-            if let Outcome::Range(pairs) = outcome {
-                self.known.extend(pairs.iter().map(|(key, pair)| (key.clone(), pair.value.clone(), pair.mod_revision)));
-            }
-        }
-        let old = self.known.len().saturating_sub(KEYS);
-        self.known.drain(..old);
-    }
-
-    fn next(&mut self, n: u64) -> Txn {
-        let key = format!("{PREFIX}{}", self.random.below(KEYS));
-        let value = format!("{}-{n}", self.id);
-        let one = |key: &str| Request::Range(Keys::one(key));
-        match self.random.below(20) {
-            0..6 => Txn::put(&key, &value),
-            6..8 => Txn::delete(&key),
-            8..13 => Txn::get(&key),
-            13..15 => Txn::of(vec![Request::Range(everything())]),
-            15..17 => {
-                // Two keys at one revision, and a look at a third in the middle.
-                let other = format!("{PREFIX}{}", KEYS + self.random.below(2));
-                let look = format!("{PREFIX}{}", self.random.below(KEYS));
-                Txn::of(vec![Request::Put(key, value.clone()), one(&look), Request::Put(other, value)])
-            }
-            _ => {
-                let pick = self.random.below(self.known.len().max(1));
-                let (key, guard) = match self.known.get(pick) {
-                    Some((key, old, _)) if n.is_multiple_of(2) => (key.clone(), Guard::Value(key.clone(), old.clone())),
-                    Some((key, _, at)) => (key.clone(), Guard::ModRevision(key.clone(), *at)),
-                    None => (key.clone(), Guard::Version(key, 0)),
-                };
-                let otherwise = vec![one(&key)];
-                Txn { guards: vec![guard], then: vec![Request::Put(key, value)], otherwise }
-            }
-        }
     }
 }

@@ -11,11 +11,18 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use keyport_api::etcdserverpb::{
-    Compare, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
-    ResponseHeader, ResponseOp, TxnRequest, TxnResponse, request_op, response_op,
+    Compare, DeleteRangeRequest, DeleteRangeResponse, LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest,
+    LeaseKeepAliveResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseTimeToLiveRequest, LeaseTimeToLiveResponse,
+    PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseHeader, ResponseOp, TxnRequest,
+    TxnResponse, request_op, response_op,
 };
 use keyport_api::json::{FromJson, Reader, ToJson};
 use keyport_api::mvccpb::KeyValue;
+use keyport_api::v3electionpb::{
+    CampaignRequest, CampaignResponse, LeaderRequest, LeaderResponse, ProclaimRequest, ProclaimResponse, ResignRequest,
+    ResignResponse,
+};
+use keyport_api::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
 use keyport_raft::sim::history::kv::{Answer, Guard, Key, Keys, Outcome, Pair, Txn};
 
 use crate::grpc::{Grpc, IntoOp, bytes, text};
@@ -72,12 +79,16 @@ impl Wire {
     }
 
     async fn call<Q: ToJson, A: FromJson>(&self, path: &str, request: &Q) -> Result<A, Failure> {
+        let answer = self.call_raw(path, request).await?;
+        parse(&answer).map_err(Failure::Unknown)
+    }
+
+    async fn call_raw<Q: ToJson>(&self, path: &str, request: &Q) -> Result<Bytes, Failure> {
         let unknown = |e: &dyn std::fmt::Display| Failure::Unknown(e.to_string());
         let mut body = Vec::new();
         request.write(&mut body).map_err(|e| unknown(&e))?;
         let answer = self.open(Method::POST, path, &[], body).await?;
-        let answer = answer.collect().await.map_err(|e| unknown(&e))?.to_bytes();
-        parse(&answer).map_err(|e| unknown(&e))
+        Ok(answer.collect().await.map_err(|e| unknown(&e))?.to_bytes())
     }
 }
 
@@ -132,11 +143,11 @@ impl Face {
 }
 
 macro_rules! calls {
-    ($($name:ident: $request:ty => $answer:ty, $rpc:ident, $path:literal;)*) => {
+    ($($name:ident: $request:ty => $answer:ty, $service:ident.$rpc:ident, $path:literal;)*) => {
         impl Face {$(
-            async fn $name(&self, request: $request) -> Result<$answer, Failure> {
+            pub(super) async fn $name(&self, request: $request) -> Result<$answer, Failure> {
                 match self {
-                    Face::Grpc(c) => c.kv.clone().$rpc(request).await.map(tonic::Response::into_inner).map_err(|status| refused(&status)),
+                    Face::Grpc(c) => c.$service.clone().$rpc(request).await.map(tonic::Response::into_inner).map_err(|status| refused(&status)),
                     Face::Json(wire) => wire.call($path, &request).await,
                 }
             }
@@ -144,10 +155,41 @@ macro_rules! calls {
     };
 }
 calls! {
-    range: RangeRequest => RangeResponse, range, "/v3/kv/range";
-    put: PutRequest => PutResponse, put, "/v3/kv/put";
-    delete: DeleteRangeRequest => DeleteRangeResponse, delete_range, "/v3/kv/deleterange";
-    txn: TxnRequest => TxnResponse, txn, "/v3/kv/txn";
+    range: RangeRequest => RangeResponse, kv.range, "/v3/kv/range";
+    put: PutRequest => PutResponse, kv.put, "/v3/kv/put";
+    delete: DeleteRangeRequest => DeleteRangeResponse, kv.delete_range, "/v3/kv/deleterange";
+    txn: TxnRequest => TxnResponse, kv.txn, "/v3/kv/txn";
+    grant: LeaseGrantRequest => LeaseGrantResponse, lease.lease_grant, "/v3/lease/grant";
+    revoke: LeaseRevokeRequest => LeaseRevokeResponse, lease.lease_revoke, "/v3/lease/revoke";
+    time_to_live: LeaseTimeToLiveRequest => LeaseTimeToLiveResponse, lease.lease_time_to_live, "/v3/lease/timetolive";
+    lock: LockRequest => LockResponse, lock.lock, "/v3/lock/lock";
+    unlock: UnlockRequest => UnlockResponse, lock.unlock, "/v3/lock/unlock";
+    campaign: CampaignRequest => CampaignResponse, election.campaign, "/v3/election/campaign";
+    leader: LeaderRequest => LeaderResponse, election.leader, "/v3/election/leader";
+    proclaim: ProclaimRequest => ProclaimResponse, election.proclaim, "/v3/election/proclaim";
+    resign: ResignRequest => ResignResponse, election.resign, "/v3/election/resign";
+}
+
+impl Face {
+    /// One renewal, on a stream of its own.
+    pub(super) async fn keep_alive(&self, id: i64) -> Result<LeaseKeepAliveResponse, Failure> {
+        let (request, unknown) = (LeaseKeepAliveRequest { id }, |what: &str| Failure::Unknown(what.to_owned()));
+        match self {
+            Face::Grpc(c) => {
+                let answers = c.lease.clone().lease_keep_alive(tokio_stream::iter([request])).await;
+                let mut answers = answers.map_err(|status| refused(&status))?.into_inner();
+                answers.message().await.map_err(|status| refused(&status))?.ok_or_else(|| unknown("no answer"))
+            }
+            Face::Json(wire) => {
+                let line: serde_json::Value = wire
+                    .call_raw("/v3/lease/keepalive", &request)
+                    .await
+                    .and_then(|line| serde_json::from_slice(&line).map_err(|e| unknown(&e.to_string())))?;
+                let result = line.get("result").ok_or_else(|| unknown(&line.to_string()))?;
+                parse(result.to_string().as_bytes()).map_err(|e| unknown(&e))
+            }
+        }
+    }
 }
 
 fn refused(status: &tonic::Status) -> Failure {
@@ -174,6 +216,7 @@ fn operation(request: &keyport_raft::sim::history::kv::Request) -> RequestOp {
             let (key, range_end) = interval(keys);
             DeleteRangeRequest { key, range_end, ..DeleteRangeRequest::default() }.op()
         }
+        Request::Count(_) => unreachable!("only leases are asked how many keys they have"),
     }
 }
 
@@ -188,7 +231,7 @@ fn compare(guard: &Guard) -> Compare {
     Compare { result, target, key: bytes(key), target_union: Some(union), ..Compare::default() }
 }
 
-fn signed(n: u64) -> i64 {
+pub(super) fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
@@ -196,7 +239,7 @@ pub(super) fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
-fn answer(header: Option<ResponseHeader>, succeeded: bool, results: Vec<Outcome>) -> Answer {
+pub(super) fn answer(header: Option<ResponseHeader>, succeeded: bool, results: Vec<Outcome>) -> Answer {
     Answer { revision: unsigned(header.unwrap_or_default().revision), succeeded, results }
 }
 

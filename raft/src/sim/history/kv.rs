@@ -89,6 +89,8 @@ pub enum Request {
     Put(Key, String),
     /// Delete.
     Delete(Keys),
+    /// Count, as somebody knows it who answers with a revision from before it looked: what it says holds then or later.
+    Count(Keys),
 }
 
 /// What a client asks for.
@@ -125,7 +127,7 @@ impl Txn {
 
     /// Whether it never changes anything.
     pub fn is_read(&self) -> bool {
-        self.then.iter().chain(&self.otherwise).all(|request| matches!(request, Request::Range(_)))
+        self.then.iter().chain(&self.otherwise).all(|request| matches!(request, Request::Range(_) | Request::Count(_)))
     }
 }
 
@@ -138,6 +140,8 @@ pub enum Outcome {
     Put,
     /// How many keys there were.
     Delete(u64),
+    /// How many keys there are.
+    Count(u64),
 }
 
 /// What a client is told.
@@ -154,6 +158,11 @@ pub struct Answer {
 impl Answer {
     fn changes(&self) -> bool {
         self.results.iter().any(|result| matches!(result, Outcome::Put | Outcome::Delete(1..)))
+    }
+
+    /// Whether its revision may be one from before.
+    fn counts(&self) -> bool {
+        self.results.iter().any(|result| matches!(result, Outcome::Count(_)))
     }
 }
 
@@ -205,6 +214,7 @@ impl State {
                     }
                     Outcome::Delete(found.len() as u64)
                 }
+                Request::Count(keys) => Outcome::Count(keys.of(&self.pairs).len() as u64),
             });
         }
         self.revision += u64::from(changed);
@@ -270,7 +280,7 @@ impl Store {
 fn found(result: &Outcome) -> Option<&Vec<(Key, Pair)>> {
     match result {
         Outcome::Range(pairs) => Some(pairs),
-        Outcome::Put | Outcome::Delete(_) => None,
+        Outcome::Put | Outcome::Delete(_) | Outcome::Count(_) => None,
     }
 }
 
@@ -290,6 +300,7 @@ impl Model for Store {
     fn step(&self, state: &State, txn: &Txn, answer: Option<&Answer>) -> Option<State> {
         // Cheap to see, and the end of it nearly always.
         let possible = match answer {
+            Some(answer) if answer.counts() => answer.revision <= state.revision,
             Some(answer) => answer.revision == state.revision + u64::from(answer.changes()),
             None => self.is_free(state.revision + 1) && !txn.is_read(),
         };
@@ -299,6 +310,7 @@ impl Model for Store {
         let mut after = state.clone();
         let executed = after.execute(txn);
         match answer {
+            Some(answer) if answer.counts() => (executed.results == answer.results).then_some(after),
             Some(answer) => (executed == *answer).then_some(after),
             None => (after.revision > state.revision && self.fits(&after)).then_some(after),
         }

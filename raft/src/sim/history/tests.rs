@@ -50,6 +50,30 @@ fn an_empty_history_and_open_operations_hold() {
     assert!(holds(&in_turn(vec![(Txn::put("k", "1"), None), (Txn::get("k"), None)])));
 }
 
+/// A count may come with an older revision, but not with one at which it was wrong already, nor with one not reached yet.
+#[test]
+fn counts_hold_at_their_revision_or_later() {
+    let count = |revision, count| {
+        let results = vec![Outcome::Count(count)];
+        (Txn::of(vec![Request::Count(Keys::one("k"))]), Some(Answer { revision, succeeded: true, results }))
+    };
+    let put = || (Txn::put("k", "1"), Some(changed(2)));
+    let delete =
+        || (Txn::delete("k"), Some(Answer { revision: 3, succeeded: true, results: vec![Outcome::Delete(1)] }));
+    assert!(holds(&in_turn(vec![put(), count(1, 1), count(2, 1), delete(), count(2, 0), count(3, 0)])));
+    assert!(!holds(&in_turn(vec![put(), count(2, 0)])));
+    assert!(!holds(&in_turn(vec![put(), count(3, 1), delete()])));
+    let mut at_once = KvHistory::new();
+    let put = at_once.begin(1, Txn::put("k", "1"));
+    at_once.answer(put, changed(2));
+    let (txn, answer) = count(3, 1);
+    let (counted, deleted) = (at_once.begin(1, txn), at_once.begin(2, Txn::delete("k")));
+    at_once.answer(deleted, delete().1.unwrap());
+    assert!(holds(&at_once));
+    at_once.answer(counted, answer.unwrap());
+    assert!(!holds(&at_once), "counted at the revision of its deletion");
+}
+
 #[test]
 fn reads_see_what_was_answered_before() {
     let put = || (Txn::put("k", "1"), Some(changed(2)));
