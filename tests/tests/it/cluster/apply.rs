@@ -10,7 +10,7 @@ use super::catch_up::{forgotten, log_end, received, short_log};
 use super::robustness::LONG;
 
 /// Nothing is applied until the guard is dropped. `None` with an etcd, whose threads are its own affair.
-fn hold_up(cluster: &Cluster, member: usize) -> Option<StoppedThread> {
+pub(super) fn hold_up(cluster: &Cluster, member: usize) -> Option<StoppedThread> {
     if cluster.is_etcd() {
         return None;
     }

@@ -3,14 +3,21 @@
 use std::time::{Duration, Instant};
 
 use keyport_api::etcdserverpb::{
-    LeaseGrantRequest, LeaseLeasesRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest, PutRequest,
+    LeaseGrantRequest, LeaseKeepAliveRequest, LeaseKeepAliveResponse, LeaseLeasesRequest, LeaseRevokeRequest,
+    LeaseTimeToLiveRequest, PutRequest,
 };
 use keyport_api::mvccpb::event::EventType;
-use keyport_tests::Cluster;
-use keyport_tests::grpc::{put, refused, watch};
+use keyport_tests::grpc::{Grpc, put, refused, watch};
 use keyport_tests::wait::{eventually, within};
+use keyport_tests::{Cluster, Flavor};
 use serde_json::json;
-use tonic::Code;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Streaming};
+
+use super::apply::hold_up;
+use super::robustness::LONG;
 
 #[tokio::test]
 async fn through_any_member() {
@@ -124,4 +131,139 @@ async fn renewals_survive_a_change_of_leaders() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(c.get("k").await.is_some());
+}
+
+/// A stream of renewals that is open.
+struct Renewals {
+    ask: mpsc::Sender<LeaseKeepAliveRequest>,
+    answers: Streaming<LeaseKeepAliveResponse>,
+}
+
+impl Renewals {
+    /// Opens one for a lease that lives.
+    async fn open(mut c: Grpc, id: i64) -> Renewals {
+        let (ask, requests) = mpsc::channel(1);
+        ask.send(LeaseKeepAliveRequest { id }).await.unwrap();
+        let opened = within("a stream", c.lease.lease_keep_alive(ReceiverStream::new(requests))).await;
+        let mut answers = opened.unwrap().into_inner();
+        assert!(within("a renewal", answers.message()).await.unwrap().unwrap().ttl > 0);
+        Renewals { ask, answers }
+    }
+
+    /// The TTL that a renewal answers; none if the member cannot say.
+    async fn ask(&mut self, id: i64) -> Option<i64> {
+        self.ask.send(LeaseKeepAliveRequest { id }).await.ok()?;
+        let answer = within("a renewal", self.answers.message()).await.ok()??;
+        assert_eq!(answer.id, id);
+        Some(answer.ttl)
+    }
+
+    async fn renew(&mut self, id: i64) -> i64 {
+        self.ask(id).await.expect("a renewal")
+    }
+}
+
+/// The TTLs that all members answer, asked at the same time.
+async fn renew_everywhere(streams: &mut [Renewals], id: i64) -> Vec<i64> {
+    let [a, b, c] = streams else { panic!("three members") };
+    let (a, b, c) = tokio::join!(a.renew(id), b.renew(id), c.renew(id));
+    vec![a, b, c]
+}
+
+/// Members that follow acknowledge what the leader has not applied. It does not renew what it only believes to live.
+async fn a_leader_that_has_not_heard(gate: &[&str]) {
+    let cluster = Cluster::of(3).args(gate).start().await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let mut c = cluster.grpc(follower);
+    let lease = c.grant(500).await;
+    let mut asked = JoinSet::new();
+    let mut streams = Vec::new();
+    for member in 0..3 {
+        streams.push(Renewals::open(cluster.grpc(member), lease).await);
+    }
+    let Some(stopped) = hold_up(&cluster, leader) else { return };
+    within("a revocation", c.lease.lease_revoke(LeaseRevokeRequest { id: lease })).await.unwrap();
+    for (member, mut stream) in streams.into_iter().enumerate() {
+        asked.spawn(async move { (member, stream.ask(lease).await) });
+    }
+    let is_wrong = |answer: &(usize, Option<i64>)| answer.1.is_some_and(|ttl| ttl > 0);
+    let mut answers = Vec::new();
+    // They may wait for the leader's state, or say that they cannot know.
+    let all = async {
+        while let Some(answer) = asked.join_next().await {
+            answers.push(answer.unwrap());
+        }
+    };
+    let _ = tokio::time::timeout(LONG, all).await;
+    drop(stopped);
+    answers.extend(asked.join_all().await);
+    assert!(!answers.iter().any(is_wrong), "m{leader} leads and has not applied the revocation: {answers:?}");
+    for member in 0..3 {
+        assert_eq!(cluster.grpc(member).keep_alive(lease).await.ttl, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_the_leader_has_not_applied() {
+    a_leader_that_has_not_heard(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_the_leader_has_not_applied_slowly() {
+    if Flavor::under_test() == Flavor::Keyport {
+        a_leader_that_has_not_heard(&["--feature-gates=FastLeaseKeepAlive=false"]).await;
+    }
+}
+
+/// Once any member has acknowledged that a lease lives, or that it does not, every member says the same.
+async fn acknowledged_is_known_everywhere(gate: &[&str]) {
+    const ROUNDS: usize = 120;
+    let cluster = Cluster::of(3).args(gate).start().await;
+    let mut clients: Vec<Grpc> = (0..3).map(|member| cluster.grpc(member)).collect();
+    let kept = clients[0].grant(500).await;
+    let mut streams = Vec::new();
+    for c in &clients {
+        streams.push(Renewals::open(c.clone(), kept).await);
+    }
+    let mut writers = JoinSet::new();
+    for writer in 0..12 {
+        let mut c = clients[writer % 3].clone();
+        writers.spawn(async move {
+            loop {
+                c.put(&format!("k{writer}"), "v").await;
+            }
+        });
+    }
+    let mut wrong = Vec::new();
+    for round in 0..ROUNDS {
+        let through = round % 3;
+        let lease = clients[(round / 3) % 3].grant(500).await;
+        let granted = renew_everywhere(&mut streams, lease).await;
+        let revoke = clients[through].lease.lease_revoke(LeaseRevokeRequest { id: lease });
+        within("a revocation", revoke).await.unwrap();
+        let revoked = renew_everywhere(&mut streams, lease).await;
+        if granted != [500; 3] || revoked != [0; 3] {
+            wrong.push((round, through, granted, revoked));
+        }
+    }
+    let leader = cluster.leader().await;
+    let many = wrong.len();
+    wrong.truncate(5);
+    assert!(many == 0, "in {many} of {ROUNDS} rounds, with m{leader} leading; round, member, TTLs: {wrong:?}");
+    writers.abort_all();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_renewal_after_a_revocation() {
+    // etcd's leader renews what it has not seen revoked yet.
+    if Flavor::under_test() == Flavor::Keyport {
+        acknowledged_is_known_everywhere(&[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_renewal_after_a_revocation_though_slowly() {
+    if !Flavor::under_test().older_than("3.7") {
+        acknowledged_is_known_everywhere(&["--feature-gates=FastLeaseKeepAlive=false"]).await;
+    }
 }
