@@ -1,8 +1,9 @@
 //! A member whose state cannot keep up with its log: its database's disk hangs, say. Elections and the log go on without it.
 
-use keyport_api::etcdserverpb::MemberUpdateRequest;
+use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, MemberRemoveRequest, MemberUpdateRequest};
 use keyport_tests::Cluster;
 use keyport_tests::cluster::threads::StoppedThread;
+use keyport_tests::grpc::{get, revision, values};
 use keyport_tests::history::Traffic;
 use keyport_tests::wait::{eventually, within};
 
@@ -90,4 +91,46 @@ async fn a_snapshot_that_waits_for_its_place() {
     drop(stopped);
     cluster.until_equal().await;
     assert_eq!(cluster.list(leader, false).await.unwrap(), cluster.list(follower, false).await.unwrap());
+}
+
+/// Left alone by a change of the membership, it has no need to ask anybody what is committed. It does need to apply it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_left_alone_before_it_has_applied() {
+    // Changes are not refused for connections that are young.
+    let mut cluster = Cluster::of(2).args(["--strict-reconfig-check=false"]).start().await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let mut through_leader = cluster.grpc(leader);
+    let mut through_follower = cluster.grpc(follower);
+    through_leader.put("k", "old").await;
+    cluster.until_equal().await;
+    let Some(stopped) = hold_up(&cluster, leader) else { return };
+    let lease = through_follower.grant(500).await;
+    for i in 0..20 {
+        through_follower.put(&format!("other/{i}"), "v").await;
+    }
+    let last = through_follower.put("k", "new").await;
+    // It answers when it has applied it.
+    let id = cluster.members[follower].id;
+    let mut c = through_leader.clone();
+    let removal = tokio::spawn(async move { c.cluster.member_remove(MemberRemoveRequest { id }).await });
+    // A member ends when its removal is committed and there was time to tell it.
+    let ended = cluster.members[follower].end().await;
+    assert!(ended.success(), "{ended}");
+    // It may wait for its state, and may give up, but what it says is true.
+    let read = within("a read", through_leader.kv.range(get("k"))).await.map(tonic::Response::into_inner);
+    if let Ok(read) = &read {
+        assert_eq!((values(read), revision(&read.header)), (vec!["new".to_owned()], last));
+    }
+    let once = tokio_stream::iter([LeaseKeepAliveRequest { id: lease }]);
+    let renewed =
+        within("a renewal", async { through_leader.lease.lease_keep_alive(once).await?.into_inner().message().await });
+    if let Ok(Some(renewed)) = renewed.await {
+        assert_eq!(renewed.ttl, 500, "it lives");
+    }
+    drop(stopped);
+    // Whatever it answers: it may have given up.
+    let _ = within("the removal", removal).await.unwrap();
+    let read = eventually("a read", async || Some(through_leader.kv.range(get("k")).await.ok()?.into_inner())).await;
+    assert_eq!((values(&read), revision(&read.header)), (vec!["new".to_owned()], last));
+    assert_eq!(through_leader.keep_alive(lease).await.ttl, 500);
 }
