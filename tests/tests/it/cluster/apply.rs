@@ -3,7 +3,7 @@
 use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, MemberRemoveRequest, MemberUpdateRequest};
 use keyport_tests::Cluster;
 use keyport_tests::cluster::threads::StoppedThread;
-use keyport_tests::grpc::{get, revision, values};
+use keyport_tests::grpc::{get, put, revision, values};
 use keyport_tests::history::Traffic;
 use keyport_tests::wait::{eventually, within};
 
@@ -133,4 +133,30 @@ async fn a_leader_that_is_left_alone_before_it_has_applied() {
     let read = eventually("a read", async || Some(through_leader.kv.range(get("k")).await.ok()?.into_inner())).await;
     assert_eq!((values(&read), revision(&read.header)), (vec!["new".to_owned()], last));
     assert_eq!(through_leader.keep_alive(lease).await.ttl, 500);
+}
+
+/// Its followers read what they have, though it takes no more entries itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn followers_read_while_the_leader_is_full() {
+    let cluster = Cluster::of(3).start().await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    cluster.grpc(leader).put("k", "v").await;
+    cluster.until_equal().await;
+    let before = cluster.status(follower).await.unwrap();
+    let Some(stopped) = hold_up(&cluster, leader) else { return };
+    let mut c = cluster.grpc(follower);
+    let value = "x".repeat(1_000_000);
+    eventually("it is full", async || c.kv.put(put("big", &value)).await.is_err().then_some(())).await;
+    for member in (0..3).filter(|member| *member != leader) {
+        let mut c = cluster.grpc(member);
+        for _ in 0..10 {
+            let read = within("a linearizable read", c.kv.range(get("k"))).await.unwrap().into_inner();
+            assert_eq!(values(&read), ["v"]);
+        }
+    }
+    let after = cluster.status(follower).await.unwrap();
+    assert_eq!((after.leader, after.raft_term), (before.leader, before.raft_term));
+    drop(stopped);
+    eventually("it takes entries again", async || c.kv.put(put("k", "w")).await.ok()).await;
+    cluster.until_equal().await;
 }
