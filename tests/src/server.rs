@@ -27,6 +27,7 @@ pub struct Builder {
     envs: Vec<(String, String)>,
     data: Option<PathBuf>,
     plain: bool,
+    one_cpu: bool,
 }
 
 /// A running server. When dropped it is killed; if the test has failed, the end of its log is shown.
@@ -36,6 +37,7 @@ pub struct Server {
     args: Vec<OsString>,
     envs: Vec<(String, String)>,
     plain: bool,
+    one_cpu: bool,
     client: u16,
     peer: u16,
     child: Option<Child>,
@@ -68,6 +70,12 @@ impl Builder {
         self
     }
 
+    /// It gets one of the processors that we may use.
+    pub fn on_one_cpu(mut self) -> Builder {
+        self.one_cpu = true;
+        self
+    }
+
     /// Whether it is a real etcd of a release before `version`, whose known differences a test then allows.
     pub fn older_than(&self, version: &str) -> bool {
         self.flavor.older_than(version)
@@ -81,6 +89,7 @@ impl Builder {
             args: self.args,
             envs: self.envs,
             plain: self.plain,
+            one_cpu: self.one_cpu,
             client: free_port(),
             peer: free_port(),
             child: None,
@@ -143,7 +152,7 @@ impl Server {
 
     /// A server of a certain flavor.
     pub fn of(flavor: Flavor) -> Builder {
-        Builder { flavor, args: Vec::new(), envs: Vec::new(), data: None, plain: false }
+        Builder { flavor, args: Vec::new(), envs: Vec::new(), data: None, plain: false, one_cpu: false }
     }
 
     /// Whether it is a real etcd.
@@ -274,6 +283,12 @@ impl Server {
         }
     }
 
+    /// As [`Server::restart`], and waits for nothing.
+    pub fn relaunch(&mut self) {
+        assert!(self.child.is_none(), "stop it first");
+        self.launch();
+    }
+
     /// As [`Server::restart`] for a server whose `/health` says no, because of an alarm: waits until it answers at all.
     pub fn restart_unhealthy(&mut self) {
         assert!(self.child.is_none(), "stop it first");
@@ -299,7 +314,10 @@ impl Server {
             File::options().create(true).append(true).open(path).expect("a log file can be made")
         };
         let (client, peer) = (self.url(), format!("http://127.0.0.1:{}", self.peer));
-        let mut command = Command::new(self.flavor.binary());
+        let mut command = match self.one_cpu {
+            true => on_one_cpu(&self.flavor.binary()),
+            false => Command::new(self.flavor.binary()),
+        };
         if !self.plain {
             command.args(["--name", "n0", "--data-dir"]).arg(&self.data);
             command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
@@ -346,6 +364,16 @@ impl Drop for Server {
             }
         }
     }
+}
+
+/// Runs a program on the first processor that we may use.
+fn on_one_cpu(program: &Path) -> Command {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("0").trim();
+    let first: String = allowed.chars().take_while(char::is_ascii_digit).collect();
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &first]).arg(program);
+    command
 }
 
 /// One `GET /health`, without a runtime: the answer, empty if there is none.

@@ -4,3 +4,4 @@
 mod apply;
 mod disk;
 mod kill;
+mod one_cpu;
