@@ -1,11 +1,15 @@
 //! Members that fell behind: by log while it is kept, by snapshot past that, and what happens in the middle of one.
 
-use keyport_api::etcdserverpb::WatchCreateRequest;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+
+use keyport_api::etcdserverpb::{RangeRequest, WatchCreateRequest};
 use keyport_tests::cluster::Builder;
-use keyport_tests::grpc::{revision, watch};
+use keyport_tests::grpc::{get, revision, watch};
 use keyport_tests::history::Traffic;
 use keyport_tests::wait::eventually;
 use keyport_tests::{Cluster, Flavor};
+use tokio::task::JoinSet;
 
 /// The log is kept for a few entries only.
 pub(super) fn short_log(members: usize) -> Builder {
@@ -192,6 +196,42 @@ async fn cut_off_in_the_middle_of_a_snapshot() {
     let traffic = Traffic::start(&cluster, 9).await;
     traffic.progress(50).await;
     traffic.finish(&cluster).await;
+}
+
+/// While everybody writes all the time, and the log is let go of behind them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_snapshot_under_steady_load() {
+    let (mut cluster, follower) = far_behind(async |cluster, follower| cluster.kill(follower).await).await;
+    let leader = cluster.leader().await;
+    let written = Arc::new(AtomicI64::new(0));
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let (mut c, written) = (cluster.grpc(leader), Arc::clone(&written));
+        writers.spawn(async move {
+            for i in 0_u64.. {
+                written.fetch_max(c.put(&format!("small/{writer}"), &i.to_string()).await, SeqCst);
+            }
+        });
+    }
+    for _ in 0..2 {
+        let end = log_end(&cluster, leader).await;
+        cluster.restart(follower).await;
+        eventually("a snapshot", async || (received(&cluster, follower).await >= 1.0).then_some(())).await;
+        // It has what was there when the snapshot had come, and goes on from there.
+        let want = written.load(SeqCst);
+        eventually("it keeps up", async || {
+            let local = RangeRequest { serializable: true, ..get("small/0") };
+            let seen = cluster.grpc(follower).kv.range(local).await.ok()?.into_inner();
+            (revision(&seen.header) >= want).then_some(())
+        })
+        .await;
+        assert!(log_end(&cluster, leader).await > end, "they write");
+        cluster.kill(follower).await;
+        forgotten(&cluster, leader, log_end(&cluster, leader).await).await;
+    }
+    writers.shutdown().await;
+    cluster.restart(follower).await;
+    cluster.until_equal().await;
 }
 
 /// A watcher that has seen more than the member it comes to: nothing old, nothing twice, and no progress that is behind it.
