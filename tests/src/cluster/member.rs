@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 
 use super::hosts::Host;
 use super::network::{Network, Proxy};
-use super::threads::StoppedThread;
+use super::threads::{self, StoppedThread};
 use crate::grpc::Grpc;
 use crate::http::Http;
 use crate::server::{free_port, health};
@@ -236,6 +236,11 @@ impl Member {
     pub fn stop_thread(&self, name: &str) -> Option<StoppedThread> {
         let child = self.child.as_ref().expect("the member runs");
         StoppedThread::of(child.id(), name)
+    }
+
+    /// Whether it has a thread of this name yet.
+    pub fn has_thread(&self, name: &str) -> bool {
+        self.child.as_ref().is_some_and(|child| threads::find(child.id(), name).is_some())
     }
 
     /// The lines of its log that hold `word`.

@@ -52,7 +52,7 @@ impl Drop for StoppedThread {
     }
 }
 
-fn find(process: u32, name: &str) -> Option<Pid> {
+pub(super) fn find(process: u32, name: &str) -> Option<Pid> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     threads.flatten().find_map(|thread| {
         let called = fs::read_to_string(thread.path().join("comm")).ok()?;

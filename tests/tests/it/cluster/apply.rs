@@ -3,9 +3,10 @@
 use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, MemberRemoveRequest, MemberUpdateRequest};
 use keyport_tests::Cluster;
 use keyport_tests::cluster::threads::StoppedThread;
-use keyport_tests::grpc::{get, put, revision, values};
+use keyport_tests::grpc::{get, list, put, revision, values};
 use keyport_tests::history::Traffic;
 use keyport_tests::wait::{eventually, within};
+use tokio::task::JoinSet;
 
 use super::catch_up::{forgotten, log_end, received, short_log};
 use super::robustness::LONG;
@@ -133,6 +134,45 @@ async fn a_leader_that_is_left_alone_before_it_has_applied() {
     let read = eventually("a read", async || Some(through_leader.kv.range(get("k")).await.ok()?.into_inner())).await;
     assert_eq!((values(&read), revision(&read.header)), (vec!["new".to_owned()], last));
     assert_eq!(through_leader.keep_alive(lease).await.ttl, 500);
+}
+
+/// It has elected itself long before it has applied what its log holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_alone_that_comes_back_behind_its_log() {
+    let mut cluster = Cluster::of(1).start().await;
+    if cluster.is_etcd() {
+        return;
+    }
+    let mut writers = JoinSet::new();
+    for writer in 0..20 {
+        let mut c = cluster.grpc(0);
+        writers.spawn(async move {
+            let mut last = 0;
+            for i in 0..100 {
+                last = c.put(&format!("k/{writer}/{i}"), "v").await;
+            }
+            last
+        });
+    }
+    let acknowledged = writers.join_all().await.into_iter().max().unwrap();
+    for _ in 0..3 {
+        cluster.kill(0).await;
+        cluster.launch(0);
+        eventually("its threads", async || cluster.members[0].has_thread("apply").then_some(())).await;
+        let Some(stopped) = hold_up(&cluster, 0) else { return };
+        let mut c = cluster.grpc(0);
+        let first = async move || Some(c.kv.range(list("k/")).await.ok()?.into_inner());
+        let mut read = tokio::spawn(async move { eventually("a first read", first).await });
+        // No answer is the right one for as long as it stands still.
+        let early = tokio::time::timeout(LONG, &mut read).await.ok();
+        drop(stopped);
+        let seen = match early {
+            Some(seen) => seen.unwrap(),
+            None => within("a first read", read).await.unwrap(),
+        };
+        assert!(revision(&seen.header) >= acknowledged, "{} of {acknowledged}", revision(&seen.header));
+        assert_eq!(seen.count, 2000);
+    }
 }
 
 /// Its followers read what they have, though it takes no more entries itself.
