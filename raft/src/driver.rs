@@ -222,6 +222,7 @@ impl Driver {
             self.settle();
             return Ok(());
         }
+        self.answer_late_candidate(&message);
         let outcome = self.raw.step(message);
         self.settle();
         match outcome {

@@ -248,6 +248,31 @@ fn proposals_during_a_hand_over_reach_the_next_leader() {
 }
 
 #[test]
+fn what_a_leader_decided_is_bound_to_its_term() {
+    let (mut driver, mut machine) = leader();
+    let term = driver.leader().term;
+    driver.propose_in_term(term - 1, Bytes::from_static(b"earlier"));
+    driver.propose_in_term(term, Bytes::from_static(b"now"));
+    settle(&mut driver, &mut machine);
+    assert_eq!(driver.entry(driver.last_index()).and_then(|entry| entry.data), Some(Bytes::from_static(b"now")));
+    assert_eq!(driver.take_dropped(), [(Bytes::from_static(b"earlier"), DropReason::TermOver)]);
+    // While it hands over, what clients propose waits; this does not.
+    let last = driver.last_index();
+    acknowledge(&mut driver, last);
+    settle(&mut driver, &mut machine);
+    assert_eq!(driver.handed_over(), 0);
+    driver.transfer_leader(2);
+    assert_eq!(driver.handed_over(), term);
+    driver.propose_in_term(term, Bytes::from_static(b"late"));
+    assert_eq!(driver.take_dropped(), [(Bytes::from_static(b"late"), DropReason::TermOver)]);
+    driver.step(message(MessageType::MsgHeartbeat, 2, 1, term + 1)).unwrap();
+    driver.propose_in_term(term, Bytes::from_static(b"too late"));
+    assert_eq!(driver.take_dropped().len(), 1);
+    let (sent, _) = settle(&mut driver, &mut machine);
+    assert!(sent.iter().all(|message| message.r#type() != MessageType::MsgProp), "never passed on");
+}
+
+#[test]
 fn what_a_follower_that_is_there_needs_is_kept() {
     let config = Config { seed: 1, snapshot_catchup_entries: 5, ..Config::new(1) };
     let (mut driver, mut machine) = leader_with(config);
@@ -273,6 +298,23 @@ fn what_a_follower_that_is_there_needs_is_kept() {
     }
     driver.compact_log();
     assert_eq!(driver.memory().0, 5);
+}
+
+#[test]
+fn a_late_candidate_hears_the_term_from_a_member_without_a_leader() {
+    let (mut driver, mut machine) = (driver(1, &[1, 2, 3]), Machine::default());
+    let vote = |term| Message { index: Some(3), log_term: Some(1), ..message(MessageType::MsgVote, 2, 1, term) };
+    driver.step(vote(9)).unwrap();
+    settle(&mut driver, &mut machine);
+    driver.step(vote(5)).unwrap();
+    let (sent, _) = settle(&mut driver, &mut machine);
+    let answers: Vec<_> = sent.iter().map(|sent| (sent.r#type(), sent.to(), sent.term(), sent.reject())).collect();
+    assert_eq!(answers, [(MessageType::MsgVoteResp, 2, 9, true)]);
+    // Those who follow a leader leave it to that.
+    driver.step(message(MessageType::MsgHeartbeat, 3, 1, 9)).unwrap();
+    settle(&mut driver, &mut machine);
+    driver.step(vote(5)).unwrap();
+    assert_eq!(settle(&mut driver, &mut machine).0, []);
 }
 
 #[test]

@@ -65,12 +65,13 @@ pub(super) struct Weather {
     pub(super) interrupted: u64,
     /// Percent of inputs that wait for others before the member takes a turn.
     pub(super) gather: u64,
+    /// Percent of turns after which everything that was handed over is applied before anything else happens.
+    pub(super) prompt: u64,
 }
 
 impl Weather {
     pub(super) fn draw(random: &mut Random, membership: bool) -> Weather {
         use Happening::*;
-        let pace = *pick(random, &[400, 1_200, 3_000]);
         // From 1, calm, to 5, where what existed before is torn down all the time.
         let trouble = 1 + random.below(5);
         let mut some = |weight: u64| if random.chance(65) { weight * trouble } else { 0 };
@@ -78,19 +79,19 @@ impl Weather {
             (Deliver, 4_200),
             (Tick, 700),
             (Client, 2_800),
-            (Apply, pace),
-            (Lease, 700),
+            (Apply, 400),
+            (Lease, 1_000),
             (Transfer, 500),
             (Flush, 150),
             (Restart, 400),
             (Crash, some(25)),
             (Power, some(25)),
             (DiskFault, some(15)),
-            (SlowSync, some(25)),
+            (SlowSync, some(40)),
             (Pause, some(15)),
             (Room, some(15)),
             (Partition, some(45)),
-            (Clock, some(15)),
+            (Clock, some(25)),
             (Leadership, some(20)),
             (Rumor, some(60)),
             (Membership, if membership { 60 } else { 0 }),
@@ -106,6 +107,7 @@ impl Weather {
             delay: *pick(random, &[0, 0, 3, 15]),
             interrupted: 15,
             gather: *pick(random, &[0, 15, 50, 80]),
+            prompt: *pick(random, &[5, 50, 90, 100]),
         }
     }
 

@@ -107,12 +107,13 @@ impl Simulation {
         Ok(true)
     }
 
-    /// Everybody answers, and the same, although somebody takes no entries: nobody needs any for that.
+    /// Everybody answers, and the same, although somebody else takes no entries.
     fn last_reads(&mut self) -> Result<(), String> {
         let full = self.pick();
-        self.members[full].memory.lock().is_full = true;
         for at in 0..self.members.len() {
             self.give_up();
+            // That one itself may have to catch up before.
+            self.members[full].memory.lock().is_full = at != full;
             if !self.is_inside(at) || self.clients.is_empty() {
                 continue;
             }

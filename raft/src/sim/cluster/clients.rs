@@ -9,7 +9,7 @@ use crate::sim::command::{Command, OperationId};
 use crate::sim::history::kv::{Guard, Keys, Request, Txn};
 
 /// Steps for which a client waits at least, and as many more at random.
-const PATIENCE: usize = 200;
+const PATIENCE: usize = 300;
 
 #[derive(Default)]
 pub(super) struct Client {
@@ -45,7 +45,11 @@ impl Simulation {
                 self.clients[client].waits = None;
             }
             None => {
-                let at = self.pick();
+                // Stale answers come from former leaders that do not know it yet.
+                let several = self.leaders_in_their_own_eyes().len() > 1;
+                let former =
+                    if self.random.chance(if several { 70 } else { 20 }) { self.earliest_leader() } else { None };
+                let at = former.unwrap_or_else(|| self.pick());
                 if self.members[at].is_running() {
                     let txn = self.draw_request();
                     return self.ask(client, at, txn);
@@ -119,7 +123,10 @@ impl Simulation {
             }
         }
         for command in dropped.iter().filter_map(|data| Command::decode(data)) {
-            let Command::Keys(operation) = command else { continue };
+            let Command::Keys(operation) = command else {
+                self.summary.decisions_dropped += usize::from(matches!(command, Command::Expire { .. }));
+                continue;
+            };
             self.say(|| format!("#{operation} is dropped"));
             self.history.refuse(operation);
             for client in &mut self.clients {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Run, Simulation};
+use super::{Run, SimMember, Simulation};
 use crate::inbox::Input;
 use crate::sim::Faults;
 
@@ -78,8 +78,10 @@ impl Simulation {
         Ok(())
     }
 
+    /// Mostly of whoever leads.
     pub(super) fn plan_slow_sync(&mut self) -> Result<(), String> {
-        let at = self.pick();
+        let leader = if self.random.chance(60) { self.earliest_leader() } else { None };
+        let at = leader.unwrap_or_else(|| self.pick());
         self.members[at].slow_sync = 5 + self.random.index(200);
         Ok(())
     }
@@ -96,13 +98,22 @@ impl Simulation {
         Ok(())
     }
 
+    /// Those who believe to lead, by their places.
+    pub(super) fn leaders_in_their_own_eyes(&self) -> Vec<usize> {
+        let leads =
+            |member: &SimMember| member.is_running() && member.status.leader.load(Ordering::Acquire) == member.id;
+        (0..self.members.len()).filter(|at| leads(&self.members[*at])).collect()
+    }
+
+    /// Of those the one that was elected first.
+    pub(super) fn earliest_leader(&self) -> Option<usize> {
+        let term = |at: &usize| self.members[*at].status.term.load(Ordering::Acquire);
+        self.leaders_in_their_own_eyes().into_iter().min_by_key(term)
+    }
+
     /// Mostly whoever leads.
     pub(super) fn pause_random(&mut self) -> Result<(), String> {
-        let leader = self
-            .members
-            .iter()
-            .position(|member| member.is_running() && member.status.leader.load(Ordering::Acquire) == member.id);
-        let at = match leader {
+        let at = match self.earliest_leader() {
             Some(leader) if self.random.chance(70) => leader,
             _ => self.pick(),
         };

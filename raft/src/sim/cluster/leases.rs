@@ -21,7 +21,7 @@ use crate::sim::lessor::LeaseId;
 /// Leases that clients have at once.
 const MAX_LEASES: usize = 5;
 /// Steps for which a leader that was confirmed as such needs no other confirmation.
-const CONFIRMED: usize = 60;
+const CONFIRMED: usize = 150;
 /// Renewals under way.
 const MAX_RENEWALS: usize = 8;
 
@@ -33,6 +33,8 @@ pub(super) struct LeaseBook {
     /// Asked of a member, in one of its runs, and not answered yet.
     asked: Vec<(usize, u64, Command)>,
     renewals: Vec<Renewal>,
+    /// Revocations that were acknowledged a moment ago.
+    just_revoked: Vec<LeaseId>,
     /// Revocations that a leader has decided on and not proposed yet, with its place and run.
     decided: Vec<(usize, u64, Command)>,
     /// Leaders that a quorum has confirmed: term and step.
@@ -68,20 +70,20 @@ impl Simulation {
         self.find_expired();
         let at = self.pick();
         match self.random.below(10) {
-            0 if self.leases.known.len() < MAX_LEASES => {
+            0..2 if self.leases.known.len() < MAX_LEASES => {
                 self.leases.granted += 1;
                 let id = self.leases.granted;
                 self.leases.known.insert(id, Known::default());
                 self.ask_for_lease(at, Command::Grant(id))
             }
-            1 => match self.some_lease() {
+            2 | 3 => match self.some_lease() {
                 // A revocation that comes before the grant ends nothing.
                 Some(id) if self.leases.known.get(&id).is_some_and(|known| known.granted) => {
                     self.ask_for_lease(at, Command::Revoke(id))
                 }
                 _ => Ok(()),
             },
-            2..4 => self.propose_decision(),
+            4 => self.propose_decision(),
             _ => match self.some_lease() {
                 Some(id) => self.ask_to_renew(id),
                 None => Ok(()),
@@ -109,13 +111,16 @@ impl Simulation {
         let done = std::mem::take(&mut self.members[at].memory.lock().carried_out);
         let boot = self.members[at].boots;
         for command in done {
-            let LeaseBook { asked, known, .. } = &mut self.leases;
+            let LeaseBook { asked, known, just_revoked, .. } = &mut self.leases;
             let Some(place) = asked.iter().position(|known| *known == (at, boot, command)) else { continue };
             asked.swap_remove(place);
             let (Command::Grant(lease) | Command::Revoke(lease)) = command else { continue };
             if let Some(known) = known.get_mut(&lease) {
                 known.granted |= command == Command::Grant(lease);
                 known.revoked |= command == Command::Revoke(lease);
+            }
+            if command == Command::Revoke(lease) {
+                just_revoked.push(lease);
             }
             self.say(|| format!("{command:?} is acknowledged"));
         }
@@ -164,11 +169,7 @@ impl Simulation {
     }
 
     fn ask_to_renew(&mut self, lease: LeaseId) -> Result<(), String> {
-        let is_leader = |at: &usize| {
-            let member = &self.members[*at];
-            member.is_running() && member.status.leader.load(Ordering::Acquire) == member.id
-        };
-        let leaders: Vec<_> = (0..self.members.len()).filter(is_leader).collect();
+        let leaders = self.leaders_in_their_own_eyes();
         if leaders.is_empty() || self.leases.renewals.len() >= MAX_RENEWALS {
             return Ok(());
         }
@@ -201,6 +202,10 @@ impl Simulation {
 
     /// Renewals that can be answered.
     pub(super) fn look_at_renewals(&mut self) -> Result<(), String> {
+        // Somebody may try at once, where it is not applied yet.
+        for lease in std::mem::take(&mut self.leases.just_revoked) {
+            self.ask_to_renew(lease)?;
+        }
         let mut renewals = std::mem::take(&mut self.leases.renewals);
         for mut renewal in renewals.drain(..) {
             let member = &self.members[renewal.at];
@@ -242,10 +247,8 @@ impl Simulation {
             if known.granted && !ended {
                 return Err(format!("member {} says that lease {lease} is gone, and it lives", self.members[at].id));
             }
-            // Nobody asks for it any more.
-            if known.revoked || ended {
-                self.leases.known.remove(&lease);
-            }
+            // It is gone, or may never have come: nobody asks for it any more.
+            self.leases.known.remove(&lease);
             return Ok(());
         }
         // One that has run out is not answered for before it is revoked.

@@ -109,7 +109,12 @@ impl Simulation {
             return Ok(());
         }
         let ids: Vec<_> = self.members.iter().map(|member| member.id).collect();
-        let side: Vec<_> = ids.iter().filter(|_| self.random.chance(40)).copied().collect();
+        // Whoever leads, alone: it goes on in the belief that it does, for as long as its clock lets it.
+        let leader = if self.random.chance(40) { self.earliest_leader() } else { None };
+        let side: Vec<_> = match leader {
+            Some(at) => vec![self.members[at].id],
+            None => ids.iter().filter(|_| self.random.chance(40)).copied().collect(),
+        };
         let asymmetric = self.random.chance(30);
         for from in &ids {
             for to in &ids {

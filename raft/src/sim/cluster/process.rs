@@ -194,7 +194,9 @@ impl Simulation {
             let keep = self.any_keep();
             return self.crash(at, keep);
         }
-        self.look_at_log(at)
+        self.look_at_log(at)?;
+        let works = if self.random.chance(self.weather.prompt) { usize::MAX } else { 0 };
+        self.apply_some(at, works)
     }
 
     fn take_outbox(&mut self, at: usize) -> Result<(), String> {
