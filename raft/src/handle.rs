@@ -114,7 +114,7 @@ impl RaftHandle {
 
     /// The same, where it takes no round: this member is the only voter, leads, and has committed in its term.
     pub fn read_index_now(&self) -> Option<u64> {
-        self.0.status.sole_voter_commit()
+        self.0.status.sole_voter_index()
     }
 
     /// How far each member's log is known to agree with this one's; none when this member does not lead.
@@ -150,8 +150,13 @@ impl RaftHandle {
         self.0.status.term.load(Ordering::Acquire)
     }
 
-    /// Highest committed index known here. Nobody else hears from this member that an entry is committed before this
-    /// says so.
+    /// Where the leader has applied this, it has applied everything that anybody has answered for so far: nobody else
+    /// hears from it that an entry is committed before this says so.
+    pub fn told(&self) -> u64 {
+        self.0.status.told.load(Ordering::Acquire)
+    }
+
+    /// Highest committed index known here.
     pub fn commit(&self) -> u64 {
         self.0.status.commit.load(Ordering::Acquire)
     }

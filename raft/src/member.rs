@@ -367,12 +367,19 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         }
         status.handed_over.store(self.driver.handed_over(), Ordering::Release);
         status.commit.store(self.driver.commit(), Ordering::Release);
+        status.told.store(self.driver.commit(), Ordering::Release);
     }
 
     fn publish(&self) {
-        self.publish_commit();
-        let leader = self.driver.leader();
         let status = &self.status;
+        let is_alone = self.driver.is_single_voter_leader();
+        if is_alone && status.single_voter_leader.load(Ordering::Relaxed) {
+            // Others hear of it with the next messages, if there are others at all.
+            status.commit.store(self.driver.commit(), Ordering::Release);
+        } else {
+            self.publish_commit();
+        }
+        let leader = self.driver.leader();
         status.leader.store(leader.leader, Ordering::Release);
         status.term.store(leader.term, Ordering::Release);
         status.last_index.store(self.driver.last_index(), Ordering::Release);
@@ -383,7 +390,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         }
         status.applied.store(delivered.index, Ordering::Release);
         // Last: it says that all the rest can be relied on.
-        status.single_voter_leader.store(self.driver.is_single_voter_leader(), Ordering::Release);
+        status.single_voter_leader.store(is_alone, Ordering::Release);
     }
 }
 

@@ -44,11 +44,14 @@ pub(crate) struct SharedStatus {
     pub(crate) leader: AtomicU64,
     pub(crate) term: AtomicU64,
     pub(crate) commit: AtomicU64,
+    /// The part of `commit` that anybody may have answered for without having applied it here: another member, which hears
+    /// of it from this one, or an earlier run of this one.
+    pub(crate) told: AtomicU64,
     pub(crate) applied: AtomicU64,
     pub(crate) last_index: AtomicU64,
     pub(crate) first_index: AtomicU64,
     /// The sole voter is this member, it leads, and it has committed an entry of its own term. Falls before, and rises
-    /// after, everything else that a turn makes known: see [`SharedStatus::sole_voter_commit`].
+    /// after, everything else that a turn makes known: see [`SharedStatus::sole_voter_index`].
     pub(crate) single_voter_leader: AtomicBool,
     /// The term in which this member was last told to hand its leadership over; 0 for none.
     pub(crate) handed_over: AtomicU64,
@@ -63,11 +66,11 @@ impl SharedStatus {
         SharedStatus { id, ..SharedStatus::default() }
     }
 
-    /// The index up to which everything is committed that anybody could have been told of by now, where this member is
-    /// sure of it alone: as the only voter and leader. A read that begins now is linearizable once that is applied here.
-    pub(crate) fn sole_voter_commit(&self) -> Option<u64> {
+    /// As the only voter and leader: a read that begins now is linearizable once this index is applied here. What is
+    /// committed beyond it nobody has answered for, as answers are given here only for what is applied.
+    pub(crate) fn sole_voter_index(&self) -> Option<u64> {
         let alone = self.single_voter_leader.load(Ordering::Acquire);
-        alone.then(|| self.commit.load(Ordering::Acquire))
+        alone.then(|| self.told.load(Ordering::Acquire))
     }
 
     pub(crate) fn read(&self) -> Status {

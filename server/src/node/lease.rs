@@ -24,7 +24,7 @@ impl Node {
     /// to know.
     pub(crate) fn renew_now(&self, id: i64) -> Option<i64> {
         let now = Instant::now();
-        if !self.leads_for_sure(now) || !self.has_applied_what_is_committed() {
+        if !self.leads_for_sure(now) || !self.has_applied_what_others_know() {
             return None;
         }
         match self.state().lessor.renew(id, now) {
@@ -52,9 +52,9 @@ impl Node {
             }
             if self.limits().fast_lease_keep_alive {
                 lessor.renew(id, Instant::now());
-                self.state().applied.reached(self.raft().commit()).await;
+                self.state().applied.reached(self.raft().told()).await;
             } else {
-                self.applied_up_to(self.raft().commit()).await?;
+                self.applied_up_to(self.raft().told()).await?;
             }
             match lessor.renew(id, Instant::now()) {
                 Renewal::Renewed { ttl, has_checkpoint: false } => return Ok(ttl),
@@ -130,8 +130,8 @@ impl Node {
     }
 
     /// Whether there is nothing that another member may have answered for, and that is not applied here.
-    fn has_applied_what_is_committed(&self) -> bool {
-        self.raft().commit() <= self.state().applied.index()
+    fn has_applied_what_others_know(&self) -> bool {
+        self.raft().told() <= self.state().applied.index()
     }
 
     async fn applied_up_to(&self, index: u64) -> Result<(), Error> {

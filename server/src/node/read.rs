@@ -9,8 +9,8 @@ use super::Node;
 impl Node {
     /// Returns once a read of the local store is linearizable.
     ///
-    /// The sole voter needs no round, but has to apply what is committed as well: others may have answered for it while
-    /// they voted, or this member itself before it was started again. Mostly there is nothing to wait for.
+    /// The sole voter needs no round, but has to have applied what others may have answered for while they voted, or this
+    /// member itself before it was started again. Mostly there is nothing to wait for.
     ///
     /// A question that is under way when the leader changes is put to the new one; etcd would answer "leader changed" there, and here
     /// that is the answer only if the new one does not answer either.

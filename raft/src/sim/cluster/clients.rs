@@ -94,7 +94,7 @@ impl Simulation {
         let (stage, input) = if is_read {
             let (send, answer) = oneshot::channel();
             let status = &self.members[at].status;
-            match status.sole_voter_commit() {
+            match status.sole_voter_index() {
                 Some(_) if self.options.plant == Plant::ReadUnapplied => (Stage::Read(0), None),
                 Some(index) => (Stage::Read(index), None),
                 None => (Stage::Index(answer), Some(Input::ReadIndex(send))),

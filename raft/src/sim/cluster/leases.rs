@@ -177,10 +177,10 @@ impl Simulation {
         let known = self.leases.known.get(&lease).copied().unwrap_or_default();
         let (status, boot) = (&self.members[at].status, self.members[at].boots);
         let term = status.term.load(Ordering::Acquire);
-        let commit = status.commit.load(Ordering::Acquire);
-        let (stage, input) = match status.sole_voter_commit() {
+        let told = status.told.load(Ordering::Acquire);
+        let (stage, input) = match status.sole_voter_index() {
             Some(index) => (Stage::Index(index), None),
-            None if self.leads_for_sure(at, term) => (Stage::Index(commit), None),
+            None if self.leads_for_sure(at, term) => (Stage::Index(told), None),
             None => {
                 let (send, answer) = oneshot::channel();
                 (Stage::Asked(answer), Some(Input::ReadIndex(send)))
