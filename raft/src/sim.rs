@@ -13,21 +13,25 @@
 //! - Disk: what was not synced is lost by sectors, writes are short or fail, the disk is full, syncs fail or take many
 //!   steps, and the power fails between any two effects of a turn.
 //! - Time: clocks that are fast, slow or jump; members that get no time for long, and then all their messages at once.
-//! - State machines that are behind and take no more entries for a while.
+//! - State machines that apply at a pace of their own, some at once, some long after, and take no more entries for a while.
 //! - Members that hear that another one's process has ended, the leader's above all, be it true or not.
-//! - Snapshots travel beside the messages, are newer than what asked for them, and break off; the receiver may crash
-//!   between any two steps of the installation.
+//! - Snapshots travel beside the messages, are taken when they begin to travel and not when they were promised, and break
+//!   off; the receiver may crash between any two steps of the installation, which waits its turn behind other entries.
 //! - Membership: members join, become learners, are promoted and leave, one at a time and through joint configurations;
 //!   some changes are refused when they are committed.
-//! - Clients put, delete, compare and swap, and read through any member; what they do not hear of stays open.
+//! - Clients put, delete, compare and swap, and read through any member, and through former leaders that do not know it
+//!   above all; what they do not hear of stays open.
+//! - Leases: granted and revoked through any member, renewed by whoever believes to lead, and revoked by leaders where they
+//!   have run out, which takes its time from the decision to the proposal.
 //!
 //! # What must hold
 //!
 //! After every turn: one leader a term; logs that agree in an entry agree in all before; what is committed stays, and
 //! every later leader has it; a leader has one membership change under way; entries are applied in order, once, and lead
 //! to the same state on all members, compared by hash. From time to time: what is committed is on the disks of enough
-//! members that every election meets it, and no member has applied what its own disk does not have. At the end: the
-//! history of the clients is linearizable ([`history`]).
+//! members that every election meets it, and no member has applied what its own disk does not have. When an image is
+//! taken: it has what was promised. When a lease is renewed, or found to be gone: see `cluster/leases.rs`. At the end: the
+//! history of the clients is linearizable ([`history`]), also where somebody takes no entries.
 //!
 //! # How to run it
 //!
