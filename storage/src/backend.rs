@@ -159,10 +159,14 @@ impl Backend {
         layer: Option<StorageLayer>,
     ) -> Result<Backend, BackendError> {
         let files = Files { options, layer };
-        let (database, found) = guarded(path, || match std::fs::metadata(path) {
-            Ok(_) => install::open(&files, path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path),
-            Err(error) => Err(BackendError::io(path, error)),
+        let (database, found) = guarded(path, || {
+            // A process that was killed between a renaming and this has not done it.
+            storage::sync_directory(path)?;
+            match std::fs::metadata(path) {
+                Ok(_) => install::open(&files, path),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path),
+                Err(error) => Err(BackendError::io(path, error)),
+            }
         })?;
         remove_leftovers(path);
         let view = Arc::new(View::open(path, &Arc::new(database))?);

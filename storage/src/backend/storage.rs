@@ -83,11 +83,13 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), BackendError> {
 
 /// Makes the names in the directory of a file durable.
 pub(super) fn sync_directory(of: &Path) -> Result<(), BackendError> {
+    File::open(directory(of)).and_then(|dir| dir.sync_all()).map_err(|error| BackendError::io(of, error))
+}
+
+fn directory(of: &Path) -> &Path {
     match of.parent() {
-        Some(parent) if parent != Path::new("") => {
-            File::open(parent).and_then(|dir| dir.sync_all()).map_err(|error| BackendError::io(of, error))
-        }
-        _ => Ok(()),
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
     }
 }
 
@@ -175,5 +177,18 @@ impl StorageBackend for Storage {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, LockError> {
         self.inner.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_in_a_directory() {
+        for (file, expected) in [("db", "."), ("./db", "."), ("some/db", "some"), ("/db", "/")] {
+            assert_eq!(directory(Path::new(file)), Path::new(expected));
+        }
+        sync_directory(Path::new("db")).unwrap();
     }
 }
