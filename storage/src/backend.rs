@@ -16,6 +16,10 @@
 //! After the first write or fsync that fails nothing is tried again: the file stays at the last good transaction,
 //! [`Backend::durable_applied`] with it, and [`Backend::failure`] says why. The sync of the directory after a rename
 //! counts as such a write: which file a crash would leave is not known any more.
+//!
+//! What can be read is not always on the disk. A failed write or sync of the file leaves a mark beside it,
+//! `db.suspect`, and the next start writes a marked file again, in place, before it counts on what is in it. A process
+//! that was killed leaves less to do: redb syncs a file when it opens it, and its name is synced here.
 
 mod batch;
 mod closed;
@@ -32,6 +36,7 @@ mod read;
 mod row_key;
 mod snapshot;
 mod storage;
+mod suspect;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -158,7 +163,7 @@ impl Backend {
         options: BackendOptions,
         layer: Option<StorageLayer>,
     ) -> Result<Backend, BackendError> {
-        let files = Files { options, layer };
+        let files = Files { options, layer, database: Some(path.to_path_buf()) };
         let (database, found) = guarded(path, || {
             // A process that was killed between a renaming and this has not done it.
             storage::sync_directory(path)?;

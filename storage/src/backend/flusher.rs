@@ -13,7 +13,7 @@ use tracing::error;
 
 use super::layer::Layer;
 use super::view::View;
-use super::{Applied, BackendError, Bucket, Shared, guarded, install};
+use super::{Applied, BackendError, Bucket, Shared, guarded, install, suspect};
 use crate::schema::{self, table};
 
 /// What is done between two transactions, and who waits for it.
@@ -49,6 +49,10 @@ pub(super) fn run(shared: &Shared) {
     loop {
         let (round, stopping) = wait(shared);
         let outcome = guarded(&shared.path, || flush(shared));
+        if outcome.is_err() {
+            // Before it is told. A failed write has marked the file already; what a panic left undone is not known.
+            suspect::mark(&shared.path);
+        }
         let mut control = shared.control.lock();
         match outcome {
             Ok(applied) => {
@@ -88,6 +92,7 @@ fn wait(shared: &Shared) -> (u64, bool) {
 /// Nothing is written any more, for this reason.
 pub(super) fn fail(shared: &Shared, failure: BackendError) {
     error!(%failure, "the database is not written any more");
+    suspect::mark(&shared.path);
     shared.control.lock().failure.get_or_insert(failure);
     stop(shared);
 }

@@ -15,7 +15,7 @@ use tracing::error;
 use super::edition::Contents;
 use super::storage::Files;
 use super::view::View;
-use super::{Applied, Backend, BackendError, BackendOptions, Shared, copy, guarded, storage};
+use super::{Applied, Backend, BackendError, BackendOptions, Shared, copy, guarded, storage, suspect};
 use crate::schema::{self, Found};
 
 /// Why a file was not put in the place of the database.
@@ -52,19 +52,27 @@ impl Backend {
 /// # Errors
 /// When the file does not open, then nothing was changed; or it cannot be renamed durably.
 pub fn adopt(file: &Path, database: &Path) -> Result<Applied, BackendError> {
-    let files = Files { options: BackendOptions::default(), layer: None };
+    let files = Files { options: BackendOptions::default(), layer: None, database: None };
     let (opened, found) = guarded(file, || open(&files, file))?;
     drop(opened);
+    // Closing it writes, and tells nobody when that fails; the mark would stay behind with the old name.
+    suspect::settle(&files, file)?;
     storage::rename(file, database)?;
     storage::sync_directory(database)?;
     Ok(found.applied)
 }
 
-/// Opens a file that is there, and looks at what it says about itself before anything is written to it.
+/// Opens a file that is there, and looks at what it says about itself before anything is written to it, except what it
+/// already has.
 pub(super) fn open(files: &Files, path: &Path) -> Result<(Database, Found), BackendError> {
+    suspect::settle(files, path)?;
     let file = File::options().read(true).write(true).open(path).map_err(|error| BackendError::io(path, error))?;
     storage::check(path, &file)?;
     let database = files.open(path, file)?;
+    if suspect::is_marked(path)? {
+        // By whoever had it open until a moment ago.
+        return Err(BackendError::Locked(path.to_path_buf()));
+    }
     let found = schema::check(path, &database)?;
     Ok((database, found))
 }

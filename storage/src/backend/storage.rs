@@ -1,15 +1,16 @@
 //! The file under redb, and where tests put faults into it.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::backends::FileBackend;
 use redb::{BackendError as LockError, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};
 
+use super::suspect::Watch;
 use super::{BackendError, BackendOptions};
 use crate::schema;
 
@@ -21,19 +22,33 @@ pub type StorageLayer = Arc<dyn Fn(FileBackend) -> Box<dyn StorageBackend> + Sen
 pub(super) struct Files {
     pub(super) options: BackendOptions,
     pub(super) layer: Option<StorageLayer>,
+    /// The name under which the next start will look for one of them, if they are those of an open backend.
+    pub(super) database: Option<PathBuf>,
 }
 
 impl Files {
-    /// Opens a file that exists; an empty one becomes a new database.
+    /// Opens a file that exists.
     pub(super) fn open(&self, path: &Path, file: File) -> Result<Database, BackendError> {
+        self.database(path, self.storage(path, file, Some(path))?)
+    }
+
+    /// What is read and written of a file; when that fails, the file is marked if it is called by one of its names.
+    pub(super) fn storage(&self, path: &Path, file: File, name: Option<&Path>) -> Result<Storage, BackendError> {
+        let metadata = file.metadata().map_err(|error| BackendError::io(path, error))?;
+        let names = [name, self.database.as_deref()].into_iter().flatten().map(Path::to_path_buf).collect();
         let file = FileBackend::new(file).map_err(|error| BackendError::from_redb(path, error))?;
         let inner: Box<dyn StorageBackend> = match &self.layer {
             Some(layer) => layer(file),
             None => Box::new(file),
         };
+        Ok(Storage { inner, fsync: !self.options.unsafe_no_fsync, watch: Watch::new(identity_of(&metadata), names) })
+    }
+
+    /// An empty storage becomes a new database.
+    fn database(&self, path: &Path, storage: Storage) -> Result<Database, BackendError> {
         Database::builder()
             .set_cache_size(self.options.cache_bytes)
-            .create_with_backend(Storage { inner, fsync: !self.options.unsafe_no_fsync })
+            .create_with_backend(storage)
             .map_err(|error| BackendError::from_redb(path, error))
     }
 
@@ -43,18 +58,26 @@ impl Files {
         let mut options = File::options();
         options.read(true).write(true);
         match options.open(path) {
-            Ok(leftover) => match leftover.try_lock() {
-                Ok(()) => std::fs::remove_file(path).map_err(io)?,
-                Err(TryLockError::WouldBlock) => return Err(BackendError::Locked(path.to_path_buf())),
-                Err(TryLockError::Error(error)) => return Err(io(error)),
-            },
+            Ok(leftover) => {
+                lock(path, &leftover)?;
+                std::fs::remove_file(path).map_err(io)?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io(error)),
         }
         restrict(&mut options);
         let file = options.create_new(true).open(path).map_err(io)?;
-        self.open(path, file)
+        // By this name nobody looks for it later.
+        self.database(path, self.storage(path, file, None)?)
     }
+}
+
+/// Keeps others from a file, redb among them, until it is closed.
+pub(super) fn lock(path: &Path, file: &File) -> Result<(), BackendError> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => BackendError::Locked(path.to_path_buf()),
+        TryLockError::Error(error) => BackendError::io(path, error),
+    })
 }
 
 /// Looks at an existing file without writing to it, as opening it does: one that is refused stays as it is.
@@ -94,16 +117,21 @@ fn directory(of: &Path) -> &Path {
 }
 
 /// Tells a file from another that comes to have its name, where the system can.
+pub(super) type Identity = (u64, u64);
+
+pub(super) fn identity(path: &Path) -> Result<Identity, BackendError> {
+    std::fs::metadata(path).map(|metadata| identity_of(&metadata)).map_err(|error| BackendError::io(path, error))
+}
+
 #[cfg(unix)]
-pub(super) fn identity(path: &Path) -> Result<(u64, u64), BackendError> {
+fn identity_of(metadata: &Metadata) -> Identity {
     use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(path).map_err(|error| BackendError::io(path, error))?;
-    Ok((metadata.dev(), metadata.ino()))
+    (metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
-pub(super) fn identity(path: &Path) -> Result<(u64, u64), BackendError> {
-    std::fs::metadata(path).map(|_| (0, 0)).map_err(|error| BackendError::io(path, error))
+fn identity_of(_metadata: &Metadata) -> Identity {
+    (0, 0)
 }
 
 /// What a file takes on the disk: redb makes it longer than it needs and leaves holes.
@@ -117,17 +145,19 @@ pub(super) fn allocated_bytes(path: &Path) -> io::Result<u64> {
 }
 
 #[cfg(unix)]
-fn restrict(options: &mut std::fs::OpenOptions) {
+pub(super) fn restrict(options: &mut std::fs::OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
 }
 
 #[cfg(not(unix))]
-fn restrict(_options: &mut std::fs::OpenOptions) {}
+pub(super) fn restrict(_options: &mut std::fs::OpenOptions) {}
 
+/// What redb, or whoever writes a file again, has to do with it.
 #[derive(Debug)]
-struct Storage {
+pub(super) struct Storage {
     inner: Box<dyn StorageBackend>,
     fsync: bool,
+    watch: Watch,
 }
 
 impl StorageBackend for Storage {
@@ -140,15 +170,15 @@ impl StorageBackend for Storage {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.inner.set_len(len)
+        self.watch.note(self.inner.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.fsync { self.inner.sync_data() } else { Ok(()) }
+        if self.fsync { self.watch.note(self.inner.sync_data()) } else { Ok(()) }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.inner.write(offset, data)
+        self.watch.note(self.inner.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

@@ -44,7 +44,7 @@ impl ImageWriter {
     /// # Errors
     /// When it cannot be created.
     pub fn create(path: &Path, options: BackendOptions) -> Result<ImageWriter, BackendError> {
-        ImageWriter::create_with(path, &Files { options, layer: None })
+        ImageWriter::create_with(path, &Files { options, layer: None, database: None })
     }
 
     pub(in crate::backend) fn create_with(path: &Path, files: &Files) -> Result<ImageWriter, BackendError> {

@@ -139,7 +139,7 @@ fn a_machine_lost_while_an_image_is_written_leaves_nothing_by_its_name() {
         let faults = Arc::new(Faults::default());
         faults.errno.store(EIO, Ordering::SeqCst);
         *faults.syncs_left.lock() = Some(syncs);
-        let files = Files { options: options(), layer: faults.layer() };
+        let files = Files { options: options(), layer: faults.layer(), database: None };
         let written = ImageWriter::create_with(&file, &files).and_then(|mut writer| {
             let mut reader = backend.image().unwrap();
             while let Some(chunk) = reader.next_chunk().unwrap() {
