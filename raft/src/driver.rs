@@ -347,24 +347,31 @@ impl Driver {
     }
 
     /// Hands committed entries to the state machine. Membership changes take effect on the way.
-    pub fn deliver(&mut self, entries: Vec<eraftpb::Entry>, state_machine: &mut dyn StateMachine) {
-        let Some((index, term)) = entries.last().map(|entry| (entry.index, entry.term)) else { return };
+    ///
+    /// # Errors
+    /// When a membership change means nothing to this release: neither it nor anything after it is handed over.
+    pub fn deliver(
+        &mut self,
+        entries: Vec<eraftpb::Entry>,
+        state_machine: &mut dyn StateMachine,
+    ) -> Result<(), DriverError> {
+        let Some((index, term)) = entries.last().map(|entry| (entry.index, entry.term)) else { return Ok(()) };
         let mut batch = Vec::with_capacity(entries.len());
         for mut entry in entries {
-            let data = std::mem::take(&mut entry.data);
             let kind = match entry.get_entry_type() {
-                EntryType::EntryNormal => CommittedKind::Normal(data),
-                kind => {
+                EntryType::EntryNormal => CommittedKind::Normal(std::mem::take(&mut entry.data)),
+                EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => {
                     if !batch.is_empty() {
                         state_machine.apply(std::mem::take(&mut batch));
                     }
-                    self.change_membership(kind, &data, state_machine)
+                    self.change_membership(&entry, state_machine)?
                 }
             };
             batch.push(Committed { index: entry.index, term: entry.term, kind });
         }
         state_machine.apply(batch);
         self.raw.mut_store().set_delivered(index, term);
+        Ok(())
     }
 
     /// The state machine has applied what was delivered up to `index`, or more.

@@ -1,12 +1,13 @@
 //! What a peer may say. `raft-rs` trusts its messages and ends the process over some that are wrong, so what would do
 //! that is refused here, before it gets there.
 
-use keyport_api::raftpb::{ConfChange, ConfChangeV2};
 use prost::Message as _;
 use raft::eraftpb::{EntryType, Message, MessageType};
 
 use super::log::MemoryLog;
+use super::membership::decode_change;
 use crate::convert::UnknownType;
+use crate::state_machine::Configuration;
 
 /// Terms and indexes beyond this are not reached by counting, and leave room to count on.
 const MAX_COUNT: u64 = 1 << 62;
@@ -85,17 +86,17 @@ fn check_proposal(message: &mut Message) -> Result<(), StepError> {
         return Err(StepError::Malformed("empty proposal"));
     }
     for entry in message.mut_entries() {
+        let kind = entry.get_entry_type();
+        if kind == EntryType::EntryNormal {
+            continue;
+        }
         // Decoded by us and encoded again, so that what raft-rs parses is ours.
-        let canonical = match entry.get_entry_type() {
-            EntryType::EntryNormal => continue,
-            EntryType::EntryConfChange => {
-                ConfChange::decode(entry.data.clone()).map(|change| change.encode_to_vec()).ok()
-            }
-            EntryType::EntryConfChangeV2 => {
-                ConfChangeV2::decode(entry.data.clone()).map(|change| change.encode_to_vec()).ok()
-            }
+        entry.data = match decode_change(kind, &entry.data) {
+            Ok(Configuration::Simple(change)) => change.encode_to_vec().into(),
+            Ok(Configuration::Joint(change)) => change.encode_to_vec().into(),
+            // It would end every member that comes to apply it.
+            Err(_) => return Err(StepError::Malformed("membership change that means nothing here")),
         };
-        entry.data = canonical.ok_or(StepError::Malformed("membership change does not decode"))?.into();
     }
     Ok(())
 }

@@ -13,23 +13,28 @@ use crate::convert;
 use crate::state_machine::{CommittedKind, Configuration, StateMachine};
 use crate::wal::SnapshotMark;
 
+/// Why a membership change means nothing to this release.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChangeError {
+    #[error("does not decode: {0}")]
+    Malformed(#[from] prost::DecodeError),
+    #[error("is of a kind that this release does not know: {0}")]
+    Unknown(#[from] prost::UnknownEnumValue),
+}
+
 impl Driver {
+    /// # Errors
+    /// When the entry means nothing here. It may to others, so going on without it could lead to another configuration
+    /// than theirs.
     pub(super) fn change_membership(
         &mut self,
-        kind: EntryType,
-        data: &Bytes,
+        entry: &eraftpb::Entry,
         state_machine: &mut dyn StateMachine,
-    ) -> CommittedKind {
-        let change = match decode_change(kind, data) {
-            Ok(change) => Some(change),
-            Err(error) => {
-                tracing::error!(%error, "a committed membership change does not decode: ignored");
-                None
-            }
-        };
-        let checked = change.as_ref().is_some_and(|change| state_machine.check_conf_change(change));
-        let due = change.as_ref().filter(|_| checked);
-        let due = due.filter(|_| {
+    ) -> Result<CommittedKind, DriverError> {
+        let change =
+            decode_change(entry.get_entry_type(), &entry.data).map_err(|error| meaningless(entry.index, &error))?;
+        let checked = state_machine.check_conf_change(&change);
+        let due = checked.then_some(&change).filter(|_| {
             let early = self.early_changes > 0;
             self.early_changes -= u64::from(early);
             !early
@@ -44,8 +49,7 @@ impl Driver {
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "a committed membership change could not be carried out"),
         }
-        let change = change.unwrap_or_else(|| Configuration::Simple(raftpb::ConfChange::default()));
-        CommittedKind::ConfChange { change, accepted, conf_state: self.log().delivered().conf_state.clone() }
+        Ok(CommittedKind::ConfChange { change, accepted, conf_state: self.log().delivered().conf_state.clone() })
     }
 
     fn carry_out(&mut self, change: &Configuration) -> raft::Result<Option<eraftpb::ConfState>> {
@@ -85,11 +89,25 @@ impl Driver {
     }
 }
 
-pub(super) fn decode_change(kind: EntryType, data: &Bytes) -> Result<Configuration, prost::DecodeError> {
+pub(super) fn decode_change(kind: EntryType, data: &Bytes) -> Result<Configuration, ChangeError> {
+    let known = |kind: Option<i32>| raftpb::ConfChangeType::try_from(kind.unwrap_or_default()).map(drop);
     match kind {
-        EntryType::EntryConfChangeV2 => raftpb::ConfChangeV2::decode(data.clone()).map(Configuration::Joint),
-        _ => raftpb::ConfChange::decode(data.clone()).map(Configuration::Simple),
+        EntryType::EntryConfChangeV2 => {
+            let change = raftpb::ConfChangeV2::decode(data.clone())?;
+            raftpb::ConfChangeTransition::try_from(change.transition.unwrap_or_default())?;
+            change.changes.iter().try_for_each(|single| known(single.r#type))?;
+            Ok(Configuration::Joint(change))
+        }
+        _ => {
+            let change = raftpb::ConfChange::decode(data.clone())?;
+            known(change.r#type)?;
+            Ok(Configuration::Simple(change))
+        }
     }
+}
+
+fn meaningless(index: u64, error: &ChangeError) -> DriverError {
+    DriverError::Log(format!("the membership change at {index} {error}"))
 }
 
 /// An index up to which everything in a log is committed, told by the membership changes in it: a leader proposes one
@@ -115,8 +133,7 @@ pub(super) fn conf_state_at(
         let kind = convert::entry_to_raft(entry.clone()).get_entry_type();
         if kind != EntryType::EntryNormal {
             let data = entry.data.clone().unwrap_or_default();
-            let change = decode_change(kind, &data)
-                .map_err(|error| DriverError::Log(format!("membership change at {}: {error}", entry.index())))?;
+            let change = decode_change(kind, &data).map_err(|error| meaningless(entry.index(), &error))?;
             changes.push(change);
         }
     }

@@ -6,7 +6,7 @@ mod messages;
 use bytes::Bytes;
 use keyport_api::raftpb::{self, ConfState, Entry, HardState, Message, MessageType};
 
-use super::{Driver, StepError};
+use super::{Driver, DriverError, StepError};
 use crate::config::Config;
 use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, StateMachine};
 use crate::wal::{Metadata, Recovered, SnapshotMark};
@@ -53,22 +53,29 @@ fn driver_with(config: Config, voters: &[u64]) -> Driver {
     Driver::new(config, recovered, 3, Some(conf_state)).unwrap()
 }
 
+/// What was sent, and which reads may be answered.
+type Settled = (Vec<Message>, Vec<(u64, u64)>);
+
 /// Turns until there is nothing left to do; returns what was sent.
-fn settle(driver: &mut Driver, machine: &mut Machine) -> (Vec<Message>, Vec<(u64, u64)>) {
+fn settle(driver: &mut Driver, machine: &mut Machine) -> Settled {
+    try_settle(driver, machine).unwrap()
+}
+
+fn try_settle(driver: &mut Driver, machine: &mut Machine) -> Result<Settled, DriverError> {
     let (mut sent, mut reads) = (Vec::new(), Vec::new());
     while let Some(mut output) = driver.ready() {
         sent.append(&mut output.messages);
-        driver.deliver(std::mem::take(&mut output.committed), machine);
+        driver.deliver(std::mem::take(&mut output.committed), machine)?;
         let mut persisted_messages = std::mem::take(&mut output.persisted_messages);
         reads.append(&mut output.reads);
         let after = driver.persisted(output);
         sent.append(&mut persisted_messages);
         sent.extend(after.messages);
-        driver.deliver(after.committed, machine);
+        driver.deliver(after.committed, machine)?;
         driver.finish();
         driver.note_applied(u64::MAX);
     }
-    (sent, reads)
+    Ok((sent, reads))
 }
 
 fn message(kind: MessageType, from: u64, to: u64, term: u64) -> Message {
@@ -111,7 +118,7 @@ fn a_sole_voter_commits_in_the_turn_that_persists() {
     assert_eq!((output.entries.len(), output.must_sync, output.committed.len()), (2, true, 0));
     let after = driver.persisted(output);
     assert_eq!(after.committed.len(), 2);
-    driver.deliver(after.committed, &mut machine);
+    driver.deliver(after.committed, &mut machine).unwrap();
     driver.finish();
     assert!(driver.ready().is_none());
     let last = machine.applied.pop().unwrap();
@@ -330,6 +337,43 @@ fn a_removed_leader_tells_the_others_and_steps_down() {
     assert_eq!(driver.delivered().conf_state.voters, [2, 3]);
 }
 
+/// Membership changes that another release might understand.
+fn meaningless_changes() -> [Entry; 4] {
+    let single = raftpb::ConfChangeSingle { r#type: Some(99), node_id: Some(4) };
+    let unknown = raftpb::ConfChange { r#type: Some(99), ..add(4) };
+    let joint = raftpb::ConfChangeV2 { changes: vec![single], ..raftpb::ConfChangeV2::default() };
+    let change = |kind: raftpb::EntryType, data: Vec<u8>| Entry {
+        r#type: Some(kind as i32),
+        data: Some(data.into()),
+        ..Entry::default()
+    };
+    [
+        change(raftpb::EntryType::EntryConfChange, vec![0xff; 2]),
+        change(raftpb::EntryType::EntryConfChangeV2, vec![0xff; 2]),
+        change(raftpb::EntryType::EntryConfChange, prost::Message::encode_to_vec(&unknown)),
+        change(raftpb::EntryType::EntryConfChangeV2, prost::Message::encode_to_vec(&joint)),
+    ]
+}
+
+#[test]
+fn a_committed_change_that_means_nothing_ends_the_member() {
+    for change in meaningless_changes() {
+        let (mut driver, mut machine) = (driver(1, &[1, 2, 3]), Machine::default());
+        let at = |index, entry| Entry { index: Some(index), term: Some(2), ..entry };
+        let entries = vec![at(4, Entry::default()), at(5, change), at(6, Entry::default())];
+        let append = message(MessageType::MsgApp, 2, 1, 2);
+        let append = Message { index: Some(3), log_term: Some(1), commit: Some(6), entries, ..append };
+        driver.step(append).unwrap();
+        let mut output = driver.ready().unwrap();
+        let mut committed = std::mem::take(&mut output.committed);
+        committed.extend(driver.persisted(output).committed);
+        assert_eq!(committed.len(), 3);
+        let error = driver.deliver(committed, &mut machine).unwrap_err().to_string();
+        assert!(error.starts_with("the membership change at 5 "), "{error}");
+        assert_eq!(machine.applied.iter().map(|committed| committed.index).collect::<Vec<_>>(), [4]);
+    }
+}
+
 #[test]
 fn what_would_end_raft_is_refused() {
     let (mut driver, _) = leader();
@@ -342,7 +386,8 @@ fn what_would_end_raft_is_refused() {
         let snapshot = raftpb::Snapshot { metadata: Some(metadata), data: None };
         Message { snapshot: Some(snapshot), ..message(MessageType::MsgSnap, 2, 1, term + 1) }
     };
-    let change = Entry { r#type: Some(1), data: Some(Bytes::from_static(b"\xff\xff")), ..Entry::default() };
+    let propose = |change| Message { entries: vec![change], ..message(MessageType::MsgProp, 2, 1, 0) };
+    let [malformed, malformed_joint, unknown, unknown_joint] = meaningless_changes().map(propose);
     let bad = [
         message(MessageType::MsgHup, 2, 1, term),
         message(MessageType::MsgApp, 0, 1, term),
@@ -359,7 +404,10 @@ fn what_would_end_raft_is_refused() {
         Message { index: Some(4), log_term: Some(2), entries: vec![at(6, 2)], ..app() },
         Message { index: Some(4), log_term: Some(2), entries: vec![at(5, 2), at(6, 1)], ..app() },
         Message { index: Some(4), log_term: Some(2), entries: vec![at(5, 99)], ..app() },
-        Message { entries: vec![change], ..message(MessageType::MsgProp, 2, 1, 0) },
+        malformed,
+        malformed_joint,
+        unknown,
+        unknown_joint,
         bad_snapshot(vec![], vec![], 5),
         bad_snapshot(vec![1, 1], vec![], 5),
         bad_snapshot(vec![1, 2], vec![2], 5),
