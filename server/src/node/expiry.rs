@@ -3,12 +3,13 @@
 //! What is found here holds for the term in which the lessor counts, and only for that: a revocation that reached the log
 //! in a later term would end leases that another leader has renewed.
 
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseCheckpoint, LeaseCheckpointRequest, LeaseRevokeRequest};
 use keyport_storage::lease::Due;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::Node;
 use crate::apply::Command;
@@ -39,7 +40,7 @@ impl Node {
         self.record_checkpoints(term, checkpoints).await;
         for id in expired {
             if revocations.len() >= PARALLEL {
-                revocations.join_next().await;
+                join_one(&mut revocations).await;
             }
             let node = self.clone();
             revocations.spawn(async move {
@@ -63,5 +64,29 @@ impl Node {
         if let Err(error) = self.propose_in_term(term, command).await {
             tracing::warn!(%error, "failed to record lease checkpoints");
         }
+    }
+}
+
+/// Waits for one of the tasks. Its panic goes on here, as in [`JoinSet::join_all`].
+async fn join_one(tasks: &mut JoinSet<()>) {
+    let ended = tasks.join_next().await.transpose();
+    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+        resume_unwind(panic);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_one_of_several_tasks_is_not_lost() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(std::future::pending());
+        tasks.spawn(async {});
+        join_one(&mut tasks).await;
+        tasks.spawn(async { panic!("a revocation") });
+        let ended = tokio::spawn(async move { join_one(&mut tasks).await }).await.unwrap_err();
+        assert!(ended.is_panic() && ended.to_string().contains("a revocation"), "{ended}");
     }
 }
