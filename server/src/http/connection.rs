@@ -45,7 +45,8 @@ const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
 /// Serves `app` on the listeners until `shutdown` is done, then drains for at most `drain`.
 ///
 /// # Errors
-/// When the event loops cannot be started.
+/// When the event loops cannot be started; or when one of them, or what accepts connections, has panicked. Then nothing
+/// is drained.
 pub async fn serve<A: App>(
     listeners: Vec<Listener>,
     config: &HttpConfig,
@@ -69,9 +70,15 @@ pub async fn serve<A: App>(
         };
         acceptors.spawn(acceptor.run(listener, stop.clone(), drain));
     }
-    shutdown.await;
-    stop.cancel();
-    while acceptors.join_next().await.is_some() {}
+    tokio::select! {
+        () = shutdown => stop.cancel(),
+        panic = loops.panicked() => return Err(io::Error::other(panic)),
+        // They end when they are told to.
+        Some(Err(error)) = acceptors.join_next() => return Err(error.into()),
+    }
+    while let Some(ended) = acceptors.join_next().await {
+        ended?;
+    }
     Ok(())
 }
 
