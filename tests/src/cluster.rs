@@ -9,6 +9,7 @@ pub mod changes;
 pub mod hosts;
 pub mod member;
 pub mod network;
+pub mod syncs;
 pub mod threads;
 
 use std::ffi::OsString;
@@ -73,6 +74,7 @@ pub struct Builder {
     flavor: Flavor,
     members: usize,
     args: Vec<OsString>,
+    args_of: Vec<(usize, OsString)>,
     data: Vec<(usize, PathBuf)>,
     hosts: Option<Hosts>,
     direct: bool,
@@ -88,6 +90,12 @@ impl Builder {
     /// More flags for every member.
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Builder {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// More flags for one member.
+    pub fn args_of<A: Into<OsString>>(mut self, member: usize, args: impl IntoIterator<Item = A>) -> Builder {
+        self.args_of.extend(args.into_iter().map(|arg| (member, arg.into())));
         self
     }
 
@@ -127,7 +135,8 @@ impl Builder {
         };
         for index in 0..self.members {
             let data = self.data.iter().find(|(of, _)| *of == index).map(|(_, data)| data.clone());
-            let member = cluster.new_member(data);
+            let mut member = cluster.new_member(data);
+            member.args.extend(self.args_of.iter().filter(|(of, _)| *of == index).map(|(_, arg)| arg.clone()));
             cluster.members.push(member);
         }
         cluster.initial = cluster.initial_cluster(&cluster.members.iter().collect::<Vec<_>>());
@@ -169,6 +178,7 @@ impl Cluster {
             flavor: Flavor::under_test(),
             members,
             args: Vec::new(),
+            args_of: Vec::new(),
             data: Vec::new(),
             hosts: None,
             direct: false,

@@ -11,6 +11,7 @@ use sha1::{Digest, Sha1};
 
 use super::hosts::Host;
 use super::network::{Network, Proxy};
+use super::syncs::HeldSyncs;
 use super::threads::{self, StoppedThread};
 use crate::grpc::Grpc;
 use crate::http::Http;
@@ -236,6 +237,12 @@ impl Member {
     pub fn stop_thread(&self, name: &str) -> Option<StoppedThread> {
         let child = self.child.as_ref().expect("the member runs");
         StoppedThread::of(child.id(), name)
+    }
+
+    /// Holds each sync of its log; `None` where that is not allowed.
+    pub fn hold_syncs(&self) -> Option<HeldSyncs> {
+        let child = self.child.as_ref().expect("the member runs");
+        HeldSyncs::of(child.id(), "raft")
     }
 
     /// Whether it has a thread of this name yet.
