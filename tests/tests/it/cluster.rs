@@ -3,6 +3,7 @@
 mod apply;
 mod bad_peers;
 mod catch_up;
+mod checkpoints;
 mod corruption;
 mod ctl;
 mod hosts;
