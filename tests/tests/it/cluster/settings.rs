@@ -1,21 +1,19 @@
 //! Members with different settings: what one of them decides by its own, all of them go by.
 
-use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseTimeToLiveRequest, MemberAddRequest, MoveLeaderRequest};
+use keyport_api::etcdserverpb::{LeaseGrantRequest, MemberAddRequest, MoveLeaderRequest};
 use keyport_tests::Cluster;
 use keyport_tests::cluster::changes::settled;
-use keyport_tests::grpc::{put, refused};
+use keyport_tests::grpc::refused;
 use keyport_tests::server::free_port;
 use keyport_tests::wait::{eventually, within};
 use tonic::Code;
 
-/// The TTLs of some leases, as the leader has them.
-async fn granted(cluster: &Cluster, leader: usize, leases: &[i64]) -> Vec<i64> {
+/// What some leases get when they are renewed by the leader.
+async fn renewed(cluster: &Cluster, leader: usize, leases: &[i64]) -> Vec<i64> {
     let mut c = cluster.grpc(leader);
     let mut ttls = Vec::new();
     for id in leases {
-        let request = LeaseTimeToLiveRequest { id: *id, keys: false };
-        let found = eventually("a TTL", async || c.lease.lease_time_to_live(request).await.ok()).await;
-        ttls.push(found.into_inner().granted_ttl);
+        ttls.push(c.keep_alive(*id).await.ttl);
     }
     ttls
 }
@@ -33,37 +31,36 @@ async fn make_leader(cluster: &Cluster, member: usize) {
 /// A short TTL is raised to what the member that grants it needs for an election; whoever leads, that is the lease's TTL.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shortest_ttl() {
+    // So long that no lease ends meanwhile.
     let mut cluster = Cluster::of(3)
-        .args_of(0, ["--election-timeout=1000"])
-        .args_of(1, ["--election-timeout=3000"])
-        .args_of(2, ["--election-timeout=6000"])
+        .args_of(0, ["--election-timeout=10000"])
+        .args_of(1, ["--election-timeout=20000"])
+        .args_of(2, ["--election-timeout=30000"])
         .start()
         .await;
     if cluster.is_etcd() {
         // There every member raises it by its own setting.
         return;
     }
-    let mut leases = Vec::new();
-    let mut told = Vec::new();
+    let (mut leases, mut told) = (Vec::new(), Vec::new());
     for member in 0..3 {
-        let mut c = cluster.grpc(member);
         let request = LeaseGrantRequest { ttl: 1, id: 0 };
-        let lease = within("a grant", c.lease.lease_grant(request)).await.unwrap().into_inner();
-        c.put_of(keyport_api::etcdserverpb::PutRequest { lease: lease.id, ..put(&format!("k{member}"), "") }).await;
+        let lease = within("a grant", cluster.grpc(member).lease.lease_grant(request)).await.unwrap().into_inner();
         leases.push(lease.id);
         told.push(lease.ttl);
     }
-    assert_eq!(told, [2, 5, 9], "half as long again as an election timeout, in whole seconds");
+    assert_eq!(told, [15, 30, 45], "half as long again as an election timeout");
     for member in 0..3 {
         make_leader(&cluster, member).await;
-        assert_eq!(granted(&cluster, member, &leases).await, told, "m{member} leads");
+        assert_eq!(renewed(&cluster, member, &leases).await, told, "m{member} leads");
     }
-    // From its rows, too.
+    // By its rows, too.
     for member in 0..3 {
+        make_leader(&cluster, (member + 1) % 3).await;
         cluster.kill(member).await;
         cluster.restart(member).await;
         make_leader(&cluster, member).await;
-        assert_eq!(granted(&cluster, member, &leases).await, told, "m{member} leads and was away");
+        assert_eq!(renewed(&cluster, member, &leases).await, told, "m{member} leads and was away");
     }
 }
 
