@@ -27,6 +27,7 @@ use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_raft::RaftHandle;
 use keyport_raft::peers::Peers;
 use keyport_storage::mvcc::Store;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::apply::Quota;
@@ -86,6 +87,8 @@ struct Inner {
     quota: Quota,
     peer_client: PeerClient,
     forwards: Semaphore,
+    /// Held from where checkpoints of leases are decided on, or cleared, to where that is offered to Raft.
+    checkpoints: Mutex<()>,
     metrics: Arc<Metrics>,
     stopping: Ending,
 }
@@ -116,6 +119,7 @@ impl Node {
             quota,
             peer_client,
             forwards,
+            checkpoints: Mutex::default(),
             metrics,
             stopping,
         }))

@@ -53,7 +53,8 @@ pub enum Renewal {
     Renewed {
         /// As granted.
         ttl: i64,
-        /// A checkpoint of 0 should go through the log, or the next leader would count from the last one.
+        /// There is a checkpoint, or one is on its way: one of 0 should go through the log behind it, or the next leader
+        /// would count from there.
         has_checkpoint: bool,
     },
     /// Its time is over, and it is about to be revoked: see [`Lessor::settled`].
@@ -215,7 +216,8 @@ impl Lessor {
         }
         // Its place in the schedule stays; whoever comes there sees that there is time left.
         lease.deadline = now + lease.ttl * 1000;
-        let renewed = Renewal::Renewed { ttl: lease.ttl(), has_checkpoint: lease.remaining_ttl != 0 };
+        let renewed =
+            Renewal::Renewed { ttl: lease.ttl(), has_checkpoint: lease.remaining_ttl != 0 || lease.checkpoint_due };
         drop(shard);
         self.renewed.fetch_add(1, Ordering::Relaxed);
         renewed
@@ -247,6 +249,7 @@ impl Lessor {
         let Some(lease) = shard.get_mut(&id) else { return };
         let remaining_ttl = remaining_ttl.clamp(0, MAX_TTL_SECONDS);
         lease.remaining_ttl = remaining_ttl.cast_unsigned();
+        lease.checkpoint_due = false;
         rows::put(batch, id, lease.ttl(), remaining_ttl);
     }
 

@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseCheckpoint, LeaseCheckpointRequest, LeaseRevokeRequest};
 use keyport_storage::lease::Due;
+use tokio::sync::oneshot::Receiver;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Node;
-use crate::apply::Command;
+use super::propose::outcome;
+use super::waiters::Outcome;
+use crate::apply::{Command, Reply};
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// Leases taken up in one pass.
@@ -36,9 +39,24 @@ impl Node {
     /// One left over by a failed proposal is found again by a later pass.
     async fn revoke_expired(&self) {
         let mut revocations = JoinSet::new();
-        let Due { term, expired, checkpoints } = self.state().lessor.due(Instant::now(), PASS_LIMIT);
-        self.record_checkpoints(term, checkpoints).await;
+        let lessor = &self.state().lessor;
+        let (Due { term, expired, .. }, recorded) = {
+            // What clears a checkpoint is offered behind it.
+            let _order = self.0.checkpoints.lock();
+            let due = lessor.due(Instant::now(), PASS_LIMIT);
+            let recorded = self.offer_checkpoints(due.term, &due.checkpoints);
+            (due, recorded)
+        };
+        if let Some(recorded) = recorded
+            && let Err(error) = settled(recorded).await
+        {
+            tracing::warn!(%error, "failed to record lease checkpoints");
+        }
         for id in expired {
+            // Much may have happened since, and ids may be used again.
+            if !lessor.is_due(term, id, Instant::now()) {
+                continue;
+            }
             if revocations.len() >= PARALLEL {
                 join_one(&mut revocations).await;
             }
@@ -54,17 +72,18 @@ impl Node {
         revocations.join_all().await;
     }
 
-    async fn record_checkpoints(&self, term: u64, remaining: Vec<(i64, i64)>) {
-        if remaining.is_empty() {
-            return;
-        }
-        let checkpoints =
-            remaining.into_iter().map(|(id, remaining_ttl)| LeaseCheckpoint { id, remaining_ttl }).collect();
+    fn offer_checkpoints(&self, term: u64, remaining: &[(i64, i64)]) -> Option<Offered> {
+        let checkpoint = |&(id, remaining_ttl): &(i64, i64)| LeaseCheckpoint { id, remaining_ttl };
+        let checkpoints: Vec<_> = remaining.iter().map(checkpoint).collect();
         let command = Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints });
-        if let Err(error) = self.propose_in_term(term, command).await {
-            tracing::warn!(%error, "failed to record lease checkpoints");
-        }
+        (!remaining.is_empty()).then(|| self.offer_in_term(term, command))
     }
+}
+
+type Offered = Result<Receiver<Outcome>, Error>;
+
+async fn settled(offered: Offered) -> Result<Reply, Error> {
+    outcome(offered?).await
 }
 
 /// Waits for one of the tasks. Its panic goes on here, as in [`JoinSet::join_all`].

@@ -14,6 +14,7 @@ use keyport_storage::lease::{LeaseError, Renewal, TimeToLive};
 use tokio::time::timeout;
 
 use super::Node;
+use super::propose::outcome;
 use crate::apply::{Command, error};
 
 /// How long what is committed may take to be applied before a lease call gives up.
@@ -45,16 +46,21 @@ impl Node {
     /// `TimeoutWaitAppliedIndex`.
     pub(crate) async fn renew_as_leader(&self, id: i64) -> Result<i64, Error> {
         let lessor = &self.state().lessor;
-        let mut is_certain = false;
+        let (mut is_certain, mut told) = (false, None);
         loop {
-            if !self.leads_for_sure(Instant::now()) {
+            let asked = Instant::now();
+            if !self.leads_for_sure(asked) {
                 self.confirm_leadership().await?;
             }
+            let told = *told.get_or_insert_with(|| self.raft().told());
             if self.limits().fast_lease_keep_alive {
                 lessor.renew(id, Instant::now());
-                self.state().applied.reached(self.raft().told()).await;
+                self.state().applied.reached(told).await;
             } else {
-                self.applied_up_to(self.raft().told()).await?;
+                self.applied_up_to(told).await?;
+            }
+            if asked.elapsed() > self.worth_of_a_confirmation() {
+                continue;
             }
             match lessor.renew(id, Instant::now()) {
                 Renewal::Renewed { ttl, has_checkpoint: false } => return Ok(ttl),
@@ -129,6 +135,14 @@ impl Node {
             || (raft.is_leader() && !raft.is_handing_over() && self.state().leadership.is_confirmed(raft.term(), now))
     }
 
+    /// For so long after it was sure to lead, a member's renewals are kept by its successor: that one is elected an election
+    /// timeout later at the earliest, unless this one hands over, and gives every lease an election timeout more. (What it
+    /// was sure by may have been half a timeout old.)
+    fn worth_of_a_confirmation(&self) -> Duration {
+        let timeout = self.limits().election_timeout;
+        if self.raft().is_handing_over() { timeout } else { timeout * 3 / 2 }
+    }
+
     /// Whether there is nothing that another member may have answered for, and that is not applied here.
     fn has_applied_what_others_know(&self) -> bool {
         self.raft().told() <= self.state().applied.index()
@@ -144,7 +158,11 @@ impl Node {
         let term = self.office().ok_or(Error::NotPrimaryLessor)?;
         let checkpoints = vec![LeaseCheckpoint { id, remaining_ttl: 0 }];
         let command = Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints });
-        match self.propose_in_term(term, command).await {
+        let offered = {
+            let _order = self.0.checkpoints.lock();
+            self.offer_in_term(term, command)
+        };
+        match outcome(offered?).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::debug!(lease_id = format!("{id:016x}"), %error, "failed to clear a lease's checkpoint");

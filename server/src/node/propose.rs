@@ -4,9 +4,11 @@ use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_raft::{ProposeError, RaftHandle};
 use prost::Message;
+use tokio::sync::oneshot::Receiver;
 
 use super::Node;
 use super::timeouts::Circumstances;
+use super::waiters::Outcome;
 use crate::apply::{Command, Proposal, Reply};
 
 /// Entries that may be committed and not yet applied before new proposals are refused.
@@ -19,7 +21,7 @@ impl Node {
     /// # Errors
     /// What the state machine answers; `TooManyRequests`, `RequestTooLarge`, `Timeout`, `Stopped`.
     pub(crate) async fn propose(&self, command: Command) -> Result<Reply, Error> {
-        self.propose_by(command, |raft, entry| raft.propose(entry)).await
+        outcome(self.offer(command, |raft, entry| raft.propose(entry))?).await
     }
 
     /// As [`Node::propose`], for what this member decides on as the leader of `term`: nothing comes of it once that term is
@@ -28,7 +30,12 @@ impl Node {
     /// # Errors
     /// The same; `LeaderChanged`.
     pub(crate) async fn propose_in_term(&self, term: u64, command: Command) -> Result<Reply, Error> {
-        self.propose_by(command, |raft, entry| raft.propose_in_term(term, entry)).await
+        outcome(self.offer_in_term(term, command)?).await
+    }
+
+    /// The part of it that does not wait: what is offered later comes later in the log.
+    pub(super) fn offer_in_term(&self, term: u64, command: Command) -> Result<Receiver<Outcome>, Error> {
+        self.offer(command, |raft, entry| raft.propose_in_term(term, entry))
     }
 
     /// What this member finds out by itself: bound to the term if it leads, and passed on to the leader if it does not.
@@ -42,11 +49,11 @@ impl Node {
         }
     }
 
-    async fn propose_by(
+    fn offer(
         &self,
         command: Command,
         propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Receiver<Outcome>, Error> {
         let node = &*self.0;
         let committed = node.raft.commit();
         if committed > node.state.applied.index().saturating_add(MAX_APPLY_GAP) {
@@ -58,7 +65,7 @@ impl Node {
         if size > node.limits.request_bytes {
             return Err(Error::RequestTooLarge);
         }
-        let outcome = node.waiters.register(id);
+        let waiter = node.waiters.register(id);
         if let Err(error) = propose(&node.raft, entry.encode_to_vec().into()) {
             node.waiters.forget(id);
             node.metrics.proposals_failed.inc();
@@ -67,8 +74,7 @@ impl Node {
                 ProposeError::Stopped => Error::Stopped,
             });
         }
-        // The sender is dropped without an answer only when the node goes down.
-        outcome.await.unwrap_or(Err(Error::Stopped))
+        Ok(waiter)
     }
 
     /// # Errors
@@ -95,4 +101,13 @@ impl Node {
         let late = node.waiters.expire(node.limits.request_timeout, |start| circumstances.explain(start));
         node.metrics.proposals_failed.inc_by(late as u64);
     }
+}
+
+/// Waits for what was offered.
+///
+/// # Errors
+/// What the state machine answers; `Timeout`, `Stopped`.
+pub(super) async fn outcome(waiter: Receiver<Outcome>) -> Result<Reply, Error> {
+    // The sender is dropped without an answer only when the node goes down.
+    waiter.await.unwrap_or(Err(Error::Stopped))
 }

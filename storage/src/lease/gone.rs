@@ -18,14 +18,13 @@ impl Gone {
     /// Returns once `is_gone` holds, which it must before the lease is told about.
     pub(super) async fn wait(&self, id: i64, is_gone: impl Fn() -> bool) {
         while !is_gone() {
-            let notify = {
+            // Made while it is listed, and before the second look, it hears of everything after that.
+            let told = {
                 let mut waiting = self.waiting.lock();
-                let notify = Arc::clone(waiting.entry(id).or_default());
+                let told = Arc::clone(waiting.entry(id).or_default()).notified_owned();
                 self.leases.store(waiting.len(), Ordering::SeqCst);
-                notify
+                told
             };
-            // Made before the second look, it hears of everything after it.
-            let told = notify.notified();
             if is_gone() {
                 // It may have been told before anyone was listed.
                 self.tell(id);
@@ -33,6 +32,12 @@ impl Gone {
             }
             told.await;
         }
+    }
+
+    /// Leases that somebody waits for.
+    #[cfg(test)]
+    pub(super) fn waited_for(&self) -> usize {
+        self.leases.load(Ordering::SeqCst)
     }
 
     pub(super) fn tell(&self, id: i64) {

@@ -24,6 +24,8 @@ pub(super) struct Lease {
     pub(super) deadline: Millis,
     /// When the schedule looks at it; its entry with another time is void.
     pub(super) look_at: Millis,
+    /// A checkpoint is on its way, or was.
+    pub(super) checkpoint_due: bool,
     /// Most leases have no key or a few.
     pub(super) attached: Option<Box<Attached>>,
 }
@@ -32,7 +34,7 @@ impl Lease {
     pub(super) fn new(ttl: i64, remaining_ttl: i64) -> Lease {
         let seconds = |seconds: i64| seconds.clamp(0, MAX_TTL_SECONDS).cast_unsigned();
         let (ttl, remaining_ttl) = (seconds(ttl), seconds(remaining_ttl));
-        Lease { ttl, remaining_ttl, deadline: FOREVER, look_at: FOREVER, attached: None }
+        Lease { ttl, remaining_ttl, deadline: FOREVER, look_at: FOREVER, checkpoint_due: false, attached: None }
     }
 
     pub(super) fn ttl(&self) -> i64 {

@@ -65,15 +65,20 @@ impl Lessor {
     /// Makes this lessor the one that counts down in `term`, which is not 0: every lease starts anew, `extend` longer than
     /// it has, for its holder to find the new leader. Nothing happens if it does so in that term already.
     pub fn promote(&self, term: u64, extend: Duration, now: Instant) {
-        let _turnover = self.turnover.lock();
-        if self.primary_in.swap(term, Ordering::AcqRel) == term {
+        let turnover = self.turnover.lock();
+        if self.primary_in() == Some(term) {
             return;
         }
+        // Nothing that was counted in an earlier term counts in this one, should nobody have said that that was over.
+        self.stop_counting(&turnover);
+        self.primary_in.store(term, Ordering::Release);
         let start = self.millis(now) + u64::try_from(extend.as_millis()).unwrap_or(0);
         let mut deadlines: Vec<(Millis, i64)> = Vec::new();
         for shard in &self.shards {
             for (&id, lease) in &mut *shard.lock() {
-                lease.deadline = start + lease.seconds_left() * 1000;
+                let deadline = start + lease.seconds_left() * 1000;
+                // A renewal may have come in between.
+                lease.deadline = if lease.deadline == FOREVER { deadline } else { lease.deadline.max(deadline) };
                 deadlines.push((lease.deadline, id));
             }
         }
@@ -83,7 +88,6 @@ impl Lessor {
         }
         for (deadline, id) in &mut deadlines {
             if let Some(lease) = self.shard(*id).lock().get_mut(id) {
-                // A renewal may have come in between.
                 lease.deadline = lease.deadline.max(*deadline);
                 lease.look_at = self.next_look(lease, now);
                 *deadline = lease.look_at;
@@ -96,20 +100,21 @@ impl Lessor {
     pub fn demote_from(&self, term: u64) {
         let turnover = self.turnover.lock();
         if self.primary_in() == Some(term) {
-            self.stop_counting(turnover);
+            self.stop_counting(&turnover);
         }
     }
 
     /// Stops counting down.
     pub fn demote(&self) {
-        self.stop_counting(self.turnover.lock());
+        self.stop_counting(&self.turnover.lock());
     }
 
-    fn stop_counting(&self, _turnover: MutexGuard<'_, ()>) {
+    fn stop_counting(&self, _turnover: &MutexGuard<'_, ()>) {
         self.primary_in.store(0, Ordering::Release);
         for shard in &self.shards {
             for lease in shard.lock().values_mut() {
                 (lease.deadline, lease.look_at) = (FOREVER, FOREVER);
+                lease.checkpoint_due = false;
             }
         }
         *self.schedule.heap.lock() = BinaryHeap::new();
@@ -140,6 +145,7 @@ impl Lessor {
                     let left = (lease.deadline - now_millis).div_ceil(1000);
                     if left < lease.seconds_left() {
                         due.checkpoints.push((id, left.cast_signed()));
+                        lease.checkpoint_due = true;
                     }
                 }
                 lease.look_at = self.next_look(lease, now);
@@ -148,6 +154,13 @@ impl Lessor {
         }
         self.schedule.heap.lock().extend(again);
         due
+    }
+
+    /// Whether a lease that was found due in `term` still is: it may have been revoked since, and granted anew.
+    pub fn is_due(&self, term: u64, id: i64, now: Instant) -> bool {
+        let now = self.millis(now);
+        let is_over = self.shard(id).lock().get(&id).is_some_and(|lease| lease.deadline <= now);
+        is_over && self.primary_in() == Some(term)
     }
 
     /// When to look at a lease next: at its end, or for a checkpoint before.

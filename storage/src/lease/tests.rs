@@ -156,6 +156,26 @@ fn what_is_due_is_due_in_the_term_that_counted() {
 }
 
 #[test]
+fn a_term_that_follows_on_another_counts_anew() {
+    let mut world = World::primary();
+    world.grant(1, 10).expect("granted");
+    world.pass(11.0);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (lessor, handle) = (Arc::clone(&world.lessor), runtime.handle().clone());
+    let waiter = thread::spawn(move || handle.block_on(lessor.settled(1)));
+    while world.lessor.gone.waited_for() == 0 {
+        thread::yield_now();
+    }
+    // Nobody has said that the first term is over.
+    world.lessor.promote(2, Duration::ZERO, world.now);
+    assert_eq!((world.lessor.due(world.now, 500), world.ttl(1)), (Due { term: 2, ..Due::default() }, Ok(10)));
+    assert!(!world.lessor.is_due(1, 1, world.now) && !world.lessor.is_due(2, 1, world.now));
+    // Who waited for its end has to look again: it is renewed now.
+    world.revoke(1).expect("revoked");
+    waiter.join().expect("told");
+}
+
+#[test]
 fn a_promotion_spreads_the_ends_of_many() {
     let mut world = World::new(LessorOptions::default());
     for id in 1..=3000 {
@@ -184,6 +204,7 @@ fn checkpoints_carry_the_rest_of_the_time_over_to_the_next_leader() {
     assert!(world.lessor.due(world.now, 500).is_empty());
     world.pass(1.0);
     assert_eq!(world.lessor.due(world.now, 500), Due { term: 1, expired: vec![2], checkpoints: vec![(1, 700)] });
+    assert_eq!(world.lessor.renew(1, world.now), Renewal::Renewed { ttl: 1000, has_checkpoint: true }, "on its way");
     let mut batch = Batch::new();
     world.lessor.checkpoint(1, 700, &mut batch);
     world.lessor.checkpoint(99, 700, &mut batch);
