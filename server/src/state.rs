@@ -4,7 +4,7 @@ mod snapshots;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Instant;
 
 use keyport_storage::alarm::Alarms;
@@ -108,6 +108,8 @@ impl AppliedIndex {
     pub(crate) fn advance(&self, index: u64, term: u64) {
         self.term.store(term, Ordering::Release);
         self.index.store(index, Ordering::Release);
+        // With the one in `reached`: either this sees the receiver, or that sees the index.
+        fence(Ordering::SeqCst);
         if self.changed.receiver_count() > 0 {
             self.changed.send_replace(index);
         }
@@ -115,8 +117,11 @@ impl AppliedIndex {
 
     /// Returns once `index` is applied.
     pub(crate) async fn reached(&self, index: u64) {
+        if self.index() >= index {
+            return;
+        }
         let mut changes = self.changed.subscribe();
-        // A change between the subscription and this look is seen by one of the two.
+        fence(Ordering::SeqCst);
         while self.index() < index {
             if changes.changed().await.is_err() {
                 return;
