@@ -109,11 +109,12 @@ impl Simulation {
 
     /// Everybody answers, and the same, although somebody else takes no entries.
     fn last_reads(&mut self) -> Result<(), String> {
-        let full = self.pick();
+        let (full, configuration) = (self.pick(), self.configuration());
         for at in 0..self.members.len() {
             self.give_up();
-            // That one itself may have to catch up before.
-            self.members[full].memory.lock().is_full = at != full;
+            // That one itself may have to catch up before, and changes that are under way may need it as a voter.
+            let unchanged = self.configuration() == configuration;
+            self.members[full].memory.lock().is_full = at != full && unchanged;
             if !self.is_inside(at) || self.clients.is_empty() {
                 continue;
             }
@@ -121,9 +122,13 @@ impl Simulation {
             for _ in 0..30 {
                 self.step += 1;
                 for at in 0..self.members.len() {
+                    self.restart(at)?;
                     self.turn(at, 1)?;
                 }
                 self.settle()?;
+                if self.configuration() != configuration {
+                    self.members[full].memory.lock().is_full = false;
+                }
                 // Changes that were under way still come, and may remove it.
                 if self.all_answered() || !self.is_inside(at) {
                     break;
