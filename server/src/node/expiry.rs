@@ -53,12 +53,12 @@ impl Node {
             tracing::warn!(%error, "failed to record lease checkpoints");
         }
         for id in expired {
+            if revocations.len() >= PARALLEL {
+                join_one(&mut revocations).await;
+            }
             // Much may have happened since, and ids may be used again.
             if !lessor.is_due(term, id, Instant::now()) {
                 continue;
-            }
-            if revocations.len() >= PARALLEL {
-                join_one(&mut revocations).await;
             }
             let node = self.clone();
             revocations.spawn(async move {
