@@ -12,12 +12,16 @@ use tokio::task::JoinHandle;
 
 use super::robustness::LONG;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 10;
+/// Rounds in which a read has to be in time.
+const IN_TIME: usize = 2;
 /// A read that comes during a sync is taken up after it, asks the others during the next one, and is answered after that,
 /// before yet another one begins.
 const NEEDED: usize = 2;
 /// Looks in a row that find nothing new.
 const QUIET: usize = 15;
+/// Looks after which it is taken for quiet: a follower asks again twice a second, for as long as it has no answer.
+const LOOKS: usize = 60;
 
 /// Starts a call, and returns when the server has taken it up: it serves what comes after it on the connection.
 async fn begun<T: Send + 'static>(c: &Grpc, call: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
@@ -74,12 +78,13 @@ impl<'a> Slow<'a> {
     }
 
     async fn quiet(&self) {
-        let (mut last, mut looks) = (-1.0, 0);
+        let (mut last, mut looks, mut in_a_row) = (-1.0, 0, 0);
         eventually("nothing is said", async || {
             let heard = self.heard().await;
-            looks = if heard > last { 0 } else { looks + 1 };
+            looks += 1;
+            in_a_row = if heard > last { 0 } else { in_a_row + 1 };
             last = heard;
-            (looks >= QUIET).then_some(())
+            (in_a_row >= QUIET || looks >= LOOKS).then_some(())
         })
         .await;
     }
@@ -115,10 +120,11 @@ impl<'a> Slow<'a> {
     }
 }
 
-/// A read that did not come to the leader in time needs one sync more; most do come.
-async fn most_reads_are_in_time(at_leader: bool) {
+/// A read that did not come to the leader in time needs one sync more, so that not every one has to be in time; where more
+/// syncs are needed, none is.
+async fn reads_are_in_time(at_leader: bool) {
     // A leader that stands still is to stay the leader.
-    let cluster = Cluster::of(3).args(["--election-timeout=20000"]).start().await;
+    let cluster = Cluster::of(3).args(["--election-timeout=50000"]).start().await;
     if cluster.is_etcd() {
         // Its threads are its own affair.
         return;
@@ -127,7 +133,7 @@ async fn most_reads_are_in_time(at_leader: bool) {
     cluster.grpc(leader).put("k", "v").await;
     cluster.until_equal().await;
     let through = if at_leader { leader } else { follower };
-    let mut in_time = Vec::new();
+    let mut in_time = 0;
     for _ in 0..ROUNDS {
         let Some(mut slow) = Slow::new(&cluster, leader).await else {
             eprintln!("skipped: may not trace");
@@ -135,22 +141,25 @@ async fn most_reads_are_in_time(at_leader: bool) {
         };
         let seen = slow.read(through).await;
         assert!(seen.iter().all(|seen| values(seen) == ["v"]));
-        in_time.push(seen.is_some());
+        in_time += usize::from(seen.is_some());
         let Slow { syncs, writes, .. } = slow;
         drop(syncs);
         for write in writes {
             within("a write", write).await.unwrap();
         }
+        if in_time == IN_TIME {
+            return;
+        }
     }
-    assert!(in_time.iter().filter(|in_time| **in_time).count() > ROUNDS / 2, "through m{through}: {in_time:?}");
+    panic!("through m{through}: {in_time} of {ROUNDS}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_at_the_leader() {
-    most_reads_are_in_time(true).await;
+    reads_are_in_time(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_through_a_follower() {
-    most_reads_are_in_time(false).await;
+    reads_are_in_time(false).await;
 }
