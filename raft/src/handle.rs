@@ -66,19 +66,13 @@ impl RaftHandle {
     /// Queues a normal entry. `Ok` only means queued: the outcome is the entry coming back through
     /// [`crate::StateMachine::apply`], or [`crate::StateMachine::dropped`].
     pub fn propose(&self, data: Bytes) -> Result<(), ProposeError> {
-        if self.0.status.is_full.load(Ordering::Acquire) {
-            return Err(ProposeError::Busy);
-        }
-        self.offer(Input::Propose(data))
+        self.offer_entry(Input::Propose(data))
     }
 
     /// Queues an entry that this member decided on as the leader of `term`. Unlike any other it never waits for a leader
     /// and is never passed on to one: once that term is over it comes back through [`crate::StateMachine::dropped`].
     pub fn propose_in_term(&self, term: u64, data: Bytes) -> Result<(), ProposeError> {
-        if self.0.status.is_full.load(Ordering::Acquire) {
-            return Err(ProposeError::Busy);
-        }
-        self.offer(Input::ProposeInTerm { term, data })
+        self.offer_entry(Input::ProposeInTerm { term, data })
     }
 
     /// Queues a membership change; the same holds, with [`crate::StateMachine::conf_change_dropped`]. `id` inside the
@@ -213,6 +207,14 @@ impl RaftHandle {
             // A panic was reported by its own hook.
             let _ = thread.join();
         }
+    }
+
+    /// What makes the log longer, unless the state machine has no room for it.
+    fn offer_entry(&self, input: Input) -> Result<(), ProposeError> {
+        if self.0.status.is_full.load(Ordering::Acquire) {
+            return Err(ProposeError::Busy);
+        }
+        self.offer(input)
     }
 
     fn offer(&self, input: Input) -> Result<(), ProposeError> {

@@ -167,9 +167,16 @@ impl Grpc {
     /// # Panics
     /// If the server refuses or ends the stream.
     pub async fn keep_alive(&mut self, id: i64) -> LeaseKeepAliveResponse {
+        within("keep-alive", self.try_keep_alive(id)).await.expect("keep-alive").expect("an answer")
+    }
+
+    /// The same; none if the server ends the stream instead.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn try_keep_alive(&mut self, id: i64) -> Result<Option<LeaseKeepAliveResponse>, Status> {
         let once = tokio_stream::iter([LeaseKeepAliveRequest { id }]);
-        let answers = within("keep-alive", self.lease.lease_keep_alive(once)).await.expect("keep-alive");
-        within("keep-alive", answers.into_inner().message()).await.expect("keep-alive").expect("an answer")
+        self.lease.lease_keep_alive(once).await?.into_inner().message().await
     }
 
     /// Opens a watch stream.

@@ -1,7 +1,8 @@
 //! Concurrent clients and watchers of a cluster, what they saw, and whether that is what etcd promises.
 //!
-//! [`Traffic`] runs, on every member, a gRPC and a JSON client that put, delete, read, list, compare and swap a few keys, grant,
-//! use, renew and revoke leases, lock and stand for elections; and watchers of every kind. While they run a test does to the cluster what it likes. Then [`Traffic::finish`] judges:
+//! [`Traffic`] runs, on every member, a gRPC and a JSON client that put, delete, read, list, compare and swap a few keys,
+//! grant, use, renew and revoke leases, lock and stand for elections; and watchers of every kind. While they run a test
+//! does to the cluster what it likes. Then [`Traffic::finish`] judges:
 //!
 //! - the clients' history is linearizable (`keyport_raft::sim::history`), unknown outcomes and the store's revisions included,
 //! - nothing acknowledged is missing from the history that the cluster kept, and all members have the same hash,

@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseCheckpoint, LeaseCheckpointRequest, LeaseRevokeRequest};
 use keyport_storage::lease::Due;
-use tokio::sync::oneshot::Receiver;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Node;
-use super::propose::outcome;
-use super::waiters::Outcome;
-use crate::apply::{Command, Reply};
+use super::propose::{Offered, outcome};
+use crate::apply::Command;
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// Leases taken up in one pass.
@@ -48,7 +46,7 @@ impl Node {
             (due, recorded)
         };
         if let Some(recorded) = recorded
-            && let Err(error) = settled(recorded).await
+            && let Err(error) = outcome(recorded).await
         {
             tracing::warn!(%error, "failed to record lease checkpoints");
         }
@@ -78,12 +76,6 @@ impl Node {
         let command = Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints });
         (!remaining.is_empty()).then(|| self.offer_in_term(term, command))
     }
-}
-
-type Offered = Result<Receiver<Outcome>, Error>;
-
-async fn settled(offered: Offered) -> Result<Reply, Error> {
-    outcome(offered?).await
 }
 
 /// Waits for one of the tasks. Its panic goes on here, as in [`JoinSet::join_all`].

@@ -162,7 +162,7 @@ impl Node {
             let _order = self.0.checkpoints.lock();
             self.offer_in_term(term, command)
         };
-        match outcome(offered?).await {
+        match outcome(offered).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::debug!(lease_id = format!("{id:016x}"), %error, "failed to clear a lease's checkpoint");

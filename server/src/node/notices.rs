@@ -14,7 +14,8 @@ use crate::apply::{Command, Notice};
 const SWEEP: Duration = Duration::from_millis(250);
 
 impl Node {
-    /// Follows the notices until the Raft thread has ended, or an entry could not be applied, or the database has failed; whether it was a failure.
+    /// Follows the notices until the Raft thread has ended, or an entry could not be applied, or the database has failed;
+    /// whether it was a failure.
     pub(crate) async fn follow(self, mut notices: mpsc::Receiver<Notice>) -> bool {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

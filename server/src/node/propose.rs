@@ -11,6 +11,9 @@ use super::timeouts::Circumstances;
 use super::waiters::Outcome;
 use crate::apply::{Command, Proposal, Reply};
 
+/// Where the outcome of a command will be told, if it was taken.
+pub(super) type Offered = Result<Receiver<Outcome>, Error>;
+
 /// Entries that may be committed and not yet applied before new proposals are refused.
 const MAX_APPLY_GAP: u64 = 5000;
 
@@ -21,7 +24,7 @@ impl Node {
     /// # Errors
     /// What the state machine answers; `TooManyRequests`, `RequestTooLarge`, `Timeout`, `Stopped`.
     pub(crate) async fn propose(&self, command: Command) -> Result<Reply, Error> {
-        outcome(self.offer(command, |raft, entry| raft.propose(entry))?).await
+        outcome(self.offer(command, |raft, entry| raft.propose(entry))).await
     }
 
     /// As [`Node::propose`], for what this member decides on as the leader of `term`: nothing comes of it once that term is
@@ -30,11 +33,11 @@ impl Node {
     /// # Errors
     /// The same; `LeaderChanged`.
     pub(crate) async fn propose_in_term(&self, term: u64, command: Command) -> Result<Reply, Error> {
-        outcome(self.offer_in_term(term, command)?).await
+        outcome(self.offer_in_term(term, command)).await
     }
 
     /// The part of it that does not wait: what is offered later comes later in the log.
-    pub(super) fn offer_in_term(&self, term: u64, command: Command) -> Result<Receiver<Outcome>, Error> {
+    pub(super) fn offer_in_term(&self, term: u64, command: Command) -> Offered {
         self.offer(command, |raft, entry| raft.propose_in_term(term, entry))
     }
 
@@ -49,11 +52,7 @@ impl Node {
         }
     }
 
-    fn offer(
-        &self,
-        command: Command,
-        propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
-    ) -> Result<Receiver<Outcome>, Error> {
+    fn offer(&self, command: Command, propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>) -> Offered {
         let node = &*self.0;
         let committed = node.raft.commit();
         if committed > node.state.applied.index().saturating_add(MAX_APPLY_GAP) {
@@ -106,8 +105,8 @@ impl Node {
 /// Waits for what was offered.
 ///
 /// # Errors
-/// What the state machine answers; `Timeout`, `Stopped`.
-pub(super) async fn outcome(waiter: Receiver<Outcome>) -> Result<Reply, Error> {
+/// Why it was not taken; what the state machine answers; `Timeout`, `Stopped`.
+pub(super) async fn outcome(offered: Offered) -> Result<Reply, Error> {
     // The sender is dropped without an answer only when the node goes down.
-    waiter.await.unwrap_or(Err(Error::Stopped))
+    offered?.await.unwrap_or(Err(Error::Stopped))
 }

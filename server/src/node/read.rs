@@ -12,8 +12,8 @@ impl Node {
     /// The sole voter needs no round, but has to have applied what others may have answered for while they voted, or this
     /// member itself before it was started again. Mostly there is nothing to wait for.
     ///
-    /// A question that is under way when the leader changes is put to the new one; etcd would answer "leader changed" there, and here
-    /// that is the answer only if the new one does not answer either.
+    /// A question that is under way when the leader changes is put to the new one; etcd would answer "leader changed"
+    /// there, and here that is the answer only if the new one does not answer either.
     ///
     /// # Errors
     /// `Timeout`, `LeaderChanged`, `Stopped`, `RequestTooManyRequests`.

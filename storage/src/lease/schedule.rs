@@ -55,12 +55,6 @@ pub struct Due {
     pub checkpoints: Vec<(i64, i64)>,
 }
 
-impl Due {
-    pub fn is_empty(&self) -> bool {
-        self.expired.is_empty() && self.checkpoints.is_empty()
-    }
-}
-
 impl Lessor {
     /// Makes this lessor the one that counts down in `term`, which is not 0: every lease starts anew, `extend` longer than
     /// it has, for its holder to find the new leader. Nothing happens if it does so in that term already.

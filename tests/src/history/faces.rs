@@ -173,16 +173,15 @@ calls! {
 impl Face {
     /// One renewal, on a stream of its own.
     pub(super) async fn keep_alive(&self, id: i64) -> Result<LeaseKeepAliveResponse, Failure> {
-        let (request, unknown) = (LeaseKeepAliveRequest { id }, |what: &str| Failure::Unknown(what.to_owned()));
+        let unknown = |what: &str| Failure::Unknown(what.to_owned());
         match self {
             Face::Grpc(c) => {
-                let answers = c.lease.clone().lease_keep_alive(tokio_stream::iter([request])).await;
-                let mut answers = answers.map_err(|status| refused(&status))?.into_inner();
-                answers.message().await.map_err(|status| refused(&status))?.ok_or_else(|| unknown("no answer"))
+                let answer = c.clone().try_keep_alive(id).await.map_err(|status| refused(&status))?;
+                answer.ok_or_else(|| unknown("no answer"))
             }
             Face::Json(wire) => {
                 let line: serde_json::Value = wire
-                    .call_raw("/v3/lease/keepalive", &request)
+                    .call_raw("/v3/lease/keepalive", &LeaseKeepAliveRequest { id })
                     .await
                     .and_then(|line| serde_json::from_slice(&line).map_err(|e| unknown(&e.to_string())))?;
                 let result = line.get("result").ok_or_else(|| unknown(&line.to_string()))?;

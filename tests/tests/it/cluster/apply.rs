@@ -1,6 +1,6 @@
 //! A member whose state cannot keep up with its log: its database's disk hangs, say. Elections and the log go on without it.
 
-use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, MemberRemoveRequest, MemberUpdateRequest};
+use keyport_api::etcdserverpb::{MemberRemoveRequest, MemberUpdateRequest};
 use keyport_tests::Cluster;
 use keyport_tests::cluster::threads::StoppedThread;
 use keyport_tests::grpc::{get, list, put, revision, values};
@@ -122,10 +122,7 @@ async fn a_leader_that_is_left_alone_before_it_has_applied() {
     if let Ok(read) = &read {
         assert_eq!((values(read), revision(&read.header)), (vec!["new".to_owned()], last));
     }
-    let once = tokio_stream::iter([LeaseKeepAliveRequest { id: lease }]);
-    let renewed =
-        within("a renewal", async { through_leader.lease.lease_keep_alive(once).await?.into_inner().message().await });
-    if let Ok(Some(renewed)) = renewed.await {
+    if let Ok(Some(renewed)) = within("a renewal", through_leader.try_keep_alive(lease)).await {
         assert_eq!(renewed.ttl, 500, "it lives");
     }
     drop(stopped);

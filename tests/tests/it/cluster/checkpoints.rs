@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseTimeToLiveRequest};
+use keyport_api::etcdserverpb::LeaseTimeToLiveRequest;
 use keyport_api::leasepb;
 use keyport_storage::backend::{Backend, BackendOptions, Batch, Bucket};
 use keyport_tests::Cluster;
@@ -25,9 +25,7 @@ fn write_checkpoint(db: &Path, id: i64) {
 
 /// The TTL that a renewal answers; none if the member does not renew it.
 async fn renew(mut c: Grpc, id: i64) -> Option<i64> {
-    let once = tokio_stream::iter([LeaseKeepAliveRequest { id }]);
-    let mut answers = c.lease.lease_keep_alive(once).await.ok()?.into_inner();
-    Some(answers.message().await.ok()??.ttl).filter(|ttl| *ttl > 0)
+    Some(c.try_keep_alive(id).await.ok()??.ttl).filter(|ttl| *ttl > 0)
 }
 
 /// Seconds left, by the leader among some members.

@@ -88,12 +88,13 @@ async fn revoking(cluster: &Cluster) -> (usize, Kept) {
     (leader, kept)
 }
 
-/// The next leader renews what is left.
+/// The next leader renews what is left, and then the former one is heard again.
 async fn renewed_by_another(cluster: &Cluster, former: usize, kept: &mut Kept) -> usize {
     let others: Vec<usize> = (0..3).filter(|member| *member != former).collect();
     let leader = cluster.leader_among(&others).await;
     let living = kept.renew_once(&mut cluster.grpc(leader)).await;
     assert!(living > 0, "all were revoked before");
+    cluster.network.heal();
     leader
 }
 
@@ -119,7 +120,6 @@ async fn of_a_leader_that_was_paused() {
     let (former, mut kept) = revoking(&cluster).await;
     cluster.members[former].pause();
     let leader = renewed_by_another(&cluster, former, &mut kept).await;
-    cluster.network.heal();
     cluster.members[former].resume();
     live_on(&cluster, former, leader, &mut kept).await;
 }
@@ -136,7 +136,6 @@ async fn of_a_leader_whose_log_stood_still() {
         return;
     };
     let leader = renewed_by_another(&cluster, former, &mut kept).await;
-    cluster.network.heal();
     drop(stopped);
     live_on(&cluster, former, leader, &mut kept).await;
 }
@@ -150,6 +149,5 @@ async fn of_a_leader_that_was_cut_off() {
     let (former, mut kept) = revoking(&cluster).await;
     cluster.network.isolate(cluster.members[former].id);
     let leader = renewed_by_another(&cluster, former, &mut kept).await;
-    cluster.network.heal();
     live_on(&cluster, former, leader, &mut kept).await;
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use keyport_api::etcdserverpb::{
-    HashKvRequest, LeaseGrantRequest, LeaseKeepAliveRequest, LeaseTimeToLiveRequest, MemberListRequest, RangeRequest,
-    WatchRequest, watch_request::RequestUnion,
+    HashKvRequest, LeaseGrantRequest, LeaseTimeToLiveRequest, MemberListRequest, RangeRequest, WatchRequest,
+    watch_request::RequestUnion,
 };
 use keyport_tests::Cluster;
 use keyport_tests::grpc::{Grpc, get, put, refused, text, watch};
@@ -118,12 +118,8 @@ async fn alone() {
         answers.message().await
     };
     refused(within("a careful watch", opened).await, Code::Unavailable, NO_LEADER);
-    let renewed = async {
-        let once = tokio_stream::iter([LeaseKeepAliveRequest { id: lease }]);
-        let mut c = cluster.grpc(lonely);
-        c.lease.lease_keep_alive(once).await?.into_inner().message().await
-    };
-    refused(within("a renewal", renewed).await, Code::Unavailable, NO_LEADER);
+    let renewed = within("a renewal", cluster.grpc(lonely).try_keep_alive(lease)).await;
+    refused(renewed, Code::Unavailable, NO_LEADER);
 
     // What is cancelled a little later, and what is not.
     refused(within("the careful stream ends", careful.message()).await, Code::Unavailable, NO_LEADER);

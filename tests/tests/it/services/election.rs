@@ -1,10 +1,13 @@
 //! v3election.
 
-use keyport_api::v3electionpb::{CampaignRequest, LeaderKey, LeaderRequest, ProclaimRequest, ResignRequest};
+use keyport_api::v3electionpb::{
+    CampaignRequest, CampaignResponse, LeaderKey, LeaderRequest, ProclaimRequest, ResignRequest,
+};
 use keyport_tests::Server;
 use keyport_tests::grpc::{bytes, list, refused, revision, text};
 use keyport_tests::wait::{eventually, within};
-use tonic::Code;
+use tokio::task::JoinHandle;
+use tonic::{Code, Response, Status};
 
 fn campaign(name: &str, lease: i64, value: &str) -> CampaignRequest {
     CampaignRequest { name: bytes(name), lease, value: bytes(value) }
@@ -45,6 +48,14 @@ async fn campaign_proclaim_resign() {
     assert_eq!(c.range(list("e/")).await.count, 0);
 }
 
+/// Another client that stands for the election of somebody who leads, once it is in the line.
+async fn second_waits(server: &Server, lease: i64) -> JoinHandle<Result<Response<CampaignResponse>, Status>> {
+    let (mut c, mut other) = (server.grpc().await, server.grpc().await);
+    let waiting = tokio::spawn(async move { other.election.campaign(campaign("e", lease, "two")).await });
+    eventually("the second waits", async || (c.range(list("e/")).await.count == 2).then_some(())).await;
+    waiting
+}
+
 #[tokio::test]
 async fn one_after_the_other_and_an_observer() {
     let server = Server::start();
@@ -57,13 +68,7 @@ async fn one_after_the_other_and_an_observer() {
     let mut seen = within("the leader", seen).await.unwrap().unwrap().into_inner();
     let next = within("the leader", seen.message()).await.unwrap().unwrap();
     assert_eq!(text(&next.kv.unwrap().value), "one");
-    let mut other = server.grpc().await;
-    let waiting = tokio::spawn(async move { other.election.campaign(campaign("e", two, "two")).await });
-    eventually("the second waits", || {
-        let mut c = c.clone();
-        async move { (c.range(list("e/")).await.count == 2).then_some(()) }
-    })
-    .await;
+    let waiting = second_waits(&server, two).await;
     c.election.proclaim(ProclaimRequest { leader: first.clone(), value: bytes("one again") }).await.unwrap();
     let next = within("the change", seen.message()).await.unwrap().unwrap();
     assert_eq!(text(&next.kv.unwrap().value), "one again");
@@ -87,13 +92,7 @@ async fn revisions_in_headers() {
     assert_eq!(revision(&c.election.leader(leader("e")).await.unwrap().into_inner().header), 3);
     let mut seen = within("the leader", c.election.observe(leader("e"))).await.unwrap().into_inner();
     assert_eq!(revision(&within("the leader", seen.message()).await.unwrap().unwrap().header), 3);
-    let mut other = server.grpc().await;
-    let waiting = tokio::spawn(async move { other.election.campaign(campaign("e", two, "two")).await });
-    eventually("the second waits", || {
-        let mut c = c.clone();
-        async move { (c.range(list("e/")).await.count == 2).then_some(()) }
-    })
-    .await;
+    let waiting = second_waits(&server, two).await;
     assert_eq!(c.put("other", "w").await, 5);
     let proclaim = ProclaimRequest { leader: first.leader.clone(), value: bytes("one again") };
     assert_eq!(revision(&c.election.proclaim(proclaim).await.unwrap().into_inner().header), 6);
@@ -120,13 +119,7 @@ async fn what_is_compacted() {
     c.compact(7).await;
     let mut seen = within("the leader", c.election.observe(leader("e"))).await.unwrap().into_inner();
     assert_eq!(text(&within("the leader", seen.message()).await.unwrap().unwrap().kv.unwrap().value), "one");
-    let mut other = server.grpc().await;
-    let waiting = tokio::spawn(async move { other.election.campaign(campaign("e", two, "two")).await });
-    eventually("the second waits", || {
-        let mut c = c.clone();
-        async move { (c.range(list("e/")).await.count == 2).then_some(()) }
-    })
-    .await;
+    let waiting = second_waits(&server, two).await;
     c.election.proclaim(ProclaimRequest { leader: first.clone(), value: bytes("one again") }).await.unwrap();
     assert_eq!(text(&within("the change", seen.message()).await.unwrap().unwrap().kv.unwrap().value), "one again");
     c.election.resign(ResignRequest { leader: first }).await.unwrap();
