@@ -6,19 +6,15 @@
 
 mod chain;
 mod command;
-mod compare;
-pub(crate) mod conf_state;
 mod decode;
 pub(crate) mod error;
 mod execute;
 mod fault;
-mod kv;
 mod legacy;
 mod queue;
 mod quota;
-pub(crate) mod range;
 mod replica;
-pub(crate) mod txn;
+pub(crate) mod waiters;
 
 pub(crate) use chain::Chain;
 pub(crate) use command::Command;
@@ -26,5 +22,4 @@ pub(crate) use decode::Proposal;
 pub(crate) use execute::Reply;
 pub(crate) use queue::ReplicaQueue;
 pub(crate) use quota::Quota;
-pub(crate) use range::RangeReply;
 pub(crate) use replica::{Notice, Replica};

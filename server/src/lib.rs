@@ -1,21 +1,21 @@
-//! The process: listeners, middleware, services, the apply chain and bootstrap.
+//! The process: listeners, middleware, calls, the apply chain and bootstrap.
 
 mod apply;
+mod asking;
 pub mod bootstrap;
+pub mod calls;
 pub mod config;
 mod courier;
-mod deadline;
-pub mod gateway;
-pub mod grpc;
+pub mod faces;
 pub mod http;
+mod kv;
 pub mod logging;
 mod membership;
 pub mod metrics;
+pub mod net;
 mod node;
-mod peers;
+mod peer_port;
 mod run;
-pub mod services;
-mod sse;
 mod state;
 pub mod trial;
 pub mod version;

@@ -2,13 +2,13 @@
 
 mod compactor;
 pub(crate) mod corruption;
-pub(crate) mod ending;
 mod expiry;
 mod first_election;
-pub(crate) mod leadership;
+pub(crate) mod hash;
+mod leader_call;
 mod lease;
 mod notices;
-pub(crate) mod promote;
+mod promote;
 mod propose;
 mod publish;
 mod read;
@@ -17,7 +17,6 @@ mod request_id;
 mod timeouts;
 mod transfer;
 mod versions;
-pub(crate) mod waiters;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +30,12 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::apply::Quota;
+use crate::apply::waiters::Waiters;
+use crate::asking::PeerClient;
 use crate::metrics::Metrics;
-use crate::peers::PeerClient;
 use crate::state::State;
-use ending::Ending;
+use crate::state::ending::Ending;
 pub(crate) use request_id::RequestIds;
-use waiters::Waiters;
 
 /// Who this member is.
 #[derive(Clone, Debug)]
@@ -106,7 +105,7 @@ impl Node {
         let ids = RequestIds::new(identity.member_id, std::time::SystemTime::now());
         let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
         let peer_client = PeerClient::new().of_cluster(identity.cluster_id);
-        let forwards = Semaphore::new(crate::peers::client::IDLE_CONNECTIONS);
+        let forwards = Semaphore::new(crate::asking::client::IDLE_CONNECTIONS);
         let stopping = Ending::default();
         Node(Arc::new(Inner {
             identity,
@@ -158,14 +157,6 @@ impl Node {
     /// Lease calls handed on to the leader at once: no more than there are connections to keep for them.
     pub(crate) fn forwards(&self) -> &Semaphore {
         &self.0.forwards
-    }
-
-    /// Where the leader listens for peers; none while there is no leader, or this member leads.
-    pub(crate) fn leader_urls(&self) -> Option<Vec<String>> {
-        let leader = self.0.raft.leader();
-        let other = leader != 0 && leader != self.0.identity.member_id;
-        let member = if other { self.0.state.membership.get(leader) } else { None };
-        member.map(|member| member.peer_urls)
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -4,13 +4,16 @@ mod gauges;
 mod health;
 
 use crate::bootstrap::{self, BootstrapError};
+use crate::calls::Services;
 use crate::config::{Config, Gate, Url};
-use crate::gateway::GatewayOptions;
-use crate::http::{self, BindError, Face, Routes, StackOptions, ops};
+use crate::faces::json::GatewayOptions;
+use crate::faces::ops;
+use crate::faces::routes::Routes;
+use crate::http::{self, StackOptions};
 use crate::metrics::Metrics;
+use crate::net::{self, BindError, Face};
 use crate::node::Node;
-use crate::peers;
-use crate::services::Services;
+use crate::peer_port;
 use crate::version;
 use std::io;
 use std::sync::Arc;
@@ -42,8 +45,8 @@ pub enum RunError {
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     announce(&config);
     // First, so that a taken port is found before anything is written.
-    let listeners = http::bind(&config.listen)?;
-    let peer_listeners = http::bind_peers(&config.listen)?;
+    let listeners = net::bind(&config.listen)?;
+    let peer_listeners = net::bind_peers(&config.listen)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     metrics.set_feature_gates(&config.feature_gates);
     tokio::pin!(shutdown);
@@ -74,7 +77,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let leaderless = node.clone();
     duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });
     let stop = node.stopping().token().clone();
-    duties.spawn(peers::serve(peer_listeners, peers::router(node.clone()), stop.clone()));
+    duties.spawn(peer_port::serve(peer_listeners, peer_port::router(node.clone()), stop.clone()));
     let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop));
     let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
@@ -147,7 +150,7 @@ fn announce(config: &Config) {
 
 async fn serve(
     config: Config,
-    listeners: Vec<http::Listener>,
+    listeners: Vec<net::Listener>,
     node: Node,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -158,7 +161,7 @@ async fn serve(
         () = stop.cancelled() => return Ok(()),
     }
     let health = Arc::new(node.clone());
-    let router = ops::router(Arc::clone(&health), Arc::clone(&metrics)).fallback(ops::not_found);
+    let router = ops::router(Arc::clone(&health), Arc::clone(&metrics)).fallback(http::plain::not_found);
     let metrics_router = ops::metrics_router(health, Arc::clone(&metrics));
     let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes, stop.clone()));
     let app = Routes::new(Services::new(&node), config.max_receive_bytes(), gateway, router, metrics_router);

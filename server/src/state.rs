@@ -1,5 +1,8 @@
 //! Everything that the log decides: one bundle, written by whoever applies entries, read by everyone.
 
+pub(crate) mod conf_state;
+pub(crate) mod ending;
+pub(crate) mod leadership;
 mod snapshots;
 
 use std::path::Path;
@@ -16,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::membership::{Membership, MembershipError};
 use crate::metrics::Metrics;
-use crate::node::leadership::Leadership;
+use leadership::Leadership;
 pub(crate) use snapshots::{SnapshotFiles, Snapshots};
 
 /// The replicated state of this node.

@@ -1,5 +1,7 @@
 //! The versions that the server names itself with.
 
+use serde::Serialize;
+
 /// The etcd release whose API is served. Clients parse it: digits and dots only.
 pub const ETCD_SERVER: &str = "3.7.1";
 /// The cluster version of that release.
@@ -8,3 +10,24 @@ pub const ETCD_CLUSTER: &str = "3.7.0";
 pub const KEYPORT: &str = env!("CARGO_PKG_VERSION");
 /// The oldest release whose members a cluster may have; what etcd sends, too.
 pub const MIN_CLUSTER: &str = "3.0.0";
+
+/// What is running, and which version the cluster has agreed on: the answer of `/version`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Versions {
+    etcdserver: &'static str,
+    etcdcluster: String,
+    storage: String,
+    keyport: &'static str,
+}
+
+impl Versions {
+    /// In a cluster of this version, if it has decided on one.
+    pub fn in_cluster(cluster: Option<String>) -> Versions {
+        Versions {
+            etcdserver: ETCD_SERVER,
+            storage: cluster.clone().unwrap_or_else(|| "unknown".to_owned()),
+            etcdcluster: cluster.unwrap_or_else(|| "not_decided".to_owned()),
+            keyport: KEYPORT,
+        }
+    }
+}

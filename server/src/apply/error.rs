@@ -1,11 +1,11 @@
-//! What comes of an operation that does not succeed, and what storage refuses, in the words that clients know.
+//! What comes of an applied operation that does not succeed.
 
 use keyport_api::error::Error;
-use keyport_storage::backend::BackendError;
 use keyport_storage::lease::LeaseError;
 use keyport_storage::mvcc::MvccError;
 
 use super::fault::Fault;
+use crate::kv::KvError;
 
 /// An operation on the state that did not succeed.
 #[derive(Debug)]
@@ -28,13 +28,18 @@ impl From<LeaseError> for OpError {
     }
 }
 
+impl From<KvError> for OpError {
+    fn from(error: KvError) -> OpError {
+        match error {
+            KvError::Refused(error) => OpError::Refused(error),
+            KvError::Failed(error) => OpError::Failed(error.into()),
+        }
+    }
+}
+
 impl From<MvccError> for OpError {
     fn from(error: MvccError) -> OpError {
-        match error {
-            MvccError::Compacted => OpError::Refused(Error::Compacted),
-            MvccError::FutureRevision => OpError::Refused(Error::FutureRev),
-            MvccError::Backend(error) => OpError::Failed(error.into()),
-        }
+        KvError::from(error).into()
     }
 }
 
@@ -44,23 +49,6 @@ impl From<serde_json::Error> for OpError {
     }
 }
 
-/// For reads, whose failure changes nothing: a client learns that the database failed; why is the operator's business.
-impl From<OpError> for Error {
-    fn from(error: OpError) -> Error {
-        match error {
-            OpError::Refused(error) => error,
-            OpError::Failed(fault) => {
-                tracing::error!(error = %fault, "the database failed");
-                Error::StorageFailed
-            }
-        }
-    }
-}
-
-pub(crate) fn mvcc(error: MvccError) -> Error {
-    OpError::from(error).into()
-}
-
 pub(crate) fn lease(error: LeaseError) -> Error {
     match error {
         LeaseError::NotFound => Error::LeaseNotFound,
@@ -68,8 +56,4 @@ pub(crate) fn lease(error: LeaseError) -> Error {
         LeaseError::TtlTooLarge => Error::LeaseTtlTooLarge,
         LeaseError::NotPrimary => Error::NotPrimaryLessor,
     }
-}
-
-pub(crate) fn backend(error: &BackendError) -> Error {
-    OpError::Failed(error.clone().into()).into()
 }

@@ -9,12 +9,13 @@ use keyport_storage::backend::{Applied, Batch};
 use keyport_storage::mvcc::{Changes, CompactionHandle};
 use keyport_storage::watch::RevisionEvents;
 
+use super::Command;
 use super::error::OpError;
 use super::fault::Fault;
-use super::kv::{self, KvTxn};
-use super::{Command, txn};
+use crate::apply::waiters::Outcome;
+use crate::kv::keys::{self, KvTxn};
+use crate::kv::txn;
 use crate::membership::{self, Downgrade};
-use crate::node::waiters::Outcome;
 use crate::state::State;
 
 /// The answer to a command, its header still to be completed by the service. Revisions are the store's when the command
@@ -57,11 +58,11 @@ pub(crate) fn execute(
     published: &mut Vec<RevisionEvents>,
 ) -> Result<Outcome, Fault> {
     match command {
-        Command::Put(request) => keys(state, applied, published, |txn| kv::put(txn, &request).map(Reply::Put)),
+        Command::Put(request) => keys(state, applied, published, |txn| Ok(Reply::Put(keys::put(txn, &request)?))),
         Command::DeleteRange(request) => {
-            keys(state, applied, published, |txn| kv::delete_range(txn, request).map(Reply::DeleteRange))
+            keys(state, applied, published, |txn| Ok(Reply::DeleteRange(keys::delete_range(txn, request)?)))
         }
-        Command::Txn(request) => keys(state, applied, published, |txn| txn::write(txn, request).map(Reply::Txn)),
+        Command::Txn(request) => keys(state, applied, published, |txn| Ok(Reply::Txn(txn::write(txn, request)?))),
         Command::LeaseRevoke(request) => revoke(state, applied, published, request.id),
         Command::Compaction(request) => rows(state, applied, |_| {
             let removal = state.store.compact(request.revision)?;

@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 
 use super::chain::{Chain, Verdict};
 use super::fault::{Failure, Fault};
-use super::{Proposal, Reply, conf_state, execute};
+use super::{Proposal, Reply, execute};
+use crate::apply::waiters::{Outcome, Waiters};
 use crate::membership::Effect;
 use crate::metrics::Metrics;
-use crate::node::waiters::{Outcome, Waiters};
-use crate::state::{SnapshotFiles, State};
+use crate::state::{SnapshotFiles, State, conf_state};
 
 /// What the applied log tells the rest of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]

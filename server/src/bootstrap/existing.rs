@@ -12,10 +12,11 @@ use super::BootstrapError;
 use super::discovery::DiscoveryError;
 use super::identity::{Founding, Plan, RESOLVE};
 use super::names::Names;
+use crate::asking::PeerClient;
+use crate::asking::client::PeerResponse;
+use crate::asking::paths::CLUSTER_ID_HEADER;
 use crate::config::{Config, Discovery, Url};
 use crate::membership::{Member, MembershipError};
-use crate::peers::client::PeerResponse;
-use crate::peers::{CLUSTER_ID_HEADER, PeerClient};
 use crate::version;
 
 /// How long a peer may take to say who is in the cluster; less when there probably is none yet.

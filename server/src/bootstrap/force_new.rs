@@ -5,9 +5,9 @@ use keyport_raft::{Rejoin, force_new_cluster};
 use keyport_storage::backend::Backend;
 
 use super::BootstrapError;
-use crate::apply::conf_state;
 use crate::config::{Config, Url};
 use crate::membership::{Change, Member, Membership};
+use crate::state::conf_state;
 
 /// Rewrites the end of the log so that this member is the only one. The cluster id and the data stay.
 ///

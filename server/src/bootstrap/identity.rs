@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::discovery::{self, DiscoveryError, srv};
 use super::names::Names;
 use super::{BootstrapError, existing};
+use crate::asking::PeerClient;
 use crate::config::{Config, Discovery, InitialState, Url};
 use crate::membership::{self, Member, Membership};
-use crate::peers::PeerClient;
 
 /// How long names in URLs may take to be resolved.
 pub(super) const RESOLVE: Duration = Duration::from_secs(30);

@@ -1,8 +1,8 @@
 //! A request on its way through the stack, with what is found out about it once.
 
-use super::listener::Face;
 use super::{RequestBody, ResponseBody};
 use crate::metrics::Method;
+use crate::net::Face;
 use http::{Request, Response};
 use std::net::SocketAddr;
 use std::time::Instant;

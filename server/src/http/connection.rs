@@ -5,11 +5,11 @@
 
 use super::App;
 use super::call::ConnInfo;
-use super::event_loops::{EventLoops, Seat};
-use super::listener::{Face, ListenSocket, Listener, StdStream, Stream};
 use super::stack::{Stack, StackOptions};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
+use crate::net::event_loops::{EventLoops, Seat};
+use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;

@@ -4,9 +4,10 @@ mod grpc;
 mod h1;
 mod lifecycle;
 
-use super::{App, BodyTooLarge, BoxError, Face, Listener, RequestBody, StackOptions, bind, serve};
+use super::{App, BodyTooLarge, BoxError, RequestBody, StackOptions, serve};
 use crate::config::{AllowList, Config, HttpConfig, ListenConfig, Url};
 use crate::metrics::Metrics;
+use crate::net::{Face, Listener, bind};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};

@@ -18,10 +18,12 @@ use keyport_api::etcdserverpb::{AlarmRequest, AlarmType};
 use keyport_storage::mvcc::{HashKv, MvccError};
 
 use super::Node;
+use super::hash::hash_kv;
 use crate::apply::Command;
+use crate::asking::PeerClient;
+use crate::asking::hashkv::{self, HashError};
+use crate::kv::KvError;
 use crate::membership::Member;
-use crate::peers::PeerClient;
-use crate::peers::hashkv::{self, HashError};
 use crate::state::State;
 use verdict::{Verdict, compare};
 
@@ -52,7 +54,7 @@ pub(crate) async fn check_before_start(
     own_id: u64,
     patience: Duration,
 ) -> Result<(), CorruptionError> {
-    let own = hashkv::hash(Arc::clone(&state.store), &state.metrics, 0).await;
+    let own = hash_kv(Arc::clone(&state.store), &state.metrics, 0).await;
     let own = own.map_err(|source| CorruptionError::Unreadable { member: own_id, source })?;
     tracing::info!(timeout = ?patience, revision = own.hash_revision, "starting initial corruption check");
     let peers = ask_peers(&state.membership.list(), client, own_id, own.hash_revision, patience).await;
@@ -183,8 +185,8 @@ impl Node {
     }
 
     async fn own_hash(&self) -> Result<HashKv, Error> {
-        let hash = hashkv::hash(Arc::clone(&self.state().store), self.metrics(), 0).await;
-        hash.map_err(crate::apply::error::mvcc)
+        let hash = self.hash_kv(0).await;
+        hash.map_err(|error| KvError::from(error).into())
     }
 
     async fn peers_hashes(&self, revision: i64) -> Answers {

@@ -8,7 +8,9 @@
 use std::time::{Duration, Instant};
 
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::{LeaseCheckpoint, LeaseCheckpointRequest};
+use keyport_api::etcdserverpb::{
+    LeaseCheckpoint, LeaseCheckpointRequest, LeaseTimeToLiveRequest, LeaseTimeToLiveResponse,
+};
 use keyport_raft::ReadIndexError;
 use keyport_storage::lease::{LeaseError, Renewal, TimeToLive};
 use tokio::time::timeout;
@@ -78,16 +80,22 @@ impl Node {
         }
     }
 
-    /// What the leader knows of a lease.
+    /// What the leader knows of a lease; without a header.
     ///
     /// # Errors
     /// `LeaseNotFound`; `NotPrimaryLessor` as above; `TimeoutWaitAppliedIndex`; `LeaderChanged`.
-    pub(crate) async fn time_to_live_as_leader(&self, id: i64, keys: bool) -> Result<TimeToLive, Error> {
+    pub(crate) async fn time_to_live_as_leader(
+        &self,
+        request: LeaseTimeToLiveRequest,
+    ) -> Result<LeaseTimeToLiveResponse, Error> {
+        let LeaseTimeToLiveRequest { id, keys } = request;
         let index = self.confirm_leadership().await?;
         self.applied_up_to(index).await?;
         let lessor = &self.state().lessor;
         match lessor.time_to_live(id, keys, Instant::now()) {
-            Ok(found) if lessor.is_primary() => Ok(found),
+            Ok(TimeToLive { ttl, granted_ttl, keys }) if lessor.is_primary() => {
+                Ok(LeaseTimeToLiveResponse { header: None, id, ttl, granted_ttl, keys })
+            }
             // Demoted meanwhile. The client may ask again, where for "not a primary lessor" it would not.
             Ok(_) | Err(LeaseError::NotPrimary) => Err(Error::LeaderChanged),
             Err(refused) => Err(error::lease(refused)),

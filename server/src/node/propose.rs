@@ -8,7 +8,7 @@ use tokio::sync::oneshot::Receiver;
 
 use super::Node;
 use super::timeouts::Circumstances;
-use super::waiters::Outcome;
+use crate::apply::waiters::Outcome;
 use crate::apply::{Command, Proposal, Reply};
 
 /// Where the outcome of a command will be told, if it was taken.

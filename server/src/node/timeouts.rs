@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use keyport_api::error::Error;
 
-use super::leadership::Leader;
+use crate::state::leadership::Leader;
 
 /// What is known about the cluster when the patience ends.
 pub(super) struct Circumstances<'a, F> {

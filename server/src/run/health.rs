@@ -1,7 +1,8 @@
 //! The node, as health checks see it.
 
-use crate::http::ops::{HealthSource, RaftState, Versions};
+use crate::faces::ops::{HealthSource, RaftState};
 use crate::node::Node;
+use crate::version::Versions;
 use bytes::Bytes;
 use keyport_api::etcdserverpb::AlarmType;
 use keyport_storage::KeyRange;
@@ -51,8 +52,7 @@ impl HealthSource for Node {
     }
 
     fn versions(&self) -> Versions {
-        let cluster = self.state().membership.version();
-        Versions { storage: cluster.clone(), cluster }
+        Versions::in_cluster(self.state().membership.version())
     }
 
     fn raft(&self) -> RaftState {

@@ -15,7 +15,7 @@ use keyport_api::raftpb::{ConfState, SnapshotMetadata};
 use keyport_raft::peers::{SnapshotRead, SnapshotStore, SnapshotWrite};
 use keyport_storage::backend::{Backend, BackendOptions, Bucket, ImageReader, ImageWriter};
 
-use crate::apply::conf_state;
+use super::conf_state;
 use crate::metrics::{Histogram, Metrics};
 
 const SUFFIX: &str = ".snap.db";

@@ -21,8 +21,8 @@ use crate::apply::error::OpError;
 use crate::apply::{Command, Quota, ReplicaQueue};
 use crate::membership::Membership;
 use crate::metrics::NetworkMetrics;
-use crate::node::leadership::Leadership;
 use crate::state::AppliedIndex;
+use crate::state::leadership::Leadership;
 
 struct NoSnapshots;
 

@@ -6,8 +6,8 @@
 
 use super::super::ResponseBody;
 use super::super::call::{Call, Handler, Protocol};
-use super::super::listener::Face;
 use crate::config::AllowList;
+use crate::net::Face;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue, ORIGIN, VARY,

@@ -2,8 +2,8 @@
 
 use super::super::ResponseBody;
 use super::super::call::{Call, Handler, Protocol};
-use super::super::listener::Face;
 use crate::config::AllowList;
+use crate::net::Face;
 use http::{Request, Response, StatusCode, header};
 
 pub(crate) struct Hosts<S> {

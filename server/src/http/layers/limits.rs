@@ -95,7 +95,7 @@ fn announced(call: &Call<'_>) -> Option<u64> {
 
 fn too_large<B>(call: &Call<'_>, size: u64, limit: usize) -> Response<ResponseBody<B>> {
     let path = call.request.uri().path();
-    if crate::gateway::owns(path) {
+    if crate::faces::json::owns(path) {
         // The gateway's callers know the limit by what gRPC says of it.
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         return super::json(&Status::from(Error::MessageTooLarge { size, limit }));
@@ -108,8 +108,8 @@ fn too_large<B>(call: &Call<'_>, size: u64, limit: usize) -> Response<ResponseBo
 mod tests {
     use super::super::super::RequestBody;
     use super::super::super::call::ConnInfo;
-    use super::super::super::listener::Face;
     use super::*;
+    use crate::net::Face;
     use futures_util::FutureExt as _;
     use http::Request;
     use std::time::Instant;

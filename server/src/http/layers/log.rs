@@ -105,9 +105,9 @@ impl Line<'_> {
 mod tests {
     use super::super::super::RequestBody;
     use super::super::super::call::Protocol;
-    use super::super::super::listener::Face;
     use super::*;
     use crate::metrics::Metrics;
+    use crate::net::Face;
     use http::Request;
     use parking_lot::Mutex;
     use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The end of the stack: gRPC to gRPC, the rest to the rest, by what the listener is for.
 
 use super::super::call::{Call, Handler, Protocol};
-use super::super::listener::Face;
 use super::super::{App, ResponseBody};
+use crate::net::Face;
 use http::{HeaderValue, Response, StatusCode};
 use std::sync::Arc;
 

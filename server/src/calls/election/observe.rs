@@ -1,0 +1,105 @@
+//! Follows an election: its present leader, each change of what it proclaims, then its successor.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::ResponseHeader;
+use keyport_api::mvccpb::KeyValue;
+use keyport_api::v3electionpb::LeaderResponse;
+use keyport_storage::EventKind;
+use keyport_storage::watch::WatchMessage;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use crate::calls::caller::StreamEnd;
+use crate::calls::queue::{Queue, line, status};
+
+/// Proclamations that may wait for a slow observer; the observer's pace then holds back its own reading alone.
+const BUFFER: usize = 16;
+/// How long one that does not read is waited for to hear why its stream ends.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+type Answer = Result<LeaderResponse, Status>;
+
+pub(super) fn start(queue: Queue, name: Bytes, mut end: StreamEnd) -> ReceiverStream<Answer> {
+    let (answers, stream) = mpsc::channel(BUFFER);
+    tokio::spawn(async move {
+        let reason = tokio::select! {
+            outcome = observe(&queue, &name, &answers) => outcome.err().map(status),
+            reason = end.reached() => Some(reason.into()),
+            () = answers.closed() => None,
+        };
+        if let Some(reason) = reason {
+            // Whoever is slow to read does not hold up a server that stops.
+            let _ = answers.send_timeout(Err(reason), LAST_WORD).await;
+        }
+    });
+    ReceiverStream::new(stream)
+}
+
+/// Ends when the observer is gone.
+async fn observe(queue: &Queue, name: &Bytes, answers: &mpsc::Sender<Answer>) -> Result<(), Error> {
+    loop {
+        let (header, leader) = match queue.first(name).await? {
+            (header, Some(leader)) => (header, leader),
+            (header, None) => match first_candidate(queue, name, header.revision + 1).await? {
+                Some(leader) => as_of_change(queue, leader),
+                None => continue,
+            },
+        };
+        let from = header.revision + 1;
+        let key = leader.key.clone();
+        if !tell(header, leader, answers).await {
+            return Ok(());
+        }
+        let events = queue.watch(key, Bytes::new(), from)?;
+        'reign: while let Some(message) = events.next().await {
+            match message {
+                WatchMessage::Events { selection, .. } => {
+                    for selected in selection.iter() {
+                        if selected.event.kind == EventKind::Delete {
+                            break 'reign;
+                        }
+                        let (header, leader) = as_of_change(queue, selected.event.kv.to_message());
+                        if !tell(header, leader, answers).await {
+                            return Ok(());
+                        }
+                    }
+                }
+                WatchMessage::Compacted { .. } => break 'reign,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Waits for someone to enter a line that was empty before `revision`; none when it has to be looked at again.
+async fn first_candidate(queue: &Queue, name: &Bytes, revision: i64) -> Result<Option<KeyValue>, Error> {
+    let (key, range_end) = line(name);
+    let events = queue.watch(key, range_end, revision)?;
+    while let Some(message) = events.next().await {
+        match message {
+            WatchMessage::Events { selection, .. } => {
+                let entered = selection.iter().find(|selected| selected.event.kind == EventKind::Put);
+                if let Some(entered) = entered {
+                    return Ok(Some(entered.event.kv.to_message()));
+                }
+            }
+            WatchMessage::Compacted { .. } => return Ok(None),
+            _ => {}
+        }
+    }
+    Err(Error::Stopped)
+}
+
+/// A leader that is known from a change of its key.
+fn as_of_change(queue: &Queue, kv: KeyValue) -> (ResponseHeader, KeyValue) {
+    (queue.node().header(kv.mod_revision), kv)
+}
+
+/// Whether the observer is still there.
+async fn tell(header: ResponseHeader, kv: KeyValue, answers: &mpsc::Sender<Answer>) -> bool {
+    answers.send(Ok(LeaderResponse { header: Some(header), kv: Some(kv) })).await.is_ok()
+}

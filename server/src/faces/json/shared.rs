@@ -1,0 +1,168 @@
+//! Answers whose keys are shared with the store, written without copying them first.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use keyport_api::etcdserverpb::ResponseHeader;
+use keyport_api::json::{JsonError, KeyValueRef, ToJson};
+use keyport_storage::watch::{Encoding, SelectedEvent};
+use keyport_storage::{EventKind, Record, Versions};
+
+use super::WatchAnswer;
+use crate::calls::watch::WatchReply;
+use crate::kv::RangeReply;
+
+/// A `RangeResponse`.
+#[derive(Debug)]
+pub struct RangeAnswer {
+    /// Its header.
+    pub header: ResponseHeader,
+    /// The rest.
+    pub reply: RangeReply,
+}
+
+impl ToJson for RangeAnswer {
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
+        let RangeReply { records, more, count, .. } = &self.reply;
+        out.reserve(192 + records.iter().map(|record| size_hint(record) + 1).sum::<usize>());
+        out.extend_from_slice(b"{\"header\":");
+        self.header.write(out)?;
+        if !records.is_empty() {
+            out.extend_from_slice(b",\"kvs\":[");
+            for (at, record) in records.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                key_value(record).write(out)?;
+            }
+            out.push(b']');
+        }
+        if *more {
+            out.extend_from_slice(b",\"more\":true");
+        }
+        if *count != 0 {
+            // A vector takes everything.
+            let _ = write!(out, ",\"count\":\"{count}\"");
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+impl ToJson for WatchReply {
+    /// The events are written once for all who get them.
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
+        self.without_events().write(out)?;
+        let Some(selection) = &self.events else { return Ok(()) };
+        let events = selection.encoded(Encoding::Json, events);
+        // There is always a header before them.
+        out.pop();
+        out.reserve(events.len() + 12);
+        out.extend_from_slice(b",\"events\":");
+        out.extend_from_slice(&events);
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+impl WatchAnswer for WatchReply {
+    fn watch_id(&self) -> i64 {
+        self.watch_id
+    }
+
+    fn created(&self) -> bool {
+        self.created
+    }
+
+    fn canceled(&self) -> bool {
+        self.canceled
+    }
+}
+
+/// The array of `mvccpb.Event`.
+fn events(events: &[SelectedEvent]) -> Bytes {
+    let mut out = Vec::with_capacity(events.iter().map(|event| size_hint(&event.event.kv) + 64).sum());
+    out.push(b'[');
+    for (at, SelectedEvent { event, .. }) in events.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_event(&mut out, event);
+    }
+    out.push(b']');
+    out.into()
+}
+
+/// An `mvccpb.Event`.
+pub(crate) fn write_event(out: &mut Vec<u8>, event: &keyport_storage::Event) {
+    out.push(b'{');
+    if event.kind == EventKind::Delete {
+        out.extend_from_slice(b"\"type\":\"DELETE\",");
+    }
+    out.extend_from_slice(b"\"kv\":");
+    // What is a record already has a JSON form.
+    let _ = key_value(&event.kv).write(out);
+    if let Some(prev_kv) = &event.prev_kv {
+        out.extend_from_slice(b",\"prev_kv\":");
+        let _ = key_value(prev_kv).write(out);
+    }
+    out.push(b'}');
+}
+
+fn key_value(record: &Record) -> KeyValueRef<'_> {
+    let Versions { create_revision, mod_revision, version, lease } = record.versions();
+    KeyValueRef { key: record.key(), create_revision, mod_revision, version, value: record.value(), lease }
+}
+
+/// About how long a record is as JSON.
+fn size_hint(record: &Record) -> usize {
+    160 + record.encoded().len() / 3 * 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyport_api::json;
+    use proptest::prelude::*;
+
+    fn record() -> impl Strategy<Value = Record> {
+        let numbers = prop::array::uniform4(prop_oneof![Just(0), any::<i64>()]);
+        (any::<Vec<u8>>(), any::<Vec<u8>>(), numbers).prop_map(|(key, value, numbers)| {
+            let [create_revision, mod_revision, version, lease] = numbers;
+            Record::new(&key, &value, Versions { create_revision, mod_revision, version, lease })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_is_written_as_its_message(
+            records in prop::collection::vec(record(), 0..4),
+            more in any::<bool>(),
+            count in 0..3_i64,
+            revision in any::<i64>(),
+        ) {
+            let header = ResponseHeader { revision, cluster_id: 1, ..ResponseHeader::default() };
+            let reply = RangeReply { revision, records, more, count };
+            let shared = json::to_vec(&RangeAnswer { header, reply: reply.clone() }).unwrap();
+            let message = json::to_vec(&reply.into_message(header)).unwrap();
+            prop_assert_eq!(String::from_utf8(shared).unwrap(), String::from_utf8(message).unwrap());
+        }
+
+        #[test]
+        fn an_event_is_written_as_its_message(
+            kv in record(),
+            prev_kv in prop::option::of(record()),
+            deleted in any::<bool>(),
+        ) {
+            let message = keyport_api::mvccpb::Event {
+                r#type: i32::from(deleted),
+                kv: Some(kv.to_message()),
+                prev_kv: prev_kv.as_ref().map(Record::to_message),
+            };
+            let kind = if deleted { EventKind::Delete } else { EventKind::Put };
+            let mut shared = Vec::new();
+            write_event(&mut shared, &keyport_storage::Event { kind, kv, prev_kv });
+            prop_assert_eq!(String::from_utf8(shared).unwrap(), String::from_utf8(json::to_vec(&message).unwrap()).unwrap());
+        }
+    }
+}

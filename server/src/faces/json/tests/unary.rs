@@ -1,0 +1,205 @@
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Raw, start};
+
+#[tokio::test]
+async fn the_golden_file_holds() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/faces/json/tests/golden.txt");
+    let golden = std::fs::read_to_string(&path).unwrap();
+    let (_, mut raw) = start().await;
+    let mut actual = String::new();
+    for case in golden.split("\n\n").map(str::trim_end).filter(|case| !case.is_empty()) {
+        let mut request = case.lines().take_while(|line| !line.starts_with('<'));
+        let (title, line) = (request.next().unwrap(), request.next().unwrap());
+        let (method, target) = line.split_once(' ').unwrap();
+        let body = request.collect::<Vec<_>>().join("\n");
+        raw.request(method, target, "", &body).await;
+        let head = raw.head().await;
+        let answer = String::from_utf8(raw.body(&head).await).unwrap();
+        let body = if body.is_empty() { body } else { format!("{body}\n") };
+        writeln!(actual, "{title}\n{line}\n{body}< {}\n< {answer}\n", head.status).unwrap();
+    }
+    if std::env::var_os("KEYPORT_REGENERATE").is_some() {
+        std::fs::write(&path, &actual).unwrap();
+        return;
+    }
+    assert_eq!(actual, golden, "KEYPORT_REGENERATE=1 rewrites the file");
+}
+
+#[tokio::test]
+async fn every_route_answers_under_every_prefix() {
+    let (_, mut raw) = start().await;
+    for route in keyport_api::routes::ROUTES.iter().filter(|route| !route.server_streaming) {
+        for prefix in ["/v3/", "/v3beta/", "/v3alpha/"] {
+            let path = format!("{prefix}{}", route.path.strip_prefix("/v3/").unwrap());
+            let (head, body) = raw.post(&path, "").await;
+            assert!(![404, 405].contains(&head.status), "{path}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_other_methods_are_told_apart() {
+    let (_, mut raw) = start().await;
+    for path in ["/v3/kv/rang", "/v3/kv/range/", "/v3/", "/v3/kv/RANGE", "/v3gamma/kv/range"] {
+        let (head, body) = raw.post(path, "{}").await;
+        assert_eq!(head.status, 404, "{path}");
+        assert_eq!(body, json!({"error": "Not Found", "code": 5, "message": "Not Found"}));
+    }
+    for (method, path) in [("GET", "/v3/kv/range"), ("PUT", "/v3/lease/keepalive"), ("DELETE", "/v3/kv/put")] {
+        let (head, body) = raw.call(method, path, "", "").await;
+        assert_eq!((head.status, head.header("allow")), (405, Some("POST")), "{method} {path}");
+        assert_eq!(body["code"], 12);
+    }
+    raw.request("HEAD", "/v3/kv/range", "", "").await;
+    assert_eq!(raw.head().await.status, 405);
+    assert_eq!(raw.post("/v3/kv/range", "{}").await.0.status, 200, "and the connection goes on");
+}
+
+#[tokio::test]
+async fn what_clients_send_is_taken_as_it_is() {
+    let (_, mut raw) = start().await;
+    for headers in
+        ["", "content-type: application/x-www-form-urlencoded\r\n", "content-type: nonsense\r\naccept: text/xml\r\n"]
+    {
+        for body in ["{}", "", " \n ", "{} trailing", "{}{\"key\":1}", "{\"php-etcd-client\":1}"] {
+            let (head, answer) = raw.call("POST", "/v3/kv/deleterange?ignored=1", headers, body).await;
+            assert_eq!(head.status, 200, "{body:?}: {answer}");
+            assert_eq!(head.header("content-type"), Some("application/json"));
+            assert_eq!(answer["header"]["revision"], "11");
+            assert_eq!(answer.as_object().unwrap().len(), 1, "zero values are left out");
+        }
+    }
+    raw.begin("/v3/kv/put").await;
+    for part in ["{\"ke", "y\":\"Zm9v\",", "\"prev_kv\":true}"] {
+        raw.send_chunk(part).await;
+    }
+    raw.send_chunk("").await;
+    let head = raw.head().await;
+    assert_eq!(head.header("grpc-metadata-seen"), Some("yes"));
+    let answer: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
+    assert_eq!(answer["prev_kv"]["key"], "Zm9v");
+}
+
+#[tokio::test]
+async fn headers_reach_the_service_as_metadata() {
+    let (_, mut raw) = start().await;
+    let headers =
+        "authorization: Bearer t\r\ngrpc-metadata-hasleader: true\r\nX-Forwarded-For: 10.0.0.1\r\ntoken: no\r\n";
+    let key = base64("metadata");
+    let (_, answer) = raw.call("POST", "/v3/kv/range", headers, format!("{{\"key\":\"{key}\"}}")).await;
+    let told = base64("authorization=Bearer t;hasleader=true;x-forwarded-for=10.0.0.1");
+    assert_eq!(answer["kvs"][0]["value"], told);
+}
+
+#[tokio::test]
+async fn errors_carry_status_code_and_both_texts() {
+    let (_, mut raw) = start().await;
+    for (text, status, code) in [
+        ("etcdserver: key is not provided", 400, 3),
+        ("etcdserver: permission denied", 403, 7),
+        ("etcdserver: requested lease not found", 404, 5),
+        ("etcdserver: too many requests", 429, 8),
+        ("etcdserver: request canceled", 499, 1),
+        ("etcdserver: no leader", 503, 14),
+        ("etcdserver: corrupt cluster", 500, 15),
+    ] {
+        let (head, body) = raw.post("/v3/kv/range", format!("{{\"key\":\"{}\"}}", base64(text))).await;
+        assert_eq!(head.status, status);
+        assert_eq!(head.header("www-authenticate"), None);
+        assert_eq!(body, json!({"error": text, "code": code, "message": text}));
+    }
+    let text = base64("etcdserver: invalid auth token");
+    let (head, _) = raw.post("/v3/kv/range", format!("{{\"key\":\"{text}\"}}")).await;
+    assert_eq!(head.status, 401);
+    assert_eq!(head.header("www-authenticate"), Some("Bearer realm=\"keyport\", error=\"invalid_token\""));
+}
+
+#[tokio::test]
+async fn a_deadline_is_kept_and_a_malformed_one_refused() {
+    let (_, mut raw) = start().await;
+    let slow = format!("{{\"key\":\"{}\"}}", base64("slow"));
+    let (head, body) = raw.call("POST", "/v3/kv/range", "grpc-timeout: 5m\r\n", &slow).await;
+    assert_eq!(head.status, 504);
+    assert_eq!(body["message"], "context deadline exceeded");
+    let (head, _) = raw.call("POST", "/v3/kv/range", "grpc-timeout: 5\r\n", &slow).await;
+    assert_eq!(head.status, 400);
+    let (head, _) = raw.call("POST", "/v3/kv/range", "grpc-timeout: 1H\r\n", "{}").await;
+    assert_eq!(head.status, 200);
+}
+
+#[tokio::test]
+async fn sizes_are_judged_before_and_after_decoding() {
+    let (_, mut raw) = start().await;
+    let put = |bytes: usize| format!("{{\"value\":\"{}\"}}", base64(&"x".repeat(bytes)));
+    assert_eq!(raw.post("/v3/kv/put", put(60_000)).await.0.status, 200, "the text is longer than the limit");
+    let (head, body) = raw.post("/v3/kv/put", put(66_000)).await;
+    assert_eq!((head.status, &body["code"]), (429, &json!(8)));
+    assert_eq!(body["message"], "grpc: received message larger than max (66004 vs. 65536)");
+
+    // Declared and not sent: it is not waited for.
+    raw.send("POST /v3/kv/put HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000000\r\n\r\n").await;
+    let head = raw.head().await;
+    assert_eq!(head.status, 413);
+    let body: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
+    assert_eq!(body["code"], 8);
+
+    let (_, mut raw) = start().await;
+    raw.begin("/v3/kv/put").await;
+    for _ in 0..4 {
+        raw.send_chunk(vec![b' '; 60_000]).await;
+    }
+    assert_eq!(raw.head().await.status, 413);
+}
+
+#[tokio::test]
+async fn a_large_answer_comes_whole() {
+    let (_, mut raw) = start().await;
+    let (head, answer) = raw.post("/v3/kv/range", format!("{{\"key\":\"{}\"}}", base64("large"))).await;
+    assert_eq!(head.status, 200);
+    assert_eq!(answer["kvs"].as_array().unwrap().len(), 40_000);
+}
+
+#[tokio::test]
+async fn nonsense_gets_an_error_and_the_connection_survives() {
+    let (_, mut raw) = start().await;
+    for body in
+        ["{", "nonsense", "[]", "\"x\"", "null", "{\"key\":1}", "{\"key\":\"%\"}", "{\"limit\":\"abc\"}", "\u{0}"]
+    {
+        let (head, answer) = raw.post("/v3/kv/range", body).await;
+        assert_eq!((head.status, &answer["code"]), (400, &json!(3)), "{body}: {answer}");
+        assert!(!answer["message"].as_str().unwrap().is_empty());
+    }
+    let deep = "{\"compare\":".repeat(100_000);
+    assert_eq!(raw.post("/v3/kv/txn", &deep.as_bytes()[..100_000]).await.0.status, 400);
+    assert_eq!(raw.post("/v3/kv/range", b"\xff\xfe").await.0.status, 400);
+    assert_eq!(raw.post("/v3/kv/range", "{}").await.0.status, 200);
+}
+
+fn base64(text: &str) -> String {
+    base64_simd::STANDARD.encode_to_string(text)
+}
+
+#[tokio::test]
+async fn cleartext_http2_is_served_alike() {
+    use http_body_util::{BodyExt, Full};
+    let fake = super::Fake::new();
+    let address = fake.serve(super::options()).await;
+    let socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(
+        hyper_util::rt::TokioExecutor::new(),
+        hyper_util::rt::TokioIo::new(socket),
+    )
+    .await
+    .unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post(format!("http://{address}/v3/kv/compaction"));
+    let answer = sender.send_request(request.body(Full::new(bytes::Bytes::new())).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let body: Value = serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!(body["header"]["revision"], "13");
+    let _ = Raw::open(address).await;
+}

@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use super::{Fake, options, start};
+use crate::faces::json::GatewayOptions;
+
+type Socket = WebSocketStream<TcpStream>;
+
+const CREATE: &str = "{\"create_request\":{\"key\":\"Zm9v\",\"watch_id\":3}}";
+
+async fn open(options: GatewayOptions, path: &str, headers: &[(&'static str, &str)]) -> (Fake, Socket, Option<String>) {
+    let fake = Fake::new();
+    let address = fake.serve(options).await;
+    let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let (socket, answer) = tokio_tungstenite::client_async(request, tcp).await.unwrap();
+    let protocol = answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap().to_owned());
+    (fake, socket, protocol)
+}
+
+async fn frame(socket: &mut Socket) -> Message {
+    tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("no frame").unwrap().unwrap()
+}
+
+async fn message(socket: &mut Socket) -> Value {
+    let frame = frame(socket).await;
+    let text = frame.to_text().unwrap();
+    assert!(!text.ends_with('\n'));
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {frame:?}"))
+}
+
+async fn say(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).await.unwrap();
+}
+
+async fn close_code(socket: &mut Socket) -> u16 {
+    match frame(socket).await {
+        Message::Close(Some(close)) => close.code.into(),
+        other => panic!("not a close frame: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_watch_is_a_frame_a_message() {
+    let (fake, mut socket, protocol) = open(options(), "/v3/watch", &[]).await;
+    assert_eq!(protocol, None);
+    say(&mut socket, CREATE).await;
+    assert_eq!(message(&mut socket).await["result"]["created"], true);
+    fake.events.send(9).unwrap();
+    assert_eq!(message(&mut socket).await["result"]["watch_id"], "3");
+    say(&mut socket, "{\"progress_request\":{}} {\"cancel_request\":{\"watch_id\":\"3\"}}").await;
+    assert_eq!(message(&mut socket).await["result"]["watch_id"], "-1");
+    assert_eq!(message(&mut socket).await["result"]["canceled"], true);
+    say(&mut socket, CREATE).await;
+    assert_eq!(message(&mut socket).await["result"]["created"], true);
+    socket.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_comes_as_subprotocol_or_cookie() {
+    for (headers, expected) in [
+        (vec![("sec-websocket-protocol", "Bearer, t1")], "authorization=Bearer t1"),
+        (vec![("cookie", "a=b; token=t2")], "authorization=Bearer t2"),
+        (vec![("cookie", "token=t2"), ("authorization", "own")], "authorization=own"),
+    ] {
+        let (_, mut socket, protocol) = open(options(), "/v3/watch", &headers).await;
+        assert_eq!(protocol.is_some(), headers[0].0 == "sec-websocket-protocol");
+        assert!(protocol.is_none_or(|protocol| protocol == "Bearer"));
+        say(&mut socket, "{\"progress_request\":{}}").await;
+        assert_eq!(message(&mut socket).await["result"]["cancel_reason"], expected);
+    }
+}
+
+#[tokio::test]
+async fn the_other_streams_are_there_too() {
+    let (_, mut socket, _) = open(options(), "/v3beta/lease/keepalive", &[]).await;
+    for id in [5, 6] {
+        say(&mut socket, &json!({"ID": id}).to_string()).await;
+        assert_eq!(message(&mut socket).await["result"]["ID"], id.to_string());
+    }
+    let (_, mut socket, _) = open(options(), "/v3/maintenance/snapshot", &[]).await;
+    say(&mut socket, "{}").await;
+    assert_eq!(message(&mut socket).await["result"]["blob"], "YWJj");
+    assert_eq!(message(&mut socket).await["result"]["blob"], "ZGVm");
+    assert_eq!(message(&mut socket).await["error"]["grpc_code"], 15);
+    assert_eq!(close_code(&mut socket).await, 1011);
+}
+
+#[tokio::test]
+async fn nonsense_is_answered_and_ends_the_socket() {
+    for text in ["oops", "{\"create_request\":", "[]", "{\"create_request\":{\"key\":1}}"] {
+        let (_, mut socket, _) = open(options(), "/v3/watch", &[]).await;
+        say(&mut socket, text).await;
+        assert_eq!(message(&mut socket).await["error"]["grpc_code"], 3, "{text}");
+        assert_eq!(close_code(&mut socket).await, 1007);
+    }
+    let (_, mut socket, _) = open(options(), "/v3/watch", &[]).await;
+    say(&mut socket, &" ".repeat(1_000_000)).await;
+    assert_eq!(message(&mut socket).await["error"]["grpc_code"], 8);
+    assert_eq!(close_code(&mut socket).await, 1009);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_so() {
+    let options = options();
+    let (_, mut socket, _) = open(options.clone(), "/v3/watch", &[]).await;
+    options.stop.cancel();
+    assert_eq!(message(&mut socket).await["error"]["http_code"], 503);
+    assert_eq!(close_code(&mut socket).await, 1001);
+}
+
+#[tokio::test]
+async fn a_unary_path_has_no_socket() {
+    let (_, mut raw) = start().await;
+    let headers = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    for path in ["/v3/kv/range", "/v3/nothing"] {
+        let (head, _) = raw.call("GET", path, headers, "").await;
+        assert_eq!(head.status, if path == "/v3/nothing" { 404 } else { 405 });
+    }
+}
+
+#[tokio::test]
+async fn idle_sockets_are_pinged_and_dead_ones_closed() {
+    let options = GatewayOptions { ping_interval: Duration::from_millis(30), ..options() };
+    let (fake, mut socket, _) = open(options, "/v3/watch", &[]).await;
+    // Reading answers pings, so the socket lives for many intervals.
+    for _ in 0..6 {
+        assert!(matches!(frame(&mut socket).await, Message::Ping(_)));
+    }
+    say(&mut socket, CREATE).await;
+    while !matches!(frame(&mut socket).await, Message::Text(_)) {}
+    // Without reading nothing is answered.
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while fake.watching.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+}

@@ -1,0 +1,219 @@
+use super::*;
+use axum::body::Body;
+use http::{Method, Request};
+use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
+use tower::ServiceExt as _;
+
+/// A node in any state.
+#[derive(Debug)]
+struct Fake {
+    alarms: Mutex<Vec<AlarmType>>,
+    leader: bool,
+    learner: bool,
+    read: Result<(), Status>,
+}
+
+impl Default for Fake {
+    fn default() -> Fake {
+        Fake { alarms: Mutex::default(), leader: true, learner: false, read: Ok(()) }
+    }
+}
+
+impl HealthSource for Fake {
+    fn alarms(&self) -> Vec<AlarmType> {
+        self.alarms.lock().clone()
+    }
+
+    fn has_leader(&self) -> bool {
+        self.leader
+    }
+
+    fn is_learner(&self) -> bool {
+        self.learner
+    }
+
+    async fn serializable_read(&self) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn linearizable_read(&self) -> Result<(), Status> {
+        self.read.clone()
+    }
+
+    fn versions(&self) -> Versions {
+        Versions::in_cluster(self.leader.then(|| "3.7.0".to_owned()))
+    }
+
+    fn raft(&self) -> RaftState {
+        RaftState { id: 0xab, leader: 0xab, term: 2, commit: 5, applied: 4 }
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: http::HeaderMap,
+    body: String,
+}
+
+async fn ask(node: Fake, method: Method, path: &str) -> Answer {
+    let router = router(Arc::new(node), Arc::new(Metrics::new(false))).fallback(plain::not_found);
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+}
+
+async fn get(node: Fake, path: &str) -> (u16, String) {
+    let answer = ask(node, Method::GET, path).await;
+    (answer.status, answer.body)
+}
+
+fn alarmed(alarm: AlarmType) -> Fake {
+    Fake { alarms: Mutex::new(vec![alarm]), ..Fake::default() }
+}
+
+fn unhealthy(reason: &str) -> (u16, String) {
+    (503, format!("{{\"health\":\"false\",\"reason\":\"{reason}\"}}\n"))
+}
+
+#[tokio::test]
+async fn health() {
+    let ok = || (200, "{\"health\":\"true\",\"reason\":\"\"}".to_owned());
+    assert_eq!(get(Fake::default(), "/health").await, ok());
+    assert_eq!(get(alarmed(AlarmType::Nospace), "/health").await, unhealthy("ALARM NOSPACE"));
+    assert_eq!(get(alarmed(AlarmType::Corrupt), "/health").await, unhealthy("ALARM CORRUPT"));
+    assert_eq!(get(alarmed(AlarmType::Nospace), "/health?exclude=CORRUPT").await, unhealthy("ALARM NOSPACE"));
+    assert_eq!(get(alarmed(AlarmType::Nospace), "/health?exclude=CORRUPT&exclude=NOSPACE").await, ok());
+    let leaderless = || Fake { leader: false, ..Fake::default() };
+    assert_eq!(get(leaderless(), "/health").await, unhealthy("RAFT NO LEADER"));
+    assert_eq!(get(leaderless(), "/health?serializable=true").await, ok());
+    let slow = || Fake { read: Err(Status::unavailable("etcdserver: request timed out")), ..Fake::default() };
+    assert_eq!(get(slow(), "/health").await, unhealthy("RANGE ERROR:etcdserver: request timed out"));
+    assert_eq!(get(Fake { learner: true, ..Fake::default() }, "/health").await, ok());
+
+    let answer = ask(Fake::default(), Method::GET, "/health").await;
+    assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+}
+
+#[tokio::test]
+async fn probes() {
+    assert_eq!(get(Fake::default(), "/livez").await, (200, "ok\n".into()));
+    assert_eq!(get(Fake::default(), "/livez?verbose").await, (200, "[+]serializable_read ok\nok\n".into()));
+    assert_eq!(get(Fake::default(), "/readyz").await, (200, "ok\n".into()));
+    assert_eq!(
+        get(Fake::default(), "/readyz?verbose").await.1,
+        "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n"
+    );
+    assert_eq!(get(alarmed(AlarmType::Nospace), "/readyz").await.0, 200);
+    let corrupt = "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\n\n";
+    assert_eq!(get(alarmed(AlarmType::Corrupt), "/readyz").await, (503, corrupt.into()));
+    assert_eq!(get(alarmed(AlarmType::Corrupt), "/readyz?exclude=data_corruption").await.0, 200);
+    assert_eq!(get(alarmed(AlarmType::Corrupt), "/readyz?exclude=nothing").await.0, 503);
+    assert_eq!(get(alarmed(AlarmType::Corrupt), "/livez").await.0, 200);
+    let learner = || Fake { learner: true, ..Fake::default() };
+    assert_eq!(
+        get(learner(), "/readyz/non_learner").await,
+        (503, "[-]non_learner failed: not supported for learner\n\n".into())
+    );
+    assert_eq!(get(learner(), "/readyz/serializable_read?verbose").await.1, "[+]serializable_read ok\nok\n");
+    let unread = Fake { read: Err(Status::unavailable("etcdserver: request timed out")), ..Fake::default() };
+    assert!(get(unread, "/readyz").await.1.contains("[-]linearizable_read failed: etcdserver: request timed out\n"));
+    assert_eq!(get(Fake::default(), "/livez/non_learner").await, (404, "404 page not found\n".into()));
+    assert_eq!(ask(Fake::default(), Method::GET, "/livez").await.headers["x-content-type-options"], "nosniff");
+}
+
+#[tokio::test]
+async fn other_methods_are_refused() {
+    for path in [
+        "/health",
+        "/livez",
+        "/readyz",
+        "/readyz/non_learner",
+        "/version",
+        "/debug/vars",
+        "/",
+        "/docs",
+        "/openapi.json",
+    ] {
+        let answer = ask(Fake::default(), Method::POST, path).await;
+        assert_eq!((answer.status, answer.body.as_str()), (405, "Method Not Allowed\n"), "{path}");
+        assert_eq!(answer.headers["allow"], "GET, HEAD", "{path}");
+        let head = ask(Fake::default(), Method::HEAD, path).await;
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn version_and_the_rest() {
+    let (status, body) = get(Fake::default(), "/version").await;
+    let expected = format!(
+        "{{\"etcdserver\":\"3.7.1\",\"etcdcluster\":\"3.7.0\",\"storage\":\"3.7.0\",\"keyport\":\"{}\"}}",
+        crate::version::KEYPORT
+    );
+    assert_eq!((status, body), (200, expected));
+    let undecided = get(Fake { leader: false, ..Fake::default() }, "/version").await.1;
+    assert!(undecided.contains("\"etcdcluster\":\"not_decided\""));
+
+    let vars: serde_json::Value = serde_json::from_str(&get(Fake::default(), "/debug/vars").await.1).unwrap();
+    assert_eq!(vars["raft.status"]["id"], "ab");
+    assert!(vars["memstats"]["Alloc"].as_u64().unwrap() > 1 << 20);
+    assert!(vars["cmdline"].is_array() && vars["file_descriptor_limit"].is_u64());
+
+    let index: serde_json::Value = serde_json::from_str(&get(Fake::default(), "/").await.1).unwrap();
+    assert_eq!(index["etcdserver"], "3.7.1");
+    assert_eq!(get(Fake::default(), "/members").await, (404, "404 page not found\n".into()));
+}
+
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let document = ask(Fake::default(), Method::GET, "/openapi.json").await;
+    assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
+    let document: serde_json::Value = serde_json::from_str(&document.body).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let page = ask(Fake::default(), Method::GET, "/docs").await;
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    assert!(page.body.contains("fetch(\"/openapi.json\")"));
+    // What the document says is served by these routes is.
+    for path in ["/", "/health", "/livez", "/readyz", "/version", "/metrics", "/debug/vars"] {
+        assert!(document["paths"][path]["get"].is_object(), "{path}");
+        assert_eq!(get(Fake::default(), path).await.0, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn metrics() {
+    let metrics = Arc::new(Metrics::new(false));
+    let router = metrics_router(Arc::new(Fake::default()), Arc::clone(&metrics));
+    let ask = |method: &str, path: &str, encoding: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(encoding) = encoding {
+            request = request.header("accept-encoding", encoding);
+        }
+        router.clone().oneshot(request.body(Body::empty()).unwrap())
+    };
+    let plain = ask("POST", "/metrics", None).await.unwrap();
+    assert_eq!(plain.headers()["content-type"], CONTENT_TYPE);
+    let text = plain.into_body().collect().await.unwrap().to_bytes();
+    assert!(text.starts_with(b"# HELP "));
+    let packed = ask("GET", "/metrics", Some("gzip")).await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    let packed = packed.into_body().collect().await.unwrap().to_bytes();
+    assert!(packed.starts_with(&[0x1f, 0x8b]) && packed.len() < text.len() / 2);
+    assert_eq!(ask("GET", "/health", None).await.unwrap().status(), 200);
+    assert_eq!(ask("GET", "/version", None).await.unwrap().status(), 404);
+    ask("GET", "/readyz", None).await.unwrap();
+    let text = metrics.render().unwrap();
+    for line in [
+        "etcd_server_health_success 1",
+        "etcd_server_healthcheck{name=\"non_learner\",type=\"readyz\"} 1",
+        "etcd_server_healthchecks_total{name=\"non_learner\",status=\"success\",type=\"readyz\"} 1",
+        "promhttp_metric_handler_requests_total{code=\"200\"} 2",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}");
+    }
+}
+
+use crate::metrics::CONTENT_TYPE;

@@ -1,0 +1,169 @@
+//! One reader's stream: the state if it wants it, then what changes, and heartbeats in the pauses.
+//!
+//! Nothing is produced before the connection asks for it. What changes meanwhile waits in the watcher's bounded queue,
+//! and beyond that in history.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::stream;
+use keyport_api::error;
+use keyport_storage::watch::{WatchMessage, WatchStream};
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
+
+use super::encode::Format;
+use super::listing::{Caller, Listing};
+use super::position::Position;
+use crate::faces::json::{ServiceSet, WatchEnd};
+
+/// How many messages are taken out of the queue at once.
+const BATCH: usize = 64;
+
+/// See the module's text.
+pub(super) struct Feed<S> {
+    pub(super) services: Arc<S>,
+    pub(super) caller: Caller,
+    pub(super) format: Format,
+    /// The state, as far as it is still to be shown.
+    pub(super) listing: Option<Listing>,
+    /// A stream with one watcher.
+    pub(super) watch: WatchStream,
+    /// What the reader has seen.
+    pub(super) position: Position,
+    /// What was taken out of the queue, in reverse.
+    batch: Vec<WatchMessage>,
+    heartbeat: Duration,
+    next_heartbeat: Pin<Box<Sleep>>,
+    /// Why the service ends it.
+    end: WatchEnd,
+    ended: bool,
+}
+
+impl<S: ServiceSet> Feed<S> {
+    pub(super) fn new(
+        services: Arc<S>,
+        caller: Caller,
+        format: Format,
+        (listing, watch, position): (Option<Listing>, WatchStream, Position),
+        heartbeat: Duration,
+        end: WatchEnd,
+    ) -> Feed<S> {
+        let next_heartbeat = Box::pin(tokio::time::sleep(heartbeat));
+        let batch = Vec::new();
+        Feed { services, caller, format, listing, watch, position, batch, heartbeat, next_heartbeat, end, ended: false }
+    }
+
+    /// The frames of an answer's body.
+    pub(super) fn frames(self) -> impl Stream<Item = Bytes> + Send {
+        stream::unfold(self, async |mut feed| {
+            let frame = feed.next().await?;
+            let due = Instant::now() + feed.heartbeat;
+            feed.next_heartbeat.as_mut().reset(due);
+            Some((frame, feed))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        while !self.ended {
+            let frame = if self.listing.is_some() { self.list().await } else { self.follow().await };
+            if !frame.is_empty() {
+                return Some(frame);
+            }
+        }
+        None
+    }
+
+    async fn list(&mut self) -> Bytes {
+        let Some(listing) = &mut self.listing else { return Bytes::new() };
+        let kvs = match listing.page(self.services.kv(), &self.caller).await {
+            Ok(kvs) => kvs,
+            Err(status) => return self.fail(&status),
+        };
+        let mut out = Vec::new();
+        self.show_state(&mut out, kvs);
+        out.into()
+    }
+
+    /// Writes a page of the state, and after the last one that it was.
+    pub(super) fn show_state(&mut self, out: &mut Vec<u8>, kvs: Vec<keyport_api::mvccpb::KeyValue>) {
+        let Some(listing) = &self.listing else { return };
+        let revision = listing.revision();
+        for kv in kvs {
+            self.position = Position::State { revision, key: kv.key.clone() };
+            self.format.state(out, &self.position, &kv);
+        }
+        if listing.is_done() {
+            self.position = Position::After(revision);
+            self.format.revision(out, Some(&self.position), "synced", "revision", revision);
+            self.listing = None;
+        }
+    }
+
+    async fn follow(&mut self) -> Bytes {
+        let Some(message) = self.batch.pop() else { return self.wait().await };
+        match message {
+            WatchMessage::Events { selection, .. } => {
+                let frame = self.format.changes(&selection, &self.position);
+                self.position = Position::After(selection.last_revision());
+                frame
+            }
+            WatchMessage::Progress { revision, .. } => self.bookmark(revision),
+            WatchMessage::Compacted { compact_revision, .. } => self.compacted(compact_revision),
+            WatchMessage::Created { .. } => Bytes::new(),
+            WatchMessage::Refused { .. } | WatchMessage::Canceled { .. } => {
+                self.ended = true;
+                Bytes::new()
+            }
+        }
+    }
+
+    /// Fills the batch. What is waited for in vain is answered with a heartbeat.
+    async fn wait(&mut self) -> Bytes {
+        tokio::select! {
+            count = self.watch.next_batch(&mut self.batch, BATCH) => {
+                self.batch.reverse();
+                self.ended = count == 0;
+                Bytes::new()
+            }
+            () = self.next_heartbeat.as_mut() => {
+                // The answer, if there is one, becomes a bookmark.
+                self.watch.request_progress();
+                self.format.heartbeat()
+            }
+            reason = self.end.as_mut() => self.fail(&reason),
+        }
+    }
+
+    /// Moves the reader's position though nothing happened to its keys, lest it falls behind a compaction.
+    fn bookmark(&mut self, revision: i64) -> Bytes {
+        let seen = Position::After(revision);
+        if !self.position.is_before(revision, u32::MAX) || self.position == seen {
+            return Bytes::new();
+        }
+        self.position = seen;
+        let mut out = Vec::new();
+        self.format.revision(&mut out, Some(&self.position), "bookmark", "revision", revision);
+        out.into()
+    }
+
+    fn compacted(&mut self, compact_revision: i64) -> Bytes {
+        self.ended = true;
+        let mut out = Vec::new();
+        self.format.revision(&mut out, None, "compacted", "compact_revision", compact_revision);
+        out.into()
+    }
+
+    fn fail(&mut self, status: &Status) -> Bytes {
+        if super::is_compacted(status) {
+            return self.compacted(self.services.compacted());
+        }
+        self.ended = true;
+        let mut out = Vec::new();
+        self.format.error(&mut out, &error::problem(status).to_json());
+        out.into()
+    }
+}

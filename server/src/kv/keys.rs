@@ -1,0 +1,138 @@
+//! Keys: puts and deletes, with the leases that hold them.
+
+use std::cell::Cell;
+
+use bytes::Bytes;
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::{DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader};
+use keyport_storage::backend::Applied;
+use keyport_storage::lease::Lessor;
+use keyport_storage::mvcc::{Changes, MvccError, RangeOptions, RangeResult, WriteTxn};
+use keyport_storage::{KeyRange, Record};
+
+use super::error::KvError;
+use super::range::View;
+use crate::metrics::{IntCounter, Metrics};
+
+/// A write transaction of the store together with the lessor that follows its keys.
+pub(crate) struct KvTxn<'a> {
+    store: WriteTxn<'a>,
+    lessor: &'a Lessor,
+    metrics: &'a Metrics,
+    /// Keys that go from a lease to a lease with the commit; 0 stands for none.
+    moved: Vec<(Bytes, i64, i64)>,
+    /// Operations so far.
+    ops: Cell<usize>,
+}
+
+impl<'a> KvTxn<'a> {
+    pub(crate) fn new(store: WriteTxn<'a>, lessor: &'a Lessor, metrics: &'a Metrics) -> KvTxn<'a> {
+        KvTxn { store, lessor, metrics, moved: Vec::new(), ops: Cell::new(0) }
+    }
+
+    /// The revision that a read would see now: the one before, or the new one after the first change.
+    pub(crate) fn revision(&self) -> i64 {
+        self.store.revision()
+    }
+
+    /// Whether anything was changed so far.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.store.has_changes()
+    }
+
+    pub(crate) fn commit(self, applied: Applied) -> Changes {
+        if self.ops.get() > 1 {
+            self.metrics.txn_total.inc();
+        }
+        let changes = self.store.commit(Some(applied));
+        for (key, from, to) in self.moved {
+            self.lessor.reattach(&key, from, to);
+        }
+        changes
+    }
+
+    /// A key, whose bytes `key` makes, goes from a lease to another.
+    fn reattach(&mut self, key: impl FnOnce() -> Bytes, from: i64, to: i64) {
+        if from != to {
+            self.moved.push((key(), from, to));
+        }
+    }
+
+    fn count(&self, operations: &IntCounter) {
+        operations.inc();
+        self.ops.set(self.ops.get() + 1);
+    }
+
+    /// What must hold before a put may run: its lease exists, and the key where something of it is to be kept.
+    pub(crate) fn check_put(&self, request: &PutRequest) -> Result<(), KvError> {
+        if request.lease != 0 && !self.lessor.exists(request.lease) {
+            return Err(Error::LeaseNotFound.into());
+        }
+        if (request.ignore_value || request.ignore_lease) && self.store.get(&request.key).is_none() {
+            return Err(Error::KeyNotFound.into());
+        }
+        Ok(())
+    }
+}
+
+impl View for KvTxn<'_> {
+    fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        self.count(&self.metrics.range_total);
+        self.store.range(range, options)
+    }
+
+    fn start_revision(&self) -> i64 {
+        self.store.start_revision()
+    }
+
+    fn compacted(&self) -> i64 {
+        self.store.compacted()
+    }
+}
+
+/// Puts one key.
+///
+/// # Errors
+/// `LeaseNotFound`, then `KeyNotFound` when something of a missing key is to be kept.
+pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutResponse, KvError> {
+    txn.check_put(request)?;
+    let kept = if request.ignore_value || request.ignore_lease { txn.store.get(&request.key) } else { None };
+    let (mut value, mut lease) = (&request.value[..], request.lease);
+    if let Some(kept) = &kept {
+        if request.ignore_value {
+            value = kept.value();
+        }
+        if request.ignore_lease {
+            lease = kept.lease();
+        }
+    }
+    let previous = txn.store.put(&request.key, value, lease);
+    txn.count(&txn.metrics.put_total);
+    txn.metrics.put_bytes.add(i64::try_from(request.key.len() + value.len()).unwrap_or(i64::MAX));
+    txn.reattach(|| request.key.clone(), previous.as_ref().map_or(0, Record::lease), lease);
+    Ok(PutResponse {
+        header: Some(header(txn)),
+        prev_kv: previous.filter(|_| request.prev_kv).map(|record| record.to_message()),
+    })
+}
+
+/// Deletes what is in a range; nothing there is no error.
+///
+/// # Errors
+/// A failure of the backend.
+pub(crate) fn delete_range(txn: &mut KvTxn<'_>, request: DeleteRangeRequest) -> Result<DeleteRangeResponse, KvError> {
+    let removed = txn.store.delete_range(&KeyRange::new(request.key, request.range_end))?;
+    txn.count(&txn.metrics.delete_total);
+    for record in &removed {
+        txn.reattach(|| Bytes::copy_from_slice(record.key()), record.lease(), 0);
+    }
+    Ok(DeleteRangeResponse {
+        header: Some(header(txn)),
+        deleted: i64::try_from(removed.len()).unwrap_or(i64::MAX),
+        prev_kvs: if request.prev_kv { removed.iter().map(Record::to_message).collect() } else { Vec::new() },
+    })
+}
+
+fn header(txn: &KvTxn<'_>) -> ResponseHeader {
+    ResponseHeader { revision: txn.revision(), ..ResponseHeader::default() }
+}

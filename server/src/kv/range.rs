@@ -1,0 +1,174 @@
+//! Ranges: what a `RangeRequest` means, over any view of the store.
+
+use super::error::KvError;
+use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
+use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
+use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
+use keyport_storage::{KeyRange, Record, Versions};
+
+/// Something that keys can be read from at a revision: the store itself, or a transaction under way.
+pub(crate) trait View {
+    fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError>;
+
+    /// The newest revision of the store before any change of this view's own.
+    fn start_revision(&self) -> i64;
+
+    /// The revision up to which history is gone; -1 when it never was compacted.
+    fn compacted(&self) -> i64;
+}
+
+impl View for Store {
+    fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        Store::range(self, range, options)
+    }
+
+    fn start_revision(&self) -> i64 {
+        self.revision()
+    }
+
+    fn compacted(&self) -> i64 {
+        Store::compacted(self)
+    }
+}
+
+/// The answer to a range, its keys still shared with the store.
+#[derive(Clone, Debug, Default)]
+pub struct RangeReply {
+    /// The store's revision when the range was read.
+    pub revision: i64,
+    pub records: Vec<Record>,
+    /// Whether the limit cut keys off.
+    pub more: bool,
+    /// Keys in the range at that revision, whatever limit and filters left of them.
+    pub count: i64,
+}
+
+impl RangeReply {
+    /// The wire message; copies keys and values.
+    pub fn into_message(self, header: ResponseHeader) -> RangeResponse {
+        RangeResponse {
+            header: Some(header),
+            kvs: self.records.iter().map(Record::to_message).collect(),
+            more: self.more,
+            count: self.count,
+        }
+    }
+}
+
+/// Runs `request` on `view`.
+///
+/// # Errors
+/// `Compacted`, `FutureRev`, or a failure of the backend.
+pub(crate) fn range(view: &impl View, request: RangeRequest) -> Result<RangeReply, KvError> {
+    let plan = Plan::of(&request);
+    let options = RangeOptions { revision: request.revision, limit: plan.fetch_limit, count_only: request.count_only };
+    let found = view.range(&KeyRange::new(request.key, request.range_end), options)?;
+    let mut reply = RangeReply { revision: found.revision, records: found.records, more: false, count: found.count };
+    if request.count_only {
+        reply.records.clear();
+        return Ok(reply);
+    }
+    plan.filter.retain(&mut reply.records);
+    plan.sort(&mut reply.records);
+    if plan.limit > 0 && reply.records.len() > plan.limit {
+        reply.records.truncate(plan.limit);
+        reply.more = true;
+    }
+    if request.keys_only {
+        let keep_lease = plan.target == SortTarget::Value;
+        for record in &mut reply.records {
+            *record = without_value(record, keep_lease);
+        }
+    }
+    Ok(reply)
+}
+
+/// What a request asks of the keys beyond their range.
+struct Plan {
+    /// 0 is unlimited.
+    limit: usize,
+    /// How many keys to read before filtering and sorting; one more than the limit, to see whether there is more.
+    fetch_limit: usize,
+    order: SortOrder,
+    target: SortTarget,
+    filter: Filter,
+}
+
+impl Plan {
+    fn of(request: &RangeRequest) -> Plan {
+        let limit = usize::try_from(request.limit).unwrap_or(0);
+        let filter = Filter::of(request);
+        let target = request.sort_target();
+        // Keys come in ascending order as they are; another target without an order means ascending, but is
+        // sorted after the limit was applied, as etcd does.
+        let mut order = request.sort_order();
+        let needs_all = order != SortOrder::None && !(order == SortOrder::Ascend && target == SortTarget::Key);
+        if order == SortOrder::None && target != SortTarget::Key {
+            order = SortOrder::Ascend;
+        }
+        let fetch_limit = if limit == 0 || needs_all || filter.is_on() { 0 } else { limit.saturating_add(1) };
+        Plan { limit, fetch_limit, order, target, filter }
+    }
+
+    fn sort(&self, records: &mut [Record]) {
+        if self.order == SortOrder::None || (self.target == SortTarget::Key && self.order == SortOrder::Ascend) {
+            return;
+        }
+        match self.target {
+            SortTarget::Key => records.sort_by(|a, b| a.key().cmp(b.key())),
+            SortTarget::Value => records.sort_by(|a, b| a.value().cmp(b.value())),
+            SortTarget::Version => records.sort_by_cached_key(|r| r.versions().version),
+            SortTarget::Create => records.sort_by_cached_key(|r| r.versions().create_revision),
+            SortTarget::Mod => records.sort_by_cached_key(|r| r.versions().mod_revision),
+        }
+        if self.order == SortOrder::Descend {
+            records.reverse();
+        }
+    }
+}
+
+/// Inclusive revision bounds; 0 is off.
+struct Filter {
+    min_mod: i64,
+    max_mod: i64,
+    min_create: i64,
+    max_create: i64,
+}
+
+impl Filter {
+    fn of(request: &RangeRequest) -> Filter {
+        Filter {
+            min_mod: request.min_mod_revision,
+            max_mod: request.max_mod_revision,
+            min_create: request.min_create_revision,
+            max_create: request.max_create_revision,
+        }
+    }
+
+    fn is_on(&self) -> bool {
+        [self.min_mod, self.max_mod, self.min_create, self.max_create].iter().any(|bound| *bound != 0)
+    }
+
+    fn retain(&self, records: &mut Vec<Record>) {
+        if !self.is_on() {
+            return;
+        }
+        let above = |bound: i64, revision: i64| bound != 0 && revision > bound;
+        let below = |bound: i64, revision: i64| bound != 0 && revision < bound;
+        records.retain(|record| {
+            let Versions { mod_revision, create_revision, .. } = record.versions();
+            !(above(self.max_mod, mod_revision)
+                || below(self.min_mod, mod_revision)
+                || above(self.max_create, create_revision)
+                || below(self.min_create, create_revision))
+        });
+    }
+}
+
+fn without_value(record: &Record, keep_lease: bool) -> Record {
+    let mut versions = record.versions();
+    if !keep_lease {
+        versions.lease = 0;
+    }
+    Record::new(record.key(), &[], versions)
+}

@@ -1,0 +1,7 @@
+//! Sockets: one way in. What is accepted belongs to an event loop; what it speaks is none of this room's business.
+
+pub(crate) mod event_loops;
+mod listen;
+
+pub use listen::{BindError, Face, Listener, bind, bind_peers};
+pub(crate) use listen::{ListenSocket, StdStream, Stream};

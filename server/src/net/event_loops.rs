@@ -1,0 +1,134 @@
+//! The threads that serve connections: one event loop each, and a connection stays with its loop.
+//!
+//! A runtime that moves tasks between threads wakes a second thread for nearly every request, to look for work that is
+//! not there. Connections are many and alike, so they are dealt out once instead, to the loop that has the fewest.
+//!
+//! A connection's panic is its own. A loop that panics itself, by what delivers the answers there, is lost with all its
+//! connections, and would be the one with the fewest ever after: that is told, and the process is expected to end.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use keyport_storage::ThreadPanic;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::courier::Courier;
+
+/// The loops; they end when this is dropped.
+#[derive(Debug)]
+pub(crate) struct EventLoops {
+    loops: Vec<(Handle, Arc<AtomicUsize>)>,
+    /// The first panic of a loop.
+    panicked: watch::Receiver<Option<ThreadPanic>>,
+    _stop: DropGuard,
+}
+
+/// A connection's place on a loop.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<AtomicUsize>);
+
+impl EventLoops {
+    /// Starts `count` threads.
+    ///
+    /// # Errors
+    /// When the system refuses one.
+    pub(crate) fn start(count: usize) -> io::Result<EventLoops> {
+        let stop = CancellationToken::new();
+        let (panics, panicked) = watch::channel(None);
+        let loops = (0..count.max(1)).map(|number| {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let handle = runtime.handle().clone();
+            let (stopped, panics) = (stop.clone(), panics.clone());
+            thread::Builder::new().name(format!("keyport-io-{number}")).spawn(move || {
+                let arrivals = Courier::settle_here();
+                let done = ThreadPanic::catch(|| runtime.block_on(stopped.run_until_cancelled(arrivals.deliver())));
+                if let Err(panic) = done {
+                    panics.send_modify(|first| _ = first.get_or_insert(panic));
+                }
+            })?;
+            Ok((handle, Arc::default()))
+        });
+        Ok(EventLoops { loops: loops.collect::<io::Result<_>>()?, panicked, _stop: stop.drop_guard() })
+    }
+
+    /// Returns once a loop has panicked.
+    pub(crate) async fn panicked(&self) -> ThreadPanic {
+        let mut panicked = self.panicked.clone();
+        let panic = panicked.wait_for(Option::is_some).await.ok().and_then(|first| first.clone());
+        match panic {
+            Some(panic) => panic,
+            // All have ended, as they were told to.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The loop with the fewest connections, and a place on it.
+    pub(crate) fn seat(&self) -> Option<(&Handle, Seat)> {
+        let (handle, taken) = self.loops.iter().min_by_key(|(_, taken)| taken.load(Ordering::Relaxed))?;
+        taken.fetch_add(1, Ordering::Relaxed);
+        Some((handle, Seat(Arc::clone(taken))))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Wake, Waker};
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::courier::Parcels;
+
+    #[tokio::test]
+    async fn a_loop_that_panics_is_noticed_and_a_connection_that_does_is_not() {
+        struct Panicking;
+        impl Wake for Panicking {
+            fn wake(self: Arc<Panicking>) {
+                panic!("woken");
+            }
+        }
+
+        let loops = EventLoops::start(2).unwrap();
+        let (handle, _seat) = loops.seat().unwrap();
+        handle.spawn(async { panic!("a connection") }).await.unwrap_err();
+        let courier = handle.spawn(async { Courier::here() }).await.unwrap();
+        let (waiter, waiting) = oneshot::channel();
+        let (mut waiting, waker) = (pin!(waiting), Waker::from(Arc::new(Panicking)));
+        // Whoever waits is woken where the answer is handed over.
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        let mut parcels = Parcels::new(|waiter: oneshot::Sender<()>| _ = waiter.send(()));
+        parcels.add(courier, waiter);
+        parcels.send();
+        let panic = tokio::time::timeout(Duration::from_secs(10), loops.panicked()).await.unwrap();
+        assert_eq!(panic.to_string(), "the thread \"keyport-io-0\" panicked: woken");
+    }
+
+    #[tokio::test]
+    async fn connections_are_dealt_out_evenly_and_run_on_their_loop() {
+        let loops = EventLoops::start(2).unwrap();
+        let mut seats = Vec::new();
+        for _ in 0..6 {
+            let (handle, seat) = loops.seat().unwrap();
+            let name = handle.spawn(async { thread::current().name().map(str::to_owned) }).await.unwrap();
+            seats.push((name.unwrap(), seat));
+        }
+        let on_first = seats.iter().filter(|(name, _)| name == "keyport-io-0").count();
+        assert_eq!(on_first, 3);
+        seats.retain(|(name, _)| name == "keyport-io-1");
+        let (handle, _seat) = loops.seat().unwrap();
+        let name = handle.spawn(async { thread::current().name().map(str::to_owned) }).await.unwrap();
+        assert_eq!(name.as_deref(), Some("keyport-io-0"));
+    }
+}

@@ -1,0 +1,195 @@
+//! Sockets to listen on.
+
+use crate::config::{ListenConfig, Url};
+use pin_project_lite::pin_project;
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+/// How soon a silent connection is probed, and how often.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// What a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// Everything.
+    All,
+    /// gRPC only, because HTTP has listeners of its own.
+    Grpc,
+    /// Everything but gRPC.
+    Http,
+    /// Metrics and health.
+    Metrics,
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    pub face: Face,
+    pub url: Url,
+    pub(crate) socket: ListenSocket,
+}
+
+#[derive(Debug)]
+pub(crate) enum ListenSocket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+pin_project! {
+    /// A connection.
+    #[project = StreamProj]
+    pub(crate) enum Stream {
+        Tcp { #[pin] stream: TcpStream },
+        Unix { #[pin] stream: UnixStream },
+    }
+}
+
+/// A connection on its way to the loop that will serve it.
+pub(crate) enum StdStream {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl TryFrom<StdStream> for Stream {
+    type Error = io::Error;
+
+    fn try_from(stream: StdStream) -> io::Result<Stream> {
+        Ok(match stream {
+            StdStream::Tcp(stream) => Stream::Tcp { stream: TcpStream::from_std(stream)? },
+            StdStream::Unix(stream) => Stream::Unix { stream: UnixStream::from_std(stream)? },
+        })
+    }
+}
+
+/// Calls the same method of whichever stream it is.
+macro_rules! delegate {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.project() {
+            StreamProj::Tcp { stream: $stream } => $call,
+            StreamProj::Unix { stream: $stream } => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write(cx, data))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_shutdown(cx))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write_vectored(cx, data))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Stream::Tcp { stream } => stream.is_write_vectored(),
+            Stream::Unix { stream } => stream.is_write_vectored(),
+        }
+    }
+}
+
+/// Why a listener cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {url}: {source}")]
+pub struct BindError {
+    pub url: Url,
+    pub source: io::Error,
+}
+
+/// Opens the listeners for clients. Must be called within a tokio runtime.
+pub fn bind(config: &ListenConfig) -> Result<Vec<Listener>, BindError> {
+    let client_face = if config.client_http.is_empty() { Face::All } else { Face::Grpc };
+    let groups = [(client_face, &config.client), (Face::Http, &config.client_http), (Face::Metrics, &config.metrics)];
+    let mut listeners = Vec::new();
+    for (face, url) in groups.iter().flat_map(|(face, urls)| urls.iter().map(move |url| (*face, url))) {
+        let opened = if url.scheme.is_unix() {
+            bind_unix(&url.host).map(ListenSocket::Unix)
+        } else {
+            bind_tcp(url, config).map(ListenSocket::Tcp)
+        };
+        let socket = opened.map_err(|source| BindError { url: url.clone(), source })?;
+        listeners.push(Listener { face, url: url.clone(), socket });
+    }
+    Ok(listeners)
+}
+
+/// Opens the listeners for peers, which speak TCP alone. Must be called within a tokio runtime.
+pub fn bind_peers(config: &ListenConfig) -> Result<Vec<TcpListener>, BindError> {
+    let bind = |url: &Url| match bind_tcp(url, config) {
+        Ok(listener) => Ok(listener),
+        Err(source) => Err(BindError { url: url.clone(), source }),
+    };
+    config.peer.iter().map(bind).collect()
+}
+
+impl Listener {
+    /// Where it listens, with the port that the system chose for port 0; `None` for unix sockets.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            ListenSocket::Tcp(listener) => listener.local_addr().ok(),
+            ListenSocket::Unix(_) => None,
+        }
+    }
+}
+
+fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<TcpListener> {
+    let address = match (url.host.as_str(), url.ip()) {
+        // Whatever the hosts file says: the name promises the loopback.
+        ("localhost", _) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), url.port),
+        (_, Some(ip)) if !url.host.contains('%') => SocketAddr::new(ip, url.port),
+        (host, _) => {
+            (host, url.port).to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
+        }
+    };
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Without it, a restart would wait for connections of the last run to time out. Go sets it always, too.
+    socket.set_reuse_address(true)?;
+    if config.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    // Connections inherit both.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// A socket file that nobody listens on any more is replaced; a live one is not.
+fn bind_unix(path: &str) -> io::Result<UnixListener> {
+    let path = Path::new(path);
+    let stale = std::os::unix::net::UnixStream::connect(path)
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    if stale {
+        std::fs::remove_file(path)?;
+    }
+    UnixListener::bind(path)
+}

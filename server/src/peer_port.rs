@@ -1,0 +1,11 @@
+//! The peer port: what other members may ask of this one. Raft's own messages and snapshots, which share it, are
+//! [`keyport_raft::peers`]'s; everything else is etcd's: the paths, the headers, the bodies.
+
+mod hashkv;
+mod leases;
+mod listener;
+mod reconfigure;
+mod router;
+
+pub(crate) use listener::serve;
+pub(crate) use router::router;
