@@ -1,6 +1,8 @@
-//! Compiles `proto/` into messages, services, the JSON mapping, the gateway's routes and the descriptor set.
+//! Compiles `proto/` into messages, services, the JSON mapping, the table of methods, the gateway's routes and the
+//! descriptor set.
 
 mod json;
+mod methods;
 mod routes;
 
 use std::error::Error;
@@ -57,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let pool = compiler.descriptor_pool();
     std::fs::write(out.join("json.rs"), json::generate(&pool, &JSON_PACKAGES)?)?;
+    std::fs::write(out.join("methods.rs"), methods::generate(&pool)?)?;
     std::fs::write(out.join("routes.rs"), routes::generate(&pool)?)?;
     Ok(())
 }

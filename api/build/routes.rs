@@ -14,23 +14,9 @@ struct Binding {
 
 pub(crate) fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let mut bindings = Vec::new();
-    let http = pool.get_extension_by_name("google.api.http").ok_or("google.api.http is not declared")?;
     for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-        let options = method.options();
-        if !options.has_extension(&http) {
-            continue;
-        }
-        let option = options.get_extension(&http);
-        let rule = option.as_message().ok_or("google.api.http is not a message")?;
-        let mut add = |rule: &DynamicMessage| -> Result<(), Box<dyn Error>> {
-            bindings.push(Binding { path: post_path(rule, &method)?, method: method.clone() });
-            Ok(())
-        };
-        add(rule)?;
-        let more = rule.get_field_by_name("additional_bindings");
-        for rule in more.as_deref().and_then(Value::as_list).unwrap_or_default() {
-            add(rule.as_message().ok_or("a binding is not a message")?)?;
-        }
+        let paths = paths_of(pool, &method)?;
+        bindings.extend(paths.into_iter().map(|path| Binding { path, method: method.clone() }));
     }
     bindings.sort_by(|a, b| a.path.cmp(&b.path));
     if let Some(pair) = bindings.windows(2).find(|pair| pair[0].path == pair[1].path) {
@@ -40,6 +26,23 @@ pub(crate) fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> 
     write_table(&mut text, &bindings)?;
     write_macro(&mut text, &bindings)?;
     Ok(text)
+}
+
+/// The paths on which the gateway serves a method: the canonical one first, none if it has no binding.
+pub(crate) fn paths_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<String>, Box<dyn Error>> {
+    let http = pool.get_extension_by_name("google.api.http").ok_or("google.api.http is not declared")?;
+    let options = method.options();
+    if !options.has_extension(&http) {
+        return Ok(Vec::new());
+    }
+    let option = options.get_extension(&http);
+    let rule = option.as_message().ok_or("google.api.http is not a message")?;
+    let mut paths = vec![post_path(rule, method)?];
+    let more = rule.get_field_by_name("additional_bindings");
+    for rule in more.as_deref().and_then(Value::as_list).unwrap_or_default() {
+        paths.push(post_path(rule.as_message().ok_or("a binding is not a message")?, method)?);
+    }
+    Ok(paths)
 }
 
 /// The gateway knows one kind of binding: POST with the whole message as body, on a path without variables.

@@ -1,5 +1,5 @@
 //! The wire: everything a client, a peer or a log file says, generated from `proto/`, with its JSON form ([`json`]), the
-//! gateway's routes ([`routes`]) and the errors that can come back ([`error`]).
+//! table of methods ([`methods`]), the gateway's routes ([`routes`]) and the errors that can come back ([`error`]).
 //!
 //! It knows no task, no disk and no socket.
 
@@ -8,6 +8,7 @@ pub mod routes;
 
 pub mod error;
 pub mod json;
+pub mod methods;
 
 mod generated;
 
