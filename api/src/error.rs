@@ -37,6 +37,12 @@ macro_rules! catalogue {
                 /// Bytes it may have.
                 limit: usize,
             },
+            /// A body above what is read of one (ResourceExhausted).
+            #[error("the request body is larger than the {limit} bytes allowed")]
+            BodyTooLarge {
+                /// Bytes it may have.
+                limit: usize,
+            },
         }
 
         impl Error {
@@ -47,7 +53,7 @@ macro_rules! catalogue {
             pub const fn code(self) -> Code {
                 match self {
                     $(Error::$name => Code::$code,)*
-                    Error::MessageTooLarge { .. } => Code::ResourceExhausted,
+                    Error::MessageTooLarge { .. } | Error::BodyTooLarge { .. } => Code::ResourceExhausted,
                 }
             }
 
@@ -55,7 +61,7 @@ macro_rules! catalogue {
             pub const fn fixed_message(self) -> Option<&'static str> {
                 match self {
                     $(Error::$name => Some($message),)*
-                    Error::MessageTooLarge { .. } => None,
+                    Error::MessageTooLarge { .. } | Error::BodyTooLarge { .. } => None,
                 }
             }
 
@@ -64,6 +70,7 @@ macro_rules! catalogue {
                 match self {
                     $(Error::$name => stringify!($name),)*
                     Error::MessageTooLarge { .. } => "MessageTooLarge",
+                    Error::BodyTooLarge { .. } => "BodyTooLarge",
                 }
             }
         }
@@ -151,8 +158,16 @@ catalogue! {
     ContextCanceled = Cancelled, "context canceled";
     ProposalDropped = Unknown, "raft proposal dropped";
     RaftStopped = Unknown, "raft: stopped";
+    /// A `grpc-timeout` that is not in the protocol's form.
+    MalformedTimeout = Internal, "malformed grpc-timeout";
     /// Keyport's own: the database of this member cannot be read or written any more.
     StorageFailed = Internal, "keyport: the database failed";
+    /// Keyport's own: a request got past the layer that finds out whose it is.
+    Unidentified = Internal, "keyport: nobody knows who asks";
+    /// Keyport's own: an invariant did not hold, and the log says which.
+    ReplyMismatch = Internal, "keyport: the answer is to another request";
+    /// Keyport's own: for what a later release brings.
+    NotBuilt = Unimplemented, "not built yet";
 
     // Downgrade.
     WrongDowngradeVersionFormat = InvalidArgument, "etcdserver: wrong downgrade target version format";
@@ -220,6 +235,20 @@ pub fn lease_forwarding_failed(cause: impl fmt::Display) -> Status {
 /// What MemberPromote answers when forwarding it to the leader failed for a reason outside the catalogue.
 pub fn promote_forwarding_failed(cause: impl fmt::Display) -> Status {
     Status::unknown(format!("member promote: unknown error({cause})"))
+}
+
+/// What the operator who asked for work on the database itself is told when it failed.
+pub fn backend_failed(cause: impl fmt::Display) -> Status {
+    Status::internal(cause.to_string())
+}
+
+/// An error of the services that are clients of their own server in etcd, and lose the code on the way: the text stays, and
+/// that is what clients go by.
+pub fn of_own_client(error: Error) -> Status {
+    match error {
+        Error::ContextDeadlineExceeded | Error::ContextCanceled => error.into(),
+        error => Status::unknown(error.to_string()),
+    }
 }
 
 /// Prints a gRPC code by its name in the gRPC specification's CamelCase form (`OK`, `Canceled`, ...).

@@ -104,5 +104,11 @@ pub fn to_vec<T: ToJson>(message: &T) -> Result<Vec<u8>, JsonError> {
     Ok(out)
 }
 
+/// How many bytes of JSON a message of so many bytes in protobuf can have in earnest: base64 makes it a third longer, and
+/// there is room for white space and names around a small one.
+pub const fn max_text_len(message_len: usize) -> usize {
+    message_len.saturating_mul(2).saturating_add(64 * 1024)
+}
+
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,8 @@
 //! To treat kinds apart, let the callback hand each route to a second macro that matches on the kind's identifier:
 //! `(unary, ...) => { ... }`, `(bidi, ...) => { ... }`.
 
+use std::borrow::Cow;
+
 /// One way into an RPC through the JSON gateway. All are POST with the whole request message as body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -58,12 +60,32 @@ impl Route {
     }
 }
 
+/// A path below `/v3/`, or below one of the two older prefixes, as the routes have it; none for any other.
+pub fn canonical(path: &str) -> Option<Cow<'_, str>> {
+    let rest = path.strip_prefix("/v3")?;
+    if rest.starts_with('/') {
+        return Some(Cow::Borrowed(path));
+    }
+    let rest = rest.strip_prefix("beta").or_else(|| rest.strip_prefix("alpha"))?;
+    rest.starts_with('/').then(|| Cow::Owned(format!("/v3{rest}")))
+}
+
 include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{etcdserverpb, v3electionpb, v3lockpb};
+
+    #[test]
+    fn older_prefixes_lead_to_the_same_routes() {
+        for path in ["/v3/kv/put", "/v3beta/kv/put", "/v3alpha/kv/put"] {
+            assert_eq!(canonical(path).as_deref(), Some("/v3/kv/put"));
+        }
+        for path in ["/v3", "/v3betakv", "/v33/kv/put", "/v2/keys", "/"] {
+            assert_eq!(canonical(path), None, "{path}");
+        }
+    }
 
     #[test]
     fn the_table_is_complete_ordered_and_searchable() {

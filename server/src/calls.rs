@@ -1,126 +1,92 @@
-//! The service traits of the wire, implemented over the node: one module a service.
+//! What can be asked of a node: one set of calls, whatever face they come by.
 //!
-//! gRPC, the JSON gateway and server-sent events are thin faces of these; each calls them in process.
+//! Every call takes its [`Caller`] and passes the gate once, here. Faces decode, call and encode; they know nothing below
+//! this.
 
-pub mod auth;
-pub(crate) mod caller;
-pub mod cluster;
-pub mod election;
-pub mod kv;
-pub mod lease;
-pub mod lock;
-pub mod maintenance;
+mod auth;
+mod cluster;
+mod election;
+mod kv;
+mod lease;
+mod lock;
+mod maintenance;
 mod queue;
 mod validate;
-pub mod watch;
+mod watch;
 
-use http::Extensions;
-use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, RangeRequest, WatchRequest};
-use keyport_storage::KeyRange;
-use keyport_storage::watch::WatchStream;
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status};
+use keyport_api::error::Error;
+use keyport_api::methods::Method;
 
-use crate::faces::json::{Answers, RangeAnswer, ServiceSet, StreamCall, WatchEnd};
+use crate::gate::{Gate, Open, Permission};
 use crate::node::Node;
 
-/// Every service of the node. Cheap to clone.
+pub use crate::gate::{Caller, Claims, Identified, Token};
+pub use crate::kv::RangeReply;
+pub use auth::Auth;
+pub use cluster::Cluster;
+pub use election::Election;
+pub use kv::{Kv, RangeAnswer, RangeChunks};
+pub use lease::{KeepAlives, Lease};
+pub use lock::Lock;
+pub use maintenance::{Maintenance, SnapshotBlobs};
+pub use watch::{Subscription, Watch, WatchReply, WatchSession};
+
+/// Everything that can be asked of a node. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Services {
-    pub kv: kv::KvService,
-    pub watch: watch::WatchService,
-    pub lease: lease::LeaseService,
-    pub cluster: cluster::ClusterService,
-    pub maintenance: maintenance::MaintenanceService,
-    pub auth: auth::AuthService,
-    pub lock: lock::LockService,
-    pub election: election::ElectionService,
+pub struct Calls {
+    pub kv: Kv,
+    pub watch: Watch,
+    pub lease: Lease,
+    pub cluster: Cluster,
+    pub maintenance: Maintenance,
+    pub auth: Auth,
+    pub lock: Lock,
+    pub election: Election,
+    desk: Desk,
 }
 
-impl Services {
-    pub(crate) fn new(node: &Node) -> Services {
-        Services {
-            kv: kv::KvService::new(node.clone()),
-            watch: watch::WatchService::new(node.clone()),
-            lease: lease::LeaseService::new(node.clone()),
-            cluster: cluster::ClusterService::new(node.clone()),
-            maintenance: maintenance::MaintenanceService::new(node.clone()),
-            auth: auth::AuthService {},
-            lock: lock::LockService::new(node.clone()),
-            election: election::ElectionService::new(node.clone()),
-        }
-    }
+/// What every call works with: the node, and the gate before it.
+#[derive(Clone, Debug)]
+struct Desk {
+    node: Node,
+    gate: Gate,
 }
 
-impl ServiceSet for Services {
-    type Kv = kv::KvService;
-    type RangeAnswer = RangeAnswer;
-    type WatchAnswer = watch::WatchReply;
-    type Lease = lease::LeaseService;
-    type Cluster = cluster::ClusterService;
-    type Maintenance = maintenance::MaintenanceService;
-    type Auth = auth::AuthService;
-    type Lock = lock::LockService;
-    type Election = election::ElectionService;
-
-    fn kv(&self) -> &Self::Kv {
-        &self.kv
+impl Calls {
+    pub(crate) fn new(node: &Node) -> Calls {
+        Calls::permitting(node, Open)
     }
 
-    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeAnswer>, Status> {
-        self.kv.admit_range(request.metadata().as_ref())?;
-        let (header, reply) = self.kv.range_shared(request.into_inner()).await?;
-        Ok(Response::new(RangeAnswer { header, reply }))
-    }
-
-    fn lease(&self) -> &Self::Lease {
-        &self.lease
-    }
-
-    fn cluster(&self) -> &Self::Cluster {
-        &self.cluster
-    }
-
-    fn maintenance(&self) -> &Self::Maintenance {
-        &self.maintenance
-    }
-
-    fn auth(&self) -> &Self::Auth {
-        &self.auth
-    }
-
-    fn lock(&self) -> &Self::Lock {
-        &self.lock
-    }
-
-    fn election(&self) -> &Self::Election {
-        &self.election
-    }
-
-    fn watch_stream(&self) -> WatchStream {
-        self.watch.stream()
-    }
-
-    fn compacted(&self) -> i64 {
-        self.watch.compacted()
-    }
-
-    fn admit_watch(&self, metadata: &MetadataMap, _: &Extensions, _: &[KeyRange]) -> Result<WatchEnd, Status> {
-        let mut end = self.watch.admit(metadata)?;
-        Ok(Box::pin(async move { end.leader_lost().await.into() }))
-    }
-
-    fn watch(&self, call: StreamCall<WatchRequest>) -> Answers<watch::WatchReply> {
-        match self.watch.serve(&call.metadata, call.requests) {
-            Ok(session) => Box::pin(session),
-            Err(status) => Box::pin(tokio_stream::once(Err(status))),
+    /// With somebody who says who may do what.
+    pub(crate) fn permitting(node: &Node, permission: impl Permission + 'static) -> Calls {
+        let gate = Gate::new(node.raft().clone(), node.shared_state(), node.stopping().clone(), permission);
+        let desk = Desk { node: node.clone(), gate };
+        let kv = Kv::new(desk.clone());
+        let lease = Lease::new(desk.clone());
+        let queue = queue::Queue::new(desk.clone());
+        Calls {
+            kv,
+            lease,
+            watch: Watch::new(desk.clone()),
+            cluster: Cluster::new(desk.clone()),
+            maintenance: Maintenance::new(desk.clone()),
+            auth: Auth::new(desk.clone()),
+            lock: Lock::new(queue.clone()),
+            election: Election::new(queue),
+            desk,
         }
     }
 
-    fn lease_keep_alive(&self, call: StreamCall<LeaseKeepAliveRequest>) -> Answers<LeaseKeepAliveResponse> {
-        match self.lease.keep_alive(&call.metadata, call.requests) {
-            Ok(answers) => Box::pin(answers),
-            Err(status) => Box::pin(tokio_stream::once(Err(status))),
-        }
+    /// Who makes these claims.
+    pub fn identify(&self, claims: Claims) -> Identified {
+        self.desk.gate.identify(claims)
+    }
+
+    /// `grpc.health.v1.Health`: a member that answers at all is well, if it serves the caller.
+    ///
+    /// # Errors
+    /// `NotSupportedForLearner`, `NoLeader`.
+    pub fn health(&self, caller: &Caller, method: Method) -> Result<(), Error> {
+        self.desk.gate.admit(caller, method).map(drop)
     }
 }

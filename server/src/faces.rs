@@ -4,6 +4,7 @@
 
 pub mod grpc;
 pub mod json;
+mod kit;
 pub mod ops;
 pub mod routes;
 mod sse;

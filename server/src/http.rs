@@ -1,21 +1,23 @@
-//! The way of every request on the client port: its connection, the stack of layers, bodies and deadlines. Knows no face:
-//! what answers is an [`App`].
+//! The way of every request on the client port: its connection, the stack of layers, bodies. Knows no face: what answers is
+//! any [`tower::Service`] of HTTP.
 
-mod app;
 mod body;
 mod call;
 mod connection;
-pub(crate) mod deadline;
-mod layers;
+mod credentials;
+pub mod layers;
+mod patience;
 pub(crate) mod plain;
+pub(crate) mod refusal;
 mod stack;
 
-pub use app::{App, BoxError};
-pub use body::{BodyTooLarge, RequestBody, ResponseBody};
-pub use call::ConnInfo;
-pub use connection::serve;
-pub use layers::identity::AuthInfo;
-pub use stack::StackOptions;
+pub use body::{BodyTooLarge, Metered, RequestBody};
+pub use call::{Call, Connection, Protocol};
+pub use connection::Server;
+pub use stack::{Column, Stack, StackOptions};
+
+/// Any error of a body.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[cfg(test)]
 mod tests;

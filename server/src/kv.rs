@@ -7,4 +7,4 @@ pub(crate) mod range;
 pub(crate) mod txn;
 
 pub(crate) use error::KvError;
-pub(crate) use range::RangeReply;
+pub use range::RangeReply;

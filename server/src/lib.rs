@@ -7,6 +7,7 @@ pub mod calls;
 pub mod config;
 mod courier;
 pub mod faces;
+mod gate;
 pub mod http;
 mod kv;
 pub mod logging;

@@ -2,6 +2,8 @@
 
 pub(crate) mod event_loops;
 mod listen;
+mod stream;
 
+pub(crate) use listen::ListenSocket;
 pub use listen::{BindError, Face, Listener, bind, bind_peers};
-pub(crate) use listen::{ListenSocket, StdStream, Stream};
+pub(crate) use stream::{StdStream, Stream};

@@ -11,6 +11,7 @@ mod notices;
 mod promote;
 mod propose;
 mod publish;
+mod raft_error;
 mod read;
 mod reconfigure;
 mod request_id;
@@ -21,7 +22,6 @@ mod versions;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyport_api::error::Error;
 use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_raft::RaftHandle;
 use keyport_raft::peers::Peers;
@@ -136,6 +136,11 @@ impl Node {
         &self.0.state
     }
 
+    /// For those who outlive a borrow.
+    pub(crate) fn shared_state(&self) -> Arc<State> {
+        Arc::clone(&self.0.state)
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.0.state.store
     }
@@ -190,18 +195,6 @@ impl Node {
     /// A response header at the store's current revision.
     pub(crate) fn current_header(&self) -> ResponseHeader {
         self.header(self.store().revision())
-    }
-
-    /// Completes a header that the state machine began with its revision.
-    pub(crate) fn complete(&self, header: &mut Option<ResponseHeader>) {
-        let revision = header.as_ref().map_or(0, |header| header.revision);
-        *header = Some(self.header(revision));
-    }
-
-    /// # Errors
-    /// `NoLeader`: for callers that asked to be refused rather than served by a member that lost its leader.
-    pub(crate) fn require_leader(&self) -> Result<(), Error> {
-        if self.0.raft.leader() == 0 { Err(Error::NoLeader) } else { Ok(()) }
     }
 
     pub(crate) fn is_leader(&self) -> bool {

@@ -4,14 +4,16 @@ mod gauges;
 mod health;
 
 use crate::bootstrap::{self, BootstrapError};
-use crate::calls::Services;
+use crate::calls::Calls;
 use crate::config::{Config, Gate, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
-use crate::http::{self, StackOptions};
+use crate::http::layers::QuotaLayer;
+use crate::http::plain::not_found;
+use crate::http::{Server, Stack, StackOptions};
 use crate::metrics::Metrics;
-use crate::net::{self, BindError, Face};
+use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
 use crate::peer_port;
 use crate::version;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
 
 /// How long connections may finish what they are answering.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -47,6 +50,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     // First, so that a taken port is found before anything is written.
     let listeners = net::bind(&config.listen)?;
     let peer_listeners = net::bind_peers(&config.listen)?;
+    let server = Server::start(&config.http).map_err(RunError::Threads)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     metrics.set_feature_gates(&config.feature_gates);
     tokio::pin!(shutdown);
@@ -78,7 +82,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });
     let stop = node.stopping().token().clone();
     duties.spawn(peer_port::serve(peer_listeners, peer_port::router(node.clone()), stop.clone()));
-    let mut serving = tokio::spawn(serve(config, listeners, node.clone(), metrics, stop));
+    let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop));
     let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
@@ -149,24 +153,41 @@ fn announce(config: &Config) {
 }
 
 async fn serve(
+    server: Server,
     config: Config,
-    listeners: Vec<net::Listener>,
+    listeners: Vec<Listener>,
     node: Node,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    // Clients that come early wait in the listeners' queues rather than see half a server.
-    tokio::select! {
-        () = node.ready() => {}
-        () = stop.cancelled() => return Ok(()),
-    }
-    let health = Arc::new(node.clone());
-    let router = ops::router(Arc::clone(&health), Arc::clone(&metrics)).fallback(http::plain::not_found);
-    let metrics_router = ops::metrics_router(health, Arc::clone(&metrics));
-    let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes, stop.clone()));
-    let app = Routes::new(Services::new(&node), config.max_receive_bytes(), gateway, router, metrics_router);
-    tracing::info!("ready to serve client requests");
-    for listener in &listeners {
+    let calls = Calls::new(&node);
+    let state = node.shared_state();
+    let full = QuotaLayer::new(move || state.alarms.no_space());
+    let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), calls.clone(), full);
+    let (for_metrics, for_clients): (Vec<_>, Vec<_>) =
+        listeners.into_iter().partition(|listener| listener.face == Face::Metrics);
+    // Whoever watches over this member has to hear from it while it waits for the others, too.
+    let watched = stack.layer(ops::metrics_router(Arc::new(node.clone()), Arc::clone(&metrics)));
+    announce_listeners(&for_metrics);
+    let watching = server.serve(for_metrics, watched, stop.clone(), DRAIN);
+    let serving = async {
+        // Clients that come early wait in the listeners' queues rather than see half a server.
+        tokio::select! {
+            () = node.ready() => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        let router = ops::router(Arc::new(node.clone()), metrics).fallback(not_found);
+        let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes, stop.clone()));
+        let routes = Routes::new(calls, config.max_receive_bytes(), gateway, router);
+        tracing::info!("ready to serve client requests");
+        announce_listeners(&for_clients);
+        server.serve(for_clients, stack.layer(routes), stop.clone(), DRAIN).await
+    };
+    tokio::try_join!(watching, serving).map(drop)
+}
+
+fn announce_listeners(listeners: &[Listener]) {
+    for listener in listeners {
         let traffic = match listener.face {
             Face::All => "grpc+http",
             Face::Grpc => "grpc",
@@ -176,8 +197,6 @@ async fn serve(
         let address = listener.local_addr().map_or_else(|| listener.url.authority(), |a| a.to_string());
         tracing::info!(traffic, address, "serving client traffic insecurely; this is strongly discouraged!");
     }
-    let options = StackOptions::of(&config);
-    http::serve(listeners, &config.http, options, Arc::new(app), metrics, stop.cancelled(), DRAIN).await
 }
 
 #[cfg(test)]

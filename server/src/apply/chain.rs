@@ -9,8 +9,8 @@ use std::sync::Arc;
 use keyport_api::error::Error;
 use keyport_storage::alarm::Alarms;
 
-use super::command::Command;
 use super::quota::Quota;
+use super::{Command, Proposal};
 
 /// What a link says of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(crate) enum Verdict {
 
 /// One reason to refuse.
 trait Link {
-    fn verdict(&self, command: &Command) -> Verdict;
+    fn verdict(&self, proposal: &Proposal) -> Verdict;
 }
 
 /// corrupt → capped → quota, in front of the backend. (Auth takes its place between capped and quota.)
@@ -38,11 +38,11 @@ impl Chain {
         Chain { corrupt: Corrupt(Arc::clone(&alarms)), capped: Capped(alarms), quota: QuotaLink(quota) }
     }
 
-    pub(crate) fn verdict(&self, command: &Command) -> Verdict {
+    pub(crate) fn verdict(&self, proposal: &Proposal) -> Verdict {
         let links: [&dyn Link; 3] = [&self.corrupt, &self.capped, &self.quota];
         links
             .iter()
-            .map(|link| link.verdict(command))
+            .map(|link| link.verdict(proposal))
             .find(|verdict| *verdict != Verdict::Apply)
             .unwrap_or(Verdict::Apply)
     }
@@ -52,9 +52,9 @@ impl Chain {
 struct Corrupt(Arc<Alarms>);
 
 impl Link for Corrupt {
-    fn verdict(&self, command: &Command) -> Verdict {
+    fn verdict(&self, proposal: &Proposal) -> Verdict {
         let touches_data = matches!(
-            command,
+            proposal.command,
             Command::Put(_)
                 | Command::DeleteRange(_)
                 | Command::Txn(_)
@@ -70,7 +70,8 @@ impl Link for Corrupt {
 struct Capped(Arc<Alarms>);
 
 impl Link for Capped {
-    fn verdict(&self, command: &Command) -> Verdict {
+    fn verdict(&self, proposal: &Proposal) -> Verdict {
+        let Proposal { command, .. } = proposal;
         let grows = command.may_put() || matches!(command, Command::LeaseGrant(_));
         if grows && self.0.no_space() { Verdict::Refuse(Error::NoSpace) } else { Verdict::Apply }
     }
@@ -80,7 +81,7 @@ impl Link for Capped {
 struct QuotaLink(Quota);
 
 impl Link for QuotaLink {
-    fn verdict(&self, command: &Command) -> Verdict {
-        if self.0.fits(command) { Verdict::Apply } else { Verdict::ApplyThenFail(Error::NoSpace) }
+    fn verdict(&self, proposal: &Proposal) -> Verdict {
+        if self.0.fits(&proposal.command) { Verdict::Apply } else { Verdict::ApplyThenFail(Error::NoSpace) }
     }
 }

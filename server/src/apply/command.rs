@@ -1,69 +1,97 @@
-//! A replicated request, and how it is put into its envelope.
+//! What the log can carry: each request, its field in etcd's envelope, and what comes of it, in one table.
 
 use keyport_api::etcdserverpb::*;
 use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
+use keyport_storage::mvcc::CompactionHandle;
 
-use super::Proposal;
+use crate::membership::Member;
 
-/// The one request that an `InternalRaftRequest` carries, of the kinds that this server applies.
-#[derive(Clone, Debug)]
-pub(crate) enum Command {
-    Put(PutRequest),
-    DeleteRange(DeleteRangeRequest),
-    Txn(TxnRequest),
-    Compaction(CompactionRequest),
-    LeaseGrant(LeaseGrantRequest),
-    LeaseRevoke(LeaseRevokeRequest),
-    LeaseCheckpoint(LeaseCheckpointRequest),
-    Alarm(AlarmRequest),
-    ClusterVersionSet(ClusterVersionSetRequest),
-    MemberAttrSet(ClusterMemberAttrSetRequest),
-    DowngradeInfoSet(DowngradeInfoSetRequest),
-    /// Understood, and without any effect on the state; by its name.
-    Nothing(&'static str),
+/// A request that goes through the log and knows what comes of it.
+pub(crate) trait Replicated: Sized {
+    /// What comes of it. The header, where there is one, is filled in by whoever asked.
+    type Reply: Send + 'static;
+
+    fn into_command(self) -> Command;
+
+    /// None when it is another request's.
+    fn reply(reply: Reply) -> Option<Self::Reply>;
 }
 
-impl Proposal {
-    pub(crate) fn encode(self) -> InternalRaftRequest {
-        let header = RequestHeader { id: self.id, ..RequestHeader::default() };
-        let mut request = InternalRaftRequest { header: Some(header), ..InternalRaftRequest::default() };
-        match self.command {
-            Command::Put(put) => request.put = Some(put),
-            Command::DeleteRange(delete) => request.delete_range = Some(delete),
-            Command::Txn(txn) => request.txn = Some(txn),
-            Command::Compaction(compaction) => request.compaction = Some(compaction),
-            Command::LeaseGrant(grant) => request.lease_grant = Some(grant),
-            Command::LeaseRevoke(revoke) => request.lease_revoke = Some(revoke),
-            Command::LeaseCheckpoint(checkpoint) => request.lease_checkpoint = Some(checkpoint),
-            Command::Alarm(alarm) => request.alarm = Some(alarm),
-            Command::ClusterVersionSet(version) => request.cluster_version_set = Some(version),
-            Command::MemberAttrSet(attributes) => request.cluster_member_attr_set = Some(attributes),
-            Command::DowngradeInfoSet(info) => request.downgrade_info_set = Some(info),
-            Command::Nothing(_) => request.downgrade_version_test = Some(DowngradeVersionTestRequest::default()),
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident($Request:ty) in $field:ident, called $metric:literal, gives $Reply:ty;)*) => {
+        /// The one request that an entry carries, of the kinds that this server applies.
+        #[derive(Clone, Debug)]
+        pub(crate) enum Command {
+            $($(#[$doc])* $name($Request),)*
+            /// Understood, and without any effect on the state; by its name.
+            Nothing(&'static str),
         }
-        request
-    }
+
+        /// What came of a command.
+        #[derive(Debug)]
+        pub(crate) enum Reply {
+            $($name($Reply),)*
+            Nothing,
+            /// After a change of the membership; ascending by id.
+            Members(Vec<Member>),
+        }
+
+        $(impl Replicated for $Request {
+            type Reply = $Reply;
+
+            fn into_command(self) -> Command {
+                Command::$name(self)
+            }
+
+            fn reply(reply: Reply) -> Option<$Reply> {
+                if let Reply::$name(reply) = reply { Some(reply) } else { None }
+            }
+        })*
+
+        impl Command {
+            /// The operation's name in `etcd_server_apply_duration_seconds`.
+            pub(crate) fn name(&self) -> &'static str {
+                match self {
+                    $(Command::$name(_) => $metric,)*
+                    Command::Nothing(name) => name,
+                }
+            }
+
+            /// Puts it into its field.
+            pub(super) fn put_into(self, envelope: &mut InternalRaftRequest) {
+                match self {
+                    $(Command::$name(request) => envelope.$field = Some(request),)*
+                    Command::Nothing(_) => envelope.downgrade_version_test = Some(DowngradeVersionTestRequest::default()),
+                }
+            }
+
+            /// The first that is there, in the order in which etcd looks.
+            pub(super) fn take_from(envelope: &mut InternalRaftRequest) -> Option<Command> {
+                $(if let Some(request) = envelope.$field.take() {
+                    return Some(Command::$name(request));
+                })*
+                None
+            }
+        }
+    };
+}
+
+commands! {
+    Put(PutRequest) in put, called "Put", gives PutResponse;
+    Txn(TxnRequest) in txn, called "Txn", gives TxnResponse;
+    DeleteRange(DeleteRangeRequest) in delete_range, called "DeleteRange", gives DeleteRangeResponse;
+    LeaseGrant(LeaseGrantRequest) in lease_grant, called "LeaseGrant", gives LeaseGrantResponse;
+    LeaseRevoke(LeaseRevokeRequest) in lease_revoke, called "LeaseRevoke", gives LeaseRevokeResponse;
+    /// Its rows are removed after it was applied.
+    Compaction(CompactionRequest) in compaction, called "Compaction", gives CompactionHandle;
+    LeaseCheckpoint(LeaseCheckpointRequest) in lease_checkpoint, called "LeaseCheckpoint", gives ();
+    Alarm(AlarmRequest) in alarm, called "Alarm", gives AlarmResponse;
+    ClusterVersionSet(ClusterVersionSetRequest) in cluster_version_set, called "ClusterVersionSet", gives ();
+    MemberAttrSet(ClusterMemberAttrSetRequest) in cluster_member_attr_set, called "ClusterMemberAttrSet", gives ();
+    DowngradeInfoSet(DowngradeInfoSetRequest) in downgrade_info_set, called "DowngradeInfoSet", gives ();
 }
 
 impl Command {
-    /// The operation's name in `etcd_server_apply_duration_seconds`.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Command::Put(_) => "Put",
-            Command::DeleteRange(_) => "DeleteRange",
-            Command::Txn(_) => "Txn",
-            Command::Compaction(_) => "Compaction",
-            Command::LeaseGrant(_) => "LeaseGrant",
-            Command::LeaseRevoke(_) => "LeaseRevoke",
-            Command::LeaseCheckpoint(_) => "LeaseCheckpoint",
-            Command::Alarm(_) => "Alarm",
-            Command::ClusterVersionSet(_) => "ClusterVersionSet",
-            Command::MemberAttrSet(_) => "ClusterMemberAttrSet",
-            Command::DowngradeInfoSet(_) => "DowngradeInfoSet",
-            Command::Nothing(name) => name,
-        }
-    }
-
     /// Whether it would put a key in either branch: what a node that is out of space refuses.
     pub(crate) fn may_put(&self) -> bool {
         match self {

@@ -1,12 +1,12 @@
 //! From a log entry to the command that it carries, or to the reason why this release cannot tell what it asks for.
 
 use bytes::Bytes;
-use keyport_api::etcdserverpb::InternalRaftRequest;
+use keyport_api::etcdserverpb::{InternalRaftRequest, RequestHeader};
 use prost::{DecodeError, Message};
 use thiserror::Error;
 
-use super::Command;
 use super::legacy::{self, LegacyError};
+use super::{Author, Command, Proposal};
 
 /// Why an entry is not understood.
 #[derive(Debug, Error)]
@@ -21,30 +21,24 @@ pub(crate) enum NotUnderstood {
     Legacy(#[from] LegacyError),
 }
 
-/// A decoded entry: who waits for it and what it asks.
-#[derive(Clone, Debug)]
-pub(crate) struct Proposal {
-    /// 0 when nobody waits.
-    pub(crate) id: u64,
-    pub(crate) command: Command,
-}
-
 impl Proposal {
     /// # Errors
     /// When this release does not know what the entry asks for.
     pub(crate) fn decode(entry: &Bytes) -> Result<Proposal, NotUnderstood> {
         match InternalRaftRequest::decode(entry.clone()) {
-            Ok(request) => {
-                let id = request.header.as_ref().map_or(request.id, |header| header.id);
-                let command = match command(request)? {
+            Ok(mut envelope) => {
+                let RequestHeader { id, username, auth_revision } = envelope.header.take().unwrap_or_default();
+                let id = if id == 0 { envelope.id } else { id };
+                let author = (!username.is_empty()).then_some(Author { user: username, auth_revision });
+                let command = match command(envelope)? {
                     Some(command) => command,
                     None => legacy::wrapped(entry)?.ok_or(NotUnderstood::OtherRelease)?,
                 };
-                Ok(Proposal { id, command })
+                Ok(Proposal { id, author, command })
             }
             // Nobody here waits for what another program has proposed.
             Err(error) => match legacy::bare(entry)? {
-                Some(command) => Ok(Proposal { id: 0, command }),
+                Some(command) => Ok(Proposal { id: 0, author: None, command }),
                 None => Err(error.into()),
             },
         }
@@ -52,24 +46,9 @@ impl Proposal {
 }
 
 /// The one request in the envelope; none if there is none in a field of its own.
-fn command(request: InternalRaftRequest) -> Result<Option<Command>, NotUnderstood> {
-    macro_rules! first {
-        ($($field:ident => $command:ident),* $(,)?) => {
-            $(if let Some(inner) = request.$field { return Ok(Some(Command::$command(inner))) })*
-        };
-    }
-    first! {
-        put => Put,
-        txn => Txn,
-        delete_range => DeleteRange,
-        lease_grant => LeaseGrant,
-        lease_revoke => LeaseRevoke,
-        compaction => Compaction,
-        lease_checkpoint => LeaseCheckpoint,
-        alarm => Alarm,
-        cluster_version_set => ClusterVersionSet,
-        cluster_member_attr_set => MemberAttrSet,
-        downgrade_info_set => DowngradeInfoSet,
+fn command(mut request: InternalRaftRequest) -> Result<Option<Command>, NotUnderstood> {
+    if let Some(command) = Command::take_from(&mut request) {
+        return Ok(Some(command));
     }
     if request.range.is_some() {
         return Ok(Some(Command::Nothing("Range")));

@@ -6,45 +6,17 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::*;
 use keyport_storage::backend::{Applied, Batch};
-use keyport_storage::mvcc::{Changes, CompactionHandle};
+use keyport_storage::mvcc::Changes;
 use keyport_storage::watch::RevisionEvents;
 
-use super::Command;
 use super::error::OpError;
 use super::fault::Fault;
-use crate::apply::waiters::Outcome;
+use super::waiters::{Answer, Outcome};
+use super::{Command, Reply};
 use crate::kv::keys::{self, KvTxn};
 use crate::kv::txn;
-use crate::membership::{self, Downgrade};
+use crate::membership::Downgrade;
 use crate::state::State;
-
-/// The answer to a command, its header still to be completed by the service. Revisions are the store's when the command
-/// was applied: by the time that it is answered others may have been.
-#[derive(Debug)]
-pub(crate) enum Reply {
-    Put(PutResponse),
-    DeleteRange(DeleteRangeResponse),
-    Txn(TxnResponse),
-    Compaction {
-        revision: i64,
-        removal: CompactionHandle,
-    },
-    LeaseGrant {
-        revision: i64,
-        id: i64,
-        ttl: i64,
-    },
-    LeaseRevoke {
-        revision: i64,
-    },
-    Alarm {
-        revision: i64,
-        alarms: Vec<AlarmMember>,
-    },
-    /// After a change of the membership; ascending by id.
-    Members(Vec<membership::Member>),
-    Done,
-}
 
 /// Executes one command as one write transaction that carries `applied`; watchers' events are added to `published`.
 /// The answer may be a refusal: the entry counts as applied all the same and has changed nothing.
@@ -64,33 +36,32 @@ pub(crate) fn execute(
         }
         Command::Txn(request) => keys(state, applied, published, |txn| Ok(Reply::Txn(txn::write(txn, request)?))),
         Command::LeaseRevoke(request) => revoke(state, applied, published, request.id),
-        Command::Compaction(request) => rows(state, applied, |_| {
-            let removal = state.store.compact(request.revision)?;
-            Ok(Reply::Compaction { revision: state.store.revision(), removal })
-        }),
-        Command::LeaseGrant(request) => rows(state, applied, |batch| {
-            let ttl = state.lessor.grant(request.id, request.ttl, Instant::now(), batch)?;
+        Command::Compaction(request) => {
+            rows(state, applied, |_| Ok(Reply::Compaction(state.store.compact(request.revision)?)))
+        }
+        Command::LeaseGrant(LeaseGrantRequest { ttl, id }) => rows(state, applied, |batch| {
+            let ttl = state.lessor.grant(id, ttl, Instant::now(), batch)?;
             state.metrics.lease_ttl.observe(ttl as f64);
-            Ok(Reply::LeaseGrant { revision: state.store.revision(), id: request.id, ttl })
+            Ok(Reply::LeaseGrant(LeaseGrantResponse { id, ttl, ..LeaseGrantResponse::default() }))
         }),
         Command::LeaseCheckpoint(request) => rows(state, applied, |batch| {
             for checkpoint in request.checkpoints {
                 state.lessor.checkpoint(checkpoint.id, checkpoint.remaining_ttl, batch);
             }
-            Ok(Reply::Done)
+            Ok(Reply::LeaseCheckpoint(()))
         }),
         Command::Alarm(request) => rows(state, applied, |batch| {
             let alarms = alarm(state, &request, batch)?;
-            Ok(Reply::Alarm { revision: state.store.revision(), alarms })
+            Ok(Reply::Alarm(AlarmResponse { header: None, alarms }))
         }),
         Command::ClusterVersionSet(request) => rows(state, applied, |batch| {
             state.membership.set_version(request.ver, batch);
-            Ok(Reply::Done)
+            Ok(Reply::ClusterVersionSet(()))
         }),
         Command::MemberAttrSet(request) => rows(state, applied, |batch| {
             let attributes = request.member_attributes.unwrap_or_default();
             state.membership.publish(request.member_id, attributes.name, attributes.client_urls, batch)?;
-            Ok(Reply::Done)
+            Ok(Reply::MemberAttrSet(()))
         }),
         Command::DowngradeInfoSet(request) => rows(state, applied, |batch| {
             let downgrade = match request.enabled {
@@ -98,16 +69,16 @@ pub(crate) fn execute(
                 false => Downgrade::default(),
             };
             state.membership.set_downgrade(downgrade, batch)?;
-            Ok(Reply::Done)
+            Ok(Reply::DowngradeInfoSet(()))
         }),
-        Command::Nothing(_) => rows(state, applied, |_| Ok(Reply::Done)),
+        Command::Nothing(_) => rows(state, applied, |_| Ok(Reply::Nothing)),
     }
 }
 
 /// Tells an answer from a fault. A refusal is an answer as long as nothing has `changed`.
-pub(super) fn settle(outcome: Result<Reply, OpError>, changed: bool) -> Result<Outcome, Fault> {
+pub(super) fn settle(outcome: Result<Answer, OpError>, changed: bool) -> Result<Outcome, Fault> {
     match outcome {
-        Ok(reply) => Ok(Ok(reply)),
+        Ok(answer) => Ok(Ok(answer)),
         Err(OpError::Refused(error)) if changed => Err(Fault::HalfDone(error)),
         Err(OpError::Refused(error)) => Ok(Err(error)),
         Err(OpError::Failed(fault)) => Err(fault),
@@ -122,7 +93,8 @@ fn keys(
     change: impl FnOnce(&mut KvTxn<'_>) -> Result<Reply, OpError>,
 ) -> Result<Outcome, Fault> {
     let mut txn = KvTxn::new(state.store.write(), &state.lessor, &state.metrics);
-    let outcome = settle(change(&mut txn), txn.has_changes())?;
+    let outcome = change(&mut txn).map(|reply| Answer { revision: txn.revision(), reply });
+    let outcome = settle(outcome, txn.has_changes())?;
     publish(txn.commit(applied), published);
     Ok(outcome)
 }
@@ -140,7 +112,8 @@ fn rows(
     change: impl FnOnce(&mut Batch) -> Result<Reply, OpError>,
 ) -> Result<Outcome, Fault> {
     let mut batch = Batch::new();
-    let outcome = settle(change(&mut batch), !batch.is_empty())?;
+    let outcome = change(&mut batch).map(|reply| Answer { revision: state.store.revision(), reply });
+    let outcome = settle(outcome, !batch.is_empty())?;
     state.backend.commit(batch, Some(applied));
     Ok(outcome)
 }
@@ -152,7 +125,7 @@ fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, 
         for key in keys {
             txn.delete(&key);
         }
-        Reply::LeaseRevoke { revision: txn.revision() }
+        Answer { revision: txn.revision(), reply: Reply::LeaseRevoke(LeaseRevokeResponse::default()) }
     });
     let outcome = settle(outcome.map_err(OpError::from), txn.has_changes())?;
     publish(txn.commit(Some(applied)), published);

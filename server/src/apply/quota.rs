@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyport_api::etcdserverpb::request_op::Request;
-use keyport_api::etcdserverpb::{PutRequest, RequestOp, TxnRequest};
+use keyport_api::etcdserverpb::{LeaseGrantRequest, PutRequest, RequestOp, TxnRequest};
 use keyport_storage::backend::Backend;
 
 use super::command::Command;
@@ -26,38 +26,56 @@ impl Quota {
         Quota { backend, limit }
     }
 
-    pub(crate) fn fits(&self, command: &Command) -> bool {
+    /// Whether there is room for what a request would add.
+    pub(crate) fn fits(&self, request: &impl Cost) -> bool {
         let Some(limit) = self.limit else { return true };
-        match cost(command) {
+        match request.cost() {
             0 => true,
             cost => self.backend.size().saturating_add(cost) < limit,
         }
     }
 }
 
-fn cost(command: &Command) -> u64 {
-    match command {
-        Command::Put(put) => put_cost(put),
-        Command::Txn(txn) => txn_cost(txn),
-        Command::LeaseGrant(_) => LEASE_COST,
-        _ => 0,
+/// What would be added to the database, in bytes, by etcd's reckoning.
+pub(crate) trait Cost {
+    fn cost(&self) -> u64;
+}
+
+impl Cost for Command {
+    fn cost(&self) -> u64 {
+        match self {
+            Command::Put(put) => put.cost(),
+            Command::Txn(txn) => txn.cost(),
+            Command::LeaseGrant(grant) => grant.cost(),
+            _ => 0,
+        }
     }
 }
 
-fn put_cost(put: &PutRequest) -> u64 {
-    KEY_OVERHEAD + put.key.len() as u64 + put.value.len() as u64
+impl Cost for PutRequest {
+    fn cost(&self) -> u64 {
+        KEY_OVERHEAD + self.key.len() as u64 + self.value.len() as u64
+    }
 }
 
-/// The dearer branch.
-fn txn_cost(txn: &TxnRequest) -> u64 {
-    let branch = |ops: &[RequestOp]| {
-        ops.iter()
-            .map(|op| match &op.request {
-                Some(Request::RequestPut(put)) => put_cost(put),
-                Some(Request::RequestTxn(nested)) => txn_cost(nested),
-                Some(Request::RequestRange(_) | Request::RequestDeleteRange(_)) | None => 0,
-            })
-            .sum::<u64>()
-    };
-    branch(&txn.success).max(branch(&txn.failure))
+impl Cost for LeaseGrantRequest {
+    fn cost(&self) -> u64 {
+        LEASE_COST
+    }
+}
+
+impl Cost for TxnRequest {
+    /// Of the dearer branch.
+    fn cost(&self) -> u64 {
+        let branch = |ops: &[RequestOp]| {
+            ops.iter()
+                .map(|op| match &op.request {
+                    Some(Request::RequestPut(put)) => put.cost(),
+                    Some(Request::RequestTxn(nested)) => nested.cost(),
+                    Some(Request::RequestRange(_) | Request::RequestDeleteRange(_)) | None => 0,
+                })
+                .sum::<u64>()
+        };
+        branch(&self.success).max(branch(&self.failure))
+    }
 }

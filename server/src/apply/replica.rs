@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 
 use super::chain::{Chain, Verdict};
 use super::fault::{Failure, Fault};
+use super::waiters::{Answer, Outcome, Waiters};
 use super::{Proposal, Reply, execute};
-use crate::apply::waiters::{Outcome, Waiters};
 use crate::membership::Effect;
 use crate::metrics::Metrics;
 use crate::state::{SnapshotFiles, State, conf_state};
@@ -139,10 +139,12 @@ impl Replica {
             self.state.term_opened(applied.term);
             return Ok(None);
         }
-        let Proposal { id, command } = Proposal::decode(data)?;
-        *name = command.name();
+        let proposal = Proposal::decode(data)?;
+        *name = proposal.command.name();
         let start = Instant::now();
-        let outcome = match self.chain.verdict(&command) {
+        let verdict = self.chain.verdict(&proposal);
+        let Proposal { id, command, .. } = proposal;
+        let outcome = match verdict {
             Verdict::Apply => execute::execute(&self.state, command, applied, published)?,
             Verdict::Refuse(error) => {
                 self.state.backend.commit(Batch::new(), Some(applied));
@@ -214,7 +216,15 @@ impl Replica {
         if let Err(error) = outcome {
             tracing::warn!(%error, member_id = format!("{:x}", change.node_id()), "refused a membership change");
         }
-        Ok((id != 0).then(|| (id, outcome.map(|()| Reply::Members(membership.list())))))
+        Ok((id != 0).then(|| {
+            (
+                id,
+                outcome.map(|()| Answer {
+                    revision: self.state.store.revision(),
+                    reply: Reply::Members(membership.list()),
+                }),
+            )
+        }))
     }
 
     /// Brings Raft's links in step with the members.
@@ -226,7 +236,7 @@ impl Replica {
         }
     }
 
-    fn observe(&self, name: &'static str, took: Duration, outcome: &Result<super::Reply, Error>) {
+    fn observe(&self, name: &'static str, took: Duration, outcome: &Outcome) {
         self.metrics.observe_apply(name, took, outcome.is_ok());
         if took > self.slow {
             self.metrics.slow_applies.inc();

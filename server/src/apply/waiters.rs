@@ -11,8 +11,15 @@ use tokio::sync::oneshot;
 use super::Reply;
 use crate::courier::{Courier, Parcels};
 
+/// What came of a proposal, and the store's revision when that was: others may have followed before it is told.
+#[derive(Debug)]
+pub(crate) struct Answer<R = Reply> {
+    pub(crate) revision: i64,
+    pub(crate) reply: R,
+}
+
 /// The outcome of a proposal.
-pub(crate) type Outcome = Result<Reply, Error>;
+pub(crate) type Outcome = Result<Answer, Error>;
 
 /// Requests under way, by id. Bounded by what the proposal queue and the apply gap let in.
 #[derive(Debug, Default)]

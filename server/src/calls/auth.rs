@@ -1,112 +1,53 @@
-//! The `etcdserverpb.Auth` service.
+//! `etcdserverpb.Auth`: users and roles, which a later release brings.
 
-use keyport_api::etcdserverpb::auth_server::Auth;
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
-use tonic::{Request, Response, Status};
+use keyport_api::methods::Method;
 
+use super::Desk;
+use crate::gate::Caller;
+
+/// See the module's text.
 #[derive(Clone, Debug)]
-pub struct AuthService {}
+pub struct Auth {
+    desk: Desk,
+}
 
-#[tonic::async_trait]
-impl Auth for AuthService {
-    async fn auth_enable(&self, _request: Request<AuthEnableRequest>) -> Result<Response<AuthEnableResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
+macro_rules! not_built {
+    ($($call:ident: $method:ident($Request:ty) -> $Response:ty;)*) => {
+        impl Auth {
+            pub(super) fn new(desk: Desk) -> Auth {
+                Auth { desk }
+            }
 
-    async fn auth_disable(
-        &self,
-        _request: Request<AuthDisableRequest>,
-    ) -> Result<Response<AuthDisableResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
+            $(
+                /// # Errors
+                /// Always: it is not built yet.
+                pub async fn $call(&self, caller: &Caller, _: $Request) -> Result<$Response, Error> {
+                    self.desk.gate.admit(caller, Method::$method)?;
+                    Err(Error::NotBuilt)
+                }
+            )*
+        }
+    };
+}
 
-    async fn auth_status(&self, _request: Request<AuthStatusRequest>) -> Result<Response<AuthStatusResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn authenticate(
-        &self,
-        _request: Request<AuthenticateRequest>,
-    ) -> Result<Response<AuthenticateResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn user_add(&self, _request: Request<AuthUserAddRequest>) -> Result<Response<AuthUserAddResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn user_get(&self, _request: Request<AuthUserGetRequest>) -> Result<Response<AuthUserGetResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn user_list(
-        &self,
-        _request: Request<AuthUserListRequest>,
-    ) -> Result<Response<AuthUserListResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn user_delete(
-        &self,
-        _request: Request<AuthUserDeleteRequest>,
-    ) -> Result<Response<AuthUserDeleteResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn user_change_password(
-        &self,
-        _request: Request<AuthUserChangePasswordRequest>,
-    ) -> Result<Response<AuthUserChangePasswordResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn user_grant_role(
-        &self,
-        _request: Request<AuthUserGrantRoleRequest>,
-    ) -> Result<Response<AuthUserGrantRoleResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn user_revoke_role(
-        &self,
-        _request: Request<AuthUserRevokeRoleRequest>,
-    ) -> Result<Response<AuthUserRevokeRoleResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn role_add(&self, _request: Request<AuthRoleAddRequest>) -> Result<Response<AuthRoleAddResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn role_get(&self, _request: Request<AuthRoleGetRequest>) -> Result<Response<AuthRoleGetResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn role_list(
-        &self,
-        _request: Request<AuthRoleListRequest>,
-    ) -> Result<Response<AuthRoleListResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn role_delete(
-        &self,
-        _request: Request<AuthRoleDeleteRequest>,
-    ) -> Result<Response<AuthRoleDeleteResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn role_grant_permission(
-        &self,
-        _request: Request<AuthRoleGrantPermissionRequest>,
-    ) -> Result<Response<AuthRoleGrantPermissionResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
-
-    async fn role_revoke_permission(
-        &self,
-        _request: Request<AuthRoleRevokePermissionRequest>,
-    ) -> Result<Response<AuthRoleRevokePermissionResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
-    }
+not_built! {
+    auth_enable: AuthEnable(AuthEnableRequest) -> AuthEnableResponse;
+    auth_disable: AuthDisable(AuthDisableRequest) -> AuthDisableResponse;
+    auth_status: AuthStatus(AuthStatusRequest) -> AuthStatusResponse;
+    authenticate: Authenticate(AuthenticateRequest) -> AuthenticateResponse;
+    user_add: UserAdd(AuthUserAddRequest) -> AuthUserAddResponse;
+    user_get: UserGet(AuthUserGetRequest) -> AuthUserGetResponse;
+    user_list: UserList(AuthUserListRequest) -> AuthUserListResponse;
+    user_delete: UserDelete(AuthUserDeleteRequest) -> AuthUserDeleteResponse;
+    user_change_password: UserChangePassword(AuthUserChangePasswordRequest) -> AuthUserChangePasswordResponse;
+    user_grant_role: UserGrantRole(AuthUserGrantRoleRequest) -> AuthUserGrantRoleResponse;
+    user_revoke_role: UserRevokeRole(AuthUserRevokeRoleRequest) -> AuthUserRevokeRoleResponse;
+    role_add: RoleAdd(AuthRoleAddRequest) -> AuthRoleAddResponse;
+    role_get: RoleGet(AuthRoleGetRequest) -> AuthRoleGetResponse;
+    role_list: RoleList(AuthRoleListRequest) -> AuthRoleListResponse;
+    role_delete: RoleDelete(AuthRoleDeleteRequest) -> AuthRoleDeleteResponse;
+    role_grant_permission: RoleGrantPermission(AuthRoleGrantPermissionRequest) -> AuthRoleGrantPermissionResponse;
+    role_revoke_permission: RoleRevokePermission(AuthRoleRevokePermissionRequest) -> AuthRoleRevokePermissionResponse;
 }

@@ -1,88 +1,100 @@
-//! The `v3electionpb.Election` service.
+//! `v3electionpb.Election`: elections whose leader holds a lease.
 
 mod observe;
 
-use keyport_api::error::Error;
+use bytes::Bytes;
+use keyport_api::error::{Error, of_own_client};
 use keyport_api::etcdserverpb::request_op::Request as Op;
-use keyport_api::etcdserverpb::{DeleteRangeRequest, PutRequest};
-use keyport_api::v3electionpb::election_server::Election;
+use keyport_api::etcdserverpb::{DeleteRangeRequest, PutRequest, TxnResponse};
+use keyport_api::methods::Method;
 use keyport_api::v3electionpb::*;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-use super::caller::{self, StreamEnd};
-use super::queue::{self, Queue};
-use crate::node::Node;
+use super::queue::Queue;
+use crate::gate::{Caller, Pass};
 
-/// Elections whose leader holds a lease.
+/// See the module's text.
 #[derive(Clone, Debug)]
-pub struct ElectionService {
+pub struct Election {
     queue: Queue,
 }
 
-impl ElectionService {
-    pub(crate) fn new(node: Node) -> ElectionService {
-        ElectionService { queue: Queue::new(node) }
+impl Election {
+    pub(super) fn new(queue: Queue) -> Election {
+        Election { queue }
     }
 
-    async fn proclaim_value(
+    fn admit(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {
+        self.queue.desk.gate.admit(caller, method)
+    }
+
+    /// Waits to be elected. Dropping the future leaves the line.
+    ///
+    /// # Errors
+    /// As the RPC.
+    pub async fn campaign(&self, caller: &Caller, request: CampaignRequest) -> Result<CampaignResponse, Status> {
+        let pass = self.admit(caller, Method::Campaign)?;
+        let end = self.queue.desk.gate.end_of(&pass);
+        end.unless_ended(async { self.win(&pass, request).await.map_err(of_own_client) }).await
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn proclaim(&self, caller: &Caller, request: ProclaimRequest) -> Result<ProclaimResponse, Status> {
+        let pass = self.admit(caller, Method::Proclaim)?;
+        let ProclaimRequest { leader, value } = request;
+        let leader = leader.ok_or(Error::ElectionLeaderMissing)?;
+        let response = self.proclaim_value(&pass, leader, value).await.map_err(of_own_client)?;
+        Ok(ProclaimResponse { header: response.header })
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn leader(&self, caller: &Caller, request: LeaderRequest) -> Result<LeaderResponse, Status> {
+        let pass = self.admit(caller, Method::Leader)?;
+        let (header, first) = self.queue.first(&pass, &request.name).await.map_err(of_own_client)?;
+        let kv = first.ok_or(Error::ElectionNoLeader)?;
+        Ok(LeaderResponse { header: Some(header), kv: Some(kv) })
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn observe(
         &self,
-        leader: LeaderKey,
-        value: bytes::Bytes,
-    ) -> Result<keyport_api::etcdserverpb::TxnResponse, Status> {
-        let put = PutRequest { key: leader.key.clone(), value, lease: leader.lease, ..PutRequest::default() };
-        let response = self.queue.change(leader.key, leader.rev, Op::RequestPut(put)).await.map_err(queue::status)?;
-        if response.succeeded { Ok(response) } else { Err(Error::ElectionNotLeader.into()) }
+        caller: &Caller,
+        request: LeaderRequest,
+    ) -> Result<ReceiverStream<Result<LeaderResponse, Status>>, Error> {
+        let pass = self.admit(caller, Method::Observe)?;
+        let end = self.queue.desk.gate.end_of(&pass);
+        Ok(observe::start(self.queue.clone(), pass, request.name, end))
     }
 
-    async fn win(&self, request: CampaignRequest) -> Result<CampaignResponse, Status> {
+    /// # Errors
+    /// As the RPC.
+    pub async fn resign(&self, caller: &Caller, request: ResignRequest) -> Result<ResignResponse, Status> {
+        let pass = self.admit(caller, Method::Resign)?;
+        let leader = request.leader.ok_or(Error::ElectionLeaderMissing)?;
+        let delete = DeleteRangeRequest { key: leader.key.clone(), ..DeleteRangeRequest::default() };
+        let changed = self.queue.change(&pass, leader.key, leader.rev, Op::RequestDeleteRange(delete)).await;
+        Ok(ResignResponse { header: changed.map_err(of_own_client)?.header })
+    }
+
+    async fn proclaim_value(&self, pass: &Pass, leader: LeaderKey, value: Bytes) -> Result<TxnResponse, Error> {
+        let put = PutRequest { key: leader.key.clone(), value, lease: leader.lease, ..PutRequest::default() };
+        let response = self.queue.change(pass, leader.key, leader.rev, Op::RequestPut(put)).await?;
+        if response.succeeded { Ok(response) } else { Err(Error::ElectionNotLeader) }
+    }
+
+    async fn win(&self, pass: &Pass, request: CampaignRequest) -> Result<CampaignResponse, Error> {
         let CampaignRequest { name, lease, value } = request;
-        let place = self.queue.enter(&name, lease, value.clone()).await.map_err(queue::status)?;
+        let place = self.queue.enter(pass, &name, lease, value.clone()).await?;
         let leader = LeaderKey { name: name.clone(), key: place.key.clone(), rev: place.revision, lease: place.lease };
         if place.found.as_ref().is_some_and(|found| found.value != value) {
-            self.proclaim_value(leader.clone(), value).await?;
+            self.proclaim_value(pass, leader.clone(), value).await?;
         }
-        self.queue.wait_turn(&name, &place).await.map_err(queue::status)?;
+        self.queue.wait_turn(pass, &name, &place).await?;
         // Of when it entered, not of when it won: so clients of etcd know it.
         Ok(CampaignResponse { header: place.header, leader: Some(leader) })
-    }
-}
-
-#[tonic::async_trait]
-impl Election for ElectionService {
-    async fn campaign(&self, request: Request<CampaignRequest>) -> Result<Response<CampaignResponse>, Status> {
-        let end = StreamEnd::admit(self.queue.node(), request.metadata().as_ref())?;
-        end.unless_ended(self.win(request.into_inner())).await.map(Response::new)
-    }
-
-    async fn proclaim(&self, request: Request<ProclaimRequest>) -> Result<Response<ProclaimResponse>, Status> {
-        caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        let ProclaimRequest { leader, value } = request.into_inner();
-        let leader = leader.ok_or(Error::ElectionLeaderMissing)?;
-        let response = self.proclaim_value(leader, value).await?;
-        Ok(Response::new(ProclaimResponse { header: response.header }))
-    }
-
-    async fn leader(&self, request: Request<LeaderRequest>) -> Result<Response<LeaderResponse>, Status> {
-        caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        let (header, first) = self.queue.first(&request.into_inner().name).await.map_err(queue::status)?;
-        let kv = first.ok_or(Error::ElectionNoLeader)?;
-        Ok(Response::new(LeaderResponse { header: Some(header), kv: Some(kv) }))
-    }
-
-    type ObserveStream = ReceiverStream<Result<LeaderResponse, Status>>;
-
-    async fn observe(&self, request: Request<LeaderRequest>) -> Result<Response<Self::ObserveStream>, Status> {
-        let end = StreamEnd::admit(self.queue.node(), request.metadata().as_ref())?;
-        Ok(Response::new(observe::start(self.queue.clone(), request.into_inner().name, end)))
-    }
-
-    async fn resign(&self, request: Request<ResignRequest>) -> Result<Response<ResignResponse>, Status> {
-        caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        let leader = request.into_inner().leader.ok_or(Error::ElectionLeaderMissing)?;
-        let delete = DeleteRangeRequest { key: leader.key.clone(), ..DeleteRangeRequest::default() };
-        let response =
-            self.queue.change(leader.key, leader.rev, Op::RequestDeleteRange(delete)).await.map_err(queue::status)?;
-        Ok(Response::new(ResignResponse { header: response.header }))
     }
 }

@@ -1,52 +1,56 @@
-//! The `v3lockpb.Lock` service.
+//! `v3lockpb.Lock`: locks that live as long as a lease.
 
-use keyport_api::error::Error;
+use bytes::Bytes;
+use keyport_api::error::{Error, of_own_client};
 use keyport_api::etcdserverpb::RangeRequest;
-use keyport_api::v3lockpb::lock_server::Lock;
+use keyport_api::methods::Method;
 use keyport_api::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-use super::caller::{self, StreamEnd};
-use super::queue::{self, Queue};
-use crate::node::Node;
+use super::queue::Queue;
+use crate::gate::{Caller, Pass};
 
-/// Locks that live as long as a lease.
+/// See the module's text.
 #[derive(Clone, Debug)]
-pub struct LockService {
+pub struct Lock {
     queue: Queue,
 }
 
-impl LockService {
-    pub(crate) fn new(node: Node) -> LockService {
-        LockService { queue: Queue::new(node) }
+impl Lock {
+    pub(super) fn new(queue: Queue) -> Lock {
+        Lock { queue }
     }
 
-    async fn acquire(&self, request: LockRequest) -> Result<LockResponse, Status> {
-        let place = self.queue.enter(&request.name, request.lease, bytes::Bytes::new()).await.map_err(queue::status)?;
+    /// Waits for the lock. Dropping the future leaves the line.
+    ///
+    /// # Errors
+    /// As the RPC.
+    pub async fn lock(&self, caller: &Caller, request: LockRequest) -> Result<LockResponse, Status> {
+        let gate = &self.queue.desk.gate;
+        let pass = gate.admit(caller, Method::Lock)?;
+        gate.end_of(&pass).unless_ended(async { self.acquire(&pass, request).await.map_err(of_own_client) }).await
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn unlock(&self, caller: &Caller, request: UnlockRequest) -> Result<UnlockResponse, Status> {
+        let pass = self.queue.desk.gate.admit(caller, Method::Unlock)?;
+        let header = self.queue.delete(&pass, request.key).await.map_err(of_own_client)?.header;
+        Ok(UnlockResponse { header })
+    }
+
+    async fn acquire(&self, pass: &Pass, request: LockRequest) -> Result<LockResponse, Error> {
+        let place = self.queue.enter(pass, &request.name, request.lease, Bytes::new()).await?;
         if place.is_first {
             return Ok(LockResponse { header: place.header, key: place.key });
         }
-        self.queue.wait_turn(&request.name, &place).await.map_err(queue::status)?;
+        self.queue.wait_turn(pass, &request.name, &place).await?;
         // The lease may have run out while waiting.
         let look = RangeRequest { key: place.key.clone(), ..RangeRequest::default() };
-        let (header, found) = self.queue.kv().range_shared(look).await.map_err(queue::status)?;
-        if found.records.is_empty() {
-            return Err(Error::SessionExpired.into());
+        let found = self.queue.desk.range(pass, look).await?;
+        if found.reply.records.is_empty() {
+            return Err(Error::SessionExpired);
         }
-        Ok(LockResponse { header: Some(header), key: place.key })
-    }
-}
-
-#[tonic::async_trait]
-impl Lock for LockService {
-    async fn lock(&self, request: Request<LockRequest>) -> Result<Response<LockResponse>, Status> {
-        let end = StreamEnd::admit(self.queue.node(), request.metadata().as_ref())?;
-        end.unless_ended(self.acquire(request.into_inner())).await.map(Response::new)
-    }
-
-    async fn unlock(&self, request: Request<UnlockRequest>) -> Result<Response<UnlockResponse>, Status> {
-        caller::admit(self.queue.node(), request.metadata().as_ref())?;
-        let header = self.queue.delete(request.into_inner().key).await.map_err(queue::status)?.header;
-        Ok(Response::new(UnlockResponse { header }))
+        Ok(LockResponse { header: Some(found.header), key: place.key })
     }
 }

@@ -1,165 +1,176 @@
-//! The `etcdserverpb.Maintenance` service.
+//! `etcdserverpb.Maintenance`: looks after the node itself.
 
 mod snapshot;
 
-use keyport_api::error::Error;
+use keyport_api::error::{Error, backend_failed};
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::downgrade_request::DowngradeAction;
-use keyport_api::etcdserverpb::maintenance_server::Maintenance;
 use keyport_api::etcdserverpb::*;
+use keyport_api::methods::Method;
 use keyport_storage::backend::BackendError;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-use super::caller;
-use crate::apply::{Command, Reply};
+use super::Desk;
+use crate::apply::waiters::Answer;
+use crate::gate::Caller;
 use crate::kv::KvError;
-use crate::membership::Downgrade;
+use crate::membership;
 use crate::node::Node;
 use crate::version;
 pub use snapshot::SnapshotBlobs;
 
-/// Looks after the node itself.
+/// See the module's text.
 #[derive(Clone, Debug)]
-pub struct MaintenanceService {
-    node: Node,
+pub struct Maintenance {
+    desk: Desk,
 }
 
-impl MaintenanceService {
-    pub(crate) fn new(node: Node) -> MaintenanceService {
-        MaintenanceService { node }
+impl Maintenance {
+    pub(super) fn new(desk: Desk) -> Maintenance {
+        Maintenance { desk }
     }
 
-    fn status_errors(&self) -> Vec<String> {
-        let mut errors = Vec::new();
-        if self.node.raft().leader() == 0 {
-            errors.push(Error::NoLeader.to_string());
-        }
-        for alarm in self.node.state().alarms.list(AlarmType::None.into()) {
-            errors.push(format!("memberID:{} alarm:{}", alarm.member_id, alarm.alarm().as_str_name()));
-        }
-        errors
-    }
-
-    /// Runs work on the backend that may take long on a thread that may.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Node) -> Result<T, BackendError> + Send + 'static,
-    ) -> Result<T, Status> {
-        let node = self.node.clone();
-        match tokio::task::spawn_blocking(move || work(&node)).await {
-            Ok(outcome) => outcome.map_err(|error| backend_status(&error)),
-            Err(_) => Err(Error::Stopped.into()),
-        }
-    }
-}
-
-fn backend_status(error: &BackendError) -> Status {
-    tracing::error!(%error, "backend failed");
-    Status::internal(error.to_string())
-}
-
-#[tonic::async_trait]
-impl Maintenance for MaintenanceService {
-    async fn alarm(&self, request: Request<AlarmRequest>) -> Result<Response<AlarmResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
-        let request = request.into_inner();
+    /// # Errors
+    /// As the RPC.
+    pub async fn alarm(&self, caller: &Caller, request: AlarmRequest) -> Result<AlarmResponse, Error> {
+        let Desk { node, gate } = &self.desk;
+        let pass = gate.admit(caller, Method::Alarm)?;
         if AlarmAction::try_from(request.action).is_err() {
-            return Err(Error::UnknownMethod.into());
+            return Err(Error::UnknownMethod);
         }
-        match self.node.propose(Command::Alarm(request)).await? {
-            Reply::Alarm { revision, alarms } => {
-                Ok(Response::new(AlarmResponse { header: Some(self.node.header(revision)), alarms }))
-            }
-            _ => Err(Error::Stopped.into()),
-        }
+        let Answer { revision, reply } = node.propose(pass.caller(), request).await?;
+        Ok(AlarmResponse { header: Some(node.header(revision)), ..reply })
     }
 
-    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        caller::admit_to_any_member(&self.node, request.metadata().as_ref())?;
-        let header = Some(self.node.current_header());
-        let (raft, backend) = (self.node.raft().status(), &self.node.state().backend);
-        let membership = &self.node.state().membership;
-        let Downgrade { target_version, enabled } = membership.downgrade();
+    /// # Errors
+    /// As the RPC.
+    pub async fn status(&self, caller: &Caller, _: StatusRequest) -> Result<StatusResponse, Error> {
+        let Desk { node, gate } = &self.desk;
+        gate.admit(caller, Method::Status)?;
+        let header = Some(node.current_header());
+        let (raft, backend) = (node.raft().status(), &node.state().backend);
+        let membership = &node.state().membership;
+        let membership::Downgrade { target_version, enabled } = membership.downgrade();
         let downgrade_info = DowngradeInfo { enabled, target_version };
-        Ok(Response::new(StatusResponse {
+        Ok(StatusResponse {
             header,
             version: version::ETCD_SERVER.to_owned(),
             db_size: size(backend.size()),
             leader: raft.leader,
             raft_index: raft.commit,
             raft_term: raft.term,
-            raft_applied_index: self.node.state().applied.index(),
-            errors: self.status_errors(),
+            raft_applied_index: node.state().applied.index(),
+            errors: status_errors(node),
             db_size_in_use: size(backend.size_in_use()),
             is_learner: raft.is_learner,
             storage_version: membership.version().unwrap_or_else(|| version::ETCD_CLUSTER.to_owned()),
-            db_size_quota: self.node.limits().quota_bytes.map_or(0, size),
+            db_size_quota: node.limits().quota_bytes.map_or(0, size),
             downgrade_info: Some(downgrade_info),
-        }))
+        })
     }
 
-    async fn defragment(&self, request: Request<DefragmentRequest>) -> Result<Response<DefragmentResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
+    /// # Errors
+    /// As the RPC.
+    pub async fn defragment(&self, caller: &Caller, _: DefragmentRequest) -> Result<DefragmentResponse, Status> {
+        let Desk { node, gate } = &self.desk;
+        gate.admit(caller, Method::Defragment)?;
         tracing::info!("starting defragment");
-        let inflight = &self.node.metrics().defrag_inflight;
+        let inflight = &node.metrics().defrag_inflight;
         inflight.inc();
-        let timed = self.node.metrics().backend_defrag.start_timer();
-        let outcome = self.blocking(|node| node.state().backend.defragment()).await;
+        let timed = node.metrics().backend_defrag.start_timer();
+        let outcome = blocking(node, |node| node.state().backend.defragment()).await;
         timed.observe_duration();
         inflight.dec();
         outcome?;
         tracing::info!("finished defragment");
-        Ok(Response::new(DefragmentResponse { header: None }))
+        Ok(DefragmentResponse { header: None })
     }
 
-    async fn hash(&self, request: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
-        let timed = self.node.metrics().hash_duration.start_timer();
+    /// # Errors
+    /// As the RPC.
+    pub async fn hash(&self, caller: &Caller, _: HashRequest) -> Result<HashResponse, Status> {
+        let Desk { node, gate } = &self.desk;
+        gate.admit(caller, Method::Hash)?;
+        let timed = node.metrics().hash_duration.start_timer();
         // Hashing takes long. All of the revision is in the hash, and perhaps what was written while it was made.
-        let header = Some(self.node.current_header());
-        let hash = self.blocking(|node| node.state().backend.hash()).await?;
+        let header = Some(node.current_header());
+        let hash = blocking(node, |node| node.state().backend.hash()).await?;
         timed.observe_duration();
-        Ok(Response::new(HashResponse { header, hash }))
+        Ok(HashResponse { header, hash })
     }
 
-    async fn hash_kv(&self, request: Request<HashKvRequest>) -> Result<Response<HashKvResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
-        let revision = request.get_ref().revision;
-        let found = self.node.hash_kv(revision).await.map_err(|error| Error::from(KvError::from(error)))?;
-        Ok(Response::new(HashKvResponse {
-            header: Some(self.node.header(found.current_revision)),
+    /// # Errors
+    /// As the RPC.
+    pub async fn hash_kv(&self, caller: &Caller, request: HashKvRequest) -> Result<HashKvResponse, Error> {
+        let Desk { node, gate } = &self.desk;
+        gate.admit(caller, Method::HashKv)?;
+        let found = node.hash_kv(request.revision).await.map_err(KvError::from)?;
+        Ok(HashKvResponse {
+            header: Some(node.header(found.current_revision)),
             hash: found.hash,
             compact_revision: found.compact_revision,
             hash_revision: found.hash_revision,
-        }))
+        })
     }
 
-    type SnapshotStream = SnapshotBlobs;
-
-    async fn snapshot(&self, request: Request<SnapshotRequest>) -> Result<Response<SnapshotBlobs>, Status> {
-        caller::admit_to_any_member(&self.node, request.metadata().as_ref())?;
-        let reader = self.blocking(|node| node.state().backend.snapshot()).await?;
-        Ok(Response::new(snapshot::start(reader, self.node.metrics().backend_snapshot.clone())))
+    /// # Errors
+    /// As the RPC.
+    pub async fn snapshot(&self, caller: &Caller, _: SnapshotRequest) -> Result<SnapshotBlobs, Status> {
+        let Desk { node, gate } = &self.desk;
+        gate.admit(caller, Method::Snapshot)?;
+        let reader = blocking(node, |node| node.state().backend.snapshot()).await?;
+        Ok(snapshot::start(reader, node.metrics().backend_snapshot.clone()))
     }
 
-    async fn move_leader(&self, request: Request<MoveLeaderRequest>) -> Result<Response<MoveLeaderResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
-        self.node.move_leader(request.get_ref().target_id).await?;
-        Ok(Response::new(MoveLeaderResponse { header: None }))
+    /// # Errors
+    /// As the RPC.
+    pub async fn move_leader(&self, caller: &Caller, request: MoveLeaderRequest) -> Result<MoveLeaderResponse, Error> {
+        let Desk { node, gate } = &self.desk;
+        gate.admit(caller, Method::MoveLeader)?;
+        node.move_leader(request.target_id).await?;
+        Ok(MoveLeaderResponse { header: None })
     }
 
-    async fn downgrade(&self, request: Request<DowngradeRequest>) -> Result<Response<DowngradeResponse>, Status> {
-        caller::admit(&self.node, request.metadata().as_ref())?;
-        let request = request.into_inner();
+    /// # Errors
+    /// As the RPC.
+    pub async fn downgrade(&self, caller: &Caller, request: DowngradeRequest) -> Result<DowngradeResponse, Error> {
+        let Desk { node, gate } = &self.desk;
+        let pass = gate.admit(caller, Method::Downgrade)?;
         // Downgrades have no revision of their own; one from before is not newer than what is answered.
-        let header = Some(self.node.current_header());
+        let header = Some(node.current_header());
         let cluster = match DowngradeAction::try_from(request.action) {
-            Ok(DowngradeAction::Validate) => self.node.validate_downgrade(&request.version).await?,
-            Ok(DowngradeAction::Enable) => self.node.enable_downgrade(&request.version).await?,
-            Ok(DowngradeAction::Cancel) => self.node.cancel_downgrade().await?,
-            Err(_) => return Err(Error::UnknownMethod.into()),
+            Ok(DowngradeAction::Validate) => node.validate_downgrade(&request.version).await?,
+            Ok(DowngradeAction::Enable) => node.enable_downgrade(pass.caller(), &request.version).await?,
+            Ok(DowngradeAction::Cancel) => node.cancel_downgrade(pass.caller()).await?,
+            Err(_) => return Err(Error::UnknownMethod),
         };
-        Ok(Response::new(DowngradeResponse { header, version: cluster.minor_text() }))
+        Ok(DowngradeResponse { header, version: cluster.minor_text() })
+    }
+}
+
+fn status_errors(node: &Node) -> Vec<String> {
+    let mut errors = Vec::new();
+    if node.raft().leader() == 0 {
+        errors.push(Error::NoLeader.to_string());
+    }
+    for alarm in node.state().alarms.list(AlarmType::None.into()) {
+        errors.push(format!("memberID:{} alarm:{}", alarm.member_id, alarm.alarm().as_str_name()));
+    }
+    errors
+}
+
+/// Runs work on the backend that may take long on a thread that may.
+async fn blocking<T: Send + 'static>(
+    node: &Node,
+    work: impl FnOnce(&Node) -> Result<T, BackendError> + Send + 'static,
+) -> Result<T, Status> {
+    let node = node.clone();
+    match tokio::task::spawn_blocking(move || work(&node)).await {
+        Ok(outcome) => outcome.map_err(|error| {
+            tracing::error!(%error, "backend failed");
+            backend_failed(error)
+        }),
+        Err(_) => Err(Error::Stopped.into()),
     }
 }
 

@@ -12,10 +12,9 @@ use keyport_api::mvccpb::KeyValue;
 use keyport_storage::EventKind;
 use keyport_storage::watch::{WatchMessage, WatchSpec, WatchStream};
 
-use tonic::Status;
-
-use super::kv::KvService;
-use super::lease::LeaseService;
+use super::Desk;
+use super::kv::RangeAnswer;
+use crate::gate::Pass;
 use crate::node::Node;
 
 /// Seconds that a lease lives which was granted because the caller brought none. Nobody renews it.
@@ -24,9 +23,7 @@ const DEFAULT_TTL: i64 = 60;
 /// What both services stand on.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    node: Node,
-    kv: KvService,
-    leases: LeaseService,
+    pub(super) desk: Desk,
 }
 
 /// A place in the line.
@@ -48,37 +45,30 @@ pub(super) struct Place {
 pub(super) type Seen = (ResponseHeader, Option<KeyValue>);
 
 impl Queue {
-    pub(super) fn new(node: Node) -> Queue {
-        Queue { kv: KvService::new(node.clone()), leases: LeaseService::new(node.clone()), node }
+    pub(super) fn new(desk: Desk) -> Queue {
+        Queue { desk }
     }
 
     pub(super) fn node(&self) -> &Node {
-        &self.node
-    }
-
-    pub(super) fn kv(&self) -> &KvService {
-        &self.kv
+        &self.desk.node
     }
 
     /// Takes a place under `name`, or finds the one that the lease has already.
-    pub(super) async fn enter(&self, name: &[u8], lease: i64, value: Bytes) -> Result<Place, Error> {
+    pub(super) async fn enter(&self, pass: &Pass, name: &[u8], lease: i64, value: Bytes) -> Result<Place, Error> {
         let lease = match lease {
-            0 => self.leases.grant(LeaseGrantRequest { ttl: DEFAULT_TTL, id: 0 }).await?.id,
+            0 => self.desk.grant(pass, LeaseGrantRequest { ttl: DEFAULT_TTL, id: 0 }).await?.id,
             lease => lease,
         };
         let key = Bytes::from([name, format!("/{lease:x}").as_bytes()].concat());
         let create = PutRequest { key: key.clone(), value, lease, ..PutRequest::default() };
         let look = RangeRequest { key: key.clone(), ..RangeRequest::default() };
         let first = one_of(name, SortOrder::Ascend, 0);
-        let response = self
-            .kv
-            .txn(TxnRequest {
-                compare: vec![created_at(key.clone(), 0)],
-                success: vec![op(Request::RequestPut(create)), op(Request::RequestRange(first.clone()))],
-                failure: vec![op(Request::RequestRange(look)), op(Request::RequestRange(first))],
-            })
-            .await?;
-        let TxnResponse { header, succeeded, responses } = response;
+        let request = TxnRequest {
+            compare: vec![created_at(key.clone(), 0)],
+            success: vec![op(Request::RequestPut(create)), op(Request::RequestRange(first.clone()))],
+            failure: vec![op(Request::RequestRange(look)), op(Request::RequestRange(first))],
+        };
+        let TxnResponse { header, succeeded, responses } = self.desk.txn(pass, request).await?;
         let mut looks = responses.into_iter().filter_map(|op| match op.response {
             Some(Response::ResponseRange(range)) => Some(range.kvs.into_iter().next()),
             _ => None,
@@ -91,12 +81,12 @@ impl Queue {
     }
 
     /// Waits until nobody stands before `place`. Dropping the future leaves the line.
-    pub(super) async fn wait_turn(&self, name: &[u8], place: &Place) -> Result<(), Error> {
+    pub(super) async fn wait_turn(&self, pass: &Pass, name: &[u8], place: &Place) -> Result<(), Error> {
         if place.is_first {
             return Ok(());
         }
-        let leave = LeaveOnDrop { queue: self, key: Some(place.key.clone()) };
-        while let (seen, Some(predecessor)) = self.last_before(name, place.revision).await? {
+        let leave = LeaveOnDrop { queue: self, pass, key: Some(place.key.clone()) };
+        while let (seen, Some(predecessor)) = self.last_before(pass, name, place.revision).await? {
             self.wait_gone(&predecessor.key, seen.revision).await?;
         }
         leave.disarm();
@@ -104,34 +94,41 @@ impl Queue {
     }
 
     /// The first in the line.
-    pub(super) async fn first(&self, name: &[u8]) -> Result<Seen, Error> {
-        self.one(one_of(name, SortOrder::Ascend, 0)).await
+    pub(super) async fn first(&self, pass: &Pass, name: &[u8]) -> Result<Seen, Error> {
+        self.one(pass, one_of(name, SortOrder::Ascend, 0)).await
     }
 
     /// Puts or deletes the key of a place, if it still is the same place; whether it was.
-    pub(super) async fn change(&self, key: Bytes, revision: i64, change: Request) -> Result<TxnResponse, Error> {
+    pub(super) async fn change(
+        &self,
+        pass: &Pass,
+        key: Bytes,
+        revision: i64,
+        change: Request,
+    ) -> Result<TxnResponse, Error> {
         let compare = vec![created_at(key, revision)];
-        self.kv.txn(TxnRequest { compare, success: vec![op(change)], failure: Vec::new() }).await
+        let request = TxnRequest { compare, success: vec![op(change)], failure: Vec::new() };
+        self.desk.txn(pass, request).await
     }
 
-    pub(super) async fn delete(&self, key: Bytes) -> Result<DeleteRangeResponse, Error> {
-        self.kv.delete_range(DeleteRangeRequest { key, ..DeleteRangeRequest::default() }).await
+    pub(super) async fn delete(&self, pass: &Pass, key: Bytes) -> Result<DeleteRangeResponse, Error> {
+        self.desk.delete_range(pass, DeleteRangeRequest { key, ..DeleteRangeRequest::default() }).await
     }
 
     /// A subscription to what happens to one key, or to all under a name, from `revision` on.
     pub(super) fn watch(&self, key: Bytes, range_end: Bytes, revision: i64) -> Result<WatchStream, Error> {
-        let stream = self.node.state().hub.stream();
+        let stream = self.node().state().hub.stream();
         let spec = WatchSpec { start_revision: revision, ..WatchSpec::new(WatchSpec::request_range(key, range_end)) };
         stream.create(spec).map_err(|_| Error::Compacted)?;
         Ok(stream)
     }
 
-    async fn last_before(&self, name: &[u8], revision: i64) -> Result<Seen, Error> {
-        self.one(one_of(name, SortOrder::Descend, revision - 1)).await
+    async fn last_before(&self, pass: &Pass, name: &[u8], revision: i64) -> Result<Seen, Error> {
+        self.one(pass, one_of(name, SortOrder::Descend, revision - 1)).await
     }
 
-    async fn one(&self, request: RangeRequest) -> Result<Seen, Error> {
-        let (header, reply) = self.kv.range_shared(request).await?;
+    async fn one(&self, pass: &Pass, request: RangeRequest) -> Result<Seen, Error> {
+        let RangeAnswer { header, reply } = self.desk.range(pass, request).await?;
         Ok((header, reply.records.first().map(keyport_storage::Record::to_message)))
     }
 
@@ -152,15 +149,6 @@ impl Queue {
             }
         }
         Err(Error::Stopped)
-    }
-}
-
-/// An error of the services that stand on a [`Queue`]: etcd's are clients of their own server and lose the code on the
-/// way. The text stays, and that is what clients go by.
-pub(super) fn status(error: Error) -> Status {
-    match error {
-        Error::ContextDeadlineExceeded | Error::ContextCanceled => error.into(),
-        error => Status::unknown(error.to_string()),
     }
 }
 
@@ -201,6 +189,7 @@ fn op(request: Request) -> RequestOp {
 /// A caller that goes away while it waits must not block those behind it.
 struct LeaveOnDrop<'a> {
     queue: &'a Queue,
+    pass: &'a Pass,
     key: Option<Bytes>,
 }
 
@@ -213,9 +202,9 @@ impl LeaveOnDrop<'_> {
 impl Drop for LeaveOnDrop<'_> {
     fn drop(&mut self) {
         let Some(key) = self.key.take() else { return };
-        let queue = self.queue.clone();
+        let (queue, pass) = (self.queue.clone(), self.pass.clone());
         tokio::spawn(async move {
-            if let Err(error) = queue.delete(key).await {
+            if let Err(error) = queue.delete(&pass, key).await {
                 tracing::warn!(%error, "could not leave the line; the lease will");
             }
         });

@@ -1,69 +1,65 @@
-//! The `etcdserverpb.Watch` service: one subscription to the hub, in whatever encoding its face wants.
+//! `etcdserverpb.Watch`: one subscription to the hub, in whatever encoding its face wants.
 
 mod reply;
 mod session;
 
-use keyport_api::etcdserverpb::watch_server::Watch;
-use keyport_api::etcdserverpb::{WatchRequest, WatchResponse};
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::WatchRequest;
+use keyport_api::methods::Method;
 use keyport_storage::watch::WatchStream;
-use tokio_stream::{Stream, StreamExt};
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status, Streaming};
+use tokio_stream::Stream;
+use tonic::Status;
 
-use super::caller::StreamEnd;
-use crate::node::Node;
+use super::Desk;
+use crate::gate::{Caller, StreamEnd};
 pub use reply::WatchReply;
 pub use session::WatchSession;
 
-/// Watches keys.
+/// See the module's text.
 #[derive(Clone, Debug)]
-pub struct WatchService {
-    node: Node,
+pub struct Watch {
+    desk: Desk,
 }
 
-impl WatchService {
-    pub(crate) fn new(node: Node) -> WatchService {
-        WatchService { node }
-    }
+/// A place at the hub for a face that watches without the messages of the RPC.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Nobody watches yet.
+    pub stream: WatchStream,
+    /// The reason to end, once there is one.
+    pub(crate) end: StreamEnd,
+}
 
-    /// A stream on which nobody watches yet.
-    pub(crate) fn stream(&self) -> WatchStream {
-        self.node.state().hub.stream()
-    }
-
-    /// The compacted revision.
-    pub(crate) fn compacted(&self) -> i64 {
-        self.node.store().compacted()
-    }
-
-    /// Whether a caller may watch keys without [`WatchService::serve`], and until when.
-    ///
-    /// # Errors
-    /// `NoLeader`, for a caller that insists on one.
-    pub(crate) fn admit(&self, metadata: &MetadataMap) -> Result<StreamEnd, Status> {
-        Ok(StreamEnd::admit(&self.node, metadata.as_ref())?)
+impl Watch {
+    pub(super) fn new(desk: Desk) -> Watch {
+        Watch { desk }
     }
 
     /// Serves one stream of watch requests. The end of `requests` does not end it; dropping the session does.
     ///
     /// # Errors
-    /// `NoLeader`, for a caller that insists on one.
-    pub fn serve<S>(&self, metadata: &MetadataMap, requests: S) -> Result<WatchSession<S>, Status>
+    /// As the RPC.
+    pub fn watch<S>(&self, caller: &Caller, requests: S) -> Result<WatchSession<S>, Error>
     where
         S: Stream<Item = Result<WatchRequest, Status>> + Send + Unpin + 'static,
     {
-        let end = StreamEnd::admit(&self.node, metadata.as_ref())?;
-        Ok(WatchSession::new(self.node.clone(), requests, end))
+        let Desk { node, gate } = &self.desk;
+        let pass = gate.admit(caller, Method::Watch)?;
+        Ok(WatchSession::new(node.clone(), requests, gate.end_of(&pass)))
     }
-}
 
-#[tonic::async_trait]
-impl Watch for WatchService {
-    type WatchStream = std::pin::Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Send>>;
+    /// A stream of the hub's own messages.
+    ///
+    /// # Errors
+    /// As the RPC.
+    pub fn subscribe(&self, caller: &Caller) -> Result<Subscription, Error> {
+        let Desk { node, gate } = &self.desk;
+        let pass = gate.admit(caller, Method::Watch)?;
+        Ok(Subscription { stream: node.state().hub.stream(), end: gate.end_of(&pass) })
+    }
 
-    async fn watch(&self, request: Request<Streaming<WatchRequest>>) -> Result<Response<Self::WatchStream>, Status> {
-        let (metadata, _, requests) = request.into_parts();
-        let session = self.serve(&metadata, requests)?;
-        Ok(Response::new(Box::pin(session.map(|reply| reply.map(WatchReply::into_message)))))
+    /// The compacted revision.
+    pub fn compacted(&self) -> i64 {
+        self.desk.node.store().compacted()
     }
 }

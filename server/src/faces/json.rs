@@ -1,7 +1,7 @@
 //! The JSON gateway: every RPC that has a path, as `POST /v3/…` with a JSON message in and a JSON message out.
 //!
-//! The routes come from the proto files ([`keyport_api::for_each_route!`]); each calls the service trait in process,
-//! with no connection and no second encoding in between. What HTTP clients of etcd rely on is kept: the content type
+//! The routes come from the proto files ([`keyport_api::for_each_route!`]); each makes its call in process, with no
+//! connection and no second encoding in between. What HTTP clients of etcd rely on is kept: the content type
 //! is ignored, an empty body is an empty message, bytes after the first message are ignored, the two older prefixes
 //! lead here too. Streaming calls are in `stream` and `websocket`, server-sent events in `sse`.
 //!
@@ -12,21 +12,13 @@
 mod body;
 mod dialogue;
 mod inbound;
-mod metadata;
 mod refusal;
-mod service_set;
 mod shared;
 mod split;
 mod stream;
 mod unary;
 mod websocket;
 
-use std::borrow::Cow;
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -35,18 +27,16 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
+use keyport_api::{json, routes};
 use tokio_util::sync::CancellationToken;
 
-pub use body::{BoxError, GatewayBody};
-pub(crate) use metadata::CallHeaders;
-pub(crate) use refusal::CHALLENGE;
-pub use service_set::{Answers, Requests, ServiceSet, StreamCall, WatchAnswer, WatchEnd};
-pub use shared::RangeAnswer;
-pub(crate) use shared::write_event;
-pub(crate) use websocket::cookie_token;
-
-use crate::faces::sse;
+use super::{kit, sse};
+use crate::calls::Calls;
+use crate::http::{BoxError, Call};
+pub(crate) use body::GatewayBody;
+pub(super) use refusal::CHALLENGE;
 use refusal::Refusal;
+pub(super) use shared::write_event;
 
 /// How much of an unwanted body is read, and how long it is waited for.
 const DRAIN_BYTES: usize = 64 * 1024;
@@ -74,94 +64,75 @@ impl GatewayOptions {
         }
     }
 
-    /// How many bytes of JSON are read for a message at most. Base64 makes a message a third longer; beyond the
-    /// double, plus room for white space and names around a small one, it cannot be below the limit in earnest.
+    /// How many bytes of JSON are read for a message at most.
     fn max_json_bytes(&self) -> usize {
-        self.max_message_bytes.saturating_mul(2).saturating_add(64 * 1024)
+        json::max_text_len(self.max_message_bytes)
     }
 }
 
-/// The gateway as a tower service. Cheap to clone.
-#[derive(Debug)]
-pub struct GatewayService<S> {
-    inner: Arc<Inner<S>>,
-}
-
-#[derive(Debug)]
-struct Inner<S> {
-    services: Arc<S>,
+/// The gateway. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Gateway {
+    calls: Calls,
     options: GatewayOptions,
 }
 
-impl<S> Clone for GatewayService<S> {
-    fn clone(&self) -> GatewayService<S> {
-        GatewayService { inner: Arc::clone(&self.inner) }
-    }
-}
-
-impl<S: ServiceSet> GatewayService<S> {
-    /// A gateway to these services.
-    pub fn new(services: S, options: GatewayOptions) -> GatewayService<S> {
-        GatewayService { inner: Arc::new(Inner { services: Arc::new(services), options }) }
+impl Gateway {
+    /// A gateway to these calls.
+    pub(crate) fn new(calls: Calls, options: GatewayOptions) -> Gateway {
+        Gateway { calls, options }
     }
 
-    /// Answers one request. Every path is answered; see [`owns`] for those that are meant to come here.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<GatewayBody>
+    /// Answers a reader of server-sent events.
+    pub(crate) async fn events<B>(&self, request: Request<B>) -> Response<GatewayBody> {
+        sse::answer(self.calls.clone(), request.into_parts().0, self.options.stop.clone()).await
+    }
+
+    /// Answers one request. Every path is answered; see [`routes::canonical`] for those that are meant to come here.
+    pub(crate) async fn handle<B>(&self, request: Request<B>) -> Response<GatewayBody>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let (mut parts, body) = request.into_parts();
         let uri = std::mem::take(&mut parts.uri);
-        let Some(path) = canonical(uri.path()) else { return refuse(Refusal::not_found(), body).await };
-        let services = &self.inner.services;
-        let limits = &self.inner.options;
+        let Some(path) = routes::canonical(uri.path()) else { return refuse(Refusal::not_found(), body).await };
+        let caller = match kit::caller(&parts.extensions) {
+            Ok(caller) => caller,
+            Err(error) => return Refusal::from(error).response(),
+        };
+        let (calls, limits) = (&self.calls, &self.options);
+        let deadline = Call::get(&parts.extensions).and_then(Call::deadline);
         let entry = Entry::of(&mut parts).await;
-        if path == sse::PATH && matches!(entry, Entry::Get) {
-            let query = uri.query().unwrap_or_default();
-            return sse::answer(Arc::clone(services), parts, query, limits.stop.clone()).await;
-        }
 
         // Each route either answers or leaves the match with a refusal.
         macro_rules! answer {
-            (unary, kv, $Service:path, range, $Request:ty) => {
+            (unary, $field:ident, $method:ident, $Request:ty) => {
                 match entry {
                     Entry::Post => {
-                        let invoke = |request: tonic::Request<$Request>| services.range(request);
-                        return unary::call(limits, parts, body, invoke).await;
+                        let invoke = |request: $Request| calls.$field.$method(&caller, request);
+                        return unary::call(limits, body, invoke).await;
                     }
                     _ => Refusal::method_not_allowed(allowed(&path)),
                 }
             };
-            (unary, $field:ident, $Service:path, $method:ident, $Request:ty) => {
+            (server_stream, $field:ident, $method:ident, $Request:ty) => {{
+                let calls = calls.clone();
+                let invoke = move |request: $Request| async move { calls.$field.$method(&caller, request).await };
                 match entry {
-                    Entry::Post => {
-                        let invoke =
-                            |request: tonic::Request<$Request>| <_ as $Service>::$method(services.$field(), request);
-                        return unary::call(limits, parts, body, invoke).await;
-                    }
-                    _ => Refusal::method_not_allowed(allowed(&path)),
-                }
-            };
-            (server_stream, $field:ident, $Service:path, $method:ident, $Request:ty) => {{
-                let services = Arc::clone(services);
-                let invoke = |request: tonic::Request<$Request>| async move {
-                    <_ as $Service>::$method(services.$field(), request).await
-                };
-                match entry {
-                    Entry::Post => return stream::server_streaming(limits, parts, body, invoke).await,
+                    Entry::Post => return stream::server_streaming(limits, body, invoke).await,
                     Entry::WebSocket(upgrade) => {
-                        return websocket::server_streaming(limits, parts, *upgrade, invoke);
+                        return websocket::server_streaming(limits, deadline, *upgrade, invoke);
                     }
                     _ => Refusal::method_not_allowed(allowed(&path)),
                 }
             }};
-            (bidi, $field:ident, $Service:path, $method:ident, $Request:ty) => {{
-                let services = Arc::clone(services);
-                let serve = move |call| services.$method(call);
+            (bidi, $field:ident, $method:ident, $Request:ty) => {{
+                let calls = calls.clone();
+                let serve = move |requests| stream::answers(async move { calls.$field.$method(&caller, requests) });
                 match entry {
-                    Entry::Post => return stream::bidi(limits, parts, body, serve).await,
-                    Entry::WebSocket(upgrade) => return websocket::bidi(limits, parts, *upgrade, serve),
+                    Entry::Post => return stream::bidi(limits, body, serve).await,
+                    Entry::WebSocket(upgrade) => return websocket::bidi(limits, deadline, *upgrade, serve),
                     _ => Refusal::method_not_allowed(allowed(&path)),
                 }
             }};
@@ -169,7 +140,7 @@ impl<S: ServiceSet> GatewayService<S> {
         macro_rules! dispatch {
             ([$path:ident] $(($kind:ident, $route:literal, $field:ident, $Service:path, $method:ident, $Request:ty, $Response:ty))*) => {
                 match &*$path {
-                    $($route => answer!($kind, $field, $Service, $method, $Request),)*
+                    $($route => answer!($kind, $field, $method, $Request),)*
                     _ => Refusal::not_found(),
                 }
             };
@@ -190,26 +161,6 @@ where
     // Whether it came in time, whole, or not at all makes no difference to the answer.
     let _ = tokio::time::timeout(DRAIN_TIME, body::collect(body, DRAIN_BYTES)).await;
     refusal.response()
-}
-
-impl<S, B> tower::Service<Request<B>> for GatewayService<S>
-where
-    S: ServiceSet,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response<GatewayBody>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<GatewayBody>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let gateway = self.clone();
-        Box::pin(async move { Ok(gateway.handle(request).await) })
-    }
 }
 
 /// How a request comes in.
@@ -240,21 +191,6 @@ impl Entry {
 /// The methods of a path that has a route.
 fn allowed(path: &str) -> &'static str {
     if path == sse::PATH { "GET, HEAD, POST" } else { "POST" }
-}
-
-/// Whether a path is the gateway's: below `/v3/` or one of the older prefixes.
-pub fn owns(path: &str) -> bool {
-    canonical(path).is_some()
-}
-
-/// The path as the routes have it.
-fn canonical(path: &str) -> Option<Cow<'_, str>> {
-    let rest = path.strip_prefix("/v3")?;
-    if rest.starts_with('/') {
-        return Some(Cow::Borrowed(path));
-    }
-    let rest = rest.strip_prefix("beta").or_else(|| rest.strip_prefix("alpha"))?;
-    rest.starts_with('/').then(|| Cow::Owned(format!("/v3{rest}")))
 }
 
 #[cfg(test)]

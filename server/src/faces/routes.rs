@@ -1,141 +1,127 @@
-//! All faces of a node behind one [`App`]: who answers which request.
+//! Who answers which request: the table of faces.
 
-use crate::calls::Services;
-use crate::faces::grpc::HotBody;
-use crate::faces::grpc::hot::{HotPath, HotPaths, HotResponse};
-use crate::faces::json::{self, GatewayBody, GatewayOptions, GatewayService};
-use crate::http::{App, BoxError, RequestBody};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use axum::Router;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use keyport_api::etcdserverpb::auth_server::AuthServer;
-use keyport_api::etcdserverpb::cluster_server::ClusterServer;
-use keyport_api::etcdserverpb::kv_server::KvServer;
-use keyport_api::etcdserverpb::lease_server::LeaseServer;
-use keyport_api::etcdserverpb::maintenance_server::MaintenanceServer;
-use keyport_api::etcdserverpb::watch_server::WatchServer;
-use keyport_api::v3electionpb::election_server::ElectionServer;
-use keyport_api::v3lockpb::lock_server::LockServer;
+use keyport_api::routes;
 use pin_project_lite::pin_project;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use tonic::body::Body as GrpcBody;
-use tonic::service::interceptor::InterceptedService;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
-use tower::{Layer as _, Service as _};
+use tower::{Layer as _, Service};
+
+use super::grpc::HotBody;
+use super::grpc::hot::{HotPaths, HotResponse};
+use super::grpc::services;
+use super::json::{Gateway, GatewayBody, GatewayOptions};
+use super::sse;
+use crate::calls::Calls;
+use crate::http::{BoxError, Call, Protocol, RequestBody};
+use crate::net::Face;
 
 /// The table of faces, tried in this order: hot gRPC calls, gRPC, the gateway's paths, everything else.
+///
+/// A clone is meant for another connection: it shares no count of references that every request would have to change.
+#[derive(Debug)]
+pub struct Routes(Arc<Table>);
+
 #[derive(Clone, Debug)]
-pub struct Routes {
+struct Table {
     hot: HotPaths,
     grpc: tonic::service::Routes,
     grpc_web: GrpcWebService<tonic::service::Routes>,
-    gateway: Option<GatewayService<Services>>,
+    gateway: Option<Gateway>,
     http: Router,
-    metrics: Router,
+}
+
+impl Clone for Routes {
+    fn clone(&self) -> Routes {
+        Routes(Arc::new(Table::clone(&self.0)))
+    }
 }
 
 impl Routes {
-    /// `http` answers what is neither gRPC nor the gateway's, `metrics` the listeners for metrics. No `gateway` leaves
-    /// the JSON paths to `http`.
-    pub fn new(
-        services: Services,
-        max_message_bytes: usize,
-        gateway: Option<GatewayOptions>,
-        http: Router,
-        metrics: Router,
-    ) -> Routes {
-        let grpc = grpc(&services, max_message_bytes);
-        Routes {
-            hot: HotPaths::new(services.clone(), max_message_bytes),
+    /// `http` answers what is neither gRPC nor the gateway's. No `gateway` leaves the JSON paths to `http`.
+    pub fn new(calls: Calls, max_message_bytes: usize, gateway: Option<GatewayOptions>, http: Router) -> Routes {
+        let grpc = services::routes(&calls, max_message_bytes);
+        Routes(Arc::new(Table {
+            hot: HotPaths::new(calls.clone(), max_message_bytes),
             grpc_web: GrpcWebLayer::new().layer(grpc.clone()),
             grpc,
-            gateway: gateway.map(|options| GatewayService::new(services, options)),
+            gateway: gateway.map(|options| Gateway::new(calls, options)),
             http,
-            metrics,
-        }
+        }))
     }
 }
 
-/// Every service, as tonic generates it.
-fn grpc(services: &Services, max_message_bytes: usize) -> tonic::service::Routes {
-    macro_rules! add {
-        ($routes:ident, $($server:ident($service:ident)),* $(,)?) => {
-            $($routes = $routes.add_service(
-                $server::new(services.$service.clone())
-                    .max_decoding_message_size(max_message_bytes)
-                    .max_encoding_message_size(usize::MAX),
-            );)*
-        };
+impl Service<Request<RequestBody>> for Routes {
+    type Response = Response<AnyBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<AnyBody>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
-    let mut routes = tonic::service::Routes::default();
-    add!(
-        routes,
-        KvServer(kv),
-        WatchServer(watch),
-        LeaseServer(lease),
-        ClusterServer(cluster),
-        MaintenanceServer(maintenance),
-        AuthServer(auth),
-        LockServer(lock),
-        ElectionServer(election),
-    );
-    // A node that answers at all serves: it opens its listeners last.
-    let (_, health) = tonic_health::server::health_reporter();
-    let cluster = services.cluster.clone();
-    let gate = move |request: tonic::Request<()>| cluster.admit(request.metadata().as_ref()).map(|()| request);
-    routes = routes.add_service(InterceptedService::new(health, gate));
-    match tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(keyport_api::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-    {
-        Ok(reflection) => routes.add_service(reflection),
-        Err(error) => {
-            tracing::error!(%error, "reflection is not available");
-            routes
-        }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let table = Arc::clone(&self.0);
+        Box::pin(async move { Ok(table.answer(request).await) })
     }
 }
 
 /// The services never fail as such: what goes wrong is in their answers.
-fn infallible<T>(outcome: Result<T, std::convert::Infallible>) -> T {
+fn infallible<T>(outcome: Result<T, Infallible>) -> T {
     match outcome {
         Ok(value) => value,
         Err(never) => match never {},
     }
 }
 
-impl App for Routes {
-    type Body = AnyBody;
-
-    async fn grpc(&self, request: Request<RequestBody>) -> Response<AnyBody> {
-        match HotPath::of(&request) {
-            Some(path) => match self.hot.serve(path, request).await {
-                HotResponse::Unary(response) => response.map(|body| AnyBody::Hot { body }),
-                HotResponse::Stream(response) => response.map(|body| AnyBody::Grpc { body }),
+impl Table {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<AnyBody> {
+        let call = Call::get(request.extensions());
+        let (protocol, method) = call.map_or((Protocol::Http, None), |call| (call.protocol, call.method));
+        match (call.map_or(Face::All, |call| call.connection.face), protocol) {
+            (Face::Grpc, Protocol::GrpcWeb | Protocol::Json | Protocol::Http) | (Face::Http, Protocol::Grpc) => {
+                unsupported()
+            }
+            (_, Protocol::Grpc) => match self.hot.serve(method, request).await {
+                Ok(HotResponse::Unary(response)) => response.map(|body| AnyBody::Hot { body }),
+                Ok(HotResponse::Stream(response)) => response.map(|body| AnyBody::Grpc { body }),
+                Err(request) => infallible(self.grpc.clone().call(request).await).map(|body| AnyBody::Grpc { body }),
             },
-            None => infallible(self.grpc.clone().call(request).await).map(|body| AnyBody::Grpc { body }),
+            (_, Protocol::GrpcWeb) => {
+                infallible(self.grpc_web.clone().call(request).await).map(|body| AnyBody::Grpc { body })
+            }
+            (_, Protocol::Json | Protocol::Http) => self.http(request).await,
         }
     }
 
-    async fn grpc_web(&self, request: Request<RequestBody>) -> Response<AnyBody> {
-        infallible(self.grpc_web.clone().call(request).await).map(|body| AnyBody::Grpc { body })
-    }
-
     async fn http(&self, request: Request<RequestBody>) -> Response<AnyBody> {
-        match &self.gateway {
-            Some(gateway) if json::owns(request.uri().path()) => {
-                gateway.handle(request).await.map(|body| AnyBody::Gateway { body })
+        match (&self.gateway, routes::canonical(request.uri().path())) {
+            (Some(gateway), Some(path)) => {
+                let for_events = path == sse::PATH && sse::asked_for(&request);
+                let answer = if for_events { gateway.events(request).await } else { gateway.handle(request).await };
+                answer.map(|body| AnyBody::Gateway { body })
             }
             _ => infallible(self.http.clone().call(request).await).map(|body| AnyBody::Http { body }),
         }
     }
+}
 
-    async fn metrics(&self, request: Request<RequestBody>) -> Response<AnyBody> {
-        infallible(self.metrics.clone().call(request).await).map(|body| AnyBody::Http { body })
-    }
+/// As a gRPC server answers what is not gRPC.
+fn unsupported() -> Response<AnyBody> {
+    let mut response = Response::new(AnyBody::from(Bytes::new()));
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    let headers = response.headers_mut();
+    headers.insert("grpc-status", HeaderValue::from_static("3"));
+    headers.insert("grpc-message", HeaderValue::from_static("unsupported content type on this listener"));
+    response
 }
 
 pin_project! {
@@ -147,6 +133,19 @@ pin_project! {
         Grpc { #[pin] body: GrpcBody },
         Gateway { #[pin] body: GatewayBody },
         Http { #[pin] body: axum::body::Body },
+        Whole { data: Option<Bytes> },
+    }
+}
+
+impl From<Bytes> for AnyBody {
+    fn from(data: Bytes) -> AnyBody {
+        AnyBody::Whole { data: Some(data).filter(|data| !data.is_empty()) }
+    }
+}
+
+impl Default for AnyBody {
+    fn default() -> AnyBody {
+        AnyBody::Whole { data: None }
     }
 }
 
@@ -160,6 +159,7 @@ impl Body for AnyBody {
             AnyBodyProj::Grpc { body } => body.poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
             AnyBodyProj::Gateway { body } => body.poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
             AnyBodyProj::Http { body } => body.poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
+            AnyBodyProj::Whole { data } => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
         }
     }
 
@@ -169,6 +169,7 @@ impl Body for AnyBody {
             AnyBody::Grpc { body } => body.is_end_stream(),
             AnyBody::Gateway { body } => body.is_end_stream(),
             AnyBody::Http { body } => body.is_end_stream(),
+            AnyBody::Whole { data } => data.is_none(),
         }
     }
 
@@ -178,6 +179,7 @@ impl Body for AnyBody {
             AnyBody::Grpc { body } => body.size_hint(),
             AnyBody::Gateway { body } => body.size_hint(),
             AnyBody::Http { body } => body.size_hint(),
+            AnyBody::Whole { data } => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
         }
     }
 }

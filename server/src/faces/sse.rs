@@ -23,39 +23,40 @@ mod position;
 mod query;
 mod selectors;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use keyport_api::error::{self, Error, Problem};
-use keyport_storage::watch::WatchSpec;
+use keyport_storage::watch::{CreateError, WatchSpec};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use crate::faces::json::{CHALLENGE, CallHeaders, GatewayBody, ServiceSet, cookie_token};
-use encode::{Format, Framing};
+use super::json::{CHALLENGE, GatewayBody};
+use super::kit;
+use crate::calls::Calls;
+use crate::http::layers::{LastWord, LastsLong};
+use encode::{Encoding, Format, Framing};
 use feed::Feed;
-use listing::{Caller, Listing};
+use listing::Listing;
 use position::Position;
 use query::{Query, QueryError};
 
 /// Where the streams are, beside the gateway's own watch.
-pub(crate) const PATH: &str = "/v3/watch";
+pub(super) const PATH: &str = "/v3/watch";
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
+/// Whether a request to [`PATH`] is one for events, and not for the gateway's watch.
+pub(super) fn asked_for<B>(request: &Request<B>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(header::UPGRADE)
+}
+
 /// Answers a GET or HEAD of [`PATH`].
-pub(crate) async fn answer<S: ServiceSet>(
-    services: Arc<S>,
-    parts: Parts,
-    query: &str,
-    stop: CancellationToken,
-) -> Response<GatewayBody> {
+pub(super) async fn answer(calls: Calls, parts: Parts, stop: CancellationToken) -> Response<GatewayBody> {
     let head_only = parts.method == Method::HEAD;
-    match open(services, parts, query, stop).await {
+    match open(calls, parts, stop).await {
         Ok(mut response) if head_only => {
             *response.body_mut() = GatewayBody::empty();
             response
@@ -65,21 +66,13 @@ pub(crate) async fn answer<S: ServiceSet>(
     }
 }
 
-async fn open<S: ServiceSet>(
-    services: Arc<S>,
-    parts: Parts,
-    query: &str,
-    stop: CancellationToken,
-) -> Result<Response<GatewayBody>, Failure> {
+async fn open(calls: Calls, parts: Parts, stop: CancellationToken) -> Result<Response<GatewayBody>, Failure> {
     let last_event_id = parts.headers.get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()));
-    let query = Query::parse(query, last_event_id.as_deref())?;
+    let query = Query::parse(parts.uri.query().unwrap_or_default(), last_event_id.as_deref())?;
     let format = Format { framing: framing(&parts.headers), encoding: query.encoding };
-    let mut call = CallHeaders::read(&parts.headers)?;
-    if let Some(token) = query.access_token.as_deref().or_else(|| cookie_token(&parts.headers)) {
-        call.set_token(token);
-    }
-    let caller = Caller { metadata: call.metadata, extensions: parts.extensions };
-    let end = services.admit_watch(&caller.metadata, &caller.extensions, &query.ranges)?;
+    let caller = kit::caller(&parts.extensions)?;
+    let subscription = calls.watch.subscribe(&caller)?;
+    let compacted = || calls.watch.compacted();
 
     let mut listing = match &query.from {
         Some(Position::State { revision, key }) => Some(Listing::resume(query.ranges.clone(), *revision, key)),
@@ -87,9 +80,9 @@ async fn open<S: ServiceSet>(
         _ => None,
     };
     let first_page = match &mut listing {
-        Some(listing) => listing.page(services.kv(), &caller).await.map_err(|status| match is_compacted(&status) {
-            true => Failure::Compacted(services.compacted()),
-            false => Failure::Status(status),
+        Some(listing) => listing.page(&calls.kv, &caller).await.map_err(|error| match error {
+            Error::Compacted => Failure::Compacted(compacted()),
+            error => Failure::Refused(error),
         })?,
         None => Vec::new(),
     };
@@ -100,18 +93,17 @@ async fn open<S: ServiceSet>(
 
     let spec = WatchSpec {
         ranges: query.ranges,
-        start_revision: from.as_ref().map_or(0, |from| first_revision(from, services.compacted())).max(0),
+        start_revision: from.as_ref().map_or(0, |from| first_revision(from, compacted())).max(0),
         watch_id: 0,
         prev_kv: query.prev_kv,
         filters: query.filters,
         progress_notify: false,
         fragment: false,
     };
-    if from.is_some() && spec.start_revision < services.compacted() {
-        return Err(Failure::Compacted(services.compacted()));
+    if from.is_some() && spec.start_revision < compacted() {
+        return Err(Failure::Compacted(compacted()));
     }
-    let watch = services.watch_stream();
-    let created = watch.create(spec).map_err(|error| Status::invalid_argument(error.to_string()))?;
+    let created = subscription.stream.create(spec).map_err(Failure::Watch)?;
     let position = from.unwrap_or(Position::After(created.revision));
 
     let mut preamble = Vec::new();
@@ -119,7 +111,12 @@ async fn open<S: ServiceSet>(
     format.revision(&mut preamble, Some(&position), "opened", "revision", created.revision);
     let mut response = Response::new(GatewayBody::empty());
     set_headers(response.headers_mut(), format.framing, &position);
-    let mut feed = Feed::new(services, caller, format, (listing, watch, position), query.heartbeat, end);
+    response.extensions_mut().insert(LastsLong);
+    response.extensions_mut().insert(match format.framing {
+        Framing::EventStream => LastWord(|status| last_word(Framing::EventStream, status)),
+        Framing::Lines => LastWord(|status| last_word(Framing::Lines, status)),
+    });
+    let mut feed = Feed::new(calls, caller, format, (listing, subscription, position), query.heartbeat);
     feed.show_state(&mut preamble, first_page);
     // A reader whose stream just ends comes back, here or to another member.
     let frames = stream::iter([Bytes::from(preamble)]).chain(feed.frames()).take_until(stop.cancelled_owned());
@@ -164,14 +161,18 @@ fn framing(headers: &HeaderMap) -> Framing {
     if lines && !accepts("text/event-stream") { Framing::Lines } else { Framing::EventStream }
 }
 
-fn is_compacted(status: &Status) -> bool {
-    Error::from_status(status) == Some(Error::Compacted)
+/// What a reader hears when its time is over.
+fn last_word(framing: Framing, status: &Status) -> Bytes {
+    let mut out = Vec::new();
+    Format { framing, encoding: Encoding::default() }.error(&mut out, &error::problem(status).to_json());
+    out.into()
 }
 
 /// Why a stream did not begin.
 enum Failure {
     Query(QueryError),
-    Status(Status),
+    Watch(CreateError),
+    Refused(Error),
     /// What comes next for the reader was compacted, up to this revision.
     Compacted(i64),
 }
@@ -182,7 +183,10 @@ impl Failure {
             Failure::Query(error) => {
                 (StatusCode::BAD_REQUEST, Problem::http(StatusCode::BAD_REQUEST, error.to_string()).to_json())
             }
-            Failure::Status(status) => (error::http_status(status.code()), error::problem(status).to_json()),
+            Failure::Watch(error) => {
+                (StatusCode::BAD_REQUEST, Problem::http(StatusCode::BAD_REQUEST, error.to_string()).to_json())
+            }
+            Failure::Refused(error) => (error.http_status(), error::problem(&Status::from(*error)).to_json()),
             Failure::Compacted(revision) => (StatusCode::GONE, gone(*revision)),
         };
         let mut response = Response::new(GatewayBody::Full(body.into()));
@@ -212,9 +216,9 @@ impl From<QueryError> for Failure {
     }
 }
 
-impl From<Status> for Failure {
-    fn from(status: Status) -> Failure {
-        Failure::Status(status)
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Refused(error)
     }
 }
 

@@ -2,9 +2,9 @@
 
 mod frames;
 
-use super::BoxError;
+use crate::http::BoxError;
 use crate::metrics;
-use bytes::{Buf, Bytes};
+use bytes::{BufMut, Bytes, BytesMut};
 use frames::Frames;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -28,8 +28,28 @@ pub struct BodyTooLarge {
 /// Errors are [`BodyTooLarge`], a [`Status`] for a gRPC message above the limit, or those of the connection.
 #[derive(Debug)]
 pub struct RequestBody {
-    incoming: Option<Incoming>,
+    source: Source,
     limit: Limit,
+    /// The gRPC method whose messages these are.
+    counted: Option<&'static metrics::Method>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Connection(Incoming),
+    Whole(Option<Bytes>),
+}
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
+            Source::Connection(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Source::Whole(data) => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -44,31 +64,45 @@ enum Limit {
     Messages {
         limit: usize,
         frames: Frames,
-        method: Option<&'static metrics::Method>,
     },
 }
 
 impl RequestBody {
     pub(crate) fn new(incoming: Incoming) -> RequestBody {
-        RequestBody { incoming: Some(incoming), limit: Limit::None }
+        RequestBody { source: Source::Connection(incoming), limit: Limit::None, counted: None }
     }
 
     /// A body without bytes.
     pub fn empty() -> RequestBody {
-        RequestBody { incoming: None, limit: Limit::None }
+        RequestBody { source: Source::Whole(None), limit: Limit::None, counted: None }
     }
 
     pub(crate) fn limit_bytes(&mut self, limit: u64) {
         self.limit = Limit::Bytes { limit, left: limit };
     }
 
-    pub(crate) fn limit_messages(&mut self, limit: usize, method: Option<&'static metrics::Method>) {
-        self.limit = Limit::Messages { limit, frames: Frames::default(), method };
+    pub(crate) fn limit_messages(&mut self, limit: usize) {
+        self.limit = Limit::Messages { limit, frames: Frames::default() };
+    }
+
+    /// Counts the messages that are limited.
+    pub(crate) fn count_as(&mut self, method: &'static metrics::Method) {
+        self.counted = Some(method);
+    }
+}
+
+impl From<Bytes> for RequestBody {
+    fn from(data: Bytes) -> RequestBody {
+        RequestBody {
+            source: Source::Whole(Some(data).filter(|data| !data.is_empty())),
+            limit: Limit::None,
+            counted: None,
+        }
     }
 }
 
 impl Limit {
-    fn check(&mut self, data: &Bytes) -> Result<(), BoxError> {
+    fn check(&mut self, data: &Bytes, counted: Option<&metrics::Method>) -> Result<(), BoxError> {
         match self {
             Limit::None => Ok(()),
             Limit::Bytes { limit, left } => match left.checked_sub(data.len() as u64) {
@@ -78,13 +112,13 @@ impl Limit {
                 }
                 None => Err(BodyTooLarge { limit: *limit }.into()),
             },
-            Limit::Messages { limit, frames, method } => {
+            Limit::Messages { limit, frames } => {
                 let seen = frames.read(data);
                 if seen.largest > *limit {
                     let error = Error::MessageTooLarge { size: seen.largest, limit: *limit };
                     return Err(Status::from(error).into());
                 }
-                if let Some(method) = method {
+                if let Some(method) = counted {
                     method.received(seen.messages, seen.bytes);
                 }
                 Ok(())
@@ -99,56 +133,39 @@ impl Body for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
-        Poll::Ready(match ready!(Pin::new(incoming).poll_frame(cx)) {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref()
-                    && let Err(error) = this.limit.check(data)
-                {
-                    this.incoming = None;
-                    return Poll::Ready(Some(Err(error)));
-                }
-                Some(Ok(frame))
-            }
-            Some(Err(error)) => Some(Err(error.into())),
-            None => None,
-        })
+        let frame = ready!(this.source.poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+            && let Err(error) = this.limit.check(data, this.counted)
+        {
+            this.source = Source::Whole(None);
+            return Poll::Ready(Some(Err(error)));
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        match &self.source {
+            Source::Connection(incoming) => incoming.is_end_stream(),
+            Source::Whole(data) => data.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
-    }
-}
-
-pin_project! {
-    /// The body of an answer: the app's, or a short one of the stack's own.
-    #[derive(Debug)]
-    pub struct ResponseBody<B> {
-        #[pin]
-        inner: Inner<B>,
-        meter: Option<Meter>,
-    }
-}
-
-pin_project! {
-    #[project = InnerProj]
-    #[derive(Debug)]
-    enum Inner<B> {
-        App { #[pin] body: B },
-        Whole { data: Option<Bytes> },
-    }
-}
-
-impl<B: Body> Inner<B> {
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Inner::App { body } => body.is_end_stream(),
-            Inner::Whole { data } => data.is_none(),
+        match &self.source {
+            Source::Connection(incoming) => incoming.size_hint(),
+            Source::Whole(data) => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
         }
+    }
+}
+
+pin_project! {
+    /// The body of an answer, with what is counted of it while it is sent.
+    #[derive(Debug)]
+    pub struct Metered<B> {
+        #[pin]
+        body: B,
+        meter: Option<Meter>,
     }
 }
 
@@ -170,29 +187,37 @@ enum Framing {
     Text,
 }
 
-impl<B> ResponseBody<B> {
-    pub(crate) fn app(body: B) -> ResponseBody<B> {
-        ResponseBody { inner: Inner::App { body }, meter: None }
-    }
-
-    pub(crate) fn whole(data: impl Into<Bytes>) -> ResponseBody<B> {
-        ResponseBody { inner: Inner::Whole { data: Some(data.into()).filter(|d: &Bytes| !d.is_empty()) }, meter: None }
+impl<B> Metered<B> {
+    pub(crate) fn uncounted(body: B) -> Metered<B> {
+        Metered { body, meter: None }
     }
 
     /// Counts the end of `call` when it comes.
-    pub(crate) fn metered_as_text(self, call: metrics::Call) -> ResponseBody<B> {
-        ResponseBody { inner: self.inner, meter: Some(Meter { call, framing: Framing::Text }) }
+    pub(crate) fn text(body: B, call: metrics::Call) -> Metered<B> {
+        Metered { body, meter: Some(Meter { call, framing: Framing::Text }) }
     }
 
     /// Counts what is sent as `call`'s, and its end by the trailers.
-    pub(crate) fn metered(self, call: metrics::Call, headers: &HeaderMap) -> ResponseBody<B> {
+    pub(crate) fn grpc(body: B, call: metrics::Call, headers: &HeaderMap) -> Metered<B> {
         let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |v| v.as_bytes());
         let framing = match content_type.strip_prefix(b"application/grpc-web") {
             Some([b'-', ..]) => Framing::Text,
             Some(_) => Framing::Web(Frames::default()),
             None => Framing::Plain(Frames::default()),
         };
-        ResponseBody { inner: self.inner, meter: Some(Meter { call, framing }) }
+        Metered { body, meter: Some(Meter { call, framing }) }
+    }
+}
+
+impl<B: From<Bytes>> From<Bytes> for Metered<B> {
+    fn from(data: Bytes) -> Metered<B> {
+        Metered::uncounted(data.into())
+    }
+}
+
+impl<B: Default> Default for Metered<B> {
+    fn default() -> Metered<B> {
+        Metered::uncounted(B::default())
     }
 }
 
@@ -230,7 +255,7 @@ fn web_code(data: &[u8]) -> Option<Code> {
     Some(Code::from_bytes(value.trim_ascii()))
 }
 
-impl<B> Body for ResponseBody<B>
+impl<B> Body for Metered<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -239,16 +264,13 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
-        let frame = match this.inner.as_mut().project() {
-            InnerProj::App { body } => ready!(body.poll_frame(cx)).map(|frame| frame.map_err(Into::into)),
-            InnerProj::Whole { data } => data.take().map(|data| Ok(Frame::data(data))),
-        };
+        let frame = ready!(this.body.as_mut().poll_frame(cx)).map(|frame| frame.map_err(Into::into));
         if let Some(meter) = this.meter {
             let code = match &frame {
                 // The end may never be asked for once it is known.
                 Some(Ok(frame)) => meter
                     .observe(Some(frame))
-                    .or_else(|| if this.inner.is_end_stream() { meter.observe(None) } else { None }),
+                    .or_else(|| if this.body.is_end_stream() { meter.observe(None) } else { None }),
                 Some(Err(_)) => None,
                 None => meter.observe(None),
             };
@@ -260,13 +282,20 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.inner {
-            Inner::App { body } => body.size_hint(),
-            Inner::Whole { data } => SizeHint::with_exact(data.as_ref().map_or(0, |d| d.remaining() as u64)),
-        }
+        self.body.size_hint()
     }
+}
+
+/// gRPC-Web's last frame: trailers as lines of text.
+pub(super) fn grpc_web_trailers(status: &Status, base64: bool) -> Bytes {
+    let text = format!("grpc-status:{}\r\ngrpc-message:{}\r\n", status.code() as i32, status.message());
+    let mut frame = BytesMut::with_capacity(5 + text.len());
+    frame.put_u8(0x80);
+    frame.put_u32(u32::try_from(text.len()).unwrap_or_default());
+    frame.put_slice(text.as_bytes());
+    if base64 { base64_simd::STANDARD.encode_to_string(&frame).into() } else { frame.freeze() }
 }

@@ -1,66 +1,145 @@
-//! A request on its way through the stack, with what is found out about it once.
+//! What is known of a request: found out once, before the first layer, and carried as one extension of the request.
 
-use super::{RequestBody, ResponseBody};
-use crate::metrics::Method;
-use crate::net::Face;
-use http::{Request, Response};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::{Extensions, Method as Verb, Request, Version, header};
+use keyport_api::methods::Method;
+use keyport_api::routes;
+
+use crate::gate::Caller;
+use crate::net::{Face, Stream};
 
 /// What is known of a connection.
 #[derive(Clone, Debug)]
-pub struct ConnInfo {
+pub struct Connection {
     /// `None` for unix sockets.
     pub remote: Option<SocketAddr>,
+    /// What its listener is for.
     pub face: Face,
+    stream: Option<Stream>,
 }
 
-/// What a request speaks.
+impl Connection {
+    pub(crate) fn new(remote: Option<SocketAddr>, face: Face, stream: Stream) -> Connection {
+        Connection { remote, face, stream: Some(stream) }
+    }
+
+    /// One without a socket: of requests that are made in the process.
+    pub fn in_process(face: Face) -> Connection {
+        Connection { remote: None, face, stream: None }
+    }
+
+    /// Whether the other side sends nothing more, or is gone. Only HTTP/1.1 has to ask, where nothing else would tell.
+    pub(crate) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stream.as_ref().map_or(Poll::Pending, |stream| stream.poll_read_closed(cx))
+    }
+}
+
+/// What a request speaks, and so how it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
+pub enum Protocol {
     Grpc,
     /// gRPC in the form that browsers can send.
     GrpcWeb,
+    /// A call of the JSON gateway.
+    Json,
+    /// Any other HTTP.
     Http,
 }
 
 impl Protocol {
-    /// By the content type, as gRPC has it: `application/grpc`, `application/grpc+proto`, `application/grpc-web`, ...
-    pub(crate) fn of<B>(request: &Request<B>) -> Protocol {
-        let content_type = request.headers().get(http::header::CONTENT_TYPE).map(|v| v.as_bytes());
-        match content_type.and_then(|v| v.strip_prefix(b"application/grpc")) {
-            Some([] | [b'+' | b';', ..]) => Protocol::Grpc,
-            Some(rest) if rest.starts_with(b"-web") => Protocol::GrpcWeb,
-            _ => Protocol::Http,
-        }
+    /// Whether it is gRPC in one of its forms.
+    pub fn is_grpc(self) -> bool {
+        matches!(self, Protocol::Grpc | Protocol::GrpcWeb)
     }
 }
 
-/// A request with its context. Layers borrow the context of the connection, so that a call costs one reference count.
-#[derive(Debug)]
-pub(crate) struct Call<'a> {
-    pub(crate) request: Request<RequestBody>,
-    pub(crate) conn: &'a ConnInfo,
-    pub(crate) protocol: Protocol,
-    /// The gRPC method, when the path names one, or one of the JSON gateway's.
-    pub(crate) method: Option<&'static Method>,
-    pub(crate) started: Instant,
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub connection: Arc<Connection>,
+    pub protocol: Protocol,
+    /// The RPC that the path names, in gRPC or on the JSON gateway.
+    pub method: Option<Method>,
+    pub started: Instant,
+    /// How long the caller waits, from [`Call::started`] on.
+    pub patience: Option<Duration>,
+    /// Who asks, once that is known.
+    pub caller: Option<Caller>,
 }
 
-/// A layer of the stack, or what it ends in.
-pub(crate) trait Handler: Send + Sync + 'static {
-    /// The app's body.
-    type Body;
+impl Call {
+    /// What the head of a request says.
+    pub fn of<B>(request: &Request<B>, connection: Arc<Connection>) -> Call {
+        let path = request.uri().path();
+        let grpc = grpc_form(request);
+        let method = match grpc {
+            Some(_) => Method::of_path(path),
+            None => routed(request, path),
+        };
+        let protocol = grpc.unwrap_or(if method.is_some() { Protocol::Json } else { Protocol::Http });
+        Call { connection, protocol, method, started: Instant::now(), patience: None, caller: None }
+    }
 
-    fn handle<'a>(&'a self, call: Call<'a>) -> impl Future<Output = Response<ResponseBody<Self::Body>>> + Send + 'a;
+    /// That of a request on its way through the stack.
+    pub fn get(extensions: &Extensions) -> Option<&Call> {
+        extensions.get()
+    }
+
+    /// When the caller's patience ends.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.patience.and_then(|patience| self.started.checked_add(patience))
+    }
+
+    /// Whether it lasts for as long as others like.
+    pub fn is_endless(&self) -> bool {
+        self.method.is_some_and(|method| method.info().is_endless())
+    }
+}
+
+/// By the content type, as gRPC has it: `application/grpc`, `application/grpc+proto`, `application/grpc-web`, ... What is
+/// not HTTP/2 cannot be gRPC, whatever it says: a page in a browser could say so, too.
+fn grpc_form<B>(request: &Request<B>) -> Option<Protocol> {
+    let content_type = request.headers().get(header::CONTENT_TYPE)?;
+    match content_type.as_bytes().strip_prefix(b"application/grpc")? {
+        [] | [b'+' | b';', ..] => (request.version() == Version::HTTP_2).then_some(Protocol::Grpc),
+        rest => rest.starts_with(b"-web").then_some(Protocol::GrpcWeb),
+    }
+}
+
+/// The RPC behind a path of the gateway. The same path may lead elsewhere for those who only want to read.
+fn routed<B>(request: &Request<B>, path: &str) -> Option<Method> {
+    let reads = matches!(*request.method(), Verb::GET | Verb::HEAD) && !request.headers().contains_key(header::UPGRADE);
+    if reads { None } else { Method::of_route(&routes::canonical(path)?) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn call(version: Version, verb: &str, path: &str, content_type: &str) -> (Protocol, Option<Method>) {
+        let request = Request::builder().version(version).method(verb).uri(path).header("content-type", content_type);
+        let connection = Arc::new(Connection::in_process(Face::All));
+        let call = Call::of(&request.body(()).unwrap(), connection);
+        (call.protocol, call.method)
+    }
+
     #[test]
-    fn protocols() {
+    fn gateway_calls_are_known_by_their_path() {
+        let json = |verb, path| call(Version::HTTP_11, verb, path, "text/plain");
+        assert_eq!(json("POST", "/v3/kv/put"), (Protocol::Json, Some(Method::Put)));
+        assert_eq!(json("POST", "/v3beta/kv/put"), (Protocol::Json, Some(Method::Put)));
+        assert_eq!(json("GET", "/v3/watch"), (Protocol::Http, None));
+        assert_eq!(json("POST", "/v3/watch"), (Protocol::Json, Some(Method::Watch)));
+        assert_eq!(json("POST", "/health"), (Protocol::Http, None));
+    }
+
+    #[test]
+    fn grpc_is_known_by_its_content_type() {
+        let range = "/etcdserverpb.KV/Range";
         for (text, protocol) in [
             ("application/grpc", Protocol::Grpc),
             ("application/grpc+proto", Protocol::Grpc),
@@ -70,9 +149,10 @@ mod tests {
             ("application/grpcx", Protocol::Http),
             ("application/json", Protocol::Http),
         ] {
-            let request = Request::builder().header("content-type", text).body(()).unwrap();
-            assert_eq!(Protocol::of(&request), protocol, "{text}");
+            assert_eq!(call(Version::HTTP_2, "POST", range, text).0, protocol, "{text}");
         }
-        assert_eq!(Protocol::of(&Request::new(())), Protocol::Http);
+        assert_eq!(call(Version::HTTP_2, "POST", range, "application/grpc").1, Some(Method::Range));
+        let claimed = call(Version::HTTP_11, "POST", "/v3/kv/put", "application/grpc");
+        assert_eq!(claimed, (Protocol::Json, Some(Method::Put)), "what cannot be gRPC is none");
     }
 }

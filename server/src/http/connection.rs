@@ -3,28 +3,30 @@
 //! Every listener has a task that accepts, and every connection one that serves it, on one of the event loops. A
 //! shutdown stops accepting, lets connections finish what they are answering, and after a deadline drops what is left.
 
-use super::App;
-use super::call::ConnInfo;
-use super::stack::{Stack, StackOptions};
+use super::{BoxError, Call, Connection, RequestBody};
 use crate::config::HttpConfig;
-use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
-use hyper::service::service_fn;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 
 /// How long a client may take to send the head of a request, or keep a connection without one.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(300);
@@ -34,6 +36,9 @@ const HTTP2_HEADER_LIST_BYTES: u32 = 64 * 1024;
 /// What a client may send ahead on a stream, and on a connection: a whole small request, not many large ones.
 const HTTP2_STREAM_WINDOW: u32 = 256 * 1024;
 const HTTP2_CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+/// Bounds of what a client may give up at once.
+const LEAST_RESETS: usize = 1024;
+const MOST_RESETS: usize = 16 * 1024;
 /// What is kept for a slow reader, a stream. Answers come in pieces, so that this bounds their memory.
 const HTTP2_SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Descriptors kept for files and peers, out of the process's limit.
@@ -42,53 +47,74 @@ const RESERVED_DESCRIPTORS: u64 = 150;
 const BACKOFF_FIRST: Duration = Duration::from_millis(5);
 const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
 
-/// Serves `app` on the listeners until `shutdown` is done, then drains for at most `drain`.
-///
-/// # Errors
-/// When the event loops cannot be started; or when one of them, or what accepts connections, has panicked. Then nothing
-/// is drained.
-pub async fn serve<A: App>(
-    listeners: Vec<Listener>,
-    config: &HttpConfig,
-    options: StackOptions,
-    app: Arc<A>,
-    metrics: Arc<Metrics>,
-    shutdown: impl Future<Output = ()>,
-    drain: Duration,
-) -> io::Result<()> {
-    let stack = Arc::new(Stack::new(app, metrics, options));
-    let slots = Arc::new(Semaphore::new(connection_limit()));
-    let loops = Arc::new(EventLoops::start(thread::available_parallelism().map_or(1, usize::from))?);
-    let stop = CancellationToken::new();
-    let mut acceptors = JoinSet::new();
-    for listener in listeners {
-        let acceptor = Acceptor {
-            builder: builder(config),
-            stack: Arc::clone(&stack),
-            slots: Arc::clone(&slots),
-            loops: Arc::clone(&loops),
-        };
-        acceptors.spawn(acceptor.run(listener, stop.clone(), drain));
+/// What serves connections: the event loops, and the bounds on what they take.
+#[derive(Clone, Debug)]
+pub struct Server {
+    loops: Arc<EventLoops>,
+    slots: Arc<Semaphore>,
+    builder: auto::Builder<TokioExecutor>,
+}
+
+impl Server {
+    /// # Errors
+    /// When the event loops cannot be started.
+    pub fn start(config: &HttpConfig) -> io::Result<Server> {
+        let loops = EventLoops::start(thread::available_parallelism().map_or(1, usize::from))?;
+        let slots = Semaphore::new(connection_limit());
+        Ok(Server { loops: Arc::new(loops), slots: Arc::new(slots), builder: builder(config) })
     }
-    tokio::select! {
-        () = shutdown => stop.cancel(),
-        panic = loops.panicked() => return Err(io::Error::other(panic)),
-        // They end when they are told to.
-        Some(Err(error)) = acceptors.join_next() => return Err(error.into()),
+
+    /// Has `service` answer on the listeners until `stop`, then drains for at most `drain`. Each connection gets a clone.
+    ///
+    /// # Errors
+    /// When an event loop, or what accepts connections, has panicked. Then nothing is drained.
+    pub async fn serve<S, B>(
+        &self,
+        listeners: Vec<Listener>,
+        service: S,
+        stop: CancellationToken,
+        drain: Duration,
+    ) -> io::Result<()>
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let mut acceptors = JoinSet::new();
+        for listener in listeners {
+            let acceptor = Acceptor { server: self.clone(), service: service.clone() };
+            acceptors.spawn(acceptor.run(listener, stop.clone(), drain));
+        }
+        loop {
+            tokio::select! {
+                panic = self.loops.panicked() => return Err(io::Error::other(panic)),
+                ended = acceptors.join_next() => match ended {
+                    Some(ended) => ended?,
+                    // They end when they are told to.
+                    None => return Ok(()),
+                },
+            }
+        }
     }
-    while let Some(ended) = acceptors.join_next().await {
-        ended?;
-    }
-    Ok(())
 }
 
 fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_buf_size(HTTP1_BUFFER_BYTES);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
+        // A client that has said all it has to say still wants its answer; see the layer of attendance for the others.
+        .half_close(true);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(config.max_concurrent_streams)
+        .max_pending_accept_reset_streams(resets(config.max_concurrent_streams))
+        .max_local_error_reset_streams(resets(config.max_concurrent_streams))
         .keep_alive_interval(config.keepalive_interval)
         .keep_alive_timeout(config.keepalive_timeout)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)
@@ -98,6 +124,12 @@ fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// How many streams may have been given up by the client before anybody has looked at them: as many as a client may
+/// have open and give up in one burst, such as after a pause of the network.
+fn resets(max_concurrent_streams: u32) -> usize {
+    usize::try_from(max_concurrent_streams).map_or(MOST_RESETS, |streams| streams.clamp(LEAST_RESETS, MOST_RESETS))
+}
+
 /// How many connections are served at once; further ones wait to be accepted.
 fn connection_limit() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -105,14 +137,16 @@ fn connection_limit() -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }
 
-struct Acceptor<A> {
-    builder: auto::Builder<TokioExecutor>,
-    stack: Arc<Stack<A>>,
-    slots: Arc<Semaphore>,
-    loops: Arc<EventLoops>,
+struct Acceptor<S> {
+    server: Server,
+    service: S,
 }
 
-impl<A: App> Acceptor<A> {
+impl<S, B> Acceptor<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     async fn run(self, listener: Listener, stop: CancellationToken, drain: Duration) {
         let mut connections = JoinSet::new();
         let mut open: HashMap<task::Id, oneshot::Sender<()>> = HashMap::new();
@@ -124,13 +158,12 @@ impl<A: App> Acceptor<A> {
                 Some(ended) = connections.join_next_with_id(), if !connections.is_empty() => {
                     open.remove(&ended_id(ended));
                 }
-                accepted = accept(&listener.socket, &self.slots) => match accepted {
+                accepted = accept(&listener.socket, &self.server.slots) => match accepted {
                     Ok((stream, remote, slot)) => {
                         backoff = BACKOFF_FIRST;
-                        let Some((event_loop, seat)) = self.loops.seat() else { continue };
+                        let Some((event_loop, seat)) = self.server.loops.seat() else { continue };
                         let (close, closing) = oneshot::channel();
-                        let conn = ConnInfo { remote, face: listener.face };
-                        let connection = self.connection(stream, conn, closing, (slot, seat));
+                        let connection = self.connection(stream, remote, listener.face, closing, (slot, seat));
                         open.insert(connections.spawn_on(connection, event_loop).id(), close);
                     }
                     Err(error) if is_of_the_peer(&error) => {}
@@ -156,41 +189,60 @@ impl<A: App> Acceptor<A> {
     fn connection(
         &self,
         stream: StdStream,
-        conn: ConnInfo,
+        remote: Option<SocketAddr>,
+        face: Face,
         closing: oneshot::Receiver<()>,
         places: (OwnedSemaphorePermit, Seat),
     ) -> impl Future<Output = ()> + Send + 'static {
-        let face = conn.face;
-        let served = Arc::new((Arc::clone(&self.stack), conn));
-        let service = service_fn(move |request| {
-            let served = Arc::clone(&served);
-            // Ten kilobytes, which would be copied again and again on their way into a task.
-            Box::pin(async move {
-                let (stack, conn) = &*served;
-                Ok::<_, Infallible>(stack.serve(request, conn).await)
-            })
-        });
-        let builder = self.builder.clone();
+        let (builder, service) = (self.server.builder.clone(), self.service.clone());
         async move {
             // From here on the connection belongs to the loop that runs this.
             let stream = match Stream::try_from(stream) {
-                Ok(stream) => TokioIo::new(stream),
+                Ok(stream) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "failed to take over a connection");
                     return;
                 }
             };
+            let connection = Arc::new(Connection::new(remote, face, stream.clone()));
+            let io = TokioIo::new(stream.clone());
+            let service = Entry { connection, service: Mutex::new(service) };
             let outcome = if face == Face::Grpc {
                 // Whoever speaks HTTP/1.1 here gets no answer.
-                drive(builder.http2_only().serve_connection(stream, service), closing).await
+                drive(builder.http2_only().serve_connection(io, service), closing).await
             } else {
-                drive(builder.serve_connection_with_upgrades(stream, service), closing).await
+                drive(builder.serve_connection_with_upgrades(io, service), closing).await
             };
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "connection ended with an error");
+            match outcome {
+                Ok(()) => stream.linger().await,
+                Err(error) => tracing::debug!(%error, "connection ended with an error"),
             }
             drop(places);
         }
+    }
+}
+
+/// Where requests of a connection enter the stack.
+struct Entry<S> {
+    connection: Arc<Connection>,
+    /// Only ever locked by the connection's own task.
+    service: Mutex<S>,
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for Entry<S>
+where
+    S: Service<Request<RequestBody>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    /// Ten kilobytes, which would be copied again and again on their way into a task.
+    type Future = Pin<Box<S::Future>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let call = Call::of(&request, Arc::clone(&self.connection));
+        let mut request = request.map(RequestBody::new);
+        request.extensions_mut().insert(call);
+        Box::pin(self.service.lock().call(request))
     }
 }
 

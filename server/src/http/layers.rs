@@ -1,46 +1,79 @@
-//! The layers of the stack, one thing each. [`super::stack`] says in which order, and why.
+//! The layers of the stack, one thing each: a [`tower::Layer`] and the [`tower::Service`] that it makes, around any service
+//! of HTTP whose body can be made of bytes. [`super::stack`] says in which order they stand, and why.
+//!
+//! They ask the request's [`Call`](super::Call) for what is known of it.
 
-pub(super) mod cors;
-pub(super) mod hosts;
-pub(super) mod identity;
-pub(super) mod limits;
-pub(super) mod log;
-pub(super) mod metrics;
-pub(super) mod panics;
-pub(super) mod request_id;
-pub(super) mod switch;
+mod attendance;
+mod cors;
+mod hosts;
+mod identity;
+mod limits;
+mod log;
+mod metrics;
+mod panics;
+mod quota;
+mod request_id;
+mod well_formed;
 
-use super::ResponseBody;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode};
+pub use attendance::{Attendance, AttendanceLayer, Attended, LastWord, LastsLong};
+pub use cors::{Cors, CorsLayer};
+pub use hosts::{Hosts, HostsLayer};
+pub use identity::{Identify, Identity, IdentityLayer};
+pub use limits::{Limits, LimitsLayer};
+pub use log::{Log, LogLayer};
+pub use metrics::{Count, CountLayer};
+pub use panics::{CatchPanic, CatchPanicLayer};
+pub use quota::{Quota, QuotaLayer};
+pub use request_id::{RequestId, RequestIdLayer};
+pub use well_formed::{WellFormed, WellFormedLayer};
 
-/// A short answer of the stack's own, as text.
-fn text<B>(status: StatusCode, message: &'static str) -> Response<ResponseBody<B>> {
-    typed(status, HeaderValue::from_static("text/plain; charset=utf-8"), message)
+use super::{Call, Protocol};
+use http::Request;
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// What a request speaks; plain HTTP if nobody has said.
+fn protocol<B>(request: &Request<B>) -> Protocol {
+    Call::get(request.extensions()).map_or(Protocol::Http, |call| call.protocol)
 }
 
-fn typed<B>(status: StatusCode, content_type: HeaderValue, body: impl Into<bytes::Bytes>) -> Response<ResponseBody<B>> {
-    let mut response = Response::new(ResponseBody::whole(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
-}
-
-/// The answer to a gRPC call that goes no further.
-fn grpc<B>(status: tonic::Status) -> Response<ResponseBody<B>> {
-    status.into_http::<()>().map(|()| ResponseBody::whole(bytes::Bytes::new()))
-}
-
-/// The answer to a JSON call that goes no further, as the gateway words it.
-fn json<B>(status: &tonic::Status) -> Response<ResponseBody<B>> {
-    let body = keyport_api::error::gateway_body(status);
-    typed(keyport_api::error::http_status(status.code()), HeaderValue::from_static("application/json"), body)
-}
-
-/// Whichever of the two fits.
-fn refusal<B>(protocol: super::call::Protocol, status: tonic::Status) -> Response<ResponseBody<B>> {
-    match protocol {
-        super::call::Protocol::Http => json(&status),
-        super::call::Protocol::Grpc | super::call::Protocol::GrpcWeb => grpc(status),
+pin_project! {
+    /// An answer that is there at once, or the one of the service behind.
+    #[project = AnswerProj]
+    #[derive(Debug)]
+    pub enum Answer<F, T> {
+        Now { answer: Option<T> },
+        Later { #[pin] answer: F },
     }
 }
+
+impl<F, T> Answer<F, T> {
+    fn now(answer: T) -> Answer<F, T> {
+        Answer::Now { answer: Some(answer) }
+    }
+}
+
+impl<F: Future<Output = Result<T, E>>, T, E> Future for Answer<F, T> {
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        match self.project() {
+            AnswerProj::Now { answer } => match answer.take() {
+                Some(answer) => Poll::Ready(Ok(answer)),
+                None => Poll::Pending,
+            },
+            AnswerProj::Later { answer } => answer.poll(cx),
+        }
+    }
+}
+
+/// The rest of a layer's service: always ready, as everything here is.
+macro_rules! ready_as_inner {
+    () => {
+        fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+            self.inner.poll_ready(cx)
+        }
+    };
+}
+use ready_as_inner;

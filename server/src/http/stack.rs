@@ -1,24 +1,15 @@
-//! The stack: what every request passes on its way in, and every answer on its way out.
+//! The stack: what every request passes on its way in, and every answer on its way out, in one column.
 
-use super::call::{Call, ConnInfo, Handler, Protocol};
-use super::layers::cors::Cors;
-use super::layers::hosts::Hosts;
-use super::layers::identity::Identity;
-use super::layers::limits::Limits;
-use super::layers::log::Log;
-use super::layers::metrics::Count;
-use super::layers::panics::CatchPanic;
-use super::layers::request_id::RequestId;
-use super::layers::switch::Switch;
-use super::{App, RequestBody, ResponseBody};
+use super::layers::{
+    Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, Cors, CorsLayer, Count, CountLayer, Hosts, HostsLayer,
+    Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, QuotaLayer, RequestId, RequestIdLayer,
+    WellFormed, WellFormedLayer,
+};
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
-use http::{Method, Request, Response};
-use hyper::body::Incoming;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tower::ServiceBuilder;
-use tower::layer::layer_fn;
+use std::time::Duration;
+use tower::{Layer, ServiceBuilder};
 
 /// The settings of the layers.
 #[derive(Clone, Debug)]
@@ -41,52 +32,64 @@ impl StackOptions {
     }
 }
 
-/// All layers around the app, as one type: no call through a pointer, and one future a request, boxed once.
-type Column<A> = CatchPanic<RequestId<Log<Count<Cors<Hosts<Limits<Identity<Switch<A>>>>>>>>>;
-
-pub(super) struct Stack<A> {
-    column: Column<A>,
-    metrics: Arc<Metrics>,
+/// All layers, as one.
+#[derive(Clone, Debug)]
+pub struct Stack<I> {
+    log: LogLayer,
+    count: CountLayer,
+    cors: CorsLayer,
+    hosts: HostsLayer,
+    limits: LimitsLayer,
+    identity: IdentityLayer<I>,
+    quota: QuotaLayer,
 }
 
-impl<A: App> Stack<A> {
-    pub(super) fn new(app: Arc<A>, metrics: Arc<Metrics>, options: StackOptions) -> Stack<A> {
-        let StackOptions { cors, hosts, slow_request, max_message_bytes } = options;
-        let count = Arc::clone(&metrics);
-        let column = ServiceBuilder::new()
-            // Outermost: nothing below may take the connection with it.
-            .layer(layer_fn(CatchPanic))
-            // Before the log, which writes the id, and before anything that may refuse.
-            .layer(layer_fn(RequestId))
-            // Around all that takes time.
-            .layer(layer_fn(|inner| Log { inner, threshold: slow_request }))
-            // Counts refusals of the layers below, too.
-            .layer(layer_fn(|inner| Count { inner, metrics: Arc::clone(&count) }))
-            // Refusals must be readable for pages in a browser, so this is above what refuses. It answers OPTIONS.
-            .layer(layer_fn(|inner| Cors { inner, origins: cors.clone() }))
-            // Cheapest refusal first.
-            .layer(layer_fn(|inner| Hosts { inner, allowed: hosts.clone() }))
-            // Before anything is read or looked up.
-            .layer(layer_fn(|inner| Limits::new(inner, max_message_bytes)))
-            // Last before the services, which ask it.
-            .layer(layer_fn(Identity))
-            // gRPC here, everything else there.
-            .service(Switch(app));
-        Stack { column, metrics }
-    }
+/// All layers around a service, as one type: no call through a pointer.
+pub type Column<S, I> =
+    CatchPanic<RequestId<Log<Count<Cors<WellFormed<Hosts<Limits<Attendance<Identity<Quota<S>, I>>>>>>>>>>;
 
-    /// Answers a request.
-    pub(super) async fn serve(&self, request: Request<Incoming>, conn: &ConnInfo) -> Response<ResponseBody<A::Body>> {
-        let protocol = Protocol::of(&request);
-        let method = match protocol {
-            Protocol::Grpc | Protocol::GrpcWeb => self.metrics.grpc.method(request.uri().path()),
-            // The same calls in JSON are counted with them, as etcd does.
-            Protocol::Http if request.method() == Method::POST => {
-                self.metrics.grpc.method_of_route(request.uri().path())
-            }
-            Protocol::Http => None,
-        };
-        let request = request.map(RequestBody::new);
-        self.column.handle(Call { request, conn, protocol, method, started: Instant::now() }).await
+impl<I> Stack<I> {
+    /// `identify` knows callers; `quota` knows when the database is full.
+    pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: QuotaLayer) -> Stack<I> {
+        let StackOptions { cors, hosts, slow_request, max_message_bytes } = options;
+        Stack {
+            log: LogLayer { threshold: slow_request },
+            count: CountLayer(metrics),
+            cors: CorsLayer::new(cors),
+            hosts: HostsLayer(Arc::new(hosts)),
+            limits: LimitsLayer::new(max_message_bytes),
+            identity: IdentityLayer(identify),
+            quota,
+        }
+    }
+}
+
+impl<S, I: Clone> Layer<S> for Stack<I> {
+    type Service = Column<S, I>;
+
+    fn layer(&self, inner: S) -> Column<S, I> {
+        ServiceBuilder::new()
+            // Outermost: nothing below may take the connection with it.
+            .layer(CatchPanicLayer)
+            // Before the log, which writes the id, and before anything that may refuse.
+            .layer(RequestIdLayer)
+            // Around all that takes time.
+            .layer(&self.log)
+            // Counts refusals of the layers below, too.
+            .layer(&self.count)
+            // Refusals must be readable for pages in a browser, so this is above what refuses. It answers OPTIONS.
+            .layer(&self.cors)
+            // Cheapest refusals first.
+            .layer(WellFormedLayer)
+            .layer(&self.hosts)
+            // Before anything is read or looked up.
+            .layer(&self.limits)
+            // Around all that may wait.
+            .layer(AttendanceLayer)
+            // Before everything that asks who it is.
+            .layer(&self.identity)
+            // Last: what is refused for want of room is refused to those who may write.
+            .layer(&self.quota)
+            .service(inner)
     }
 }

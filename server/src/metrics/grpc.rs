@@ -277,6 +277,11 @@ impl GrpcMetrics {
         self.by_path.get(path).copied()
     }
 
+    /// What is counted of a method.
+    pub fn of(&self, method: keyport_api::methods::Method) -> Option<&'static Method> {
+        self.method(method.path())
+    }
+
     /// The method behind a path of the JSON gateway, such as `/v3/kv/range`.
     pub fn method_of_route(&self, path: &str) -> Option<&'static Method> {
         self.by_route.get(path).copied()

@@ -1,16 +1,12 @@
 //! Sockets to listen on.
 
 use crate::config::{ListenConfig, Url};
-use pin_project_lite::pin_project;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -42,77 +38,6 @@ pub struct Listener {
 pub(crate) enum ListenSocket {
     Tcp(TcpListener),
     Unix(UnixListener),
-}
-
-pin_project! {
-    /// A connection.
-    #[project = StreamProj]
-    pub(crate) enum Stream {
-        Tcp { #[pin] stream: TcpStream },
-        Unix { #[pin] stream: UnixStream },
-    }
-}
-
-/// A connection on its way to the loop that will serve it.
-pub(crate) enum StdStream {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl TryFrom<StdStream> for Stream {
-    type Error = io::Error;
-
-    fn try_from(stream: StdStream) -> io::Result<Stream> {
-        Ok(match stream {
-            StdStream::Tcp(stream) => Stream::Tcp { stream: TcpStream::from_std(stream)? },
-            StdStream::Unix(stream) => Stream::Unix { stream: UnixStream::from_std(stream)? },
-        })
-    }
-}
-
-/// Calls the same method of whichever stream it is.
-macro_rules! delegate {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.project() {
-            StreamProj::Tcp { stream: $stream } => $call,
-            StreamProj::Unix { stream: $stream } => $call,
-        }
-    };
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, stream => stream.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        delegate!(self, stream => stream.poll_write(cx, data))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, stream => stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, stream => stream.poll_shutdown(cx))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        delegate!(self, stream => stream.poll_write_vectored(cx, data))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Stream::Tcp { stream } => stream.is_write_vectored(),
-            Stream::Unix { stream } => stream.is_write_vectored(),
-        }
-    }
 }
 
 /// Why a listener cannot be opened.

@@ -7,8 +7,8 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::CompactionRequest;
 
 use super::Node;
-use crate::apply::Command;
 use crate::config::AutoCompaction;
+use crate::gate::Caller;
 
 /// How often a number of revisions is checked.
 const REVISION_CHECK: Duration = Duration::from_secs(300);
@@ -69,7 +69,7 @@ impl Node {
     /// As the leader of `term`. Whether the store is compacted up to `revision` now.
     async fn compact_to(&self, term: u64, revision: i64) -> bool {
         let request = CompactionRequest { revision, physical: false };
-        match self.propose_in_term(term, Command::Compaction(request)).await {
+        match self.propose_in_term(term, &Caller::internal("automatic compaction"), request).await {
             Ok(_) => {
                 tracing::info!(revision, "completed auto compaction");
                 true

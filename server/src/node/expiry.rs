@@ -12,8 +12,8 @@ use keyport_storage::lease::Due;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Node;
-use super::propose::{Offered, outcome};
-use crate::apply::Command;
+use super::propose::Offered;
+use crate::gate::Caller;
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// Leases taken up in one pass.
@@ -46,7 +46,7 @@ impl Node {
             (due, recorded)
         };
         if let Some(recorded) = recorded
-            && let Err(error) = outcome(recorded).await
+            && let Err(error) = recorded.outcome().await
         {
             tracing::warn!(%error, "failed to record lease checkpoints");
         }
@@ -60,7 +60,7 @@ impl Node {
             }
             let node = self.clone();
             revocations.spawn(async move {
-                match node.propose_in_term(term, Command::LeaseRevoke(LeaseRevokeRequest { id })).await {
+                match node.propose_in_term(term, &expiry(), LeaseRevokeRequest { id }).await {
                     Ok(_) => node.metrics().lease_expired.inc(),
                     Err(Error::LeaseNotFound) => {}
                     Err(error) => tracing::warn!(lease_id = format!("{id:016x}"), %error, "failed to revoke lease"),
@@ -70,12 +70,16 @@ impl Node {
         revocations.join_all().await;
     }
 
-    fn offer_checkpoints(&self, term: u64, remaining: &[(i64, i64)]) -> Option<Offered> {
+    fn offer_checkpoints(&self, term: u64, remaining: &[(i64, i64)]) -> Option<Offered<LeaseCheckpointRequest>> {
         let checkpoint = |&(id, remaining_ttl): &(i64, i64)| LeaseCheckpoint { id, remaining_ttl };
         let checkpoints: Vec<_> = remaining.iter().map(checkpoint).collect();
-        let command = Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints });
-        (!remaining.is_empty()).then(|| self.offer_in_term(term, command))
+        let request = LeaseCheckpointRequest { checkpoints };
+        (!remaining.is_empty()).then(|| self.offer_in_term(term, &expiry(), request))
     }
+}
+
+fn expiry() -> Caller {
+    Caller::internal("lease expiry")
 }
 
 /// Waits for one of the tasks. Its panic goes on here, as in [`JoinSet::join_all`].

@@ -11,13 +11,12 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{
     LeaseCheckpoint, LeaseCheckpointRequest, LeaseTimeToLiveRequest, LeaseTimeToLiveResponse,
 };
-use keyport_raft::ReadIndexError;
 use keyport_storage::lease::{LeaseError, Renewal, TimeToLive};
 use tokio::time::timeout;
 
-use super::Node;
-use super::propose::outcome;
-use crate::apply::{Command, error};
+use super::{Node, raft_error};
+use crate::apply::error;
+use crate::gate::Caller;
 
 /// How long what is committed may take to be applied before a lease call gives up.
 const APPLY_WAIT: Duration = Duration::from_secs(1);
@@ -116,10 +115,7 @@ impl Node {
         }
         let answer = async {
             tokio::select! {
-                index = raft.read_index() => index.map_err(|error| match error {
-                    ReadIndexError::Stopped => Error::Stopped,
-                    ReadIndexError::Busy => Error::RequestTooManyRequests,
-                }),
+                index = raft.read_index() => index.map_err(raft_error::reading),
                 _ = changes.wait_for(|leader| leader.id != own || leader.term != term) => Err(Error::NotPrimaryLessor),
             }
         };
@@ -165,12 +161,12 @@ impl Node {
     async fn clear_checkpoint(&self, id: i64) -> Result<(), Error> {
         let term = self.office().ok_or(Error::NotPrimaryLessor)?;
         let checkpoints = vec![LeaseCheckpoint { id, remaining_ttl: 0 }];
-        let command = Command::LeaseCheckpoint(LeaseCheckpointRequest { checkpoints });
+        let (caller, request) = (Caller::internal("a renewed lease"), LeaseCheckpointRequest { checkpoints });
         let offered = {
             let _order = self.0.checkpoints.lock();
-            self.offer_in_term(term, command)
+            self.offer_in_term(term, &caller, request)
         };
-        match outcome(offered).await {
+        match offered.outcome().await {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::debug!(lease_id = format!("{id:016x}"), %error, "failed to clear a lease's checkpoint");

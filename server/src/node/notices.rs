@@ -8,7 +8,8 @@ use keyport_raft::LeaderState;
 use tokio::sync::mpsc;
 
 use super::Node;
-use crate::apply::{Command, Notice};
+use crate::apply::Notice;
+use crate::gate::Caller;
 
 /// How often proposals are checked for having waited too long, and the database and its threads for having failed.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -74,7 +75,7 @@ impl Node {
             AlarmRequest { action: AlarmAction::Activate.into(), member_id: own, alarm: AlarmType::Nospace.into() };
         let node = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = node.propose_own(node.office(), Command::Alarm(request)).await {
+            if let Err(error) = node.propose_own(node.office(), &Caller::internal("out of space"), request).await {
                 tracing::warn!(%error, "failed to raise alarm");
             }
         });

@@ -1,5 +1,7 @@
 //! Writes: from a command to its outcome, through the log.
 
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_raft::{ProposeError, RaftHandle};
@@ -7,24 +9,29 @@ use prost::Message;
 use tokio::sync::oneshot::Receiver;
 
 use super::Node;
+use super::raft_error;
 use super::timeouts::Circumstances;
-use crate::apply::waiters::Outcome;
-use crate::apply::{Command, Proposal, Reply};
+use crate::apply::waiters::{Answer, Outcome};
+use crate::apply::{Command, Cost, Proposal, Replicated};
+use crate::gate::Caller;
 
-/// Where the outcome of a command will be told, if it was taken.
-pub(super) type Offered = Result<Receiver<Outcome>, Error>;
+/// Where the outcome of a request will be told, if it was taken.
+pub(super) struct Offered<R> {
+    outcome: Result<Receiver<Outcome>, Error>,
+    request: PhantomData<fn() -> R>,
+}
 
 /// Entries that may be committed and not yet applied before new proposals are refused.
 const MAX_APPLY_GAP: u64 = 5000;
 
 impl Node {
-    /// Proposes `command` and waits until it is applied here. Dropping the future gives up the answer, not the
-    /// proposal: it may still take effect.
+    /// Proposes `request` and waits until it is applied here. Dropping the future gives up the answer, not the proposal:
+    /// it may still take effect.
     ///
     /// # Errors
     /// What the state machine answers; `TooManyRequests`, `RequestTooLarge`, `Timeout`, `Stopped`.
-    pub(crate) async fn propose(&self, command: Command) -> Result<Reply, Error> {
-        outcome(self.offer(command, |raft, entry| raft.propose(entry))).await
+    pub(crate) async fn propose<R: Replicated>(&self, caller: &Caller, request: R) -> Result<Answer<R::Reply>, Error> {
+        self.offer(caller, request, |raft, entry| raft.propose(entry)).outcome().await
     }
 
     /// As [`Node::propose`], for what this member decides on as the leader of `term`: nothing comes of it once that term is
@@ -32,34 +39,62 @@ impl Node {
     ///
     /// # Errors
     /// The same; `LeaderChanged`.
-    pub(crate) async fn propose_in_term(&self, term: u64, command: Command) -> Result<Reply, Error> {
-        outcome(self.offer_in_term(term, command)).await
+    pub(crate) async fn propose_in_term<R: Replicated>(
+        &self,
+        term: u64,
+        caller: &Caller,
+        request: R,
+    ) -> Result<Answer<R::Reply>, Error> {
+        self.offer_in_term(term, caller, request).outcome().await
     }
 
     /// The part of it that does not wait: what is offered later comes later in the log.
-    pub(super) fn offer_in_term(&self, term: u64, command: Command) -> Offered {
-        self.offer(command, |raft, entry| raft.propose_in_term(term, entry))
+    pub(super) fn offer_in_term<R: Replicated>(&self, term: u64, caller: &Caller, request: R) -> Offered<R> {
+        self.offer(caller, request, |raft, entry| raft.propose_in_term(term, entry))
     }
 
     /// What this member finds out by itself: bound to the term if it leads, and passed on to the leader if it does not.
     ///
     /// # Errors
     /// As above.
-    pub(crate) async fn propose_own(&self, term: Option<u64>, command: Command) -> Result<Reply, Error> {
+    pub(crate) async fn propose_own<R: Replicated>(
+        &self,
+        term: Option<u64>,
+        caller: &Caller,
+        request: R,
+    ) -> Result<Answer<R::Reply>, Error> {
         match term {
-            Some(term) => self.propose_in_term(term, command).await,
-            None => self.propose(command).await,
+            Some(term) => self.propose_in_term(term, caller, request).await,
+            None => self.propose(caller, request).await,
         }
     }
 
-    fn offer(&self, command: Command, propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>) -> Offered {
+    fn offer<R: Replicated>(
+        &self,
+        caller: &Caller,
+        request: R,
+        propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
+    ) -> Offered<R> {
+        let outcome = self.offer_command(caller, request.into_command(), propose);
+        if let Err(error) = &outcome {
+            tracing::debug!(%caller, %error, "a proposal was not taken");
+        }
+        Offered { outcome, request: PhantomData }
+    }
+
+    fn offer_command(
+        &self,
+        caller: &Caller,
+        command: Command,
+        propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
+    ) -> Result<Receiver<Outcome>, Error> {
         let node = &*self.0;
         let committed = node.raft.commit();
         if committed > node.state.applied.index().saturating_add(MAX_APPLY_GAP) {
             return Err(Error::RequestTooManyRequests);
         }
         let id = node.ids.next();
-        let entry = Proposal { id, command }.encode();
+        let entry = Proposal { id, author: caller.author().cloned(), command }.encode();
         let size = entry.encoded_len();
         if size > node.limits.request_bytes {
             return Err(Error::RequestTooLarge);
@@ -68,18 +103,15 @@ impl Node {
         if let Err(error) = propose(&node.raft, entry.encode_to_vec().into()) {
             node.waiters.forget(id);
             node.metrics.proposals_failed.inc();
-            return Err(match error {
-                ProposeError::Busy => Error::RequestTooManyRequests,
-                ProposeError::Stopped => Error::Stopped,
-            });
+            return Err(raft_error::proposing(error));
         }
         Ok(waiter)
     }
 
     /// # Errors
-    /// `NoSpace` when `command` would not fit; the alarm is raised on the way.
-    pub(crate) fn check_quota(&self, command: &Command) -> Result<(), Error> {
-        if self.0.quota.fits(command) {
+    /// `NoSpace` when `request` would not fit; the alarm is raised on the way.
+    pub(crate) fn check_quota(&self, request: &impl Cost) -> Result<(), Error> {
+        if self.0.quota.fits(request) {
             return Ok(());
         }
         self.raise_out_of_space();
@@ -102,11 +134,28 @@ impl Node {
     }
 }
 
-/// Waits for what was offered.
+impl<R: Replicated> Offered<R> {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// Why it was not taken; what the state machine answers; `Timeout`, `Stopped`.
+    pub(super) async fn outcome(self) -> Result<Answer<R::Reply>, Error> {
+        let Answer { revision, reply } = told(self.outcome?).await?;
+        match R::reply(reply) {
+            Some(reply) => Ok(Answer { revision, reply }),
+            None => {
+                tracing::error!("an answer is to another request than the one that waits for it");
+                Err(Error::ReplyMismatch)
+            }
+        }
+    }
+}
+
+/// What is told to a waiter.
 ///
 /// # Errors
-/// Why it was not taken; what the state machine answers; `Timeout`, `Stopped`.
-pub(super) async fn outcome(offered: Offered) -> Result<Reply, Error> {
+/// What the state machine answers; `Timeout`, `Stopped`.
+pub(super) async fn told(waiter: Receiver<Outcome>) -> Outcome {
     // The sender is dropped without an answer only when the node goes down.
-    offered?.await.unwrap_or(Err(Error::Stopped))
+    waiter.await.unwrap_or(Err(Error::Stopped))
 }

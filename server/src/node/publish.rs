@@ -6,7 +6,7 @@ use keyport_api::error::Error;
 use keyport_api::membershippb::{Attributes, ClusterMemberAttrSetRequest};
 
 use super::Node;
-use crate::apply::Command;
+use crate::gate::Caller;
 
 /// Before a failed attempt is repeated.
 const RETRY: Duration = Duration::from_millis(200);
@@ -25,16 +25,17 @@ impl Node {
             let attributes = Attributes { name: identity.name.clone(), client_urls: identity.client_urls.clone() };
             let request =
                 ClusterMemberAttrSetRequest { member_id: identity.member_id, member_attributes: Some(attributes) };
-            self.insist(Command::MemberAttrSet(request)).await?;
+            self.insist(request).await?;
             tracing::info!(name = identity.name, "published local member to cluster through raft");
         }
         Ok(())
     }
 
     /// Proposes until it succeeds.
-    async fn insist(&self, command: Command) -> Result<(), Error> {
+    async fn insist(&self, request: ClusterMemberAttrSetRequest) -> Result<(), Error> {
+        let caller = Caller::internal("publishing itself");
         loop {
-            match self.propose(command.clone()).await {
+            match self.propose(&caller, request.clone()).await {
                 Ok(_) => return Ok(()),
                 Err(Error::Stopped) => return Err(Error::Stopped),
                 Err(error) => tracing::warn!(%error, "failed to publish; trying again"),

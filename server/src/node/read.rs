@@ -1,10 +1,9 @@
 //! Linearizable reads: wait until this member has applied all that was committed when the read began.
 
 use keyport_api::error::Error;
-use keyport_raft::ReadIndexError;
 use tokio::time::timeout;
 
-use super::Node;
+use super::{Node, raft_error};
 
 impl Node {
     /// Returns once a read of the local store is linearizable.
@@ -23,10 +22,7 @@ impl Node {
         }
         let leaders_seen = self.state().leadership.leader().seen;
         let confirmed = async {
-            let index = self.raft().read_index().await.map_err(|error| match error {
-                ReadIndexError::Stopped => Error::Stopped,
-                ReadIndexError::Busy => Error::RequestTooManyRequests,
-            })?;
+            let index = self.raft().read_index().await.map_err(raft_error::reading)?;
             self.state().applied.reached(index).await;
             Ok(())
         };

@@ -6,10 +6,11 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use keyport_api::error::Error;
-use keyport_raft::ProposeError;
 
-use super::Node;
+use super::propose::told;
+use super::{Node, raft_error};
 use crate::apply::Reply;
+use crate::apply::waiters::Answer;
 use crate::membership::{Change, Member, added_member_id, peer_urls, quorum};
 
 /// A peer counts as connected once its stream has been up for this long.
@@ -73,15 +74,10 @@ impl Node {
         if let Err(error) = node.raft.propose_conf_change(change.into_conf_change(id)) {
             node.waiters.forget(id);
             node.metrics.proposals_failed.inc();
-            return Err(match error {
-                ProposeError::Busy => Error::RequestTooManyRequests,
-                ProposeError::Stopped => Error::Stopped,
-            });
+            return Err(raft_error::proposing(error));
         }
-        match outcome.await.unwrap_or(Err(Error::Stopped))? {
-            Reply::Members(members) => Ok(members),
-            _ => Err(Error::Stopped),
-        }
+        let Answer { reply, .. } = told(outcome).await?;
+        if let Reply::Members(members) = reply { Ok(members) } else { Err(Error::ReplyMismatch) }
     }
 
     fn check_addition(&self, member: &Member) -> Result<(), Error> {
@@ -134,10 +130,7 @@ impl Node {
         if tokio::time::timeout(APPLY_WAIT, caught_up).await.is_err() {
             return Err(Error::TimeoutWaitAppliedIndex);
         }
-        let progress = self.raft().progress().await.map_err(|error| match error {
-            ProposeError::Busy => Error::RequestTooManyRequests,
-            ProposeError::Stopped => Error::Stopped,
-        })?;
+        let progress = self.raft().progress().await.map_err(raft_error::proposing)?;
         let progress = progress.ok_or(Error::NotLeader)?;
         let matched = |id| progress.iter().find(|progress| progress.id == id).map(|progress| progress.matched);
         let learner = matched(id).ok_or(Error::MemberNotFound)?;

@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use keyport_api::error::Error;
-use keyport_raft::ProposeError;
 use tokio::time::timeout;
 
-use super::Node;
+use super::{Node, raft_error};
 
 impl Node {
     /// Makes another voter the leader, and returns when it is. To the leader itself there is nothing to do.
@@ -30,10 +29,7 @@ impl Node {
             transferee_member_id = format!("{to:x}"),
             "leadership transfer starting"
         );
-        self.raft().transfer_leader(to).map_err(|error| match error {
-            ProposeError::Busy => Error::RequestTooManyRequests,
-            ProposeError::Stopped => Error::Stopped,
-        })?;
+        self.raft().transfer_leader(to).map_err(raft_error::proposing)?;
         let started = Instant::now();
         match timeout(self.limits().request_timeout, leaders.wait_for(|leader| leader.id == to)).await {
             Ok(Ok(_)) => {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
 use super::Node;
-use crate::apply::Command;
+use crate::gate::Caller;
 use crate::membership::{Member, Release, decide};
 use crate::version;
 
@@ -63,7 +63,7 @@ impl Node {
         if let Some(next) = decide(current, lowest, target) {
             let request = ClusterVersionSetRequest { ver: next.to_string() };
             let from = current.map(|current| current.to_string());
-            match self.propose_in_term(term, Command::ClusterVersionSet(request)).await {
+            match self.propose_in_term(term, &versions(), request).await {
                 Ok(_) => tracing::info!(from, to = %next, "updated cluster version"),
                 Err(error) => tracing::warn!(%error, to = %next, "failed to update cluster version"),
             }
@@ -72,7 +72,7 @@ impl Node {
             |target: Release| releases.is_some_and(|all| all.iter().all(|release| release.cluster() == target));
         if target.is_some_and(is_target) {
             tracing::info!("the cluster has been downgraded");
-            if let Err(error) = self.end_downgrade(Some(term)).await {
+            if let Err(error) = self.end_downgrade(Some(term), &versions()).await {
                 tracing::warn!(%error, "failed to end the downgrade");
             }
         }
@@ -143,29 +143,33 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::validate_downgrade`], and those of a proposal.
-    pub(crate) async fn enable_downgrade(&self, target: &str) -> Result<Release, Error> {
+    pub(crate) async fn enable_downgrade(&self, caller: &Caller, target: &str) -> Result<Release, Error> {
         let (cluster, target) = self.check_downgrade(target).await?;
         let request = DowngradeInfoSetRequest { enabled: true, ver: target.to_string() };
-        self.propose(Command::DowngradeInfoSet(request)).await?;
+        self.propose(caller, request).await?;
         tracing::info!(target_version = %target, "downgrade enabled");
         Ok(self.cluster_release().unwrap_or(cluster))
     }
 
     /// Ends a downgrade; the cluster's version. That none is under way is no failure.
-    pub(crate) async fn cancel_downgrade(&self) -> Result<Release, Error> {
-        if let Err(error) = self.end_downgrade(None).await {
+    pub(crate) async fn cancel_downgrade(&self, caller: &Caller) -> Result<Release, Error> {
+        if let Err(error) = self.end_downgrade(None, caller).await {
             tracing::error!(%error, "failed to cancel downgrade");
         }
         self.cluster_release().ok_or(Error::ClusterVersionUnavailable)
     }
 
     /// As the leader of `term`, if it was not asked for.
-    async fn end_downgrade(&self, term: Option<u64>) -> Result<(), Error> {
+    async fn end_downgrade(&self, term: Option<u64>, caller: &Caller) -> Result<(), Error> {
         self.read_barrier().await?;
         if !self.state().membership.downgrade().enabled {
             return Err(Error::NoInflightDowngrade);
         }
         let request = DowngradeInfoSetRequest { enabled: false, ver: String::new() };
-        self.propose_own(term, Command::DowngradeInfoSet(request)).await.map(|_| ())
+        self.propose_own(term, caller, request).await.map(|_| ())
     }
+}
+
+fn versions() -> Caller {
+    Caller::internal("versions")
 }

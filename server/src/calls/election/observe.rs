@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use keyport_api::error::Error;
+use keyport_api::error::{Error, of_own_client};
 use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_api::mvccpb::KeyValue;
 use keyport_api::v3electionpb::LeaderResponse;
@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::calls::caller::StreamEnd;
-use crate::calls::queue::{Queue, line, status};
+use crate::calls::queue::{Queue, line};
+use crate::gate::{Pass, StreamEnd};
 
 /// Proclamations that may wait for a slow observer; the observer's pace then holds back its own reading alone.
 const BUFFER: usize = 16;
@@ -23,11 +23,11 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 type Answer = Result<LeaderResponse, Status>;
 
-pub(super) fn start(queue: Queue, name: Bytes, mut end: StreamEnd) -> ReceiverStream<Answer> {
+pub(in crate::calls) fn start(queue: Queue, pass: Pass, name: Bytes, mut end: StreamEnd) -> ReceiverStream<Answer> {
     let (answers, stream) = mpsc::channel(BUFFER);
     tokio::spawn(async move {
         let reason = tokio::select! {
-            outcome = observe(&queue, &name, &answers) => outcome.err().map(status),
+            outcome = observe(&queue, &pass, &name, &answers) => outcome.err().map(of_own_client),
             reason = end.reached() => Some(reason.into()),
             () = answers.closed() => None,
         };
@@ -40,9 +40,9 @@ pub(super) fn start(queue: Queue, name: Bytes, mut end: StreamEnd) -> ReceiverSt
 }
 
 /// Ends when the observer is gone.
-async fn observe(queue: &Queue, name: &Bytes, answers: &mpsc::Sender<Answer>) -> Result<(), Error> {
+async fn observe(queue: &Queue, pass: &Pass, name: &Bytes, answers: &mpsc::Sender<Answer>) -> Result<(), Error> {
     loop {
-        let (header, leader) = match queue.first(name).await? {
+        let (header, leader) = match queue.first(pass, name).await? {
             (header, Some(leader)) => (header, leader),
             (header, None) => match first_candidate(queue, name, header.revision + 1).await? {
                 Some(leader) => as_of_change(queue, leader),

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, RangeStreamResponse};
 use keyport_storage::Record;
 use tokio_stream::Stream;
-use tonic::Status;
 
 use crate::kv::range;
 use crate::node::Node;
@@ -18,16 +18,16 @@ const FIRST_CHUNK: usize = 10;
 
 /// # Errors
 /// For options that would need the whole range at once.
-pub(super) fn check(request: &RangeRequest) -> Result<(), Status> {
+pub(super) fn check(request: &RangeRequest) -> Result<(), Error> {
     let default_order =
         request.sort_target() == SortTarget::Key && matches!(request.sort_order(), SortOrder::None | SortOrder::Ascend);
     if !default_order {
-        return Err(Status::unimplemented("RangeStream does not support custom sort orders"));
+        return Err(Error::RangeStreamSort);
     }
     let filters =
         [request.min_mod_revision, request.max_mod_revision, request.min_create_revision, request.max_create_revision];
     if filters.iter().any(|bound| *bound != 0) {
-        return Err(Status::unimplemented("RangeStream does not support revision filters"));
+        return Err(Error::RangeStreamRevisionFilter);
     }
     Ok(())
 }
@@ -54,11 +54,11 @@ impl RangeChunks {
         RangeChunks { node, rest: Some(rest), left, chunk: FIRST_CHUNK, sent: 0, revision }
     }
 
-    fn next_chunk(&mut self, mut request: RangeRequest) -> Result<RangeResponse, Status> {
+    fn next_chunk(&mut self, mut request: RangeRequest) -> Result<RangeResponse, Error> {
         let single_message = request.count_only || request.limit < 0;
         let wanted = self.left.map_or(self.chunk, |left| left.min(self.chunk));
         request.limit = if single_message { 0 } else { i64::try_from(wanted).unwrap_or(i64::MAX) };
-        let mut reply = range::range(self.node.store(), request.clone()).map_err(keyport_api::error::Error::from)?;
+        let mut reply = range::range(self.node.store(), request.clone())?;
         let taken = reply.records.len();
         self.adapt(&reply.records);
         self.sent += i64::try_from(taken).unwrap_or(i64::MAX);
@@ -97,7 +97,7 @@ fn successor(key: &[u8]) -> Bytes {
 }
 
 impl Stream for RangeChunks {
-    type Item = Result<RangeStreamResponse, Status>;
+    type Item = Result<RangeStreamResponse, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Some(request) = self.rest.take() else { return Poll::Ready(None) };

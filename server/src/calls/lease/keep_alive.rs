@@ -11,7 +11,7 @@ use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
-use crate::calls::caller::StreamEnd;
+use crate::gate::StreamEnd;
 use crate::node::Node;
 
 /// Renewals of one stream that may be under way at once; no more requests are read meanwhile.
@@ -36,7 +36,7 @@ impl<S> std::fmt::Debug for KeepAlives<S> {
 }
 
 impl<S> KeepAlives<S> {
-    pub(super) fn new(node: Node, requests: S, end: StreamEnd) -> KeepAlives<S> {
+    pub(in crate::calls) fn new(node: Node, requests: S, end: StreamEnd) -> KeepAlives<S> {
         KeepAlives { node, requests: Some(requests), under_way: FuturesOrdered::new(), end, ended: false }
     }
 

@@ -20,13 +20,13 @@ const READ_AHEAD: usize = 4;
 pub type SnapshotBlobs = ReceiverStream<Result<SnapshotResponse, Status>>;
 
 /// Begins to read; as slowly as the client takes it, and no further than it stays.
-pub(super) fn start(reader: SnapshotReader, duration: Histogram) -> SnapshotBlobs {
+pub(in crate::calls) fn start(reader: SnapshotReader, duration: Histogram) -> SnapshotBlobs {
     let (blobs, stream) = mpsc::channel(READ_AHEAD);
     tokio::task::spawn_blocking(move || {
         let _timed = duration.start_timer();
         if let Err(error) = send(reader, &blobs) {
             tracing::error!(%error, "failed to read the database for a snapshot");
-            let _ = blobs.blocking_send(Err(Status::internal(error.to_string())));
+            let _ = blobs.blocking_send(Err(keyport_api::error::backend_failed(error)));
         }
     });
     ReceiverStream::new(stream)

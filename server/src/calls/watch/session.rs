@@ -17,7 +17,7 @@ use tokio_stream::Stream;
 use tonic::{Code, Status};
 
 use super::WatchReply;
-use crate::calls::caller::StreamEnd;
+use crate::gate::StreamEnd;
 use crate::node::Node;
 
 /// Room above the request size limit that a message may take before a fragmenting watcher's is cut.
@@ -52,7 +52,7 @@ enum Sent {
 }
 
 impl<S> WatchSession<S> {
-    pub(super) fn new(node: Node, requests: S, end: StreamEnd) -> WatchSession<S> {
+    pub(in crate::calls) fn new(node: Node, requests: S, end: StreamEnd) -> WatchSession<S> {
         let hub = node.state().hub.stream();
         let (requests, fragments) = (Some(requests), VecDeque::new());
         WatchSession { node, hub, requests, fragments, progress: None, sending: None, end, ended: false }

@@ -1,4 +1,4 @@
-//! The calls that carry the load, without anything between the connection and the service.
+//! The calls that carry the load, without anything between the connection and the call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,36 +6,33 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use http_body::Body;
-use keyport_api::etcdserverpb::{DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest, WatchRequest};
+use keyport_api::etcdserverpb::WatchRequest;
+use keyport_api::methods::Method;
+use prost::Message;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Status, Streaming};
 
 use super::watch_codec::WatchCodec;
-use super::{HotBody, deadline, unary};
-use crate::calls::Services;
-use crate::calls::kv::KvService;
-use crate::calls::watch::{WatchService, WatchSession};
-use crate::http::deadline::within;
+use super::{HotBody, unary};
+use crate::calls::{Caller, Calls, WatchReply, WatchSession};
+use crate::faces::kit;
 
-/// A hot call.
+/// The hot methods, of which all but one are unary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HotPath {
+enum Hot {
     Range,
     Put,
     DeleteRange,
     Txn,
-    Watch,
 }
 
-impl HotPath {
-    /// Which hot call a request is, if it is one.
-    pub fn of<B>(request: &Request<B>) -> Option<HotPath> {
-        match request.uri().path() {
-            "/etcdserverpb.KV/Range" => Some(HotPath::Range),
-            "/etcdserverpb.KV/Put" => Some(HotPath::Put),
-            "/etcdserverpb.KV/Txn" => Some(HotPath::Txn),
-            "/etcdserverpb.KV/DeleteRange" => Some(HotPath::DeleteRange),
-            "/etcdserverpb.Watch/Watch" => Some(HotPath::Watch),
+impl Hot {
+    fn of(method: Method) -> Option<Hot> {
+        match method {
+            Method::Range => Some(Hot::Range),
+            Method::Put => Some(Hot::Put),
+            Method::DeleteRange => Some(Hot::DeleteRange),
+            Method::Txn => Some(Hot::Txn),
             _ => None,
         }
     }
@@ -43,72 +40,67 @@ impl HotPath {
 
 /// Answers the hot calls.
 #[derive(Clone, Debug)]
-pub struct HotPaths {
-    services: Services,
+pub(crate) struct HotPaths {
+    calls: Calls,
     /// Bytes that a message may have.
     receive_limit: usize,
 }
 
 /// The answer to a hot call: unary ones have a body of their own.
 #[derive(Debug)]
-pub enum HotResponse {
+pub(crate) enum HotResponse {
     Unary(Response<HotBody>),
     Stream(Response<tonic::body::Body>),
 }
 
 impl HotPaths {
-    pub fn new(services: Services, receive_limit: usize) -> HotPaths {
-        HotPaths { services, receive_limit }
+    pub(crate) fn new(calls: Calls, receive_limit: usize) -> HotPaths {
+        HotPaths { calls, receive_limit }
     }
 
-    /// Serves a call that [`HotPath::of`] recognised.
-    pub async fn serve<B>(&self, path: HotPath, request: Request<B>) -> HotResponse
+    /// Serves a call of this method, if it is a hot one; otherwise the request comes back.
+    pub(crate) async fn serve<B>(&self, method: Option<Method>, request: Request<B>) -> Result<HotResponse, Request<B>>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
     {
-        if path == HotPath::Watch {
-            return HotResponse::Stream(self.watch(request).await);
+        match method {
+            Some(Method::Watch) => Ok(HotResponse::Stream(self.watch(request).await)),
+            Some(method) if let Some(hot) = Hot::of(method) => {
+                Ok(HotResponse::Unary(match self.unary(hot, request).await {
+                    Ok(body) => grpc_response(body),
+                    Err(status) => status.into_http(),
+                }))
+            }
+            _ => Err(request),
         }
-        let deadline = deadline::of(request.headers());
-        HotResponse::Unary(match within(deadline, self.unary(path, request)).await {
-            Some(Ok(body)) => grpc_response(body),
-            Some(Err(status)) => status.into_http(),
-            None => Status::deadline_exceeded("context deadline exceeded").into_http(),
-        })
     }
 
-    async fn unary<B>(&self, path: HotPath, request: Request<B>) -> Result<HotBody, Status>
+    async fn unary<B>(&self, hot: Hot, request: Request<B>) -> Result<HotBody, Status>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
-        let kv: &KvService = &self.services.kv;
-        match path {
-            HotPath::Range => kv.admit_range(&parts.headers)?,
-            _ => kv.admit(&parts.headers)?,
+        let caller = kit::caller(request.extensions())?;
+        let (kv, body) = (&self.calls.kv, request.into_body());
+        match hot {
+            Hot::Range => {
+                let answer = kv.range(&caller, self.read(body).await?).await?;
+                Ok(HotBody::range(&answer.header, answer.reply))
+            }
+            Hot::Put => Ok(HotBody::message(&kv.put(&caller, self.read(body).await?).await?)),
+            Hot::DeleteRange => Ok(HotBody::message(&kv.delete_range(&caller, self.read(body).await?).await?)),
+            Hot::Txn => Ok(HotBody::message(&kv.txn(&caller, self.read(body).await?).await?)),
         }
-        match path {
-            HotPath::Range => {
-                let request: RangeRequest = unary::read(body, self.receive_limit).await?;
-                let (header, reply) = kv.range_shared(request).await?;
-                Ok(HotBody::range(&header, reply))
-            }
-            HotPath::Put => {
-                let request: PutRequest = unary::read(body, self.receive_limit).await?;
-                Ok(HotBody::message(&kv.put(request).await?))
-            }
-            HotPath::DeleteRange => {
-                let request: DeleteRangeRequest = unary::read(body, self.receive_limit).await?;
-                Ok(HotBody::message(&kv.delete_range(request).await?))
-            }
-            HotPath::Txn => {
-                let request: TxnRequest = unary::read(body, self.receive_limit).await?;
-                Ok(HotBody::message(&kv.txn(request).await?))
-            }
-            HotPath::Watch => Err(Status::internal("not a unary call")),
-        }
+    }
+
+    async fn read<T, B>(&self, body: B) -> Result<T, Status>
+    where
+        T: Message + Default,
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        unary::read(body, self.receive_limit).await
     }
 
     async fn watch<B>(&self, request: Request<B>) -> Response<tonic::body::Body>
@@ -116,23 +108,29 @@ impl HotPaths {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
     {
-        let service = WatchCall(self.services.watch.clone());
+        let caller = match kit::caller(request.extensions()) {
+            Ok(caller) => caller,
+            Err(error) => return Status::from(error).into_http(),
+        };
+        let service = WatchCall { calls: self.calls.clone(), caller };
         let mut grpc = Grpc::new(WatchCodec).max_decoding_message_size(self.receive_limit);
         grpc.streaming(service, request).await
     }
 }
 
-struct WatchCall(WatchService);
+struct WatchCall {
+    calls: Calls,
+    caller: Caller,
+}
 
 impl StreamingService<WatchRequest> for WatchCall {
-    type Response = crate::calls::watch::WatchReply;
+    type Response = WatchReply;
     type ResponseStream = WatchSession<Streaming<WatchRequest>>;
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Self::ResponseStream>, Status>> + Send + 'static>>;
 
     fn call(&mut self, request: tonic::Request<Streaming<WatchRequest>>) -> Self::Future {
-        let (metadata, _, requests) = request.into_parts();
-        let session = self.0.serve(&metadata, requests).map(tonic::Response::new);
-        Box::pin(std::future::ready(session))
+        let session = self.calls.watch.watch(&self.caller, request.into_inner());
+        Box::pin(std::future::ready(session.map(tonic::Response::new).map_err(Status::from)))
     }
 }
 

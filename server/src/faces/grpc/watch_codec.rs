@@ -5,7 +5,7 @@ use tonic::Status;
 use tonic::codec::{Codec, EncodeBuf, Encoder};
 use tonic_prost::ProstDecoder;
 
-use crate::calls::watch::WatchReply;
+use crate::calls::WatchReply;
 
 /// `etcdserverpb.WatchRequest` in, `WatchResponse` out.
 #[derive(Clone, Copy, Debug, Default)]

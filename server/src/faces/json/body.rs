@@ -10,10 +10,7 @@ use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use crate::http::BodyTooLarge;
-
-/// A type-erased error of whatever body the listener hands over.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::http::{BodyTooLarge, BoxError};
 
 /// The body of an answer: whole, or one frame at a time.
 ///

@@ -4,13 +4,12 @@
 //! ever after its last watcher is gone, and its reader would wait for ever. The gateway keeps count and ends it.
 
 use std::collections::HashSet;
-use std::marker::PhantomData;
 
 use keyport_api::etcdserverpb::watch_request::RequestUnion;
 use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest};
 use tonic::Status;
 
-use super::service_set::WatchAnswer;
+use crate::calls::WatchReply;
 
 /// The state of a call, told of every message.
 pub(super) trait Dialogue: Default + Send + 'static {
@@ -30,23 +29,16 @@ pub(super) trait Dialogue: Default + Send + 'static {
 }
 
 /// Watchers come and go by request, and by the server's word.
-#[derive(Debug)]
-pub(super) struct WatchDialogue<R> {
+#[derive(Debug, Default)]
+pub(super) struct WatchDialogue {
     started: bool,
     unanswered: usize,
     live: HashSet<i64>,
-    answers: PhantomData<fn(R)>,
 }
 
-impl<R> Default for WatchDialogue<R> {
-    fn default() -> WatchDialogue<R> {
-        WatchDialogue { started: false, unanswered: 0, live: HashSet::new(), answers: PhantomData }
-    }
-}
-
-impl<R: WatchAnswer> Dialogue for WatchDialogue<R> {
+impl Dialogue for WatchDialogue {
     type Request = WatchRequest;
-    type Response = R;
+    type Response = WatchReply;
 
     fn asked(&mut self, request: &WatchRequest) -> Result<(), Status> {
         match request.request_union {
@@ -62,14 +54,14 @@ impl<R: WatchAnswer> Dialogue for WatchDialogue<R> {
         if self.started { Ok(()) } else { Err(nothing_asked()) }
     }
 
-    fn answered(&mut self, response: &R) {
-        if response.created() {
+    fn answered(&mut self, response: &WatchReply) {
+        if response.created {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
-        if response.canceled() {
-            self.live.remove(&response.watch_id());
-        } else if response.created() {
-            self.live.insert(response.watch_id());
+        if response.canceled {
+            self.live.remove(&response.watch_id);
+        } else if response.created {
+            self.live.insert(response.watch_id);
         }
     }
 
@@ -124,8 +116,8 @@ pub(super) trait Opens<R> {
     type Dialogue: Dialogue<Request = Self, Response = R>;
 }
 
-impl<R: WatchAnswer> Opens<R> for WatchRequest {
-    type Dialogue = WatchDialogue<R>;
+impl Opens<WatchReply> for WatchRequest {
+    type Dialogue = WatchDialogue;
 }
 
 impl Opens<LeaseKeepAliveResponse> for LeaseKeepAliveRequest {

@@ -14,10 +14,10 @@ use prost::Message;
 use serde::de::IgnoredAny;
 use tonic::Status;
 
-use super::body::BoxError;
 use super::dialogue::Dialogue;
 use super::split::{Messages, SplitError};
 use super::{GatewayOptions, unary};
+use crate::http::BoxError;
 
 /// An unfinished message up to this size is looked at while its rest is awaited, so that nonsense is answered at
 /// once and not when the caller gives up.

@@ -6,7 +6,6 @@ use keyport_api::error::{self, Error};
 use tonic::{Code, Status};
 
 use super::body::{CollectError, GatewayBody};
-use super::metadata;
 
 /// Why a call was not answered.
 #[derive(Debug)]
@@ -27,10 +26,6 @@ impl Refusal {
             allow: Some(allow),
             ..Refusal::from(Status::unimplemented("Method Not Allowed"))
         }
-    }
-
-    pub(super) fn timed_out() -> Refusal {
-        Refusal::from(Status::from(Error::ContextDeadlineExceeded))
     }
 
     /// The answer to a unary call: `{"error", "code", "message"}`.
@@ -54,7 +49,6 @@ impl Refusal {
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        metadata::write_headers(self.status.metadata(), headers);
         // For whoever counts calls by their codes: the HTTP status has fewer.
         response.extensions_mut().insert(self.status.code());
         response
@@ -79,13 +73,17 @@ impl From<Status> for Refusal {
     }
 }
 
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        let too_large = matches!(error, Error::MessageTooLarge { .. } | Error::BodyTooLarge { .. });
+        Refusal { http: too_large.then_some(StatusCode::PAYLOAD_TOO_LARGE), ..Refusal::from(Status::from(error)) }
+    }
+}
+
 impl From<CollectError> for Refusal {
     fn from(error: CollectError) -> Refusal {
         match error {
-            CollectError::TooLarge { .. } => Refusal {
-                http: Some(StatusCode::PAYLOAD_TOO_LARGE),
-                ..Refusal::from(Status::resource_exhausted(error.to_string()))
-            },
+            CollectError::TooLarge { limit } => Refusal::from(Error::BodyTooLarge { limit }),
             CollectError::Broken(_) => Refusal::from(Status::invalid_argument(error.to_string())),
         }
     }

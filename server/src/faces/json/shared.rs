@@ -3,23 +3,11 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_api::json::{JsonError, KeyValueRef, ToJson};
 use keyport_storage::watch::{Encoding, SelectedEvent};
 use keyport_storage::{EventKind, Record, Versions};
 
-use super::WatchAnswer;
-use crate::calls::watch::WatchReply;
-use crate::kv::RangeReply;
-
-/// A `RangeResponse`.
-#[derive(Debug)]
-pub struct RangeAnswer {
-    /// Its header.
-    pub header: ResponseHeader,
-    /// The rest.
-    pub reply: RangeReply,
-}
+use crate::calls::{RangeAnswer, RangeReply, WatchReply};
 
 impl ToJson for RangeAnswer {
     fn write(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
@@ -62,20 +50,6 @@ impl ToJson for WatchReply {
         out.extend_from_slice(&events);
         out.push(b'}');
         Ok(())
-    }
-}
-
-impl WatchAnswer for WatchReply {
-    fn watch_id(&self) -> i64 {
-        self.watch_id
-    }
-
-    fn created(&self) -> bool {
-        self.created
-    }
-
-    fn canceled(&self) -> bool {
-        self.canceled
     }
 }
 
@@ -122,6 +96,7 @@ fn size_hint(record: &Record) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use keyport_api::etcdserverpb::ResponseHeader;
     use keyport_api::json;
     use proptest::prelude::*;
 

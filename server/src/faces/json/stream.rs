@@ -12,66 +12,72 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::{StreamExt, TryFutureExt, stream};
-use http::request::Parts;
+use futures_util::{StreamExt, TryFutureExt, TryStreamExt, stream};
 use http::{HeaderValue, Response, header};
 use http_body::Body;
 use keyport_api::error::Error;
 use keyport_api::json::{FromJson, ToJson};
 use parking_lot::Mutex;
 use prost::Message;
-use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 
-use super::body::{BoxError, GatewayBody};
+use super::body::GatewayBody;
 use super::dialogue::{Dialogue, Opens};
 use super::inbound::{Call, Inbound};
-use super::metadata::CallHeaders;
 use super::refusal::{self, JSON, Refusal};
-use super::service_set::{Answers, StreamCall};
 use super::{GatewayOptions, unary};
+use crate::http::BoxError;
+use crate::http::layers::LastWord;
 
 /// How long headers are held back for the first line.
 const FIRST_LINE_WAIT: Duration = Duration::from_millis(200);
 
+/// The requests of a streaming call, as they arrive. The end of it is the end of the request, not of the call.
+pub(super) type Requests<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// The answers to a streaming call. After an error nothing follows. Dropping it ends the call.
+pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
 /// A call with one request and many answers.
-pub(super) async fn server_streaming<B, Req, Resp, S, F>(
+pub(super) async fn server_streaming<B, Req, Resp, S, F, E, I>(
     options: &GatewayOptions,
-    parts: Parts,
     body: B,
-    invoke: impl FnOnce(tonic::Request<Req>) -> F,
+    invoke: impl FnOnce(Req) -> F,
 ) -> Response<GatewayBody>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
     Req: Message + FromJson,
     Resp: ToJson + Send + 'static,
-    S: Stream<Item = Result<Resp, Status>> + Send + 'static,
-    F: Future<Output = Result<tonic::Response<S>, Status>> + Send + 'static,
+    S: Stream<Item = Result<Resp, I>> + Send + 'static,
+    F: Future<Output = Result<S, E>> + Send + 'static,
+    E: Into<Status> + 'static,
+    I: Into<Status> + 'static,
 {
-    match unary::request(options, parts, body).await {
-        Ok((request, timeout)) => respond(Lines::new(options, answers(invoke(request)), timeout)).await,
+    match unary::request(options, body).await {
+        Ok(request) => respond(Lines::new(options, answers(invoke(request)))).await,
         Err(refusal) => refusal.stream_response(),
     }
 }
 
-/// What a server-streaming method gives, as one stream.
-pub(super) fn answers<Resp, S, F>(invoked: F) -> Answers<Resp>
+/// What a streaming call gives, as one stream.
+pub(super) fn answers<Resp, S, F, E, I>(invoked: F) -> Answers<Resp>
 where
     Resp: Send + 'static,
-    S: Stream<Item = Result<Resp, Status>> + Send + 'static,
-    F: Future<Output = Result<tonic::Response<S>, Status>> + Send + 'static,
+    S: Stream<Item = Result<Resp, I>> + Send + 'static,
+    F: Future<Output = Result<S, E>> + Send + 'static,
+    E: Into<Status> + 'static,
+    I: Into<Status> + 'static,
 {
-    Box::pin(invoked.map_ok(tonic::Response::into_inner).try_flatten_stream())
+    let invoked = invoked.map_ok(|answers| answers.map_err(Into::into)).map_err(Into::into);
+    Box::pin(invoked.try_flatten_stream())
 }
 
 /// A call that streams both ways.
 pub(super) async fn bidi<B, Req, Resp>(
     options: &GatewayOptions,
-    parts: Parts,
     body: B,
-    serve: impl FnOnce(StreamCall<Req>) -> Answers<Resp>,
+    serve: impl FnOnce(Requests<Req>) -> Answers<Resp>,
 ) -> Response<GatewayBody>
 where
     B: Body<Data = Bytes> + Send + 'static,
@@ -79,14 +85,9 @@ where
     Req: Opens<Resp> + Message + FromJson,
     Resp: ToJson + Send + 'static,
 {
-    let headers = match CallHeaders::read(&parts.headers) {
-        Ok(headers) => headers,
-        Err(status) => return Refusal::from(status).stream_response(),
-    };
     let call = Arc::new(Mutex::new(Call::<Req::Dialogue>::default()));
-    let requests = Box::pin(Inbound::new(body, options.clone(), Arc::clone(&call)));
-    let answers = serve(StreamCall { metadata: headers.metadata, extensions: parts.extensions, requests });
-    respond(Lines::new(options, Box::pin(Outbound { answers, call, done: false }), headers.timeout)).await
+    let answers = serve(Box::pin(Inbound::new(body, options.clone(), Arc::clone(&call))));
+    respond(Lines::new(options, Box::pin(Outbound { answers, call, done: false }))).await
 }
 
 /// The answering side of a call: the service's answers, until nothing more can come.
@@ -127,29 +128,16 @@ impl<D: Dialogue> Stream for Outbound<D> {
     }
 }
 
-/// Answers, each written as a line, until the last, an error, the caller's deadline or the server's end.
+/// Answers, each written as a line, until the last, an error or the server's end.
 struct Lines<T> {
     answers: Answers<T>,
-    deadline: Option<Pin<Box<Sleep>>>,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     done: bool,
 }
 
 impl<T: ToJson> Lines<T> {
-    fn new(options: &GatewayOptions, answers: Answers<T>, timeout: Option<Duration>) -> Lines<T> {
-        let deadline = timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
-        let stopped = Box::pin(options.stop.clone().cancelled_owned());
-        Lines { answers, deadline, stopped, done: false }
-    }
-
-    /// Why it ends, if it does, though there may be more to say.
-    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        if let Some(deadline) = &mut self.deadline
-            && deadline.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Error::ContextDeadlineExceeded);
-        }
-        self.stopped.as_mut().poll(cx).map(|()| Error::Stopped)
+    fn new(options: &GatewayOptions, answers: Answers<T>) -> Lines<T> {
+        Lines { answers, stopped: Box::pin(options.stop.clone().cancelled_owned()), done: false }
     }
 }
 
@@ -163,7 +151,10 @@ impl<T: ToJson> Stream for Lines<T> {
         }
         let line = match this.answers.as_mut().poll_next(cx) {
             Poll::Ready(answer) => answer.map(|answer| answer.and_then(|answer| line(&answer))),
-            Poll::Pending => Some(Err(ready!(this.poll_cut(cx)).into())),
+            Poll::Pending => {
+                ready!(this.stopped.as_mut().poll(cx));
+                Some(Err(Error::Stopped.into()))
+            }
         };
         this.done = !matches!(line, Some(Ok(_)));
         Poll::Ready(line)
@@ -194,6 +185,7 @@ async fn respond<T: ToJson + 'static>(mut lines: Lines<T>) -> Response<GatewayBo
     };
     let rest = lines.map(|line| line.unwrap_or_else(|status| refusal::line(&status).into()));
     let mut response = Response::new(GatewayBody::stream(stream::iter(first).chain(rest)));
+    response.extensions_mut().insert(LastWord(|status| refusal::line(status).into()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -6,26 +6,26 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::pin;
+use std::time::Instant;
 
 use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Response, header};
-use keyport_api::error;
+use http::{Response, header};
+use keyport_api::error::{self, Error};
 use keyport_api::json::{FromJson, ToJson};
 use prost::Message;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::body::GatewayBody;
-use super::metadata::CallHeaders;
-use super::refusal::Refusal;
-use super::service_set::{Answers, StreamCall};
 use super::split::Messages;
+use super::stream::{Answers, Requests};
 use super::{GatewayOptions, inbound, stream};
 
 /// Requests that were read and not yet taken by the service; beyond them the socket is not read.
@@ -37,47 +37,40 @@ pub(super) fn wanted(parts: &Parts) -> bool {
 }
 
 /// A call with one request, the first frame, and many answers.
-pub(super) fn server_streaming<Req, Resp, S, F>(
+pub(super) fn server_streaming<Req, Resp, S, F, E, I>(
     options: &GatewayOptions,
-    parts: Parts,
+    deadline: Option<Instant>,
     upgrade: WebSocketUpgrade,
-    invoke: impl FnOnce(tonic::Request<Req>) -> F + Send + 'static,
+    invoke: impl FnOnce(Req) -> F + Send + 'static,
 ) -> Response<GatewayBody>
 where
     Req: Message + FromJson + 'static,
     Resp: ToJson + Send + 'static,
-    S: Stream<Item = Result<Resp, Status>> + Send + 'static,
-    F: Future<Output = Result<tonic::Response<S>, Status>> + Send + 'static,
+    S: Stream<Item = Result<Resp, I>> + Send + 'static,
+    F: Future<Output = Result<S, E>> + Send + 'static,
+    E: Into<Status> + 'static,
+    I: Into<Status> + 'static,
 {
-    bidi(options, parts, upgrade, |mut call: StreamCall<Req>| {
-        let answers = async move {
-            let message = call.requests.next().await.ok_or_else(|| Status::cancelled("no request"))??;
+    bidi(options, deadline, upgrade, |mut requests: Requests<Req>| {
+        stream::answers(async move {
+            let request = requests.next().await.ok_or(Error::ContextCanceled)??;
             // The rest of the requests is kept open and unread: the call has but one.
-            let request = tonic::Request::from_parts(call.metadata, call.extensions, message);
-            invoke(request).await
-        };
-        stream::answers(answers)
+            invoke(request).await.map_err(Into::into)
+        })
     })
 }
 
 /// A call that streams both ways.
 pub(super) fn bidi<Req, Resp>(
     options: &GatewayOptions,
-    parts: Parts,
+    deadline: Option<Instant>,
     upgrade: WebSocketUpgrade,
-    start: impl FnOnce(StreamCall<Req>) -> Answers<Resp> + Send + 'static,
+    start: impl FnOnce(Requests<Req>) -> Answers<Resp> + Send + 'static,
 ) -> Response<GatewayBody>
 where
     Req: Message + FromJson + 'static,
     Resp: ToJson + Send + 'static,
 {
-    let mut headers = match CallHeaders::read(&parts.headers) {
-        Ok(headers) => headers,
-        Err(status) => return Refusal::from(status).response(),
-    };
-    if let Some(token) = token(&parts.headers) {
-        headers.set_token(token);
-    }
     let options = options.clone();
     let response = upgrade
         .protocols(["Bearer"])
@@ -85,30 +78,10 @@ where
         .max_frame_size(options.max_json_bytes())
         .on_upgrade(move |socket| async move {
             let (sender, receiver) = mpsc::channel(QUEUE);
-            let requests = Box::pin(ReceiverStream::new(receiver));
-            let answers = start(StreamCall { metadata: headers.metadata, extensions: parts.extensions, requests });
-            Talk { socket, waiting: VecDeque::new(), options }.run(sender, answers).await;
+            let answers = start(Box::pin(ReceiverStream::new(receiver)));
+            Talk { socket, waiting: VecDeque::new(), options }.run(sender, answers, deadline).await;
         });
     response.map(|_| GatewayBody::empty())
-}
-
-/// The token of a caller that cannot set headers.
-fn token(headers: &HeaderMap) -> Option<&str> {
-    let mut protocols = parts_of(headers, header::SEC_WEBSOCKET_PROTOCOL, ',');
-    if protocols.next().is_some_and(|first| first.trim() == "Bearer") {
-        return protocols.next();
-    }
-    cookie_token(headers)
-}
-
-/// The cookie named `token`.
-pub(crate) fn cookie_token(headers: &HeaderMap) -> Option<&str> {
-    parts_of(headers, header::COOKIE, ';').find_map(|cookie| cookie.strip_prefix("token="))
-}
-
-fn parts_of(headers: &HeaderMap, name: HeaderName, separator: char) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(move |value| value.split(separator)).map(str::trim)
 }
 
 /// One socket and the call it carries.
@@ -133,18 +106,28 @@ impl<Req> Talk<Req>
 where
     Req: Message + FromJson + 'static,
 {
-    async fn run<Resp>(mut self, requests: mpsc::Sender<Result<Req, Status>>, mut answers: Answers<Resp>)
-    where
+    async fn run<Resp>(
+        mut self,
+        requests: mpsc::Sender<Result<Req, Status>>,
+        mut answers: Answers<Resp>,
+        deadline: Option<Instant>,
+    ) where
         Resp: ToJson,
     {
-        let mut heard = Instant::now();
+        let mut heard = tokio::time::Instant::now();
         let mut ping = tokio::time::interval_at(heard + self.options.ping_interval, self.options.ping_interval);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.options.stop.clone();
+        let mut over = pin!(async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        });
         let end = loop {
             let step = tokio::select! {
                 frame = self.socket.recv(), if self.waiting.is_empty() => {
-                    heard = Instant::now();
+                    heard = tokio::time::Instant::now();
                     self.hear(frame)
                 }
                 permit = requests.reserve(), if !self.waiting.is_empty() => {
@@ -166,7 +149,8 @@ where
                     }
                     None => Err(End::Done),
                 },
-                () = stop.cancelled() => Err(End::Refused(error::Error::Stopped.into(), close_code::AWAY)),
+                () = &mut over => Err(End::Refused(Error::ContextDeadlineExceeded.into(), close_code::POLICY)),
+                () = stop.cancelled() => Err(End::Refused(Error::Stopped.into(), close_code::AWAY)),
                 now = ping.tick() => {
                     if now.duration_since(heard) > 2 * self.options.ping_interval {
                         Err(End::Gone)

@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use keyport_api::mvccpb;
 use keyport_storage::watch::{self, SelectedEvent, Selection};
 use keyport_storage::{Event, EventKind, Record, Versions};
 
@@ -76,11 +75,10 @@ impl Format {
     }
 
     /// A key of the state, as the put that it looks like.
-    pub(super) fn state(self, out: &mut Vec<u8>, id: &Position, kv: &mvccpb::KeyValue) {
-        let kv = Record::from_message(kv);
+    pub(super) fn state(self, out: &mut Vec<u8>, id: &Position, kv: &Record) {
         self.event(out, Some(id), "put", |out| match self.encoding {
-            Encoding::Text => record(out, &kv, None),
-            Encoding::Base64 => write_event(out, &Event { kind: EventKind::Put, kv, prev_kv: None }),
+            Encoding::Text => record(out, kv, None),
+            Encoding::Base64 => write_event(out, &Event { kind: EventKind::Put, kv: kv.clone(), prev_kv: None }),
         });
     }
 

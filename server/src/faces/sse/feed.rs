@@ -4,57 +4,53 @@
 //! and beyond that in history.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream;
-use keyport_api::error;
-use keyport_storage::watch::{WatchMessage, WatchStream};
+use keyport_api::error::Error;
+use keyport_storage::Record;
+use keyport_storage::watch::WatchMessage;
 use tokio::time::{Instant, Sleep};
-use tonic::Status;
 
 use super::encode::Format;
-use super::listing::{Caller, Listing};
+use super::listing::Listing;
 use super::position::Position;
-use crate::faces::json::{ServiceSet, WatchEnd};
+use crate::calls::{Caller, Calls, Subscription};
 
 /// How many messages are taken out of the queue at once.
 const BATCH: usize = 64;
 
 /// See the module's text.
-pub(super) struct Feed<S> {
-    pub(super) services: Arc<S>,
-    pub(super) caller: Caller,
-    pub(super) format: Format,
+pub(super) struct Feed {
+    calls: Calls,
+    caller: Caller,
+    format: Format,
     /// The state, as far as it is still to be shown.
-    pub(super) listing: Option<Listing>,
-    /// A stream with one watcher.
-    pub(super) watch: WatchStream,
+    listing: Option<Listing>,
+    /// A stream with one watcher, and why the node ends it.
+    subscription: Subscription,
     /// What the reader has seen.
-    pub(super) position: Position,
+    position: Position,
     /// What was taken out of the queue, in reverse.
     batch: Vec<WatchMessage>,
     heartbeat: Duration,
     next_heartbeat: Pin<Box<Sleep>>,
-    /// Why the service ends it.
-    end: WatchEnd,
     ended: bool,
 }
 
-impl<S: ServiceSet> Feed<S> {
+impl Feed {
     pub(super) fn new(
-        services: Arc<S>,
+        calls: Calls,
         caller: Caller,
         format: Format,
-        (listing, watch, position): (Option<Listing>, WatchStream, Position),
+        (listing, subscription, position): (Option<Listing>, Subscription, Position),
         heartbeat: Duration,
-        end: WatchEnd,
-    ) -> Feed<S> {
+    ) -> Feed {
         let next_heartbeat = Box::pin(tokio::time::sleep(heartbeat));
         let batch = Vec::new();
-        Feed { services, caller, format, listing, watch, position, batch, heartbeat, next_heartbeat, end, ended: false }
+        Feed { calls, caller, format, listing, subscription, position, batch, heartbeat, next_heartbeat, ended: false }
     }
 
     /// The frames of an answer's body.
@@ -79,9 +75,9 @@ impl<S: ServiceSet> Feed<S> {
 
     async fn list(&mut self) -> Bytes {
         let Some(listing) = &mut self.listing else { return Bytes::new() };
-        let kvs = match listing.page(self.services.kv(), &self.caller).await {
+        let kvs = match listing.page(&self.calls.kv, &self.caller).await {
             Ok(kvs) => kvs,
-            Err(status) => return self.fail(&status),
+            Err(error) => return self.fail(error),
         };
         let mut out = Vec::new();
         self.show_state(&mut out, kvs);
@@ -89,11 +85,11 @@ impl<S: ServiceSet> Feed<S> {
     }
 
     /// Writes a page of the state, and after the last one that it was.
-    pub(super) fn show_state(&mut self, out: &mut Vec<u8>, kvs: Vec<keyport_api::mvccpb::KeyValue>) {
+    pub(super) fn show_state(&mut self, out: &mut Vec<u8>, kvs: Vec<Record>) {
         let Some(listing) = &self.listing else { return };
         let revision = listing.revision();
         for kv in kvs {
-            self.position = Position::State { revision, key: kv.key.clone() };
+            self.position = Position::State { revision, key: Bytes::copy_from_slice(kv.key()) };
             self.format.state(out, &self.position, &kv);
         }
         if listing.is_done() {
@@ -123,18 +119,19 @@ impl<S: ServiceSet> Feed<S> {
 
     /// Fills the batch. What is waited for in vain is answered with a heartbeat.
     async fn wait(&mut self) -> Bytes {
+        let Subscription { stream, end } = &mut self.subscription;
         tokio::select! {
-            count = self.watch.next_batch(&mut self.batch, BATCH) => {
+            count = stream.next_batch(&mut self.batch, BATCH) => {
                 self.batch.reverse();
                 self.ended = count == 0;
                 Bytes::new()
             }
             () = self.next_heartbeat.as_mut() => {
                 // The answer, if there is one, becomes a bookmark.
-                self.watch.request_progress();
+                stream.request_progress();
                 self.format.heartbeat()
             }
-            reason = self.end.as_mut() => self.fail(&reason),
+            reason = end.leader_lost() => self.fail(reason),
         }
     }
 
@@ -157,13 +154,11 @@ impl<S: ServiceSet> Feed<S> {
         out.into()
     }
 
-    fn fail(&mut self, status: &Status) -> Bytes {
-        if super::is_compacted(status) {
-            return self.compacted(self.services.compacted());
+    fn fail(&mut self, error: Error) -> Bytes {
+        if error == Error::Compacted {
+            return self.compacted(self.calls.watch.compacted());
         }
         self.ended = true;
-        let mut out = Vec::new();
-        self.format.error(&mut out, &error::problem(status).to_json());
-        out.into()
+        super::last_word(self.format.framing, &error.into())
     }
 }

@@ -1,28 +1,17 @@
 //! The state of some keys at one revision, page by page, in the order of keys.
 
 use bytes::Bytes;
-use http::Extensions;
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
-use keyport_api::etcdserverpb::kv_server::Kv;
-use keyport_api::mvccpb::KeyValue;
-use keyport_storage::{KeyRange, RangeEnd};
-use prost::Message;
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use keyport_storage::{KeyRange, RangeEnd, Record};
 
 use super::selectors;
+use crate::calls::{Caller, Kv, RangeAnswer};
 
 const FIRST_LIMIT: i64 = 32;
 const MAX_LIMIT: i64 = 1024;
 /// What a page should come to; the number of keys is adapted to what they were before.
 const PAGE_BYTES: usize = 256 * 1024;
-
-/// Who asks: what every call on behalf of a stream carries.
-#[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) metadata: MetadataMap,
-    pub(super) extensions: Extensions,
-}
 
 /// What is still to be listed.
 #[derive(Debug)]
@@ -56,9 +45,9 @@ impl Listing {
     }
 
     /// The next keys; may be none though more follow.
-    pub(super) async fn page(&mut self, kv: &impl Kv, caller: &Caller) -> Result<Vec<KeyValue>, Status> {
+    pub(super) async fn page(&mut self, kv: &Kv, caller: &Caller) -> Result<Vec<Record>, Error> {
         let Some(range) = self.ranges.first_mut() else { return Ok(Vec::new()) };
-        let message = RangeRequest {
+        let request = RangeRequest {
             key: if range.start.is_empty() { Bytes::from_static(&[0]) } else { range.start.clone() },
             range_end: match &range.end {
                 RangeEnd::Single => Bytes::new(),
@@ -69,20 +58,19 @@ impl Listing {
             revision: self.revision,
             ..RangeRequest::default()
         };
-        let request = Request::from_parts(caller.metadata.clone(), caller.extensions.clone(), message);
-        let response = kv.range(request).await?.into_inner();
+        let RangeAnswer { header, reply } = kv.range(caller, request).await?;
         if self.revision == 0 {
-            self.revision = response.header.map_or(0, |header| header.revision);
+            self.revision = header.revision;
         }
-        let bytes = response.encoded_len().max(1);
-        match response.kvs.last() {
-            Some(last) if response.more => range.start = selectors::successor(&last.key),
+        let bytes = reply.records.iter().map(|record| record.encoded().len()).sum::<usize>().max(1);
+        match reply.records.last() {
+            Some(last) if reply.more => range.start = selectors::successor(last.key()),
             _ => {
                 self.ranges.remove(0);
             }
         }
-        let fitting = response.kvs.len().max(1) * PAGE_BYTES / bytes;
+        let fitting = reply.records.len().max(1) * PAGE_BYTES / bytes;
         self.limit = i64::try_from(fitting).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT);
-        Ok(response.kvs)
+        Ok(reply.records)
     }
 }

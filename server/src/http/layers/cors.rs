@@ -1,83 +1,131 @@
 //! Which pages in a browser may call, and read what they are answered.
 //!
 //! As etcd: with `*` every answer says so; with a list, an origin is named back when it is listed to the letter. OPTIONS
-//! is answered here, on any path. Beyond etcd the headers of gRPC-Web, REST and events are allowed and exposed. The
-//! longer headers are only for those who name an origin: to all others they would be dead weight on every answer.
+//! is answered here, on any path. Beyond etcd the headers of gRPC-Web, REST and events are allowed and exposed. What
+//! browsers want to know is `tower-http`'s affair; it is asked only when it is a browser that calls, since its headers
+//! would be dead weight on every other answer.
 
-use super::super::ResponseBody;
-use super::super::call::{Call, Handler, Protocol};
+use super::super::{Call, Protocol};
 use crate::config::AllowList;
 use crate::net::Face;
-use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue, ORIGIN, VARY,
-};
-use http::{HeaderMap, Method, Response};
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN, VARY};
+use http::{Method, Request, Response};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tower::{Layer, Service};
+use tower_http::cors::{self, AllowHeaders, AllowOrigin};
 
-const METHODS: HeaderValue = HeaderValue::from_static("POST, GET, OPTIONS, PUT, DELETE, HEAD");
-const HEADERS: HeaderValue = HeaderValue::from_static(
-    "accept, content-type, authorization, token, x-request-id, x-grpc-web, x-user-agent, grpc-timeout, if-match, if-none-match, last-event-id",
-);
-const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "grpc-status, grpc-message, grpc-status-details-bin, etag, link, x-request-id, www-authenticate",
-);
-/// A day; browsers cut it down to what they like.
-const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+const METHODS: [Method; 6] = [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::DELETE, Method::HEAD];
+const EXPOSED: [&str; 7] =
+    ["grpc-status", "grpc-message", "grpc-status-details-bin", "etag", "link", "x-request-id", "www-authenticate"];
+/// Browsers cut it down to what they like.
+const MAX_AGE: Duration = Duration::from_secs(86_400);
 
-pub(crate) struct Cors<S> {
-    pub(crate) inner: S,
-    pub(crate) origins: AllowList,
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct CorsLayer {
+    origins: Arc<AllowList>,
+    pages: Arc<cors::CorsLayer>,
 }
 
-impl<S: Handler> Handler for Cors<S> {
-    type Body = S::Body;
-
-    async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
-        // Browsers cannot speak plain gRPC, and have no business with metrics.
-        if call.protocol == Protocol::Grpc || call.conn.face == Face::Metrics {
-            return self.inner.handle(call).await;
-        }
-        let origin = self.origin(call.request.headers());
-        let from_page = call.request.headers().contains_key(ORIGIN);
-        if call.request.method() == Method::OPTIONS {
-            let mut response = Response::new(ResponseBody::whole(bytes::Bytes::new()));
-            let asked = call.request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-            if self.allow(response.headers_mut(), origin, true) {
-                // The page asks for what it needs; whoever may call may send any header.
-                response.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HEADERS));
-                response.headers_mut().insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-            }
-            return response;
-        }
-        let mut response = self.inner.handle(call).await;
-        self.allow(response.headers_mut(), origin, from_page);
-        response
-    }
+/// See [`CorsLayer`].
+#[derive(Clone, Debug)]
+pub struct Cors<S> {
+    inner: S,
+    layer: CorsLayer,
 }
 
-impl<S> Cors<S> {
-    /// The origin to name in the answer, if it may call.
-    fn origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
-        match &self.origins {
-            AllowList::Any => Some(HeaderValue::from_static("*")),
+impl CorsLayer {
+    /// For pages of these origins.
+    pub fn new(origins: AllowList) -> CorsLayer {
+        let origins = Arc::new(origins);
+        let (allowed, vary) = match &*origins {
+            AllowList::Any => (AllowOrigin::any(), Vec::new()),
             AllowList::Only(list) => {
-                request.get(ORIGIN).filter(|o| list.iter().any(|l| l.as_bytes() == o.as_bytes())).cloned()
+                (AllowOrigin::list(list.iter().filter_map(|origin| origin.parse().ok())), vec![ORIGIN])
+            }
+        };
+        let pages = cors::CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods(METHODS)
+            // The page asks for what it needs; whoever may call may send any header.
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers(EXPOSED.map(HeaderName::from_static))
+            .max_age(MAX_AGE)
+            .vary(vary);
+        CorsLayer { origins, pages: Arc::new(pages) }
+    }
+}
+
+impl<S> Layer<S> for CorsLayer {
+    type Service = Cors<S>;
+
+    fn layer(&self, inner: S) -> Cors<S> {
+        Cors { inner, layer: self.clone() }
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for Cors<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: From<Bytes> + Default,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Allowing<S::Future>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // Browsers cannot speak plain gRPC, and have no business with metrics.
+        let is_for_pages = Call::get(request.extensions())
+            .is_none_or(|call| call.protocol != Protocol::Grpc && call.connection.face != Face::Metrics);
+        if !is_for_pages {
+            return Allowing::Other { answer: self.inner.call(request) };
+        }
+        if request.headers().contains_key(ORIGIN) || request.method() == Method::OPTIONS {
+            return Allowing::Page { answer: self.layer.pages.layer(&mut self.inner).call(request) };
+        }
+        let any = matches!(*self.layer.origins, AllowList::Any);
+        Allowing::NoPage { any, answer: self.inner.call(request) }
+    }
+}
+
+pin_project! {
+    /// An answer under way.
+    #[project = AllowingProj]
+    pub enum Allowing<F> {
+        Page { #[pin] answer: cors::ResponseFuture<F> },
+        NoPage { any: bool, #[pin] answer: F },
+        Other { #[pin] answer: F },
+    }
+}
+
+impl<F, RB, E> Future for Allowing<F>
+where
+    F: Future<Output = Result<Response<RB>, E>>,
+    RB: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.project() {
+            AllowingProj::Page { answer } => answer.poll(cx),
+            AllowingProj::Other { answer } => answer.poll(cx),
+            AllowingProj::NoPage { any, answer } => {
+                let mut response = ready!(answer.poll(cx))?;
+                let headers = response.headers_mut();
+                if *any {
+                    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+                } else {
+                    headers.append(VARY, HeaderValue::from_static("origin"));
+                }
+                Poll::Ready(Ok(response))
             }
         }
-    }
-
-    /// Writes the answer's headers; says whether the origin may call.
-    fn allow(&self, headers: &mut HeaderMap, origin: Option<HeaderValue>, in_full: bool) -> bool {
-        if matches!(self.origins, AllowList::Only(_)) {
-            headers.append(VARY, HeaderValue::from_static("Origin"));
-        }
-        let Some(origin) = origin else { return false };
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        if in_full {
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-        }
-        true
     }
 }

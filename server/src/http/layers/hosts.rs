@@ -1,31 +1,60 @@
 //! Which names the server answers to: a page on another site cannot reach it by pointing its own name here.
 
-use super::super::ResponseBody;
-use super::super::call::{Call, Handler, Protocol};
+use super::super::refusal::text;
+use super::super::{Call, Protocol};
+use super::Answer;
 use crate::config::AllowList;
 use crate::net::Face;
+use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
+use std::sync::Arc;
+use tower::{Layer, Service};
 
-pub(crate) struct Hosts<S> {
-    pub(crate) inner: S,
-    pub(crate) allowed: AllowList,
+/// See the module's text. gRPC goes by other names, and browsers cannot speak it.
+#[derive(Clone, Debug)]
+pub struct HostsLayer(pub Arc<AllowList>);
+
+/// See [`HostsLayer`].
+#[derive(Clone, Debug)]
+pub struct Hosts<S> {
+    inner: S,
+    allowed: Arc<AllowList>,
 }
 
-impl<S: Handler> Handler for Hosts<S> {
-    type Body = S::Body;
+impl<S> Layer<S> for HostsLayer {
+    type Service = Hosts<S>;
 
-    async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
-        if let AllowList::Only(names) = &self.allowed
-            && call.protocol != Protocol::Grpc
-            && call.conn.face != Face::Metrics
-            && !names.iter().any(|name| name.eq_ignore_ascii_case(host(&call.request)))
-        {
-            return super::text(
-                StatusCode::MISDIRECTED_REQUEST,
-                "the Host header of this request is not in --host-whitelist\n",
-            );
+    fn layer(&self, inner: S) -> Hosts<S> {
+        Hosts { inner, allowed: Arc::clone(&self.0) }
+    }
+}
+
+impl<S> Hosts<S> {
+    fn allows<B>(&self, request: &Request<B>) -> bool {
+        let AllowList::Only(names) = &*self.allowed else { return true };
+        let exempt = Call::get(request.extensions())
+            .is_some_and(|call| call.protocol == Protocol::Grpc || call.connection.face == Face::Metrics);
+        exempt || names.iter().any(|name| name.eq_ignore_ascii_case(host(request)))
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for Hosts<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: From<Bytes>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Answer<S::Future, Response<RB>>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.allows(&request) {
+            return Answer::Later { answer: self.inner.call(request) };
         }
-        self.inner.handle(call).await
+        let message = "the Host header of this request is not in --host-whitelist\n";
+        Answer::now(text(StatusCode::MISDIRECTED_REQUEST, message))
     }
 }
 

@@ -1,31 +1,96 @@
-//! Who calls. Open for now: everybody is nobody in particular, and may do everything.
+//! Who calls. What a request claims is looked for in one place, whatever it speaks, and what comes of it stands in its
+//! [`Call`](super::super::Call) from here on.
 
-use super::super::ResponseBody;
-use super::super::call::{Call, Handler};
-use http::{Extensions, Response};
+use super::super::Call;
+use super::super::credentials;
+use crate::gate::{Caller, Claims, Identified};
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tower::{Layer, Service};
 
-/// The caller, as an extension of the request. Not there when nothing is known, which spares an allocation a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuthInfo {
-    /// The user's name; empty when nobody in particular.
-    pub user: String,
-    /// The revision of users and roles that the name was checked against.
-    pub revision: u64,
+/// Finds out who makes a claim.
+pub trait Identify: Clone {
+    /// At once, or later: a token may have to wait for what this member does not know yet.
+    fn identify(&self, claims: Claims) -> Identified;
 }
 
-impl AuthInfo {
-    /// Who made the request.
-    pub fn of(extensions: &Extensions) -> Option<&AuthInfo> {
-        extensions.get()
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct IdentityLayer<I>(pub I);
+
+/// See [`IdentityLayer`].
+#[derive(Clone, Debug)]
+pub struct Identity<S, I> {
+    inner: S,
+    identify: I,
+}
+
+impl<S, I: Clone> Layer<S> for IdentityLayer<I> {
+    type Service = Identity<S, I>;
+
+    fn layer(&self, inner: S) -> Identity<S, I> {
+        Identity { inner, identify: self.0.clone() }
     }
 }
 
-pub(crate) struct Identity<S>(pub(crate) S);
+impl<S, I, B, RB> Service<Request<B>> for Identity<S, I>
+where
+    S: Service<Request<B>, Response = Response<RB>> + Clone,
+    I: Identify,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Identifying<S, Request<B>, S::Future>;
 
-impl<S: Handler> Handler for Identity<S> {
-    type Body = S::Body;
+    super::ready_as_inner!();
 
-    fn handle<'a>(&'a self, call: Call<'a>) -> impl Future<Output = Response<ResponseBody<S::Body>>> + Send + 'a {
-        self.0.handle(call)
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let claims = credentials::find(&request, super::protocol(&request));
+        match self.identify.identify(claims) {
+            Identified::Now(caller) => {
+                put(&mut request, caller);
+                Identifying::Answering { answer: self.inner.call(request) }
+            }
+            Identified::Later(caller) => Identifying::Asking { caller, waiting: Some((self.inner.clone(), request)) },
+        }
+    }
+}
+
+fn put<B>(request: &mut Request<B>, caller: Caller) {
+    if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+        call.caller = Some(caller);
+    }
+}
+
+pin_project! {
+    /// An answer under way, or its caller still to be identified.
+    #[project = IdentifyingProj]
+    pub enum Identifying<S, R, F> {
+        Asking { caller: Pin<Box<dyn Future<Output = Caller> + Send>>, waiting: Option<(S, R)> },
+        Answering { #[pin] answer: F },
+    }
+}
+
+impl<S, B> Future for Identifying<S, Request<B>, S::Future>
+where
+    S: Service<Request<B>>,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match self.as_mut().project() {
+                IdentifyingProj::Answering { answer } => return answer.poll(cx),
+                IdentifyingProj::Asking { caller, waiting } => {
+                    let caller = ready!(caller.as_mut().poll(cx));
+                    let Some((mut inner, mut request)) = waiting.take() else { return Poll::Pending };
+                    put(&mut request, caller);
+                    let answer = inner.call(request);
+                    self.set(Identifying::Answering { answer });
+                }
+            }
+        }
     }
 }

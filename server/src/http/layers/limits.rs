@@ -3,155 +3,204 @@
 //! What is too large is refused by its announced length before a byte of it is read; without one, when it has grown too
 //! large. Calls beyond the bound are refused at once, not queued: their clients know best when to come again.
 
-use super::super::ResponseBody;
-use super::super::call::{Call, Handler, Protocol};
+use super::super::refusal::{refusal, refusal_as};
+use super::super::{Call, Protocol, RequestBody};
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use keyport_api::error::Error;
+use keyport_api::methods::Kind;
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use tonic::Status;
+use std::task::{Context, Poll};
+use tower::{Layer, Service};
 
 /// Calls answered at once. Far above what two cores can do in the time that clients wait.
 const MAX_IN_FLIGHT: usize = 65_536;
 
-/// Unary calls that wait for other clients, for as long as these like. They do not count.
-const WAITING: [&str; 4] =
-    ["/v3lockpb.Lock/Lock", "/v3electionpb.Election/Campaign", "/v3/lock/lock", "/v3/election/campaign"];
-
-/// Bodies that never end, held to a limit message by message where they are read.
-const ENDLESS: [&str; 6] = [
-    "/v3/watch",
-    "/v3/lease/keepalive",
-    "/v3beta/watch",
-    "/v3beta/lease/keepalive",
-    "/v3alpha/watch",
-    "/v3alpha/lease/keepalive",
-];
-
-pub(crate) struct Limits<S> {
-    inner: S,
+/// See the module's text. Counts over all services that one of it makes.
+#[derive(Clone, Debug)]
+pub struct LimitsLayer {
     /// Of a gRPC message.
     message: usize,
     /// Of any other body.
     body: u64,
-    in_flight: AtomicUsize,
+    in_flight: Arc<AtomicUsize>,
     max_in_flight: usize,
 }
 
-impl<S> Limits<S> {
-    /// `message` is the largest gRPC message. JSON of the same content has a third more for base64, and room for white
-    /// space and names around small values.
-    pub(crate) fn new(inner: S, message: usize) -> Limits<S> {
-        let body = (message as u64).saturating_mul(2).saturating_add(64 * 1024);
-        Limits { inner, message, body, in_flight: AtomicUsize::new(0), max_in_flight: MAX_IN_FLIGHT }
+/// See [`LimitsLayer`].
+#[derive(Clone, Debug)]
+pub struct Limits<S> {
+    inner: S,
+    layer: LimitsLayer,
+}
+
+impl LimitsLayer {
+    /// `message` is the largest gRPC message, in bytes.
+    pub fn new(message: usize) -> LimitsLayer {
+        let body = keyport_api::json::max_text_len(message) as u64;
+        LimitsLayer { message, body, in_flight: Arc::default(), max_in_flight: MAX_IN_FLIGHT }
     }
 
-    #[cfg(test)]
-    pub(crate) fn at_most(mut self, calls: usize) -> Limits<S> {
+    /// How many calls are answered at once.
+    #[must_use]
+    pub fn at_most(mut self, calls: usize) -> LimitsLayer {
         self.max_in_flight = calls;
         self
     }
-}
 
-impl<S: Handler> Handler for Limits<S> {
-    type Body = S::Body;
-
-    async fn handle<'a>(&'a self, mut call: Call<'a>) -> Response<ResponseBody<S::Body>> {
-        match call.protocol {
-            Protocol::Grpc => call.request.body_mut().limit_messages(self.message, call.method),
+    /// Holds the body to its limit while it is read.
+    ///
+    /// # Errors
+    /// When it is announced to be too large.
+    fn hold<B: From<Bytes>>(&self, request: &mut Request<RequestBody>) -> Result<(), Response<B>> {
+        let call = Call::get(request.extensions());
+        let protocol = call.map_or(Protocol::Http, |call| call.protocol);
+        let method = call.and_then(|call| call.method);
+        match (protocol, method) {
+            (Protocol::Grpc, _) => request.body_mut().limit_messages(self.message),
             // Its text form is base64; the messages inside are checked when they are decoded.
-            Protocol::GrpcWeb => {}
-            Protocol::Http if ENDLESS.contains(&call.request.uri().path()) => {}
-            Protocol::Http => {
-                if let Some(size) = announced(&call).filter(|size| *size > self.body) {
-                    return too_large(&call, size, self.message);
+            (Protocol::GrpcWeb, _) => {}
+            // Each message is held to the limit where it is read; the body may never end.
+            (Protocol::Json, Some(method)) if method.info().kind != Kind::Unary => {}
+            (Protocol::Json | Protocol::Http, _) => {
+                if let Some(size) = announced(request).filter(|size| *size > self.body) {
+                    // Callers know the limit by what gRPC says of it.
+                    let size = usize::try_from(size).unwrap_or(usize::MAX);
+                    let error = Error::MessageTooLarge { size, limit: self.message };
+                    return Err(refusal_as(protocol, StatusCode::PAYLOAD_TOO_LARGE, &error.into()));
                 }
-                call.request.body_mut().limit_bytes(self.body);
+                request.body_mut().limit_bytes(self.body);
             }
         }
-        if WAITING.contains(&call.request.uri().path()) {
-            return self.inner.handle(call).await;
-        }
-        let _slot = Slot(&self.in_flight);
-        if self.in_flight.fetch_add(1, Relaxed) >= self.max_in_flight {
-            return super::refusal(call.protocol, Error::RequestTooManyRequests.into());
-        }
-        self.inner.handle(call).await
+        Ok(())
+    }
+
+    fn place(&self) -> Option<Place> {
+        let place = Place(Arc::clone(&self.in_flight));
+        (self.in_flight.fetch_add(1, Relaxed) < self.max_in_flight).then_some(place)
     }
 }
 
-/// Gives back a place, however the call ends.
-struct Slot<'a>(&'a AtomicUsize);
+impl<S> Layer<S> for LimitsLayer {
+    type Service = Limits<S>;
 
-impl Drop for Slot<'_> {
+    fn layer(&self, inner: S) -> Limits<S> {
+        Limits { inner, layer: self.clone() }
+    }
+}
+
+impl<S, RB> Service<Request<RequestBody>> for Limits<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<RB>>,
+    RB: From<Bytes>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Limited<S::Future, Response<RB>>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        if let Err(refused) = self.layer.hold(&mut request) {
+            return Limited { answer: super::Answer::now(refused), place: None };
+        }
+        // Waiting for others is not work.
+        let is_work = !Call::get(request.extensions()).is_some_and(Call::is_endless);
+        let place = if is_work { self.layer.place() } else { None };
+        if is_work && place.is_none() {
+            let protocol = super::protocol(&request);
+            let refused = refusal(protocol, &Error::RequestTooManyRequests.into());
+            return Limited { answer: super::Answer::now(refused), place: None };
+        }
+        Limited { answer: super::Answer::Later { answer: self.inner.call(request) }, place }
+    }
+}
+
+/// Gives itself back, however the call ends.
+#[derive(Debug)]
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
 }
 
-fn announced(call: &Call<'_>) -> Option<u64> {
-    call.request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+pin_project! {
+    /// An answer under way.
+    #[derive(Debug)]
+    pub struct Limited<F, T> {
+        #[pin]
+        answer: super::Answer<F, T>,
+        place: Option<Place>,
+    }
 }
 
-fn too_large<B>(call: &Call<'_>, size: u64, limit: usize) -> Response<ResponseBody<B>> {
-    let path = call.request.uri().path();
-    if crate::faces::json::owns(path) {
-        // The gateway's callers know the limit by what gRPC says of it.
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        return super::json(&Status::from(Error::MessageTooLarge { size, limit }));
+impl<F: Future<Output = Result<T, E>>, T, E> Future for Limited<F, T> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().answer.poll(cx)
     }
-    let body = r#"{"type":"about:blank","title":"Payload Too Large","status":413}"#;
-    super::typed(StatusCode::PAYLOAD_TOO_LARGE, HeaderValue::from_static("application/problem+json"), body)
+}
+
+fn announced<B>(request: &Request<B>) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::RequestBody;
-    use super::super::super::call::ConnInfo;
+    use super::super::super::Connection;
     use super::*;
     use crate::net::Face;
     use futures_util::FutureExt as _;
-    use http::Request;
-    use std::time::Instant;
+    use http::{HeaderValue, Version};
+    use http_body_util::Full;
+    use std::convert::Infallible;
     use tokio::sync::Notify;
+    use tower::service_fn;
 
-    /// Answers when told to.
-    struct Gate(Notify);
-
-    impl Handler for Gate {
-        type Body = http_body_util::Empty<bytes::Bytes>;
-
-        async fn handle<'a>(&'a self, _: Call<'a>) -> Response<ResponseBody<Self::Body>> {
-            self.0.notified().await;
-            Response::new(ResponseBody::whole("done"))
-        }
-    }
-
-    const CONN: ConnInfo = ConnInfo { remote: None, face: Face::All };
-
-    fn call(path: &'static str, protocol: Protocol) -> Call<'static> {
-        let request = Request::builder().uri(path).body(RequestBody::empty()).unwrap();
-        Call { request, conn: &CONN, protocol, method: None, started: Instant::now() }
+    fn request(path: &'static str, grpc: bool) -> Request<RequestBody> {
+        let request = Request::builder().method("POST").uri(path);
+        let request =
+            if grpc { request.version(Version::HTTP_2).header("content-type", "application/grpc") } else { request };
+        let mut request = request.body(RequestBody::empty()).unwrap();
+        let call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));
+        request.extensions_mut().insert(call);
+        request
     }
 
     #[tokio::test]
     async fn calls_beyond_the_bound_are_refused_at_once() {
-        let limits = Limits::new(Gate(Notify::new()), 100).at_most(1);
-        let mut first = Box::pin(limits.handle(call("/v3/kv/put", Protocol::Http)));
+        let gate = Arc::new(Notify::new());
+        let layer = LimitsLayer::new(100).at_most(1);
+        let waiting = Arc::clone(&gate);
+        let mut limits = layer.layer(service_fn(move |_| {
+            let gate = Arc::clone(&waiting);
+            async move {
+                gate.notified().await;
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+            }
+        }));
+        let mut first = Box::pin(limits.call(request("/v3/kv/put", false)));
         assert!((&mut first).now_or_never().is_none());
-        let json = limits.handle(call("/v3/kv/put", Protocol::Http)).await;
+        let json = limits.call(request("/v3/kv/put", false)).await.unwrap();
         assert_eq!(json.status(), StatusCode::TOO_MANY_REQUESTS);
-        let grpc = limits.handle(call("/etcdserverpb.KV/Put", Protocol::Grpc)).await;
+        let grpc = limits.call(request("/etcdserverpb.KV/Put", true)).await.unwrap();
         assert_eq!((grpc.status(), &grpc.headers()["grpc-status"]), (StatusCode::OK, &HeaderValue::from_static("8")));
         // Waiting for a lock is not work.
-        let mut lock = Box::pin(limits.handle(call("/v3lockpb.Lock/Lock", Protocol::Grpc)));
+        let mut lock = Box::pin(limits.call(request("/v3lockpb.Lock/Lock", true)));
         assert!((&mut lock).now_or_never().is_none());
         // A caller that goes away gives its place back.
         drop(first);
-        let mut second = Box::pin(limits.handle(call("/v3/kv/put", Protocol::Http)));
+        let mut second = Box::pin(limits.call(request("/v3/kv/put", false)));
         assert!((&mut second).now_or_never().is_none());
-        limits.inner.0.notify_waiters();
-        assert_eq!((second.await.status(), lock.await.status()), (StatusCode::OK, StatusCode::OK));
-        assert_eq!(limits.in_flight.load(Relaxed), 0);
+        gate.notify_waiters();
+        assert_eq!((second.await.unwrap().status(), lock.await.unwrap().status()), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(layer.in_flight.load(Relaxed), 0);
     }
 }

@@ -1,58 +1,116 @@
 //! A line for calls that are slow, and at debug level for all.
 
-use super::super::ResponseBody;
 use super::super::body::grpc_code;
-use super::super::call::{Call, ConnInfo, Handler};
+use super::super::{Call, Connection};
 use super::request_id;
-use crate::metrics::{GrpcType, Method};
-use http::{HeaderValue, Method as Verb, Response, Uri};
+use http::{HeaderValue, Method as Verb, Request, Response, Uri};
+use keyport_api::methods::{Kind, Method};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
+use tower::{Layer, Service};
 use tracing::Level;
 
-pub(crate) struct Log<S> {
-    pub(crate) inner: S,
+/// See the module's text.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLayer {
     /// What counts as slow.
-    pub(crate) threshold: Duration,
+    pub threshold: Duration,
 }
 
-impl<S: Handler> Handler for Log<S> {
-    type Body = S::Body;
+/// See [`LogLayer`].
+#[derive(Clone, Debug)]
+pub struct Log<S> {
+    inner: S,
+    threshold: Duration,
+}
 
-    async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
-        let line = Line {
-            conn: call.conn,
-            started: call.started,
-            method: call.method,
-            // Cheap: the bytes are shared.
-            uri: call.method.is_none().then(|| call.request.uri().clone()),
-            verb: call.request.method().clone(),
-            id: request_id::of(call.request.headers()).cloned(),
-        };
-        let response = self.inner.handle(call).await;
-        let took = line.started.elapsed();
-        if took > self.threshold && line.is_short() {
-            line.write_slow(took, &response);
-        } else if tracing::enabled!(Level::DEBUG) {
-            line.write_debug(took, &response);
-        }
-        response
+impl<S> Layer<S> for LogLayer {
+    type Service = Log<S>;
+
+    fn layer(&self, inner: S) -> Log<S> {
+        Log { inner, threshold: self.threshold }
     }
 }
 
-struct Line<'a> {
-    conn: &'a ConnInfo,
+impl<S, B, RB> Service<Request<B>> for Log<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Logging<S::Future>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let line = Line::of(&request);
+        Logging { answer: self.inner.call(request), line, threshold: self.threshold }
+    }
+}
+
+pin_project! {
+    /// An answer under way.
+    #[derive(Debug)]
+    pub struct Logging<F> {
+        #[pin]
+        answer: F,
+        line: Line,
+        threshold: Duration,
+    }
+}
+
+impl<F, RB, E> Future for Logging<F>
+where
+    F: Future<Output = Result<Response<RB>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let response = ready!(this.answer.poll(cx))?;
+        let took = this.line.started.elapsed();
+        if took > *this.threshold && this.line.is_short() {
+            this.line.write_slow(took, &response);
+        } else if tracing::enabled!(Level::DEBUG) {
+            this.line.write_debug(took, &response);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// What is said of a call.
+#[derive(Debug)]
+struct Line {
+    connection: Option<Arc<Connection>>,
     started: Instant,
-    method: Option<&'static Method>,
+    method: Option<Method>,
     uri: Option<Uri>,
     verb: Verb,
     id: Option<HeaderValue>,
 }
 
-impl Line<'_> {
+impl Line {
+    fn of<B>(request: &Request<B>) -> Line {
+        let call = Call::get(request.extensions());
+        let method = call.and_then(|call| call.method);
+        Line {
+            connection: call.map(|call| Arc::clone(&call.connection)),
+            started: call.map_or_else(Instant::now, |call| call.started),
+            method,
+            // Cheap: the bytes are shared.
+            uri: method.is_none().then(|| request.uri().clone()),
+            verb: request.method().clone(),
+            id: request_id::of(request.headers()).cloned(),
+        }
+    }
+
     /// Whether the answer is due at once: streams and long polls take their time.
     fn is_short(&self) -> bool {
         match self.method {
-            Some(method) => method.grpc_type() == GrpcType::Unary,
+            Some(method) => method.info().kind == Kind::Unary,
             None => self.verb != Verb::GET,
         }
     }
@@ -66,7 +124,8 @@ impl Line<'_> {
     }
 
     fn remote(&self) -> String {
-        self.conn.remote.map_or_else(|| "unix".to_owned(), |remote| remote.to_string())
+        let remote = self.connection.as_ref().and_then(|connection| connection.remote);
+        remote.map_or_else(|| "unix".to_owned(), |remote| remote.to_string())
     }
 
     fn id(&self) -> &str {
@@ -103,24 +162,12 @@ impl Line<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::RequestBody;
-    use super::super::super::call::Protocol;
+    use super::super::super::Protocol;
     use super::*;
-    use crate::metrics::Metrics;
     use crate::net::Face;
-    use http::Request;
     use parking_lot::Mutex;
-    use std::sync::Arc;
-
-    struct Nothing;
-
-    impl Handler for Nothing {
-        type Body = http_body_util::Empty<bytes::Bytes>;
-
-        async fn handle<'a>(&'a self, _: Call<'a>) -> Response<ResponseBody<Self::Body>> {
-            Response::new(ResponseBody::whole("done"))
-        }
-    }
+    use std::convert::Infallible;
+    use tower::{ServiceExt as _, service_fn};
 
     /// Collects what is logged on this thread.
     #[derive(Clone, Default)]
@@ -143,29 +190,31 @@ mod tests {
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
         let _guard = tracing::subscriber::set_default(subscriber);
-        let metrics = Metrics::new(false);
+        let nothing = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+        let log = LogLayer { threshold: Duration::ZERO }.layer(nothing);
         let remote = Some(([127, 0, 0, 1], 7).into());
-        let conn = ConnInfo { remote, face: Face::All };
-        let log = Log { inner: Nothing, threshold: Duration::ZERO };
-        let ask = async |verb: &str, path: &str, method: Option<&str>| {
-            let request = Request::builder().method(verb).uri(path).header("x-request-id", "abc");
+        let connection = Arc::new(Connection { remote, ..Connection::in_process(Face::All) });
+        let ask = async |verb: &str, path: &str, method: Option<Method>| {
+            let mut request = Request::builder().method(verb).uri(path).header("x-request-id", "abc").body(()).unwrap();
             let call = Call {
-                request: request.body(RequestBody::empty()).unwrap(),
-                conn: &conn,
+                connection: Arc::clone(&connection),
                 protocol: Protocol::Http,
-                method: method.map(|path| metrics.grpc.method(path).unwrap()),
+                method,
                 started: Instant::now(),
+                patience: None,
+                caller: None,
             };
-            log.handle(call).await;
+            request.extensions_mut().insert(call);
+            log.clone().oneshot(request).await.unwrap();
             String::from_utf8(std::mem::take(&mut *lines.0.lock())).unwrap()
         };
         assert_eq!(ask("GET", "/v3/watch?key=a", None).await, "");
-        assert_eq!(ask("POST", "/v3/watch", Some("/etcdserverpb.Watch/Watch")).await, "");
+        assert_eq!(ask("POST", "/v3/watch", Some(Method::Watch)).await, "");
         let line = ask("PUT", "/v3/keys/a", None).await;
         for part in [" WARN ", "request stats", "/v3/keys/a", "127.0.0.1:7", "request_id=\"abc\"", "status=200"] {
             assert!(line.contains(part), "{part} in {line}");
         }
-        let line = ask("POST", "/v3/kv/put", Some("/etcdserverpb.KV/Put")).await;
+        let line = ask("POST", "/v3/kv/put", Some(Method::Put)).await;
         assert!(line.contains("/etcdserverpb.KV/Put"), "{line}");
     }
 }

@@ -1,61 +1,118 @@
 //! Counts calls, in gRPC or in JSON: begun here, ended where their answers end.
 
-use super::super::ResponseBody;
-use super::super::body::grpc_code;
-use super::super::call::{Call, Handler, Protocol};
+use super::super::body::{Metered, grpc_code};
+use super::super::{Call, Protocol, RequestBody};
 use crate::metrics::{self, GrpcType, Metrics};
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use tonic::Code;
+use tower::{Layer, Service};
 
-pub(crate) struct Count<S> {
-    pub(crate) inner: S,
-    pub(crate) metrics: Arc<Metrics>,
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct CountLayer(pub Arc<Metrics>);
+
+/// See [`CountLayer`].
+#[derive(Clone, Debug)]
+pub struct Count<S> {
+    inner: S,
+    metrics: Arc<Metrics>,
 }
 
-impl<S: Handler> Handler for Count<S> {
-    type Body = S::Body;
+impl<S> Layer<S> for CountLayer {
+    type Service = Count<S>;
 
-    async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
-        // Paths that name no method have no series: a stranger's list of paths must not fill memory.
-        let Some(method) = call.method else { return self.inner.handle(call).await };
-        let version = call.request.headers().get("client-api-version");
-        self.metrics.grpc.count_client(version.map(|v| v.as_bytes()), method.grpc_type());
-        let counted = method.start();
-        let json = call.protocol == Protocol::Http;
-        let response = self.inner.handle(call).await;
-        if json { count_json(counted, response) } else { count_grpc(counted, response) }
+    fn layer(&self, inner: S) -> Count<S> {
+        Count { inner, metrics: Arc::clone(&self.0) }
     }
 }
 
-fn count_grpc<B>(counted: metrics::Call, response: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
+impl<S, RB> Service<Request<RequestBody>> for Count<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<RB>>,
+{
+    type Response = Response<Metered<RB>>;
+    type Error = S::Error;
+    type Future = Counting<S::Future>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        let call = Call::get(request.extensions());
+        // Paths that name no method have no series: a stranger's list of paths must not fill memory.
+        let counted = call.and_then(|call| self.metrics.grpc.of(call.method?)).map(|method| {
+            let version = request.headers().get("client-api-version");
+            self.metrics.grpc.count_client(version.map(|v| v.as_bytes()), method.grpc_type());
+            method.start()
+        });
+        let protocol = call.map_or(Protocol::Http, |call| call.protocol);
+        if let (Some(counted), Protocol::Grpc) = (&counted, protocol) {
+            request.body_mut().count_as(counted.method());
+        }
+        let json = protocol == Protocol::Json;
+        Counting { answer: self.inner.call(request), counted, json }
+    }
+}
+
+pin_project! {
+    /// An answer under way.
+    #[derive(Debug)]
+    pub struct Counting<F> {
+        #[pin]
+        answer: F,
+        counted: Option<metrics::Call>,
+        json: bool,
+    }
+}
+
+impl<F, RB, E> Future for Counting<F>
+where
+    F: Future<Output = Result<Response<RB>, E>>,
+{
+    type Output = Result<Response<Metered<RB>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.answer.poll(cx))?;
+        Poll::Ready(Ok(match this.counted.take() {
+            None => response.map(Metered::uncounted),
+            Some(counted) if *this.json => count_json(counted, response),
+            Some(counted) => count_grpc(counted, response),
+        }))
+    }
+}
+
+fn count_grpc<B>(counted: metrics::Call, response: Response<B>) -> Response<Metered<B>> {
     match grpc_code(response.headers()) {
         Some(code) => {
             counted.finish(code);
-            response
+            response.map(Metered::uncounted)
         }
         None => {
             let (parts, body) = response.into_parts();
-            let body = body.metered(counted, &parts.headers);
+            let body = Metered::grpc(body, counted, &parts.headers);
             Response::from_parts(parts, body)
         }
     }
 }
 
 /// JSON has other bytes than the messages that are counted, so only calls and messages are.
-fn count_json<B>(counted: metrics::Call, response: Response<ResponseBody<B>>) -> Response<ResponseBody<B>> {
+fn count_json<B>(counted: metrics::Call, response: Response<B>) -> Response<Metered<B>> {
     let method = counted.method();
     if response.status() != StatusCode::OK {
         counted.finish(response.extensions().get().copied().unwrap_or_else(|| code_of(response.status())));
-        return response;
+        return response.map(Metered::uncounted);
     }
     if method.grpc_type() != GrpcType::Unary {
-        return response.map(|body| body.metered_as_text(counted));
+        return response.map(|body| Metered::text(body, counted));
     }
     method.received(1, 0);
     method.sent(1, 0);
     counted.finish(Code::Ok);
-    response
+    response.map(Metered::uncounted)
 }
 
 /// The likeliest code behind a status, for answers that do not carry theirs.

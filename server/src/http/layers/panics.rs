@@ -1,23 +1,78 @@
 //! A handler that panics answers "internal error"; its connection and all others go on.
+//!
+//! `tower-http` has such a layer. It does not let the answer depend on the request, which gRPC needs, and puts every body
+//! into a box.
 
-use super::super::ResponseBody;
-use super::super::call::{Call, Handler};
-use futures_util::FutureExt as _;
-use http::Response;
-use std::panic::AssertUnwindSafe;
+use super::super::Protocol;
+use super::super::refusal::refusal;
+use bytes::Bytes;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tonic::Status;
+use tower::{Layer, Service};
 
-pub(crate) struct CatchPanic<S>(pub(crate) S);
+/// See the module's text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CatchPanicLayer;
 
-impl<S: Handler> Handler for CatchPanic<S> {
-    type Body = S::Body;
+/// See [`CatchPanicLayer`].
+#[derive(Clone, Debug)]
+pub struct CatchPanic<S> {
+    inner: S,
+}
 
-    async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
-        let protocol = call.protocol;
-        // What the handler shares is behind locks that do not poison, and every write is applied elsewhere.
-        match AssertUnwindSafe(self.0.handle(call)).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => super::refusal(protocol, Status::internal("internal error")),
+impl<S> Layer<S> for CatchPanicLayer {
+    type Service = CatchPanic<S>;
+
+    fn layer(&self, inner: S) -> CatchPanic<S> {
+        CatchPanic { inner }
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for CatchPanic<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: From<Bytes>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Catching<S::Future>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Catching<S::Future> {
+        let protocol = super::protocol(&request);
+        // What handlers share is behind locks that do not poison, and every write is applied elsewhere.
+        Catching { protocol, answer: catch_unwind(AssertUnwindSafe(|| self.inner.call(request))).ok() }
+    }
+}
+
+pin_project! {
+    /// An answer under way.
+    #[derive(Debug)]
+    pub struct Catching<F> {
+        protocol: Protocol,
+        #[pin]
+        answer: Option<F>,
+    }
+}
+
+impl<F, RB, E> Future for Catching<F>
+where
+    F: Future<Output = Result<Response<RB>, E>>,
+    RB: From<Bytes>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = this.answer.as_pin_mut().map(|answer| catch_unwind(AssertUnwindSafe(|| answer.poll(cx))));
+        match polled {
+            Some(Ok(polled)) => polled,
+            Some(Err(_)) | None => Poll::Ready(Ok(refusal(*this.protocol, &Status::internal("internal error")))),
         }
     }
 }

@@ -1,33 +1,82 @@
 //! `X-Request-Id`: a client's own comes back to it, and goes into the log; failures that have none get one.
 //!
-//! Making ids for the millions of calls that go well would cost more than it could ever tell.
+//! `tower-http`'s layers make one for every request, which for the millions of calls that go well would cost more than it
+//! could ever tell.
 
-use super::super::ResponseBody;
-use super::super::call::{Call, Handler, Protocol};
 use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use tower::{Layer, Service};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ones are not repeated: they would be somebody's way to fill our log.
 const MAX_LEN: usize = 128;
 
-pub(crate) struct RequestId<S>(pub(crate) S);
+/// See the module's text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestIdLayer;
 
-impl<S: Handler> Handler for RequestId<S> {
-    type Body = S::Body;
+/// See [`RequestIdLayer`].
+#[derive(Clone, Debug)]
+pub struct RequestId<S> {
+    inner: S,
+}
 
-    async fn handle<'a>(&'a self, call: Call<'a>) -> Response<ResponseBody<S::Body>> {
-        let given = of(call.request.headers()).cloned();
-        let plain = call.protocol == Protocol::Http;
-        let mut response = self.0.handle(call).await;
-        if let Some(id) = given {
+impl<S> Layer<S> for RequestIdLayer {
+    type Service = RequestId<S>;
+
+    fn layer(&self, inner: S) -> RequestId<S> {
+        RequestId { inner }
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for RequestId<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Naming<S::Future>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Naming<S::Future> {
+        let given = of(request.headers()).cloned();
+        let plain = !super::protocol(&request).is_grpc();
+        Naming { answer: self.inner.call(request), given, plain }
+    }
+}
+
+pin_project! {
+    /// An answer under way.
+    #[derive(Debug)]
+    pub struct Naming<F> {
+        #[pin]
+        answer: F,
+        given: Option<HeaderValue>,
+        plain: bool,
+    }
+}
+
+impl<F, RB, E> Future for Naming<F>
+where
+    F: Future<Output = Result<Response<RB>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut response = ready!(this.answer.poll(cx))?;
+        if let Some(id) = this.given.take() {
             response.headers_mut().insert(X_REQUEST_ID, id);
-        } else if plain && (response.status().is_client_error() || response.status().is_server_error()) {
+        } else if *this.plain && (response.status().is_client_error() || response.status().is_server_error()) {
             response.headers_mut().insert(X_REQUEST_ID, fresh());
         }
-        response
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -1,43 +1,28 @@
-//! What the metadata of a call says of its caller.
+//! What the gate gives to a call that it lets in.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use http::HeaderMap;
 use keyport_api::error::Error;
 
-use crate::node::Node;
+use super::Caller;
 use crate::state::ending::Waiter;
 
-/// Refuses what a learner does not serve, and a caller who would rather be refused than be served by a member without a
-/// leader. What every call but the few of [`admit_to_any_member`] passes first.
-///
-/// # Errors
-/// `NotSupportedForLearner`, `NoLeader`.
-pub(crate) fn admit(node: &Node, metadata: &HeaderMap) -> Result<(), Error> {
-    refuse_on_learner(node)?;
-    admit_to_any_member(node, metadata)
+/// The gate's word that a call was let in, and whose it is. What works on behalf of a call asks for one, so that it cannot
+/// be reached around the gate.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    caller: Caller,
 }
 
-/// As [`admit`], for calls that a learner serves too: its status, serializable ranges, snapshots.
-///
-/// # Errors
-/// `NoLeader`.
-pub(crate) fn admit_to_any_member(node: &Node, metadata: &HeaderMap) -> Result<(), Error> {
-    if wants_leader(metadata) { node.require_leader() } else { Ok(()) }
-}
+impl Pass {
+    pub(super) fn new(caller: Caller) -> Pass {
+        Pass { caller }
+    }
 
-/// A learner may be far behind, so it says that it does not serve instead.
-///
-/// # Errors
-/// `NotSupportedForLearner`.
-pub(crate) fn refuse_on_learner(node: &Node) -> Result<(), Error> {
-    if node.raft().is_learner() { Err(Error::NotSupportedForLearner) } else { Ok(()) }
-}
-
-/// Whether the call carries `hasleader: true`.
-pub(crate) fn wants_leader(metadata: &HeaderMap) -> bool {
-    metadata.get("hasleader").is_some_and(|value| value == "true")
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
 }
 
 /// What ends a stream, or a call that may wait for long, though its caller would go on.
@@ -49,14 +34,8 @@ pub(crate) struct StreamEnd {
 }
 
 impl StreamEnd {
-    /// Admits a stream as [`admit`] admits a call, and says when it has to end.
-    ///
-    /// # Errors
-    /// As [`admit`].
-    pub(crate) fn admit(node: &Node, metadata: &HeaderMap) -> Result<StreamEnd, Error> {
-        admit(node, metadata)?;
-        let insists = wants_leader(metadata);
-        Ok(StreamEnd { stopped: node.stopping().wait(), leader_lost: insists.then(|| node.state().leadership.lost()) })
+    pub(super) fn new(stopped: Waiter, leader_lost: Option<Waiter>) -> StreamEnd {
+        StreamEnd { stopped, leader_lost }
     }
 
     /// The reason to end now, if there is one.

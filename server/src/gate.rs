@@ -1,0 +1,102 @@
+//! The gate: who asks, and whether this member serves the call. Every call passes it once, whatever face it came by, and
+//! nothing reaches the log without naming its [`Caller`].
+
+mod caller;
+mod pass;
+
+use std::fmt;
+use std::sync::Arc;
+
+use keyport_api::error::Error;
+use keyport_api::methods::Method;
+use keyport_raft::RaftHandle;
+
+use crate::state::State;
+use crate::state::ending::Ending;
+pub use caller::{Caller, Claims, Identified, Token};
+pub(crate) use pass::{Pass, StreamEnd};
+
+/// Who may do what. Asked once for every call, after it is clear that this member serves it at all.
+pub(crate) trait Permission: fmt::Debug + Send + Sync {
+    /// # Errors
+    /// Why not.
+    fn permit(&self, caller: &Caller, method: Method) -> Result<(), Error>;
+}
+
+/// Everybody may do everything: as long as there are no users.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open;
+
+impl Permission for Open {
+    fn permit(&self, _: &Caller, _: Method) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// See the module's text. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    raft: RaftHandle,
+    state: Arc<State>,
+    stopping: Ending,
+    permission: Box<dyn Permission>,
+}
+
+impl Gate {
+    /// `stopping` is what ends streams.
+    pub(crate) fn new(
+        raft: RaftHandle,
+        state: Arc<State>,
+        stopping: Ending,
+        permission: impl Permission + 'static,
+    ) -> Gate {
+        Gate(Arc::new(Inner { raft, state, stopping, permission: Box::new(permission) }))
+    }
+
+    /// Finds out who asks: at once, or after waiting for a place in the log that a token names and that is not applied here
+    /// yet.
+    pub(crate) fn identify(&self, claims: Claims) -> Identified {
+        Identified::Now(Caller::of(claims))
+    }
+
+    /// Lets a call in, or says why not: this member is a learner, the caller wants to be refused by a member without a
+    /// leader, or may not do it.
+    ///
+    /// # Errors
+    /// `NotSupportedForLearner`, `NoLeader`, what the permission says.
+    pub(crate) fn admit(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {
+        let learners_serve = matches!(method, Method::Status | Method::Snapshot);
+        self.admit_if(caller, method, learners_serve)
+    }
+
+    /// As [`Gate::admit`], for reads that any member serves from what it has, if the caller says that this is enough.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn admit_read(&self, caller: &Caller, method: Method, serializable: bool) -> Result<Pass, Error> {
+        self.admit_if(caller, method, serializable)
+    }
+
+    fn admit_if(&self, caller: &Caller, method: Method, learners_serve: bool) -> Result<Pass, Error> {
+        let raft = &self.0.raft;
+        // A learner may be far behind, so it says that it does not serve instead.
+        if !learners_serve && raft.is_learner() {
+            return Err(Error::NotSupportedForLearner);
+        }
+        if caller.insists_on_leader() && raft.leader() == 0 {
+            return Err(Error::NoLeader);
+        }
+        self.0.permission.permit(caller, method)?;
+        Ok(Pass::new(caller.clone()))
+    }
+
+    /// When a stream, or a call that may wait for long, has to end though its caller would go on.
+    pub(crate) fn end_of(&self, pass: &Pass) -> StreamEnd {
+        let Inner { state, stopping, .. } = &*self.0;
+        let insists = pass.caller().insists_on_leader();
+        StreamEnd::new(stopping.wait(), insists.then(|| state.leadership.lost()))
+    }
+}

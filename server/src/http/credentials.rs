@@ -1,0 +1,115 @@
+//! What a request says of its caller, whatever it speaks: headers, and what stands for headers where none can be set.
+//!
+//! | | in this order |
+//! |---|---|
+//! | gRPC, gRPC-Web | `token`, `authorization` |
+//! | JSON, other HTTP | `Grpc-Metadata-Token`, `Authorization`, `Grpc-Metadata-Authorization` |
+//! | WebSocket from a page | the subprotocol after `Bearer` |
+//! | `EventSource` from a page | `access_token` in the query |
+//! | any page | the cookie `token` |
+
+use std::borrow::Cow;
+
+use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::{HeaderMap, HeaderName, Method, Request};
+use percent_encoding::percent_decode_str;
+
+use super::Protocol;
+use crate::gate::{Claims, Token};
+
+const HASLEADER: HeaderName = HeaderName::from_static("hasleader");
+const TOKEN: HeaderName = HeaderName::from_static("token");
+/// The gateway's way to send what in gRPC is metadata.
+const GATEWAY_HASLEADER: HeaderName = HeaderName::from_static("grpc-metadata-hasleader");
+const GATEWAY_TOKEN: HeaderName = HeaderName::from_static("grpc-metadata-token");
+const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("grpc-metadata-authorization");
+
+/// Everything that is claimed.
+pub(super) fn find<B>(request: &Request<B>, protocol: Protocol) -> Claims {
+    let headers = request.headers();
+    let (insists, names): (_, &[HeaderName]) = if protocol.is_grpc() {
+        (&HASLEADER, &[TOKEN, AUTHORIZATION])
+    } else {
+        (&GATEWAY_HASLEADER, &[GATEWAY_TOKEN, AUTHORIZATION, GATEWAY_AUTHORIZATION])
+    };
+    let mut token = names.iter().find_map(|name| headers.get(name)?.to_str().ok()).map(Cow::Borrowed);
+    if token.is_none() && !protocol.is_grpc() {
+        token = of_a_page(request);
+    }
+    Claims {
+        token: token.map(|token| Token::new(token.strip_prefix("Bearer ").unwrap_or(&token))),
+        insists_on_leader: headers.get(insists).is_some_and(|value| value == "true"),
+    }
+}
+
+/// The token of a caller that cannot set headers.
+fn of_a_page<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
+    let headers = request.headers();
+    let mut token = None;
+    if headers.contains_key(UPGRADE) {
+        let mut protocols = parts(headers, &SEC_WEBSOCKET_PROTOCOL, ',');
+        token = if protocols.next() == Some("Bearer") { protocols.next().map(Cow::Borrowed) } else { None };
+    } else if request.method() == Method::GET {
+        token = request.uri().query().and_then(|query| parameter(query, "access_token"));
+    }
+    token.or_else(|| parts(headers, &COOKIE, ';').find_map(|cookie| cookie.strip_prefix("token=")).map(Cow::Borrowed))
+}
+
+fn parts<'a>(headers: &'a HeaderMap, name: &HeaderName, separator: char) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(move |value| value.split(separator)).map(str::trim)
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let (_, value) = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;
+    percent_decode_str(value).decode_utf8().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(protocol: Protocol, uri: &str, headers: &[(&str, &str)]) -> Claims {
+        let request = headers.iter().fold(Request::get(uri), |request, (name, value)| request.header(*name, *value));
+        find(&request.body(()).unwrap(), protocol)
+    }
+
+    fn token(protocol: Protocol, uri: &str, headers: &[(&str, &str)]) -> Option<String> {
+        claims(protocol, uri, headers).token.map(|token| token.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_token_is_found_wherever_it_may_stand() {
+        let found = Some("t".to_owned());
+        for (protocol, uri, headers) in [
+            (Protocol::Grpc, "/", vec![("token", "t")]),
+            (Protocol::Grpc, "/", vec![("authorization", "other"), ("token", "t")]),
+            (Protocol::GrpcWeb, "/", vec![("authorization", "Bearer t")]),
+            (Protocol::Json, "/", vec![("authorization", "t")]),
+            (Protocol::Json, "/", vec![("grpc-metadata-token", "t")]),
+            (Protocol::Json, "/", vec![("grpc-metadata-authorization", "Bearer t")]),
+            (Protocol::Json, "/", vec![("upgrade", "websocket"), ("sec-websocket-protocol", "Bearer, t")]),
+            (Protocol::Json, "/", vec![("upgrade", "websocket"), ("cookie", "a=b; token=t")]),
+            (Protocol::Http, "/?key=a&access_token=%74", vec![]),
+            (Protocol::Http, "/?access_token=other", vec![("authorization", "t")]),
+            (Protocol::Http, "/", vec![("cookie", "token=t")]),
+        ] {
+            assert_eq!(token(protocol, uri, &headers), found, "{protocol:?} {uri} {headers:?}");
+        }
+        for (protocol, uri, headers) in [
+            (Protocol::Grpc, "/?access_token=t", vec![("cookie", "token=t")]),
+            (Protocol::Json, "/", vec![("token", "t")]),
+            (Protocol::Json, "/", vec![("upgrade", "websocket"), ("sec-websocket-protocol", "other, t")]),
+        ] {
+            assert_eq!(token(protocol, uri, &headers), None, "{protocol:?} {uri} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn insisting_on_a_leader_is_said_in_the_ways_of_the_protocol() {
+        let insists = |protocol, name| claims(protocol, "/", &[(name, "true")]).insists_on_leader;
+        assert!(insists(Protocol::Grpc, "hasleader") && insists(Protocol::Http, "grpc-metadata-hasleader"));
+        assert!(!insists(Protocol::Json, "hasleader") && !insists(Protocol::Grpc, "grpc-metadata-hasleader"));
+        assert!(!claims(Protocol::Grpc, "/", &[("hasleader", "yes")]).insists_on_leader);
+    }
+}

@@ -1,0 +1,75 @@
+//! What HTTP forbids and its parser lets through: a request of HTTP/1.1 names one host, encodes its body in a way that is
+//! known here, and gRPC is always a POST.
+
+use super::super::refusal::refusal_as;
+use super::Answer;
+use bytes::Bytes;
+use http::header::{ALLOW, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, Request, Response, StatusCode, Version};
+use tonic::Status;
+use tower::{Layer, Service};
+
+/// See the module's text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WellFormedLayer;
+
+/// See [`WellFormedLayer`].
+#[derive(Clone, Debug)]
+pub struct WellFormed<S> {
+    inner: S,
+}
+
+impl<S> Layer<S> for WellFormedLayer {
+    type Service = WellFormed<S>;
+
+    fn layer(&self, inner: S) -> WellFormed<S> {
+        WellFormed { inner }
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for WellFormed<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: From<Bytes>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Answer<S::Future, Response<RB>>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some((status, message)) = fault(&request) else {
+            return Answer::Later { answer: self.inner.call(request) };
+        };
+        let protocol = super::protocol(&request);
+        let mut response = refusal_as(protocol, status, &Status::invalid_argument(message));
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        Answer::now(response)
+    }
+}
+
+fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+    if super::protocol(request).is_grpc() && request.method() != Method::POST && request.method() != Method::OPTIONS {
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "gRPC is always a POST"));
+    }
+    if request.version() > Version::HTTP_11 {
+        return None;
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Some((StatusCode::BAD_REQUEST, "more than one Host header"));
+    }
+    if host.is_none() && request.version() == Version::HTTP_11 {
+        return Some((StatusCode::BAD_REQUEST, "missing required Host header"));
+    }
+    let mut encodings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    match (encodings.next(), encodings.next()) {
+        (None, _) => None,
+        (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => None,
+        _ => Some((StatusCode::NOT_IMPLEMENTED, "no transfer encoding but chunked is known here")),
+    }
+}

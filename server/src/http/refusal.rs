@@ -1,0 +1,55 @@
+//! How a request is refused that goes no further: in the words of what it speaks.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use keyport_api::error::{self, Problem};
+use tonic::Status;
+
+use super::Protocol;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// The answer of whoever speaks `protocol`: a status of gRPC, an object of the gateway, or problem details.
+pub(crate) fn refusal<B: From<Bytes>>(protocol: Protocol, status: &Status) -> Response<B> {
+    let http = error::http_status(status.code());
+    let mut response = match protocol {
+        Protocol::Grpc | Protocol::GrpcWeb => status.clone().into_http::<()>().map(|()| Bytes::new().into()),
+        Protocol::Json => typed(http, JSON, error::gateway_body(status)),
+        Protocol::Http => problem(http, &error::problem(status)),
+    };
+    // For whoever counts calls by their codes: the HTTP status has fewer.
+    response.extensions_mut().insert(status.code());
+    response
+}
+
+/// As [`refusal`], where HTTP has a better word than the table has for the code.
+pub(crate) fn refusal_as<B: From<Bytes>>(protocol: Protocol, http: StatusCode, status: &Status) -> Response<B> {
+    let mut response = match protocol {
+        Protocol::Http => problem(http, &Problem::http(http, status.message().to_owned())),
+        Protocol::Grpc | Protocol::GrpcWeb | Protocol::Json => refusal(protocol, status),
+    };
+    *response.status_mut() = http;
+    response.extensions_mut().insert(status.code());
+    response
+}
+
+/// Problem details (RFC 9457).
+pub(crate) fn problem<B: From<Bytes>>(status: StatusCode, problem: &Problem) -> Response<B> {
+    let mut response = typed(status, HeaderValue::from_static(Problem::MEDIA_TYPE), problem.to_json());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A line of text, for what is not even a request.
+pub(crate) fn text<B: From<Bytes>>(status: StatusCode, message: &'static str) -> Response<B> {
+    typed(status, TEXT, Bytes::from_static(message.as_bytes()))
+}
+
+fn typed<B: From<Bytes>>(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<B> {
+    let mut response = Response::new(body.into().into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

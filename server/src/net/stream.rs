@@ -1,0 +1,176 @@
+//! A connection's socket, shared between what speaks on it and those who have to know whether the other side still does.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+/// How long what a client still sends is read after the last answer, and how many bytes of it: whoever sends a large body
+/// reads the answer only afterwards, and a socket that is closed over unread bytes takes the answer back.
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_BYTES: usize = 64 << 20;
+
+/// A connection on its way to the loop that will serve it.
+pub(crate) enum StdStream {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// A connection. Clones are the same; the lock is only ever taken by the task that serves it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream(Arc<Mutex<Socket>>);
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Calls the same method of whichever socket it is.
+macro_rules! delegate {
+    ($stream:expr, $socket:ident => $call:expr) => {
+        match &mut *$stream.0.lock() {
+            Socket::Tcp($socket) => $call,
+            Socket::Unix($socket) => $call,
+        }
+    };
+}
+
+impl TryFrom<StdStream> for Stream {
+    type Error = io::Error;
+
+    fn try_from(stream: StdStream) -> io::Result<Stream> {
+        Ok(Stream(Arc::new(Mutex::new(match stream {
+            StdStream::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
+            StdStream::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
+        }))))
+    }
+}
+
+impl Stream {
+    /// Whether the other side has said that it sends nothing more, or is gone: which of the two cannot be told before
+    /// something is written. To be polled by the task that reads. What has been sent before and is not read yet hides it.
+    pub(crate) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        delegate!(self, socket => {
+            match socket.poll_read_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {}
+            }
+            match pin!(socket.ready(Interest::READABLE)).poll(cx) {
+                Poll::Ready(Ok(ready)) if !ready.is_read_closed() => Poll::Pending,
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+    }
+
+    /// Closes for writing, then reads what still comes and throws it away, up to a bound in time and size.
+    pub(crate) async fn linger(&self) {
+        if self.shutdown_write().is_err() {
+            return;
+        }
+        let end = Instant::now() + LINGER;
+        let (mut stream, mut left) = (self.clone(), LINGER_BYTES);
+        let mut buffer = vec![0; 16 * 1024];
+        while left > 0 {
+            match timeout_at(end, stream.read(&mut buffer)).await {
+                Ok(Ok(read)) if read > 0 => left = left.saturating_sub(read),
+                _ => return,
+            }
+        }
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        delegate!(self, socket => SockRef::from(&*socket).shutdown(Shutdown::Write))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, socket => Pin::new(socket).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, socket => Pin::new(socket).poll_write(cx, data))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self, socket => Pin::new(socket).poll_write_vectored(cx, data))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        delegate!(self, socket => socket.is_write_vectored())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, socket => Pin::new(socket).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, socket => Pin::new(socket).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    async fn pair() -> (TcpStream, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (ours, theirs) = tokio::join!(listener.accept(), TcpStream::connect(listener.local_addr().unwrap()));
+        let stream = StdStream::Tcp(ours.unwrap().0.into_std().unwrap());
+        (theirs.unwrap(), Stream::try_from(stream).unwrap())
+    }
+
+    #[tokio::test]
+    async fn it_is_seen_that_the_other_side_sends_no_more() {
+        let (mut theirs, mut ours) = pair().await;
+        theirs.write_all(b"all").await.unwrap();
+        let mut buffer = [0; 3];
+        ours.read_exact(&mut buffer).await.unwrap();
+        assert!(poll_fn(|cx| Poll::Ready(ours.poll_read_closed(cx).is_pending())).await);
+        theirs.shutdown().await.unwrap();
+        poll_fn(|cx| ours.poll_read_closed(cx)).await;
+        // It may still read.
+        ours.write_all(b"an answer").await.unwrap();
+        drop(ours);
+        let mut answer = String::new();
+        theirs.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "an answer");
+    }
+
+    #[tokio::test]
+    async fn whoever_sends_much_reads_the_last_answer_all_the_same() {
+        let (mut theirs, mut ours) = pair().await;
+        let client = tokio::spawn(async move {
+            theirs.write_all(&vec![7; 20 << 20]).await.unwrap();
+            let mut answer = String::new();
+            theirs.read_to_string(&mut answer).await.unwrap();
+            answer
+        });
+        let mut first = [0; 16];
+        ours.read_exact(&mut first).await.unwrap();
+        ours.write_all(b"too much").await.unwrap();
+        ours.linger().await;
+        drop(ours);
+        assert_eq!(client.await.unwrap(), "too much");
+    }
+}
