@@ -4,8 +4,8 @@ use super::build::invalid;
 use super::source::Settings;
 use super::{ClusterConfig, ConfigError, Discovery, DiscoveryService, InitialState, ListenConfig, Url};
 
-/// Flags of discovery that need TLS.
-const TLS_FLAGS: [&str; 3] = ["discovery-cert", "discovery-key", "discovery-cacert"];
+/// Flags of discovery that name files for TLS.
+const TLS_FILES: [&str; 3] = ["discovery-cert", "discovery-key", "discovery-cacert"];
 
 pub(super) fn build(
     s: &Settings,
@@ -106,14 +106,9 @@ fn discovery(s: &Settings) -> Result<Option<Discovery>, ConfigError> {
     if endpoints.is_empty() {
         return Ok(None);
     }
-    let needs_tls = || TLS_FLAGS.into_iter().find(|flag| !s.string(flag).is_empty());
-    if let Some(flag) = needs_tls() {
-        return Err(invalid(format!("TLS is not available in this release: --{flag} cannot be used")));
-    }
-    if !s.bool("discovery-insecure-transport") || s.bool("discovery-insecure-skip-tls-verify") {
-        return Err(invalid("TLS is not available in this release: discovery needs --discovery-insecure-transport"));
-    }
-    let endpoints = endpoints.iter().map(|endpoint| plain_endpoint(endpoint)).collect::<Result<_, _>>()?;
+    let asks_for_tls = asks_for_tls(s);
+    let endpoints =
+        endpoints.iter().map(|endpoint| plain_endpoint(endpoint, asks_for_tls)).collect::<Result<_, _>>()?;
     Ok(Some(Discovery::Service(DiscoveryService {
         token,
         endpoints,
@@ -125,9 +120,26 @@ fn discovery(s: &Settings) -> Result<Option<Discovery>, ConfigError> {
     })))
 }
 
-/// `host:port` or `http://host:port`.
-fn plain_endpoint(endpoint: &str) -> Result<Url, ConfigError> {
-    let text = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
+/// The flag, if any, by which an endpoint without a scheme is to be asked over TLS.
+fn asks_for_tls(s: &Settings) -> Option<&'static str> {
+    if let Some(flag) = TLS_FILES.into_iter().find(|flag| !s.string(flag).is_empty()) {
+        return Some(flag);
+    }
+    if s.bool("discovery-insecure-skip-tls-verify") {
+        return Some("discovery-insecure-skip-tls-verify");
+    }
+    (!s.bool("discovery-insecure-transport")).then_some("discovery-insecure-transport=false")
+}
+
+/// `http://host:port`, whatever the flags for TLS say; or `host:port`, unless they ask for it.
+fn plain_endpoint(endpoint: &str, asks_for_tls: Option<&str>) -> Result<Url, ConfigError> {
+    let has_scheme = endpoint.contains("://");
+    if let Some(flag) = asks_for_tls.filter(|_| !has_scheme) {
+        return Err(invalid(format!(
+            "TLS is not available in this release: cannot ask {endpoint} with --{flag}; http://{endpoint} is asked without"
+        )));
+    }
+    let text = if has_scheme { endpoint.to_owned() } else { format!("http://{endpoint}") };
     let url = Url::parse(&text)?;
     if url.scheme.is_tls() {
         return Err(invalid(format!("TLS is not available in this release: cannot ask {url}")));

@@ -303,13 +303,30 @@ fn how_founders_find_each_other() {
     assert!(refused(&["--discovery-srv=x"]).1.starts_with("multiple discovery or bootstrap flags are set"));
     assert!(refused(&["--discovery-user=u"]).1.contains("needs a password"));
     assert!(refused(&["--discovery-password=p"]).1.contains("needs --discovery-user"));
-    for words in [
-        "--discovery-cert=c",
-        "--discovery-insecure-transport=false",
-        "--discovery-insecure-skip-tls-verify",
-        "--discovery-endpoints=https://a:1",
+    for endpoint in ["https://a:1", "http://b:1,https://a:1"] {
+        let error = refused(&[&format!("--discovery-endpoints={endpoint}")]).1;
+        assert_eq!(error, "TLS is not available in this release: cannot ask https://a:1");
+    }
+}
+
+/// A scheme says whether there is TLS; only an endpoint without one leaves that to the flags.
+#[test]
+fn flags_for_tls_do_not_matter_to_a_plain_discovery_endpoint() {
+    for (flag, named) in [
+        ("--discovery-cert=c", "--discovery-cert"),
+        ("--discovery-key=k", "--discovery-key"),
+        ("--discovery-cacert=ca", "--discovery-cacert"),
+        ("--discovery-insecure-transport=false", "--discovery-insecure-transport=false"),
+        ("--discovery-insecure-skip-tls-verify", "--discovery-insecure-skip-tls-verify"),
     ] {
-        assert!(refused(&[words]).1.starts_with("TLS is not available in this release"), "{words}");
+        let with = |endpoints: &str| {
+            args(&["--discovery-token=t", &format!("--discovery-endpoints={endpoints}"), flag]).load().map(drop)
+        };
+        assert_eq!(with("http://a:1,http://b:1"), Ok(()), "{flag}");
+        assert_eq!(
+            with("http://b:1,a:1").unwrap_err().to_string(),
+            format!("TLS is not available in this release: cannot ask a:1 with {named}; http://a:1 is asked without")
+        );
     }
 }
 

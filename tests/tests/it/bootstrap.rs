@@ -64,9 +64,13 @@ async fn founders_meet_at_a_discovery_service() {
 
     service.grpc().await.put("/_etcd/registry/T/_config/size", "3").await;
     let mut founders = Vec::new();
-    for name in ["a", "b", "c"] {
+    // What asks for TLS has no say where the endpoint's scheme does.
+    let plain =
+        [format!("--discovery-endpoints=http://{}", service.addr()), "--discovery-insecure-transport=false".into()];
+    for (name, more) in [("a", &[][..]), ("b", &[][..]), ("c", &plain[..])] {
         let (addr, url, args) = place(name, &dir.path().join(name));
-        let server = Server::builder().plain().args(args).args(flags.clone()).spawn_only();
+        let args = args.into_iter().chain(flags.iter().chain(more).cloned());
+        let server = Server::builder().plain().args(args).spawn_only();
         founders.push((name, addr, url, server));
     }
     let mut seen = Vec::new();
