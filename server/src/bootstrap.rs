@@ -2,6 +2,7 @@
 //! one picks up what the directory holds.
 
 mod data_dir;
+mod defragment;
 mod discovery;
 mod error;
 mod existing;
@@ -69,6 +70,9 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     let founding = if has_log { None } else { Some(identity::found(config, &PeerClient::new()).await?) };
     let Opened { backend, mut wal, mut recovered } = open(config, &metrics, &dir, disk, founding.as_ref())?;
     report(&recovered, &dir.wal);
+    if let Some(threshold) = config.bootstrap_defrag_threshold_bytes {
+        defragment::if_worthwhile(&backend, threshold, &metrics)?;
+    }
     dir.snapshots.clean(backend.durable_applied().index, true).map_err(|source| BootstrapError::Io {
         path: config.snap_path(),
         action: "cannot remove snapshots that are not needed any more",

@@ -9,6 +9,7 @@ mod cluster;
 pub mod duration;
 mod file;
 pub mod flags;
+mod former;
 pub mod gates;
 mod help;
 pub mod log;
@@ -42,6 +43,8 @@ pub struct Config {
     pub quota_backend_bytes: Option<u64>,
     pub backend_batch_interval: Duration,
     pub backend_batch_limit: usize,
+    /// What must be free in the database for it to be defragmented at start; `None` when it never is.
+    pub bootstrap_defrag_threshold_bytes: Option<u64>,
     pub unsafe_no_fsync: bool,
     pub heartbeat_interval: Duration,
     pub election_timeout: Duration,

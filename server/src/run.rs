@@ -144,10 +144,12 @@ fn announce(config: &Config) {
         listen_client_urls = texts(&config.listen.client),
         advertise_client_urls = texts(&config.cluster.advertise_client_urls),
         snapshot_count = config.snapshot_count,
+        snapshot_catchup_entries = config.snapshot_catchup_entries,
         quota_backend_bytes = config.quota_backend_bytes,
         max_request_bytes = config.max_request_bytes,
         heartbeat_interval = ?config.heartbeat_interval,
         election_timeout = ?config.election_timeout,
+        v2_deprecation = "write-only",
         "starting an etcd server"
     );
 }

@@ -46,6 +46,9 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         },
         backend_batch_interval: or_default(s.duration("backend-batch-interval"), DEFAULT_BATCH_INTERVAL),
         backend_batch_limit: positive(s.int("backend-batch-limit"), DEFAULT_BATCH_ROWS),
+        bootstrap_defrag_threshold_bytes: Some(s.uint("bootstrap-defrag-threshold-megabytes"))
+            .filter(|megabytes| *megabytes > 0)
+            .map(|megabytes| megabytes.saturating_mul(1024 * 1024)),
         unsafe_no_fsync: s.bool("unsafe-no-fsync"),
         heartbeat_interval,
         election_timeout,

@@ -2,7 +2,7 @@
 //!
 //! Unknown keys are passed over in silence, as etcd does; a value of the wrong type is an error with its key.
 
-use super::flags::{FLAGS, FileKey, Flag, Kind, Value};
+use super::flags::{self, FileKey, Flag, Kind, Value};
 use super::url;
 use std::time::Duration;
 use yaml_serde::Value as Yaml;
@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(&'static Flag, Value)>, String> {
         _ => return Err("the document is not a mapping of names to values".to_owned()),
     }
     let mut set = Vec::new();
-    for flag in FLAGS {
+    for flag in flags::all() {
         let path = match flag.file {
             FileKey::Same => flag.name,
             FileKey::At(path) => path,

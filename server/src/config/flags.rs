@@ -2,6 +2,7 @@
 //!
 //! The environment variables, the file's keys and `--help` all follow from it.
 
+use super::former::FORMER;
 use super::url::Url;
 use super::{duration, url};
 use std::time::Duration;
@@ -141,7 +142,7 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// A whole number, with Go's prefixes for other bases.
-fn parse_int(text: &str) -> Option<i128> {
+pub(super) fn parse_int(text: &str) -> Option<i128> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -178,13 +179,25 @@ pub enum Value {
     Urls(Vec<Url>),
 }
 
-const fn flag(group: Group, name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
+/// A row with its value in the file under its own name.
+pub(super) const fn flag(
+    group: Group,
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    help: &'static str,
+) -> Flag {
     Flag { name, kind, default, help, group, file: FileKey::Same, inert: false }
 }
 
-/// The flag of that name.
-pub fn find(name: &str) -> Option<&'static Flag> {
-    FLAGS.iter().find(|f| f.name == name)
+/// Every row that can be given: those of the table, and those of the former names.
+pub(super) fn all() -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().chain(FORMER.iter().map(|former| &former.flag))
+}
+
+/// The flag of that name, present or former.
+pub(super) fn find(name: &str) -> Option<&'static Flag> {
+    all().find(|f| f.name == name)
 }
 
 /// Flags of old releases: accepted, warned about, ignored.
@@ -223,7 +236,7 @@ pub const FLAGS: &[Flag] = &[
     flag(Member, "backend-bbolt-freelist-type", Str, "", "Kind of a list that the database here has not.").inert(),
     flag(Member, "backend-batch-interval", Dur, "0s", "Longest time before a database commit; 0 means 500ms."),
     flag(Member, "backend-batch-limit", Int, "0", "Most operations before a database commit; 0 means 16000."),
-    flag(Member, "bootstrap-defrag-threshold-megabytes", Uint, "0", "Defragment at start when this much can be freed; 0 disables.").inert(),
+    flag(Member, "bootstrap-defrag-threshold-megabytes", Uint, "0", "Defragment at start when this much can be freed; 0 disables."),
     flag(Member, "unsafe-no-fsync", Bool, "false", "Never wait for the disk. Unsafe: a power cut loses data."),
 
     flag(Raft, "heartbeat-interval", Uint, "100", "Time of a heartbeat, in milliseconds."),
@@ -350,7 +363,7 @@ mod tests {
     fn names_and_file_keys_are_unique() {
         let mut names = HashSet::new();
         let mut keys = HashSet::new();
-        for flag in FLAGS {
+        for flag in all() {
             assert!(names.insert(flag.name), "{}", flag.name);
             assert!(!IGNORED.contains(&flag.name), "{}", flag.name);
             match flag.file {

@@ -1,6 +1,7 @@
 //! The texts of `--help` and `--version`.
 
 use super::flags::{FLAGS, Group, IGNORED, Kind};
+use super::former::FORMER;
 use super::gates::GATES;
 use crate::version;
 use std::fmt::Write as _;
@@ -41,6 +42,8 @@ pub fn usage() -> String {
     for gate in GATES {
         let _ = writeln!(out, "  {}=true|false ({}, default {})", gate.name, gate.stage.as_str(), gate.default);
     }
+    let former: Vec<&str> = FORMER.iter().map(|former| former.flag.name).collect();
+    let _ = writeln!(out, "\nFormer flags, taken with a warning that says what to use instead: {}.", former.join(", "));
     let _ = writeln!(out, "\nIgnored, for old command lines: {}.", IGNORED.join(", "));
     out
 }

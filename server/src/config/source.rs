@@ -1,7 +1,7 @@
 //! Bringing the sources together: command line, environment, file.
 
 use super::flags::{self, FLAGS, Flag, Value};
-use super::{Config, ConfigError, args, build, file};
+use super::{Config, ConfigError, args, build, file, former};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -78,6 +78,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Action, ConfigError> {
             ));
         }
     }
+    former::settle(&mut settings)?;
     build::build(settings, sources.default_host).map(|config| Action::Run(Box::new(config)))
 }
 
@@ -93,7 +94,7 @@ struct Variables<'a> {
 impl<'a> Variables<'a> {
     /// Picks ours; empty ones count as unset.
     fn collect(env: &'a [(String, String)], warnings: &mut Vec<String>) -> Result<Variables<'a>, ConfigError> {
-        let by_suffix: BTreeMap<String, &'static Flag> = FLAGS.iter().map(|f| (f.env_suffix(), f)).collect();
+        let by_suffix: BTreeMap<String, &'static Flag> = flags::all().map(|f| (f.env_suffix(), f)).collect();
         let mut known: Vec<(&'static Flag, Variable<'a>)> = Vec::new();
         for (name, value) in env.iter().filter(|(_, value)| !value.is_empty()) {
             let Some(suffix) = name.strip_prefix(ETCD).or_else(|| name.strip_prefix(OURS)) else { continue };

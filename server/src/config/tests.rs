@@ -138,13 +138,7 @@ fn mistakes_on_the_line_exit_with_2_and_in_sense_with_1() {
     assert_eq!(args(&["--initial-cluster-state=old"]).error().0, 2);
     assert_eq!(args(&["--discovery-fallback=proxy"]).error().0, 2);
     assert_eq!(args(&["--max-request-bytes=4294967296"]).error().0, 2);
-    for removed in [
-        "--max-snapshots=1",
-        "--enable-v2",
-        "--proxy=on",
-        "--discovery=x",
-        "--experimental-peer-skip-client-san-verification",
-    ] {
+    for removed in ["--enable-v2", "--proxy=on", "--discovery=x", "--experimental-enable-v2v3=x", "--max-snapshots=x"] {
         assert_eq!(args(&[removed]).error().0, 2, "{removed}");
     }
     assert_eq!(args(&["word"]).error(), (1, "\"word\" is not a valid flag".to_owned()));
@@ -224,6 +218,10 @@ fn derived_values() {
     assert_eq!(config.http.cors, AllowList::Only(vec!["http://a:80".into(), "http://b:80".into()]));
     assert_eq!(config.http.hosts, AllowList::Any);
     assert_eq!(args(&["--quota-backend-bytes=5"]).config().quota_backend_bytes, Some(5));
+    assert_eq!(config.bootstrap_defrag_threshold_bytes, None);
+    let megabytes = |n: u64| args(&[&format!("--bootstrap-defrag-threshold-megabytes={n}")]).config();
+    assert_eq!(megabytes(3).bootstrap_defrag_threshold_bytes, Some(3 << 20));
+    assert_eq!(megabytes(u64::MAX).bootstrap_defrag_threshold_bytes, Some(u64::MAX));
 }
 
 #[test]
@@ -259,6 +257,50 @@ fn flags_without_effect_are_named_in_one_line() {
     let config =
         args(&["--max-request-bytes=20000000", "--quota-backend-bytes=9000000000", "--unsafe-no-fsync"]).config();
     assert_eq!(config.warnings.len(), 3);
+}
+
+#[test]
+fn former_names_count_as_what_took_their_place() {
+    let config = args(&[
+        "--experimental-compaction-batch-limit=7",
+        "--experimental-warning-apply-duration",
+        "1s",
+        "--experimental-initial-corrupt-check",
+        "--feature-gates=AllAlpha=false",
+        "--max-snapshots=3",
+        "--v2-deprecation=not-yet",
+    ])
+    .env("ETCD_EXPERIMENTAL_MAX_LEARNERS", "4")
+    .config();
+    assert_eq!((config.compaction_batch_limit, config.cluster.max_learners), (7, 4));
+    assert_eq!(config.warning_apply_duration, Duration::from_secs(1));
+    assert!(config.feature_gates.enabled(Gate::InitialCorruptCheck));
+    let replaced =
+        |name: &str, now: &str| format!("{name} is deprecated in 3.6 and decommissioned in 3.7. Use {now} instead.");
+    for warning in [
+        replaced("--experimental-compaction-batch-limit", "--compaction-batch-limit"),
+        replaced("--experimental-warning-apply-duration", "--warning-apply-duration"),
+        replaced("--experimental-max-learners", "--max-learners"),
+        replaced("--experimental-initial-corrupt-check", "--feature-gates=InitialCorruptCheck=true"),
+        "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8. It is ignored: a state that was received is removed as soon as it is in place.".to_owned(),
+        "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user input.".to_owned(),
+    ] {
+        assert!(config.warnings.contains(&warning), "{warning:?} in {:?}", config.warnings);
+    }
+    assert_eq!(config.warnings.len(), 6);
+
+    let file = "experimental-snapshot-catchup-entries: 9\nexperimental-txn-mode-write-with-shared-buffer: false\nmax-snapshots: 5\n";
+    let config = args(&["--config-file=conf.yml"]).file(file).config();
+    assert_eq!((config.snapshot_catchup_entries, config.warnings.len()), (9, 3));
+    assert!(!config.feature_gates.enabled(Gate::TxnModeWriteWithSharedBuffer));
+
+    // The present name wins; a gate that is set in two ways is a riddle.
+    let config = args(&["--max-learners=2", "--experimental-max-learners=9"]).config();
+    assert_eq!((config.cluster.max_learners, config.warnings.len()), (2, 1));
+    assert_eq!(
+        args(&["--experimental-initial-corrupt-check=false", "--feature-gates=InitialCorruptCheck=true"]).error(),
+        (1, "cannot specify both flags: --experimental-initial-corrupt-check and --feature-gates=InitialCorruptCheck=true".to_owned())
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Settings: flags, environment, file; and starts that must fail.
 
+mod former;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
