@@ -1,15 +1,21 @@
-//! The configuration file: YAML, and so JSON too.
+//! The configuration file: YAML, and so JSON too, as etcd's library reads it.
 //!
+//! A byte order mark is passed over, and so is whatever follows the first document; keys may be written in capitals.
 //! Unknown keys are passed over in silence, as etcd does; a value of the wrong type is an error with its key.
+
+mod scalar;
+
+use std::time::Duration;
+
+use serde::Deserialize as _;
+use yaml_serde::{Deserializer, Value as Yaml};
 
 use super::flags::{self, FileKey, Flag, Kind, Value};
 use super::url;
-use std::time::Duration;
-use yaml_serde::Value as Yaml;
 
 /// Reads the settings in `text`. The message of a failure has no path: the caller adds it.
 pub(super) fn parse(text: &str) -> Result<Vec<(&'static Flag, Value)>, String> {
-    let document: Yaml = yaml_serde::from_str(text).map_err(|e| e.to_string())?;
+    let document = first_document(text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|e| e.to_string())?;
     match document {
         Yaml::Null | Yaml::Mapping(_) => {}
         _ => return Err("the document is not a mapping of names to values".to_owned()),
@@ -21,7 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(&'static Flag, Value)>, String> {
             FileKey::At(path) => path,
             FileKey::None => continue,
         };
-        let found = path.split('.').try_fold(&document, |node, key| node.get(key));
+        let found = path.split('.').try_fold(&document, get);
         match found {
             None | Some(Yaml::Null) => {}
             Some(node) => set.push((flag, read(flag, node).map_err(|reason| format!("{path}: {reason}"))?)),
@@ -30,43 +36,53 @@ pub(super) fn parse(text: &str) -> Result<Vec<(&'static Flag, Value)>, String> {
     Ok(set)
 }
 
-fn read(flag: &Flag, node: &Yaml) -> Result<Value, String> {
-    let wrong = |want: &str| format!("want {want}");
-    match flag.kind {
-        Kind::Bool => node.as_bool().map(Value::Bool).ok_or_else(|| wrong("true or false")),
-        Kind::Int => node.as_i64().map(Value::Int).ok_or_else(|| wrong("a whole number")),
-        Kind::Uint => node.as_u64().map(Value::Uint).ok_or_else(|| wrong("a whole number of at least 0")),
-        Kind::Uint32 => node
-            .as_u64()
-            .filter(|n| u32::try_from(*n).is_ok())
-            .map(Value::Uint)
-            .ok_or_else(|| wrong("a whole number of at least 0 and at most 32 bits")),
-        Kind::Duration => node
-            .as_u64()
-            .map(|ns| Value::Duration(Duration::from_nanos(ns)))
-            .ok_or_else(|| wrong("a whole number of nanoseconds")),
-        Kind::Str | Kind::Choice(_) | Kind::Words => flag.parse(&scalar(node).ok_or_else(|| wrong("a text"))?),
-        Kind::List => match node {
-            Yaml::Sequence(items) => {
-                let words = items.iter().map(scalar).collect::<Option<Vec<_>>>();
-                words.map(Value::List).ok_or_else(|| wrong("a list of texts"))
-            }
-            _ => flag.parse(&scalar(node).ok_or_else(|| wrong("a list of texts"))?),
-        },
-        Kind::Urls => {
-            let text = scalar(node).ok_or_else(|| wrong("a comma-separated text of URLs"))?;
-            url::parse_list(&text).map(Value::Urls).map_err(|e| e.to_string())
-        }
-    }
+/// With its merge keys (`<<`) resolved.
+fn first_document(text: &str) -> Result<Yaml, yaml_serde::Error> {
+    let mut document = Deserializer::from_str(text).next().map_or(Ok(Yaml::Null), Yaml::deserialize)?;
+    document.apply_merge()?;
+    Ok(document)
 }
 
-/// A text, or a number written where a text is due (`auto-compaction-retention: 1`).
-fn scalar(node: &Yaml) -> Option<String> {
-    match node {
-        Yaml::String(s) => Some(s.clone()),
-        Yaml::Number(n) => Some(n.to_string()),
-        _ => None,
-    }
+fn get<'a>(node: &'a Yaml, key: &str) -> Option<&'a Yaml> {
+    let Yaml::Mapping(mapping) = node else { return None };
+    let differs_in_case = || mapping.iter().find(|(k, _)| k.as_str().is_some_and(|k| k.eq_ignore_ascii_case(key)));
+    mapping.get(key).or_else(|| differs_in_case().map(|(_, value)| value))
+}
+
+fn read(flag: &Flag, node: &Yaml) -> Result<Value, String> {
+    let unsigned = || scalar::whole(node).and_then(|n| u64::try_from(n).ok());
+    let read = match flag.kind {
+        Kind::Bool => scalar::boolean(node).map(Value::Bool).ok_or("true or false"),
+        Kind::Int => {
+            let number = scalar::whole(node).and_then(|n| i64::try_from(n).ok());
+            number.map(Value::Int).ok_or("a whole number")
+        }
+        Kind::Uint => unsigned().map(Value::Uint).ok_or("a whole number of at least 0"),
+        Kind::Uint32 => {
+            let number = unsigned().filter(|n| u32::try_from(*n).is_ok());
+            number.map(Value::Uint).ok_or("a whole number of at least 0 and at most 32 bits")
+        }
+        Kind::Duration => {
+            unsigned().map(|ns| Value::Duration(Duration::from_nanos(ns))).ok_or("a whole number of nanoseconds")
+        }
+        Kind::Str | Kind::Choice(_) | Kind::Words => match scalar::text(node) {
+            Some(text) => return flag.parse(&text),
+            None => Err("a text, in quotes if it looks like something else"),
+        },
+        Kind::List => match (node, scalar::text(node)) {
+            (Yaml::Sequence(items), _) => {
+                let words = items.iter().map(scalar::text).collect::<Option<Vec<_>>>();
+                words.map(Value::List).ok_or("a list of texts")
+            }
+            (_, Some(text)) => return flag.parse(&text),
+            (_, None) => Err("a list of texts"),
+        },
+        Kind::Urls => match scalar::text(node) {
+            Some(text) => return url::parse_list(&text).map(Value::Urls).map_err(|e| e.to_string()),
+            None => Err("a comma-separated text of URLs"),
+        },
+    };
+    read.map_err(|want| format!("want {want}"))
 }
 
 #[cfg(test)]
@@ -122,5 +138,31 @@ discovery-config:
         );
         assert_eq!(parse("- a").unwrap_err(), "the document is not a mapping of names to values");
         assert!(parse("a: [").is_err());
+        assert_eq!(parse("name: 1e4").unwrap_err(), "name: want a text, in quotes if it looks like something else");
+        assert!(parse("max-wals: 1\nmax-wals: 2").unwrap_err().contains("max-wals"));
+    }
+
+    #[test]
+    fn what_stands_around_the_document() {
+        for text in [
+            "\u{feff}max-wals: 5",
+            "max-wals: 5\n---\nmax-wals: 6",
+            "---\nmax-wals: 5\n...\nmax-wals: 6",
+            "max-wals: 5\n---\n[ : broken",
+            "%YAML 1.1\n---\nmax-wals: 5",
+            "MAX-WALS: 5",
+            "? max-wals\n: 5",
+            "1: 2\ntrue: 3\nmax-wals: 5",
+            "<<: {max-wals: 5}",
+            "x: &x {max-wals: 5}\n<<: *x",
+            "x: &x {max-wals: 6}\n<<: [*x]\nmax-wals: 5",
+            "x: &five 5\nmax-wals: *five",
+        ] {
+            assert_eq!(get(text, "max-wals"), Some(Value::Uint(5)), "{text}");
+        }
+        for text in ["---\n---\nmax-wals: 6", "~", "{}", "max-wals: ~"] {
+            assert_eq!(get(text, "max-wals"), None, "{text}");
+        }
+        assert_eq!(get("Socket-Options: {Reuse-Port: on}", "socket-reuse-port"), Some(Value::Bool(true)));
     }
 }

@@ -1,5 +1,6 @@
 //! Settings: flags, environment, file; and starts that must fail.
 
+mod file;
 mod former;
 
 use std::fs;
