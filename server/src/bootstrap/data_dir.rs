@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use keyport_raft::wal::make_dir;
@@ -9,6 +10,9 @@ use keyport_raft::wal::make_dir;
 use super::BootstrapError;
 use crate::config::Config;
 use crate::state::SnapshotFiles;
+
+/// For the owner alone.
+const PRIVATE: u32 = 0o700;
 
 /// Where things are.
 #[derive(Clone, Debug)]
@@ -31,6 +35,7 @@ impl DataDir {
         // Each from the one above it on, so that a name that an earlier process made is durable as well.
         for path in [&config.data_dir, &config.member_dir(), &snap, &dir.wal] {
             create(path)?;
+            check_private(path)?;
             check_writable(path)?;
         }
         Ok(dir)
@@ -45,6 +50,26 @@ fn create(path: &Path) -> Result<(), BootstrapError> {
     })
 }
 
+/// Whoever set the permissions may have meant them: others than the owner are worth a warning, no more.
+fn check_private(path: &Path) -> Result<(), BootstrapError> {
+    let metadata = fs::metadata(path);
+    let metadata = metadata.map_err(|source| BootstrapError::Io {
+        path: path.to_owned(),
+        action: "cannot look at directory",
+        source,
+    })?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & !PRIVATE != 0 {
+        tracing::warn!(
+            error = format!(
+                "directory {path:?} exists with the permission {mode:04o}: others may reach the data; {PRIVATE:04o} is recommended"
+            ),
+            "check file permission"
+        );
+    }
+    Ok(())
+}
+
 fn check_writable(path: &Path) -> Result<(), BootstrapError> {
     let probe = path.join(".touch");
     let written = fs::File::create(&probe).and_then(|mut file| file.write_all(b"touch"));
@@ -54,8 +79,6 @@ fn check_writable(path: &Path) -> Result<(), BootstrapError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
     use crate::bootstrap::tests::config;
 

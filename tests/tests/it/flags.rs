@@ -117,6 +117,23 @@ fn the_ready_line_and_stopping() {
     assert!(status.success() || std::os::unix::process::ExitStatusExt::signal(&status) == Some(15), "{status}");
 }
 
+/// Whoever made the directory may have meant its permissions, or not.
+#[test]
+fn a_directory_that_others_can_read_is_worth_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    for (mode, warned) in [(0o777, true), (0o750, true), (0o700, false)] {
+        let data = dir.path().join(format!("{mode:o}"));
+        fs::create_dir(&data).unwrap();
+        fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+        let log = Server::builder().data_dir(&data).start().log();
+        let warning = log.lines().find(|line| line.contains("check file permission"));
+        assert_eq!(warning.is_some(), warned, "{mode:o}: {warning:?}");
+        assert!(
+            warning.is_none_or(|line| line.contains("\"level\":\"warn\"") && line.contains(data.to_str().unwrap()))
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_under_load() {
     let mut server = Server::start();
