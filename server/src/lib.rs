@@ -17,6 +17,7 @@ pub mod net;
 mod node;
 mod peer_port;
 mod run;
+mod service_manager;
 mod state;
 pub mod trial;
 pub mod version;

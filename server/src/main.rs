@@ -74,13 +74,29 @@ fn serve(config: Config) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-    match runtime.block_on(async { keyport_server::run(config, terminated()?).await }) {
+    match runtime.block_on(async {
+        outlive_strays()?;
+        keyport_server::run(config, terminated()?).await
+    }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             keyport_server::fatal!(%error, "the server cannot go on");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Keeps signals that ask for nothing here from ending the process: scripts send some of them to every server they
+/// know, and a limit of file sizes is then the error of a write, which says what is wrong.
+fn outlive_strays() -> std::io::Result<()> {
+    let [user1, user2, alarm, io] =
+        [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm(), SignalKind::io()];
+    let others = [libc::SIGVTALRM, libc::SIGPROF, libc::SIGPWR, libc::SIGXCPU, libc::SIGXFSZ];
+    for stray in [user1, user2, alarm, io].into_iter().chain(others.map(SignalKind::from_raw)) {
+        // What the first listener puts in the place of the default action stays when it is gone.
+        drop(signal(stray)?);
+    }
+    Ok(())
 }
 
 /// Done when the process is asked to end.

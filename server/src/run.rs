@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
 use crate::peer_port;
+use crate::service_manager::{self, Stage};
 use crate::version;
 use std::io;
 use std::sync::Arc;
@@ -53,6 +54,10 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let server = Server::start(&config.http).map_err(RunError::Threads)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     metrics.set_feature_gates(&config.feature_gates);
+    let shutdown = async {
+        shutdown.await;
+        service_manager::tell(Stage::Stopping);
+    };
     tokio::pin!(shutdown);
     let started = tokio::select! {
         started = bootstrap::start(&config, Arc::clone(&metrics)) => started?,
@@ -87,7 +92,10 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
         // What still waits will not be decided here.
-        () = node.removed_from_cluster() => stop_raft(&node).await,
+        () = node.removed_from_cluster() => {
+            service_manager::tell(Stage::Stopping);
+            stop_raft(&node).await;
+        }
         ended = &mut following => failed = Some(ended.unwrap_or(true)),
         ended = &mut serving => served = Some(ended),
         error = panicked(&mut duties) => lost = Some(error),
@@ -183,6 +191,7 @@ async fn serve(
         let routes = Routes::new(calls, config.max_receive_bytes(), gateway, router);
         tracing::info!("ready to serve client requests");
         announce_listeners(&for_clients);
+        service_manager::tell(Stage::Ready);
         server.serve(for_clients, stack.layer(routes), stop.clone(), DRAIN).await
     };
     tokio::try_join!(watching, serving).map(drop)

@@ -17,6 +17,7 @@ mod lease;
 mod maintenance;
 mod members;
 mod ops;
+mod service_manager;
 mod services;
 mod sse;
 mod trial;
