@@ -7,7 +7,7 @@ use keyport_api::etcdserverpb::{
 };
 use keyport_tests::Server;
 use keyport_tests::grpc::{Grpc, IntoOp, delete, get, put, refused};
-use keyport_tests::wait::within;
+use keyport_tests::wait::{eventually, within};
 use tonic::Code;
 
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
@@ -126,6 +126,24 @@ async fn no_space() {
     let mut c = server.grpc().await;
     assert_eq!(alarm(&mut c, AlarmAction::Get, AlarmType::Nospace, 0).await.alarms.len(), 1);
     refused(c.kv.put(put("k", "x")).await, Code::ResourceExhausted, NO_SPACE);
+}
+
+/// Thirteen pages, as tests of etcd's clients like it: enough to begin with, soon full, and useful again after that.
+#[tokio::test]
+async fn a_tiny_quota() {
+    let server = Server::builder().args(["--quota-backend-bytes=53248", "--backend-batch-interval=10ms"]).start();
+    let mut c = server.grpc().await;
+    let value = "x".repeat(500);
+    c.kv.put(put("first", &value)).await.expect("an empty database has room");
+    let refusal = eventually("the quota is reached", async || c.kv.put(put("k", &value)).await.err()).await;
+    refused(Err::<(), _>(refusal), Code::ResourceExhausted, NO_SPACE);
+    let revision = c.revision().await;
+    c.kv.compact(CompactionRequest { revision, physical: true }).await.unwrap();
+    within("defragment", c.maintenance.defragment(DefragmentRequest {})).await.unwrap();
+    let raised = alarm(&mut c, AlarmAction::Get, AlarmType::None, 0).await.alarms;
+    alarm(&mut c, AlarmAction::Deactivate, AlarmType::Nospace, raised[0].member_id).await;
+    c.kv.put(put("k", "v")).await.expect("there is room again");
+    assert_eq!(c.get("first").await.unwrap().value, value.as_bytes());
 }
 
 #[tokio::test]
