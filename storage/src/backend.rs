@@ -132,6 +132,8 @@ struct Shared {
     /// Whether enough is gathered for a transaction before its time.
     full: AtomicBool,
     size: AtomicU64,
+    /// What is gathered and not in the file yet; written with the lock of the buffers.
+    waiting: AtomicU64,
     /// What the rows in the file take.
     used: AtomicU64,
     snapshots: AtomicU64,
@@ -192,6 +194,7 @@ impl Backend {
             full: AtomicBool::new(false),
             size: AtomicU64::new(0),
             used: AtomicU64::new(found.used_bytes),
+            waiting: AtomicU64::default(),
             snapshots: AtomicU64::new(0),
         });
         shared.measure();
@@ -242,6 +245,12 @@ impl Backend {
     /// What the file takes on the disk, as of the last transaction.
     pub fn size(&self) -> u64 {
         self.shared.size.load(Ordering::Relaxed)
+    }
+
+    /// About what the file takes once everything committed so far is in it: by this a quota goes, or a burst of writes would
+    /// run past it before the first of them is measured.
+    pub fn coming_size(&self) -> u64 {
+        self.size().saturating_add(self.shared.waiting.load(Ordering::Relaxed))
     }
 
     /// What of [`Backend::size`] is in use, by the sum of the rows; redb does not say how many pages are free.

@@ -39,7 +39,7 @@ impl Quota {
         let Some(limit) = self.limit else { return true };
         match request.cost() {
             0 => true,
-            cost => self.backend.size().saturating_sub(EMPTY_FILE).saturating_add(cost) < limit,
+            cost => self.backend.coming_size().saturating_sub(EMPTY_FILE).saturating_add(cost) < limit,
         }
     }
 }

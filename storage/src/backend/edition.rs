@@ -42,6 +42,11 @@ impl Buffers {
         let many = self.active.operations >= options.batch_limit.saturating_mul(times);
         !self.retired && (many || self.active.bytes >= BATCH_BYTES * times)
     }
+
+    /// What is gathered and not in the file yet, about.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.active.bytes + self.sealed.as_ref().map_or(0, |layer| layer.bytes)) as u64
+    }
 }
 
 /// The database between two installations. Whoever holds one reads that file, whole, and no other: after an
@@ -69,6 +74,7 @@ impl Edition {
         let (full, behind) = {
             let mut buffers = self.contents.buffers.write();
             buffers.active.absorb(batch, applied);
+            shared.waiting.store(buffers.bytes(), Ordering::Relaxed);
             // Set here and taken back with the layer, both with the lock: the flusher is woken once for each.
             let full = buffers.is_full(options, 1) && !shared.full.swap(true, Ordering::Relaxed);
             (full, buffers.is_full(options, BEHIND))

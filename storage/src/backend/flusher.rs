@@ -130,7 +130,9 @@ fn flush(shared: &Shared) -> Result<Option<Applied>, BackendError> {
     let view = Arc::new(View::open(&shared.path, &database)?);
     let (sealed, old) = {
         let mut buffers = contents.buffers.write();
-        (buffers.sealed.take(), mem::replace(&mut buffers.view, view))
+        let done = (buffers.sealed.take(), mem::replace(&mut buffers.view, view));
+        shared.waiting.store(buffers.bytes(), Ordering::Relaxed);
+        done
     };
     drop((sealed, old));
     shared.used.store(used, Ordering::Relaxed);
