@@ -8,12 +8,14 @@ mod database;
 mod grpc;
 mod network;
 mod process;
+mod requests;
 mod timings;
 
 pub use database::{commits, compactions};
 pub use grpc::{Call, GrpcMetrics, GrpcType, Method};
 pub use network::NetworkMetrics;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+pub use requests::RequestTimer;
 pub use timings::Timings;
 
 use crate::config::FeatureGates;
@@ -106,7 +108,7 @@ pub struct Metrics {
     pub grpc: GrpcMetrics,
     /// `etcd_server_apply_duration_seconds`; see [`Metrics::observe_apply`].
     apply_duration: Timings,
-    /// `etcd_server_request_duration_seconds`; see [`Metrics::observe_request`].
+    /// `etcd_server_request_duration_seconds`; see [`Metrics::time_request`].
     request_duration: Timings,
     range_ok: Histogram,
     range_failed: Histogram,
@@ -197,6 +199,7 @@ handles! {
     healthchecks: IntCounterVec("etcd_server_healthchecks_total", "Checks of livez and readyz by outcome.", labels ["type", "name", "status"]);
     feature_enabled: IntGaugeVec("etcd_server_feature_enabled", "Feature gates: 1 is on.", labels ["name", "stage"]);
     server_version: IntGaugeVec("etcd_server_version", "1 for the version that runs.", labels ["server_version"]);
+    go_version: IntGaugeVec("etcd_server_go_version", "1 for what this server is built with, which is not Go.", labels ["server_go_version"]);
     server_id: IntGaugeVec("etcd_server_id", "1 for this member's id, in hexadecimal.", labels ["server_id"]);
     cluster_version: IntGaugeVec("etcd_cluster_version", "1 for the cluster version in force, 0 for earlier ones.", labels ["cluster_version"]);
 
@@ -219,6 +222,8 @@ handles! {
     defrag_inflight: IntGauge("etcd_disk_defrag_inflight", "1 while the database is defragmented.");
     snap_db_fsync: Histogram("etcd_snap_db_fsync_duration_seconds", "Time to sync a received database.", exp (0.001, 2.0, 14));
     snap_db_save: Histogram("etcd_snap_db_save_total_duration_seconds", "Time to save a received database.", exp (0.1, 2.0, 10));
+    snap_marshalling: Histogram("etcd_debugging_snap_save_marshalling_duration_seconds", "Time to encode a Raft snapshot file, of which none is written.", exp (0.001, 2.0, 14));
+    snap_save: Histogram("etcd_debugging_snap_save_total_duration_seconds", "Time to save a Raft snapshot file, of which none is written.", exp (0.001, 2.0, 14));
     snap_fsync: Histogram("etcd_snap_fsync_duration_seconds", "Time to sync a Raft snapshot file.", exp (0.001, 2.0, 14));
 
     stream_failures: IntCounterVec("etcd_network_server_stream_failures_total", "Streams that failed.", labels ["Type", "API"]);
@@ -262,6 +267,9 @@ handles! {
     compaction_pause: Histogram("etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds", "Time of a compaction batch.", exp (1.0, 2.0, 13));
     compaction_total: Histogram("etcd_debugging_mvcc_db_compaction_total_duration_milliseconds", "Time of a compaction.", exp (100.0, 2.0, 14));
     index_compaction_pause: Histogram("etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds", "Time to compact the index.", exp (0.5, 2.0, 14));
+    v2_expires: IntCounter("etcd_debugging_store_expires_total", "Keys of the v2 store that ran out; it is gone.");
+    v2_watch_requests: IntCounter("etcd_debugging_store_watch_requests_total", "Watch requests to the v2 store; it is gone.");
+    v2_watchers: IntGauge("etcd_debugging_store_watchers", "Watchers of the v2 store; it is gone.");
     alarms: IntGaugeVec("etcd_debugging_server_alarms", "Raised alarms.", labels ["server_id", "alarm_type"]);
     watch_send: Histogram("etcd_debugging_server_watch_send_loop_watch_stream_duration_seconds", "Time to send a watch response.", exp (0.001, 2.0, 14));
     watch_send_per_event: Histogram("etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds", "The same, by event.", exp (0.001, 2.0, 14));
@@ -269,6 +277,9 @@ handles! {
     watch_send_progress: Histogram("etcd_debugging_server_watch_send_loop_progress_duration_seconds", "Time of a progress pass.", exp (0.001, 2.0, 14));
 
     log_first_index: IntGauge("keyport_raft_log_first_index", "First entry of the log in memory: who lacks an earlier one gets a snapshot.");
+
+    tasks: IntGauge("go_goroutines", "Tasks under way, which is what goroutines are here.");
+    event_loops: IntGauge("go_sched_gomaxprocs_threads", "Event loops, which serve connections.");
 
     scrapes_in_flight: IntGauge("promhttp_metric_handler_requests_in_flight", "Scrapes under way.");
     scrapes: IntCounterVec("promhttp_metric_handler_requests_total", "Scrapes by HTTP status.", labels ["code"]);
@@ -306,6 +317,7 @@ impl Metrics {
         let grpc = GrpcMetrics::register(&registry, &handles.client_requests, extensive)?;
         registry.register(Box::new(process::ProcessCollector::new()?))?;
         handles.server_version.with_label_values(&[version::ETCD_SERVER]).set(1);
+        handles.go_version.with_label_values(&[&version::toolchain()]).set(1);
         handles.compact_revision.set(-1);
         for code in ["200", "500", "503"] {
             handles.scrapes.with_label_values(&[code]);
@@ -330,11 +342,6 @@ impl Metrics {
     /// Counts an applied operation, named as in etcd's `op` label.
     pub fn observe_apply(&self, op: &str, took: Duration, ok: bool) {
         self.apply_duration.observe(op, took, ok);
-    }
-
-    /// Counts a request, named as in etcd's `type` label.
-    pub fn observe_request(&self, kind: &str, took: Duration, ok: bool) {
-        self.request_duration.observe(kind, took, ok);
     }
 
     /// Counts a range.

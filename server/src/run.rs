@@ -51,8 +51,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     // First, so that a taken port is found before anything is written.
     let listeners = net::bind(&config.listen)?;
     let peer_listeners = net::bind_peers(&config.listen)?;
-    let server = Server::start(&config.http).map_err(RunError::Threads)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
+    let server = Server::start(&config.http, &metrics).map_err(RunError::Threads)?;
     metrics.set_feature_gates(&config.feature_gates);
     let shutdown = async {
         shutdown.await;

@@ -31,3 +31,8 @@ impl Versions {
         }
     }
 }
+
+/// What stands where etcd names the Go release that it was built with.
+pub fn toolchain() -> String {
+    format!("none (keyport {KEYPORT}, in Rust)")
+}

@@ -3,6 +3,8 @@
 mod range_stream;
 mod snapshot_view;
 
+use std::time::Instant;
+
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
@@ -114,11 +116,17 @@ impl Kv {
 impl Desk {
     pub(super) async fn range(&self, _: &Pass, request: RangeRequest) -> Result<RangeAnswer, Error> {
         validate::range(&request)?;
+        let metrics = self.node.metrics();
+        let timer = metrics.time_request("Range");
         if !request.serializable {
             self.node.read_barrier().await?;
         }
-        self.node.metrics().range_total.inc();
-        let reply = range::range(self.node.store(), request)?;
+        metrics.range_total.inc();
+        let start = Instant::now();
+        let reply = range::range(self.node.store(), request);
+        metrics.observe_range(start.elapsed(), reply.is_ok());
+        let reply = reply?;
+        timer.succeeded();
         Ok(RangeAnswer { header: self.node.header(reply.revision), reply })
     }
 
@@ -144,11 +152,13 @@ impl Desk {
 
     /// Needs no log entry: all of it is answered at the one revision at which it began.
     async fn read_only_txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
+        let timer = self.node.metrics().time_request("ReadonlyTxn");
         if !txn::is_serializable(&request) {
             self.node.read_barrier().await?;
         }
         let view = SnapshotView::now(self.node.store());
         let response = txn::read(&view, view.revision(), request)?;
+        timer.succeeded();
         Ok(TxnResponse { header: Some(self.node.header(view.revision())), ..response })
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{BoxError, Call, Connection, RequestBody};
 use crate::config::HttpConfig;
+use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
 use bytes::Bytes;
@@ -58,8 +59,9 @@ pub struct Server {
 impl Server {
     /// # Errors
     /// When the event loops cannot be started.
-    pub fn start(config: &HttpConfig) -> io::Result<Server> {
+    pub fn start(config: &HttpConfig, metrics: &Metrics) -> io::Result<Server> {
         let loops = EventLoops::start(thread::available_parallelism().map_or(1, usize::from))?;
+        loops.count_tasks(metrics);
         let slots = Semaphore::new(connection_limit());
         Ok(Server { loops: Arc::new(loops), slots: Arc::new(slots), builder: builder(config) })
     }

@@ -43,8 +43,11 @@ struct PeerSeries {
 }
 
 impl NetworkMetrics {
+    /// The member itself counts as known, as in etcd: so there is a series where there is only one member.
     pub fn new(metrics: Arc<Metrics>, local: u64) -> NetworkMetrics {
-        NetworkMetrics { metrics, local: format!("{local:x}"), peers: RwLock::default() }
+        let local = format!("{local:x}");
+        metrics.known_peers.with_label_values(&[&local, &local]).set(1);
+        NetworkMetrics { metrics, local, peers: RwLock::default() }
     }
 
     fn peer(&self, id: u64) -> Arc<PeerSeries> {
@@ -168,6 +171,7 @@ mod tests {
         network.snapshot_receive_started(0xb);
         let text = metrics.render().unwrap();
         for line in [
+            r#"etcd_network_known_peers{Local="a",Remote="a"} 1"#,
             r#"etcd_network_known_peers{Local="a",Remote="b"} 1"#,
             r#"etcd_network_active_peers{Local="a",Remote="b"} 1"#,
             r#"etcd_network_disconnected_peers_total{Local="a",Remote="b"} 1"#,

@@ -1,4 +1,5 @@
-//! The process as the kernel sees it: `process_*` and `os_fd_*`, read from `/proc` when somebody asks.
+//! The process as the kernel sees it: `process_*` and `os_fd_*`, read from `/proc` when somebody asks; and those of Go's
+//! runtime metrics that dashboards read and that have a likeness here.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
@@ -9,7 +10,7 @@ use std::fs;
 const TICKS: f64 = 100.0;
 
 /// Name, help, whether it is a counter.
-const SERIES: [(&str, &str, bool); 11] = [
+const SERIES: [(&str, &str, bool); 16] = [
     ("os_fd_used", "Open file descriptors.", false),
     ("os_fd_limit", "Limit of open file descriptors.", false),
     ("process_cpu_seconds_total", "CPU time, user and system.", true),
@@ -21,6 +22,11 @@ const SERIES: [(&str, &str, bool); 11] = [
     ("process_start_time_seconds", "Unix time of the start.", false),
     ("process_network_receive_bytes_total", "Bytes received by the network interfaces.", true),
     ("process_network_transmit_bytes_total", "Bytes sent by the network interfaces.", true),
+    ("go_threads", "Threads.", false),
+    ("go_memstats_alloc_bytes", "Resident memory that no file stands for, much of it allocated.", false),
+    ("go_memstats_heap_alloc_bytes", "The same as go_memstats_alloc_bytes.", false),
+    ("go_memstats_heap_inuse_bytes", "The same as go_memstats_alloc_bytes.", false),
+    ("go_memstats_sys_bytes", "Resident memory.", false),
 ];
 
 pub(super) struct ProcessCollector {
@@ -72,6 +78,8 @@ struct Sample {
     limits: Option<String>,
     /// The fields of `/proc/self/stat` after the command's name.
     stat: Vec<f64>,
+    /// The text of `/proc/self/status`.
+    status: Option<String>,
     boot_time: Option<f64>,
     network: Option<(f64, f64)>,
 }
@@ -85,6 +93,7 @@ impl Sample {
             limits: fs::read_to_string("/proc/self/limits").ok(),
             // The state letter becomes a NaN and keeps the numbering.
             stat: after_name.split_ascii_whitespace().map(|f| f.parse().unwrap_or(f64::NAN)).collect(),
+            status: fs::read_to_string("/proc/self/status").ok(),
             boot_time: fs::read_to_string("/proc/stat")
                 .ok()
                 .and_then(|text| text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()),
@@ -99,7 +108,11 @@ impl Sample {
             "os_fd_used" | "process_open_fds" => self.open_fds,
             "os_fd_limit" | "process_max_fds" => self.limit("Max open files"),
             "process_cpu_seconds_total" => Some((stat(14)? + stat(15)?) / TICKS),
-            "process_resident_memory_bytes" => Some(stat(24)? * page_size()),
+            "go_threads" => stat(20),
+            "go_memstats_alloc_bytes" | "go_memstats_heap_alloc_bytes" | "go_memstats_heap_inuse_bytes" => {
+                self.anonymous_bytes()
+            }
+            "process_resident_memory_bytes" | "go_memstats_sys_bytes" => Some(stat(24)? * page_size()),
             "process_virtual_memory_bytes" => stat(23),
             "process_virtual_memory_max_bytes" => self.limit("Max address space"),
             "process_start_time_seconds" => Some(self.boot_time? + stat(22)? / TICKS),
@@ -107,6 +120,12 @@ impl Sample {
             "process_network_transmit_bytes_total" => self.network.map(|(_, sent)| sent),
             _ => None,
         }
+    }
+
+    fn anonymous_bytes(&self) -> Option<f64> {
+        let line = self.status.as_deref()?.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        let kilobytes: f64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+        Some(kilobytes * 1024.0)
     }
 
     /// A soft limit; -1 when there is none.
@@ -155,6 +174,9 @@ mod tests {
         assert!(sample.value("process_resident_memory_bytes").unwrap() > 1e6);
         assert!(sample.value("process_start_time_seconds").unwrap() > 1.6e9);
         assert!(sample.value("process_open_fds").unwrap() >= 3.0);
+        assert!(sample.value("go_threads").unwrap() >= 1.0);
+        let (anonymous, all) = (sample.value("go_memstats_alloc_bytes"), sample.value("go_memstats_sys_bytes"));
+        assert!(anonymous.unwrap() > 1e5 && anonymous < all, "{anonymous:?} of {all:?}");
     }
 
     #[test]

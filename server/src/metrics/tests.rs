@@ -8,11 +8,12 @@ const EXPECTED: &str = include_str!("../../data/metrics.txt");
 fn used() -> Metrics {
     let metrics = Metrics::new(true);
     metrics.observe_apply("Put", Duration::from_millis(1), true);
-    metrics.observe_request("ReadonlyTxn", Duration::from_millis(1), false);
+    drop(metrics.time_request("ReadonlyTxn"));
     metrics.observe_range(Duration::from_millis(1), true);
     metrics.observe_check("readyz", "serializable_read", true);
     metrics.set_feature_gates(&FeatureGates::default());
     metrics.learner_promote_failures.with_label_values(&["x"]).inc();
+    metrics.known_peers.with_label_values(&["8e9e05c52164694d", "8e9e05c52164694d"]).set(1);
     metrics.server_id.with_label_values(&["8e9e05c52164694d"]).set(1);
     metrics.cluster_version.with_label_values(&["3.7"]).set(1);
     metrics.alarms.with_label_values(&["8e9e05c52164694d", "NOSPACE"]).set(1);
@@ -92,12 +93,31 @@ fn a_fresh_registry_has_the_series_that_etcd_creates_at_start() {
         "grpc_server_started_total{grpc_method=\"Check\",grpc_service=\"grpc.health.v1.Health\",grpc_type=\"unary\"} 0",
         "etcd_server_version{server_version=\"3.7.1\"} 1",
         "etcd_debugging_mvcc_compact_revision -1",
+        "etcd_debugging_store_watchers 0",
+        "etcd_debugging_snap_save_total_duration_seconds_count 0",
         "promhttp_metric_handler_requests_total{code=\"200\"} 0",
     ] {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
     for absent in ["v3lockpb", "grpc_server_handling_seconds", "etcd_server_apply_duration_seconds", "_created"] {
         assert!(!text.contains(absent), "{absent}");
+    }
+}
+
+#[test]
+fn a_request_that_is_given_up_counts_as_failed() {
+    let metrics = Metrics::new(false);
+    metrics.time_request("Put").succeeded();
+    metrics.time_request("Put").succeeded();
+    drop(metrics.time_request("Put"));
+    metrics.time_request("nobody knows it").succeeded();
+    let text = metrics.render().unwrap();
+    for line in [
+        "etcd_server_request_duration_seconds_count{success=\"true\",type=\"Put\"} 2",
+        "etcd_server_request_duration_seconds_count{success=\"false\",type=\"Put\"} 1",
+        "etcd_server_request_duration_seconds_count{success=\"true\",type=\"unknown\"} 1",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::courier::Courier;
+use crate::metrics::Metrics;
 
 /// The loops; they end when this is dropped.
 #[derive(Debug)]
@@ -64,6 +65,17 @@ impl EventLoops {
             // All have ended, as they were told to.
             None => std::future::pending().await,
         }
+    }
+
+    /// Has the tasks of the loops, and of the runtime that this is called on, counted whenever metrics are asked for.
+    pub(crate) fn count_tasks(&self, metrics: &Metrics) {
+        let loops = self.loops.iter().map(|(handle, _)| handle.clone());
+        metrics.event_loops.set(i64::try_from(loops.len()).unwrap_or(i64::MAX));
+        let runtimes: Vec<Handle> = loops.chain(Handle::try_current()).collect();
+        metrics.on_scrape(move |metrics| {
+            let tasks: usize = runtimes.iter().map(|runtime| runtime.metrics().num_alive_tasks()).sum();
+            metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        });
     }
 
     /// The loop with the fewest connections, and a place on it.

@@ -70,7 +70,7 @@ impl Node {
         revocations.join_all().await;
     }
 
-    fn offer_checkpoints(&self, term: u64, remaining: &[(i64, i64)]) -> Option<Offered<LeaseCheckpointRequest>> {
+    fn offer_checkpoints(&self, term: u64, remaining: &[(i64, i64)]) -> Option<Offered<'_, LeaseCheckpointRequest>> {
         let checkpoint = |&(id, remaining_ttl): &(i64, i64)| LeaseCheckpoint { id, remaining_ttl };
         let checkpoints: Vec<_> = remaining.iter().map(checkpoint).collect();
         let request = LeaseCheckpointRequest { checkpoints };

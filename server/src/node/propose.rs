@@ -7,6 +7,7 @@ use keyport_api::error::Error;
 use keyport_raft::{ProposeError, RaftHandle};
 use prost::Message;
 use tokio::sync::oneshot::Receiver;
+use tonic::Code;
 
 use super::Node;
 use super::raft_error;
@@ -14,9 +15,11 @@ use super::timeouts::Circumstances;
 use crate::apply::waiters::{Answer, Outcome};
 use crate::apply::{Command, Cost, Proposal, Replicated};
 use crate::gate::Caller;
+use crate::metrics::RequestTimer;
 
 /// Where the outcome of a request will be told, if it was taken.
-pub(super) struct Offered<R> {
+pub(super) struct Offered<'a, R> {
+    timer: RequestTimer<'a>,
     outcome: Result<Receiver<Outcome>, Error>,
     request: PhantomData<fn() -> R>,
 }
@@ -49,7 +52,7 @@ impl Node {
     }
 
     /// The part of it that does not wait: what is offered later comes later in the log.
-    pub(super) fn offer_in_term<R: Replicated>(&self, term: u64, caller: &Caller, request: R) -> Offered<R> {
+    pub(super) fn offer_in_term<R: Replicated>(&self, term: u64, caller: &Caller, request: R) -> Offered<'_, R> {
         self.offer(caller, request, |raft, entry| raft.propose_in_term(term, entry))
     }
 
@@ -74,12 +77,14 @@ impl Node {
         caller: &Caller,
         request: R,
         propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
-    ) -> Offered<R> {
-        let outcome = self.offer_command(caller, request.into_command(), propose);
+    ) -> Offered<'_, R> {
+        let command = request.into_command();
+        let timer = self.metrics().time_request(command.name());
+        let outcome = self.offer_command(caller, command, propose);
         if let Err(error) = &outcome {
             tracing::debug!(%caller, %error, "a proposal was not taken");
         }
-        Offered { outcome, request: PhantomData }
+        Offered { timer, outcome, request: PhantomData }
     }
 
     fn offer_command(
@@ -134,13 +139,18 @@ impl Node {
     }
 }
 
-impl<R: Replicated> Offered<R> {
+impl<R: Replicated> Offered<'_, R> {
     /// Waits for it.
     ///
     /// # Errors
     /// Why it was not taken; what the state machine answers; `Timeout`, `Stopped`.
     pub(super) async fn outcome(self) -> Result<Answer<R::Reply>, Error> {
-        let Answer { revision, reply } = told(self.outcome?).await?;
+        let outcome = told(self.outcome?).await;
+        // As etcd counts: a refusal by the state machine is an answer. None of those says that something is not available.
+        if !outcome.as_ref().is_err_and(|error| error.code() == Code::Unavailable) {
+            self.timer.succeeded();
+        }
+        let Answer { revision, reply } = outcome?;
         match R::reply(reply) {
             Some(reply) => Ok(Answer { revision, reply }),
             None => {

@@ -16,6 +16,7 @@ mod kv;
 mod lease;
 mod maintenance;
 mod members;
+mod metrics;
 mod ops;
 mod service_manager;
 mod services;
