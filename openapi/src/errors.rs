@@ -35,7 +35,13 @@ const REFUSALS: &[Refusal] = &[
     refusal("401", "Unauthorized", "The token is unknown or has expired.", 16, "etcdserver: invalid auth token"),
     refusal("403", "Forbidden", "The user may not do this.", 7, "etcdserver: permission denied"),
     refusal("404", "NotFound", "There is no such lease, member or path.", 5, "etcdserver: requested lease not found"),
-    refusal("405", "MethodNotAllowed", "The path takes other methods: see `Allow`.", 12, "Method Not Allowed"),
+    refusal(
+        "405",
+        "MethodNotAllowed",
+        "The path takes other methods: see `Allow`.",
+        12,
+        "Method Not Allowed: use POST; see /docs",
+    ),
     refusal(
         "413",
         "ContentTooLarge",

@@ -95,7 +95,10 @@ fn checks(which: &str, summary: &str, one: bool) -> OperationBuilder {
         .description(Some("The name of the check."))
         .schema(Some(Object::with_type(Type::String)))
         .build();
-    operation.parameter(check).response("404", plain("There is no such check.", "404 page not found\n"))
+    operation.parameter(check).response(
+        "404",
+        plain("There is no such check.", "404 page not found\nThe checks of /livez are serializable_read.\n"),
+    )
 }
 
 fn version() -> OperationBuilder {
@@ -131,16 +134,24 @@ fn index() -> OperationBuilder {
 
 fn openapi() -> OperationBuilder {
     let content = ContentBuilder::new().schema(Some(Object::with_type(Type::Object))).build();
-    operation("Operations_OpenApi", "This document").response(
-        "200",
-        ResponseBuilder::new().description("The document.").content("application/json", content).build(),
-    )
+    operation("Operations_OpenApi", "This document")
+        .response("200", tagged("The document.").content("application/json", content).build())
+        .response("304", not_modified())
 }
 
 fn docs() -> OperationBuilder {
     let content = ContentBuilder::new().schema(Some(Object::with_type(Type::String))).build();
     operation("Operations_Docs", "A page to try out everything that is in this document")
-        .response("200", ResponseBuilder::new().description("The page.").content("text/html", content).build())
+        .response("200", tagged("The page.").content("text/html", content).build())
+        .response("304", not_modified())
+}
+
+fn tagged(description: &str) -> ResponseBuilder {
+    ResponseBuilder::new().description(description).header("ETag", Header::new(Object::with_type(Type::String)))
+}
+
+fn not_modified() -> Response {
+    tagged("What `If-None-Match` names still holds.").build()
 }
 
 fn plain(description: &str, example: &str) -> Response {

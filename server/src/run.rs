@@ -10,7 +10,6 @@ use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
 use crate::http::layers::QuotaLayer;
-use crate::http::plain::not_found;
 use crate::http::{Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
@@ -186,7 +185,7 @@ async fn serve(
             () = node.ready() => {}
             () = stop.cancelled() => return Ok(()),
         }
-        let router = ops::router(Arc::new(node.clone()), metrics).fallback(not_found);
+        let router = ops::router(Arc::new(node.clone()), metrics).fallback(ops::not_found);
         let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes, stop.clone()));
         let routes = Routes::new(calls, config.max_receive_bytes(), gateway, router);
         tracing::info!("ready to serve client requests");

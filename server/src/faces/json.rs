@@ -12,6 +12,7 @@
 mod body;
 mod dialogue;
 mod inbound;
+mod index;
 mod refusal;
 mod shared;
 mod split;
@@ -104,6 +105,12 @@ impl Gateway {
         let (calls, limits) = (&self.calls, &self.options);
         let deadline = Call::get(&parts.extensions).and_then(Call::deadline);
         let entry = Entry::of(&mut parts).await;
+        if path == index::PATH {
+            return match entry {
+                Entry::Get => index::answer(&parts.method),
+                _ => refuse(Refusal::method_not_allowed("GET, HEAD"), body).await,
+            };
+        }
 
         // Each route either answers or leaves the match with a refusal.
         macro_rules! answer {

@@ -61,16 +61,18 @@ pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
         .route("/debug/vars", get(vars::vars))
         .route("/", get(index::index))
         .route("/v3", any(|| async { Redirect::temporary("/v3/") }))
-        .route("/docs", get(docs::page).layer(CompressionLayer::new().gzip(true)))
-        .route("/openapi.json", get(docs::document).layer(CompressionLayer::new().gzip(true)))
-        .method_not_allowed_fallback(method_not_allowed)
+        .merge(docs::router())
+        .method_not_allowed_fallback(|| method_not_allowed("This path takes GET and HEAD: /docs describes it.\n"))
         .with_state(ops)
 }
 
 /// Metrics and health alone, for listeners that are there for nothing else.
 pub fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
-    common::<H>().method_not_allowed_fallback(method_not_allowed).fallback(plain::not_found).with_state(ops)
+    common::<H>()
+        .method_not_allowed_fallback(|| method_not_allowed("This path takes GET and HEAD.\n"))
+        .fallback(|| async { no_page("This port has /metrics, /health, /livez and /readyz.\n") })
+        .with_state(ops)
 }
 
 fn common<H: HealthSource>() -> Router<Arc<Ops<H>>> {
@@ -93,10 +95,20 @@ async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
     }
 }
 
-async fn method_not_allowed() -> Response {
+/// The answer to paths that nobody knows.
+pub async fn not_found() -> Response {
+    no_page("See / for what there is, /v3/ for the paths of the API, and /docs.\n")
+}
+
+/// The first line is etcd's; the second says where to look.
+fn no_page(hint: &str) -> Response {
+    plain::text(StatusCode::NOT_FOUND, format!("404 page not found\n{hint}"))
+}
+
+async fn method_not_allowed(hint: &str) -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
     let allow = [(header::ALLOW, "GET, HEAD")];
-    (StatusCode::METHOD_NOT_ALLOWED, allow, plain::text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"))
-        .into_response()
+    (status, allow, plain::text(status, format!("Method Not Allowed\n{hint}"))).into_response()
 }
 
 /// The values of a parameter in a query string, percent-decoded.

@@ -2,6 +2,7 @@
 
 use http::Method;
 use keyport_tests::Server;
+use keyport_tests::http::Http;
 use serde_json::json;
 
 #[tokio::test]
@@ -172,4 +173,79 @@ async fn documents() {
     let docs = http.get("/docs").await;
     assert!(docs.status == 200 && docs.header("content-type").starts_with("text/html"));
     assert!(!docs.text().contains("https://"), "works offline");
+}
+
+/// Who has a document already is told so, in whichever form it came.
+#[tokio::test]
+async fn documents_are_sent_once() {
+    let server = Server::start();
+    if server.is_etcd() {
+        return; // has none
+    }
+    for http in [server.http(), Http::h2c(server.addr())] {
+        for path in ["/openapi.json", "/docs"] {
+            let mut tags = Vec::new();
+            for encoding in ["identity", "gzip"] {
+                let accept = ("accept-encoding", encoding);
+                let whole = http.send(Method::GET, path, &[accept], "").await;
+                let tag = whole.header("etag").to_owned();
+                assert!(tag.len() > 20 && tag.starts_with('"') && tag.ends_with('"'), "strong: {tag}");
+                assert_eq!(whole.header("content-encoding") == "gzip", encoding == "gzip", "{path}");
+                assert!(whole.header("vary").contains("accept-encoding"), "{path}");
+                let again = http.send(Method::GET, path, &[accept], "").await;
+                assert_eq!((again.header("etag"), &again.body), (tag.as_str(), &whole.body));
+
+                let head = http.send(Method::HEAD, path, &[accept], "").await;
+                assert_eq!((head.status.as_u16(), head.header("etag"), head.body.len()), (200, tag.as_str(), 0));
+                let list = format!("\"other\", W/{tag}");
+                for known in [tag.as_str(), &list, "*"] {
+                    for method in [Method::GET, Method::HEAD] {
+                        let answer = http.send(method, path, &[accept, ("if-none-match", known)], "").await;
+                        assert_eq!((answer.status.as_u16(), answer.body.len()), (304, 0), "{path}: {known}");
+                        assert_eq!(answer.header("cache-control"), whole.header("cache-control"));
+                        assert_eq!(answer.header("vary"), whole.header("vary"));
+                        assert!(known == "*" || answer.header("etag") == tag, "{path}: {known}");
+                    }
+                }
+                let other = http.send(Method::GET, path, &[accept, ("if-none-match", "\"other\"")], "").await;
+                assert_eq!((other.status.as_u16(), other.body), (200, whole.body));
+                tags.push(tag);
+            }
+            assert_ne!(tags[0], tags[1], "a strong tag is one form's");
+        }
+    }
+}
+
+/// Whoever is at the wrong door is told where to go.
+#[tokio::test]
+async fn refusals_say_where_to_look() {
+    let server = Server::start();
+    if server.is_etcd() {
+        return; // says no more than no
+    }
+    let http = server.http();
+    for (method, path, status, said) in [
+        (Method::GET, "/v2/keys", 404, "/docs"),
+        (Method::POST, "/health", 405, "GET"),
+        (Method::GET, "/livez/nonsense", 404, "serializable_read"),
+        (Method::GET, "/v3/kv/put", 405, "use POST"),
+        (Method::PUT, "/v3/watch", 405, "use GET, HEAD, POST"),
+        (Method::POST, "/v3/kv/putt", 404, "/v3/ lists"),
+        (Method::POST, "/v3/", 405, "GET"),
+    ] {
+        let answer = http.send(method, path, &[], "").await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.text().contains(said), "{path}: {}", answer.text());
+    }
+    for path in ["/v3/", "/v3beta/"] {
+        let index = http.get(path).await.json();
+        assert!(index["paths"].as_array().unwrap().contains(&json!("/v3/kv/put")), "{index}");
+        assert_eq!(index["docs"], "/docs");
+    }
+    for http in [http, Http::h2c(server.addr())] {
+        let head = http.send(Method::HEAD, "/v3/", &[], "").await;
+        assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+    }
+    let moved = server.http().get("/v3").await;
+    assert_eq!((moved.status.as_u16(), moved.header("location")), (307, "/v3/"));
 }

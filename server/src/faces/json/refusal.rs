@@ -17,14 +17,14 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn not_found() -> Refusal {
-        Refusal::from(Status::not_found("Not Found"))
+        Refusal::from(Status::not_found("Not Found: no such path; /v3/ lists them, /docs describes them"))
     }
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Refusal {
         Refusal {
             http: Some(StatusCode::METHOD_NOT_ALLOWED),
             allow: Some(allow),
-            ..Refusal::from(Status::unimplemented("Method Not Allowed"))
+            ..Refusal::from(Status::unimplemented(format!("Method Not Allowed: use {allow}; see /docs")))
         }
     }
 

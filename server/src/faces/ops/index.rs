@@ -25,7 +25,7 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
 
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Keyport</title>\
 <h1>Keyport</h1><p>This is the client port of a key-value store.</p><ul>\
-<li><a href=/docs>Documentation of the API</a> (<a href=/openapi.json>OpenAPI</a>)\
+<li><a href=/docs>Documentation of the API</a> (<a href=/openapi.json>OpenAPI</a>, <a href=/v3/>paths</a>)\
 <li><a href=/health>Health</a>, <a href='/readyz?verbose'>readiness</a>\
 <li><a href=/metrics>Metrics</a>\
 <li><a href=/version>Version</a></ul></html>\n";

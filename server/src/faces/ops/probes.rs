@@ -1,6 +1,6 @@
 //! `/livez` and `/readyz`: named checks, one by one or all, worded as Kubernetes' probes are.
 
-use super::{HealthSource, Ops, parameters};
+use super::{HealthSource, Ops, no_page, parameters};
 use crate::http::plain;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
@@ -87,7 +87,10 @@ async fn one<H: HealthSource>(
 ) -> Response {
     match checks.iter().find(|c| c.name() == name) {
         Some(check) => run(ops, probe, std::iter::once(*check), query).await,
-        None => plain::not_found().await,
+        None => {
+            let names: Vec<&str> = checks.iter().map(|check| check.name()).collect();
+            no_page(&format!("The checks of /{probe} are {}.\n", names.join(", ")))
+        }
     }
 }
 

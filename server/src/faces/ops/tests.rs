@@ -120,7 +120,10 @@ async fn probes() {
     assert_eq!(get(learner(), "/readyz/serializable_read?verbose").await.1, "[+]serializable_read ok\nok\n");
     let unread = Fake { read: Err(Status::unavailable("etcdserver: request timed out")), ..Fake::default() };
     assert!(get(unread, "/readyz").await.1.contains("[-]linearizable_read failed: etcdserver: request timed out\n"));
-    assert_eq!(get(Fake::default(), "/livez/non_learner").await, (404, "404 page not found\n".into()));
+    assert_eq!(
+        get(Fake::default(), "/livez/non_learner").await,
+        (404, "404 page not found\nThe checks of /livez are serializable_read.\n".into())
+    );
     assert_eq!(ask(Fake::default(), Method::GET, "/livez").await.headers["x-content-type-options"], "nosniff");
 }
 
@@ -138,7 +141,8 @@ async fn other_methods_are_refused() {
         "/openapi.json",
     ] {
         let answer = ask(Fake::default(), Method::POST, path).await;
-        assert_eq!((answer.status, answer.body.as_str()), (405, "Method Not Allowed\n"), "{path}");
+        let expected = "Method Not Allowed\nThis path takes GET and HEAD: /docs describes it.\n";
+        assert_eq!((answer.status, answer.body.as_str()), (405, expected), "{path}");
         assert_eq!(answer.headers["allow"], "GET, HEAD", "{path}");
         let head = ask(Fake::default(), Method::HEAD, path).await;
         assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
@@ -163,7 +167,8 @@ async fn version_and_the_rest() {
 
     let index: serde_json::Value = serde_json::from_str(&get(Fake::default(), "/").await.1).unwrap();
     assert_eq!(index["etcdserver"], "3.7.1");
-    assert_eq!(get(Fake::default(), "/members").await, (404, "404 page not found\n".into()));
+    assert_eq!(get(Fake::default(), "/members").await.0, 404);
+    assert!(get(Fake::default(), "/members").await.1.starts_with("404 page not found\nSee / for"));
 }
 
 #[tokio::test]

@@ -44,10 +44,11 @@ async fn every_route_answers_under_every_prefix() {
 #[tokio::test]
 async fn unknown_paths_and_other_methods_are_told_apart() {
     let (_, mut raw) = start().await;
-    for path in ["/v3/kv/rang", "/v3/kv/range/", "/v3/", "/v3/kv/RANGE", "/v3gamma/kv/range"] {
+    for path in ["/v3/kv/rang", "/v3/kv/range/", "/v3/kv/RANGE", "/v3gamma/kv/range"] {
         let (head, body) = raw.post(path, "{}").await;
         assert_eq!(head.status, 404, "{path}");
-        assert_eq!(body, json!({"error": "Not Found", "code": 5, "message": "Not Found"}));
+        let message = "Not Found: no such path; /v3/ lists them, /docs describes them";
+        assert_eq!(body, json!({"error": message, "code": 5, "message": message}));
     }
     for (method, path) in [("GET", "/v3/kv/range"), ("PUT", "/v3/lease/keepalive"), ("DELETE", "/v3/kv/put")] {
         let (head, body) = raw.call(method, path, "", "").await;
@@ -56,6 +57,13 @@ async fn unknown_paths_and_other_methods_are_told_apart() {
     }
     raw.request("HEAD", "/v3/kv/range", "", "").await;
     assert_eq!(raw.head().await.status, 405);
+    let (head, body) = raw.post("/v3/", "{}").await;
+    assert_eq!((head.status, head.header("allow")), (405, Some("GET, HEAD")), "{body}");
+    for path in ["/v3/", "/v3beta/"] {
+        let (head, body) = raw.call("GET", path, "", "").await;
+        assert_eq!((head.status, &body["docs"]), (200, &json!("/docs")), "{path}");
+        assert!(body["paths"].as_array().unwrap().contains(&json!("/v3/kv/range")), "{body}");
+    }
     assert_eq!(raw.post("/v3/kv/range", "{}").await.0.status, 200, "and the connection goes on");
 }
 
