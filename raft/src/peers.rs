@@ -341,7 +341,7 @@ impl Shared {
     /// A peer answered that this member was removed.
     fn learn_removed(&self, from: u64) {
         if self.removed_by.send_if_modified(|peers| peers.insert(from)) {
-            tracing::error!(
+            tracing::info!(
                 peer = %format_args!("{from:x}"),
                 "a peer says that this member was removed from the cluster"
             );

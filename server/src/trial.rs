@@ -1,14 +1,18 @@
 //! `keyport cluster`: three members on this machine, to try things out. Each is a process of its own, as it would be on
-//! a machine of its own; what they write comes out behind their names.
+//! a machine of its own; what they write goes to files, and comes out behind their names where it must not be missed.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+mod member;
+mod output;
+mod standing;
+
+use std::io::{self, BufRead};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use member::{Member, Recipe};
 use tokio::sync::mpsc;
 
 const DEFAULT_DIR: &str = "keyport-cluster";
@@ -19,7 +23,8 @@ const WATCH: Duration = Duration::from_millis(100);
 const HELP: &str = "\
 Usage: keyport cluster [directory] [flags for every member]
   Runs three members on 127.0.0.1, for trying things out: clients on 2379, 22379 and 32379, peers one port further.
-  The directory (./keyport-cluster) keeps their data from one run to the next.
+  The directory (./keyport-cluster) keeps their data from one run to the next, and their logs, which are shown here
+  if there is a --log-level among the flags.
 ";
 
 /// Whether a command line asks for this.
@@ -47,14 +52,19 @@ pub async fn run(args: &[String], shutdown: impl Future<Output = ()>) -> io::Res
     std::fs::create_dir_all(&dir).map_err(|error| because(&dir.display(), &error))?;
     let program = std::env::current_exe()?;
     let mut members = Vec::new();
-    for number in 0..NAMES.len() {
-        members.push(Member::start(command(&program, &dir, number, flags), number)?);
+    for (number, name) in NAMES.iter().enumerate() {
+        let command = command(&program, &dir, number, flags);
+        let log = dir.join(format!("{name}.log"));
+        members.push(Member::start(Recipe { number, command, log, show: output::is_wanted(flags) })?);
     }
-    say(&format!("three members; their data is in {}", dir.display()));
+    say(&format!("three members; their data and logs are in {}", dir.display()));
     members.iter().for_each(Member::introduce);
     say("1, 2 or 3 and Enter kills that member, or starts it again. Ctrl-C ends all.");
+    say(&format!("To look at the API, and to try it: {}/docs", client_url(0)));
 
     let mut keys = keys();
+    let mut standing = standing::follow();
+    let mut said = None;
     let mut clock = tokio::time::interval(WATCH);
     tokio::pin!(shutdown);
     let outcome = loop {
@@ -62,32 +72,34 @@ pub async fn run(args: &[String], shutdown: impl Future<Output = ()>) -> io::Res
             () = &mut shutdown => break Ok(()),
             Some(number) = keys.recv() => {
                 if let Some(member) = members.get_mut(number) {
-                    member.toggle(|| command(&program, &dir, number, flags))?;
+                    member.toggle()?;
                 }
             }
             _ = clock.tick() => {
-                members.iter_mut().for_each(Member::look);
-                if members.iter().all(|member| member.child.is_none() && !member.killed) {
+                members.iter_mut().try_for_each(Member::look)?;
+                if members.iter().all(Member::has_left) {
                     break Err(io::Error::other("all members have ended"));
                 }
             }
+            Ok(()) = standing.changed() => {}
+        }
+        let running = std::array::from_fn(|number| members.get(number).is_some_and(Member::runs));
+        let sentence = standing.borrow().sentence(running);
+        if sentence.is_some() && sentence != said {
+            sentence.iter().for_each(|sentence| say(sentence));
+            said = sentence;
         }
     };
     members.iter_mut().for_each(Member::ask_to_end);
-    while members.iter().any(|member| member.child.is_some()) {
+    while members.iter().any(Member::is_there) {
         clock.tick().await;
-        members.iter_mut().for_each(Member::look);
+        members.iter_mut().try_for_each(Member::look)?;
     }
     outcome
 }
 
 fn say(text: &str) {
-    print("--", text);
-}
-
-/// One line, whole. Whoever does not listen any more does not keep the members from going on.
-fn print(who: &str, text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{who} | {text}");
+    output::print("--", text);
 }
 
 fn because(what: &dyn std::fmt::Display, error: &io::Error) -> io::Error {
@@ -108,6 +120,10 @@ fn check_ports(number: usize) -> io::Result<()> {
 fn ports(number: usize) -> (u16, u16) {
     let first = FIRST_PORTS.get(number).copied().unwrap_or_default();
     (first, first + 1)
+}
+
+fn client_url(number: usize) -> String {
+    format!("http://127.0.0.1:{}", ports(number).0)
 }
 
 fn command(program: &Path, dir: &Path, number: usize, flags: &[String]) -> Command {
@@ -154,87 +170,4 @@ fn keys() -> mpsc::Receiver<usize> {
         }
     });
     receiver
-}
-
-struct Member {
-    number: usize,
-    child: Option<Child>,
-    /// It was us.
-    killed: bool,
-}
-
-impl Member {
-    fn start(mut command: Command, number: usize) -> io::Result<Member> {
-        let mut child = command.spawn()?;
-        let name = NAMES.get(number).copied().unwrap_or_default();
-        let pipes: [Option<Box<dyn Read + Send>>; 2] =
-            [child.stdout.take().map(|pipe| Box::new(pipe) as _), child.stderr.take().map(|pipe| Box::new(pipe) as _)];
-        for pipe in pipes.into_iter().flatten() {
-            std::thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    print(name, &line);
-                }
-            });
-        }
-        Ok(Member { number, child: Some(child), killed: false })
-    }
-
-    fn introduce(&self) {
-        if let Some(child) = &self.child {
-            say(&format!(
-                "m{} serves http://127.0.0.1:{}, process {}",
-                self.number + 1,
-                ports(self.number).0,
-                child.id()
-            ));
-        }
-    }
-
-    fn toggle(&mut self, command: impl FnOnce() -> Command) -> io::Result<()> {
-        match &mut self.child {
-            Some(child) => {
-                self.killed = true;
-                child.kill()
-            }
-            None => {
-                *self = Member::start(command(), self.number)?;
-                self.introduce();
-                Ok(())
-            }
-        }
-    }
-
-    /// Notices the end of its process.
-    fn look(&mut self) {
-        let ended = self.child.as_mut().and_then(|child| child.try_wait().transpose());
-        if let Some(status) = ended {
-            self.child = None;
-            say(&format!("m{} has ended: {}", self.number + 1, status.map_or_else(|e| e.to_string(), describe)));
-        }
-    }
-
-    fn ask_to_end(&mut self) {
-        let pid = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // It may have ended this moment.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-    }
-}
-
-impl Drop for Member {
-    /// Nobody else would end it.
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn describe(status: ExitStatus) -> String {
-    match status.signal() {
-        Some(9) => "killed".to_owned(),
-        _ => status.to_string(),
-    }
 }

@@ -62,7 +62,9 @@ pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
         .route("/", get(index::index))
         .route("/v3", any(|| async { Redirect::temporary("/v3/") }))
         .merge(docs::router())
-        .method_not_allowed_fallback(|| method_not_allowed("This path takes GET and HEAD: /docs describes it.\n"))
+        .method_not_allowed_fallback(|| async {
+            method_not_allowed("This path takes GET and HEAD: /docs describes it.\n")
+        })
         .with_state(ops)
 }
 
@@ -70,7 +72,7 @@ pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
 pub fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
     common::<H>()
-        .method_not_allowed_fallback(|| method_not_allowed("This path takes GET and HEAD.\n"))
+        .method_not_allowed_fallback(|| async { method_not_allowed("This path takes GET and HEAD.\n") })
         .fallback(|| async { no_page("This port has /metrics, /health, /livez and /readyz.\n") })
         .with_state(ops)
 }
@@ -105,7 +107,7 @@ fn no_page(hint: &str) -> Response {
     plain::text(StatusCode::NOT_FOUND, format!("404 page not found\n{hint}"))
 }
 
-async fn method_not_allowed(hint: &str) -> Response {
+fn method_not_allowed(hint: &str) -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let allow = [(header::ALLOW, "GET, HEAD")];
     (status, allow, plain::text(status, format!("Method Not Allowed\n{hint}"))).into_response()

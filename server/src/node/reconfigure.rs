@@ -86,7 +86,8 @@ impl Node {
         }
         let membership = &self.state().membership;
         if !member.is_learner && !membership.look(|roster| roster.may_add_voter()) {
-            tracing::warn!(peer_urls = ?member.peer_urls, "rejecting member add request; not enough started members");
+            let peer_urls = member.peer_urls.join(",");
+            tracing::warn!(peer_urls, "rejecting member add request; not enough started members");
             return Err(Error::MemberNotEnoughStarted);
         }
         let (voters, connected) = self.connected_voters();
@@ -94,7 +95,7 @@ impl Node {
             tracing::warn!(
                 voters,
                 connected,
-                peer_urls = ?member.peer_urls,
+                peer_urls = member.peer_urls.join(","),
                 "rejecting member add request; not connected to enough members for long enough"
             );
             return Err(Error::Unhealthy);
@@ -177,9 +178,9 @@ impl Node {
             () = anybody => {}
             () = voter => {}
         }
-        tracing::error!(
+        tracing::info!(
             member_id = format!("{own:x}"),
-            "the member has been permanently removed from the cluster; its data directory must be removed"
+            "the member has been removed from the cluster and ends; before it can join again its data directory must be removed"
         );
     }
 }

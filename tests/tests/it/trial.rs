@@ -61,6 +61,9 @@ fn the_tour() {
         for member in 0..3 {
             trial.until_ready(member).await;
         }
+        trial.says("-- | three members are up, m").await;
+        assert!(trial.log().lines().all(|line| line.starts_with("-- | ")), "it is quiet");
+        assert!(trial.log().contains("http://127.0.0.1:2379/docs"));
 
         // Write to one, watch on another.
         let http = trial.http(1);
@@ -77,6 +80,7 @@ fn the_tour() {
         let number = leader + 1;
         trial.types(&number.to_string());
         trial.says(&format!("-- | m{number} has ended: killed")).await;
+        trial.says("-- | two members are up, m").await;
         let kept = eventually("somebody leads", async || foo(&trial, others[1]).await).await;
         assert_eq!(kept, "YmFy");
         assert_eq!(trial.http(others[1]).post("/v3/kv/put", AGAIN).await.status, 200);
@@ -87,6 +91,12 @@ fn the_tour() {
         trial.until_ready(leader).await;
         assert_eq!(foo(&trial, leader).await, Some("YWdhaW4=".into()));
         assert_eq!((trial.members().len(), trial.left().len()), (4, 3));
+
+        // Two digits at once: killed, and started again.
+        trial.types(&format!("{number}\n{number}"));
+        eventually("it has been started again", async || (trial.members().len() == 5).then_some(())).await;
+        trial.until_ready(leader).await;
+        assert_eq!(trial.left().len(), 3);
 
         // Ctrl-C ends all of them; the data stays.
         trial.signal(Signal::INT);
@@ -127,5 +137,32 @@ fn what_cannot_be() {
         let mut trial = Trial::start(hosts, dir, ["--help"]);
         assert!(trial.end().await.success());
         assert!(trial.log().contains("Usage: keyport cluster"));
+    });
+}
+
+/// The end of a member that was removed is what was asked for.
+#[test]
+fn a_member_is_removed() {
+    alone(async |hosts, dir| {
+        let mut trial = Trial::start(hosts, dir, [] as [&str; 0]);
+        trial.says("-- | three members are up, m").await;
+        let http = trial.http(0);
+        let members = http.call("/v3/cluster/member/list", json!({})).await;
+        let listed = members["members"].as_array().unwrap();
+        let third = listed.iter().find(|member| member["name"] == "m3").unwrap();
+        let id = json!({ "ID": third["ID"] });
+        // Not before the others have been connected for long enough.
+        eventually("the removal is accepted", async || {
+            http.post("/v3/cluster/member/remove", id.to_string()).await.status.is_success().then_some(())
+        })
+        .await;
+        trial.says("-- | m3 has ended\n").await;
+        trial.says("-- | two members are up, m").await;
+        assert!(trial.log().lines().all(|line| line.starts_with("-- | ")), "nobody calls it an error");
+        let log = std::fs::read_to_string(dir.join("keyport-cluster/m3.log")).unwrap();
+        assert!(log.contains("the member has been removed from the cluster and ends"), "{log}");
+        assert!(!log.lines().any(|line| matches!(line.split('\t').nth(1), Some("error" | "fatal"))), "{log}");
+        trial.signal(Signal::INT);
+        assert!(trial.end().await.success());
     });
 }

@@ -1,0 +1,110 @@
+//! How the members stand: who answers, and whom they follow. They are asked as any client would ask.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use super::{NAMES, client_url};
+use crate::peers::PeerClient;
+
+const ASK_EVERY: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Of three.
+const QUORUM: usize = 2;
+
+/// What `/debug/vars` says of Raft, as far as it is of interest.
+#[derive(Deserialize)]
+struct Vars {
+    #[serde(rename = "raft.status")]
+    raft: Raft,
+}
+
+/// Ids in hexadecimal; the leader's is `0` if there is none.
+#[derive(Deserialize)]
+struct Raft {
+    id: String,
+    lead: String,
+}
+
+/// As of the last time that all were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    up: [bool; NAMES.len()],
+    /// Its number, if a quorum follows it.
+    leader: Option<usize>,
+}
+
+impl Standing {
+    fn of(answers: &[Option<Raft>]) -> Standing {
+        let up = std::array::from_fn(|number| answers.get(number).is_some_and(Option::is_some));
+        let followers = |id: &str| answers.iter().flatten().filter(|raft| raft.lead == id).count();
+        let leads = |answer: &Option<Raft>| answer.as_ref().is_some_and(|raft| followers(&raft.id) >= QUORUM);
+        Standing { up, leader: answers.iter().position(leads) }
+    }
+
+    /// In a sentence, once it is what the processes that run will come to.
+    pub(super) fn sentence(&self, running: [bool; NAMES.len()]) -> Option<String> {
+        let count = running.iter().filter(|runs| **runs).count();
+        let members = match count {
+            3 => "three members are up",
+            2 => "two members are up",
+            1 => "one member is up",
+            _ => return None,
+        };
+        match self.leader {
+            _ if count < QUORUM => Some(format!("{members}, too few to agree on anything")),
+            Some(leader) if self.up == running => Some(format!("{members}, m{} leads", leader + 1)),
+            _ => None,
+        }
+    }
+}
+
+/// Asks for as long as somebody wants to know.
+pub(super) fn follow() -> watch::Receiver<Standing> {
+    let (standing, receiver) = watch::channel(Standing::default());
+    tokio::spawn(async move {
+        let client = PeerClient::new();
+        let mut every = tokio::time::interval(ASK_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !standing.is_closed() {
+            every.tick().await;
+            let now = Standing::of(&join_all((0..NAMES.len()).map(|number| ask(&client, number))).await);
+            standing.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
+        }
+    });
+    receiver
+}
+
+async fn ask(client: &PeerClient, number: usize) -> Option<Raft> {
+    let answer = client.get(&client_url(number), "/debug/vars", PATIENCE).await.ok()?;
+    serde_json::from_slice::<Vars>(&answer.body).ok().map(|vars| vars.raft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(id: &str, lead: &str) -> Option<Raft> {
+        Some(Raft { id: id.to_owned(), lead: lead.to_owned() })
+    }
+
+    #[test]
+    fn what_is_said() {
+        let all = Standing::of(&[answer("a", "c"), answer("b", "c"), answer("c", "c")]);
+        assert_eq!(all.sentence([true; 3]).unwrap(), "three members are up, m3 leads");
+        assert_eq!(all.sentence([true, true, false]), None, "it has been killed, and not been missed yet");
+
+        let two = Standing::of(&[answer("a", "b"), answer("b", "b"), None]);
+        assert_eq!(two.sentence([true, true, false]).unwrap(), "two members are up, m2 leads");
+        assert_eq!(two.sentence([true; 3]), None, "the third is on its way");
+
+        let undecided = Standing::of(&[answer("a", "0"), answer("b", "b"), None]);
+        assert_eq!(undecided.sentence([true, true, false]), None);
+        let one = Standing::of(&[answer("a", "0"), None, None]);
+        assert_eq!(one.sentence([true, false, false]).unwrap(), "one member is up, too few to agree on anything");
+        assert_eq!(Standing::default().sentence([false; 3]), None);
+    }
+}
