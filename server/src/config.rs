@@ -220,8 +220,6 @@ pub enum ConfigError {
     /// The command line cannot be read.
     #[error("{0}")]
     Usage(String),
-    #[error("{0:?} is not a valid flag")]
-    Positional(String),
     #[error(
         "conflicting environment variable {0:?} is shadowed by corresponding command-line flag (either unset environment variable or disable flag)"
     )]
@@ -245,8 +243,7 @@ impl ConfigError {
     pub fn exit_code(&self) -> u8 {
         match self {
             ConfigError::Usage(_) => 2,
-            ConfigError::Positional(_)
-            | ConfigError::Shadowed(_)
+            ConfigError::Shadowed(_)
             | ConfigError::TwoVariables(..)
             | ConfigError::Variable { .. }
             | ConfigError::File { .. }

@@ -1,14 +1,16 @@
-//! The log: lines shaped as etcd's, to the outputs that the configuration names.
+//! The log: lines shaped as etcd's, to the outputs that the configuration names; shorter ones on a terminal.
 //!
 //! Other parts only use `tracing`. A field `some_field` is written `some-field`, as etcd spells its own. `RUST_LOG`, when
 //! set, replaces the level with its own directives.
 
 mod format;
 mod output;
+mod short;
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 use format::{Console, Json};
 use output::Outputs;
+use short::Short;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{EnvFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -61,9 +63,11 @@ pub fn log_panics() {
 }
 
 fn layer(config: &LogConfig, outputs: Outputs) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let terminal = outputs.are_terminals();
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(outputs);
     match config.format {
-        LogFormat::Json => layer.event_format(Json).boxed(),
+        LogFormat::Fitting if terminal => layer.event_format(Short).boxed(),
+        LogFormat::Json | LogFormat::Fitting => layer.event_format(Json).boxed(),
         LogFormat::Console => layer.event_format(Console).boxed(),
     }
 }

@@ -88,6 +88,8 @@ struct Inner {
     forwards: Semaphore,
     /// Held from where checkpoints of leases are decided on, or cleared, to where that is offered to Raft.
     checkpoints: Mutex<()>,
+    /// Held while the cluster's version is decided on: at the start two may think of it at once.
+    versions: tokio::sync::Mutex<()>,
     metrics: Arc<Metrics>,
     stopping: Ending,
 }
@@ -119,6 +121,7 @@ impl Node {
             peer_client,
             forwards,
             checkpoints: Mutex::default(),
+            versions: tokio::sync::Mutex::default(),
             metrics,
             stopping,
         }))

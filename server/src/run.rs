@@ -18,6 +18,7 @@ use crate::peer_port;
 use crate::service_manager::{self, Stage};
 use crate::version;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -204,14 +205,41 @@ fn announce_listeners(listeners: &[Listener]) {
             Face::Http => "http",
             Face::Metrics => "metrics",
         };
-        let address = listener.local_addr().map_or_else(|| listener.url.authority(), |a| a.to_string());
-        tracing::info!(traffic, address, "serving client traffic insecurely; this is strongly discouraged!");
+        let local = listener.local_addr();
+        let address = local.map_or_else(|| listener.url.authority(), |a| a.to_string());
+        let docs = matches!(listener.face, Face::All | Face::Http).then(|| docs_url(local)).flatten();
+        // Others on this machine are no strangers on the network.
+        if local.is_none_or(|local| local.ip().is_loopback()) {
+            tracing::info!(traffic, address, docs, "serving client traffic");
+        } else {
+            tracing::info!(traffic, address, docs, "serving client traffic insecurely; this is strongly discouraged!");
+        }
     }
+}
+
+/// What to open in a browser to get to know this server.
+fn docs_url(local: Option<SocketAddr>) -> Option<String> {
+    let local = local?;
+    Some(if local.ip().is_unspecified() {
+        format!("http://localhost:{}/docs", local.port())
+    } else {
+        format!("http://{local}/docs")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_to_open() {
+        let url = |address: &str| docs_url(Some(address.parse().unwrap())).unwrap();
+        assert_eq!(url("127.0.0.1:2379"), "http://127.0.0.1:2379/docs");
+        assert_eq!(url("[::1]:2379"), "http://[::1]:2379/docs");
+        assert_eq!(url("0.0.0.0:2379"), "http://localhost:2379/docs");
+        assert_eq!(url("[::]:2379"), "http://localhost:2379/docs");
+        assert_eq!(docs_url(None), None);
+    }
 
     #[tokio::test]
     async fn a_duty_that_panics_is_noticed_and_one_that_is_done_is_not() {

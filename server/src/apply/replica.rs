@@ -229,10 +229,21 @@ impl Replica {
 
     /// Brings Raft's links in step with the members.
     fn link(&self, effect: Effect) {
-        tracing::info!(?effect, "membership changed");
         match effect {
-            Effect::Set(member) => self.peers.add(member.id, member.peer_urls),
-            Effect::Removed(id) => self.peers.remove(id),
+            Effect::Set(member) => {
+                tracing::info!(
+                    member_id = format!("{:x}", member.id),
+                    name = member.name,
+                    peer_urls = member.peer_urls.join(","),
+                    is_learner = member.is_learner,
+                    "added or changed a member"
+                );
+                self.peers.add(member.id, member.peer_urls);
+            }
+            Effect::Removed(id) => {
+                tracing::info!(member_id = format!("{id:x}"), "removed a member");
+                self.peers.remove(id);
+            }
         }
     }
 

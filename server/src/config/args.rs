@@ -22,12 +22,12 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
     let mut words = args.iter();
     while let Some(word) = words.next() {
         let Some(body) = word.strip_prefix('-').filter(|b| !b.is_empty()) else {
-            return Err(ConfigError::Positional(word.clone()));
+            return Err(no_flag(word));
         };
         let body = body.strip_prefix('-').unwrap_or(body);
         if body.is_empty() {
             return match words.next() {
-                Some(word) => Err(ConfigError::Positional(word.clone())),
+                Some(word) => Err(no_flag(word)),
                 None => Ok(out),
             };
         }
@@ -64,6 +64,10 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
         out.set.push((flag, value));
     }
     Ok(out)
+}
+
+fn no_flag(word: &str) -> ConfigError {
+    ConfigError::Usage(format!("{word:?} is not a valid flag, and the only command is 'keyport cluster'"))
 }
 
 /// The spellings of a boolean that Go takes.
@@ -107,10 +111,15 @@ mod tests {
         assert_eq!(error(&["--=x"]), "bad flag syntax: --=x");
         assert_eq!(error(&["--pre-vote=x"]), "invalid boolean value \"x\" for -pre-vote: parse error");
         assert_eq!(error(&["--snapshot-count=-1"]), "invalid value \"-1\" for flag -snapshot-count: parse error");
-        assert_eq!(error(&["--pre-vote", "false"]), "\"false\" is not a valid flag");
-        assert_eq!(error(&["gateway"]), "\"gateway\" is not a valid flag");
-        assert_eq!(error(&["-"]), "\"-\" is not a valid flag");
-        assert_eq!(error(&["--", "x"]), "\"x\" is not a valid flag");
+        for (args, word) in [
+            (&["--pre-vote", "false"] as &[&str], "false"),
+            (&["gateway"], "gateway"),
+            (&["-"], "-"),
+            (&["--", "x"], "x"),
+        ] {
+            let expected = format!("{word:?} is not a valid flag, and the only command is 'keyport cluster'");
+            assert_eq!(error(args), expected);
+        }
     }
 
     #[test]

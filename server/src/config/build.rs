@@ -199,6 +199,7 @@ fn log(s: &Settings) -> Result<LogConfig, ConfigError> {
     Ok(LogConfig {
         level: LogLevel::parse(&level).ok_or_else(|| invalid(format!("unrecognized level: {level:?}")))?,
         format: match format.as_str() {
+            "json" if !s.is_set("log-format") => LogFormat::Fitting,
             "json" => LogFormat::Json,
             "console" => LogFormat::Console,
             _ => {

@@ -330,7 +330,7 @@ pub const FLAGS: &[Flag] = &[
     flag(Observability, "metrics", Choice(&["basic", "extensive"]), "basic", "basic, or extensive for gRPC latency histograms too."),
     flag(Observability, "logger", Choice(&["zap"]), "zap", "Kind of logger."),
     flag(Observability, "log-level", Str, "info", "debug, info, warn, error, panic or fatal."),
-    flag(Observability, "log-format", Str, "json", "json or console."),
+    flag(Observability, "log-format", Str, "json", "json or console; if not given, short lines on a terminal."),
     flag(Observability, "log-outputs", List, "default", "default, stderr, stdout, systemd/journal, or paths of files."),
     flag(Observability, "enable-log-rotation", Bool, "false", "Rotate the log file.").inert(),
     flag(Observability, "log-rotation-config-json", Str, ROTATION, "How to rotate it.").inert(),

@@ -12,7 +12,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        LogConfig { level: LogLevel::Info, format: LogFormat::Json, outputs: vec![LogOutput::Stderr] }
+        LogConfig { level: LogLevel::Info, format: LogFormat::Fitting, outputs: vec![LogOutput::Stderr] }
     }
 }
 
@@ -43,6 +43,8 @@ impl LogLevel {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
+    /// Short lines on a terminal, else JSON: when nothing was asked for.
+    Fitting,
     Json,
     Console,
 }

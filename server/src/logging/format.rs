@@ -1,4 +1,4 @@
-//! The two shapes of a line.
+//! The two shapes of a line that etcd has.
 
 use super::FATAL;
 use std::fmt::{self, Write as _};
@@ -40,7 +40,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'stat
     }
 }
 
-fn level(metadata: &Metadata<'_>) -> &'static str {
+pub(super) fn level(metadata: &Metadata<'_>) -> &'static str {
     match *metadata.level() {
         Level::ERROR if metadata.target() == FATAL => "fatal",
         Level::ERROR => "error",

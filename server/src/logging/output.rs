@@ -4,7 +4,7 @@ use super::LogError;
 use crate::config::LogOutput;
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -32,6 +32,15 @@ impl Outputs {
             },
         };
         Ok(Outputs(Arc::new(outputs.iter().map(open).collect::<Result<_, _>>()?)))
+    }
+
+    /// Whether only a person reads them, as it seems.
+    pub(super) fn are_terminals(&self) -> bool {
+        self.0.iter().all(|output| match output {
+            Output::Stderr => io::stderr().is_terminal(),
+            Output::Stdout => io::stdout().is_terminal(),
+            Output::File(_) | Output::Memory(_) => false,
+        })
     }
 }
 

@@ -38,6 +38,23 @@ fn console_lines_are_for_people() {
 }
 
 #[test]
+fn lines_on_a_terminal_are_short() {
+    let outputs = Outputs::memory();
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(outputs.clone()).event_format(Short);
+    with_default(tracing_subscriber::registry().with(layer), || {
+        let error = std::io::Error::other("disk \u{1b}[2J");
+        tracing::warn!(data_dir = "a b", n = 7, took = ?std::time::Duration::from_millis(3), "slow\u{7}");
+        tracing::info!(error = &error as &dyn std::error::Error, missing = None::<&str>, long = "x".repeat(90), "done");
+    });
+    let text = outputs.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0].split_at(8).1, " warn  slow\\u{7}  data-dir=\"a b\"  n=7  took=3ms");
+    assert_eq!(lines[1].split_at(8).1, " info  done  error=\"disk \\u{1b}[2J\"");
+    assert_eq!((lines[2].trim_start(), lines.len()), (format!("long={}", "x".repeat(90)).as_str(), 3), "wrapped");
+    assert!(lines[0].chars().take(8).all(|c| c.is_ascii_digit() || c == ':'), "{text}");
+}
+
+#[test]
 fn levels() {
     let levels = |level| {
         record(&LogConfig { level, ..LogConfig::default() }, || {

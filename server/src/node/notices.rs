@@ -61,7 +61,11 @@ impl Node {
         let metrics = self.metrics();
         metrics.has_leader.set(i64::from(leader.leader != 0));
         metrics.is_leader.set(i64::from(leader.is_leader));
-        tracing::info!(leader = format!("{:x}", leader.leader), term = leader.term, "leader changed");
+        if leader.leader == 0 {
+            tracing::info!(term = leader.term, "there is no leader");
+        } else {
+            tracing::info!(leader = format!("{:x}", leader.leader), term = leader.term, "leader changed");
+        }
     }
 
     /// Tells the cluster that this member's database is full, without waiting for it: whoever sweeps must not wait.

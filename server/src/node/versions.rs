@@ -54,6 +54,7 @@ impl Node {
     }
 
     async fn keep_versions(&self, term: u64) {
+        let _alone = self.0.versions.lock().await;
         let membership = &self.state().membership;
         let current = self.cluster_release();
         let downgrade = membership.downgrade();
@@ -64,6 +65,7 @@ impl Node {
             let request = ClusterVersionSetRequest { ver: next.to_string() };
             let from = current.map(|current| current.to_string());
             match self.propose_in_term(term, &versions(), request).await {
+                Ok(_) if from.is_none() => tracing::info!(version = %next, "set the initial cluster version"),
                 Ok(_) => tracing::info!(from, to = %next, "updated cluster version"),
                 Err(error) => tracing::warn!(%error, to = %next, "failed to update cluster version"),
             }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::{NAMES, client_url};
-use crate::peers::PeerClient;
+use crate::asking::PeerClient;
 
 const ASK_EVERY: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(1);

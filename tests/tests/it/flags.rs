@@ -50,6 +50,21 @@ fn unknown_flags_and_bad_values() {
     }
 }
 
+/// A word that is no command is a slip of the same kind as a flag that there is not.
+#[test]
+fn words_are_answered_as_flags_are() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return; // logs a line of JSON for one of the two
+    }
+    for args in [&["nonsense"][..], &["--nonsense"]] {
+        let out = run(args);
+        let lines: Vec<String> = said(&out).lines().map(String::from).collect();
+        assert_eq!((out.status.code(), lines.len()), (Some(2), 2), "{lines:?}");
+        assert!(lines[0].contains("nonsense") && lines[1].contains("keyport --help"), "{lines:?}");
+    }
+    assert!(said(&run(&["nonsense"])).contains("keyport cluster"));
+}
+
 #[tokio::test]
 async fn both_spellings_and_the_environment() {
     let server = Server::builder().args(["-max-txn-ops=3"]).env("ETCD_MAX_REQUEST_BYTES", "2000").start();

@@ -14,6 +14,7 @@ mod gateway;
 mod headers;
 mod kv;
 mod lease;
+mod log;
 mod maintenance;
 mod members;
 mod metrics;
