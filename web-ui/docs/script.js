@@ -144,30 +144,54 @@ function lazyDetails(title, build, open) {
 
 // JSON with its base64 made readable -----------------------------------------------------------------------------------
 
+/**
+ * JSON as it is written: `items` of an array, `fields` of an object as pairs of a name's text and a value, else a `text`.
+ * As numbers, those of more than 53 bits would lose their last digits.
+ */
+function readJson(text) {
+  JSON.parse(text); // says what is wrong with it
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
+  let at = 0;
+  const value = () => {
+    const token = tokens[at++];
+    if (token !== "[" && token !== "{") return { text: token };
+    const [kind, end] = token === "[" ? ["items", "]"] : ["fields", "}"];
+    const members = [];
+    while (tokens[at] !== end) {
+      if (tokens[at] === ",") at += 1;
+      const name = tokens[at];
+      if (kind === "fields") at += 2; // past the name and its colon
+      members.push(kind === "fields" ? [name, value()] : value());
+    }
+    at += 1;
+    return { [kind]: members };
+  };
+  return value();
+}
+
 /** Pretty JSON as nodes. Values that the schema knows for bytes are followed by the text they stand for. */
 function json(value, schema, indent = "") {
   const target = resolve(schema);
   const inner = indent + "  ";
-  if (Array.isArray(value)) {
-    if (!value.length) return ["[]"];
-    const items = value.map((item, at) => [at ? ",\n" : "\n", inner, json(item, target.items, inner)]);
+  if (value.items) {
+    if (!value.items.length) return ["[]"];
+    const items = value.items.map((item, at) => [at ? ",\n" : "\n", inner, json(item, target.items, inner)]);
     return ["[", items, `\n${indent}]`];
   }
-  if (value && typeof value === "object") {
-    const fields = Object.entries(value);
-    if (!fields.length) return ["{}"];
-    const items = fields.map(([name, field], at) =>
-      [at ? ",\n" : "\n", inner, JSON.stringify(name), ": ", json(field, target.properties?.[name], inner)]);
+  if (value.fields) {
+    if (!value.fields.length) return ["{}"];
+    const items = value.fields.map(([name, field], at) =>
+      [at ? ",\n" : "\n", inner, name, ": ", json(field, target.properties?.[JSON.parse(name)], inner)]);
     return ["{", items, `\n${indent}}`];
   }
-  const text = JSON.stringify(value);
-  const decoded = target.contentEncoding === "base64" && typeof value === "string" ? fromBase64(value) : null;
-  return decoded === null ? [text] : [text, h("span", { className: "decoded" }, decoded)];
+  const bytes = target.contentEncoding === "base64" && value.text.startsWith('"');
+  const decoded = bytes ? fromBase64(JSON.parse(value.text)) : null;
+  return decoded === null ? [value.text] : [value.text, h("span", { className: "decoded" }, decoded)];
 }
 
 function prettyNodes(text, schema) {
   try {
-    return json(JSON.parse(text), schema).flat(Infinity);
+    return json(readJson(text), schema).flat(Infinity);
   } catch {
     return [text];
   }
@@ -279,24 +303,26 @@ function show(operation) {
 
   const parameters = parameterTable(operation, form);
   const editor = bodyEditor(operation, form);
-  const sendButton = h("button", { type: "submit", className: "main" }, "Send");
+  const sendButton = h("button", { type: "button", className: "main" }, "Send");
   const stopButton = h("button", { type: "button", disabled: true }, "Stop");
-  const element = h("form", {
-    oninput: refresh,
-    onsubmit: async (event) => {
-      event.preventDefault();
-      stopCurrent();
-      const controller = new AbortController();
-      stopCurrent = () => controller.abort();
-      stopButton.onclick = stopCurrent;
-      stopButton.disabled = false;
-      await send(operation, requestOf(operation, form), output, controller.signal);
-      stopButton.disabled = true;
-    },
-  }, parameters, editor, h("div", { className: "row" }, sendButton, stopButton,
-    h("span", { className: "hint" }, "Ctrl+Enter sends")));
+  // Enter in a field must not do what a request does, which may be to delete.
+  const element = h("form", { oninput: refresh, onsubmit: (event) => event.preventDefault() }, parameters, editor,
+    h("div", { className: "row" }, sendButton, stopButton, h("span", { className: "hint" }, "Ctrl+Enter sends")));
+  const sendForm = async () => {
+    if (!element.reportValidity()) return;
+    stopCurrent();
+    const controller = new AbortController();
+    const stop = () => controller.abort();
+    stopCurrent = stop;
+    stopButton.onclick = stop;
+    stopButton.disabled = false;
+    await send(operation, requestOf(operation, form), output, controller.signal);
+    // Another one may be under way by now.
+    if (stopCurrent === stop) stopButton.disabled = true;
+  };
+  sendButton.onclick = sendForm;
   element.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) element.requestSubmit();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) sendForm();
   });
 
   main.replaceChildren(
@@ -304,7 +330,7 @@ function show(operation) {
     h("p", { className: "path mono" }, h("span", { className: `method ${operation.method}` }, operation.method), operation.path),
     operation.deprecated ? h("p", { className: "hint" }, "Kept for older clients.") : "",
     prose(operation.description),
-    h("h3", {}, "Try it"), element, output,
+    h("h3", {}, "Try it"), element, form.body ? converter() : "", output,
     lazyDetails("As a curl command", () => { refresh(); return [command]; }),
     h("h3", {}, "Schemas"),
     requestSchema(operation) ? lazyDetails(`Request: ${kindOf(requestSchema(operation))}`, () => schemaView(requestSchema(operation)), true) : "",
@@ -359,7 +385,7 @@ function bodyEditor(operation, form) {
   };
   const format = () => {
     try {
-      area.value = JSON.stringify(JSON.parse(area.value), null, 2);
+      area.value = json(readJson(area.value)).flat(Infinity).join("");
       message.textContent = "";
     } catch (error) {
       message.textContent = error.message;
@@ -371,8 +397,7 @@ function bodyEditor(operation, form) {
     h("div", { className: "row" },
       h("button", { type: "button", onclick: replace(toBase64, "Select the text to encode first."), title: "Replaces the selected text" }, "Selection to base64"),
       h("button", { type: "button", onclick: replace(fromBase64, "Select base64 of a text first."), title: "Replaces the selected base64" }, "Selection from base64"),
-      h("button", { type: "button", onclick: format }, "Format"), message),
-    converter());
+      h("button", { type: "button", onclick: format }, "Format"), message));
 }
 
 /** Text and base64 side by side, each following the other. */

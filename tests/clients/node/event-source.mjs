@@ -1,20 +1,9 @@
 // A browser's own EventSource against the server's event stream: usage `event-source.mjs URL`.
 // Prints one line of JSON for each thing the page saw; the caller writes keys and looks at the lines.
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 
 const [url] = process.argv.slice(2);
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launch();
 try {
   const page = await browser.newPage();
   await page.exposeFunction("report", (line) => console.log(JSON.stringify(line)));
