@@ -19,6 +19,7 @@ pub(crate) fn add(paths: PathsBuilder) -> PathsBuilder {
         .path("/metrics", get(metrics()))
         .path("/debug/vars", get(variables()))
         .path("/", get(index()))
+        .path("/v3/", get(paths_of_the_gateway()))
         .path("/openapi.json", get(openapi()))
         .path("/docs", get(docs()))
 }
@@ -130,6 +131,13 @@ fn index() -> OperationBuilder {
         .content("text/html", page)
         .build();
     operation("Operations_Index", "Tells what there is to find on this port").response("200", answer)
+}
+
+fn paths_of_the_gateway() -> OperationBuilder {
+    let example = json!({"about": "", "docs": "/docs", "openapi": "/openapi.json", "paths": ["/v3/kv/put"]});
+    let content = ContentBuilder::new().schema(Some(Object::with_type(Type::Object))).example(Some(example)).build();
+    operation("Operations_Paths", "Lists the paths of the API")
+        .response("200", ResponseBuilder::new().description("The paths.").content("application/json", content).build())
 }
 
 fn openapi() -> OperationBuilder {
