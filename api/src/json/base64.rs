@@ -9,19 +9,18 @@ pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     usual.decode_to_vec(text).ok().or_else(|| decode_leniently(text))
 }
 
-/// Line breaks are skipped, `-` or `_` select the URL-safe alphabet, bits left over at the end are ignored. Padding is
-/// all or nothing.
+/// Line breaks are skipped, `-` or `_` select the URL-safe alphabet, bits left over at the end are ignored. Whether there
+/// is to be padding is decided by the length of the text with its line breaks: a padded one with a single line break at
+/// its end is refused.
 fn decode_leniently(text: &[u8]) -> Option<Vec<u8>> {
     let url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
     let mut digits: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    if digits.last() == Some(&b'=') {
+    if text.len().is_multiple_of(4) {
         if !digits.len().is_multiple_of(4) {
             return None;
         }
-        digits.pop();
-        if digits.last() == Some(&b'=') {
-            digits.pop();
-        }
+        digits.pop_if(|digit| *digit == b'=');
+        digits.pop_if(|digit| *digit == b'=');
     }
     if digits.len() % 4 == 1 {
         return None;
@@ -63,7 +62,16 @@ mod tests {
         assert_eq!(decode(b"").as_deref(), Some(&b""[..]));
         assert_eq!(decode(b"YR==").as_deref(), Some(&b"a"[..]), "trailing bits");
         assert_eq!(decode(b"YR").as_deref(), Some(&b"a"[..]), "trailing bits, no padding");
-        assert_eq!(decode(b"YWJj\r\nZGVm\n").as_deref(), Some(&b"abcdef"[..]), "line breaks");
+        for text in ["YWJjZGVm\n", "YWJj\r\nZGVm\n", "\nYWJjZGVm", "YWJjZGV\nm", "YWJj\nZGVm\n\n\n\n"] {
+            assert_eq!(decode(text.as_bytes()).as_deref(), Some(&b"abcdef"[..]), "line breaks: {text:?}");
+        }
+        // Padded or not is decided by the length with its line breaks.
+        for text in ["YQ\n", "YQ==\n\n\n\n", "Y\nQ=\n=\n\n", "Y\nQ\n\n\n"] {
+            assert_eq!(decode(text.as_bytes()).as_deref(), Some(&b"a"[..]), "line breaks: {text:?}");
+        }
+        for text in ["YQ==\n", "YQ\n==", "YQ=\n=", "YQ=\n==", "YQ=\n\n=", "YQ\r\n", "YWJjZA=\n", "YQ==\t", " YQ=="] {
+            assert_eq!(decode(text.as_bytes()), None, "{text:?}");
+        }
         for text in ["Y", "YWJjZ", "YQ=", "YQ===", "=", "====", "Y Q=", "YWJ*", "Y=Q=", "-+", "_/", "\u{e4}\u{f6}"] {
             assert_eq!(decode(text.as_bytes()), None, "{text}");
         }
