@@ -13,6 +13,9 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
 /// Fields and oneofs of a message share the bits of a `u64`: fields from the bottom, oneofs from the top.
 const BITS: usize = 64;
 
+/// Its lists are operations, which are counted.
+pub(crate) const TRANSACTION: &str = "etcdserverpb.TxnRequest";
+
 /// Messages with a writer in `src/json/hot.rs`; the others are written through pbjson.
 const WRITTEN_BY_HAND: [&str; 11] = [
     "etcdserverpb.ResponseHeader",
@@ -46,10 +49,14 @@ fn write_decoder(text: &mut String, message: &MessageDescriptor) -> Result<(), B
     if message.fields().len() + oneofs.len() > BITS {
         return Err(format!("{} has too many fields", message.full_name()).into());
     }
-    let rust = rust_path(message.parent_message().as_ref(), message.package_name(), message.name());
+    let rust = message_path(message);
     writeln!(text, "impl FromJson for {rust} {{")?;
     writeln!(text, "    fn read(reader: &mut Reader<'_>) -> Result<Self, JsonError> {{")?;
     writeln!(text, "        #[allow(unused_mut)] let mut message = Self::default();")?;
+    let transaction = message.full_name() == TRANSACTION;
+    if transaction {
+        writeln!(text, "        let outer = reader.enter_transaction();")?;
+    }
     writeln!(text, "        let mut fields = reader.object()?;")?;
     writeln!(text, "        while let Some(name) = reader.name(&mut fields)? {{")?;
     writeln!(text, "            match &*name {{")?;
@@ -66,17 +73,21 @@ fn write_decoder(text: &mut String, message: &MessageDescriptor) -> Result<(), B
         };
         let action = match &oneof {
             Some(oneof) => set_member(message, &field, oneof.name())?,
-            None => set_field(&field)?,
+            None => set_field(&field, transaction)?,
         };
         writeln!(text, "                {pattern} => if {guard}? {{ {action} }},")?;
     }
     writeln!(text, "                _ => reader.unknown(&name)?,")?;
-    writeln!(text, "            }}\n        }}\n        Ok(message)\n    }}\n}}")?;
+    writeln!(text, "            }}\n        }}")?;
+    if transaction {
+        writeln!(text, "        reader.leave_transaction(outer);")?;
+    }
+    writeln!(text, "        Ok(message)\n    }}\n}}")?;
     Ok(())
 }
 
 fn write_encoder(text: &mut String, message: &MessageDescriptor) -> std::fmt::Result {
-    let rust = rust_path(message.parent_message().as_ref(), message.package_name(), message.name());
+    let rust = message_path(message);
     writeln!(text, "impl ToJson for {rust} {{")?;
     writeln!(
         text,
@@ -110,18 +121,19 @@ fn enum_value(field: &FieldDescriptor) -> String {
     format!("reader.enumeration({:?}, |name| {path}::from_str_name(name).map(i32::from))?", field.name())
 }
 
-fn set_field(field: &FieldDescriptor) -> Result<String, Box<dyn Error>> {
+fn set_field(field: &FieldDescriptor, transaction: bool) -> Result<String, Box<dyn Error>> {
     let target = format!("message.{}", field_ident(field.name()));
     let value = value(field)?;
+    let list = if transaction { "operations" } else { "list" };
     Ok(match value {
         _ if field.is_map() => return Err(format!("{}: maps have no JSON form here yet", field.full_name()).into()),
         Some(value) if field.is_list() => {
-            format!("reader.list({:?}, |reader| {{ {target}.push({value}); Ok(()) }})?;", field.name())
+            format!("reader.{list}({:?}, &mut {target}, |reader| Ok(Some({value})))?;", field.name())
         }
         Some(value) if field.supports_presence() => format!("{target} = Some({value});"),
         Some(value) => format!("{target} = {value};"),
         None if field.is_list() => {
-            format!("reader.list({:?}, |reader| {{ {target}.extend({}); Ok(()) }})?;", field.name(), enum_value(field))
+            format!("reader.{list}({:?}, &mut {target}, |reader| Ok({}))?;", field.name(), enum_value(field))
         }
         None => format!("if let Some(number) = {} {{ {target} = number; }}", enum_value(field)),
     })
@@ -135,6 +147,10 @@ fn set_member(message: &MessageDescriptor, field: &FieldDescriptor, oneof: &str)
         Some(value) => format!("{target} = Some({path}::{variant}({value}));"),
         None => format!("{target} = ({}).map({path}::{variant});", enum_value(field)),
     })
+}
+
+pub(crate) fn message_path(message: &MessageDescriptor) -> String {
+    rust_path(message.parent_message().as_ref(), message.package_name(), message.name())
 }
 
 /// Where prost puts a message, enum or oneof: nested ones in a module named after their message.

@@ -1,6 +1,7 @@
-//! Compiles `proto/` into messages, services, the JSON mapping, the table of methods, the gateway's routes and the
-//! descriptor set.
+//! Compiles `proto/` into messages, services, the JSON mapping, the table of methods, the gateway's routes, what
+//! is counted while requests are decoded, and the descriptor set.
 
+mod bounds;
 mod json;
 mod methods;
 mod routes;
@@ -49,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut prost = tonic_prost_build::Config::new();
     prost.bytes(["."]);
     let set = prost_types::FileDescriptorSet::decode(descriptors.as_slice())?;
-    tonic_prost_build::configure().compile_fds_with_config(set, prost)?;
+    tonic_prost_build::configure().codec_path("crate::codec::BoundedCodec").compile_fds_with_config(set, prost)?;
 
     pbjson_build::Builder::new()
         .register_descriptors(&descriptors)?
@@ -58,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build(&JSON_PACKAGES.map(|package| format!(".{package}")))?;
 
     let pool = compiler.descriptor_pool();
+    std::fs::write(out.join("bounds.rs"), bounds::generate(&pool)?)?;
     std::fs::write(out.join("json.rs"), json::generate(&pool, &JSON_PACKAGES)?)?;
     std::fs::write(out.join("methods.rs"), methods::generate(&pool)?)?;
     std::fs::write(out.join("routes.rs"), routes::generate(&pool)?)?;

@@ -7,8 +7,9 @@
 //! An empty body is the empty message.
 //!
 //! Input is decoded by [`Reader`] through impls that the build script derives from the descriptors: one pass, no
-//! intermediate tree, nesting bounded by [`MAX_DEPTH`]. Output goes through pbjson's impls, except for the messages of
-//! the hot paths, which writers of their own render several times faster; tests hold the two equal.
+//! intermediate tree, nesting bounded by [`MAX_DEPTH`], elements of lists by [`crate::bounds`]. Output goes through pbjson's
+//! impls, except for the messages of the hot paths, which writers of their own render several times faster; tests hold the
+//! two equal.
 
 mod base64;
 mod derived;
@@ -21,6 +22,8 @@ mod writer;
 pub use hot::KeyValueRef;
 pub use reader::{MAX_DEPTH, Reader};
 pub use splitter::Splitter;
+
+use crate::error::Error;
 
 /// Why a body was not understood. The texts follow those of Go's decoder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +54,9 @@ pub enum JsonError {
     /// Nested deeper than [`MAX_DEPTH`].
     #[error("proto: exceeded maximum recursion depth")]
     TooDeep,
+    /// More elements than a request may have.
+    #[error(transparent)]
+    TooMany(#[from] Error),
     /// A message that has no JSON form: an enum number without a name, in an answer.
     #[error("proto: {0}")]
     Unwritable(Box<str>),
@@ -60,6 +66,7 @@ impl From<JsonError> for tonic::Status {
     fn from(error: JsonError) -> tonic::Status {
         match error {
             JsonError::Unwritable(_) => tonic::Status::internal(error.to_string()),
+            JsonError::TooMany(error) => error.into(),
             JsonError::UnexpectedEof | JsonError::Syntax { .. } | JsonError::Value { .. } | JsonError::TooDeep => {
                 tonic::Status::invalid_argument(error.to_string())
             }
@@ -80,16 +87,25 @@ pub trait ToJson {
 }
 
 /// Reads the first value of a body. What follows it is ignored, as etcd does for unary calls; a blank body is the
-/// empty message.
+/// empty message. Transactions in it may have any number of operations.
 pub fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, JsonError> {
-    Ok(first_from_slice(body)?.map(|(message, _)| message).unwrap_or_default())
+    from_slice_within(body, usize::MAX)
+}
+
+/// The same, with at most `max_txn_ops` elements in any list of a transaction; see [`crate::bounds`].
+pub fn from_slice_within<T: FromJson>(body: &[u8], max_txn_ops: usize) -> Result<T, JsonError> {
+    Ok(first(body, max_txn_ops)?.map(|(message, _)| message).unwrap_or_default())
 }
 
 /// Reads the first of several concatenated values and says how many bytes it took; `None` if there is only white
 /// space. [`JsonError::UnexpectedEof`] means that the value is not complete: where more may come, find the value's end
 /// with a [`Splitter`] first instead of trying again and again.
 pub fn first_from_slice<T: FromJson>(body: &[u8]) -> Result<Option<(T, usize)>, JsonError> {
-    let mut reader = Reader::new(body);
+    first(body, usize::MAX)
+}
+
+fn first<T: FromJson>(body: &[u8], max_txn_ops: usize) -> Result<Option<(T, usize)>, JsonError> {
+    let mut reader = Reader::within(body, max_txn_ops);
     if reader.at_end() {
         return Ok(None);
     }

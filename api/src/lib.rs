@@ -1,11 +1,14 @@
 //! The wire: everything a client, a peer or a log file says, generated from `proto/`, with its JSON form ([`json`]), the
-//! table of methods ([`methods`]), the gateway's routes ([`routes`]) and the errors that can come back ([`error`]).
+//! table of methods ([`methods`]), the gateway's routes ([`routes`]), the errors that can come back ([`error`]) and what
+//! bounds the decoding of requests ([`bounds`]).
 //!
 //! It knows no task, no disk and no socket.
 
 #[macro_use]
 pub mod routes;
 
+pub mod bounds;
+pub mod codec;
 pub mod error;
 pub mod json;
 pub mod methods;

@@ -187,7 +187,10 @@ async fn serve(
             () = stop.cancelled() => return Ok(()),
         }
         let router = ops::router(Arc::new(node.clone()), metrics).fallback(ops::not_found);
-        let gateway = config.http.enable_gateway.then(|| GatewayOptions::new(config.max_request_bytes, stop.clone()));
+        let gateway = config
+            .http
+            .enable_gateway
+            .then(|| GatewayOptions::new(config.max_request_bytes, config.max_txn_ops, stop.clone()));
         let routes = Routes::new(calls, config.max_receive_bytes(), gateway, router);
         tracing::info!("ready to serve client requests");
         announce_listeners(&for_clients);

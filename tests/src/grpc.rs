@@ -25,6 +25,15 @@ use tonic::{Code, Response, Status, Streaming};
 
 use crate::wait::within;
 
+/// A message as gRPC frames it: not compressed, its length before it.
+///
+/// # Panics
+/// If it has four gigabytes.
+pub fn frame(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("a length in four bytes");
+    [&[0][..], &length.to_be_bytes(), message].concat()
+}
+
 /// All services of one server, over one connection.
 #[derive(Clone, Debug)]
 pub struct Grpc {

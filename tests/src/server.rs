@@ -198,6 +198,16 @@ impl Server {
         self.child.as_ref().expect("the server runs").id()
     }
 
+    /// A field of the kernel's account of its memory, such as `VmRSS` or `VmHWM`, in MiB.
+    ///
+    /// # Panics
+    /// If it does not run, or there is no such field.
+    pub fn memory_mib(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a status");
+        let line = status.lines().find(|line| line.split(':').next() == Some(field)).expect("the field");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") >> 10
+    }
+
     /// A gRPC client with a connection of its own.
     pub async fn grpc(&self) -> Grpc {
         Grpc::connect(self.addr()).await

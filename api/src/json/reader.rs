@@ -1,7 +1,7 @@
 //! One pass over JSON text: what the generated decoders call.
 //!
 //! The reader hands out values as the fields ask for them and builds nothing in between. Every way in is bounded: depth
-//! by [`MAX_DEPTH`], time by the length of the text, memory by what the message itself keeps.
+//! by [`MAX_DEPTH`], time by the length of the text, memory by a multiple of it ([`crate::bounds`]).
 
 use std::borrow::Cow;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::number::{self, Integer};
 use super::{FromJson, JsonError, base64};
+use crate::bounds::{JSON_FACTOR, Level, List, Meter};
 
 mod text;
 
@@ -25,6 +26,7 @@ pub struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     depth: u32,
+    meter: Meter,
 }
 
 /// What has been seen of the object that is being read.
@@ -40,7 +42,13 @@ type Result<T> = std::result::Result<T, JsonError>;
 impl<'a> Reader<'a> {
     /// Starts at the front of `text`.
     pub fn new(text: &'a [u8]) -> Reader<'a> {
-        Reader { text, at: 0, depth: 0 }
+        Reader::within(text, usize::MAX)
+    }
+
+    /// The same, with at most `max_txn_ops` elements in any list of a transaction.
+    pub fn within(text: &'a [u8], max_txn_ops: usize) -> Reader<'a> {
+        let meter = Meter::new(text.len().saturating_mul(JSON_FACTOR), max_txn_ops);
+        Reader { text, at: 0, depth: 0, meter }
     }
 
     /// Whether only white space is left.
@@ -115,11 +123,56 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
-    /// Reads an array, `element` once for each value in it.
-    pub fn list(&mut self, name: &str, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+    /// Reads an array into `target`: what `element` reads of each value in it, if anything.
+    pub fn list<T>(
+        &mut self,
+        name: &str,
+        target: &mut Vec<T>,
+        element: impl FnMut(&mut Self) -> Result<Option<T>>,
+    ) -> Result<()> {
+        self.counted(name, target, element, false)
+    }
+
+    /// The same for the operations of a transaction.
+    pub fn operations<T>(
+        &mut self,
+        name: &str,
+        target: &mut Vec<T>,
+        element: impl FnMut(&mut Self) -> Result<Option<T>>,
+    ) -> Result<()> {
+        self.counted(name, target, element, true)
+    }
+
+    /// Begins a transaction, which may be inside another one.
+    pub fn enter_transaction(&mut self) -> Level {
+        self.meter.enter()
+    }
+
+    /// Ends a transaction, with what its beginning gave back.
+    pub fn leave_transaction(&mut self, outer: Level) {
+        self.meter.leave(outer);
+    }
+
+    fn counted<T>(
+        &mut self,
+        name: &str,
+        target: &mut Vec<T>,
+        mut element: impl FnMut(&mut Self) -> Result<Option<T>>,
+        operations: bool,
+    ) -> Result<()> {
         if self.peek() != Some(b'[') {
             return Err(self.mismatch("repeated", name));
         }
+        let mut list = List::default();
+        self.array(|reader| {
+            reader.meter.add(&mut list, 1, size_of::<T>(), operations)?;
+            target.extend(element(reader)?);
+            Ok(())
+        })
+    }
+
+    /// Reads the array that the cursor is at.
+    fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         self.enter()?;
         let mut first = true;
         while self.next_in(b']', &mut first)? {
@@ -207,7 +260,7 @@ impl<'a> Reader<'a> {
                 }
                 Ok(())
             }
-            Some(b'[') => self.list("", Self::skip),
+            Some(b'[') => self.array(Self::skip),
             Some(b'"') => self.utf8(self.at).map(drop),
             Some(b'-' | b'0'..=b'9') => self.number().map(drop),
             Some(b't') => self.literal("true"),

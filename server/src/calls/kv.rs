@@ -47,6 +47,11 @@ impl Kv {
         Kv { desk }
     }
 
+    /// How many elements each list of a transaction may have.
+    pub fn max_txn_ops(&self) -> usize {
+        self.desk.node.limits().txn_ops
+    }
+
     /// # Errors
     /// As the RPC.
     pub async fn range(&self, caller: &Caller, request: RangeRequest) -> Result<RangeAnswer, Error> {

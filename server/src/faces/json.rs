@@ -49,6 +49,8 @@ pub struct GatewayOptions {
     /// The largest message a call may carry, in its protobuf form: etcd's gRPC receive limit, which is
     /// `--max-request-bytes` and 512 KiB.
     pub max_message_bytes: usize,
+    /// How many elements each list of a transaction may have.
+    pub max_txn_ops: usize,
     /// How often an idle WebSocket is pinged; one that stays silent twice as long is closed.
     pub ping_interval: Duration,
     /// Ends every stream, each with the words it has for that; without it they would hold up a server that stops.
@@ -56,10 +58,11 @@ pub struct GatewayOptions {
 }
 
 impl GatewayOptions {
-    /// The options that go with `--max-request-bytes`, and when to stop.
-    pub fn new(max_request_bytes: usize, stop: CancellationToken) -> GatewayOptions {
+    /// The options that go with `--max-request-bytes` and `--max-txn-ops`, and when to stop.
+    pub fn new(max_request_bytes: usize, max_txn_ops: usize, stop: CancellationToken) -> GatewayOptions {
         GatewayOptions {
             max_message_bytes: max_request_bytes.saturating_add(512 * 1024),
+            max_txn_ops,
             ping_interval: Duration::from_secs(20),
             stop,
         }

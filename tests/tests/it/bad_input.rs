@@ -3,7 +3,7 @@
 use http::Method;
 use keyport_api::etcdserverpb::{PutRequest, RangeRequest, WatchCreateRequest};
 use keyport_tests::Server;
-use keyport_tests::grpc::{get, list, put, watch_all};
+use keyport_tests::grpc::{frame, get, list, put, watch_all};
 use keyport_tests::random::Random;
 use keyport_tests::raw::Raw;
 use keyport_tests::wait::eventually;
@@ -19,9 +19,7 @@ async fn undisturbed(server: &Server) {
 }
 
 fn resident(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+    server.memory_mib("VmRSS")
 }
 
 #[tokio::test]
@@ -95,10 +93,7 @@ async fn frames_and_messages_that_are_none() {
             nested = outer;
         }
     }
-    let mut body = vec![0];
-    body.extend((nested.len() as u32).to_be_bytes());
-    body.extend(&nested);
-    assert_ne!(call(&server, "/etcdserverpb.KV/Txn", body).await, "0");
+    assert_ne!(call(&server, "/etcdserverpb.KV/Txn", frame(&nested)).await, "0");
     undisturbed(&server).await;
 }
 

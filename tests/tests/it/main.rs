@@ -6,6 +6,7 @@ mod bootstrap;
 mod clients;
 mod cluster;
 mod crash;
+mod dense;
 mod differential;
 mod etcdctl;
 mod flags;

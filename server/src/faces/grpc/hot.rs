@@ -6,6 +6,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use http_body::Body;
+use keyport_api::bounds::Bounded;
 use keyport_api::etcdserverpb::WatchRequest;
 use keyport_api::methods::Method;
 use prost::Message;
@@ -96,11 +97,11 @@ impl HotPaths {
 
     async fn read<T, B>(&self, body: B) -> Result<T, Status>
     where
-        T: Message + Default,
+        T: Bounded + Message + Default,
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        unary::read(body, self.receive_limit).await
+        unary::read(body, self.receive_limit, self.calls.kv.max_txn_ops()).await
     }
 
     async fn watch<B>(&self, request: Request<B>) -> Response<tonic::body::Body>

@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
+use keyport_api::bounds::{self, Bounded};
 use keyport_api::error::Error;
 use prost::Message;
 use tonic::Status;
@@ -13,10 +14,11 @@ const PREFIX_LEN: usize = 5;
 /// The decoded message of `body`, its bytes shared with what the connection received.
 ///
 /// # Errors
-/// As gRPC has them: ResourceExhausted above `limit`, Internal for bad framing, Unimplemented for compression.
-pub(super) async fn read<T, B>(mut body: B, limit: usize) -> Result<T, Status>
+/// As gRPC has them: ResourceExhausted above `limit`, Internal for bad framing, Unimplemented for compression. More
+/// elements than [`bounds`] allow are InvalidArgument.
+pub(super) async fn read<T, B>(mut body: B, limit: usize, max_txn_ops: usize) -> Result<T, Status>
 where
-    T: Message + Default,
+    T: Bounded + Message + Default,
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -54,6 +56,7 @@ where
     if message.len() != len {
         return Err(Status::internal("Unexpected EOF decoding stream."));
     }
+    bounds::check::<T>(&message, max_txn_ops)?;
     T::decode(message).map_err(|error| Status::internal(error.to_string()))
 }
 

@@ -1,9 +1,9 @@
 //! Encodes watch replies from the bytes that all watchers of the same events share.
 
+use keyport_api::codec::BoundedDecoder;
 use keyport_api::etcdserverpb::WatchRequest;
 use tonic::Status;
 use tonic::codec::{Codec, EncodeBuf, Encoder};
-use tonic_prost::ProstDecoder;
 
 use crate::calls::WatchReply;
 
@@ -15,14 +15,14 @@ impl Codec for WatchCodec {
     type Encode = WatchReply;
     type Decode = WatchRequest;
     type Encoder = WatchCodec;
-    type Decoder = ProstDecoder<WatchRequest>;
+    type Decoder = BoundedDecoder<WatchRequest>;
 
     fn encoder(&mut self) -> WatchCodec {
         WatchCodec
     }
 
-    fn decoder(&mut self) -> ProstDecoder<WatchRequest> {
-        ProstDecoder::default()
+    fn decoder(&mut self) -> BoundedDecoder<WatchRequest> {
+        BoundedDecoder::default()
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body;
 use keyport_api::error::Error;
-use keyport_api::json::{self, FromJson};
+use keyport_api::json::FromJson;
 use parking_lot::Mutex;
 use prost::Message;
 use serde::de::IgnoredAny;
@@ -71,7 +71,7 @@ where
         loop {
             if let Some(text) = self.messages.next().map_err(|error| self.refuse(error))? {
                 self.checked = 0;
-                return Poll::Ready(decode(&self.options, &text).map(Some));
+                return Poll::Ready(unary::decode(&self.options, &text).map(Some).map_err(Status::from));
             }
             let frame = match self.body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => frame,
@@ -153,14 +153,4 @@ where
             }
         })
     }
-}
-
-/// One message of a streaming call.
-pub(super) fn decode<T>(options: &GatewayOptions, text: &[u8]) -> Result<T, Status>
-where
-    T: Message + FromJson,
-{
-    let message = json::from_slice(text)?;
-    unary::check_size(options, text.len(), &message)?;
-    Ok(message)
 }

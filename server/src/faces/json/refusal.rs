@@ -67,6 +67,13 @@ pub(super) fn line(status: &Status) -> Vec<u8> {
     line
 }
 
+/// For what is refused inside a stream.
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Status {
+        refusal.status
+    }
+}
+
 impl From<Status> for Refusal {
     fn from(status: Status) -> Refusal {
         Refusal { status, http: None, allow: None }

@@ -22,5 +22,5 @@ async fn start() -> (Fake, Raw) {
 }
 
 fn options() -> GatewayOptions {
-    GatewayOptions { max_message_bytes: 64 * 1024, ..GatewayOptions::new(0, CancellationToken::new()) }
+    GatewayOptions { max_message_bytes: 64 * 1024, ..GatewayOptions::new(0, 128, CancellationToken::new()) }
 }

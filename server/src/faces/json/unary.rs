@@ -47,13 +47,21 @@ where
     Req: Message + FromJson,
 {
     let text = body::collect(std::pin::pin!(body), options.max_json_bytes()).await?;
-    let message = json::from_slice(&text).map_err(Status::from)?;
+    decode(options, &text)
+}
+
+/// The message that a text is, within the bounds of the gateway.
+pub(super) fn decode<T>(options: &GatewayOptions, text: &[u8]) -> Result<T, Refusal>
+where
+    T: Message + FromJson,
+{
+    let message = json::from_slice_within(text, options.max_txn_ops).map_err(Status::from)?;
     check_size(options, text.len(), &message)?;
     Ok(message)
 }
 
 /// Refuses a message that gRPC would refuse. JSON is longer than protobuf, so most need not be measured.
-pub(super) fn check_size(options: &GatewayOptions, text_len: usize, message: &impl Message) -> Result<(), Error> {
+fn check_size(options: &GatewayOptions, text_len: usize, message: &impl Message) -> Result<(), Error> {
     let limit = options.max_message_bytes;
     if text_len <= limit {
         return Ok(());

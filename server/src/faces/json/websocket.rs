@@ -26,7 +26,7 @@ use tonic::Status;
 use super::body::GatewayBody;
 use super::split::Messages;
 use super::stream::{Answers, Requests};
-use super::{GatewayOptions, inbound, stream};
+use super::{GatewayOptions, stream, unary};
 
 /// Requests that were read and not yet taken by the service; beyond them the socket is not read.
 const QUEUE: usize = 8;
@@ -179,7 +179,7 @@ where
         messages.push(text);
         loop {
             let message = match messages.next() {
-                Ok(Some(text)) => inbound::decode(&self.options, &text),
+                Ok(Some(text)) => unary::decode(&self.options, &text).map_err(Status::from),
                 Ok(None) => break,
                 Err(error) => Err(Status::invalid_argument(error.to_string())),
             };

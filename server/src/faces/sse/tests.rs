@@ -269,7 +269,7 @@ async fn heartbeats_fill_the_silence_and_bookmarks_move_the_position() {
 #[tokio::test]
 async fn it_is_there_on_a_socket_beside_the_gateways_own_watch() {
     let world = world();
-    let address = Fake::with(&world).serve(GatewayOptions::new(0, CancellationToken::new())).await;
+    let address = Fake::with(&world).serve(GatewayOptions::new(0, 128, CancellationToken::new())).await;
     let mut raw = Raw::open(address).await;
     raw.request("HEAD", "/v3/watch?key=k", "", "").await;
     let head = raw.head().await;

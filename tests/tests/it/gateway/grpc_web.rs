@@ -2,19 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::Method;
 use keyport_api::etcdserverpb::{PutResponse, RangeResponse};
 use keyport_tests::Server;
-use keyport_tests::grpc::{get, put};
+use keyport_tests::grpc::{self, get, put};
 use prost::Message;
 
 fn frame(message: &impl Message) -> Bytes {
-    let mut out = BytesMut::new();
-    out.put_u8(0);
-    out.put_u32(message.encoded_len() as u32);
-    message.encode(&mut out).unwrap();
-    out.freeze()
+    grpc::frame(&message.encode_to_vec()).into()
 }
 
 /// The message frames and the trailers.

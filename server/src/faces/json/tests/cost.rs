@@ -19,7 +19,7 @@ const CALLS: u32 = 200_000;
 #[tokio::test]
 #[ignore = "prints figures"]
 async fn of_a_call() {
-    let gateway = GatewayService::new(Fake::new(), GatewayOptions::new(1_572_864, CancellationToken::new()));
+    let gateway = GatewayService::new(Fake::new(), GatewayOptions::new(1_572_864, 128, CancellationToken::new()));
     let value = base64_simd::STANDARD.encode_to_string([b'v'; 256]);
     let key = base64_simd::STANDARD.encode_to_string("0123456789abcdef");
     let put = format!("{{\"key\":\"{key}\",\"value\":\"{value}\"}}");
