@@ -1,13 +1,12 @@
 //! What is wrong with a request before anyone looks at the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::*;
-use keyport_storage::KeyRange;
 
 pub(crate) fn range(request: &RangeRequest) -> Result<(), Error> {
     if request.key.is_empty() {
@@ -73,7 +72,7 @@ fn well_formed(request: &TxnRequest, max_ops: usize, levels: usize) -> Result<()
 #[derive(Debug, Default)]
 struct Writes {
     puts: BTreeSet<Bytes>,
-    deletes: Vec<KeyRange>,
+    deletes: Deletes,
 }
 
 impl Writes {
@@ -86,7 +85,7 @@ impl Writes {
             if let Some(Request::RequestDeleteRange(request)) = &op.request {
                 // An open end is not recognised as overlapping, in etcd neither.
                 if request.range_end[..] != [0] {
-                    self.deletes.push(KeyRange::new(request.key.clone(), request.range_end.clone()));
+                    self.deletes.add(request.key.clone(), request.range_end.clone());
                 }
             }
         }
@@ -96,32 +95,94 @@ impl Writes {
             let (mut then, mut otherwise) = (Writes::default(), Writes::default());
             then.add_branch(&nested.success)?;
             otherwise.add_branch(&nested.failure)?;
-            if then.puts.iter().chain(&otherwise.puts).any(|key| self.puts.contains(key) || self.deletes_key(key)) {
+            if then.puts.iter().chain(&otherwise.puts).any(|key| self.puts.contains(key) || self.deletes.contains(key))
+            {
                 return Err(Error::DuplicateKey);
             }
             self.puts.extend(then.puts);
             self.puts.extend(otherwise.puts);
-            self.deletes.extend(then.deletes);
-            self.deletes.extend(otherwise.deletes);
+            self.deletes.append(then.deletes);
+            self.deletes.append(otherwise.deletes);
         }
         for op in ops {
             let Some(Request::RequestPut(request)) = &op.request else { continue };
-            if self.deletes_key(&request.key) || !self.puts.insert(request.key.clone()) {
+            if self.deletes.contains(&request.key) || !self.puts.insert(request.key.clone()) {
                 return Err(Error::DuplicateKey);
             }
         }
         Ok(())
     }
+}
 
-    fn deletes_key(&self, key: &Bytes) -> bool {
-        self.deletes.iter().any(|range| range.contains(key))
+/// What is deleted. Ranges that touch are one, so that it is quickly said whether a key is in any of them: nested
+/// transactions can have tens of thousands.
+#[derive(Debug, Default)]
+struct Deletes {
+    keys: BTreeSet<Bytes>,
+    /// Ends by starts.
+    ranges: BTreeMap<Bytes, Bytes>,
+}
+
+impl Deletes {
+    /// A key, or where `end` is not empty the range up to it.
+    fn add(&mut self, mut start: Bytes, mut end: Bytes) {
+        if end.is_empty() {
+            self.keys.insert(start);
+            return;
+        }
+        if end <= start {
+            return;
+        }
+        while let Some((from, to)) = self.ranges.range::<Bytes, _>(..=&end).next_back() {
+            if *to < start {
+                break;
+            }
+            let (from, to) = (from.clone(), to.clone());
+            self.ranges.remove(&from);
+            start = start.min(from);
+            end = end.max(to);
+        }
+        self.ranges.insert(start, end);
+    }
+
+    fn append(&mut self, other: Deletes) {
+        self.keys.extend(other.keys);
+        for (start, end) in other.ranges {
+            self.add(start, end);
+        }
+    }
+
+    fn contains(&self, key: &Bytes) -> bool {
+        self.keys.contains(key) || self.ranges.range::<Bytes, _>(..=key).next_back().is_some_and(|(_, end)| key < end)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use keyport_storage::KeyRange;
+    use proptest::prelude::*;
     use prost::Message;
+
+    proptest! {
+        /// Ranges that overlap, touch, repeat or are empty: a key is deleted if one of them has it.
+        #[test]
+        fn deletes_are_what_was_added(pairs in prop::collection::vec(("[a-e]{1,2}", "[a-e]{0,2}"), 0..12), cut in 0usize..12) {
+            let ranges: Vec<_> = pairs.into_iter().map(|(start, end)| (Bytes::from(start), Bytes::from(end))).collect();
+            let (mut deletes, mut nested) = (Deletes::default(), Deletes::default());
+            for (at, (start, end)) in ranges.iter().cloned().enumerate() {
+                if at < cut { deletes.add(start, end) } else { nested.add(start, end) }
+            }
+            deletes.append(nested);
+            let letters = || ('a'..='e').map(String::from);
+            for key in letters().flat_map(|a| letters().map(move |b| format!("{a}{b}"))).chain(letters()).map(Bytes::from) {
+                let expected = ranges.iter().any(|(a, b)| KeyRange::new(a.clone(), b.clone()).contains(&key));
+                prop_assert_eq!(deletes.contains(&key), expected, "{:?}", key);
+            }
+            let starts: Vec<_> = deletes.ranges.iter().collect();
+            prop_assert!(starts.windows(2).all(|pair| pair[0].1 < pair[1].0), "apart: {:?}", starts);
+        }
+    }
 
     #[test]
     fn whatever_nests_no_deeper_than_allowed_can_be_read_back_from_the_log() {
