@@ -5,6 +5,7 @@
 //! or copied on the way.
 
 mod body;
+mod compression;
 pub(super) mod hot;
 pub(super) mod services;
 mod unary;

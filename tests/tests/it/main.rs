@@ -5,6 +5,7 @@ mod bad_input;
 mod bootstrap;
 mod clients;
 mod cluster;
+mod compressed;
 mod crash;
 mod dense;
 mod differential;

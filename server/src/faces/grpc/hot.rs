@@ -4,12 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Body;
 use keyport_api::bounds::Bounded;
 use keyport_api::etcdserverpb::WatchRequest;
 use keyport_api::methods::Method;
 use prost::Message;
+use tonic::codec::CompressionEncoding;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Status, Streaming};
 
@@ -43,8 +44,7 @@ impl Hot {
 #[derive(Clone, Debug)]
 pub(crate) struct HotPaths {
     calls: Calls,
-    /// Bytes that a message may have.
-    receive_limit: usize,
+    limits: unary::Limits,
 }
 
 /// The answer to a hot call: unary ones have a body of their own.
@@ -55,8 +55,10 @@ pub(crate) enum HotResponse {
 }
 
 impl HotPaths {
+    /// `receive_limit` is how many bytes a message may have.
     pub(crate) fn new(calls: Calls, receive_limit: usize) -> HotPaths {
-        HotPaths { calls, receive_limit }
+        let limits = unary::Limits { bytes: receive_limit, txn_ops: calls.kv.max_txn_ops() };
+        HotPaths { calls, limits }
     }
 
     /// Serves a call of this method, if it is a hot one; otherwise the request comes back.
@@ -83,25 +85,18 @@ impl HotPaths {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let caller = kit::caller(request.extensions())?;
-        let (kv, body) = (&self.calls.kv, request.into_body());
+        let (parts, body) = request.into_parts();
+        let kv = &self.calls.kv;
+        let read = Reader { headers: &parts.headers, limits: self.limits };
         match hot {
             Hot::Range => {
-                let answer = kv.range(&caller, self.read(body).await?).await?;
+                let answer = kv.range(&caller, read.message(body).await?).await?;
                 Ok(HotBody::range(&answer.header, answer.reply))
             }
-            Hot::Put => Ok(HotBody::message(&kv.put(&caller, self.read(body).await?).await?)),
-            Hot::DeleteRange => Ok(HotBody::message(&kv.delete_range(&caller, self.read(body).await?).await?)),
-            Hot::Txn => Ok(HotBody::message(&kv.txn(&caller, self.read(body).await?).await?)),
+            Hot::Put => Ok(HotBody::message(&kv.put(&caller, read.message(body).await?).await?)),
+            Hot::DeleteRange => Ok(HotBody::message(&kv.delete_range(&caller, read.message(body).await?).await?)),
+            Hot::Txn => Ok(HotBody::message(&kv.txn(&caller, read.message(body).await?).await?)),
         }
-    }
-
-    async fn read<T, B>(&self, body: B) -> Result<T, Status>
-    where
-        T: Bounded + Message + Default,
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        unary::read(body, self.receive_limit, self.calls.kv.max_txn_ops()).await
     }
 
     async fn watch<B>(&self, request: Request<B>) -> Response<tonic::body::Body>
@@ -114,8 +109,27 @@ impl HotPaths {
             Err(error) => return Status::from(error).into_http(),
         };
         let service = WatchCall { calls: self.calls.clone(), caller };
-        let mut grpc = Grpc::new(WatchCodec).max_decoding_message_size(self.receive_limit);
+        let mut grpc = Grpc::new(WatchCodec)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(self.limits.bytes);
         grpc.streaming(service, request).await
+    }
+}
+
+/// Reads the message of one call.
+struct Reader<'a> {
+    headers: &'a HeaderMap,
+    limits: unary::Limits,
+}
+
+impl Reader<'_> {
+    async fn message<T, B>(&self, body: B) -> Result<T, Status>
+    where
+        T: Bounded + Message + Default,
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        unary::read(body, self.headers, self.limits).await
     }
 }
 

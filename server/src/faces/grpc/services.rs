@@ -17,6 +17,7 @@ use keyport_api::v3lockpb::lock_server::{Lock, LockServer};
 use keyport_api::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
+use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
@@ -31,6 +32,7 @@ pub(crate) fn routes(calls: &Calls, max_message_bytes: usize) -> Routes {
         ($routes:ident, $($server:ident),* $(,)?) => {
             $($routes = $routes.add_service(
                 $server::new(Adapter(calls.clone()))
+                    .accept_compressed(CompressionEncoding::Gzip)
                     .max_decoding_message_size(max_message_bytes)
                     .max_encoding_message_size(usize::MAX),
             );)*
@@ -50,6 +52,7 @@ pub(crate) fn routes(calls: &Calls, max_message_bytes: usize) -> Routes {
     );
     // A node that answers at all serves: it opens its listeners last.
     let (_, health) = tonic_health::server::health_reporter();
+    let health = health.accept_compressed(CompressionEncoding::Gzip);
     routes = routes.add_service(InterceptedService::new(health, admitted(calls.clone())));
     match tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(keyport_api::FILE_DESCRIPTOR_SET)

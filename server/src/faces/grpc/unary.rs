@@ -1,6 +1,7 @@
 //! Reads the one message of a unary call.
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 use keyport_api::bounds::{self, Bounded};
@@ -8,15 +9,26 @@ use keyport_api::error::Error;
 use prost::Message;
 use tonic::Status;
 
+use super::compression;
+
 /// Compression flag and length in front of each message.
 const PREFIX_LEN: usize = 5;
+
+/// How large the message may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Bytes that it may have, compressed or not.
+    pub(super) bytes: usize,
+    /// Elements that each list of a transaction may have.
+    pub(super) txn_ops: usize,
+}
 
 /// The decoded message of `body`, its bytes shared with what the connection received.
 ///
 /// # Errors
-/// As gRPC has them: ResourceExhausted above `limit`, Internal for bad framing, Unimplemented for compression. More
-/// elements than [`bounds`] allow are InvalidArgument.
-pub(super) async fn read<T, B>(mut body: B, limit: usize, max_txn_ops: usize) -> Result<T, Status>
+/// As gRPC has them: ResourceExhausted above the limit, Internal for bad framing, Unimplemented for unknown compression.
+/// More elements than [`bounds`] allow are InvalidArgument.
+pub(super) async fn read<T, B>(mut body: B, headers: &HeaderMap, limits: Limits) -> Result<T, Status>
 where
     T: Bounded + Message + Default,
     B: Body<Data = Bytes> + Unpin,
@@ -38,7 +50,7 @@ where
         }
         let received = if more.is_empty() { &first[..] } else { &more[..] };
         if let Some(len) = message_len(received) {
-            check_size(len, limit)?;
+            check_size(len, limits.bytes)?;
         }
         if body.is_end_stream() {
             break;
@@ -48,15 +60,20 @@ where
     let Some(len) = message_len(&message) else {
         return Err(Status::internal("Missing request message."));
     };
-    if message[0] != 0 {
-        return Err(Status::unimplemented("compressed messages are not supported by this server"));
-    }
-    check_size(len, limit)?;
+    let compressed = match message.first() {
+        Some(0) => false,
+        Some(1) => true,
+        _ => return Err(Status::internal("grpc: received unexpected payload format")),
+    };
+    check_size(len, limits.bytes)?;
     message.advance(PREFIX_LEN);
     if message.len() != len {
         return Err(Status::internal("Unexpected EOF decoding stream."));
     }
-    bounds::check::<T>(&message, max_txn_ops)?;
+    if compressed {
+        message = compression::unpack(&message, headers, limits.bytes)?;
+    }
+    bounds::check::<T>(&message, limits.txn_ops)?;
     T::decode(message).map_err(|error| Status::internal(error.to_string()))
 }
 
