@@ -29,14 +29,13 @@ impl State {
             let last = rows.len() < ROWS_PER_READ;
             for (row, record) in rows {
                 from = RowKey { sub: row.sub + 1, tombstone: false, ..row };
-                let size = record.encoded().len();
                 let new = page.revisions.last().is_none_or(|last| last.revision != row.main);
                 if new && (page.revisions.len() >= read.max_revisions || bytes >= read.max_bytes) {
                     page.through = row.main - 1;
                     return self.still_there(read.from, page);
                 }
                 let event = self.event(row, record, read.prev_kv).map_err(failed)?;
-                bytes += size;
+                bytes += event.kv.encoded().len() + event.prev_kv.as_ref().map_or(0, |prev_kv| prev_kv.encoded().len());
                 match page.revisions.last_mut() {
                     Some(last) if !new => last.events.push(event),
                     _ => page.revisions.push(RevisionEvents { revision: row.main, events: vec![event] }),

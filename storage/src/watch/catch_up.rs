@@ -10,9 +10,10 @@ use super::groups::StreamId;
 use super::hub::Hub;
 use super::outbox::{Delivery, Member, Outbox};
 use super::range_index::GroupId;
+use super::selection::Pages;
 use super::selector::{KeyedEvents, Selector};
 use super::state::{Position, State, Wakes, WatcherId, offer};
-use super::{HistoryError, HistoryPage, HistoryRead, Selection, WatchMessage};
+use super::{HistoryError, HistoryPage, HistoryRead, WatchMessage};
 use crate::ThreadPanic;
 
 /// How long to leave history alone after it could not be read.
@@ -193,12 +194,12 @@ fn choose(hub: &Hub, rest: &mut &[Waiting]) -> Vec<Chosen> {
 fn serve(hub: &Hub, window: &mut [Chosen], page: &HistoryPage) -> bool {
     let events = KeyedEvents::new(&page.revisions);
     window.sort_unstable_by_key(|chosen| (chosen.group, chosen.waiting.next, chosen.stream, chosen.member.watch_id));
-    let mut selections: HashMap<(GroupId, i64), Option<Arc<Selection>>> = HashMap::new();
+    let mut selections: HashMap<(GroupId, i64), Option<Pages>> = HashMap::new();
     for chosen in &*window {
         let next = chosen.waiting.next;
         selections.entry((chosen.group, next)).or_insert_with(|| {
             let found = events.select(&chosen.selector, next);
-            (!found.is_empty()).then(|| Arc::new(Selection::new(found.into()).counted(&hub.held)))
+            (!found.is_empty()).then(|| hub.pages(found.into()))
         });
     }
 
@@ -215,8 +216,8 @@ fn serve(hub: &Hub, window: &mut [Chosen], page: &HistoryPage) -> bool {
                 if page.through < waiting.next {
                     continue;
                 }
-                let selection = selections.get(&(*group, waiting.next)).and_then(Option::as_ref);
-                got_on |= state.advance(hub, run, outbox, selection, page.through, &mut wakes);
+                let pages = selections.get(&(*group, waiting.next)).and_then(Option::as_ref);
+                got_on |= state.advance(hub, run, outbox, pages, page.through, &mut wakes);
             }
         }
         wakes.wake();
@@ -250,7 +251,7 @@ impl State {
         hub: &Hub,
         run: &[Chosen],
         outbox: &Outbox,
-        selection: Option<&Arc<Selection>>,
+        pages: Option<&Pages>,
         through: i64,
         wakes: &mut Wakes,
     ) -> bool {
@@ -258,11 +259,15 @@ impl State {
         let alive: Vec<&Chosen> = run.iter().filter(|chosen| self.is_waiting(chosen.waiting)).collect();
         let Some(first) = alive.first() else { return true };
         let mut position = self.position_for(through + 1);
-        if let Some(selection) = selection {
+        if let Some(pages) = pages {
             let revision = hub.history.revision();
-            let members = alive.iter().map(|chosen| chosen.member).collect();
-            let delivery = Delivery { members, revision, selection: Arc::clone(selection) };
-            if !offer(outbox, delivery, hub.room(), &hub.counters, wakes) {
+            let members: Arc<[Member]> = alive.iter().map(|chosen| chosen.member).collect();
+            let deliveries = pages.iter().map(|selection| Delivery {
+                members: Arc::clone(&members),
+                revision,
+                selection: Arc::clone(selection),
+            });
+            if !offer(outbox, deliveries, hub.room(), &hub.counters, wakes) {
                 position = Position::Parked(first.waiting.next);
             }
         }

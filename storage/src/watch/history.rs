@@ -21,7 +21,7 @@ pub struct HistoryRead {
     pub from: i64,
     /// Stop after this many distinct revisions.
     pub max_revisions: usize,
-    /// Stop after the revision with which the encoded records pass this size.
+    /// Stop after the revision with which the encoded records, also those in [`Event::prev_kv`], pass this size.
     pub max_bytes: usize,
     /// Whether anyone wants [`Event::prev_kv`]; if not, it need not be looked up.
     pub prev_kv: bool,

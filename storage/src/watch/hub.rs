@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 
 use super::catch_up::{self, Signal};
 use super::outbox::Room;
+use super::selection::Pages;
 use super::state::{State, Wakes};
 use super::stats::Counters;
-use super::{History, RevisionEvents, WatchStats, WatchStream};
+use super::{History, RevisionEvents, SelectedEvent, WatchStats, WatchStream};
 use crate::ThreadPanic;
 
 /// Bounds of a hub.
@@ -20,13 +21,17 @@ use crate::ThreadPanic;
 pub struct WatchOptions {
     /// How many messages a stream's queue holds; one that goes to several watchers of the stream counts once.
     pub queue_messages: usize,
-    /// How many bytes of encoded events a stream's queue holds; it always takes one message.
+    /// How many bytes of encoded events one message may have, unless a single revision has more; clients take 4 MiB by
+    /// default.
+    pub message_bytes: usize,
+    /// How many bytes of encoded events a stream's queue holds before it takes no more; what is published at once, or
+    /// read from history at once, is taken or left as a whole.
     pub queue_bytes: usize,
-    /// How many bytes of encoded events all queues may hold before none takes more than one message.
+    /// How many bytes of encoded events all queues may hold before only empty ones take any.
     pub held_bytes: usize,
     /// How many distinct revisions are read from history at a time.
     pub page_revisions: usize,
-    /// About how many bytes are read from history at a time.
+    /// About how many bytes are read from history at a time, values before the changes included.
     pub page_bytes: usize,
     /// How many watchers are served from one page.
     pub pass_watchers: usize,
@@ -36,6 +41,7 @@ impl Default for WatchOptions {
     fn default() -> WatchOptions {
         WatchOptions {
             queue_messages: 128,
+            message_bytes: 1 << 20,
             queue_bytes: 1 << 20,
             held_bytes: 256 << 20,
             page_revisions: 1000,
@@ -144,6 +150,11 @@ impl Drop for WatchHub {
 }
 
 impl Hub {
+    /// Events as messages of a size that clients take.
+    pub(super) fn pages(&self, events: Box<[SelectedEvent]>) -> Pages {
+        Pages::new(events, self.options.message_bytes, &self.held)
+    }
+
     /// The room of each stream, by how much is held altogether.
     pub(super) fn room(&self) -> Room {
         if self.held.load(Ordering::Relaxed) < self.options.held_bytes {

@@ -67,7 +67,10 @@ struct Queue {
 
 /// What came of offering a delivery.
 pub(super) enum Offer {
-    Queued(Option<Waker>),
+    Queued {
+        events: usize,
+        reader: Option<Waker>,
+    },
     /// No room; the reader will report when there is.
     Full,
 }
@@ -101,16 +104,21 @@ impl Outbox {
         queue.reader.take()
     }
 
-    pub(super) fn offer(&self, delivery: Delivery, room: Room) -> Offer {
+    /// Queues deliveries that follow one another, all or none of them.
+    pub(super) fn offer(&self, deliveries: impl Iterator<Item = Delivery>, room: Room) -> Offer {
         let mut queue = self.queue.lock();
         if !queue.has_room(room) {
             queue.wanted = true;
             return Offer::Full;
         }
-        queue.bytes += delivery.selection.encoded_len();
-        queue.pending_events += delivery.selection.len() * delivery.members.len();
-        queue.entries.push_back(Entry::Delivery(delivery));
-        Offer::Queued(queue.reader.take())
+        let mut events = 0;
+        for delivery in deliveries {
+            events += delivery.selection.len() * delivery.members.len();
+            queue.bytes += delivery.selection.encoded_len();
+            queue.entries.push_back(Entry::Delivery(delivery));
+        }
+        queue.pending_events += events;
+        Offer::Queued { events, reader: queue.reader.take() }
     }
 
     /// Whether a delivery would be taken now; if not, the reader will report when there is room.

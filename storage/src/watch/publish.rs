@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::groups::StreamId;
 use super::hub::Hub;
 use super::outbox::{Delivery, Member};
+use super::selection::Pages;
 use super::selector::KeyedEvents;
 use super::state::{Position, State, Wakes, WatcherId, offer};
-use super::{RevisionEvents, Selection, WatchMessage};
+use super::{RevisionEvents, WatchMessage};
 
 impl State {
     /// Says whether the catch-up thread has something to do now.
@@ -51,11 +52,10 @@ impl State {
         let (room, now) = (hub.room(), self.deliveries);
         let mut full: Vec<Member> = Vec::new();
         while let Some((events, synced)) = self.groups.next_found() {
-            let selection = Arc::new(Selection::new(events).counted(&hub.held));
-            let revision = selection.last_revision();
+            let pages = hub.pages(events);
             synced.retain_mut(|stream| {
-                let delivery = Delivery { members: stream.shared(), revision, selection: Arc::clone(&selection) };
-                let queued = offer(&stream.outbox, delivery, room, &hub.counters, wakes);
+                let members = stream.shared();
+                let queued = offer(&stream.outbox, deliveries(&members, &pages), room, &hub.counters, wakes);
                 if queued {
                     stream.last_sent = now;
                 } else {
@@ -83,11 +83,9 @@ impl State {
             let found = events.select(self.groups.selector(watcher.group), next);
             let mut position = Position::Synced;
             if !found.is_empty() {
-                let selection = Arc::new(Selection::new(found.into()).counted(&hub.held));
-                let revision = selection.last_revision();
-                let delivery = Delivery { members: [watcher.member(id)].into(), revision, selection };
+                let (members, pages) = ([watcher.member(id)].into(), hub.pages(found.into()));
                 let outbox = &self.streams[watcher.stream].outbox;
-                if !offer(outbox, delivery, hub.room(), &hub.counters, wakes) {
+                if !offer(outbox, deliveries(&members, &pages), hub.room(), &hub.counters, wakes) {
                     position = Position::Parked(next);
                 }
             }
@@ -138,4 +136,13 @@ impl State {
             wakes.add(stream.outbox.say_if_room(WatchMessage::Progress { watch_id: -1, revision }, hub.room()));
         }
     }
+}
+
+/// Each page says how far it goes.
+fn deliveries(members: &Arc<[Member]>, pages: &Pages) -> impl Iterator<Item = Delivery> {
+    pages.iter().map(|selection| Delivery {
+        members: Arc::clone(members),
+        revision: selection.last_revision(),
+        selection: Arc::clone(selection),
+    })
 }

@@ -46,16 +46,16 @@ pub struct Selection {
 }
 
 impl Selection {
-    pub(super) fn new(events: Box<[SelectedEvent]>) -> Selection {
-        let size = events.iter().map(SelectedEvent::encoded_len).sum();
+    fn new(events: Box<[SelectedEvent]>) -> Selection {
+        let size = encoded_len(&events);
         Selection { events, size, encoded: Default::default(), counted: None }
     }
 
     /// Adds the size to a count of bytes held, until dropped.
-    pub(super) fn counted(mut self, held: &Arc<AtomicUsize>) -> Selection {
+    fn counted(mut self, held: &Arc<AtomicUsize>) -> Arc<Selection> {
         held.fetch_add(self.size, Ordering::Relaxed);
         self.counted = Some(Arc::clone(held));
-        self
+        Arc::new(self)
     }
 
     /// Length of [`Selection::protobuf`].
@@ -86,21 +86,58 @@ impl Selection {
 
     /// Cuts into parts whose encoded events stay below a size where possible; a part has at least one event.
     pub fn split(&self, max_bytes: usize) -> Vec<Selection> {
-        let mut parts = Vec::new();
-        let mut part: Vec<SelectedEvent> = Vec::new();
-        let mut size = 0;
-        for event in &self.events {
-            let len = event.encoded_len();
-            if !part.is_empty() && size + len >= max_bytes {
-                parts.push(Selection::new(std::mem::take(&mut part).into()));
-                size = 0;
-            }
-            size += len;
-            part.push(event.clone());
-        }
-        parts.push(Selection::new(part.into()));
+        let (mut parts, last) = pack(self.events.chunks(1), max_bytes);
+        parts.push(last);
         parts
     }
+}
+
+/// Selections that go out one after the other: each a message that any client takes, unless a single revision is
+/// larger than that.
+#[derive(Debug)]
+pub(super) struct Pages {
+    /// Mostly there are none.
+    before: Vec<Arc<Selection>>,
+    last: Arc<Selection>,
+}
+
+impl Pages {
+    /// Pages whose encoded events stay below a size, except for revisions that do not by themselves: a page has at least
+    /// one, and whole ones. Their sizes are added to a count of bytes held, until they are dropped.
+    pub(super) fn new(events: Box<[SelectedEvent]>, max_bytes: usize, held: &Arc<AtomicUsize>) -> Pages {
+        let all = Selection::new(events);
+        if all.size < max_bytes {
+            return Pages { before: Vec::new(), last: all.counted(held) };
+        }
+        let (before, last) = pack(all.events.chunk_by(|a, b| a.revision == b.revision), max_bytes);
+        Pages { before: before.into_iter().map(|page| page.counted(held)).collect(), last: last.counted(held) }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Selection>> {
+        self.before.iter().chain([&self.last])
+    }
+}
+
+/// Puts runs of events together whose encodings stay below a size; a run is not cut. The last part is returned beside
+/// those before it.
+fn pack<'a>(runs: impl Iterator<Item = &'a [SelectedEvent]>, max_bytes: usize) -> (Vec<Selection>, Selection) {
+    let mut before = Vec::new();
+    let mut part: Vec<SelectedEvent> = Vec::new();
+    let mut size = 0;
+    for run in runs {
+        let len = encoded_len(run);
+        if !part.is_empty() && size + len >= max_bytes {
+            before.push(Selection::new(std::mem::take(&mut part).into()));
+            size = 0;
+        }
+        size += len;
+        part.extend_from_slice(run);
+    }
+    (before, Selection::new(part.into()))
+}
+
+fn encoded_len(events: &[SelectedEvent]) -> usize {
+    events.iter().map(SelectedEvent::encoded_len).sum()
 }
 
 impl Deref for Selection {

@@ -168,18 +168,17 @@ impl Wakes {
     }
 }
 
-/// Offers a delivery; false if the stream was full.
+/// Offers deliveries that follow one another; false if the stream was full.
 pub(super) fn offer(
     outbox: &Outbox,
-    delivery: Delivery,
+    deliveries: impl Iterator<Item = Delivery>,
     room: super::outbox::Room,
     counters: &Counters,
     wakes: &mut Wakes,
 ) -> bool {
-    let events = delivery.selection.len() * delivery.members.len();
-    match outbox.offer(delivery, room) {
-        Offer::Queued(waker) => {
-            wakes.add(waker);
+    match outbox.offer(deliveries, room) {
+        Offer::Queued { events, reader } => {
+            wakes.add(reader);
             counters.pending_events.add(events);
             true
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use keyport_storage::KeyRange;
 use keyport_storage::backend::{Backend, BackendOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
-use keyport_storage::watch::{History, RevisionEvents, SelectedEvent, WatchHub, WatchOptions, WatchSpec};
+use keyport_storage::watch::{History, HistoryRead, RevisionEvents, SelectedEvent, WatchHub, WatchOptions, WatchSpec};
 
 use crate::streams::read;
 
@@ -60,4 +60,26 @@ fn late_watchers_are_told_the_same() {
     // The values before the compaction are gone but for those that were still in force.
     let place = |event: &SelectedEvent| (event.revision, event.index, event.event.kind, event.event.kv.clone());
     assert_eq!(after.iter().map(place).collect::<Vec<_>>(), expected.iter().map(place).collect::<Vec<_>>());
+}
+
+#[test]
+fn values_before_the_changes_count_for_the_size_of_a_page() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let backend = Backend::open(&dir.path().join("db"), BackendOptions::default()).expect("a backend");
+    let store = Store::open(Arc::new(backend), StoreOptions::default()).expect("a store");
+    let put = |value: &[u8]| {
+        let mut txn = store.write();
+        txn.put(b"key", value, 0);
+        txn.commit(None);
+    };
+    for _ in 0..10 {
+        put(&[b'v'; 10_000]);
+        put(b"small");
+    }
+    let read = |prev_kv| {
+        let read = HistoryRead { from: 2, max_revisions: 1000, max_bytes: 20_000, prev_kv };
+        store.events(read).expect("not compacted").through
+    };
+    assert_eq!(read(false), 4, "two large values, and what is between them");
+    assert_eq!(read(true), 3, "a large value as the new one, then as the old one");
 }

@@ -5,3 +5,4 @@ mod create;
 mod deliver;
 mod history;
 mod progress;
+mod sizes;

@@ -7,7 +7,7 @@ use keyport_api::{etcdserverpb, mvccpb};
 use prost::Message;
 
 use super::store::{World, briefs, from, queued, range};
-use crate::watch::{Encoding, EventFilters, Selection, WatchMessage, WatchSpec, WatchStream};
+use crate::watch::{Encoding, EventFilters, Selection, WatchMessage, WatchOptions, WatchSpec, WatchStream};
 use crate::{EventKind, RangeEnd};
 
 fn selections(stream: &WatchStream) -> Vec<Arc<Selection>> {
@@ -171,6 +171,31 @@ fn parts_hold_all_events_in_order_and_stay_below_the_size() {
     let joined: Vec<_> = parts.iter().flat_map(|part| part.iter().cloned()).collect();
     assert_eq!(joined, whole.to_vec());
     assert_eq!(whole.split(1).len(), 50, "an event is not cut");
+}
+
+#[test]
+fn what_is_published_at_once_goes_out_in_messages_of_whole_revisions() {
+    let world = World::with(WatchOptions { message_bytes: 500, ..WatchOptions::default() });
+    let stream = world.hub.stream();
+    stream.create(WatchSpec { prev_kv: true, ..WatchSpec::new(range("a", "b")) }).expect("created");
+    let value = "v".repeat(40);
+    let pair = |n: usize| [("a1", Some(&value[..])), ("a2", Some(&value[..n]))];
+    let mut batch: Vec<_> = (0..20).map(|n| world.store.commit(&pair(n))).collect();
+    let keys: Vec<String> = (0..20).map(|n| format!("a{n:02}")).collect();
+    batch.push(world.store.commit(&keys.iter().map(|key| (&key[..], Some(&value[..]))).collect::<Vec<_>>()));
+    world.hub.publish(&batch);
+    let messages = queued(&stream);
+    let mut found = Vec::new();
+    for message in &messages {
+        let WatchMessage::Events { selection, revision, .. } = message else { continue };
+        assert_eq!(selection.last_revision(), *revision, "a message says how far it goes");
+        assert!(selection.encoded_len() < 500 || (selection.len() == 20 && *revision == 22));
+        found.extend(selection.iter().map(|selected| (selected.revision, selected.index)));
+    }
+    let expected: Vec<_> = (2..22).flat_map(|n| [(n, 0), (n, 1)]).chain((0..20).map(|n| (22, n))).collect();
+    assert_eq!(found, expected);
+    assert!(messages.len() > 5);
+    assert_eq!(world.hub.stats().pending_events, 0);
 }
 
 #[test]

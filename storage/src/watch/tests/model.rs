@@ -15,6 +15,9 @@ use crate::watch::{
 };
 use crate::{Event, KeyRange, RangeEnd};
 
+/// Of one message; a few events.
+const MESSAGE_BYTES: usize = 90;
+
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[derive(Clone, Debug)]
@@ -153,6 +156,10 @@ impl Reader {
                 let watched = self.watched.get_mut(watch_id).expect("not cancelled");
                 assert!(watched.is_created && !watched.is_over);
                 assert!(!selection.is_empty() && selection.last_revision() <= *revision);
+                let is_one_revision = selection.iter().all(|event| event.revision == selection.last_revision());
+                assert!(is_one_revision || selection.protobuf().len() < MESSAGE_BYTES);
+                let seen = watched.seen.last();
+                assert!(seen.is_none_or(|last| last.revision < selection[0].revision), "a revision was cut");
                 watched.seen.extend(selection.iter().cloned());
             }
             WatchMessage::Compacted { watch_id, compact_revision } => {
@@ -186,8 +193,13 @@ impl Reader {
 }
 
 fn run(steps: Vec<Step>) {
-    let options = WatchOptions { queue_messages: 3, page_revisions: 4, pass_watchers: 2, ..WatchOptions::default() };
-    let world = World::with(options);
+    let world = World::with(WatchOptions {
+        queue_messages: 3,
+        message_bytes: MESSAGE_BYTES,
+        page_revisions: 4,
+        pass_watchers: 2,
+        ..WatchOptions::default()
+    });
     let mut readers: Vec<Reader> = (0..3)
         .map(|_| Reader { stream: world.hub.stream(), watched: BTreeMap::new(), cancelled: Vec::new() })
         .collect();

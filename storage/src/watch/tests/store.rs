@@ -100,7 +100,8 @@ impl History for Store {
                 page.through = page.revisions.last().map_or(page.through, |last| last.revision);
                 break;
             }
-            bytes += revision.events.iter().map(|event| event.kv.encoded().len()).sum::<usize>();
+            let records = revision.events.iter().flat_map(|event| [Some(&event.kv), event.prev_kv.as_ref()]);
+            bytes += records.flatten().map(|record| record.encoded().len()).sum::<usize>();
             page.revisions.push(revision.clone());
         }
         if !read.prev_kv {
