@@ -1,5 +1,7 @@
 //! Ranges: what a `RangeRequest` means, over any view of the store.
 
+use std::cmp::Ordering;
+
 use super::error::KvError;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
@@ -60,6 +62,29 @@ impl RangeReply {
 /// # Errors
 /// `Compacted`, `FutureRev`, or a failure of the backend.
 pub(crate) fn range(view: &impl View, request: RangeRequest) -> Result<RangeReply, KvError> {
+    run(view, request, |plan, reply| {
+        plan.sort(&mut reply.records);
+        plan.cut(reply);
+    })
+}
+
+/// As [`range`], but those that the limit leaves are the first by key, whatever they are sorted by: the rest of the range
+/// begins behind them.
+///
+/// # Errors
+/// As [`range`].
+pub(crate) fn first_of_range(view: &impl View, request: RangeRequest) -> Result<RangeReply, KvError> {
+    run(view, request, |plan, reply| {
+        plan.cut(reply);
+        plan.sort(&mut reply.records);
+    })
+}
+
+fn run(
+    view: &impl View,
+    request: RangeRequest,
+    arrange: impl FnOnce(&Plan, &mut RangeReply),
+) -> Result<RangeReply, KvError> {
     let plan = Plan::of(&request);
     let options = RangeOptions { revision: request.revision, limit: plan.fetch_limit, count_only: request.count_only };
     let found = view.range(&KeyRange::new(request.key, request.range_end), options)?;
@@ -69,11 +94,7 @@ pub(crate) fn range(view: &impl View, request: RangeRequest) -> Result<RangeRepl
         return Ok(reply);
     }
     plan.filter.retain(&mut reply.records);
-    plan.sort(&mut reply.records);
-    if plan.limit > 0 && reply.records.len() > plan.limit {
-        reply.records.truncate(plan.limit);
-        reply.more = true;
-    }
+    arrange(&plan, &mut reply);
     if request.keys_only {
         let keep_lease = plan.target == SortTarget::Value;
         for record in &mut reply.records {
@@ -110,19 +131,28 @@ impl Plan {
         Plan { limit, fetch_limit, order, target, filter }
     }
 
+    fn cut(&self, reply: &mut RangeReply) {
+        if self.limit > 0 && reply.records.len() > self.limit {
+            reply.records.truncate(self.limit);
+            reply.more = true;
+        }
+    }
+
+    /// Those with equal sort values stay in the order of their keys, whichever way the others go.
     fn sort(&self, records: &mut [Record]) {
         if self.order == SortOrder::None || (self.target == SortTarget::Key && self.order == SortOrder::Ascend) {
             return;
         }
+        let descend = self.order == SortOrder::Descend;
+        let directed = |ordering: Ordering| if descend { ordering.reverse() } else { ordering };
+        // A number's complement goes the other way.
+        let directed_number = |number: i64| if descend { !number } else { number };
         match self.target {
-            SortTarget::Key => records.sort_by(|a, b| a.key().cmp(b.key())),
-            SortTarget::Value => records.sort_by(|a, b| a.value().cmp(b.value())),
-            SortTarget::Version => records.sort_by_cached_key(|r| r.versions().version),
-            SortTarget::Create => records.sort_by_cached_key(|r| r.versions().create_revision),
-            SortTarget::Mod => records.sort_by_cached_key(|r| r.versions().mod_revision),
-        }
-        if self.order == SortOrder::Descend {
-            records.reverse();
+            SortTarget::Key => records.sort_by(|a, b| directed(a.key().cmp(b.key()))),
+            SortTarget::Value => records.sort_by(|a, b| directed(a.value().cmp(b.value()))),
+            SortTarget::Version => records.sort_by_cached_key(|r| directed_number(r.versions().version)),
+            SortTarget::Create => records.sort_by_cached_key(|r| directed_number(r.versions().create_revision)),
+            SortTarget::Mod => records.sort_by_cached_key(|r| directed_number(r.versions().mod_revision)),
         }
     }
 }

@@ -19,9 +19,13 @@ const FIRST_CHUNK: usize = 10;
 /// # Errors
 /// For options that would need the whole range at once.
 pub(super) fn check(request: &RangeRequest) -> Result<(), Error> {
-    let default_order =
-        request.sort_target() == SortTarget::Key && matches!(request.sort_order(), SortOrder::None | SortOrder::Ascend);
-    if !default_order {
+    // Without an order, another target sorts each chunk for itself.
+    let in_chunks = match request.sort_order() {
+        SortOrder::None => true,
+        SortOrder::Ascend => request.sort_target() == SortTarget::Key,
+        SortOrder::Descend => false,
+    };
+    if !in_chunks {
         return Err(Error::RangeStreamSort);
     }
     let filters =
@@ -58,12 +62,13 @@ impl RangeChunks {
         let single_message = request.count_only || request.limit < 0;
         let wanted = self.left.map_or(self.chunk, |left| left.min(self.chunk));
         request.limit = if single_message { 0 } else { i64::try_from(wanted).unwrap_or(i64::MAX) };
-        let mut reply = range::range(self.node.store(), request.clone())?;
+        let mut reply = range::first_of_range(self.node.store(), request.clone())?;
         let taken = reply.records.len();
         self.adapt(&reply.records);
         self.sent += i64::try_from(taken).unwrap_or(i64::MAX);
         self.left = self.left.map(|left| left - taken);
-        let last = match reply.records.last() {
+        // The last by its key. (etcd goes on behind the one that sorts last, and shows some keys twice.)
+        let last = match reply.records.iter().max_by_key(|record| record.key()) {
             Some(last) if !single_message && reply.more && self.left != Some(0) => last.clone(),
             _ => {
                 // The range began further left than this chunk's.
