@@ -51,9 +51,13 @@ impl Node {
     /// Gives a member other peer URLs. (etcd takes any, and its other members then end when they cannot be read.)
     ///
     /// # Errors
-    /// `MemberBadUrls`, the roster's verdict, and those of a proposal.
+    /// `MemberNotFound`, `MemberBadUrls`, the roster's verdict, and those of a proposal.
     pub(crate) async fn update_member(&self, id: u64, peer_urls: Vec<String>) -> Result<Vec<Member>, Error> {
-        peer_urls::checked(&peer_urls)?;
+        if let Err(error) = peer_urls::checked(&peer_urls) {
+            // Of an unknown member nothing else is said; with proper URLs the roster says it.
+            let is_known = self.state().membership.look(|roster| roster.get(id).is_some());
+            return Err(if is_known { error } else { Error::MemberNotFound });
+        }
         self.reconfigure(Change::Update { id, peer_urls }).await
     }
 

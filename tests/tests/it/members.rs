@@ -41,6 +41,7 @@ async fn a_learner_comes_and_goes() {
     refused(add(&mut c, &["http://b.example:2380"], false).await, Code::FailedPrecondition, URL_EXISTS);
     refused(c.cluster.member_update(update(learner.id, &own_url)).await, Code::FailedPrecondition, URL_EXISTS);
     refused(c.cluster.member_update(update(7, "http://z.example:1")).await, Code::NotFound, NOT_FOUND);
+    refused(c.cluster.member_update(update(7, "nonsense")).await, Code::NotFound, NOT_FOUND);
     // etcd's other members would end over such a URL.
     if !server.is_etcd() {
         let bad = "etcdserver: given member URLs are invalid";
