@@ -181,6 +181,8 @@ catalogue! {
     ElectionNoLeader = Unknown, "election: no leader";
     ElectionNotLeader = Unknown, "election: not leader";
     ElectionLeaderMissing = Unknown, "\"leader\" field must be provided";
+    /// Keyport's own: a candidate's lease ended, or it left, before its turn came.
+    ElectionSessionExpired = Unknown, "election: session is expired";
     SessionExpired = Unknown, "mutex: session is expired";
     LostWatcher = Unknown, "lost watcher waiting for delete";
 }

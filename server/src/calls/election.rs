@@ -93,7 +93,10 @@ impl Election {
         if place.found.as_ref().is_some_and(|found| found.value != value) {
             self.proclaim_value(pass, leader.clone(), value).await?;
         }
-        self.queue.wait_turn(pass, &name, &place).await?;
+        // (etcd calls it the leader even if it is gone.)
+        if self.queue.wait_turn(pass, &name, &place).await?.is_none() {
+            return Err(Error::ElectionSessionExpired);
+        }
         // Of when it entered, not of when it won: so clients of etcd know it.
         Ok(CampaignResponse { header: place.header, leader: Some(leader) })
     }

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use keyport_api::error::{Error, of_own_client};
-use keyport_api::etcdserverpb::RangeRequest;
 use keyport_api::methods::Method;
 use keyport_api::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
 use tonic::Status;
@@ -41,16 +40,10 @@ impl Lock {
 
     async fn acquire(&self, pass: &Pass, request: LockRequest) -> Result<LockResponse, Error> {
         let place = self.queue.enter(pass, &request.name, request.lease, Bytes::new()).await?;
-        if place.is_first {
-            return Ok(LockResponse { header: place.header, key: place.key });
-        }
-        self.queue.wait_turn(pass, &request.name, &place).await?;
-        // The lease may have run out while waiting.
-        let look = RangeRequest { key: place.key.clone(), ..RangeRequest::default() };
-        let found = self.queue.desk.range(pass, look).await?;
-        if found.reply.records.is_empty() {
+        let header = self.queue.wait_turn(pass, &request.name, &place).await?;
+        if header.is_none() {
             return Err(Error::SessionExpired);
         }
-        Ok(LockResponse { header: Some(found.header), key: place.key })
+        Ok(LockResponse { header, key: place.key })
     }
 }

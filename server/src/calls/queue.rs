@@ -80,17 +80,26 @@ impl Queue {
         Ok(Place { key, revision, lease, found, header, is_first })
     }
 
-    /// Waits until nobody stands before `place`. Dropping the future leaves the line.
-    pub(super) async fn wait_turn(&self, pass: &Pass, name: &[u8], place: &Place) -> Result<(), Error> {
+    /// Waits until nobody stands before `place`. Returns the header of what saw it in front; none if it is gone, as it is
+    /// when its lease has ended meanwhile. Dropping the future leaves the line.
+    pub(super) async fn wait_turn(
+        &self,
+        pass: &Pass,
+        name: &[u8],
+        place: &Place,
+    ) -> Result<Option<ResponseHeader>, Error> {
         if place.is_first {
-            return Ok(());
+            return Ok(place.header);
         }
         let leave = LeaveOnDrop { queue: self, pass, key: Some(place.key.clone()) };
         while let (seen, Some(predecessor)) = self.last_before(pass, name, place.revision).await? {
             self.wait_gone(&predecessor.key, seen.revision).await?;
         }
         leave.disarm();
-        Ok(())
+        let look = RangeRequest { key: place.key.clone(), ..RangeRequest::default() };
+        let (header, found) = self.one(pass, look).await?;
+        // Under the same name somebody else may have entered since.
+        Ok(found.filter(|kv| kv.create_revision == place.revision).map(|_| header))
     }
 
     /// The first in the line.

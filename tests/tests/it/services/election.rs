@@ -1,5 +1,6 @@
 //! v3election.
 
+use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseRevokeRequest};
 use keyport_api::v3electionpb::{
     CampaignRequest, CampaignResponse, LeaderKey, LeaderRequest, ProclaimRequest, ResignRequest,
 };
@@ -134,4 +135,26 @@ async fn a_bad_lease() {
     let answer = c.election.campaign(campaign("e", 4711, "x")).await;
     // The code is lost on the way, as etcd's services are clients of their own server.
     refused(answer, Code::Unknown, "etcdserver: requested lease not found");
+}
+
+/// Waiting for a turn does not outlive the lease, nor does the wait of whoever enters anew with a lease of the same name.
+#[tokio::test]
+async fn a_lease_that_ends_while_its_candidate_waits() {
+    let server = Server::start();
+    if server.is_etcd() {
+        return; // calls it the leader
+    }
+    let mut c = server.grpc().await;
+    let (one, two) = (c.grant(100).await, c.grant(100).await);
+    let first = c.election.campaign(campaign("e", one, "one")).await.unwrap().into_inner().leader;
+    let waiting = second_waits(&server, two).await;
+    c.lease.lease_revoke(LeaseRevokeRequest { id: two }).await.unwrap();
+    c.lease.lease_grant(LeaseGrantRequest { ttl: 100, id: two }).await.unwrap();
+    let again = second_waits(&server, two).await;
+    c.election.resign(ResignRequest { leader: first }).await.unwrap();
+    let lost = within("the second", waiting).await.unwrap();
+    refused(lost, Code::Unknown, "election: session is expired");
+    let second = within("the second again", again).await.unwrap().unwrap().into_inner().leader.unwrap();
+    let leads = c.election.leader(leader("e")).await.unwrap().into_inner().kv.unwrap();
+    assert_eq!((second.lease, second.rev), (two, leads.create_revision));
 }

@@ -98,3 +98,17 @@ async fn without_a_lease_and_with_a_bad_one() {
     // The code is lost on the way, as etcd's services are clients of their own server.
     refused(answer, Code::Unknown, "etcdserver: requested lease not found");
 }
+
+#[tokio::test]
+async fn a_lease_that_ends_while_its_owner_waits() {
+    let server = Server::start();
+    let mut c = server.grpc().await;
+    let (one, two) = (c.grant(100).await, c.grant(100).await);
+    let key = c.lock.lock(lock("l", one)).await.unwrap().into_inner().key;
+    let mut other = server.grpc().await;
+    let waiting = tokio::spawn(async move { other.lock.lock(lock("l", two)).await });
+    eventually("it waits", async || (c.clone().range(list("l/")).await.count == 2).then_some(())).await;
+    c.lease.lease_revoke(LeaseRevokeRequest { id: two }).await.unwrap();
+    c.lock.unlock(UnlockRequest { key }).await.unwrap();
+    refused(within("an answer", waiting).await.unwrap(), Code::Unknown, "mutex: session is expired");
+}
