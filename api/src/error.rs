@@ -117,6 +117,8 @@ catalogue! {
     // Limits.
     RequestTooLarge = InvalidArgument, "etcdserver: request is too large";
     RequestTooManyRequests = ResourceExhausted, "etcdserver: too many requests";
+    /// Keyport's own: this member's disk has too little room to copy the database.
+    NoRoomForCopy = ResourceExhausted, "keyport: not enough disk space to copy the database";
 
     // Users, roles, tokens.
     RootUserNotExist = FailedPrecondition, "etcdserver: root user does not exist";

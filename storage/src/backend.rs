@@ -33,6 +33,7 @@ mod install;
 mod layer;
 mod loader;
 mod read;
+mod room;
 mod row_key;
 mod snapshot;
 mod storage;
@@ -71,7 +72,7 @@ pub use image::{ImageReader, ImageWriter};
 pub use install::adopt;
 pub use read::EachRow;
 pub use row_key::{EncodedRowKey, RowKey};
-pub use snapshot::SnapshotReader;
+pub use snapshot::Snapshot;
 pub use storage::StorageLayer;
 
 /// How the backend gathers and keeps.
@@ -83,6 +84,9 @@ pub struct BackendOptions {
     pub batch_limit: usize,
     /// What redb may keep of the file in memory.
     pub cache_bytes: usize,
+    /// How many bytes of the disk copies of the database leave free; none for 128 MiB or an eighth of it, whichever is
+    /// less.
+    pub reserve_bytes: Option<u64>,
     /// Leaves out every fsync: for tests and throw-away data only.
     pub unsafe_no_fsync: bool,
     /// Told how long each commit took.
@@ -105,6 +109,7 @@ impl Default for BackendOptions {
             batch_interval: Duration::from_millis(500),
             batch_limit: 16_000,
             cache_bytes: 16 << 20,
+            reserve_bytes: None,
             unsafe_no_fsync: false,
             on_commit: None,
         }
@@ -255,17 +260,13 @@ impl Backend {
 
     /// What of [`Backend::size`] is in use, by the sum of the rows; redb does not say how many pages are free.
     pub fn size_in_use(&self) -> u64 {
-        /// The part of a page that rows fill on average, in percent, and what an empty database takes.
-        const FILL: u64 = 95;
-        const EMPTY: u64 = 64 * 1024;
-        let used = self.shared.used.load(Ordering::Relaxed);
-        (EMPTY + used / FILL * 100).min(self.size())
+        self.shared.size_in_use()
     }
 
     /// Replaces the file by a dense copy. Transactions wait; readers, and `commit` up to its bound, do not.
     ///
     /// # Errors
-    /// When the copy cannot be written; the database goes on with the old file.
+    /// When the copy cannot be written, or there is too little room for it; the database goes on with the old file.
     pub fn defragment(&self) -> Result<(), BackendError> {
         self.flush()?;
         self.ask(Job::Defragment)
@@ -322,6 +323,14 @@ impl Shared {
         if let Ok(bytes) = storage::allocated_bytes(&self.path) {
             self.size.store(bytes, Ordering::Relaxed);
         }
+    }
+
+    fn size_in_use(&self) -> u64 {
+        /// The part of a page that rows fill on average, in percent, and what an empty database takes.
+        const FILL: u64 = 95;
+        const EMPTY: u64 = 64 * 1024;
+        let used = self.used.load(Ordering::Relaxed);
+        (EMPTY + used / FILL * 100).min(self.size.load(Ordering::Relaxed))
     }
 
     /// A name beside the database for a file that is not complete yet.

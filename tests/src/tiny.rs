@@ -1,7 +1,7 @@
 //! A tiny file system of its own, for disks that are full.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -36,6 +36,20 @@ impl Tiny {
         let mut ballast = File::create(self.path().join("ballast")).expect("a file can be made");
         let block = [b'x'; 4096];
         while ballast.write_all(&block).is_ok() {}
+    }
+
+    /// Takes all the room but so many megabytes.
+    ///
+    /// # Panics
+    /// If no file can be made.
+    pub fn leave(&self, megabytes: u64) {
+        let out = Command::new("df").args(["--output=avail", "-B1"]).arg(self.path()).output().expect("df runs");
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let free: u64 = text.lines().last().and_then(|line| line.trim().parse().ok()).expect("a number of bytes");
+        let ballast = free.saturating_sub(megabytes << 20);
+        let path = self.path().join("ballast");
+        let mut file = File::options().create(true).append(true).open(path).expect("a file can be made");
+        std::io::copy(&mut std::io::repeat(b'x').take(ballast), &mut file).expect("there is room for it");
     }
 
     /// Makes it much larger.

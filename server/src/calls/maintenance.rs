@@ -1,6 +1,9 @@
 //! `etcdserverpb.Maintenance`: looks after the node itself.
 
+mod copies;
 mod snapshot;
+
+use std::sync::Arc;
 
 use keyport_api::error::{Error, backend_failed};
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
@@ -17,17 +20,20 @@ use crate::kv::KvError;
 use crate::membership;
 use crate::node::Node;
 use crate::version;
+use copies::Copies;
 pub use snapshot::SnapshotBlobs;
 
 /// See the module's text.
 #[derive(Clone, Debug)]
 pub struct Maintenance {
     desk: Desk,
+    copies: Arc<Copies>,
 }
 
 impl Maintenance {
     pub(super) fn new(desk: Desk) -> Maintenance {
-        Maintenance { desk }
+        let copies = Arc::new(Copies::new(Arc::clone(&desk.node.state().backend)));
+        Maintenance { desk, copies }
     }
 
     /// # Errors
@@ -118,8 +124,8 @@ impl Maintenance {
     pub async fn snapshot(&self, caller: &Caller, _: SnapshotRequest) -> Result<SnapshotBlobs, Status> {
         let Desk { node, gate } = &self.desk;
         gate.admit(caller, Method::Snapshot)?;
-        let reader = blocking(node, |node| node.state().backend.snapshot()).await?;
-        Ok(snapshot::start(reader, node.metrics().backend_snapshot.clone()))
+        let copy = self.copies.get().await?;
+        Ok(snapshot::start(copy, &node.metrics().backend_snapshot))
     }
 
     /// # Errors
@@ -166,12 +172,18 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Status> {
     let node = node.clone();
     match tokio::task::spawn_blocking(move || work(&node)).await {
-        Ok(outcome) => outcome.map_err(|error| {
-            tracing::error!(%error, "backend failed");
-            backend_failed(error)
-        }),
+        Ok(outcome) => outcome.map_err(|error| backend_status(&error)),
         Err(_) => Err(Error::Stopped.into()),
     }
+}
+
+fn backend_status(error: &BackendError) -> Status {
+    if let BackendError::NoRoom { .. } | BackendError::NoSpace(_) = error {
+        tracing::warn!(%error, "too little disk space to copy the database");
+        return Error::NoRoomForCopy.into();
+    }
+    tracing::error!(%error, "backend failed");
+    backend_failed(error)
 }
 
 fn size(bytes: u64) -> i64 {

@@ -17,6 +17,10 @@ pub enum BackendError {
     Unwritable { path: PathBuf, source: Arc<io::Error> },
     #[error("{}: no space left on the device", .0.display())]
     NoSpace(PathBuf),
+    #[error("{}: needs {needed} bytes and leaves {reserve} to others, but only {free} are free", path.display())]
+    NoRoom { path: PathBuf, free: u64, needed: u64, reserve: u64 },
+    #[error("nobody waits for the copy any more")]
+    Unwanted,
     #[error("{}: corrupt: {detail}", path.display())]
     Corrupt { path: PathBuf, detail: Arc<str> },
     #[error("{}: written by a newer version: its schema is {found}, this program knows {known}", path.display())]

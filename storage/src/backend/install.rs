@@ -113,7 +113,7 @@ pub(super) fn defragment(shared: &Shared) -> Result<(), Failure> {
     let view = Arc::clone(&contents.buffers.read().view);
     let temporary = shared.temporary("defragment");
     let copied = guarded(&shared.path, || {
-        let (database, used) = copy::to_file(&shared.files, &view, &temporary)?;
+        let (database, used) = copy::to_file(&shared.files, &view, &temporary, shared.size_in_use(), &|| true)?;
         Ok((View::open(&shared.path, &Arc::new(database))?, used))
     });
     let moved = copied.map_err(Failure::Kept).and_then(|copied| shared.put_in_place(&temporary).map(|()| copied));

@@ -11,7 +11,7 @@ use redb::backends::FileBackend;
 use redb::{BackendError as LockError, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};
 
 use super::suspect::Watch;
-use super::{BackendError, BackendOptions};
+use super::{BackendError, BackendOptions, room};
 use crate::schema;
 
 /// Wraps every file that a backend opens; a test returns something that fails, or forgets, on purpose.
@@ -42,6 +42,11 @@ impl Files {
             None => Box::new(file),
         };
         Ok(Storage { inner, fsync: !self.options.unsafe_no_fsync, watch: Watch::new(identity_of(&metadata), names) })
+    }
+
+    /// See [`room::check`].
+    pub(super) fn check_room(&self, path: &Path, needed: u64) -> Result<(), BackendError> {
+        room::check(path, needed, self.options.reserve_bytes)
     }
 
     /// An empty storage becomes a new database.
@@ -109,7 +114,7 @@ pub(super) fn sync_directory(of: &Path) -> Result<(), BackendError> {
     File::open(directory(of)).and_then(|dir| dir.sync_all()).map_err(|error| BackendError::io(of, error))
 }
 
-fn directory(of: &Path) -> &Path {
+pub(super) fn directory(of: &Path) -> &Path {
     match of.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

@@ -343,8 +343,7 @@ fn a_full_device_does_not_harm_what_defragmentation_copies() {
     backend.flush().unwrap();
     backend.defragment().unwrap();
     assert_eq!(check_prefix(&backend), 301);
-    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["db"], "nothing is left behind");
+    assert_eq!(names(&dir), ["db"], "nothing is left behind");
 }
 
 #[test]
@@ -393,17 +392,62 @@ fn a_snapshot_is_a_database_as_of_its_moment() {
     for index in 1..=500 {
         entry(&backend, index);
     }
-    let mut snapshot = backend.snapshot().unwrap();
+    let snapshot = backend.snapshot(&|| true).unwrap();
     let hash = backend.hash().unwrap();
     entry(&backend, 501);
     backend.flush().unwrap();
     let copy = dir.path().join("copy");
-    let bytes = io::copy(&mut snapshot, &mut File::create(&copy).unwrap()).unwrap();
-    assert_eq!(bytes, snapshot.len());
+    let mut bytes = vec![0; usize::try_from(snapshot.len()).unwrap()];
+    let (begin, end) = bytes.split_at_mut(1000);
+    snapshot.read_at(1000, end).unwrap();
+    snapshot.read_at(0, begin).unwrap();
+    std::fs::write(&copy, &bytes).unwrap();
     let copy = Backend::open(&copy, options()).unwrap();
     assert_eq!(check_prefix(&copy), 500);
     assert_eq!(copy.hash().unwrap(), hash);
     assert_ne!(backend.hash().unwrap(), hash);
+}
+
+fn names(dir: &tempfile::TempDir) -> Vec<std::ffi::OsString> {
+    std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+}
+
+#[test]
+fn copies_leave_room_to_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let reserve_bytes = Some(u64::MAX / 2);
+    let backend = Backend::open(&path, BackendOptions { reserve_bytes, ..options() }).unwrap();
+    for index in 1..=10 {
+        entry(&backend, index);
+    }
+    assert!(matches!(backend.snapshot(&|| true), Err(BackendError::NoRoom { .. })));
+    assert!(matches!(backend.defragment(), Err(BackendError::NoRoom { .. })));
+    let received = dir.path().join("received");
+    let none = BackendOptions { reserve_bytes, ..options() };
+    assert!(matches!(ImageWriter::create(&received, none), Err(BackendError::NoRoom { .. })));
+    entry(&backend, 11);
+    backend.flush().unwrap();
+    assert_eq!(names(&dir), ["db"], "nothing is left behind");
+
+    let little = Backend::open(&dir.path().join("other"), options()).unwrap();
+    little.snapshot(&|| true).unwrap();
+    little.defragment().unwrap();
+}
+
+#[test]
+fn a_copy_that_nobody_wants_any_more_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let backend = Backend::open(&dir.path().join("db"), options()).unwrap();
+    for index in 1..=100 {
+        entry(&backend, index);
+    }
+    let asked = std::cell::Cell::new(0);
+    let is_wanted = || asked.replace(asked.get() + 1) < 2;
+    assert!(matches!(backend.snapshot(&is_wanted), Err(BackendError::Unwanted)));
+    assert_eq!(names(&dir), ["db"], "nothing is left behind");
+    backend.snapshot(&|| true).unwrap();
+    assert_eq!(names(&dir), ["db"]);
 }
 
 #[test]

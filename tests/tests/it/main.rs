@@ -23,6 +23,7 @@ mod metrics;
 mod ops;
 mod service_manager;
 mod services;
+mod snapshots;
 mod sse;
 mod trial;
 mod watch;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::items::{Item, Items};
 use crate::backend::loader::Loader;
 use crate::backend::storage::{self, Files};
-use crate::backend::{Applied, BackendError, BackendOptions, Bucket, IMAGE, guarded, temporary};
+use crate::backend::{Applied, BackendError, BackendOptions, Bucket, IMAGE, guarded, room, temporary};
 use crate::schema;
 
 /// Tells apart the files of writers that are to have the same name at last.
@@ -27,6 +27,10 @@ pub struct ImageWriter {
     /// The beginning of an item whose end is in a chunk to come.
     partial: Vec<u8>,
     rows: u64,
+    /// See [`BackendOptions::reserve_bytes`].
+    reserve_bytes: Option<u64>,
+    /// Bytes taken since it was seen that there is room.
+    since_check: usize,
 }
 
 #[derive(Debug)]
@@ -42,7 +46,7 @@ impl ImageWriter {
     /// Begins a file that is to have this name.
     ///
     /// # Errors
-    /// When it cannot be created.
+    /// When it cannot be created, or there is no room.
     pub fn create(path: &Path, options: BackendOptions) -> Result<ImageWriter, BackendError> {
         ImageWriter::create_with(path, &Files { options, layer: None, database: None })
     }
@@ -51,9 +55,11 @@ impl ImageWriter {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}", WRITERS.fetch_add(1, Ordering::Relaxed)));
         let temporary = temporary(&path.with_file_name(name), IMAGE);
+        files.check_room(&temporary, 0)?;
         let loader = guarded(&temporary, || Loader::create(files, &temporary))?;
         let (path, stage) = (path.to_path_buf(), Stage::Head(loader));
-        Ok(ImageWriter { path, temporary, stage, partial: Vec::new(), rows: 0 })
+        let reserve_bytes = files.options.reserve_bytes;
+        Ok(ImageWriter { path, temporary, stage, partial: Vec::new(), rows: 0, reserve_bytes, since_check: 0 })
     }
 
     /// Takes the next part of the stream.
@@ -63,6 +69,11 @@ impl ImageWriter {
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), BackendError> {
         let path = self.temporary.clone();
         let stage = mem::replace(&mut self.stage, Stage::Over);
+        self.since_check += chunk.len();
+        if self.since_check >= room::STEP_BYTES {
+            self.since_check = 0;
+            room::check(&path, 0, self.reserve_bytes)?;
+        }
         self.stage = guarded(&path, || {
             if self.partial.is_empty() {
                 let mut items = Items { path: &path, rest: chunk };
