@@ -12,7 +12,7 @@ use std::time::Instant;
 use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use http::request::Parts;
 use http::{Response, header};
 use keyport_api::error::{self, Error};
@@ -30,6 +30,9 @@ use super::{GatewayOptions, stream, unary};
 
 /// Requests that were read and not yet taken by the service; beyond them the socket is not read.
 const QUEUE: usize = 8;
+
+/// Bytes kept for a socket each way, used or not.
+const BUFFER_BYTES: usize = 4 * 1024;
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn wanted(parts: &Parts) -> bool {
@@ -74,12 +77,14 @@ where
     let options = options.clone();
     let response = upgrade
         .protocols(["Bearer"])
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
         .max_message_size(options.max_json_bytes())
         .max_frame_size(options.max_json_bytes())
         .on_upgrade(move |socket| async move {
             let (sender, receiver) = mpsc::channel(QUEUE);
             let answers = start(Box::pin(ReceiverStream::new(receiver)));
-            Talk { socket, waiting: VecDeque::new(), options }.run(sender, answers, deadline).await;
+            Talk { socket, owes: false, waiting: VecDeque::new(), options }.run(sender, answers, deadline).await;
         });
     response.map(|_| GatewayBody::empty())
 }
@@ -87,6 +92,8 @@ where
 /// One socket and the call it carries.
 struct Talk<Req> {
     socket: WebSocket,
+    /// Whether the library has something to say that was not taken yet.
+    owes: bool,
     /// Messages of the last frame that the service has no room for yet.
     waiting: VecDeque<Req>,
     options: GatewayOptions,
@@ -126,7 +133,7 @@ where
         });
         let end = loop {
             let step = tokio::select! {
-                frame = self.socket.recv(), if self.waiting.is_empty() => {
+                frame = self.listen(), if self.waiting.is_empty() => {
                     heard = tokio::time::Instant::now();
                     self.hear(frame)
                 }
@@ -167,11 +174,27 @@ where
         self.close(end).await;
     }
 
+    /// The next frame. What the library says by itself, such as the answer to a ping, has to be taken before more is heard:
+    /// a caller that does not read would otherwise have it kept for ever.
+    async fn listen(&mut self) -> Option<Result<Frame, axum::Error>> {
+        if self.owes
+            && let Err(error) = self.socket.flush().await
+        {
+            return Some(Err(error));
+        }
+        self.owes = false;
+        self.socket.recv().await
+    }
+
     fn hear(&mut self, frame: Option<Result<Frame, axum::Error>>) -> Result<(), End> {
         let text: Bytes = match frame {
             Some(Ok(Frame::Text(text))) => text.into(),
             Some(Ok(Frame::Binary(bytes))) => bytes,
-            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => return Ok(()),
+            Some(Ok(Frame::Ping(_))) => {
+                self.owes = true;
+                return Ok(());
+            }
+            Some(Ok(Frame::Pong(_))) => return Ok(()),
             Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
             Some(Err(error)) => return Err(protocol_error(&error)),
         };
@@ -190,8 +213,12 @@ where
             .map_err(|error| End::Refused(Status::invalid_argument(error.to_string()), close_code::INVALID))
     }
 
+    /// A caller that does not read is as silent as one that does not speak.
     async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        self.socket.send(frame).await.map_err(|_| End::Gone)
+        match tokio::time::timeout(2 * self.options.ping_interval, self.socket.send(frame)).await {
+            Ok(sent) => sent.map_err(|_| End::Gone),
+            Err(_) => Err(End::Gone),
+        }
     }
 
     async fn close(mut self, end: End) {

@@ -124,3 +124,26 @@ async fn keep_alives() {
         assert_eq!(message(&mut raw).await["result"]["TTL"], "60");
     }
 }
+
+/// A caller that pings and never reads is not heard any more, rather than have the answers kept for it.
+#[tokio::test]
+async fn pings_without_end() {
+    /// Far more than what kernels keep for two sockets.
+    const MOST: usize = 100 << 20;
+    let server = Server::start();
+    let (mut raw, _) = open(&server, "/v3/watch", "").await;
+    let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
+    ping.extend([b'x'; 125]);
+    let many = ping.repeat(1000);
+    let mut taken = 0;
+    while taken < MOST {
+        let sent = tokio::time::timeout(std::time::Duration::from_secs(3), raw.send(&many)).await;
+        if !matches!(sent, Ok(true)) {
+            break;
+        }
+        taken += many.len();
+    }
+    assert!(taken < MOST, "the server takes pings without end");
+    // The others do not mind.
+    assert_eq!(server.http().get("/health").await.status, 200);
+}
