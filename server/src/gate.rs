@@ -59,7 +59,7 @@ impl Gate {
     /// Finds out who asks: at once, or after waiting for a place in the log that a token names and that is not applied here
     /// yet.
     pub(crate) fn identify(&self, claims: Claims) -> Identified {
-        Identified::Now(Caller::of(claims))
+        Identified::anyone(claims)
     }
 
     /// Lets a call in, or says why not: this member is a learner, the caller wants to be refused by a member without a

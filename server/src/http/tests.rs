@@ -1,30 +1,44 @@
 //! The stack from outside: real sockets, a small app behind it.
 
+mod attendance;
 mod grpc;
 mod h1;
+mod layers;
 mod lifecycle;
 
-use super::{App, BodyTooLarge, BoxError, RequestBody, StackOptions, serve};
-use crate::config::{AllowList, Config, HttpConfig, ListenConfig, Url};
+use super::{BodyTooLarge, Call, Protocol, RequestBody, Stack, StackOptions};
+use crate::calls::{Claims, Identified};
+use crate::config::{AllowList, ListenConfig, Url};
+use crate::http::layers::QuotaLayer;
 use crate::metrics::Metrics;
 use crate::net::{Face, Listener, bind};
+use crate::testing::{config, listen};
+use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use keyport_api::etcdserverpb::kv_server::{Kv, KvServer};
 use keyport_api::etcdserverpb::*;
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt as _;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
-use tower::{Layer as _, Service as _};
+use tower::{Layer, Service};
 
-/// What answers behind the stack here.
-struct TestApp {
+/// What answers behind the stack here. Clones are the same.
+#[derive(Clone)]
+struct TestApp(Arc<Inside>);
+
+struct Inside {
     grpc: tonic::service::Routes,
     /// A request to `/wait` has arrived.
     arrived: Notify,
@@ -32,34 +46,57 @@ struct TestApp {
     release: Notify,
 }
 
-type TestBody = UnsyncBoxBody<Bytes, BoxError>;
-
-fn text(status: u16, text: impl Into<Bytes>) -> Response<TestBody> {
-    let mut response = Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync());
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+fn text(status: u16, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.into()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response
 }
 
-impl App for TestApp {
-    type Body = TestBody;
+impl Service<Request<RequestBody>> for TestApp {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    async fn grpc(&self, request: Request<RequestBody>) -> Response<TestBody> {
-        self.grpc.clone().call(request).await.unwrap().map(|body| body.map_err(Into::into).boxed_unsync())
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    async fn grpc_web(&self, request: Request<RequestBody>) -> Response<TestBody> {
-        let mut service = tonic_web::GrpcWebLayer::new().layer(self.grpc.clone());
-        service.call(request).await.unwrap().map(|body| body.map_err(Into::into).boxed_unsync())
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let app = Arc::clone(&self.0);
+        Box::pin(async move { Ok(app.answer(request).await) })
+    }
+}
+
+impl Inside {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
+        let call = Call::get(request.extensions()).expect("what is known of the request");
+        match call.protocol {
+            Protocol::Grpc => self.grpc.clone().call(request).await.unwrap().map(Body::new),
+            Protocol::GrpcWeb => {
+                let mut service = tonic_web::GrpcWebLayer::new().layer(self.grpc.clone());
+                service.call(request).await.unwrap().map(Body::new)
+            }
+            Protocol::Json | Protocol::Http => self.http(request).await,
+        }
     }
 
-    async fn http(&self, request: Request<RequestBody>) -> Response<TestBody> {
+    async fn http(&self, request: Request<RequestBody>) -> Response<Body> {
         match request.uri().path() {
             "/hello" => text(200, "hello"),
-            "/panic" => panic!("on purpose"),
-            "/wait" => {
+            "/panic" | "/v3/kv/range" => panic!("on purpose"),
+            "/caller" => text(200, Call::get(request.extensions()).unwrap().caller.as_ref().unwrap().to_string()),
+            "/wait" | "/v3/kv/compaction" => {
                 self.arrived.notify_one();
                 self.release.notified().await;
                 text(200, "waited")
+            }
+            "/v3/lock/lock" => {
+                self.arrived.notify_one();
+                std::future::pending().await
+            }
+            "/v3/election/observe" => {
+                let first = tokio_stream::once(Ok::<_, Infallible>("first\n"));
+                text(200, "").map(|_: Body| Body::from_stream(first.chain(tokio_stream::pending())))
             }
             "/echo" | "/v3/watch" | "/v3/kv/put" => match request.into_body().collect().await {
                 Ok(body) => text(200, body.to_bytes().len().to_string()),
@@ -67,10 +104,6 @@ impl App for TestApp {
             },
             _ => text(404, "404 page not found\n"),
         }
-    }
-
-    async fn metrics(&self, request: Request<RequestBody>) -> Response<TestBody> {
-        if request.uri().path() == "/metrics" { text(200, "metrics") } else { text(404, "404 page not found\n") }
     }
 }
 
@@ -122,9 +155,10 @@ impl Kv for TestKv {
 /// A server under test.
 struct Server {
     addr: SocketAddr,
-    app: Arc<TestApp>,
+    app: TestApp,
     metrics: Arc<Metrics>,
-    stop: Option<oneshot::Sender<()>>,
+    /// Stops it.
+    stop: Option<DropGuard>,
     serving: JoinHandle<()>,
 }
 
@@ -142,52 +176,46 @@ impl Default for Setup {
     }
 }
 
-fn config() -> Config {
-    let sources = crate::config::Sources {
-        args: &[],
-        env: &[],
-        read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
-        default_host: &|| None,
-    };
-    match crate::config::load(&sources) {
-        Ok(crate::config::Action::Run(config)) => *config,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn listen(url: &str, face: Face) -> Vec<Listener> {
-    let listen = ListenConfig { client: vec![Url::parse(url).unwrap()], ..config().listen };
-    let mut listeners = bind(&listen).unwrap();
-    listeners[0].face = face;
-    listeners
-}
-
 const MAX_MESSAGE: usize = 1 << 20;
+
+type Anyone = fn(Claims) -> Identified;
 
 fn start(setup: Setup) -> Server {
     start_on(listen("http://localhost:0", setup.face), setup)
 }
 
 fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
+    start_with(listeners, setup, |stack, app| stack.layer(app))
+}
+
+/// Has the test build the column.
+fn start_with<S, B>(
+    listeners: Vec<Listener>,
+    setup: Setup,
+    build: impl FnOnce(Stack<Anyone>, TestApp) -> S,
+) -> Server
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<super::BoxError>> + Send + 'static,
+{
     let Setup { cors, hosts, drain, .. } = setup;
     let addr = listeners[0].local_addr().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
-    let app = Arc::new(TestApp {
+    let app = TestApp(Arc::new(Inside {
         grpc: tonic::service::Routes::new(KvServer::new(TestKv).max_decoding_message_size(usize::MAX)),
         arrived: Notify::new(),
         release: Notify::new(),
-    });
+    }));
     let metrics = Arc::new(Metrics::new(false));
     let options = StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE };
-    let http: HttpConfig = config().http;
-    let (stop, stopped) = oneshot::channel::<()>();
+    let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, QuotaLayer::new(|| false));
+    let column = build(stack, app.clone());
+    let stop = CancellationToken::new();
+    let server = super::Server::start(&config(&[]).http).unwrap();
     let serving = tokio::spawn({
-        let (app, metrics) = (Arc::clone(&app), Arc::clone(&metrics));
-        async move {
-            let stopped = async { drop(stopped.await) };
-            serve(listeners, &http, options, app, metrics, stopped, drain).await.unwrap();
-        }
+        let stop = stop.clone();
+        async move { server.serve(listeners, column, stop, drain).await.unwrap() }
     });
-    Server { addr, app, metrics, stop: Some(stop), serving }
+    Server { addr, app, metrics, stop: Some(stop.drop_guard()), serving }
 }
 
 impl Server {

@@ -50,18 +50,33 @@ fn both(method: &str, path: &str, value: &str) -> Result<Command, String> {
 #[test]
 fn requests_keep_their_ids() {
     let put = Command::Put(PutRequest { key: "k".into(), ..PutRequest::default() });
-    let decoded = decode(Proposal { id: 9, command: put }.encode().encode_to_vec()).unwrap();
+    let decoded = decode(Proposal { id: 9, author: None, command: put }.encode().encode_to_vec()).unwrap();
     assert_eq!((decoded.id, decoded.command.name()), (9, "Put"));
     // As before there was a header.
     let request = InternalRaftRequest { id: 5, put: Some(PutRequest::default()), ..InternalRaftRequest::default() };
     assert_eq!(decode(request.encode_to_vec()).unwrap().id, 5);
 }
 
+/// As etcd has it: whoever reads the log finds the user where etcd puts it.
+#[test]
+fn the_author_is_named_in_the_header() {
+    let author = Author { user: "alice".into(), auth_revision: 7 };
+    for author in [Some(author), None] {
+        let command = Command::DeleteRange(DeleteRangeRequest { key: "k".into(), ..DeleteRangeRequest::default() });
+        let entry = Proposal { id: 9, author: author.clone(), command }.encode();
+        let header = entry.header.clone().unwrap();
+        let expected = author.clone().map_or((String::new(), 0), |author| (author.user, author.auth_revision));
+        assert_eq!((header.id, (header.username, header.auth_revision)), (9, expected));
+        let decoded = decode(entry.encode_to_vec()).unwrap();
+        assert_eq!((decoded.id, decoded.author, decoded.command.name()), (9, author, "DeleteRange"));
+    }
+}
+
 #[test]
 fn some_have_no_effect() {
     let range = InternalRaftRequest { range: Some(RangeRequest::default()), ..InternalRaftRequest::default() };
     assert!(matches!(decode(range.encode_to_vec()).unwrap().command, Command::Nothing("Range")));
-    let test = Proposal { id: 1, command: Command::Nothing("any") }.encode();
+    let test = Proposal { id: 1, author: None, command: Command::Nothing("any") }.encode();
     assert!(matches!(decode(test.encode_to_vec()).unwrap().command, Command::Nothing("DowngradeVersionTest")));
     assert!(matches!(both("SYNC", "", "").unwrap(), Command::Nothing("Sync")));
 }

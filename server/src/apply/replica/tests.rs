@@ -97,14 +97,14 @@ impl World {
     /// The next entry with this command, and its answer.
     fn entry(&mut self, command: Command) -> (Committed, oneshot::Receiver<Outcome>) {
         let answer = self.replica.waiters.register(self.next);
-        let request = Proposal { id: self.next, command }.encode();
+        let request = Proposal { id: self.next, author: None, command }.encode();
         (self.raw(request.encode_to_vec()), answer)
     }
 
     fn put(&mut self, key: &str, value: &str) {
         let (entry, mut answer) = self.entry(put(key, value));
         self.replica.apply(vec![entry]);
-        assert!(matches!(answer.try_recv().unwrap(), Ok(Reply::Put(_))));
+        assert!(matches!(answer.try_recv().unwrap(), Ok(Answer { reply: Reply::Put(_), .. })));
     }
 
     fn revision(&self) -> i64 {
@@ -179,7 +179,7 @@ fn half_a_transaction_is_never_seen() {
     let (after, mut third) = world.entry(put("after", "x"));
     let index = broken.index;
     world.replica.apply(vec![before, broken, after]);
-    assert!(matches!(first.try_recv().unwrap(), Ok(Reply::Put(_))), "applied and answered");
+    assert!(matches!(first.try_recv().unwrap(), Ok(Answer { reply: Reply::Put(_), .. })), "applied and answered");
     assert!(stopped(&mut second) && stopped(&mut third));
     assert!(world.has("before") && !world.has("half") && !world.has("after"));
     assert_eq!((world.revision(), world.applied()), (4, index - 1));
@@ -297,7 +297,7 @@ fn a_panic_of_the_apply_thread_ends_the_member() {
 #[test]
 fn the_raft_thread_hears_of_a_failure_and_of_what_is_not_understood() {
     let mut world = World::new();
-    let good = Proposal { id: 1, command: put("k", "v") }.encode().encode_to_vec();
+    let good = Proposal { id: 1, author: None, command: put("k", "v") }.encode().encode_to_vec();
     let (first, broken) = (world.raw(good.clone()), world.raw("request"));
     let World { replica, mut notices, dir: _dir, _runtime, .. } = world;
     let mut queue = ReplicaQueue::start(replica).unwrap();

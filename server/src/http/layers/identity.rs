@@ -16,6 +16,12 @@ pub trait Identify: Clone {
     fn identify(&self, claims: Claims) -> Identified;
 }
 
+impl<F: Fn(Claims) -> Identified + Clone> Identify for F {
+    fn identify(&self, claims: Claims) -> Identified {
+        self(claims)
+    }
+}
+
 /// See the module's text.
 #[derive(Clone, Debug)]
 pub struct IdentityLayer<I>(pub I);

@@ -192,8 +192,9 @@ mod tests {
         let _guard = tracing::subscriber::set_default(subscriber);
         let nothing = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
         let log = LogLayer { threshold: Duration::ZERO }.layer(nothing);
-        let remote = Some(([127, 0, 0, 1], 7).into());
-        let connection = Arc::new(Connection { remote, ..Connection::in_process(Face::All) });
+        let mut connection = Connection::in_process(Face::All);
+        connection.remote = Some(([127, 0, 0, 1], 7).into());
+        let connection = Arc::new(connection);
         let ask = async |verb: &str, path: &str, method: Option<Method>| {
             let mut request = Request::builder().method(verb).uri(path).header("x-request-id", "abc").body(()).unwrap();
             let call = Call {

@@ -4,7 +4,7 @@ use keyport_api::etcdserverpb::kv_client::KvClient;
 use tonic::Code;
 use tonic::transport::Channel;
 
-async fn client(server: &Server) -> KvClient<Channel> {
+pub(super) async fn client(server: &Server) -> KvClient<Channel> {
     KvClient::connect(format!("http://{}", server.addr)).await.unwrap()
 }
 
@@ -13,7 +13,7 @@ fn key(key: &'static [u8]) -> RangeRequest {
 }
 
 /// One request over HTTP/2 without encryption.
-async fn h2(server: &Server, request: Request<Full<Bytes>>) -> (http::response::Parts, Bytes) {
+pub(super) async fn h2(server: &Server, request: Request<Full<Bytes>>) -> (http::response::Parts, Bytes) {
     let stream = TcpStream::connect(server.addr).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -22,7 +22,7 @@ async fn h2(server: &Server, request: Request<Full<Bytes>>) -> (http::response::
     (parts, body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default())
 }
 
-fn post(server: &Server, path: &str, content_type: &str) -> http::request::Builder {
+pub(super) fn post(server: &Server, path: &str, content_type: &str) -> http::request::Builder {
     let uri = format!("http://{}{path}", server.addr);
     Request::builder().method("POST").uri(uri).header("content-type", content_type)
 }
@@ -98,23 +98,4 @@ async fn grpc_web() {
     assert!(body.windows(13).any(|w| w == b"grpc-status:0"), "{body:?}");
     let line = "grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Range\",grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"} 1";
     assert!(server.metric(line));
-}
-
-#[tokio::test]
-async fn listeners_serve_what_they_are_for() {
-    let grpc = start(Setup { face: Face::Grpc, ..Setup::default() });
-    assert_eq!(client(&grpc).await.range(key(b"a")).await.unwrap().into_inner().count, 7);
-    assert_eq!(grpc.ask("GET", "/hello", "").await.status, 0);
-    let (parts, _) = h2(&grpc, post(&grpc, "/echo", "application/json").body(Full::default()).unwrap()).await;
-    assert_eq!((parts.status.as_u16(), &parts.headers["grpc-status"]), (415, &http::HeaderValue::from_static("3")));
-
-    let http = start(Setup { face: Face::Http, ..Setup::default() });
-    assert_eq!(http.ask("GET", "/hello", "").await.status, 200);
-    assert!(client(&http).await.range(key(b"a")).await.is_err());
-
-    let metrics = start(Setup { face: Face::Metrics, hosts: AllowList::Only(vec!["x".into()]), ..Setup::default() });
-    let answer = metrics.ask("GET", "/metrics", "Origin: http://page").await;
-    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None));
-    assert_eq!(metrics.ask("GET", "/hello", "").await.status, 404);
-    assert!(client(&metrics).await.range(key(b"a")).await.is_err());
 }

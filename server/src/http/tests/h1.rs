@@ -17,12 +17,19 @@ async fn answers_and_keeps_the_connection() {
 #[tokio::test]
 async fn a_panic_is_an_answer() {
     let server = start(Setup::default());
-    let both = "GET /panic HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let answer = server.raw(both).await;
+    let both = |method: &str, path: &str| {
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+    };
+    let answer = server.raw(&both("POST", "/v3/kv/range")).await;
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/json")));
     assert!(
         answer.body.starts_with(r#"{"error":"internal error","code":13,"message":"internal error"}HTTP/1.1 200 OK"#)
     );
+    let answer = server.raw(&both("GET", "/panic")).await;
+    assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")));
+    assert!(answer.body.contains(r#""detail":"internal error""#) && answer.body.contains("}HTTP/1.1 200 OK"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -96,7 +103,7 @@ async fn bodies_have_a_limit() {
     let limit = 2 * MAX_MESSAGE + 64 * 1024;
     let json = server.ask("POST", "/v3/kv/put", &format!("Content-Length: {}", limit + 1)).await;
     let text = format!("grpc: received message larger than max ({} vs. {MAX_MESSAGE})", limit + 1);
-    assert_eq!((json.status, json.body), (429, format!("{{\"error\":\"{text}\",\"code\":8,\"message\":\"{text}\"}}")));
+    assert_eq!((json.status, json.body), (413, format!("{{\"error\":\"{text}\",\"code\":8,\"message\":\"{text}\"}}")));
     let other = server.ask("POST", "/echo", &format!("Content-Length: {}", limit + 1)).await;
     assert_eq!((other.status, other.header("content-type")), (413, Some("application/problem+json")));
 
@@ -134,4 +141,15 @@ async fn json_calls_count_as_the_calls_they_are() {
     ] {
         assert!(server.metric(&format!("grpc_server_{series} {value}")), "{series}");
     }
+}
+
+#[tokio::test]
+async fn what_http_forbids_is_refused() {
+    let server = start(Setup::default());
+    let status = async |head: &str| server.raw(&format!("{head}\r\nConnection: close\r\n\r\n")).await.status;
+    assert_eq!(status("GET /hello HTTP/1.1").await, 400);
+    assert_eq!(status("GET /hello HTTP/1.1\r\nHost: a\r\nHost: b").await, 400);
+    assert_eq!(status("GET /hello HTTP/1.0").await, 200);
+    let claimed = server.ask("POST", "/echo", "Content-Type: application/grpc").await;
+    assert_eq!((claimed.status, claimed.body.as_str()), (200, "0"), "gRPC is never spoken over HTTP/1.1");
 }
