@@ -46,7 +46,7 @@ pub struct Stack<I> {
 
 /// All layers around a service, as one type: no call through a pointer.
 pub type Column<S, I> =
-    CatchPanic<RequestId<Log<Count<Cors<WellFormed<Hosts<Limits<Attendance<Identity<Quota<S>, I>>>>>>>>>>;
+    RequestId<Log<Count<Cors<CatchPanic<WellFormed<Hosts<Limits<Attendance<Identity<Quota<S>, I>>>>>>>>>>;
 
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
@@ -69,8 +69,6 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
 
     fn layer(&self, inner: S) -> Column<S, I> {
         ServiceBuilder::new()
-            // Outermost: nothing below may take the connection with it.
-            .layer(CatchPanicLayer)
             // Before the log, which writes the id, and before anything that may refuse.
             .layer(RequestIdLayer)
             // Around all that takes time.
@@ -79,6 +77,8 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             .layer(&self.count)
             // Refusals must be readable for pages in a browser, so this is above what refuses. It answers OPTIONS.
             .layer(&self.cors)
+            // A failure like others for all above: it is logged, counted, and readable for pages.
+            .layer(CatchPanicLayer)
             // Cheapest refusals first.
             .layer(WellFormedLayer)
             .layer(&self.hosts)

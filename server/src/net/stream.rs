@@ -1,10 +1,11 @@
 //! A connection's socket, shared between what speaks on it and those who have to know whether the other side still does.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -59,16 +60,22 @@ impl Stream {
     /// Whether the other side has said that it sends nothing more, or is gone: which of the two cannot be told before
     /// something is written. To be polled by the task that reads. What has been sent before and is not read yet hides it.
     pub(crate) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
-        delegate!(self, socket => {
-            match socket.poll_read_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Ready(Ok(())) => {}
+        delegate!(self, socket => loop {
+            if ready!(socket.poll_read_ready(cx)).is_err() {
+                return Poll::Ready(());
             }
             match pin!(socket.ready(Interest::READABLE)).poll(cx) {
-                Poll::Ready(Ok(ready)) if !ready.is_read_closed() => Poll::Pending,
-                Poll::Ready(_) => Poll::Ready(()),
-                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(ready)) if !ready.is_read_closed() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => continue,
+            }
+            // It may be ready only because nobody has found yet that there is nothing more to read. The look takes that
+            // back, and the next round waits.
+            let mut byte = [MaybeUninit::uninit()];
+            match socket.try_io(Interest::READABLE, || SockRef::from(&*socket).peek(&mut byte)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) => return Poll::Pending,
             }
         })
     }

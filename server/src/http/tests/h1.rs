@@ -29,6 +29,7 @@ async fn a_panic_is_an_answer() {
     );
     let answer = server.raw(&both("GET", "/panic")).await;
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")));
+    assert_eq!((answer.header("access-control-allow-origin"), answer.header("x-request-id").is_some()), (Some("*"), true));
     assert!(answer.body.contains(r#""detail":"internal error""#) && answer.body.contains("}HTTP/1.1 200 OK"), "{answer:?}");
 }
 
@@ -52,7 +53,6 @@ async fn cors_for_all() {
     let answer = server.ask("GET", "/nope", "Origin: http://page").await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, Some("*")));
     assert!(answer.header("access-control-expose-headers").unwrap().contains("grpc-status"));
-    assert!(answer.header("access-control-allow-methods").unwrap().starts_with("POST, GET, OPTIONS, PUT, DELETE"));
     assert_eq!(answer.header("vary"), None);
 
     let preflight = server
@@ -63,11 +63,11 @@ async fn cors_for_all() {
         )
         .await;
     assert_eq!((preflight.status, preflight.body.as_str()), (200, ""));
+    assert!(preflight.header("access-control-allow-methods").unwrap().starts_with("POST,GET,OPTIONS,PUT,DELETE"));
     assert_eq!(preflight.header("access-control-allow-headers"), Some("if-match,x-y"));
     assert_eq!(preflight.header("access-control-max-age"), Some("86400"));
     let plain = server.ask("OPTIONS", "/v3/kv/put", "").await;
     assert_eq!(plain.status, 200);
-    assert!(plain.header("access-control-allow-headers").unwrap().starts_with("accept, content-type, authorization"));
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn cors_for_some() {
     let server = start(Setup { cors: AllowList::Only(vec!["http://page:80".into()]), ..Setup::default() });
     let known = server.ask("GET", "/hello", "Origin: http://page:80").await;
     assert_eq!(known.header("access-control-allow-origin"), Some("http://page:80"));
-    assert_eq!(known.header("vary"), Some("Origin"));
+    assert_eq!(known.header("vary"), Some("origin"));
     for origin in ["http://page", "http://page:8080", "http://other:80"] {
         let answer = server.ask("GET", "/hello", &format!("Origin: {origin}")).await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None), "{origin}");
@@ -117,7 +117,8 @@ async fn bodies_have_a_limit() {
     let answer = server.raw(&chunked("/echo", limit + 1)).await;
     assert_eq!((answer.status, answer.body), (413, format!("request body is larger than {limit} bytes")));
     // A stream of requests has no end, and so no limit but that of each message.
-    assert_eq!(server.raw(&chunked("/v3/watch", limit + 1)).await.body, (limit + 1).to_string());
+    let stream = server.raw(&chunked("/v3/watch", limit + 1)).await;
+    assert!(stream.body.contains(&format!("\r\n{}\r\n", limit + 1)), "{stream:?}");
 }
 
 #[tokio::test]
