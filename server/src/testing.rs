@@ -122,12 +122,8 @@ impl Drop for Member {
 
 /// Settings from these words of a command line alone.
 pub(crate) fn config(args: &[String]) -> Config {
-    let sources = Sources {
-        args,
-        env: &[],
-        read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
-        default_host: &|| None,
-    };
+    let sources =
+        Sources { args, env: &[], read_file: &|_| Err(std::io::ErrorKind::NotFound.into()), default_host: &|| None };
     match config::load(&sources) {
         Ok(Action::Run(config)) => *config,
         other => panic!("{other:?}"),

@@ -203,5 +203,5 @@ fn allowed(path: &str) -> &'static str {
     if path == sse::PATH { "GET, HEAD, POST" } else { "POST" }
 }
 
-#[cfg(any())]
-pub(crate) mod tests;
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ use hyper::body::Incoming;
 use keyport_api::error::Error;
 use pin_project_lite::pin_project;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use tonic::{Code, Status};
 
@@ -36,15 +38,32 @@ pub struct RequestBody {
 
 #[derive(Debug)]
 enum Source {
-    Connection(Incoming),
+    Connection(Arriving),
     Whole(Option<Bytes>),
+}
+
+/// A body on its way, and where to say that it was left there.
+#[derive(Debug)]
+struct Arriving {
+    incoming: Incoming,
+    ended: bool,
+    unread: Arc<AtomicBool>,
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if !self.ended && !self.incoming.is_end_stream() {
+            self.unread.store(true, Relaxed);
+        }
+    }
 }
 
 impl Source {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self {
-            Source::Connection(incoming) => {
+            Source::Connection(Arriving { incoming, ended, .. }) => {
                 let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                *ended = frame.is_none();
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
             Source::Whole(data) => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
@@ -68,8 +87,14 @@ enum Limit {
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming) -> RequestBody {
-        RequestBody { source: Source::Connection(incoming), limit: Limit::None, counted: None }
+    /// `unread` is set if it is dropped before its end.
+    pub(crate) fn new(incoming: Incoming, unread: &Arc<AtomicBool>) -> RequestBody {
+        let source = if incoming.is_end_stream() {
+            Source::Whole(None)
+        } else {
+            Source::Connection(Arriving { incoming, ended: false, unread: Arc::clone(unread) })
+        };
+        RequestBody { source, limit: Limit::None, counted: None }
     }
 
     /// A body without bytes.
@@ -146,14 +171,14 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Connection(incoming) => incoming.is_end_stream(),
+            Source::Connection(arriving) => arriving.incoming.is_end_stream(),
             Source::Whole(data) => data.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Connection(incoming) => incoming.size_hint(),
+            Source::Connection(arriving) => arriving.incoming.size_hint(),
             Source::Whole(data) => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
         }
     }

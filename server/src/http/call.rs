@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -20,16 +21,18 @@ pub struct Connection {
     /// What its listener is for.
     pub face: Face,
     stream: Option<Stream>,
+    /// Whether the body of a request was left where it was.
+    pub(super) unread: Arc<AtomicBool>,
 }
 
 impl Connection {
     pub(crate) fn new(remote: Option<SocketAddr>, face: Face, stream: Stream) -> Connection {
-        Connection { remote, face, stream: Some(stream) }
+        Connection { remote, face, stream: Some(stream), unread: Arc::default() }
     }
 
     /// One without a socket: of requests that are made in the process.
     pub fn in_process(face: Face) -> Connection {
-        Connection { remote: None, face, stream: None }
+        Connection { remote: None, face, stream: None, unread: Arc::default() }
     }
 
     /// Whether the other side sends nothing more, or is gone. Only HTTP/1.1 has to ask, where nothing else would tell.

@@ -9,7 +9,7 @@ use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,6 +22,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -208,6 +209,7 @@ where
             };
             let connection = Arc::new(Connection::new(remote, face, stream.clone()));
             let io = TokioIo::new(stream.clone());
+            let unread = Arc::clone(&connection.unread);
             let service = Entry { connection, service: Mutex::new(service) };
             let outcome = if face == Face::Grpc {
                 // Whoever speaks HTTP/1.1 here gets no answer.
@@ -216,7 +218,10 @@ where
                 drive(builder.serve_connection_with_upgrades(io, service), closing).await
             };
             match outcome {
-                Ok(()) => stream.linger().await,
+                // Only then there may be more to come that would take the last answer back. Otherwise the other side is
+                // done, or the socket belongs to somebody else by now: it carries a WebSocket.
+                Ok(()) if unread.load(Relaxed) => stream.linger().await,
+                Ok(()) => {}
                 Err(error) => tracing::debug!(%error, "connection ended with an error"),
             }
             drop(places);
@@ -242,7 +247,12 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let call = Call::of(&request, Arc::clone(&self.connection));
-        let mut request = request.map(RequestBody::new);
+        let unread = &self.connection.unread;
+        if request.version() < Version::HTTP_2 {
+            // What was before has been read by now, or there would be no next one.
+            unread.store(false, Relaxed);
+        }
+        let mut request = request.map(|body| RequestBody::new(body, unread));
         request.extensions_mut().insert(call);
         Box::pin(self.service.lock().call(request))
     }

@@ -189,11 +189,7 @@ fn start_on(listeners: Vec<Listener>, setup: Setup) -> Server {
 }
 
 /// Has the test build the column.
-fn start_with<S, B>(
-    listeners: Vec<Listener>,
-    setup: Setup,
-    build: impl FnOnce(Stack<Anyone>, TestApp) -> S,
-) -> Server
+fn start_with<S, B>(listeners: Vec<Listener>, setup: Setup, build: impl FnOnce(Stack<Anyone>, TestApp) -> S) -> Server
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<super::BoxError>> + Send + 'static,

@@ -53,7 +53,7 @@ impl<S> Layer<S> for AttendanceLayer {
 impl<S, B, RB> Service<Request<B>> for Attendance<S>
 where
     S: Service<Request<B>, Response = Response<RB>>,
-    RB: From<Bytes>,
+    RB: Body + From<Bytes>,
 {
     type Response = Response<Attended<RB>>;
     type Error = S::Error;
@@ -133,7 +133,7 @@ pin_project! {
 impl<F, RB, E> Future for Attending<F, RB>
 where
     F: Future<Output = Result<Response<RB>, E>>,
-    RB: From<Bytes>,
+    RB: Body + From<Bytes>,
 {
     type Output = Result<Response<Attended<RB>>, E>;
 
@@ -154,6 +154,10 @@ where
                 return Poll::Ready(Ok(refusal(this.terms.protocol, &reason.into()).map(Attended::simply)));
             }
         };
+        // What is there as a whole is no stream, such as a refusal.
+        if response.body().size_hint().exact().is_some() {
+            return Poll::Ready(Ok(response.map(Attended::simply)));
+        }
         let lasts_long = this.terms.waits || response.extensions().get::<LastsLong>().is_some();
         let deadline = this.terms.deadline.filter(|_| this.terms.streams);
         if deadline.is_none() && !(lasts_long && this.terms.connection.is_some()) {

@@ -22,7 +22,11 @@ async fn a_caller_whose_patience_ends_is_told_in_its_own_terms() {
     {
         let request = post(&server, "/etcdserverpb.KV/DeleteRange", content_type).header("grpc-timeout", "20m");
         let (parts, _) = h2(&server, request.body(Full::from(&b"\0\0\0\0\0"[..])).unwrap()).await;
-        assert_eq!((parts.status, parts.headers["grpc-status"].as_bytes()), (StatusCode::OK, &b"4"[..]), "{content_type}");
+        assert_eq!(
+            (parts.status, parts.headers["grpc-status"].as_bytes()),
+            (StatusCode::OK, &b"4"[..]),
+            "{content_type}"
+        );
         assert_eq!(parts.headers["grpc-message"], "context%20deadline%20exceeded");
         assert!(parts.headers["content-type"].to_str().unwrap().starts_with(answer_type), "{parts:?}");
     }

@@ -29,8 +29,14 @@ async fn a_panic_is_an_answer() {
     );
     let answer = server.raw(&both("GET", "/panic")).await;
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")));
-    assert_eq!((answer.header("access-control-allow-origin"), answer.header("x-request-id").is_some()), (Some("*"), true));
-    assert!(answer.body.contains(r#""detail":"internal error""#) && answer.body.contains("}HTTP/1.1 200 OK"), "{answer:?}");
+    assert_eq!(
+        (answer.header("access-control-allow-origin"), answer.header("x-request-id").is_some()),
+        (Some("*"), true)
+    );
+    assert!(
+        answer.body.contains(r#""detail":"internal error""#) && answer.body.contains("}HTTP/1.1 200 OK"),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -117,8 +123,7 @@ async fn bodies_have_a_limit() {
     let answer = server.raw(&chunked("/echo", limit + 1)).await;
     assert_eq!((answer.status, answer.body), (413, format!("request body is larger than {limit} bytes")));
     // A stream of requests has no end, and so no limit but that of each message.
-    let stream = server.raw(&chunked("/v3/watch", limit + 1)).await;
-    assert!(stream.body.contains(&format!("\r\n{}\r\n", limit + 1)), "{stream:?}");
+    assert_eq!(server.raw(&chunked("/v3/watch", limit + 1)).await.body, (limit + 1).to_string());
 }
 
 #[tokio::test]

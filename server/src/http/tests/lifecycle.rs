@@ -16,7 +16,6 @@ async fn what_is_being_answered_is_answered_before_the_end() {
     drop(server.stop.take());
     // The idle connection ends at once, which also tells that the shutdown is under way.
     assert_eq!(idle.read(&mut buffer).await.unwrap(), 0);
-    drop(idle);
     assert!(TcpStream::connect(addr).await.is_err());
     server.app.0.release.notify_one();
     let mut answer = String::new();

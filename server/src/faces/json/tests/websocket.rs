@@ -7,16 +7,30 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::{Fake, options, start};
+use super::{Member, grant, nobody_watches, options, start};
 use crate::faces::json::GatewayOptions;
 
 type Socket = WebSocketStream<TcpStream>;
 
 const CREATE: &str = "{\"create_request\":{\"key\":\"Zm9v\",\"watch_id\":3}}";
 
-async fn open(options: GatewayOptions, path: &str, headers: &[(&'static str, &str)]) -> (Fake, Socket, Option<String>) {
-    let fake = Fake::new();
-    let address = fake.serve(options).await;
+async fn open(
+    options: GatewayOptions,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> (Member, Socket, Option<String>) {
+    let member = Member::start().await;
+    let (socket, protocol) = dial(&member, options, path, headers).await;
+    (member, socket, protocol)
+}
+
+async fn dial(
+    member: &Member,
+    options: GatewayOptions,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> (Socket, Option<String>) {
+    let address = member.serve(options);
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -24,7 +38,7 @@ async fn open(options: GatewayOptions, path: &str, headers: &[(&'static str, &st
     let tcp = TcpStream::connect(address).await.unwrap();
     let (socket, answer) = tokio_tungstenite::client_async(request, tcp).await.unwrap();
     let protocol = answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap().to_owned());
-    (fake, socket, protocol)
+    (socket, protocol)
 }
 
 async fn frame(socket: &mut Socket) -> Message {
@@ -51,11 +65,11 @@ async fn close_code(socket: &mut Socket) -> u16 {
 
 #[tokio::test]
 async fn a_watch_is_a_frame_a_message() {
-    let (fake, mut socket, protocol) = open(options(), "/v3/watch", &[]).await;
+    let (member, mut socket, protocol) = open(options(), "/v3/watch", &[]).await;
     assert_eq!(protocol, None);
     say(&mut socket, CREATE).await;
     assert_eq!(message(&mut socket).await["result"]["created"], true);
-    fake.events.send(9).unwrap();
+    member.commit(&[(b"foo", Some(b"bar"))]).await;
     assert_eq!(message(&mut socket).await["result"]["watch_id"], "3");
     say(&mut socket, "{\"progress_request\":{}} {\"cancel_request\":{\"watch_id\":\"3\"}}").await;
     assert_eq!(message(&mut socket).await["result"]["watch_id"], "-1");
@@ -66,44 +80,73 @@ async fn a_watch_is_a_frame_a_message() {
 }
 
 #[tokio::test]
-async fn a_token_comes_as_subprotocol_or_cookie() {
-    for (headers, expected) in [
-        (vec![("sec-websocket-protocol", "Bearer, t1")], "authorization=Bearer t1"),
-        (vec![("cookie", "a=b; token=t2")], "authorization=Bearer t2"),
-        (vec![("cookie", "token=t2"), ("authorization", "own")], "authorization=own"),
-    ] {
-        let (_, mut socket, protocol) = open(options(), "/v3/watch", &headers).await;
-        assert_eq!(protocol.is_some(), headers[0].0 == "sec-websocket-protocol");
-        assert!(protocol.is_none_or(|protocol| protocol == "Bearer"));
-        say(&mut socket, "{\"progress_request\":{}}").await;
-        assert_eq!(message(&mut socket).await["result"]["cancel_reason"], expected);
+async fn a_subprotocol_that_carries_a_token_is_agreed_to() {
+    for (headers, expected) in
+        [(vec![("sec-websocket-protocol", "Bearer, t1")], Some("Bearer")), (vec![("cookie", "a=b; token=t2")], None)]
+    {
+        let (_member, mut socket, protocol) = open(options(), "/v3/watch", &headers).await;
+        assert_eq!(protocol.as_deref(), expected);
+        say(&mut socket, CREATE).await;
+        assert_eq!(message(&mut socket).await["result"]["created"], true);
     }
 }
 
 #[tokio::test]
 async fn the_other_streams_are_there_too() {
-    let (_, mut socket, _) = open(options(), "/v3beta/lease/keepalive", &[]).await;
+    let (member, mut socket, _) = open(options(), "/v3beta/lease/keepalive", &[]).await;
+    grant(&member, &[5, 6]).await;
     for id in [5, 6] {
         say(&mut socket, &json!({"ID": id}).to_string()).await;
-        assert_eq!(message(&mut socket).await["result"]["ID"], id.to_string());
+        let answer = message(&mut socket).await;
+        assert_eq!((&answer["result"]["ID"], &answer["result"]["TTL"]), (&json!(id.to_string()), &json!("30")));
     }
-    let (_, mut socket, _) = open(options(), "/v3/maintenance/snapshot", &[]).await;
+    let (mut socket, _) = dial(&member, options(), "/v3/maintenance/snapshot", &[]).await;
     say(&mut socket, "{}").await;
-    assert_eq!(message(&mut socket).await["result"]["blob"], "YWJj");
-    assert_eq!(message(&mut socket).await["result"]["blob"], "ZGVm");
-    assert_eq!(message(&mut socket).await["error"]["grpc_code"], 15);
+    let mut blobs = 0;
+    let code = loop {
+        match frame(&mut socket).await {
+            Message::Text(text) => {
+                assert!(text.contains("\"blob\""));
+                blobs += 1;
+            }
+            Message::Close(Some(close)) => break u16::from(close.code),
+            other => panic!("neither a blob nor the end: {other:?}"),
+        }
+    };
+    assert_eq!((blobs > 1, code), (true, 1000));
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_says_why() {
+    let (member, mut socket, _) = open(options(), "/v3/watch", &[]).await;
+    say(&mut socket, CREATE).await;
+    message(&mut socket).await;
+    member.node.stopping().raise();
+    assert_eq!(message(&mut socket).await["error"]["grpc_code"], 14);
     assert_eq!(close_code(&mut socket).await, 1011);
+    let member = Member::start().await;
+    member.admissions.refuse(Some(keyport_api::error::Error::PermissionDenied));
+    let (mut socket, _) = dial(&member, options(), "/v3/watch", &[]).await;
+    assert_eq!(message(&mut socket).await["error"]["grpc_code"], 7);
+    assert_eq!(close_code(&mut socket).await, 1008);
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_socket() {
+    let (_member, mut socket, _) = open(options(), "/v3/watch", &[("grpc-timeout", "100m")]).await;
+    assert_eq!(message(&mut socket).await["error"]["http_code"], 504);
+    assert_eq!(close_code(&mut socket).await, 1008);
 }
 
 #[tokio::test]
 async fn nonsense_is_answered_and_ends_the_socket() {
     for text in ["oops", "{\"create_request\":", "[]", "{\"create_request\":{\"key\":1}}"] {
-        let (_, mut socket, _) = open(options(), "/v3/watch", &[]).await;
+        let (_member, mut socket, _) = open(options(), "/v3/watch", &[]).await;
         say(&mut socket, text).await;
         assert_eq!(message(&mut socket).await["error"]["grpc_code"], 3, "{text}");
         assert_eq!(close_code(&mut socket).await, 1007);
     }
-    let (_, mut socket, _) = open(options(), "/v3/watch", &[]).await;
+    let (_member, mut socket, _) = open(options(), "/v3/watch", &[]).await;
     say(&mut socket, &" ".repeat(1_000_000)).await;
     assert_eq!(message(&mut socket).await["error"]["grpc_code"], 8);
     assert_eq!(close_code(&mut socket).await, 1009);
@@ -112,7 +155,7 @@ async fn nonsense_is_answered_and_ends_the_socket() {
 #[tokio::test]
 async fn a_server_that_stops_says_so() {
     let options = options();
-    let (_, mut socket, _) = open(options.clone(), "/v3/watch", &[]).await;
+    let (_member, mut socket, _) = open(options.clone(), "/v3/watch", &[]).await;
     options.stop.cancel();
     assert_eq!(message(&mut socket).await["error"]["http_code"], 503);
     assert_eq!(close_code(&mut socket).await, 1001);
@@ -120,7 +163,7 @@ async fn a_server_that_stops_says_so() {
 
 #[tokio::test]
 async fn a_unary_path_has_no_socket() {
-    let (_, mut raw) = start().await;
+    let (_member, mut raw) = start().await;
     let headers = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
     for path in ["/v3/kv/range", "/v3/nothing"] {
         let (head, _) = raw.call("GET", path, headers, "").await;
@@ -131,7 +174,7 @@ async fn a_unary_path_has_no_socket() {
 #[tokio::test]
 async fn idle_sockets_are_pinged_and_dead_ones_closed() {
     let options = GatewayOptions { ping_interval: Duration::from_millis(30), ..options() };
-    let (fake, mut socket, _) = open(options, "/v3/watch", &[]).await;
+    let (member, mut socket, _) = open(options, "/v3/watch", &[]).await;
     // Reading answers pings, so the socket lives for many intervals.
     for _ in 0..6 {
         assert!(matches!(frame(&mut socket).await, Message::Ping(_)));
@@ -139,11 +182,5 @@ async fn idle_sockets_are_pinged_and_dead_ones_closed() {
     say(&mut socket, CREATE).await;
     while !matches!(frame(&mut socket).await, Message::Text(_)) {}
     // Without reading nothing is answered.
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while fake.watching.load(std::sync::atomic::Ordering::SeqCst) > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
+    nobody_watches(&member).await;
 }
