@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -208,7 +209,8 @@ where
                 }
             };
             let connection = Arc::new(Connection::new(remote, face, stream.clone()));
-            let io = TokioIo::new(stream.clone());
+            let (lent, mut returned) = stream.lend();
+            let io = TokioIo::new(lent);
             let unread = Arc::clone(&connection.unread);
             let service = Entry { connection, service: Mutex::new(service) };
             let outcome = if face == Face::Grpc {
@@ -217,10 +219,14 @@ where
             } else {
                 drive(builder.serve_connection_with_upgrades(io, service), closing).await
             };
+            // Somebody else speaks on it now: it is a WebSocket, and still a connection of this server.
+            let handed_on = returned.try_recv() == Err(TryRecvError::Empty);
+            if handed_on {
+                let _ = returned.await;
+            }
             match outcome {
-                // Only then there may be more to come that would take the last answer back. Otherwise the other side is
-                // done, or the socket belongs to somebody else by now: it carries a WebSocket.
-                Ok(()) if unread.load(Relaxed) => stream.linger().await,
+                // Only then there may be more to come that would take the last words back.
+                Ok(()) if handed_on || unread.load(Relaxed) => stream.linger().await,
                 Ok(()) => {}
                 Err(error) => tracing::debug!(%error, "connection ended with an error"),
             }

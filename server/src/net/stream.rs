@@ -1,5 +1,6 @@
 //! A connection's socket, shared between what speaks on it and those who have to know whether the other side still does.
 
+use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// How long what a client still sends is read after the last answer, and how many bytes of it: whoever sends a large body
@@ -27,7 +29,11 @@ pub(crate) enum StdStream {
 
 /// A connection. Clones are the same; the lock is only ever taken by the task that serves it.
 #[derive(Clone, Debug)]
-pub(crate) struct Stream(Arc<Mutex<Socket>>);
+pub(crate) struct Stream {
+    socket: Arc<Mutex<Socket>>,
+    /// Dropped with the last of the clones that were lent.
+    _lent: Option<Arc<oneshot::Sender<Infallible>>>,
+}
 
 #[derive(Debug)]
 enum Socket {
@@ -38,7 +44,7 @@ enum Socket {
 /// Calls the same method of whichever socket it is.
 macro_rules! delegate {
     ($stream:expr, $socket:ident => $call:expr) => {
-        match &mut *$stream.0.lock() {
+        match &mut *$stream.socket.lock() {
             Socket::Tcp($socket) => $call,
             Socket::Unix($socket) => $call,
         }
@@ -49,14 +55,21 @@ impl TryFrom<StdStream> for Stream {
     type Error = io::Error;
 
     fn try_from(stream: StdStream) -> io::Result<Stream> {
-        Ok(Stream(Arc::new(Mutex::new(match stream {
+        let socket = match stream {
             StdStream::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
             StdStream::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
-        }))))
+        };
+        Ok(Stream { socket: Arc::new(Mutex::new(socket)), _lent: None })
     }
 }
 
 impl Stream {
+    /// A clone for whoever speaks on it, and what ends when that one is gone: a connection may be handed on.
+    pub(crate) fn lend(&self) -> (Stream, oneshot::Receiver<Infallible>) {
+        let (lent, returned) = oneshot::channel();
+        (Stream { socket: Arc::clone(&self.socket), _lent: Some(Arc::new(lent)) }, returned)
+    }
+
     /// Whether the other side has said that it sends nothing more, or is gone: which of the two cannot be told before
     /// something is written. To be polled by the task that reads. What has been sent before and is not read yet hides it.
     pub(crate) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
