@@ -5,10 +5,11 @@ pub(crate) mod raw;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest, RequestOp, TxnRequest};
+use keyport_raft::LeaderState;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tower::Layer as _;
@@ -83,6 +84,12 @@ impl Member {
         let request = CompactionRequest { revision, physical: true };
         let compacted = self.node.propose(&Caller::internal("a test"), request).await.unwrap();
         compacted.reply.finished().await.unwrap();
+    }
+
+    /// Tells the member what Raft tells it when the leader is lost.
+    pub(crate) fn lose_leader(&self) {
+        let lost = LeaderState { leader: 0, is_leader: false, term: self.node.raft().term() };
+        self.node.state().leadership.tell(&lost, Instant::now());
     }
 
     /// How the member's gateway works unless a test wants it otherwise.

@@ -222,5 +222,5 @@ impl From<Error> for Failure {
     }
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

@@ -5,19 +5,26 @@ mod resume;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
 use http_body_util::BodyExt;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tower::{Service, ServiceExt as _};
 
 use super::*;
-use crate::faces::json::GatewayOptions;
-use crate::faces::json::tests::fake::Fake;
-use crate::faces::json::tests::raw::Raw;
-use crate::faces::json::tests::world::World;
+use crate::faces::routes::Routes;
+use crate::http::{Call, Column, Connection, RequestBody};
+use crate::net::Face;
+use crate::testing::raw::Raw;
+use crate::testing::{Change, Member};
+
+/// A member, and the way to it without a socket: whoever reads knows what was read.
+struct World {
+    member: Member,
+    column: Column<Routes, Calls>,
+}
 
 /// An answer, read frame by frame.
 struct Reader {
-    response: Response<GatewayBody>,
+    response: <Column<Routes, Calls> as Service<Request<RequestBody>>>::Response,
     text: String,
 }
 
@@ -29,17 +36,25 @@ struct Event {
     data: Value,
 }
 
-async fn get(world: &Arc<World>, query: &str, headers: &[(&'static str, &str)]) -> Reader {
-    request(world, Method::GET, query, headers).await
+impl World {
+    async fn commit(&self, changes: &[Change<'_>]) {
+        self.member.commit(changes).await;
+    }
+
+    fn revision(&self) -> i64 {
+        self.member.node.store().revision()
+    }
 }
 
-async fn request(world: &Arc<World>, method: Method, query: &str, headers: &[(&'static str, &str)]) -> Reader {
-    let mut request = Request::builder().method(method);
+async fn get(world: &World, query: &str, headers: &[(&'static str, &str)]) -> Reader {
+    let mut request = Request::get(format!("http://localhost{PATH}?{query}"));
     for &(name, value) in headers {
         request = request.header(name, value);
     }
-    let (parts, ()) = request.body(()).unwrap().into_parts();
-    let response = answer(Arc::new(Fake::with(world)), parts, query, CancellationToken::new()).await;
+    let mut request = request.header("host", "localhost").body(RequestBody::empty()).unwrap();
+    let call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));
+    request.extensions_mut().insert(call);
+    let response = world.column.clone().oneshot(request).await.unwrap();
     Reader { response, text: String::new() }
 }
 
@@ -98,13 +113,15 @@ fn dispatched(text: &str) -> Vec<Event> {
     events
 }
 
-fn world() -> Arc<World> {
-    Arc::new(World::new())
+async fn world() -> World {
+    let member = Member::start().await;
+    let column = member.column(member.gateway());
+    World { member, column }
 }
 
 #[tokio::test]
 async fn changes_are_events_with_readable_data() {
-    let world = world();
+    let world = world().await;
     let mut reader = get(&world, "prefix=app/&prev_kv", &[]).await;
     assert_eq!(reader.response.status(), 200);
     assert_eq!(reader.header("content-type"), Some("text/event-stream"));
@@ -114,9 +131,11 @@ async fn changes_are_events_with_readable_data() {
     assert_eq!(reader.until("\n\n").await, "retry: 2000\nid: 1\nevent: opened\ndata: {\"revision\":\"1\"}\n\n");
     reader.text.clear();
 
-    world.commit(&[(b"app/a", Some(b"\xFF")), (b"other", Some(b"x")), (b"app/b", Some("gr\u{fc}n\n".as_bytes()))]);
-    world.commit(&[(b"app/a", None)]);
-    world.commit(&[(b"app/b", Some(b""))]);
+    world
+        .commit(&[(b"app/a", Some(b"\xFF")), (b"other", Some(b"x")), (b"app/b", Some("gr\u{fc}n\n".as_bytes()))])
+        .await;
+    world.commit(&[(b"app/a", None)]).await;
+    world.commit(&[(b"app/b", Some(b""))]).await;
     let expected = [
         "id: 2.0\nevent: put\ndata: {\"key\":\"app/a\",\"value_b64\":\"/w==\",\"create_revision\":\"2\",",
         "\"mod_revision\":\"2\",\"version\":\"1\"}\n\n",
@@ -133,9 +152,9 @@ async fn changes_are_events_with_readable_data() {
 
 #[tokio::test]
 async fn the_same_comes_as_lines_and_in_the_encoding_of_the_gateway() {
-    let world = world();
-    world.commit(&[(b"k", Some(b"v")), (b"l", Some(b"w"))]);
-    world.commit(&[(b"k", None)]);
+    let world = world().await;
+    world.commit(&[(b"k", Some(b"v")), (b"l", Some(b"w"))]).await;
+    world.commit(&[(b"k", None)]).await;
     let mut reader =
         get(&world, "prefix=&since=1&encoding=base64", &[("accept", "application/x-ndjson;q=1, text/html")]).await;
     assert_eq!(reader.header("content-type"), Some("application/x-ndjson"));
@@ -157,10 +176,10 @@ async fn the_same_comes_as_lines_and_in_the_encoding_of_the_gateway() {
 
 #[tokio::test]
 async fn filters_and_several_selectors_make_one_stream_in_order() {
-    let world = world();
-    world.commit(&[(b"z", Some(b"1")), (b"b", Some(b"1")), (b"a/1", Some(b"1")), (b"c", Some(b"1"))]);
-    world.commit(&[(b"a/1", None), (b"c", None)]);
-    world.commit(&[(b"z", None), (b"b", Some(b"2"))]);
+    let world = world().await;
+    world.commit(&[(b"z", Some(b"1")), (b"b", Some(b"1")), (b"a/1", Some(b"1")), (b"c", Some(b"1"))]).await;
+    world.commit(&[(b"a/1", None), (b"c", None)]).await;
+    world.commit(&[(b"z", None), (b"b", Some(b"2"))]).await;
     let mut reader = get(&world, "key=z&prefix=a/&key=b&range_end=c&prefix=a/&since=0", &[]).await;
     let ids = |text: &str| -> Vec<String> { dispatched(text).into_iter().filter_map(|event| event.id).collect() };
     assert_eq!(ids(reader.until("id: 4\n").await), ["0", "2.0", "2.1", "2", "3", "4.0", "4"]);
@@ -170,13 +189,13 @@ async fn filters_and_several_selectors_make_one_stream_in_order() {
 
 #[tokio::test]
 async fn the_state_comes_first_and_is_said_to_be_complete() {
-    let world = world();
+    let world = world().await;
     for i in 0..100 {
-        world.commit(&[(format!("k{i:03}").as_bytes(), Some(b"v"))]);
+        world.commit(&[(format!("k{i:03}").as_bytes(), Some(b"v"))]).await;
     }
     let mut reader = get(&world, "prefix=k&initial", &[]).await;
     // Later than the state, though the rest of it is not yet read.
-    world.commit(&[(b"k000", Some(b"new")), (b"k050", None)]);
+    world.commit(&[(b"k000", Some(b"new")), (b"k050", None)]).await;
     let events = dispatched(reader.until("id: 102\n").await);
     assert_eq!((events[0].name.as_str(), events[0].id.as_deref()), ("opened", Some("101~")));
     let names: Vec<&str> = events[1..].iter().map(|event| event.name.as_str()).collect();
@@ -190,11 +209,11 @@ async fn the_state_comes_first_and_is_said_to_be_complete() {
 
 #[tokio::test]
 async fn what_is_compacted_is_gone() {
-    let world = world();
+    let world = world().await;
     for _ in 0..9 {
-        world.commit(&[(b"k", Some(b"v")), (b"l", Some(b"v"))]);
+        world.commit(&[(b"k", Some(b"v")), (b"l", Some(b"v"))]).await;
     }
-    world.store.compact(5).unwrap();
+    world.member.compact(5).await;
     for (query, id) in [("since=3", ""), ("start_revision=4", ""), ("since=1", "3"), ("", "5.0"), ("", "4~aw")] {
         let (status, problem) =
             get(&world, &format!("prefix=&{query}"), &[("last-event-id", id)]).await.problem().await;
@@ -209,12 +228,12 @@ async fn what_is_compacted_is_gone() {
 
 #[tokio::test]
 async fn a_reader_overtaken_by_compaction_is_told_and_let_go() {
-    let world = world();
+    let world = world().await;
     let mut reader = get(&world, "key=k", &[]).await;
     for _ in 0..2000 {
-        world.commit(&[(b"k", Some(b"v"))]);
+        world.commit(&[(b"k", Some(b"v"))]).await;
     }
-    world.store.compact(2001).unwrap();
+    world.member.compact(2001).await;
     let events = dispatched(reader.rest().await);
     let last = events.last().unwrap();
     assert_eq!((last.name.as_str(), &last.data), ("compacted", &json!({"compact_revision": "2001"})));
@@ -223,7 +242,7 @@ async fn a_reader_overtaken_by_compaction_is_told_and_let_go() {
 
 #[tokio::test]
 async fn mistakes_are_answered_with_problem_details() {
-    let world = world();
+    let world = world().await;
     for (query, id) in
         [("", ""), ("key=k&start_revision=x", ""), ("key=k", "nonsense"), ("key=k", "1.x"), ("key=b&range_end=a", "")]
     {
@@ -231,32 +250,40 @@ async fn mistakes_are_answered_with_problem_details() {
         assert_eq!((status, &problem["status"]), (400, &json!(400)), "{query} {id}");
         assert!(!problem["detail"].as_str().unwrap().is_empty());
     }
-    let (status, _) = get(&world, "key=k&access_token=denied", &[]).await.problem().await;
+    world.member.admissions.refuse(Some(Error::PermissionDenied));
+    let (status, _) = get(&world, "key=k", &[]).await.problem().await;
     assert_eq!(status, 403);
-    let stale = get(&world, "key=k", &[("cookie", "token=stale")]).await;
+    world.member.admissions.refuse(Some(Error::InvalidAuthToken));
+    let stale = get(&world, "key=k", &[]).await;
     assert!(stale.header("www-authenticate").unwrap().starts_with("Bearer "));
     assert_eq!(stale.problem().await.0, 401);
 }
 
 #[tokio::test]
 async fn a_stream_that_the_service_ends_says_why() {
-    let world = world();
-    let mut reader = get(&world, "prefix=", &[("authorization", "Bearer leaderless")]).await;
+    let world = world().await;
+    let leaderless = world.member.node.clone();
+    tokio::spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });
+    let mut reader = get(&world, "prefix=", &[("grpc-metadata-hasleader", "true")]).await;
+    // Long enough to be missed, in a moment.
+    tokio::time::pause();
+    world.member.lose_leader();
     let events = dispatched(reader.rest().await);
     assert_eq!(events.len(), 2);
     assert_eq!((events[1].name.as_str(), &events[1].data["detail"]), ("failed", &json!("etcdserver: no leader")));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn heartbeats_fill_the_silence_and_bookmarks_move_the_position() {
-    let world = world();
+    let world = world().await;
     let mut reader = get(&world, "key=k&heartbeat=60", &[]).await;
+    tokio::time::pause();
     reader.until("opened").await;
     reader.text.clear();
     let start = tokio::time::Instant::now();
     assert_eq!(reader.until("\n\n").await, ": hb\n\n");
     assert_eq!(start.elapsed().as_secs(), 60);
-    world.commit(&[(b"other", Some(b"v"))]);
+    world.commit(&[(b"other", Some(b"v"))]).await;
     let events = dispatched(reader.until("bookmark").await);
     assert_eq!(events, [Event { id: Some("2".into()), name: "bookmark".into(), data: json!({"revision": "2"}) }]);
     reader.text.clear();
@@ -268,8 +295,8 @@ async fn heartbeats_fill_the_silence_and_bookmarks_move_the_position() {
 
 #[tokio::test]
 async fn it_is_there_on_a_socket_beside_the_gateways_own_watch() {
-    let world = world();
-    let address = Fake::with(&world).serve(GatewayOptions::new(0, 128, CancellationToken::new())).await;
+    let world = world().await;
+    let address = world.member.serve(world.member.gateway());
     let mut raw = Raw::open(address).await;
     raw.request("HEAD", "/v3/watch?key=k", "", "").await;
     let head = raw.head().await;
@@ -279,11 +306,11 @@ async fn it_is_there_on_a_socket_beside_the_gateways_own_watch() {
     raw.request("GET", "/v3beta/watch?key=k", "", "").await;
     assert_eq!(raw.head().await.status, 200);
     assert_eq!(raw.chunk().await.unwrap(), b"retry: 2000\nid: 1\nevent: opened\ndata: {\"revision\":\"1\"}\n\n");
-    world.commit(&[(b"k", Some(b"v"))]);
+    world.commit(&[(b"k", Some(b"v"))]).await;
     assert!(raw.chunk().await.unwrap().starts_with(b"id: 2\nevent: put\n"));
     drop(raw);
     tokio::time::timeout(Duration::from_secs(10), async {
-        while world.hub.stats().streams > 0 {
+        while world.member.node.state().hub.stats().streams > 0 {
             tokio::task::yield_now().await;
         }
     })

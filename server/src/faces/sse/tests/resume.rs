@@ -20,20 +20,20 @@ fn queries() -> impl Strategy<Value = String> {
     (selectors, options).prop_map(|(selectors, options)| format!("{selectors}{options}"))
 }
 
-fn play(world: &World, history: &History) {
+async fn play(world: &World, history: &History) {
     for changes in history {
         let keys: Vec<String> = changes.iter().map(|(key, _)| format!("k{key}")).collect();
         let values: Vec<_> = changes.iter().map(|(_, value)| value.map(|value| [value])).collect();
         let changes: Vec<_> =
             keys.iter().zip(&values).map(|(key, value)| (key.as_bytes(), value.as_ref().map(|v| &v[..]))).collect();
-        world.commit(&changes);
+        world.commit(&changes).await;
     }
     // Matches every selector and every filter, and is the last thing that is said.
-    world.commit(&[(b"k1", Some(b"end"))]);
+    world.commit(&[(b"k1", Some(b"end"))]).await;
 }
 
-async fn text(world: &Arc<World>, query: &str, last_event_id: &str) -> String {
-    let end = format!("id: {}\n", world.store.revision());
+async fn text(world: &World, query: &str, last_event_id: &str) -> String {
+    let end = format!("id: {}\n", world.revision());
     let mut reader = get(world, query, &[("last-event-id", last_event_id)]).await;
     assert_eq!(reader.response.status(), 200, "{query} {last_event_id}");
     while !dispatched(reader.until(&end).await).iter().any(|event| event.name != "opened" && event.name != "synced") {
@@ -47,7 +47,7 @@ fn changes(text: &str) -> Vec<Event> {
 }
 
 /// Cuts a stream at every byte, and once more at every byte of what follows.
-async fn cut_everywhere(world: &Arc<World>, query: &str) {
+async fn cut_everywhere(world: &World, query: &str) {
     let whole = text(world, query, "").await;
     let expected = changes(&whole);
     let mut resumed: HashMap<String, Vec<Event>> = HashMap::new();
@@ -77,8 +77,8 @@ proptest! {
     fn a_cut_neither_loses_nor_repeats_a_change(history in history(), query in queries()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let world = world();
-            play(&world, &history);
+            let world = world().await;
+            play(&world, &history).await;
             cut_everywhere(&world, &format!("{query}&since=1")).await;
         });
     }
@@ -91,15 +91,15 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let world = world();
-            play(&world, &before);
+            let world = world().await;
+            play(&world, &before).await;
             let mut state: BTreeMap<String, (String, Value)> = BTreeMap::new();
             let mut id = String::new();
             for (history, cut) in during {
                 let mut reader = get(&world, "prefix=&initial", &[("last-event-id", &id)]).await;
                 reader.more().await;
-                play(&world, &history);
-                reader.until(&format!("id: {}\n", world.store.revision())).await;
+                play(&world, &history).await;
+                reader.until(&format!("id: {}\n", world.revision())).await;
                 let whole = reader.text;
                 let cut = (0..=cut.index(whole.len() + 1)).rev().find(|&at| whole.is_char_boundary(at));
                 let seen = dispatched(&whole[..cut.unwrap_or_default()]);
@@ -107,12 +107,12 @@ proptest! {
                 id = seen.into_iter().rev().find_map(|event| event.id).unwrap_or(id);
             }
             let mut reader = get(&world, "prefix=&initial", &[("last-event-id", &id)]).await;
-            let end = format!("{}", world.store.revision());
+            let end = format!("{}", world.revision());
             if id != end {
                 reader.until(&format!("id: {end}\n")).await;
                 apply(&mut state, &dispatched(&reader.text));
             }
-            let there = world.store.range(&selectors::prefix(b""), Default::default()).unwrap();
+            let there = world.member.node.store().range(&selectors::prefix(b""), Default::default()).unwrap();
             let there: Vec<_> = there.records.iter().map(|record| {
                 let key = String::from_utf8(record.key().to_vec()).unwrap();
                 (key, record.mod_revision().to_string())
