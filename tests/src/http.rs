@@ -148,6 +148,21 @@ impl Http {
         Lines { send: Some(send), answer: Some(answer), open: None, buffer: BytesMut::new() }
     }
 
+    /// POST of which no more than this is sent though it does not end; the head of the answer, whose body is a stream.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    pub async fn post_open(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        first: impl Into<Bytes>,
+    ) -> http::Response<Incoming> {
+        let first = tokio_stream::once(Ok(Frame::data(first.into())));
+        let body = StreamBody::new(first.chain(tokio_stream::pending())).boxed();
+        self.open(Method::POST, path, headers, body).await
+    }
+
     /// GET whose answer is a stream.
     pub async fn get_stream(&self, path: &str, headers: &[(&str, &str)]) -> http::Response<Incoming> {
         self.open(Method::GET, path, headers, Full::new(Bytes::new()).boxed()).await

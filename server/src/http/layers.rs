@@ -4,6 +4,7 @@
 //! They ask the request's [`Call`](super::Call) for what is known of it.
 
 mod attendance;
+mod clean_path;
 mod cors;
 mod hosts;
 mod identity;
@@ -16,6 +17,7 @@ mod request_id;
 mod well_formed;
 
 pub use attendance::{Attendance, AttendanceLayer, Attended, LastWord, LastsLong};
+pub use clean_path::{CleanPath, CleanPathLayer};
 pub use cors::{Cors, CorsLayer};
 pub use hosts::{Hosts, HostsLayer};
 pub use identity::{Identify, Identity, IdentityLayer};

@@ -1,9 +1,9 @@
 //! The stack: what every request passes on its way in, and every answer on its way out, in one column.
 
 use super::layers::{
-    Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, Cors, CorsLayer, Count, CountLayer, Hosts, HostsLayer,
-    Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, QuotaLayer, RequestId, RequestIdLayer,
-    WellFormed, WellFormedLayer,
+    Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, CleanPath, CleanPathLayer, Cors, CorsLayer, Count,
+    CountLayer, Hosts, HostsLayer, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, QuotaLayer,
+    RequestId, RequestIdLayer, WellFormed, WellFormedLayer,
 };
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
@@ -46,7 +46,7 @@ pub struct Stack<I> {
 
 /// All layers around a service, as one type: no call through a pointer.
 pub type Column<S, I> =
-    RequestId<Log<Count<Cors<CatchPanic<WellFormed<Hosts<Limits<Attendance<Identity<Quota<S>, I>>>>>>>>>>;
+    RequestId<Log<Count<Cors<CatchPanic<WellFormed<Hosts<CleanPath<Limits<Attendance<Identity<Quota<S>, I>>>>>>>>>>>;
 
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
@@ -82,6 +82,7 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             // Cheapest refusals first.
             .layer(WellFormedLayer)
             .layer(&self.hosts)
+            .layer(CleanPathLayer)
             // Before anything is read or looked up.
             .layer(&self.limits)
             // Around all that may wait.

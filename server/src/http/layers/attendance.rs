@@ -67,7 +67,12 @@ where
             Some(Ok(patience)) => Some(patience),
             Some(Err(malformed)) => {
                 let protocol = super::protocol(&request);
-                let refused = refusal_as(protocol, StatusCode::BAD_REQUEST, &malformed.into());
+                // A mistake of the transport in gRPC's eyes, one of the caller on the gateway.
+                let status = match protocol {
+                    Protocol::Grpc | Protocol::GrpcWeb => malformed.into(),
+                    Protocol::Json | Protocol::Http => Status::invalid_argument(malformed.to_string()),
+                };
+                let refused = refusal_as(protocol, StatusCode::BAD_REQUEST, &status);
                 return Attending { answer: Answer::now(refused), terms: Terms::default(), timer: None };
             }
         };

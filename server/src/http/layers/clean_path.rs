@@ -1,0 +1,106 @@
+//! Paths that are written with needless parts, as by whoever joins a base URL and a path with a slash each: `//health`,
+//! `/v3//kv/put`, `/./version`. As with etcd, the answer is where to go instead, method and body the same.
+
+use super::Answer;
+use bytes::Bytes;
+use http::header::{HeaderValue, LOCATION};
+use http::{Request, Response, StatusCode, Uri};
+use tower::{Layer, Service};
+
+/// See the module's text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CleanPathLayer;
+
+/// See [`CleanPathLayer`].
+#[derive(Clone, Debug)]
+pub struct CleanPath<S> {
+    inner: S,
+}
+
+impl<S> Layer<S> for CleanPathLayer {
+    type Service = CleanPath<S>;
+
+    fn layer(&self, inner: S) -> CleanPath<S> {
+        CleanPath { inner }
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for CleanPath<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: From<Bytes>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Answer<S::Future, Response<RB>>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The paths of gRPC are names of methods.
+        let elsewhere = if super::protocol(&request).is_grpc() { None } else { elsewhere(request.uri()) };
+        let Some(location) = elsewhere else { return Answer::Later { answer: self.inner.call(request) } };
+        let mut response = Response::new(RB::from(Bytes::new()));
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        response.headers_mut().insert(LOCATION, location);
+        Answer::now(response)
+    }
+}
+
+/// Path and query as they should be, if they are not. Always within this server: one slash begins it.
+fn elsewhere(uri: &Uri) -> Option<HeaderValue> {
+    let path = uri.path();
+    // Such as the asterisk of OPTIONS.
+    let inside = path.strip_prefix('/')?;
+    let is_needless = |part: &str| matches!(part, "" | "." | "..");
+    // A slash at the end is part of the name.
+    if !inside.strip_suffix('/').unwrap_or(inside).split('/').any(is_needless) || inside.is_empty() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for part in inside.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    let mut clean = format!("/{}", parts.join("/"));
+    if path.ends_with('/') && clean.len() > 1 {
+        clean.push('/');
+    }
+    if let Some(query) = uri.query() {
+        clean.push('?');
+        clean.push_str(query);
+    }
+    HeaderValue::try_from(clean).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_needless_parts_are_left_out() {
+        let elsewhere = |path: &str| {
+            let uri = Uri::builder().path_and_query(path).build().unwrap();
+            elsewhere(&uri).map(|to| to.to_str().unwrap().to_owned())
+        };
+        for clean in ["/", "/health", "/v3/", "/v3/kv/put", "/docs/a..b", "/.hidden", "/health?a=//b", "*"] {
+            assert_eq!(elsewhere(clean), None, "{clean}");
+        }
+        for (given, clean) in [
+            ("//", "/"),
+            ("//health", "/health"),
+            ("///health?exclude=NOSPACE", "/health?exclude=NOSPACE"),
+            ("/v3//kv/put", "/v3/kv/put"),
+            ("/v3//", "/v3/"),
+            ("/./health", "/health"),
+            ("/x/../health", "/health"),
+            ("/../..", "/"),
+            ("//other.example/x", "/other.example/x"),
+        ] {
+            assert_eq!(elsewhere(given).as_deref(), Some(clean), "{given}");
+        }
+    }
+}
