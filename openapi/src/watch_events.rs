@@ -34,7 +34,19 @@ that changed many keys; browsers do that on their own.
 | `synced` | with `initial`: after the last key, from here on it is changes |
 | `bookmark` | nothing happened to these keys up to its `id` |
 | `compacted` | the next change is no longer known; the end |
+| `ahead` | the event named as the last one seen is not known here yet: the store was set back, as by restoring a backup; the end |
 | `failed` | problem details; the end |
+
+The `id` of `compacted` and `ahead` is where to begin anew: who comes back with it, as browsers do, gets the state again \
+with `initial`, and otherwise all changes that are still known. What happened in between is lost: whoever needs it reads the \
+state.
+
+A browser gives up for good at any status but 200. So whoever sends `Accept: text/event-stream`, as it does, is told with \
+200 and one event, `compacted` or `failed`, where others get 410, 503 or 504, and may come back after `retry`. What is \
+wrong with the request stays a 4xx for everybody.
+
+Parameters whose names are one letter, or begin with `_`, are ignored: libraries add them to get around caches. Any other \
+unknown name is a mistake.
 
 Comments keep the connection open while nothing happens. With `Accept: application/x-ndjson` the same comes as lines of \
 JSON.";
@@ -52,7 +64,7 @@ fn operation() -> OperationBuilder {
         .header("Last-Event-ID", Header::new(Object::with_type(Type::String)))
         .build();
     let gone = ResponseBuilder::new()
-        .description("The next change after the one named is no longer known: read the state anew.")
+        .description("The next change after the one named is no longer known: read the state anew. Never with `Accept: text/event-stream`; see `compacted`.")
         .content(
             "application/problem+json",
             ContentBuilder::new().schema(Some(Ref::from_schema_name("CompactedProblem"))).build(),
@@ -91,7 +103,7 @@ fn parameters() -> Vec<Parameter> {
         query("initial", "Begin with the state: every key as it is, then the changes after that.", flag()),
         query(
             "last_event_id",
-            "The header of that name, for those who cannot set it. Goes before other starts.",
+            "The header of that name, for those who cannot set it; `lastEventId` too. Goes before other starts. Empty: none.",
             text(),
         ),
         several("filters", "Kinds of changes to leave out.", many(words(&["noput", "nodelete"]))),

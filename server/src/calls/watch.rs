@@ -62,4 +62,9 @@ impl Watch {
     pub fn compacted(&self) -> i64 {
         self.desk.node.store().compacted()
     }
+
+    /// The revision that this member has come to.
+    pub fn revision(&self) -> i64 {
+        self.desk.node.store().revision()
+    }
 }

@@ -1,5 +1,7 @@
 //! Server-sent events: what a stream shows, and that a reader that is cut off at random loses and repeats nothing.
 
+mod refused;
+
 use http::Method;
 use keyport_api::etcdserverpb::TxnRequest;
 use keyport_tests::Server;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use keyport_storage::watch::{self, SelectedEvent, Selection};
 use keyport_storage::{Event, EventKind, Record, Versions};
 
+use super::Anew;
 use super::position::Position;
 use crate::faces::json::write_event;
 
@@ -85,6 +86,17 @@ impl Format {
     /// An event whose data is one revision.
     pub(super) fn revision(self, out: &mut Vec<u8>, id: Option<&Position>, name: &str, field: &str, revision: i64) {
         self.event(out, id, name, |out| write(out, format_args!("{{\"{field}\":\"{revision}\"}}")));
+    }
+
+    /// The last event for a reader whose next change is no longer known. Its id is where to begin anew, lest a browser
+    /// comes back with what it had, again and again.
+    pub(super) fn compacted(self, out: &mut Vec<u8>, anew: Anew) {
+        self.revision(out, Some(&anew.position()), "compacted", "compact_revision", anew.revision);
+    }
+
+    /// The last event for a reader that has seen more than there is; its id likewise.
+    pub(super) fn ahead(self, out: &mut Vec<u8>, anew: Anew) {
+        self.revision(out, Some(&anew.position()), "ahead", "revision", anew.revision);
     }
 
     /// The last event of a stream that fails.

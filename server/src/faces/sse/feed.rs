@@ -14,6 +14,7 @@ use keyport_storage::Record;
 use keyport_storage::watch::WatchMessage;
 use tokio::time::{Instant, Sleep};
 
+use super::Anew;
 use super::encode::Format;
 use super::listing::Listing;
 use super::position::Position;
@@ -27,6 +28,8 @@ pub(super) struct Feed {
     calls: Calls,
     caller: Caller,
     format: Format,
+    /// Whether the reader wants the state if it has to begin anew.
+    initial: bool,
     /// The state, as far as it is still to be shown.
     listing: Option<Listing>,
     /// A stream with one watcher, and why the node ends it.
@@ -45,12 +48,26 @@ impl Feed {
         calls: Calls,
         caller: Caller,
         format: Format,
+        initial: bool,
         (listing, subscription, position): (Option<Listing>, Subscription, Position),
         heartbeat: Duration,
     ) -> Feed {
         let next_heartbeat = Box::pin(tokio::time::sleep(heartbeat));
         let batch = Vec::new();
-        Feed { calls, caller, format, listing, subscription, position, batch, heartbeat, next_heartbeat, ended: false }
+        let ended = false;
+        Feed {
+            calls,
+            caller,
+            format,
+            initial,
+            listing,
+            subscription,
+            position,
+            batch,
+            heartbeat,
+            next_heartbeat,
+            ended,
+        }
     }
 
     /// The frames of an answer's body.
@@ -150,7 +167,7 @@ impl Feed {
     fn compacted(&mut self, compact_revision: i64) -> Bytes {
         self.ended = true;
         let mut out = Vec::new();
-        self.format.revision(&mut out, None, "compacted", "compact_revision", compact_revision);
+        self.format.compacted(&mut out, Anew { revision: compact_revision, initial: self.initial });
         out.into()
     }
 

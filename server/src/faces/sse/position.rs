@@ -28,6 +28,15 @@ pub(super) enum Position {
 }
 
 impl Position {
+    /// The newest revision of which something is seen.
+    pub(super) fn revision(&self) -> i64 {
+        match *self {
+            Position::After(revision) | Position::Inside { revision, .. } | Position::State { revision, .. } => {
+                revision
+            }
+        }
+    }
+
     /// Whether a change that came with the revision is still to be shown.
     pub(super) fn is_before(&self, revision: i64, index: u32) -> bool {
         match *self {

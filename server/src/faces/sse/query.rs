@@ -24,6 +24,8 @@ pub(super) struct Query {
     pub(super) ranges: Vec<KeyRange>,
     /// Where to go on; none to begin now.
     pub(super) from: Option<Position>,
+    /// Whether a reader comes back there, who has been at it before.
+    pub(super) comes_back: bool,
     /// Begin with the state.
     pub(super) initial: bool,
     pub(super) filters: EventFilters,
@@ -106,7 +108,8 @@ impl Parser {
             "since" => self.since = Some(text().parse()?),
             // The header for those who cannot set it, in the spellings that are about.
             "last_event_id" | "lastEventId" | "lastEventID" | "Last-Event-ID" => {
-                self.last_event_id = Some(text().parse()?);
+                // Empty, as in the header: nothing was seen yet.
+                self.last_event_id = Some(text()).filter(|id| !id.is_empty()).map(|id| id.parse()).transpose()?;
             }
             "initial" => self.initial = boolean(value).ok_or_else(invalid("true or false"))?,
             "prev_kv" => self.prev_kv = boolean(value).ok_or_else(invalid("true or false"))?,
@@ -131,8 +134,8 @@ impl Parser {
                 self.heartbeat = Some(seconds.ok_or_else(invalid("a number of seconds from 1 to 3600"))?);
             }
             "access_token" => self.access_token = Some(text()),
-            // What caches are got around with.
-            name if name.starts_with('_') => {}
+            // What libraries get around caches with: `_`, `_=1`, `r=0.5`, `t=1`. None of ours is that short.
+            name if name.starts_with('_') || name.len() == 1 => {}
             name => return Err(QueryError::Unknown(name.to_owned())),
         }
         Ok(())
@@ -165,10 +168,11 @@ impl Parser {
             return Err(QueryError::SeveralStarts);
         }
         let header = last_event_id.filter(|id| !id.is_empty()).map(str::parse).transpose()?;
-        let query = self.start_revision.map(|revision| Position::After(revision - 1)).or(self.since);
+        let seen = header.or(self.last_event_id).or(self.since);
         Ok(Query {
             ranges: selectors::normalized(self.ranges),
-            from: header.or(self.last_event_id).or(query),
+            comes_back: seen.is_some(),
+            from: seen.or(self.start_revision.map(|revision| Position::After(revision - 1))),
             initial: self.initial,
             filters: self.filters,
             prev_kv: self.prev_kv,
@@ -236,7 +240,7 @@ mod tests {
     #[test]
     fn the_rest_is_read() {
         let query =
-            parse("key=k&filters=noput,NODELETE&prev_kv&encoding=base64&heartbeat=7&_=1&access_token=t").unwrap();
+            parse("key=k&filters=noput,NODELETE&prev_kv&encoding=base64&heartbeat=7&_=1&r=0.5&access_token=t").unwrap();
         assert_eq!(query.filters, EventFilters { no_put: true, no_delete: true });
         assert!(query.prev_kv && !query.initial);
         assert_eq!((query.encoding, query.heartbeat), (Encoding::Base64, Duration::from_secs(7)));
@@ -252,7 +256,7 @@ mod tests {
         assert_eq!(from("key=k&since=5", None), Some(Position::After(5)));
         assert_eq!(from("key=k&since=5&lastEventId=7.1", None), Some(Position::Inside { revision: 7, index: 1 }));
         assert_eq!(from("key=k&start_revision=5&lastEventId=7", Some("9")), Some(Position::After(9)));
-        assert_eq!(from("key=k", Some("")), None);
+        assert_eq!((from("key=k", Some("")), from("key=k&lastEventId=", None)), (None, None));
     }
 
     #[test]
@@ -266,6 +270,7 @@ mod tests {
             ("key_b64=%25", "key_b64 is not base64"),
             ("key=k&start_revision=-1", "start_revision=-1 is not a revision"),
             ("key=k&start_revison=1", "unknown parameter start_revison"),
+            ("key=k&ts=1", "unknown parameter ts"),
             ("key=k&since=5&initial", "only one of start_revision, since and initial makes sense"),
             ("key=k&heartbeat=0", "heartbeat=0 is not a number of seconds from 1 to 3600"),
             ("key=k&prev_kv=maybe", "prev_kv=maybe is not true or false"),

@@ -1,0 +1,99 @@
+//! Why a stream did not begin, and how that is said.
+//!
+//! Whoever makes plain requests is told by the status. A browser's `EventSource` gives up for good at any status but 200
+//! and shows a page nothing of the answer; those who say that they take `text/event-stream` are told by an event instead,
+//! where waiting or beginning anew helps. What is wrong with the request itself stays a status for everybody.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use keyport_api::error::{self, Error, Problem};
+use keyport_storage::watch::CreateError;
+use serde_json::json;
+use tonic::{Code, Status};
+
+use super::encode::{Encoding, Format, Framing};
+use super::query::QueryError;
+use super::{Anew, set_media_type};
+use crate::faces::json::{CHALLENGE, GatewayBody};
+
+/// Why a stream did not begin.
+pub(super) enum Failure {
+    Query(QueryError),
+    Watch(CreateError),
+    Refused(Error),
+    /// What comes next for the reader was compacted, up to a revision.
+    Compacted(Anew),
+    /// What the reader has seen is more than there is.
+    Ahead(Anew),
+}
+
+impl Failure {
+    /// `hears` says whether the reader asked for events by name.
+    pub(super) fn response(self, framing: Framing, hears: bool) -> Response<GatewayBody> {
+        let format = Format { framing, encoding: Encoding::default() };
+        match self {
+            Failure::Query(error) => malformed(&error),
+            Failure::Watch(error) => malformed(&error),
+            Failure::Refused(error) if hears && is_transient(error) => events(format, |out| {
+                format.error(out, &error::problem(&error.into()).to_json());
+            }),
+            Failure::Refused(error) => refused(error.http_status(), error::problem(&Status::from(error)).to_json()),
+            Failure::Compacted(anew) if hears => events(format, |out| format.compacted(out, anew)),
+            Failure::Compacted(anew) => refused(StatusCode::GONE, gone(anew.revision)),
+            Failure::Ahead(anew) => events(format, |out| format.ahead(out, anew)),
+        }
+    }
+}
+
+/// Whether it may go well if only it is tried again.
+fn is_transient(error: Error) -> bool {
+    matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded)
+}
+
+/// A stream that says one thing and ends.
+fn events(format: Format, say: impl FnOnce(&mut Vec<u8>)) -> Response<GatewayBody> {
+    let mut out = Vec::new();
+    format.retry(&mut out);
+    say(&mut out);
+    let mut response = Response::new(GatewayBody::Full(out.into()));
+    set_media_type(response.headers_mut(), format.framing);
+    response
+}
+
+fn malformed(error: &impl ToString) -> Response<GatewayBody> {
+    let status = StatusCode::BAD_REQUEST;
+    refused(status, Problem::http(status, error.to_string()).to_json())
+}
+
+fn refused(status: StatusCode, problem: Vec<u8>) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::Full(problem.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept, last-event-id"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
+    }
+    response
+}
+
+/// The problem of a revision that is no longer known, with where history begins now.
+fn gone(compact_revision: i64) -> Vec<u8> {
+    let problem = error::problem(&Error::Compacted.into());
+    let gone = Problem { status: StatusCode::GONE.as_u16(), title: error::reason_phrase(StatusCode::GONE), ..problem };
+    let mut document = json!(gone);
+    document["compact_revision"] = json!(compact_revision.to_string());
+    document.to_string().into_bytes()
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Failure {
+        Failure::Query(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Refused(error)
+    }
+}
