@@ -32,6 +32,7 @@ use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue};
 use crate::asking::PeerClient;
 use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
+use crate::memory::burst_bytes;
 use crate::metrics::{self, Metrics, NetworkMetrics};
 use crate::node::corruption;
 use crate::node::{Identity, Limits, Node};
@@ -257,6 +258,7 @@ fn raft_config(config: &Config, member_id: u64) -> keyport_raft::Config {
         pre_vote: config.pre_vote,
         snapshot_count: config.snapshot_count,
         snapshot_catchup_entries: config.snapshot_catchup_entries,
+        queue_bytes: burst_bytes(),
         ..keyport_raft::Config::new(member_id)
     }
 }

@@ -12,6 +12,7 @@ pub mod http;
 mod kv;
 pub mod logging;
 mod membership;
+mod memory;
 pub mod metrics;
 pub mod net;
 mod node;

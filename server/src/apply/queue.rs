@@ -14,9 +14,8 @@ use keyport_storage::ThreadPanic;
 use super::fault::Failure;
 use super::{Notice, Proposal, Replica};
 use crate::membership::Roster;
+use crate::memory::burst_bytes;
 
-/// Bytes of entries that may wait for the apply thread before no more are taken.
-const MAX_WAITING: usize = 64 << 20;
 /// What an entry takes in the queue besides its bytes, so that small ones count too.
 const ENTRY_OVERHEAD: usize = 256;
 
@@ -52,6 +51,8 @@ pub(crate) struct ReplicaQueue {
     queue: Sender<(Work, usize)>,
     /// The weight of what the apply thread has not done yet.
     waiting: Arc<AtomicUsize>,
+    /// Of how much weight no more is taken.
+    max_waiting: usize,
     /// The members after everything handed over so far: ahead of what is applied.
     roster: Roster,
     _thread: thread::JoinHandle<()>,
@@ -69,7 +70,7 @@ impl ReplicaQueue {
             move || work(&replica, &works, &waiting)
         })?;
         let roster = replica.state.membership.roster();
-        Ok(ReplicaQueue { replica, queue, waiting, roster, _thread: thread })
+        Ok(ReplicaQueue { replica, queue, waiting, max_waiting: burst_bytes(), roster, _thread: thread })
     }
 
     fn keep_roster(&mut self, committed: &[Committed]) {
@@ -125,7 +126,7 @@ impl StateMachine for ReplicaQueue {
     }
 
     fn has_room(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) < MAX_WAITING
+        self.waiting.load(Ordering::Acquire) < self.max_waiting
     }
 
     fn check_conf_change(&mut self, change: &Configuration) -> bool {

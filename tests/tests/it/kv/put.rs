@@ -3,6 +3,7 @@
 use keyport_api::etcdserverpb::{LeaseTimeToLiveRequest, PutRequest, RangeRequest};
 use keyport_tests::Server;
 use keyport_tests::grpc::{Grpc, get, put, refused, revision, text};
+use keyport_tests::wait::within;
 use tonic::Code;
 
 /// The keys attached to a lease.
@@ -138,4 +139,24 @@ async fn a_smaller_request_limit() {
     refused(c.kv.put(put("k", &"x".repeat(1000))).await, Code::InvalidArgument, "etcdserver: request is too large");
     let answer = c.put_of(put("k", &"x".repeat(800))).await;
     assert_eq!(revision(&answer.header), 2);
+}
+
+/// A burst of large values, from many connections at once: what is too much is what memory does not allow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_values_at_once() {
+    const PUTS: usize = 120;
+    // Which makes a request's own timeout one that a slow disk cannot reach.
+    let server = Server::builder().args(["--election-timeout=10000", "--heartbeat-interval=1000"]).start();
+    let value = "x".repeat(1_400_000);
+    let mut clients = Vec::new();
+    for _ in 0..PUTS {
+        clients.push(server.grpc().await);
+    }
+    let puts = clients.into_iter().enumerate().map(|(number, mut c)| {
+        let request = put(&format!("large/{number}"), &value);
+        tokio::spawn(async move { c.kv.put(request).await })
+    });
+    for (number, done) in puts.collect::<Vec<_>>().into_iter().enumerate() {
+        within("a put", done).await.unwrap().unwrap_or_else(|refused| panic!("{number}: {refused}"));
+    }
 }
