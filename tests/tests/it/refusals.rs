@@ -126,6 +126,9 @@ async fn said(server: &Server, request: &str) -> (u16, String) {
 #[tokio::test]
 async fn needless_parts_of_a_path_are_left_out_elsewhere() {
     let server = Server::start();
+    if server.older_than("3.6") {
+        return; // says 301, which loses the method
+    }
     for (given, clean) in [
         ("//health", "/health"),
         ("//metrics", "/metrics"),
@@ -184,9 +187,9 @@ async fn no_content_type_passes_the_host_whitelist() {
     let http = Http::h2c(server.addr());
     let rebound = [("host", "rebound.example"), ("content-type", "application/grpc-web")];
     // Over HTTP/2 the name is in `:authority`; a Host header beside it does not help either.
-    let answer = http.send(Method::POST, "/v3/kv/put", &rebound[1..], body).await;
-    assert_ne!(answer.status, 421);
     if !server.is_etcd() {
+        let answer = http.send(Method::POST, "/v3/kv/put", &rebound[1..], body).await;
+        assert_ne!(answer.status, 421);
         let answer = http.send(Method::POST, "/v3/kv/put", &rebound, body).await;
         assert_eq!(answer.status, 421);
     }
@@ -195,6 +198,9 @@ async fn no_content_type_passes_the_host_whitelist() {
 #[tokio::test]
 async fn timeouts_that_are_none_and_methods_that_grpc_has_not() {
     let server = Server::start();
+    if server.older_than("3.6") {
+        return; // has other words for all of it
+    }
     let http = server.http2();
     let range = "/etcdserverpb.KV/Range";
     let message = keyport_tests::grpc::frame(b"\x0a\x01k");
