@@ -4,6 +4,7 @@
 use super::{change, data};
 use http::Method;
 use keyport_tests::http::Http;
+use keyport_tests::raw::Raw;
 use keyport_tests::sse::EventStream;
 use keyport_tests::{Cluster, Server};
 
@@ -17,14 +18,14 @@ async fn only_event(http: &Http, path: &str, last_id: &str) -> (String, String, 
     (event.id.clone(), event.event.clone(), data(&event))
 }
 
-async fn server() -> Option<Server> {
+fn server() -> Option<Server> {
     let server = Server::start();
     (!server.is_etcd()).then_some(server) // has no event stream
 }
 
 #[tokio::test]
 async fn after_a_compaction_a_reader_is_told_and_can_begin_anew() {
-    let Some(server) = server().await else { return };
+    let Some(server) = server() else { return };
     let mut c = server.grpc().await;
     for i in 0..10 {
         c.put("k", &i.to_string()).await; // 2 to 11
@@ -60,6 +61,29 @@ async fn after_a_compaction_a_reader_is_told_and_can_begin_anew() {
     }
 }
 
+/// A reader so slow that what it has not seen yet is compacted away.
+#[tokio::test]
+async fn a_reader_that_falls_behind_a_compaction_is_told_the_same() {
+    let Some(server) = server() else { return };
+    let mut c = server.grpc().await;
+    let mut raw = Raw::connect(server.addr()).await;
+    raw.send("GET /v3/watch?key=k HTTP/1.0\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n").await;
+    raw.read_until(b"event: opened").await.unwrap();
+    // More than all the buffers between here and there.
+    let value = "x".repeat(200_000);
+    let mut last = 0;
+    for _ in 0..400 {
+        last = c.put("k", &value).await;
+    }
+    c.compact(last).await;
+    let rest = String::from_utf8_lossy(&raw.read_to_end().await).into_owned();
+    let end = format!("id: {last}\nevent: compacted\ndata: {{\"compact_revision\":\"{last}\"}}\n\n");
+    assert!(rest.ends_with(&end), "{}", rest.chars().rev().take(300).collect::<String>());
+    let mut anew = EventStream::open(&server.http(), "/v3/watch?key=k", &last.to_string()).await;
+    c.put("k", "anew").await;
+    assert_eq!(data_of_change(&mut anew).await.1, "anew");
+}
+
 /// The id and the value of the next change.
 async fn data_of_change(stream: &mut EventStream) -> (String, String) {
     let event = change(stream).await;
@@ -69,7 +93,7 @@ async fn data_of_change(stream: &mut EventStream) -> (String, String) {
 /// As after a backup was restored: what the reader saw has never been here.
 #[tokio::test]
 async fn a_reader_that_has_seen_more_than_there_is_is_told() {
-    let Some(server) = server().await else { return };
+    let Some(server) = server() else { return };
     let mut c = server.grpc().await;
     c.put("k", "v").await; // 2
     let http = server.http();
@@ -98,7 +122,7 @@ async fn a_reader_that_has_seen_more_than_there_is_is_told() {
 
 #[tokio::test]
 async fn what_libraries_add_to_the_query_is_left_out() {
-    let Some(server) = server().await else { return };
+    let Some(server) = server() else { return };
     let http = server.http();
     for more in ["lastEventId=", "last_event_id=&r=0.123", "r=5", "t=1700000000", "_=1", "_cache=x"] {
         let mut stream = EventStream::open(&http, &format!("/v3/watch?key=k&{more}"), "").await;
