@@ -94,7 +94,11 @@ impl Member {
 
     /// How the member's gateway works unless a test wants it otherwise.
     pub(crate) fn gateway(&self) -> GatewayOptions {
-        GatewayOptions::new(self.config.max_request_bytes, self.node.stopping().token().clone())
+        GatewayOptions::new(
+            self.config.max_request_bytes,
+            self.config.max_txn_ops,
+            self.node.stopping().token().clone(),
+        )
     }
 
     /// All faces behind the whole stack; messages are held to what the gateway takes.
@@ -113,7 +117,7 @@ impl Member {
         let listeners = listen("http://127.0.0.1:0", Face::All);
         let address = listeners[0].local_addr().unwrap();
         let (stop, column) = (gateway.stop.clone(), self.column(gateway));
-        let server = Server::start(&self.config.http).unwrap();
+        let server = Server::start(&self.config.http, &self.metrics).unwrap();
         tokio::spawn(async move { server.serve(listeners, column, stop, Duration::from_secs(10)).await.unwrap() });
         address
     }

@@ -206,7 +206,7 @@ where
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, QuotaLayer::new(|| false));
     let column = build(stack, app.clone());
     let stop = CancellationToken::new();
-    let server = super::Server::start(&config(&[]).http).unwrap();
+    let server = super::Server::start(&config(&[]).http, &metrics).unwrap();
     let serving = tokio::spawn({
         let stop = stop.clone();
         async move { server.serve(listeners, column, stop, drain).await.unwrap() }

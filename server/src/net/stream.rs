@@ -93,17 +93,16 @@ impl Stream {
         })
     }
 
-    /// Closes for writing, then reads what still comes and throws it away, up to a bound in time and size. Does nothing if
-    /// somebody else goes on speaking on it, as after an upgrade.
-    pub(crate) async fn linger(mut self) {
-        if Arc::strong_count(&self.0) > 1 || self.shutdown_write().is_err() {
+    /// Closes for writing, then reads what still comes and throws it away, up to a bound in time and size.
+    pub(crate) async fn linger(&self) {
+        if self.shutdown_write().is_err() {
             return;
         }
         let end = Instant::now() + LINGER;
-        let mut left = LINGER_BYTES;
+        let (mut stream, mut left) = (self.clone(), LINGER_BYTES);
         let mut buffer = vec![0; 16 * 1024];
         while left > 0 {
-            match timeout_at(end, self.read(&mut buffer)).await {
+            match timeout_at(end, stream.read(&mut buffer)).await {
                 Ok(Ok(read)) if read > 0 => left = left.saturating_sub(read),
                 _ => return,
             }

@@ -57,7 +57,7 @@ struct Answer {
 }
 
 async fn ask(node: Fake, method: Method, path: &str) -> Answer {
-    let router = router(Arc::new(node), Arc::new(Metrics::new(false))).fallback(plain::not_found);
+    let router = router(Arc::new(node), Arc::new(Metrics::new(false))).fallback(not_found);
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::{Service, ServiceExt as _};
 
 use super::*;
@@ -237,7 +237,7 @@ async fn a_reader_overtaken_by_compaction_is_told_and_let_go() {
     let events = dispatched(reader.rest().await);
     let last = events.last().unwrap();
     assert_eq!((last.name.as_str(), &last.data), ("compacted", &json!({"compact_revision": "2001"})));
-    assert_eq!(last.id, None, "the position stays where it is");
+    assert_eq!(last.id.as_deref(), Some("2001"), "where to begin anew");
 }
 
 #[tokio::test]
