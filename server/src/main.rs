@@ -2,6 +2,7 @@
 
 use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
 use keyport_server::{logging, trial};
+use rustix::process::Signal;
 use std::net::UdpSocket;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -91,8 +92,9 @@ fn serve(config: Config) -> ExitCode {
 fn outlive_strays() -> std::io::Result<()> {
     let [user1, user2, alarm, io] =
         [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm(), SignalKind::io()];
-    let others = [libc::SIGVTALRM, libc::SIGPROF, libc::SIGPWR, libc::SIGXCPU, libc::SIGXFSZ];
-    for stray in [user1, user2, alarm, io].into_iter().chain(others.map(SignalKind::from_raw)) {
+    let others = [Signal::VTALARM, Signal::PROF, Signal::POWER, Signal::XCPU, Signal::XFSZ];
+    let others = others.map(|signal| SignalKind::from_raw(signal.as_raw()));
+    for stray in [user1, user2, alarm, io].into_iter().chain(others) {
         // What the first listener puts in the place of the default action stays when it is gone.
         drop(signal(stray)?);
     }
