@@ -8,6 +8,7 @@
 //!
 //! Typed errors of the inner layers convert into this one at the service; what caused them belongs in the log.
 
+mod parts;
 mod render;
 
 use std::collections::HashMap;
@@ -16,6 +17,10 @@ use std::sync::LazyLock;
 
 use tonic::{Code, Status};
 
+pub use parts::{
+    backend_failed, body_broken, decompressed_too_large, decompression_failed, decompressor_missing, frame_too_large,
+    lease_forwarding_failed, message_undecodable, method_not_allowed, not_understood, promote_forwarding_failed,
+};
 pub use render::{Problem, gateway_body, http_status, problem, reason_phrase, stream_body};
 
 macro_rules! catalogue {
@@ -160,6 +165,8 @@ catalogue! {
     ContextCanceled = Cancelled, "context canceled";
     ProposalDropped = Unknown, "raft proposal dropped";
     RaftStopped = Unknown, "raft: stopped";
+    /// A handler panicked, and the log says where.
+    Panicked = Internal, "internal error";
     /// A `grpc-timeout` that is not in the protocol's form.
     MalformedTimeout = Internal, "malformed grpc-timeout";
     /// Keyport's own: the database of this member cannot be read or written any more.
@@ -178,6 +185,28 @@ catalogue! {
     DowngradeInProcess = FailedPrecondition, "etcdserver: cluster has a downgrade job in progress";
     NoInflightDowngrade = FailedPrecondition, "etcdserver: no inflight downgrade job";
     UnknownMethod = Unknown, "etcdserver: unknown method";
+
+    // What a request is made of.
+    /// A unary call of gRPC whose body has no message.
+    MissingMessage = Internal, "Missing request message.";
+    /// A message of gRPC that is shorter than its prefix says.
+    TruncatedMessage = Internal, "Unexpected EOF decoding stream.";
+    /// A message of gRPC whose first byte is neither zero nor one.
+    UnexpectedPayload = Internal, "grpc: received unexpected payload format";
+    /// A message of gRPC that is compressed, and nothing says how.
+    CompressionNotNamed = Internal, "grpc: compressed flag set with identity or empty encoding";
+    /// Keyport's own: gRPC by another method of HTTP.
+    GrpcNotPosted = InvalidArgument, "gRPC is always a POST";
+    /// Keyport's own: a request that names two hosts.
+    SeveralHosts = InvalidArgument, "more than one Host header";
+    /// A request of HTTP/1.1 that names no host.
+    MissingHost = InvalidArgument, "missing required Host header";
+    /// Keyport's own: a body in an encoding that HTTP/1.1 need not know.
+    UnknownTransferEncoding = InvalidArgument, "no transfer encoding but chunked is known here";
+    /// Keyport's own: a path that is nobody's.
+    PathNotFound = NotFound, "Not Found: no such path; /v3/ lists them, /docs describes them";
+    /// Keyport's own: a watch by JSON that asks for nothing. etcd leaves such a caller waiting for ever.
+    NothingWatched = InvalidArgument, "a watch begins with a create_request, cancel_request or progress_request";
 
     // Lock and election.
     ElectionNoLeader = Unknown, "election: no leader";
@@ -229,21 +258,6 @@ impl From<Error> for Status {
             None => Status::new(error.code(), error.to_string()),
         }
     }
-}
-
-/// What a lease call answers when forwarding it to the leader failed for a reason outside the catalogue.
-pub fn lease_forwarding_failed(cause: impl fmt::Display) -> Status {
-    Status::unknown(format!("lease: unknown error({cause})"))
-}
-
-/// What MemberPromote answers when forwarding it to the leader failed for a reason outside the catalogue.
-pub fn promote_forwarding_failed(cause: impl fmt::Display) -> Status {
-    Status::unknown(format!("member promote: unknown error({cause})"))
-}
-
-/// What the operator who asked for work on the database itself is told when it failed.
-pub fn backend_failed(cause: impl fmt::Display) -> Status {
-    Status::internal(cause.to_string())
 }
 
 /// An error of the services that are clients of their own server in etcd, and lose the code on the way: the text stays, and

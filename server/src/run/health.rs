@@ -4,6 +4,7 @@ use crate::faces::ops::{HealthSource, RaftState};
 use crate::node::Node;
 use crate::version::Versions;
 use bytes::Bytes;
+use keyport_api::error::backend_failed;
 use keyport_api::etcdserverpb::AlarmType;
 use keyport_storage::KeyRange;
 use keyport_storage::mvcc::RangeOptions;
@@ -42,7 +43,7 @@ impl HealthSource for Node {
         let options = RangeOptions { count_only: true, limit: 1, ..RangeOptions::default() };
         match self.store().range(&KeyRange::single(Bytes::from_static(b"health")), options) {
             Ok(_) => Ok(()),
-            Err(error) => Err(Status::internal(error.to_string())),
+            Err(error) => Err(backend_failed(error)),
         }
     }
 

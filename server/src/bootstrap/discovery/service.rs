@@ -100,6 +100,8 @@ enum Failure {
     Status(#[from] tonic::Status),
     #[error("bad token: {0}")]
     Token(#[from] tonic::metadata::errors::InvalidMetadataValue),
+    #[error("{0}")]
+    Canceled(String),
     #[error("the stream ended")]
     Ended,
 }
@@ -258,7 +260,7 @@ impl Session {
         loop {
             let answer = answers.message().await?.ok_or(Failure::Ended)?;
             if answer.canceled {
-                return Err(tonic::Status::cancelled(answer.cancel_reason).into());
+                return Err(Failure::Canceled(answer.cancel_reason));
             }
             if !answer.events.is_empty() {
                 return Ok(());

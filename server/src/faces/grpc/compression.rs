@@ -5,6 +5,7 @@ use std::io::Read;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::HeaderMap;
+use keyport_api::error::{self, Error};
 use tonic::Status;
 
 /// What a message with the compression flag is, unpacked: at most `limit` bytes, and no more is unpacked to find out.
@@ -15,26 +16,17 @@ use tonic::Status;
 pub(super) fn unpack(message: &[u8], headers: &HeaderMap, limit: usize) -> Result<Bytes, Status> {
     match headers.get("grpc-encoding").map(|name| name.as_bytes()) {
         Some(b"gzip") => gunzip(message, limit),
-        None | Some(b"" | b"identity") => {
-            Err(Status::internal("grpc: compressed flag set with identity or empty encoding"))
-        }
-        Some(name) => Err(Status::unimplemented(format!(
-            "grpc: Decompressor is not installed for grpc-encoding {:?}",
-            String::from_utf8_lossy(name)
-        ))),
+        None | Some(b"" | b"identity") => Err(Error::CompressionNotNamed.into()),
+        Some(name) => Err(error::decompressor_missing(&String::from_utf8_lossy(name))),
     }
 }
 
 fn gunzip(message: &[u8], limit: usize) -> Result<Bytes, Status> {
     let mut unpacked = Vec::new();
     let bound = (limit as u64).saturating_add(1);
-    MultiGzDecoder::new(message)
-        .take(bound)
-        .read_to_end(&mut unpacked)
-        .map_err(|error| Status::internal(format!("grpc: failed to decompress the message: {error}")))?;
+    MultiGzDecoder::new(message).take(bound).read_to_end(&mut unpacked).map_err(error::decompression_failed)?;
     if unpacked.len() > limit {
-        let text = format!("grpc: received message after decompression larger than max {limit}");
-        return Err(Status::resource_exhausted(text));
+        return Err(error::decompressed_too_large(limit));
     }
     Ok(unpacked.into())
 }

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 use keyport_api::bounds::{self, Bounded};
-use keyport_api::error::Error;
+use keyport_api::error::{Error, message_undecodable};
 use prost::Message;
 use tonic::Status;
 
@@ -58,23 +58,23 @@ where
     }
     let mut message = if more.is_empty() { first } else { more.freeze() };
     let Some(len) = message_len(&message) else {
-        return Err(Status::internal("Missing request message."));
+        return Err(Error::MissingMessage.into());
     };
     let compressed = match message.first() {
         Some(0) => false,
         Some(1) => true,
-        _ => return Err(Status::internal("grpc: received unexpected payload format")),
+        _ => return Err(Error::UnexpectedPayload.into()),
     };
     check_size(len, limits.bytes)?;
     message.advance(PREFIX_LEN);
     if message.len() != len {
-        return Err(Status::internal("Unexpected EOF decoding stream."));
+        return Err(Error::TruncatedMessage.into());
     }
     if compressed {
         message = compression::unpack(&message, headers, limits.bytes)?;
     }
     bounds::check::<T>(&message, limits.txn_ops)?;
-    T::decode(message).map_err(|error| Status::internal(error.to_string()))
+    T::decode(message).map_err(message_undecodable)
 }
 
 fn message_len(received: &[u8]) -> Option<usize> {

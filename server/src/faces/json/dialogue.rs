@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::watch_request::RequestUnion;
 use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest};
 use tonic::Status;
@@ -43,7 +44,7 @@ impl Dialogue for WatchDialogue {
     fn asked(&mut self, request: &WatchRequest) -> Result<(), Status> {
         match request.request_union {
             Some(RequestUnion::CreateRequest(_)) => self.unanswered += 1,
-            None if !self.started => return Err(nothing_asked()),
+            None if !self.started => return Err(Error::NothingWatched.into()),
             _ => {}
         }
         self.started = true;
@@ -51,7 +52,7 @@ impl Dialogue for WatchDialogue {
     }
 
     fn ended(&mut self) -> Result<(), Status> {
-        if self.started { Ok(()) } else { Err(nothing_asked()) }
+        if self.started { Ok(()) } else { Err(Error::NothingWatched.into()) }
     }
 
     fn answered(&mut self, response: &WatchReply) {
@@ -72,11 +73,6 @@ impl Dialogue for WatchDialogue {
     fn open(&self) -> bool {
         !self.live.is_empty()
     }
-}
-
-/// etcd leaves such a caller waiting for ever.
-fn nothing_asked() -> Status {
-    Status::invalid_argument("a watch begins with a create_request, cancel_request or progress_request")
 }
 
 /// One answer for each request.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body;
-use keyport_api::error::Error;
+use keyport_api::error::{Error, body_broken, not_understood};
 use keyport_api::json::FromJson;
 use parking_lot::Mutex;
 use prost::Message;
@@ -92,8 +92,7 @@ where
                 }
                 Err(error) => {
                     let error: BoxError = error.into();
-                    let text = format!("the request body could not be read: {error}");
-                    return Poll::Ready(Err(Status::cancelled(text)));
+                    return Poll::Ready(Err(body_broken(error)));
                 }
             }
         }
@@ -105,7 +104,7 @@ where
                 let size = self.messages.pending().len().max(self.options.max_json_bytes());
                 Error::MessageTooLarge { size, limit: self.options.max_message_bytes }.into()
             }
-            _ => Status::invalid_argument(error.to_string()),
+            _ => not_understood(error),
         }
     }
 
@@ -116,7 +115,7 @@ where
         }
         self.checked = pending.len();
         match serde_json::from_slice::<IgnoredAny>(pending) {
-            Err(error) if !error.is_eof() => Err(Status::invalid_argument(error.to_string())),
+            Err(error) if !error.is_eof() => Err(not_understood(error)),
             _ => Ok(()),
         }
     }

@@ -17,14 +17,14 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn not_found() -> Refusal {
-        Refusal::from(Status::not_found("Not Found: no such path; /v3/ lists them, /docs describes them"))
+        Refusal::from(Error::PathNotFound)
     }
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Refusal {
         Refusal {
             http: Some(StatusCode::METHOD_NOT_ALLOWED),
             allow: Some(allow),
-            ..Refusal::from(Status::unimplemented(format!("Method Not Allowed: use {allow}; see /docs")))
+            ..Refusal::from(error::method_not_allowed(allow))
         }
     }
 
@@ -88,10 +88,10 @@ impl From<Error> for Refusal {
 }
 
 impl From<CollectError> for Refusal {
-    fn from(error: CollectError) -> Refusal {
-        match error {
+    fn from(cause: CollectError) -> Refusal {
+        match cause {
             CollectError::TooLarge { limit } => Refusal::from(Error::BodyTooLarge { limit }),
-            CollectError::Broken(_) => Refusal::from(Status::invalid_argument(error.to_string())),
+            CollectError::Broken(_) => Refusal::from(error::not_understood(cause)),
         }
     }
 }

@@ -15,7 +15,7 @@ use futures_core::Stream;
 use futures_util::{SinkExt, StreamExt};
 use http::request::Parts;
 use http::{Response, header};
-use keyport_api::error::{self, Error};
+use keyport_api::error::{self, Error, frame_too_large, not_understood};
 use keyport_api::json::{FromJson, ToJson};
 use prost::Message;
 use tokio::sync::mpsc;
@@ -204,13 +204,11 @@ where
             let message = match messages.next() {
                 Ok(Some(text)) => unary::decode(&self.options, &text).map_err(Status::from),
                 Ok(None) => break,
-                Err(error) => Err(Status::invalid_argument(error.to_string())),
+                Err(error) => Err(not_understood(error)),
             };
             self.waiting.push_back(message.map_err(|status| End::Refused(status, close_code::INVALID))?);
         }
-        messages
-            .finish()
-            .map_err(|error| End::Refused(Status::invalid_argument(error.to_string()), close_code::INVALID))
+        messages.finish().map_err(|error| End::Refused(not_understood(error), close_code::INVALID))
     }
 
     /// A caller that does not read is as silent as one that does not speak.
@@ -245,9 +243,9 @@ fn protocol_error(error: &axum::Error) -> End {
     use std::error::Error as _;
     let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     let (status, code) = if text.contains("too long") || text.contains("Too long") {
-        (Status::resource_exhausted(text), close_code::SIZE)
+        (frame_too_large(text), close_code::SIZE)
     } else {
-        (Status::invalid_argument(text), close_code::PROTOCOL)
+        (not_understood(text), close_code::PROTOCOL)
     };
     End::Refused(status, code)
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use keyport_api::error::{self, cancel_reason};
 use keyport_storage::KeyRange;
 use keyport_storage::watch::EventFilters;
 use percent_encoding::percent_decode;
@@ -43,11 +44,11 @@ pub(super) enum QueryError {
     NoSelector,
     #[error("more than {MAX_SELECTORS} keys, prefixes and ranges")]
     TooManySelectors,
-    #[error("etcdserver: key is not provided")]
+    #[error("{}", error::Error::EmptyKey)]
     EmptyKey,
     #[error("range_end belongs after the key that it goes with")]
     StrayRangeEnd,
-    #[error("mvcc: watcher range is empty")]
+    #[error("{}", cancel_reason::EMPTY_RANGE)]
     EmptyRange,
     #[error("{name} is not base64")]
     NotBase64 { name: String },

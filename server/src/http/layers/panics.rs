@@ -7,11 +7,11 @@ use super::super::Protocol;
 use super::super::refusal::refusal;
 use bytes::Bytes;
 use http::{Request, Response};
+use keyport_api::error::Error;
 use pin_project_lite::pin_project;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tonic::Status;
 use tower::{Layer, Service};
 
 /// See the module's text.
@@ -72,7 +72,7 @@ where
         let polled = this.answer.as_pin_mut().map(|answer| catch_unwind(AssertUnwindSafe(|| answer.poll(cx))));
         match polled {
             Some(Ok(polled)) => polled,
-            Some(Err(_)) | None => Poll::Ready(Ok(refusal(*this.protocol, &Status::internal("internal error")))),
+            Some(Err(_)) | None => Poll::Ready(Ok(refusal(*this.protocol, &Error::Panicked.into()))),
         }
     }
 }

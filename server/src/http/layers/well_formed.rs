@@ -6,7 +6,7 @@ use super::Answer;
 use bytes::Bytes;
 use http::header::{ALLOW, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Response, StatusCode, Version};
-use tonic::Status;
+use keyport_api::error::Error;
 use tower::{Layer, Service};
 
 /// See the module's text.
@@ -39,11 +39,11 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some((status, message)) = fault(&request) else {
+        let Some((status, error)) = fault(&request) else {
             return Answer::Later { answer: self.inner.call(request) };
         };
         let protocol = super::protocol(&request);
-        let mut response = refusal_as(protocol, status, &Status::invalid_argument(message));
+        let mut response = refusal_as(protocol, status, &error.into());
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
@@ -51,9 +51,9 @@ where
     }
 }
 
-fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+fn fault<B>(request: &Request<B>) -> Option<(StatusCode, Error)> {
     if super::protocol(request).is_grpc() && request.method() != Method::POST && request.method() != Method::OPTIONS {
-        return Some((StatusCode::METHOD_NOT_ALLOWED, "gRPC is always a POST"));
+        return Some((StatusCode::METHOD_NOT_ALLOWED, Error::GrpcNotPosted));
     }
     if request.version() > Version::HTTP_11 {
         return None;
@@ -61,15 +61,15 @@ fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
-        return Some((StatusCode::BAD_REQUEST, "more than one Host header"));
+        return Some((StatusCode::BAD_REQUEST, Error::SeveralHosts));
     }
     if host.is_none() && request.version() == Version::HTTP_11 {
-        return Some((StatusCode::BAD_REQUEST, "missing required Host header"));
+        return Some((StatusCode::BAD_REQUEST, Error::MissingHost));
     }
     let mut encodings = request.headers().get_all(TRANSFER_ENCODING).iter();
     match (encodings.next(), encodings.next()) {
         (None, _) => None,
         (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => None,
-        _ => Some((StatusCode::NOT_IMPLEMENTED, "no transfer encoding but chunked is known here")),
+        _ => Some((StatusCode::NOT_IMPLEMENTED, Error::UnknownTransferEncoding)),
     }
 }
