@@ -81,20 +81,12 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     })?;
 
     let state = Arc::new(open_state(config, Arc::clone(&backend), Arc::clone(&metrics))?);
-    let Metadata { node_id, cluster_id } = recovered.metadata;
+    let metadata = recovered.metadata;
     let options = backend_options(config, &metrics);
     let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone(), options, Arc::clone(&metrics));
-    let peers = peers(config, &recovered.metadata, snapshots, &metrics);
+    let peers = peers(config, &metadata, snapshots, &metrics);
     if has_log {
-        identity::check_restart(config, recovered.metadata, &state.membership)?;
-        if config.cluster.force_new {
-            force_new::force_new(config, &mut wal, &mut recovered, &backend, &state.membership)?;
-        }
-    }
-    // A new member has nothing to compare yet.
-    if has_log && config.feature_gates.enabled(Gate::InitialCorruptCheck) {
-        let client = PeerClient::new().of_cluster(cluster_id);
-        corruption::check_before_start(&state, &client, node_id, config.request_timeout()).await?;
+        resume(config, &mut wal, &mut recovered, &backend, &state).await?;
     }
     let known = founding.map_or_else(|| state.membership.list(), |founding| founding.members);
     let known = known.into_iter().map(|member| (member.id, member.peer_urls));
@@ -113,7 +105,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
         failure: OnceLock::new(),
     };
     let parts = Parts {
-        config: raft_config(config, node_id),
+        config: raft_config(config, metadata.node_id),
         wal,
         applied: backend.durable_applied().index,
         recovered,
@@ -124,14 +116,38 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     };
     let raft = keyport_raft::start(parts)?;
     peers.connect(&raft);
-    let identity = Identity {
-        cluster_id,
-        member_id: node_id,
+    let node = Node::new(own_identity(config, metadata), limits(config), state, raft, peers, waiters, metrics);
+    Ok(Started { node, notices: received })
+}
+
+/// Holds what the directory has against the settings, and the data against other members', which a new member has none of.
+async fn resume(
+    config: &Config,
+    wal: &mut Wal,
+    recovered: &mut Recovered,
+    backend: &Backend,
+    state: &State,
+) -> Result<(), BootstrapError> {
+    let Metadata { node_id, cluster_id } = recovered.metadata;
+    identity::check_restart(config, recovered.metadata, &state.membership)?;
+    if config.cluster.force_new {
+        force_new::force_new(config, wal, recovered, backend, &state.membership)?;
+    }
+    if config.feature_gates.enabled(Gate::InitialCorruptCheck) {
+        let client = PeerClient::new().of_cluster(cluster_id);
+        corruption::check_before_start(state, &client, node_id, config.request_timeout()).await?;
+    }
+    Ok(())
+}
+
+/// Who this member is.
+fn own_identity(config: &Config, metadata: Metadata) -> Identity {
+    Identity {
+        cluster_id: metadata.cluster_id,
+        member_id: metadata.node_id,
         name: config.name.clone(),
         client_urls: config.cluster.advertise_client_urls.iter().map(Url::to_string).collect(),
-    };
-    let node = Node::new(identity, limits(config), state, raft, peers, waiters, metrics);
-    Ok(Started { node, notices: received })
+    }
 }
 
 /// The log and the database, in step with each other.

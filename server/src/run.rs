@@ -67,24 +67,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let node = started.node;
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices));
-    let mut duties = JoinSet::new();
-    duties.spawn(node.clone().expire_leases());
-    duties.spawn(node.clone().watch_versions());
-    if config.initial_election_tick_advance {
-        duties.spawn(node.clone().hasten_first_election(config.election_ticks()));
-    }
-    if let Some(mode) = config.auto_compaction {
-        duties.spawn(node.clone().compact_automatically(mode));
-    }
-
-    if let Some(interval) = config.corrupt_check_interval {
-        duties.spawn(node.clone().check_corruption(interval));
-    }
-    if config.feature_gates.enabled(Gate::CompactHashCheck) {
-        duties.spawn(node.clone().check_compactions(config.compact_hash_check_interval));
-    }
-    let leaderless = node.clone();
-    duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });
+    let mut duties = duties(&config, &node);
     let stop = node.stopping().token().clone();
     duties.spawn(peer_port::serve(peer_listeners, peer_port::router(node.clone()), stop.clone()));
     let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop));
@@ -119,6 +102,28 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         None if failed => Err(RunError::Storage),
         None => Ok(()),
     }
+}
+
+/// What the node does unasked, for as long as it serves.
+fn duties(config: &Config, node: &Node) -> JoinSet<()> {
+    let mut duties = JoinSet::new();
+    duties.spawn(node.clone().expire_leases());
+    duties.spawn(node.clone().watch_versions());
+    if config.initial_election_tick_advance {
+        duties.spawn(node.clone().hasten_first_election(config.election_ticks()));
+    }
+    if let Some(mode) = config.auto_compaction {
+        duties.spawn(node.clone().compact_automatically(mode));
+    }
+    if let Some(interval) = config.corrupt_check_interval {
+        duties.spawn(node.clone().check_corruption(interval));
+    }
+    if config.feature_gates.enabled(Gate::CompactHashCheck) {
+        duties.spawn(node.clone().check_compactions(config.compact_hash_check_interval));
+    }
+    let leaderless = node.clone();
+    duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });
+    duties
 }
 
 /// Returns once one of the duties panics. One that ends by itself is done.
