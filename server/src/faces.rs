@@ -8,3 +8,6 @@ mod kit;
 pub mod ops;
 pub mod routes;
 mod sse;
+
+#[cfg(test)]
+mod tests;

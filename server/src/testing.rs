@@ -1,6 +1,7 @@
 //! A member in the process of a test: a real one, alone in its cluster, that follows its log and listens where it is told.
 
 pub(crate) mod admissions;
+pub(crate) mod h2;
 pub(crate) mod raw;
 
 use std::net::SocketAddr;
@@ -114,7 +115,12 @@ impl Member {
 
     /// Serves all faces on the loopback, for as long as the test's runtime runs or until the gateway stops.
     pub(crate) fn serve(&self, gateway: GatewayOptions) -> SocketAddr {
-        let listeners = listen("http://127.0.0.1:0", Face::All);
+        self.serve_as(Face::All, gateway)
+    }
+
+    /// As [`Member::serve`], on a listener for this.
+    pub(crate) fn serve_as(&self, face: Face, gateway: GatewayOptions) -> SocketAddr {
+        let listeners = listen("http://127.0.0.1:0", face);
         let address = listeners[0].local_addr().unwrap();
         let (stop, column) = (gateway.stop.clone(), self.column(gateway));
         let server = Server::start(&self.config.http, &self.metrics).unwrap();

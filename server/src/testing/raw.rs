@@ -109,6 +109,13 @@ impl Raw {
         tokio::time::timeout(Duration::from_millis(50), self.stream.fill_buf()).await.is_err()
     }
 
+    /// Everything up to the end of the connection, however it ends.
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
+        let mut data = Vec::new();
+        let _ = tokio::time::timeout(PATIENCE, self.stream.read_to_end(&mut data)).await.expect("no end");
+        data
+    }
+
     async fn line(&mut self) -> String {
         let mut line = String::new();
         let read = tokio::time::timeout(PATIENCE, self.stream.read_line(&mut line)).await.expect("no line").unwrap();

@@ -104,6 +104,13 @@ async fn hosts() {
 }
 
 #[tokio::test]
+async fn metrics_are_for_every_host_and_no_page() {
+    let server = start(Setup { face: Face::Metrics, hosts: AllowList::Only(vec!["x".into()]), ..Setup::default() });
+    let answer = server.ask("GET", "/hello", "Origin: http://page").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None));
+}
+
+#[tokio::test]
 async fn bodies_have_a_limit() {
     let server = start(Setup::default());
     let limit = 2 * MAX_MESSAGE + 64 * 1024;
