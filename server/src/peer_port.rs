@@ -4,6 +4,7 @@
 mod hashkv;
 mod leases;
 mod listener;
+mod probing;
 mod reconfigure;
 mod router;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
-use super::{hashkv, leases, reconfigure};
+use super::{hashkv, leases, probing, reconfigure};
 use crate::asking::paths::CLUSTER_ID_HEADER;
 use crate::http::plain::not_found;
 use crate::node::Node;
@@ -23,7 +23,7 @@ pub(crate) fn router(node: Node) -> Router {
     Router::new()
         .route("/raft/stream", get(stream))
         .route("/raft/snapshot", post(snapshot))
-        .route("/raft/probing", get(|| async { StatusCode::OK }))
+        .route("/raft/probing", any(probing::answer))
         .route("/version", get(version))
         .route("/members", get(members))
         .merge(leases::routes())

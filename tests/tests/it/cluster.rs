@@ -11,6 +11,7 @@ mod keys;
 mod late_revocations;
 mod leases;
 mod membership;
+mod peer_port;
 mod quorum;
 mod robustness;
 mod settings;
