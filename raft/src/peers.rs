@@ -86,7 +86,7 @@ pub struct PeerOptions {
     pub min_backoff: Duration,
     /// Where the doubling ends.
     pub max_backoff: Duration,
-    /// A snapshot that does not move for so long is given up.
+    /// A snapshot that does not move for so long, or next to nothing, is given up.
     pub snapshot_idle_timeout: Duration,
     /// Wait before Raft may try again to send a snapshot that failed.
     pub snapshot_retry: Duration,
@@ -223,6 +223,11 @@ impl Peers {
     /// Answers a request for [`STREAM_PATH`]; must be served over HTTP/1.1 with upgrades enabled.
     pub fn accept_stream<B>(&self, request: http::Request<B>) -> http::Response<Full<Bytes>> {
         self.0.accept_stream(request).unwrap_or_else(|refusal| refusal.response(&self.0.local))
+    }
+
+    /// Whether a request is introduced as one of a member of this cluster, to this one.
+    pub fn is_member(&self, headers: &http::HeaderMap) -> bool {
+        handshake::judge(headers, &self.0.local).is_ok_and(|caller| self.0.link(caller.id).is_some())
     }
 
     /// Answers a request for [`SNAPSHOT_PATH`] when the snapshot is durable and handed to Raft.

@@ -4,9 +4,11 @@
 mod hashkv;
 mod leases;
 mod listener;
+mod places;
 mod probing;
 mod reconfigure;
 mod router;
+mod socket;
 
 pub(crate) use listener::serve;
 pub(crate) use router::router;

@@ -6,6 +6,7 @@
 
 mod body;
 mod image;
+mod pace;
 mod receive;
 mod send;
 

@@ -1,47 +1,50 @@
 //! The sockets for peers: few connections, HTTP/1.1, some of which become Raft's streams.
 
-use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
-/// A few for each member of a large cluster; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 512;
-/// A peer sends the head of its request at once.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+use super::places::{Place, Places};
+use super::socket::Socket;
+
 /// Waits after a failed accept, such as for want of descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
+/// How often a connection is looked at: what it is about, and with that its deadline, changes.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves `router` until told to stop. Streams that Raft has taken over belong to it.
 pub(crate) async fn serve(listeners: Vec<TcpListener>, router: Router, stop: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::default();
     let mut acceptors = JoinSet::new();
     for listener in listeners {
-        acceptors.spawn(run(listener, router.clone(), Arc::clone(&slots), stop.clone()));
+        acceptors.spawn(run(listener, router.clone(), places.clone(), stop.clone()));
     }
     acceptors.join_all().await;
 }
 
-async fn run(listener: TcpListener, router: Router, slots: Arc<Semaphore>, stop: CancellationToken) {
+async fn run(listener: TcpListener, router: Router, places: Places, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = accept(&listener, &slots) => match accepted {
-                Ok((stream, slot)) => {
-                    connections.spawn(connection(stream, slot, router.clone(), stop.clone()));
-                }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, from)) => match places.take(from.ip()) {
+                    Some(place) => _ = connections.spawn(connection(stream, place, router.clone(), stop.clone())),
+                    None => tracing::debug!(%from, "no place for a connection of a peer"),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection of a peer, will retry");
                     tokio::time::sleep(BACKOFF).await;
@@ -53,27 +56,46 @@ async fn run(listener: TcpListener, router: Router, slots: Arc<Semaphore>, stop:
     connections.join_all().await;
 }
 
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    listener.accept().await.map(|(stream, _)| (stream, slot))
-}
-
-async fn connection(stream: TcpStream, slot: OwnedSemaphorePermit, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, place: Place, router: Router, stop: CancellationToken) {
+    let socket = Socket { stream, place: place.downgrade() };
+    let service = service_fn(|request: Request<Incoming>| {
+        let (router, place) = (router.clone(), place.clone());
+        async move {
+            place.answers();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(place.clone());
+            let response = router.oneshot(request).await;
+            place.has_answered();
+            response
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        // A place has deadlines of its own, and tells a connection that waits from one that is between two requests.
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
+        () = place.lost() => return,
+        () = overdue(&place) => return,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                outcome = connection => outcome,
+                () = overdue(&place) => return,
+            }
         }
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection of a peer ended with an error");
     }
-    drop(slot);
+}
+
+/// Done when the other side has taken too long for what it is about.
+async fn overdue(place: &Place) {
+    while place.time_left() != Some(Duration::ZERO) {
+        tokio::time::sleep(LOOK).await;
+    }
 }

@@ -1,14 +1,17 @@
 //! What is served on the peer port.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
+use super::places::{Place, Standing};
 use super::{hashkv, leases, probing, reconfigure};
 use crate::asking::paths::CLUSTER_ID_HEADER;
 use crate::http::plain::not_found;
@@ -17,12 +20,12 @@ use crate::version::Versions;
 
 /// Bodies of calls between peers; snapshots are not read here.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long such a body may take: a peer sends it with the head.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything for the peer listeners.
 pub(crate) fn router(node: Node) -> Router {
     Router::new()
-        .route("/raft/stream", get(stream))
-        .route("/raft/snapshot", post(snapshot))
         .route("/raft/probing", any(probing::answer))
         .route("/version", get(version))
         .route("/members", get(members))
@@ -30,7 +33,10 @@ pub(crate) fn router(node: Node) -> Router {
         .merge(hashkv::routes())
         .merge(reconfigure::routes())
         .fallback(not_found)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(whole_body))
+        // Raft reads theirs, as they come.
+        .route("/raft/stream", get(stream))
+        .route("/raft/snapshot", post(snapshot))
         .layer(middleware::from_fn_with_state(node.clone(), same_cluster))
         .with_state(Arc::new(node))
 }
@@ -49,12 +55,34 @@ async fn same_cluster(State(node): State<Node>, request: Request, next: Next) ->
             );
             (StatusCode::PRECONDITION_FAILED, "cluster ID mismatch\n").into_response()
         }
-        _ => next.run(request).await,
+        claimed => {
+            if claimed.is_some() {
+                rise(&request, Standing::Named);
+            }
+            next.run(request).await
+        }
     };
     if let Ok(own) = HeaderValue::from_str(&own) {
         response.headers_mut().insert(CLUSTER_ID_HEADER, own);
     }
     response
+}
+
+/// The connection of this request has shown so much.
+fn rise(request: &Request, standing: Standing) {
+    if let Some(place) = request.extensions().get::<Place>() {
+        place.rise(standing);
+    }
+}
+
+/// Has the whole body there before anything is done with the request.
+async fn whole_body(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(head, Body::from(body))).await,
+        Ok(Err(_)) => (StatusCode::PAYLOAD_TOO_LARGE, "request body is too large or broken\n").into_response(),
+        Err(_) => (StatusCode::REQUEST_TIMEOUT, "request body takes too long\n").into_response(),
+    }
 }
 
 /// A peer's messages of Raft, for as long as the connection lasts.
@@ -64,6 +92,9 @@ async fn stream(State(node): State<Arc<Node>>, request: Request) -> Response {
 
 /// The state of a member that this one is too far behind to follow by log.
 async fn snapshot(State(node): State<Arc<Node>>, request: Request) -> Response {
+    if node.peers().is_member(request.headers()) {
+        rise(&request, Standing::Member);
+    }
     node.peers().accept_snapshot(request).await.into_response()
 }
 

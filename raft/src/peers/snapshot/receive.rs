@@ -19,6 +19,7 @@ use super::super::frame::FrameError;
 use super::super::handshake::{self, Refusal};
 use super::body::Progress;
 use super::image::{Part, Parts};
+use super::pace::Pace;
 
 /// Chunks between the connection and the thread that writes them.
 const CHUNKS: usize = 4;
@@ -56,7 +57,7 @@ enum ReceiveError {
     Address(u64),
     #[error("the body ended early: {0}")]
     Body(String),
-    #[error("nothing was heard for too long")]
+    #[error("too little was heard for too long")]
     Idle,
     #[error("replaced by a newer transfer, or not wanted any more")]
     Cancelled,
@@ -151,14 +152,16 @@ impl Shared {
         B::Error: std::fmt::Display,
     {
         let mut parts = Parts::new();
+        let mut pace = Pace::new(self.options.snapshot_idle_timeout);
         let mut permit = Some(permit);
         let mut writer: Option<Writer> = None;
         loop {
-            let frame = tokio::time::timeout(self.options.snapshot_idle_timeout, body.frame()).await;
-            let frame = frame.map_err(|_| ReceiveError::Idle)?;
-            let Some(frame) = frame else { break };
-            let frame = frame.map_err(|error| ReceiveError::Body(error.to_string()))?;
-            let Ok(bytes) = frame.into_data() else { continue };
+            let next =
+                async { body.frame().await.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default())) };
+            let next =
+                pace.keep(next, |next| next.as_ref().and_then(|bytes| bytes.as_ref().ok()).map_or(0, Bytes::len));
+            let Some(bytes) = next.await.ok_or(ReceiveError::Idle)? else { break };
+            let bytes = bytes.map_err(|error| ReceiveError::Body(error.to_string()))?;
             progress.add(bytes.len());
             self.observer.received(from, bytes.len() as u64);
             parts.feed(&bytes);

@@ -1,7 +1,103 @@
-//! What others ask of the peer port.
+//! Who comes to the peer port and keeps a connection without saying anything that matters: members get through all the same.
+
+use std::net::SocketAddr;
 
 use keyport_tests::Cluster;
+use keyport_tests::history::Traffic;
 use keyport_tests::raw::Raw;
+use keyport_tests::wait::{eventually, within};
+use tokio::task::JoinSet;
+
+/// More than the peer port has places for.
+const CROWD: usize = 600;
+
+/// They stay until the other side closes.
+async fn crowd(addr: SocketAddr, says: &str) -> Vec<Raw> {
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        let mut raw = Raw::connect(addr).await;
+        raw.send(says).await;
+        crowd.push(raw);
+    }
+    crowd
+}
+
+async fn status_of(addr: SocketAddr, path: &str) -> u16 {
+    let mut raw = Raw::connect(addr).await;
+    raw.send(format!("GET {path} HTTP/1.1\r\nHost: peer\r\n\r\n")).await;
+    raw.status().await
+}
+
+async fn half_sent(says: impl Fn(u64) -> String) {
+    let mut cluster = Cluster::of(3).start().await;
+    if cluster.is_etcd() {
+        return; // it has no bound, and no deadline for bodies
+    }
+    let id = cluster.status(0).await.unwrap().header.unwrap().cluster_id;
+    let traffic = Traffic::start(&cluster, 25).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let third = 3 - leader - follower;
+    cluster.kill(third).await;
+    let mut waiting = Vec::new();
+    for target in [follower, leader] {
+        waiting.extend(crowd(cluster.members[target].peer_addr(), &says(id)).await);
+    }
+    for target in [follower, leader] {
+        assert_eq!(status_of(cluster.members[target].peer_addr(), "/members").await, 200);
+    }
+    traffic.progress(50).await;
+    cluster.restart(third).await;
+    let index = cluster.status(leader).await.unwrap().raft_index;
+    eventually("it has caught up", async || {
+        (cluster.status(third).await.ok()?.raft_applied_index >= index).then_some(())
+    })
+    .await;
+    // None of them stays, whatever else comes.
+    let mut ends = JoinSet::new();
+    waiting.into_iter().for_each(|mut raw| _ = ends.spawn(async move { raw.read_to_end().await }));
+    within("all are closed", ends.join_all()).await;
+    for member in &mut cluster.members {
+        assert!(member.ended().is_none());
+    }
+    traffic.finish(&cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mute_connections() {
+    half_sent(|_| String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_without_an_end() {
+    half_sent(|_| "GET /members HTTP/1.1\r\nHost: peer\r\n".into()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_without_their_bodies() {
+    let head = "POST /leases HTTP/1.1\r\nHost: peer\r\nContent-Length: 100\r\n";
+    half_sent(|id| format!("{head}X-Etcd-Cluster-ID: {id:x}\r\n\r\n")).await;
+}
+
+/// What a member asks next comes over the connection that it keeps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_takes_one_request_after_the_other() {
+    let cluster = Cluster::of(1).start().await;
+    if cluster.is_etcd() {
+        return; // it spells headers otherwise
+    }
+    let mut raw = Raw::connect(cluster.members[0].peer_addr()).await;
+    for path in ["/version", "/members", "/raft/probing", "/version"] {
+        raw.send(format!("GET {path} HTTP/1.1\r\nHost: peer\r\n")).await;
+        raw.send("X-Split: 1\r\n\r\n").await;
+        let head = String::from_utf8(raw.read_until(b"\r\n\r\n").await.unwrap()).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{path}: {head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap();
+        while raw.buffer.len() < length {
+            assert!(raw.read_more().await);
+        }
+        raw.buffer.clear();
+    }
+}
 
 /// etcd's members ask each other, and compare their clocks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
