@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::convert;
-use crate::driver::{Driver, DriverError, Output, ReadToken, mark_of};
+use crate::driver::{Driver, DriverError, Output, ReadToken, StepError, mark_of};
 use crate::inbox::Input;
 use crate::observer::Observer;
 use crate::plant::{Plant, Plants};
@@ -58,6 +58,8 @@ pub(crate) struct Member<S, T, O> {
     /// Proposals gathered since the last turn.
     batch: Vec<Bytes>,
     batch_bytes: usize,
+    /// What a peer knows of this log that is not true any more.
+    lost: Option<StopReason>,
     plants: Plants,
 }
 
@@ -78,6 +80,7 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             snapshots,
             batch: Vec::new(),
             batch_bytes: 0,
+            lost: None,
             plants,
         };
         member.publish();
@@ -116,10 +119,8 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
                 self.observer.entries_refused(message.from());
             }
             Input::Message(mut message) => {
-                if self.keep_understood(&mut message)
-                    && let Err(error) = self.driver.step(*message)
-                {
-                    tracing::warn!(%error, "refused a message from a peer");
+                if self.keep_understood(&mut message) {
+                    self.step(*message);
                 }
             }
             Input::ReadIndex(answer) => self.driver.read_index(self.waiters.add(answer)),
@@ -135,6 +136,18 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
             Input::ReportUnreachable(peer) => self.driver.report_unreachable(peer),
             Input::ReportDown(peer) => self.driver.peer_is_down(peer),
             Input::ReportSnapshot { to, delivered } => self.driver.report_snapshot(to, delivered),
+        }
+    }
+
+    fn step(&mut self, message: raftpb::Message) {
+        let is_current = message.term() >= self.driver.leader().term;
+        match self.driver.step(message) {
+            // Only a leader says so, of what this member has acknowledged.
+            Err(StepError::Ahead { index, last }) if is_current => {
+                self.lost = Some(StopReason::LogLost { index, last });
+            }
+            Err(error) => tracing::warn!(%error, "refused a message from a peer"),
+            Ok(()) => {}
         }
     }
 
@@ -174,6 +187,9 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
 
     /// Does everything that the inputs so far lead to.
     pub(crate) fn turn(&mut self) -> Result<(), StopReason> {
+        if let Some(lost) = self.lost.take() {
+            return Err(lost);
+        }
         self.note_applied();
         self.propose_batch();
         loop {

@@ -77,6 +77,15 @@ pub enum StopReason {
     /// The state machine cannot take another entry: see [`StateMachine::failure`].
     #[error("state machine: {0}")]
     StateMachine(String),
+    /// Entries that this member has acknowledged are not in its log any more: it may have forgotten votes, too, and must
+    /// not go on as the member that gave them.
+    #[error("the log has lost entries: it ends at {last}, and a leader knows that this member had {index}")]
+    LogLost {
+        /// An entry that this member has acknowledged.
+        index: u64,
+        /// Where its log ends.
+        last: u64,
+    },
     /// A broken assumption; the message is the panic's.
     #[error("raft thread panicked: {0}")]
     Panicked(String),

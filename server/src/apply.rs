@@ -22,4 +22,4 @@ pub(crate) use command::{Command, Replicated, Reply};
 pub(crate) use proposal::{Author, Proposal};
 pub(crate) use queue::ReplicaQueue;
 pub(crate) use quota::{Cost, Quota};
-pub(crate) use replica::{Notice, Replica};
+pub(crate) use replica::{Ended, Notice, Replica};

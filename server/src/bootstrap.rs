@@ -68,7 +68,12 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     if dir.database.exists() && !has_log {
         return Err(BootstrapError::LogMissing(dir.wal));
     }
-    let founding = if has_log { None } else { Some(identity::found(config, &PeerClient::new()).await?) };
+    let founding = if has_log {
+        None
+    } else {
+        let found = identity::found(config, &PeerClient::new()).await;
+        Some(found.map_err(|error| error.naming(&config.data_dir))?)
+    };
     let Opened { backend, mut wal, mut recovered } = open(config, &metrics, &dir, disk, founding.as_ref())?;
     report(&recovered, &dir.wal);
     if let Some(threshold) = config.bootstrap_defrag_threshold_bytes {

@@ -3,6 +3,7 @@
 mod gauges;
 mod health;
 
+use crate::apply::Ended;
 use crate::bootstrap::{self, BootstrapError};
 use crate::calls::Calls;
 use crate::config::{Config, Gate, Url};
@@ -19,6 +20,7 @@ use crate::service_manager::{self, Stage};
 use crate::version;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -39,6 +41,12 @@ pub enum RunError {
     Threads(#[source] io::Error),
     #[error("the log, the database or the state in it has failed")]
     Storage,
+    #[error(
+        "the data directory {} is not the one that this member had before: its log ends at entry {last}, and the leader knows \
+         that it had entry {index}; remove the member from the cluster, remove the directory, and add the member again",
+        data_dir.display()
+    )]
+    LogLost { data_dir: PathBuf, index: u64, last: u64 },
     #[error("a duty of the node has ended: {0}")]
     Duty(#[source] JoinError),
     #[error("cannot wait for signals: {0}")]
@@ -70,6 +78,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let mut duties = duties(&config, &node);
     let stop = node.stopping().token().clone();
     duties.spawn(peer_port::serve(peer_listeners, peer_port::router(node.clone()), stop.clone()));
+    let data_dir = config.data_dir.clone();
     let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop));
     let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
@@ -79,7 +88,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
             service_manager::tell(Stage::Stopping);
             stop_raft(&node).await;
         }
-        ended = &mut following => failed = Some(ended.unwrap_or(true)),
+        ended = &mut following => failed = Some(ended.unwrap_or(Ended::Failed)),
         ended = &mut serving => served = Some(ended),
         error = panicked(&mut duties) => lost = Some(error),
     }
@@ -93,14 +102,15 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     stop_raft(&node).await;
     let failed = match failed {
         Some(failed) => failed,
-        None => following.await.unwrap_or(true),
+        None => following.await.unwrap_or(Ended::Failed),
     };
     tracing::info!("the server has ended");
     served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
-    match lost {
-        Some(error) => Err(RunError::Duty(error)),
-        None if failed => Err(RunError::Storage),
-        None => Ok(()),
+    match (lost, failed) {
+        (Some(error), _) => Err(RunError::Duty(error)),
+        (None, Ended::LogLost { index, last }) => Err(RunError::LogLost { data_dir, index, last }),
+        (None, Ended::Failed) => Err(RunError::Storage),
+        (None, Ended::AsAsked) => Ok(()),
     }
 }
 

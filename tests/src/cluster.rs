@@ -245,7 +245,12 @@ impl Cluster {
 
     /// Starts a member's process, on whatever is in its data directory, and does not wait.
     pub fn launch(&mut self, member: usize) {
-        let state = if self.members[member].id == self.members[member].first_id(TOKEN) { "new" } else { "existing" };
+        self.launch_as(member, self.members[member].id != self.members[member].first_id(TOKEN));
+    }
+
+    /// The same for a member that takes itself for one of an existing cluster, or for a founder.
+    pub fn launch_as(&mut self, member: usize, existing: bool) {
+        let state = if existing { "existing" } else { "new" };
         let (heartbeat, election) = (HEARTBEAT.to_string(), ELECTION.to_string());
         self.members[member].start(&[
             "--heartbeat-interval",

@@ -12,7 +12,7 @@ use keyport_raft::{Committed, CommittedKind, Configuration, DropReason, LeaderSt
 use keyport_storage::ThreadPanic;
 
 use super::fault::Failure;
-use super::{Notice, Proposal, Replica};
+use super::{Ended, Notice, Proposal, Replica};
 use crate::membership::Roster;
 use crate::memory::burst_bytes;
 
@@ -166,8 +166,12 @@ impl StateMachine for ReplicaQueue {
 
     fn stopped(&mut self, reason: &StopReason) {
         self.replica.waiters.stop();
-        let failed = !matches!(reason, StopReason::Requested);
-        let _ = self.replica.notices.blocking_send(Notice::Stopped { failed });
+        let ended = match reason {
+            StopReason::Requested => Ended::AsAsked,
+            StopReason::LogLost { index, last } => Ended::LogLost { index: *index, last: *last },
+            _ => Ended::Failed,
+        };
+        let _ = self.replica.notices.blocking_send(Notice::Stopped(ended));
     }
 
     fn leader_changed(&mut self, leader: LeaderState) {

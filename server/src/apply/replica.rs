@@ -26,10 +26,23 @@ pub(crate) enum Notice {
     OutOfSpace,
     /// Leadership changed.
     Leader(LeaderState),
-    /// The Raft thread has ended; without having been asked to if it says so.
-    Stopped { failed: bool },
+    /// The Raft thread has ended.
+    Stopped(Ended),
     /// An entry could not be applied, or a snapshot not be put in place: this member has to end.
     Broken,
+}
+
+/// How a member came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    AsAsked,
+    /// The log has what was the matter.
+    Failed,
+    /// Its log ends at `last`, though it had acknowledged `index`.
+    LogLost {
+        index: u64,
+        last: u64,
+    },
 }
 
 /// Applies entries to the state, one batch at a time.

@@ -1,6 +1,6 @@
 //! Why a member does not start: one line each, for the operator.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keyport_raft::wal::WalError;
 use keyport_raft::{ForceNewError, StartError};
@@ -39,6 +39,12 @@ pub enum BootstrapError {
     UnusableId { id: u64, name: String },
     #[error("member {0:x} has already been bootstrapped")]
     AlreadyBootstrapped(u64),
+    #[error(
+        "member {id:x} has already been bootstrapped, but its data directory {} has no write-ahead log: what it had promised \
+         is lost; remove the member from the cluster, then add it again and start it with --initial-cluster-state=existing",
+        data_dir.display()
+    )]
+    DataLost { id: u64, data_dir: PathBuf },
     #[error("cannot fetch cluster info from peer urls: {0}")]
     Fetch(FetchError),
     #[error("error validating peerURLs: member count is unequal")]
@@ -65,4 +71,14 @@ pub enum BootstrapError {
     LogMissing(PathBuf),
     #[error("cannot start thread {0}: {1}")]
     Thread(&'static str, std::io::Error),
+}
+
+impl BootstrapError {
+    /// The same, for whoever knows where the data should have been.
+    pub(super) fn naming(self, data_dir: &Path) -> BootstrapError {
+        match self {
+            BootstrapError::AlreadyBootstrapped(id) => BootstrapError::DataLost { id, data_dir: data_dir.to_owned() },
+            other => other,
+        }
+    }
 }

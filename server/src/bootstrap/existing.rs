@@ -58,6 +58,9 @@ pub(super) async fn join(
     let member_id = find_own(&config.name, plan, names, &remote.members, Instant::now() + RESOLVE).await?;
     let others: Vec<&Member> = remote.members.iter().filter(|member| member.id != member_id).collect();
     check_peers(client, remote.cluster_id, &others, config.request_timeout()).await?;
+    if has_served(client, &remote, &others, member_id, config.request_timeout()).await {
+        return Err(BootstrapError::AlreadyBootstrapped(member_id));
+    }
     let count = remote.members.iter().filter(|member| member.is_learner).count();
     let max_learners = config.cluster.max_learners;
     if count > max_learners {
@@ -70,8 +73,22 @@ pub(super) async fn join(
 /// same id would break promises that the old one gave.
 pub(super) async fn is_bootstrapped(client: &PeerClient, peers: &[String], own_id: u64) -> bool {
     match fetch(client, peers, ASK_FOUNDERS, false).await {
-        Ok(remote) => remote.members.iter().any(|member| member.id == own_id && !member.client_urls.is_empty()),
+        Ok(remote) => remote.lists_as_served(own_id),
         Err(_) => false,
+    }
+}
+
+/// Whether any of the others knows that this member has served before; whoever answered first may not have heard of it.
+async fn has_served(client: &PeerClient, first: &Remote, others: &[&Member], own_id: u64, timeout: Duration) -> bool {
+    let known = join_all(others.iter().map(|member| fetch(client, &member.peer_urls, timeout, false))).await;
+    let same_cluster = known.iter().flatten().filter(|remote| remote.cluster_id == first.cluster_id);
+    same_cluster.chain([first]).any(|remote| remote.lists_as_served(own_id))
+}
+
+impl Remote {
+    /// A member tells where clients reach it when it starts to serve, never before.
+    fn lists_as_served(&self, id: u64) -> bool {
+        self.members.iter().any(|member| member.id == id && !member.client_urls.is_empty())
     }
 }
 

@@ -8,7 +8,7 @@ use keyport_raft::LeaderState;
 use tokio::sync::mpsc;
 
 use super::Node;
-use crate::apply::Notice;
+use crate::apply::{Ended, Notice};
 use crate::gate::Caller;
 
 /// How often proposals are checked for having waited too long, and the database and its threads for having failed.
@@ -16,8 +16,8 @@ const SWEEP: Duration = Duration::from_millis(250);
 
 impl Node {
     /// Follows the notices until the Raft thread has ended, or an entry could not be applied, or the database has failed;
-    /// whether it was a failure.
-    pub(crate) async fn follow(self, mut notices: mpsc::Receiver<Notice>) -> bool {
+    /// how that came.
+    pub(crate) async fn follow(self, mut notices: mpsc::Receiver<Notice>) -> Ended {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -29,14 +29,14 @@ impl Node {
                         // As things are by now.
                         self.settle_duties();
                     }
-                    Some(Notice::Stopped { failed }) => return failed,
-                    Some(Notice::Broken) => return true,
-                    None => return false,
+                    Some(Notice::Stopped(ended)) => return ended,
+                    Some(Notice::Broken) => return Ended::Failed,
+                    None => return Ended::AsAsked,
                 },
                 _ = sweep.tick() => {
                     if let Some(error) = self.state().failure() {
                         tracing::error!(%error, "the database cannot be used any more");
-                        return true;
+                        return Ended::Failed;
                     }
                     self.sweep_waiters();
                     // Should a notice have been lost.

@@ -10,6 +10,7 @@ mod hosts;
 mod keys;
 mod late_revocations;
 mod leases;
+mod lost_data;
 mod membership;
 mod peer_port;
 mod quorum;
