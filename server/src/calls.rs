@@ -78,7 +78,7 @@ impl Calls {
     }
 
     /// Who makes these claims.
-    pub fn identify(&self, claims: Claims) -> Identified {
+    pub fn identify(&self, claims: &Claims) -> Identified {
         self.desk.gate.identify(claims)
     }
 

@@ -58,7 +58,7 @@ impl Gate {
 
     /// Finds out who asks: at once, or after waiting for a place in the log that a token names and that is not applied here
     /// yet.
-    pub(crate) fn identify(&self, claims: Claims) -> Identified {
+    pub(crate) fn identify(&self, claims: &Claims) -> Identified {
         Identified::anyone(claims)
     }
 

@@ -60,6 +60,7 @@ impl Election {
 
     /// # Errors
     /// As the RPC.
+    #[expect(clippy::unused_async, reason = "a call like the others")]
     pub async fn observe(
         &self,
         caller: &Caller,

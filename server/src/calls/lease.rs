@@ -81,6 +81,7 @@ impl Lease {
 
     /// # Errors
     /// As the RPC.
+    #[expect(clippy::unused_async, reason = "a call like the others")]
     pub async fn lease_leases(&self, caller: &Caller, _: LeaseLeasesRequest) -> Result<LeaseLeasesResponse, Error> {
         let Desk { node, gate } = &self.desk;
         gate.admit(caller, Method::LeaseLeases)?;

@@ -50,6 +50,7 @@ impl Maintenance {
 
     /// # Errors
     /// As the RPC.
+    #[expect(clippy::unused_async, reason = "a call like the others")]
     pub async fn status(&self, caller: &Caller, _: StatusRequest) -> Result<StatusResponse, Error> {
         let Desk { node, gate } = &self.desk;
         gate.admit(caller, Method::Status)?;

@@ -16,7 +16,7 @@ pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Error> {
 }
 
 impl Identify for Calls {
-    fn identify(&self, claims: Claims) -> Identified {
+    fn identify(&self, claims: &Claims) -> Identified {
         Calls::identify(self, claims)
     }
 }

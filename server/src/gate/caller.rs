@@ -48,8 +48,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    fn of(claims: Claims) -> Caller {
-        let Claims { insists_on_leader, .. } = claims;
+    fn of(claims: &Claims) -> Caller {
+        let insists_on_leader = claims.insists_on_leader;
         Caller { author: None, insists_on_leader, internal: None }
     }
 
@@ -70,7 +70,7 @@ impl Caller {
     /// A user that nobody has checked.
     #[cfg(test)]
     pub(crate) fn user(author: Author) -> Caller {
-        Caller { author: Some(Arc::new(author)), ..Caller::of(Claims::default()) }
+        Caller { author: Some(Arc::new(author)), ..Caller::of(&Claims::default()) }
     }
 }
 
@@ -92,7 +92,7 @@ pub enum Identified {
 
 impl Identified {
     /// Without users nothing of the claims is checked: whoever asks is anyone.
-    pub fn anyone(claims: Claims) -> Identified {
+    pub fn anyone(claims: &Claims) -> Identified {
         Identified::Now(Caller::of(claims))
     }
 }

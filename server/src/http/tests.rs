@@ -178,7 +178,7 @@ impl Default for Setup {
 
 const MAX_MESSAGE: usize = 1 << 20;
 
-type Anyone = fn(Claims) -> Identified;
+type Anyone = fn(&Claims) -> Identified;
 
 fn start(setup: Setup) -> Server {
     start_on(listen("http://localhost:0", setup.face), setup)

@@ -224,7 +224,7 @@ mod tests {
         let lost: Vec<usize> = (0..strangers.len()).filter(|n| is_lost(&strangers[*n])).collect();
         assert_eq!((lost, is_lost(&named)), (vec![0], false));
         let others: Vec<Place> =
-            (0..PLACES_OF_ADDRESS).map(|n| places.take(address(2 + n as u8 % 8)).unwrap()).collect();
+            (0..PLACES_OF_ADDRESS).map(|n| places.take(address(2 + u8::try_from(n % 8).unwrap())).unwrap()).collect();
         assert!(others.iter().chain(&strangers[1..]).all(|place| !is_lost(place)));
         let _more = places.take(address(20)).unwrap();
         assert!(is_lost(&strangers[1]) && others.iter().chain(&strangers[2..]).all(|place| !is_lost(place)));

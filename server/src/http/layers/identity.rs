@@ -13,11 +13,11 @@ use tower::{Layer, Service};
 /// Finds out who makes a claim.
 pub trait Identify: Clone {
     /// At once, or later: a token may have to wait for what this member does not know yet.
-    fn identify(&self, claims: Claims) -> Identified;
+    fn identify(&self, claims: &Claims) -> Identified;
 }
 
-impl<F: Fn(Claims) -> Identified + Clone> Identify for F {
-    fn identify(&self, claims: Claims) -> Identified {
+impl<F: Fn(&Claims) -> Identified + Clone> Identify for F {
+    fn identify(&self, claims: &Claims) -> Identified {
         self(claims)
     }
 }
@@ -54,7 +54,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let claims = credentials::find(&request, super::protocol(&request));
-        match self.identify.identify(claims) {
+        match self.identify.identify(&claims) {
             Identified::Now(caller) => {
                 put(&mut request, caller);
                 Identifying::Answering { answer: self.inner.call(request) }

@@ -43,11 +43,11 @@ async fn layers_of_others_work_around_it_and_inside() {
 async fn a_caller_who_is_known_only_later_is_waited_for() {
     let known = Arc::new(Notify::new());
     let asked = Arc::clone(&known);
-    let identify = move |claims: Claims| {
-        let asked = Arc::clone(&asked);
+    let identify = move |claims: &Claims| {
+        let (asked, token) = (Arc::clone(&asked), claims.token.clone());
         Identified::Later(Box::pin(async move {
             asked.notified().await;
-            let user = claims.token.map(|token| token.as_str().to_owned()).unwrap_or_default();
+            let user = token.map(|token| token.as_str().to_owned()).unwrap_or_default();
             Caller::user(Author { user, auth_revision: 1 })
         }))
     };
