@@ -14,8 +14,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use keyport_api::etcdserverpb::RangeResponse;
 use keyport_api::mvccpb::KeyValue;
+use keyport_server::calls::Identified;
 use keyport_server::config::{self, Action, Sources};
-use keyport_server::http::{App, RequestBody, StackOptions, serve};
+use keyport_server::http::layers::QuotaLayer;
+use keyport_server::http::{RequestBody, Server, Stack, StackOptions};
 use keyport_server::metrics::Metrics;
 use keyport_server::net::bind;
 use prost::Message as _;
@@ -25,14 +27,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::{Layer as _, Service};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A message, and trailers where the protocol has them.
+#[derive(Default)]
 struct Reply {
     data: Option<Bytes>,
     trailers: bool,
+}
+
+/// What the layers refuse with.
+impl From<Bytes> for Reply {
+    fn from(data: Bytes) -> Reply {
+        Reply { data: Some(data), trailers: false }
+    }
 }
 
 impl Body for Reply {
@@ -64,6 +76,7 @@ impl Body for Reply {
 }
 
 /// Reads the request and answers with a range of one key.
+#[derive(Clone)]
 struct Nothing {
     grpc: Bytes,
     json: Bytes,
@@ -87,49 +100,42 @@ impl Nothing {
         Nothing { grpc: framed.into(), json: json.into() }
     }
 
-    async fn answer<B: Body + Unpin>(&self, request: Request<B>, grpc: bool) -> Response<Reply> {
+    async fn answer<B: Body + Unpin>(self, request: Request<B>) -> Response<Reply> {
+        let grpc = request.version() == http::Version::HTTP_2;
         let mut body = request.into_body();
         while let Some(Ok(_)) = body.frame().await {}
-        let (data, kind) = if grpc { (&self.grpc, "application/grpc") } else { (&self.json, "application/json") };
-        let mut response = Response::new(Reply { data: Some(data.clone()), trailers: grpc });
+        let (data, kind) = if grpc { (self.grpc, "application/grpc") } else { (self.json, "application/json") };
+        let mut response = Response::new(Reply { data: Some(data), trailers: grpc });
         response.headers_mut().insert("content-type", HeaderValue::from_static(kind));
         response
     }
 }
 
-impl App for Nothing {
-    type Body = Reply;
+impl Service<Request<RequestBody>> for Nothing {
+    type Response = Response<Reply>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Reply>, Infallible>> + Send>>;
 
-    async fn grpc(&self, request: Request<RequestBody>) -> Response<Reply> {
-        self.answer(request, true).await
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    async fn grpc_web(&self, request: Request<RequestBody>) -> Response<Reply> {
-        self.answer(request, true).await
-    }
-
-    async fn http(&self, request: Request<RequestBody>) -> Response<Reply> {
-        self.answer(request, false).await
-    }
-
-    async fn metrics(&self, request: Request<RequestBody>) -> Response<Reply> {
-        self.answer(request, false).await
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let answer = self.clone().answer(request);
+        Box::pin(async { Ok(answer.await) })
     }
 }
 
 async fn bare(port: u16) -> std::io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let app = Arc::new(Nothing::new());
+    let app = Nothing::new();
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let app = Arc::clone(&app);
+        let app = app.clone();
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let app = Arc::clone(&app);
-            async move {
-                let grpc = request.version() == http::Version::HTTP_2;
-                Ok::<_, Infallible>(app.answer(request, grpc).await)
-            }
+            let answer = app.clone().answer(request);
+            async { Ok::<_, Infallible>(answer.await) }
         });
         tokio::spawn(async move {
             let builder = auto::Builder::new(TokioExecutor::new());
@@ -151,9 +157,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let read_file = |path: &str| std::fs::read_to_string(path);
     let sources = Sources { args: &args, env: &[], read_file: &read_file, default_host: &|| None };
     let Action::Run(config) = config::load(&sources)? else { return Ok(()) };
-    let options = StackOptions::of(&config);
     let metrics = Arc::new(Metrics::new(false));
-    let app = Arc::new(Nothing::new());
-    serve(bind(&config.listen)?, &config.http, options, app, metrics, std::future::pending(), Duration::ZERO).await?;
+    let stack =
+        Stack::new(StackOptions::of(&config), Arc::clone(&metrics), Identified::anyone, QuotaLayer::new(|| false));
+    let (server, forever) = (Server::start(&config.http, &metrics)?, CancellationToken::new());
+    server.serve(bind(&config.listen)?, stack.layer(Nothing::new()), forever, Duration::ZERO).await?;
     Ok(())
 }

@@ -49,8 +49,7 @@ pub struct Caller {
 
 impl Caller {
     fn of(claims: &Claims) -> Caller {
-        let insists_on_leader = claims.insists_on_leader;
-        Caller { author: None, insists_on_leader, internal: None }
+        Caller { author: None, insists_on_leader: claims.insists_on_leader, internal: None }
     }
 
     /// The node itself, because of a duty of its own.

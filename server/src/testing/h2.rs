@@ -23,6 +23,7 @@ pub(crate) struct H2 {
 impl H2 {
     pub(crate) async fn open(address: SocketAddr) -> H2 {
         let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         H2 { sender, address }

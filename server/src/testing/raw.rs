@@ -28,7 +28,9 @@ impl Head {
 
 impl Raw {
     pub(crate) async fn open(address: SocketAddr) -> Raw {
-        Raw { stream: BufReader::new(TcpStream::connect(address).await.unwrap()) }
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Raw { stream: BufReader::new(stream) }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {

@@ -35,7 +35,8 @@ async fn of_grpc_web_by_a_frame() {
     let member = Member::start().await;
     let mut client = H2::open(member.serve(member.gateway())).await;
     let web = all(client.call(WATCH, "application/grpc-web+proto", &[PATIENCE], &create()).await).await;
-    let text = base64_simd::STANDARD.encode_to_string([&b"\0\0\0\0"[..], &[u8::try_from(create().len()).unwrap()], &create()].concat());
+    let text = base64_simd::STANDARD
+        .encode_to_string([&b"\0\0\0\0"[..], &[u8::try_from(create().len()).unwrap()], &create()].concat());
     let last = |data: &[u8]| {
         let at = data.windows(12).rposition(|window| window == b"grpc-status:").expect("a last frame");
         (data[at - 5], data[at + 12])
