@@ -5,6 +5,9 @@
 //! curl -i http://127.0.0.1:2401/greeting?name=you
 //! ```
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery};
@@ -16,8 +19,6 @@ use keyport_server::http::layers::QuotaLayer;
 use keyport_server::http::{Call, RequestBody, Server, Stack, StackOptions};
 use keyport_server::metrics::Metrics;
 use keyport_server::net::bind;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::trace::TraceLayer;

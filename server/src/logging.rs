@@ -7,15 +7,16 @@ mod format;
 mod output;
 mod short;
 
-use crate::config::{LogConfig, LogFormat, LogLevel};
-use format::{Console, Json};
-use output::Outputs;
-use short::Short;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{EnvFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry};
+
+use crate::config::{LogConfig, LogFormat, LogLevel};
+use format::{Console, Json};
+use output::Outputs;
+use short::Short;
 
 /// The target of lines that say why the process ends; written with level `fatal`.
 pub const FATAL: &str = "keyport::fatal";

@@ -1,10 +1,11 @@
 //! The `keyport` program: settings, log, runtime, exit status.
 
+use std::net::UdpSocket;
+use std::process::ExitCode;
+
 use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
 use keyport_server::{logging, trial};
 use rustix::process::Signal;
-use std::net::UdpSocket;
-use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]

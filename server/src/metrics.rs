@@ -18,13 +18,15 @@ pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaug
 pub use requests::RequestTimer;
 pub use timings::Timings;
 
-use crate::config::FeatureGates;
-use crate::version;
+use std::fmt;
+use std::time::Duration;
+
 use parking_lot::Mutex;
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, Opts, Registry, TextEncoder, exponential_buckets};
-use std::fmt;
-use std::time::Duration;
+
+use crate::config::FeatureGates;
+use crate::version;
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";

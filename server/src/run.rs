@@ -3,6 +3,16 @@
 mod gauges;
 mod health;
 
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
+
 use crate::apply::Ended;
 use crate::bootstrap::{self, BootstrapError};
 use crate::calls::Calls;
@@ -15,17 +25,8 @@ use crate::http::{Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
-use crate::peer_port;
 use crate::service_manager::{self, Stage};
-use crate::version;
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
-use tower::Layer as _;
+use crate::{peer_port, version};
 
 /// How long connections may finish what they are answering.
 const DRAIN: Duration = Duration::from_secs(5);

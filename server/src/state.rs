@@ -15,11 +15,11 @@ use keyport_storage::backend::{Applied, Backend, BackendError};
 use keyport_storage::lease::{Lessor, RecoverError};
 use keyport_storage::mvcc::Store;
 use keyport_storage::watch::WatchHub;
+use leadership::Leadership;
 use tokio::sync::watch;
 
 use crate::membership::{Membership, MembershipError};
 use crate::metrics::Metrics;
-use leadership::Leadership;
 pub(crate) use snapshots::{SnapshotFiles, Snapshots};
 
 /// The replicated state of this node.

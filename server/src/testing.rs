@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use admissions::Admissions;
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest, RequestOp, TxnRequest};
 use keyport_raft::LeaderState;
@@ -26,7 +27,6 @@ use crate::http::{Column, Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{Face, Listener, bind};
 use crate::node::Node;
-use admissions::Admissions;
 
 /// A key and its new value, or none to delete it.
 pub(crate) type Change<'a> = (&'a [u8], Option<&'a [u8]>);

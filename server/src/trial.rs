@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use member::{Member, Recipe};
 use tokio::sync::mpsc;
+
+use member::{Member, Recipe};
 
 const DEFAULT_DIR: &str = "keyport-cluster";
 const NAMES: [&str; 3] = ["m1", "m2", "m3"];

@@ -3,12 +3,10 @@
 //!
 //! `cargo run --release -p keyport-storage --example million_keys [keys] [value bytes] [random]`
 
-use std::env;
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use bytes::Bytes;
 use keyport_storage::KeyRange;

@@ -13,9 +13,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::handshake;
 use super::url::{PeerUrl, UrlError};
-use super::{LocalMember, STREAM_PATH};
+use super::{LocalMember, STREAM_PATH, handshake};
 
 /// Of a refusal's text; more is cut.
 const MAX_REASON: usize = 256;

@@ -11,9 +11,8 @@ mod tests;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use keyport_api::raftpb::{Message, MessageType};
-use prost::DecodeError;
-use prost::Message as _;
 use prost::encoding::{DecodeContext, decode_key, decode_varint, encoded_len_varint, skip_field};
+use prost::{DecodeError, Message as _};
 
 use super::snapshot::MAX_CHUNK;
 

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use keyport_api::etcdserverpb;
 use keyport_api::raftpb::{Entry, HardState};
-use keyport_api::walpb;
+use keyport_api::{etcdserverpb, walpb};
 use prost::Message as _;
 
 use super::disk::{Disk, DiskFile};

@@ -8,10 +8,9 @@
 //!
 //! The same bytes in the same places: wherever a crash interrupts it, every sector has what it had, or what was read.
 
-use super::WalError;
 use super::disk::{Disk, DiskFile, read_full_at, write_all_at};
 use super::segment::SegmentName;
-use super::tail;
+use super::{WalError, tail};
 
 const PIECE: usize = 1 << 20;
 

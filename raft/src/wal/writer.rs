@@ -5,9 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keyport_api::etcdserverpb;
 use keyport_api::raftpb::{Entry, HardState};
-use keyport_api::walpb;
+use keyport_api::{etcdserverpb, walpb};
 use prost::Message as _;
 
 use super::disk::{Disk, DiskFile, write_all_at};

@@ -17,9 +17,8 @@ use super::Desk;
 use crate::apply::waiters::Answer;
 use crate::gate::Caller;
 use crate::kv::KvError;
-use crate::membership;
 use crate::node::Node;
-use crate::version;
+use crate::{membership, version};
 use copies::Copies;
 pub use snapshot::SnapshotBlobs;
 

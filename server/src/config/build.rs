@@ -1,12 +1,13 @@
 //! From values to a checked [`Config`].
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::source::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
     LogConfig, LogFormat, LogLevel, LogOutput, cluster, duration,
 };
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// Longer timeouts only hide a broken network.
 const MAX_ELECTION_MS: u64 = 50_000;

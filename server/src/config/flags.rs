@@ -2,10 +2,11 @@
 //!
 //! The environment variables, the file's keys and `--help` all follow from it.
 
+use std::time::Duration;
+
 use super::former::FORMER;
 use super::url::Url;
 use super::{duration, url};
-use std::time::Duration;
 
 /// What a flag's value looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

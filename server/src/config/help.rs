@@ -1,10 +1,11 @@
 //! The texts of `--help` and `--version`.
 
+use std::fmt::Write as _;
+
 use super::flags::{FLAGS, Group, IGNORED, Kind};
 use super::former::FORMER;
 use super::gates::GATES;
 use crate::version;
-use std::fmt::Write as _;
 
 const HEAD: &str = "\
 Keyport: a distributed key-value store that speaks the etcd v3 API over gRPC and plain HTTP.

@@ -1,10 +1,11 @@
 //! Bringing the sources together: command line, environment, file.
 
-use super::flags::{self, FLAGS, Flag, Value};
-use super::{Config, ConfigError, args, build, file, former};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+
+use super::flags::{self, FLAGS, Flag, Value};
+use super::{Config, ConfigError, args, build, file, former};
 
 const ETCD: &str = "ETCD_";
 const OURS: &str = "KEYPORT_";

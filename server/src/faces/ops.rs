@@ -7,18 +7,20 @@ mod probes;
 mod vars;
 mod version;
 
-use crate::http::plain;
-use crate::metrics::{self, Metrics};
-use crate::version::Versions;
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use http::{StatusCode, header};
 use keyport_api::etcdserverpb::AlarmType;
-use std::sync::Arc;
 use tonic::Status;
 use tower_http::compression::CompressionLayer;
+
+use crate::http::plain;
+use crate::metrics::{self, Metrics};
+use crate::version::Versions;
 
 /// What a node tells about itself. Cheap to ask; reads are real ones.
 pub trait HealthSource: Send + Sync + 'static {

@@ -15,9 +15,8 @@ use tonic::body::Body as GrpcBody;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer as _, Service};
 
-use super::grpc::HotBody;
 use super::grpc::hot::{HotPaths, HotResponse};
-use super::grpc::services;
+use super::grpc::{HotBody, services};
 use super::json::{Gateway, GatewayBody, GatewayOptions};
 use super::sse;
 use crate::calls::Calls;

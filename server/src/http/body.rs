@@ -2,21 +2,23 @@
 
 mod frames;
 
-use crate::http::BoxError;
-use crate::metrics;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
 use bytes::{BufMut, Bytes, BytesMut};
-use frames::Frames;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use keyport_api::error::Error;
 use pin_project_lite::pin_project;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
 use tonic::{Code, Status};
+
+use crate::http::BoxError;
+use crate::metrics;
+use frames::Frames;
 
 /// A body went past its limit. What reads it decides what to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

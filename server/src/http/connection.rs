@@ -3,11 +3,15 @@
 //! Every listener has a task that accepts, and every connection one that serves it, on one of the event loops. A
 //! shutdown stops accepting, lets connections finish what they are answering, and after a deadline drops what is left.
 
-use super::{BoxError, Call, Connection, RequestBody};
-use crate::config::HttpConfig;
-use crate::metrics::Metrics;
-use crate::net::event_loops::{EventLoops, Seat};
-use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use std::{io, thread};
+
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::Body;
@@ -16,20 +20,17 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
 use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
-use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
+
+use super::{BoxError, Call, Connection, RequestBody};
+use crate::config::HttpConfig;
+use crate::metrics::Metrics;
+use crate::net::event_loops::{EventLoops, Seat};
+use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
 
 /// How long a client may take to send the head of a request, or keep a connection without one.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(300);

@@ -29,11 +29,13 @@ pub use quota::{Quota, QuotaLayer};
 pub use request_id::{RequestId, RequestIdLayer};
 pub use well_formed::{WellFormed, WellFormedLayer};
 
-use super::{Call, Protocol};
-use http::Request;
-use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use http::Request;
+use pin_project_lite::pin_project;
+
+use super::{Call, Protocol};
 
 /// What a request speaks; plain HTTP if nobody has said.
 fn protocol<B>(request: &Request<B>) -> Protocol {

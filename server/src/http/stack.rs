@@ -1,5 +1,10 @@
 //! The stack: what every request passes on its way in, and every answer on its way out, in one column.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower::{Layer, ServiceBuilder};
+
 use super::layers::{
     Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, CleanPath, CleanPathLayer, Cors, CorsLayer, Count,
     CountLayer, Hosts, HostsLayer, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, QuotaLayer,
@@ -7,9 +12,6 @@ use super::layers::{
 };
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
-use std::sync::Arc;
-use std::time::Duration;
-use tower::{Layer, ServiceBuilder};
 
 /// The settings of the layers.
 #[derive(Clone, Debug)]

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::error::KvError;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
 use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
 use keyport_storage::{KeyRange, Record, Versions};
+
+use super::error::KvError;
 
 /// Something that keys can be read from at a revision: the store itself, or a transaction under way.
 pub(crate) trait View {

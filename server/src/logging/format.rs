@@ -1,13 +1,15 @@
 //! The two shapes of a line that etcd has.
 
-use super::FATAL;
 use std::fmt::{self, Write as _};
+
 use time::OffsetDateTime;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::FATAL;
 
 /// One object a line: `{"level":..,"ts":..,"caller":..,"msg":..,fields}`.
 pub(super) struct Json;

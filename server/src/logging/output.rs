@@ -1,12 +1,14 @@
 //! Where lines go.
 
-use super::LogError;
-use crate::config::LogOutput;
-use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::LogError;
+use crate::config::LogOutput;
 
 /// Every output of the log. A line is written whole; one that cannot be written is lost, never an error for the caller.
 #[derive(Clone, Debug)]

@@ -3,18 +3,19 @@
 //! Every method of the proto files has a [`Method`]. Its counters are kept per thread slot, on a cache line each, so that
 //! the workers do not pass lines to and fro; a scrape adds the slots up.
 
-use foldhash::fast::FixedState;
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Counter, LabelPair, Metric, MetricFamily, MetricType};
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
-use prost::Message as _;
-use prost_types::FileDescriptorSet;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
+
+use foldhash::fast::FixedState;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Counter, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
 use tonic::Code;
 
 /// Slots for threads; a power of two.

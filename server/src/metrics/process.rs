@@ -1,10 +1,11 @@
 //! The process as the kernel sees it: `process_*` and `os_fd_*`, read from `/proc` when somebody asks; and those of Go's
 //! runtime metrics that dashboards read and that have a likeness here.
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
 use std::collections::HashMap;
 use std::fs;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
 
 /// Clock ticks a second in `/proc`: part of the kernel's interface on every Linux platform we run on.
 const TICKS: f64 = 100.0;

@@ -1,8 +1,9 @@
 //! Histograms by operation and success, found without hashing labels.
 
-use prometheus::{Histogram, HistogramVec};
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use prometheus::{Histogram, HistogramVec};
 
 /// A family with the labels `.., name, success`. A series appears with its first sample.
 #[derive(Debug)]

@@ -6,10 +6,9 @@
 //! A connection's panic is its own. A loop that panics itself, by what delivers the answers there, is lost with all its
 //! connections, and would be the one with the fewest ever after: that is told, and the process is expected to end.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{io, thread};
 
 use keyport_storage::ThreadPanic;
 use tokio::runtime::{Builder, Handle};

@@ -1,12 +1,14 @@
 //! Sockets to listen on.
 
-use crate::config::{ListenConfig, Url};
-use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::{ListenConfig, Url};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;

@@ -9,9 +9,8 @@ use prost::Message;
 use tokio::sync::oneshot::Receiver;
 use tonic::Code;
 
-use super::Node;
-use super::raft_error;
 use super::timeouts::Circumstances;
+use super::{Node, raft_error};
 use crate::apply::waiters::{Answer, Outcome};
 use crate::apply::{Command, Cost, Proposal, Replicated};
 use crate::gate::Caller;

@@ -1,15 +1,17 @@
 //! The node, as health checks see it.
 
-use crate::faces::ops::{HealthSource, RaftState};
-use crate::node::Node;
-use crate::version::Versions;
+use std::time::Duration;
+
 use bytes::Bytes;
 use keyport_api::error::backend_failed;
 use keyport_api::etcdserverpb::AlarmType;
 use keyport_storage::KeyRange;
 use keyport_storage::mvcc::RangeOptions;
-use std::time::Duration;
 use tonic::Status;
+
+use crate::faces::ops::{HealthSource, RaftState};
+use crate::node::Node;
+use crate::version::Versions;
 
 /// Between two looks for a leader at start.
 const RETRY: Duration = Duration::from_millis(50);

@@ -4,11 +4,10 @@
 //! records in the log that it continues from there, and then the file takes the database's place. If the process ends
 //! in between, the next start finds the log ahead of the database, and the file that closes the gap.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use std::{fs, io};
 
 use bytes::Bytes;
 use keyport_api::raftpb::{ConfState, SnapshotMetadata};

@@ -1,11 +1,10 @@
 //! The file under redb, and where tests put faults into it.
 
-use std::fmt;
 use std::fs::{File, Metadata, TryLockError};
-use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use redb::backends::FileBackend;
 use redb::{BackendError as LockError, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};

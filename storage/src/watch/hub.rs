@@ -1,10 +1,9 @@
 //! The hub: what the apply thread publishes to, and what streams are made from.
 
-use std::fmt;
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
+use std::{fmt, io};
 
 use parking_lot::Mutex;
 

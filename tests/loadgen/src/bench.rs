@@ -3,14 +3,16 @@
 mod figures;
 mod probe;
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
 use crate::limits::fsync_probe;
 use crate::server::{Cluster, find_etcd};
 use crate::stats::{Meter, Row, median, median_row, num, row_table, table};
 use crate::workload::{Kind, NAMES, Spec, drive};
-use anyhow::{Context, Result, bail, ensure};
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 #[derive(clap::Args, Clone)]
 pub(crate) struct Opts {

@@ -1,17 +1,19 @@
 //! A lean gRPC client over the `h2` crate: unary calls and bidirectional streams, one thread per connection.
 
-use crate::proto::frame;
-use bytes::{Buf, Bytes, BytesMut};
-use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
-use http::{HeaderMap, HeaderValue, Request, Uri};
-use prost::Message;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, HeaderValue, Request, Uri};
+use prost::Message;
 use tokio::net::TcpStream;
+
+use crate::proto::frame;
 
 #[derive(Debug)]
 pub(crate) enum Fail {

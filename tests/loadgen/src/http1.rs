@@ -1,11 +1,13 @@
 //! A lean HTTP/1.1 keep-alive client for the JSON gateway: one request in flight per connection.
 
-use crate::grpc::{Fail, net, rpc};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::grpc::{Fail, net, rpc};
 
 pub(crate) struct Http {
     addr: SocketAddr,

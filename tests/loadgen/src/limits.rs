@@ -1,18 +1,20 @@
 //! What the machine itself can do: fdatasync rate of the disk, and requests/s of a server that does nothing.
 
-use crate::stats::{Outcome, Row, num, row_table, table};
-use crate::workload::{Kind, Spec, drive, sample_range};
-use crate::{bench::machine, stats};
-use anyhow::{Context, Result};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::stats::{Outcome, Row, num, row_table, table};
+use crate::workload::{Kind, Spec, drive, sample_range};
+use crate::{bench::machine, stats};
 
 #[derive(clap::Args)]
 pub(crate) struct FsyncArgs {

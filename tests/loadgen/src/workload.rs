@@ -2,15 +2,6 @@
 
 mod watch;
 
-use crate::grpc::{Conn, Fail, Method, Stream, rpc};
-use crate::http1::Http;
-use crate::proto::*;
-use crate::stats::Outcome;
-use base64::{Engine, engine::general_purpose::STANDARD as B64};
-use bytes::{Bytes, BytesMut};
-use parking_lot::Mutex;
-use prost::Message;
-use serde::Deserialize;
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -18,8 +9,19 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
+
+use base64::{Engine, engine::general_purpose::STANDARD as B64};
+use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
+use prost::Message;
+use serde::Deserialize;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
+
+use crate::grpc::{Conn, Fail, Method, Stream, rpc};
+use crate::http1::Http;
+use crate::proto::*;
+use crate::stats::Outcome;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Kind {

@@ -1,10 +1,11 @@
 //! What the compiler does not check and reviews forget: who may use whom, how long a function is, where texts for clients
-//! stand, and whether every dependency is needed. Reads the sources and says by file and line what
+//! stand, how imports are ordered, and whether every dependency is needed. Reads the sources and says by file and line what
 //! to do; it starts nothing and needs no tool.
 #![allow(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
 
 mod dependencies;
 mod functions;
+mod imports;
 mod lexer;
 mod manifest;
 mod map;

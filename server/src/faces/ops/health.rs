@@ -1,13 +1,15 @@
 //! `/health`: one answer for load balancers, worded as etcd's.
 
-use super::{HealthSource, Ops, parameters};
-use crate::http::plain;
+use std::sync::Arc;
+
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyport_api::etcdserverpb::AlarmType;
 use serde::Serialize;
-use std::sync::Arc;
+
+use super::{HealthSource, Ops, parameters};
+use crate::http::plain;
 
 #[derive(Serialize)]
 struct Health<'a> {

@@ -1,13 +1,15 @@
 //! `/livez` and `/readyz`: named checks, one by one or all, worded as Kubernetes' probes are.
 
-use super::{HealthSource, Ops, no_page, parameters};
-use crate::http::plain;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyport_api::etcdserverpb::AlarmType;
-use std::fmt::Write as _;
-use std::sync::Arc;
+
+use super::{HealthSource, Ops, no_page, parameters};
+use crate::http::plain;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {

@@ -1,11 +1,13 @@
 //! `/debug/vars`: a glance at the process.
 
-use super::{HealthSource, Ops};
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use serde_json::json;
-use std::sync::Arc;
+
+use super::{HealthSource, Ops};
 
 pub(super) async fn vars<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
     let raft = ops.node.raft();

@@ -4,23 +4,25 @@
 //! What waited is given up by being dropped: a lock leaves its line, a proposal its waiter. A stream that had begun ends
 //! with a last word in the terms of what it speaks.
 
-use super::super::refusal::{refusal, refusal_as};
-use super::super::{Call, Connection, Protocol, patience};
-use super::Answer;
-use crate::http::body::grpc_web_trailers;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use keyport_api::error::Error;
 use keyport_api::methods::Kind;
 use pin_project_lite::pin_project;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
 use tokio::time::{Sleep, sleep_until};
 use tonic::Status;
 use tower::{Layer, Service};
+
+use super::super::refusal::{refusal, refusal_as};
+use super::super::{Call, Connection, Protocol, patience};
+use super::Answer;
+use crate::http::body::grpc_web_trailers;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 

@@ -1,11 +1,12 @@
 //! Paths that are written with needless parts, as by whoever joins a base URL and a path with a slash each: `//health`,
 //! `/v3//kv/put`, `/./version`. As with etcd, the answer is where to go instead, method and body the same.
 
-use super::Answer;
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode, Uri};
 use tower::{Layer, Service};
+
+use super::Answer;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,19 +5,21 @@
 //! browsers want to know is `tower-http`'s affair; it is asked only when it is a browser that calls, since its headers
 //! would be dead weight on every other answer.
 
-use super::super::{Call, Protocol};
-use crate::config::AllowList;
-use crate::net::Face;
-use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN, VARY};
-use http::{Method, Request, Response};
-use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN, VARY};
+use http::{Method, Request, Response};
+use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tower_http::cors::{self, AllowHeaders, AllowOrigin};
+
+use super::super::{Call, Protocol};
+use crate::config::AllowList;
+use crate::net::Face;
 
 const METHODS: [Method; 6] = [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::DELETE, Method::HEAD];
 const EXPOSED: [&str; 7] =

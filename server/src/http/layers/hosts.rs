@@ -1,14 +1,16 @@
 //! Which names the server answers to: a page on another site cannot reach it by pointing its own name here.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use tower::{Layer, Service};
+
 use super::super::refusal::text;
 use super::super::{Call, Protocol};
 use super::Answer;
 use crate::config::AllowList;
 use crate::net::Face;
-use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
-use std::sync::Arc;
-use tower::{Layer, Service};
 
 /// See the module's text. gRPC goes by other names, and browsers cannot speak it.
 #[derive(Clone, Debug)]

@@ -1,14 +1,15 @@
 //! Who calls. What a request claims is looked for in one place, whatever it speaks, and what comes of it stands in its
 //! [`Call`](super::super::Call) from here on.
 
-use super::super::Call;
-use super::super::credentials;
-use crate::gate::{Caller, Claims, Identified};
-use http::{Request, Response};
-use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
 use tower::{Layer, Service};
+
+use super::super::{Call, credentials};
+use crate::gate::{Caller, Claims, Identified};
 
 /// Finds out who makes a claim.
 pub trait Identify: Clone {

@@ -3,19 +3,21 @@
 //! What is too large is refused by its announced length before a byte of it is read; without one, when it has grown too
 //! large. Calls beyond the bound are refused at once, not queued: their clients know best when to come again.
 
-use super::super::refusal::{refusal, refusal_as};
-use super::super::{Call, Protocol, RequestBody};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::methods::Kind;
 use pin_project_lite::pin_project;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use tower::{Layer, Service};
+
+use super::super::refusal::{refusal, refusal_as};
+use super::super::{Call, Protocol, RequestBody};
 
 /// Calls answered at once. Far above what two cores can do in the time that clients wait.
 const MAX_IN_FLIGHT: usize = 65_536;

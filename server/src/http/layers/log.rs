@@ -1,17 +1,19 @@
 //! A line for calls that are slow, and at debug level for all.
 
-use super::super::body::grpc_code;
-use super::super::{Call, Connection};
-use super::request_id;
-use http::{HeaderValue, Method as Verb, Request, Response, Uri};
-use keyport_api::methods::{Kind, Method};
-use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderValue, Method as Verb, Request, Response, Uri};
+use keyport_api::methods::{Kind, Method};
+use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::Level;
+
+use super::super::body::grpc_code;
+use super::super::{Call, Connection};
+use super::request_id;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug)]

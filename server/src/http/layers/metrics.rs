@@ -1,15 +1,17 @@
 //! Counts calls, in gRPC or in JSON: begun here, ended where their answers end.
 
-use super::super::body::{Metered, grpc_code};
-use super::super::{Call, Protocol, RequestBody};
-use crate::metrics::{self, GrpcType, Metrics};
-use http::{Request, Response, StatusCode};
-use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
 use tonic::Code;
 use tower::{Layer, Service};
+
+use super::super::body::{Metered, grpc_code};
+use super::super::{Call, Protocol, RequestBody};
+use crate::metrics::{self, GrpcType, Metrics};
 
 /// See the module's text.
 #[derive(Clone, Debug)]

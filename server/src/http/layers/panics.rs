@@ -3,16 +3,18 @@
 //! `tower-http` has such a layer. It does not let the answer depend on the request, which gRPC needs, and puts every body
 //! into a box.
 
-use super::super::Protocol;
-use super::super::refusal::refusal;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::{Request, Response};
 use keyport_api::error::Error;
 use pin_project_lite::pin_project;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use tower::{Layer, Service};
+
+use super::super::Protocol;
+use super::super::refusal::refusal;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default)]

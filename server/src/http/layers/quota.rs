@@ -2,16 +2,18 @@
 //!
 //! Whether a transaction would, only its body tells; that is found out where it is applied, as everything is once more.
 
-use super::super::Call;
-use super::super::refusal::refusal;
-use super::Answer;
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
-use std::fmt;
-use std::sync::Arc;
 use tower::{Layer, Service};
+
+use super::super::Call;
+use super::super::refusal::refusal;
+use super::Answer;
 
 /// Says whether the database is full.
 type IsFull = Arc<dyn Fn() -> bool + Send + Sync>;

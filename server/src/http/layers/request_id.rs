@@ -3,13 +3,14 @@
 //! `tower-http`'s layers make one for every request, which for the millions of calls that go well would cost more than it
 //! could ever tell.
 
-use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Response};
-use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
+
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response};
+use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

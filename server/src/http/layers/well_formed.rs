@@ -1,13 +1,14 @@
 //! What HTTP forbids and its parser lets through: a request of HTTP/1.1 names one host, encodes its body in a way that is
 //! known here, and gRPC is always a POST.
 
-use super::super::refusal::refusal_as;
-use super::Answer;
 use bytes::Bytes;
 use http::header::{ALLOW, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Response, StatusCode, Version};
 use keyport_api::error::Error;
 use tower::{Layer, Service};
+
+use super::super::refusal::refusal_as;
+use super::Answer;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default)]

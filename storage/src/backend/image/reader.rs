@@ -1,9 +1,8 @@
 //! Writing down what is there.
 
-use std::fmt;
-use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use bytes::Bytes;
 use redb::Range;

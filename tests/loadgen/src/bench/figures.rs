@@ -1,17 +1,19 @@
 //! Workloads whose row is one figure with a unit, not a rate: what a filled server takes, and how long it takes until a
 //! cluster serves after something happened to it.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use rustix::process::Signal;
+
 use super::probe::first_put;
 use super::{Bench, Side};
 use crate::proto::RangeRequest;
 use crate::server::{Cluster, block_on};
 use crate::stats::{Meter, Row};
 use crate::workload::{Kind, key, rand};
-use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
-use rustix::process::Signal;
-use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The heartbeat interval of both servers, by default.
 const HEARTBEAT_US: u64 = 100_000;

@@ -1,15 +1,17 @@
 //! Puts that look for the first member which takes one again after the leader was killed.
 
-use crate::grpc::{Conn, Fail, Method};
-use crate::proto::*;
-use anyhow::{Context, Result};
-use bytes::Bytes;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::grpc::{Conn, Fail, Method};
+use crate::proto::*;
 
 /// From one put to the next through the same member: how exact the result is.
 const EVERY: Duration = Duration::from_millis(5);

@@ -1,13 +1,14 @@
 //! One member's process: its command line out of the side's template, its start and its end, its folder and its log.
 
-use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal};
 
 const HOLDERS: [&str; 8] =
     ["{name}", "{data}", "{client}", "{peer}", "{client_port}", "{peer_port}", "{cluster}", "{state}"];

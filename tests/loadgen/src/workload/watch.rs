@@ -1,17 +1,19 @@
 //! The watch fan-out: W watchers over some streams, and the writers that feed them.
 
-use super::{Kind::WatchMax, Run, join_all, key, within};
-use crate::grpc::{Conn, Fail, Method, rpc};
-use crate::proto::*;
-use crate::stats::Outcome;
-use bytes::{BufMut, Bytes, BytesMut};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+
+use bytes::{BufMut, Bytes, BytesMut};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
+
+use super::{Kind::WatchMax, Run, join_all, key, within};
+use crate::grpc::{Conn, Fail, Method, rpc};
+use crate::proto::*;
+use crate::stats::Outcome;
 
 /// What the watcher thread and the writer thread tell each other.
 #[derive(Default)]
