@@ -1,7 +1,7 @@
 //! The layers of the stack, one thing each: a [`tower::Layer`] and the [`tower::Service`] that it makes, around any service
-//! of HTTP whose body can be made of bytes. [`super::stack`] says in which order they stand, and why.
+//! of HTTP whose body can be made of bytes. [`Stack`](super::Stack) says in which order they stand, and why.
 //!
-//! They ask the request's [`Call`](super::Call) for what is known of it.
+//! They ask the request's [`Call`] for what is known of it.
 
 mod attendance;
 mod clean_path;

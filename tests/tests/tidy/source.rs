@@ -1,5 +1,6 @@
 //! The files of the workspace.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -17,6 +18,8 @@ pub(crate) struct Source {
     pub(crate) all_code: String,
     /// Those outside of tests.
     pub(crate) literals: Vec<Literal>,
+    /// Modules that are declared for tests alone: their paths, without `.rs`.
+    test_modules: Vec<String>,
 }
 
 impl Source {
@@ -32,7 +35,11 @@ impl Source {
 
     /// The whole file is for tests.
     pub(crate) fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("tests.rs")
+        static MODULES: LazyLock<HashSet<&str>> =
+            LazyLock::new(|| all().iter().flat_map(|source| &source.test_modules).map(String::as_str).collect());
+        let stem = self.path.trim_end_matches(".rs");
+        let mut folders = stem.match_indices('/').map(|(at, _)| &stem[..at]).chain([stem]);
+        self.path.contains("/tests/") || folders.any(|module| MODULES.contains(module))
     }
 
     fn read(path: &Path) -> Source {
@@ -41,7 +48,11 @@ impl Source {
         let code = lexer::without(&all_code, &tests);
         literals.retain(|literal| !tests.iter().any(|part| part.contains(&literal.at)));
         let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-        Source { path, code, all_code, literals }
+        let folder = ["lib", "main"].iter().find_map(|shell| path.strip_suffix(&format!("/{shell}.rs")));
+        let folder = folder.unwrap_or_else(|| path.trim_end_matches(".rs"));
+        let declared = tests.iter().filter_map(|part| all_code[part.clone()].strip_suffix(';')?.rsplit_once("mod "));
+        let test_modules = declared.map(|(_, name)| format!("{folder}/{name}")).collect();
+        Source { path, code, all_code, literals, test_modules }
     }
 }
 

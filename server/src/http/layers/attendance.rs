@@ -12,7 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
-use keyport_api::error::Error;
+use keyport_api::error::{Error, not_understood};
 use keyport_api::methods::Kind;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
@@ -72,7 +72,7 @@ where
                 // A mistake of the transport in gRPC's eyes, one of the caller on the gateway.
                 let status = match protocol {
                     Protocol::Grpc | Protocol::GrpcWeb => malformed.into(),
-                    Protocol::Json | Protocol::Http => Status::invalid_argument(malformed.to_string()),
+                    Protocol::Json | Protocol::Http => not_understood(malformed),
                 };
                 let refused = refusal_as(protocol, StatusCode::BAD_REQUEST, &status);
                 return Attending { answer: Answer::now(refused), terms: Terms::default(), timer: None };

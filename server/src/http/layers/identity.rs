@@ -1,5 +1,5 @@
 //! Who calls. What a request claims is looked for in one place, whatever it speaks, and what comes of it stands in its
-//! [`Call`](super::super::Call) from here on.
+//! [`Call`] from here on.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
