@@ -12,7 +12,7 @@ mod requests;
 mod timings;
 
 pub use database::{commits, compactions};
-pub use grpc::{Call, GrpcMetrics, GrpcType, Method};
+pub use grpc::{Call, GrpcMetrics, Series};
 pub use network::NetworkMetrics;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use requests::RequestTimer;

@@ -35,7 +35,7 @@ pub struct RequestBody {
     source: Source,
     limit: Limit,
     /// The gRPC method whose messages these are.
-    counted: Option<&'static metrics::Method>,
+    counted: Option<&'static metrics::Series>,
 }
 
 #[derive(Debug)]
@@ -113,8 +113,8 @@ impl RequestBody {
     }
 
     /// Counts the messages that are limited.
-    pub(crate) fn count_as(&mut self, method: &'static metrics::Method) {
-        self.counted = Some(method);
+    pub(crate) fn count_as(&mut self, series: &'static metrics::Series) {
+        self.counted = Some(series);
     }
 }
 
@@ -129,7 +129,7 @@ impl From<Bytes> for RequestBody {
 }
 
 impl Limit {
-    fn check(&mut self, data: &Bytes, counted: Option<&metrics::Method>) -> Result<(), BoxError> {
+    fn check(&mut self, data: &Bytes, counted: Option<&metrics::Series>) -> Result<(), BoxError> {
         match self {
             Limit::None => Ok(()),
             Limit::Bytes { limit, left } => match left.checked_sub(data.len() as u64) {
@@ -145,8 +145,8 @@ impl Limit {
                     let error = Error::MessageTooLarge { size: seen.largest, limit: *limit };
                     return Err(Status::from(error).into());
                 }
-                if let Some(method) = counted {
-                    method.received(seen.messages, seen.bytes);
+                if let Some(series) = counted {
+                    series.received(seen.messages, seen.bytes);
                 }
                 Ok(())
             }
@@ -268,7 +268,7 @@ impl Meter {
             Framing::Text => return None,
         };
         if seen.messages > 0 {
-            self.call.method().sent(seen.messages, seen.bytes);
+            self.call.series().sent(seen.messages, seen.bytes);
         }
         if seen.trailers { web_code(data) } else { None }
     }

@@ -1,6 +1,6 @@
 //! `grpc_server_*`, the bytes that go with them and `etcd_server_client_requests_total`.
 //!
-//! Every method of the proto files has a [`Method`]. Its counters are kept per thread slot, on a cache line each, so that
+//! Every method has a [`Series`]. Its counters are kept per thread slot, on a cache line each, so that
 //! the workers do not pass lines to and fro; a scrape adds the slots up.
 
 use std::cell::Cell;
@@ -10,12 +10,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use foldhash::fast::FixedState;
+use keyport_api::methods::{Kind, Method, MethodInfo};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
-use prost::Message as _;
-use prost_types::FileDescriptorSet;
 use tonic::Code;
 
 /// Slots for threads; a power of two.
@@ -54,35 +52,6 @@ const PRECREATED: [&str; 7] = [
 const MAX_CLIENT_VERSIONS: usize = 64;
 const HANDLING_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Which sides of a call are streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrpcType {
-    Unary,
-    ClientStream,
-    ServerStream,
-    BidiStream,
-}
-
-impl GrpcType {
-    fn of(client_streaming: bool, server_streaming: bool) -> GrpcType {
-        match (client_streaming, server_streaming) {
-            (false, false) => GrpcType::Unary,
-            (true, false) => GrpcType::ClientStream,
-            (false, true) => GrpcType::ServerStream,
-            (true, true) => GrpcType::BidiStream,
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            GrpcType::Unary => "unary",
-            GrpcType::ClientStream => "client_stream",
-            GrpcType::ServerStream => "server_stream",
-            GrpcType::BidiStream => "bidi_stream",
-        }
-    }
-}
-
 /// The counters that every call touches.
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -95,12 +64,9 @@ struct Slot {
     sent_bytes: AtomicU64,
 }
 
-/// One RPC and what is counted of it.
-pub struct Method {
-    service: String,
-    name: String,
-    path: String,
-    grpc_type: GrpcType,
+/// What is counted of one RPC.
+pub struct Series {
+    info: &'static MethodInfo,
     slots: [Slot; SLOTS],
     failed: [AtomicU64; CODES.len()],
     precreated: bool,
@@ -108,20 +74,16 @@ pub struct Method {
     handling: Option<Histogram>,
 }
 
-impl fmt::Debug for Method {
+impl fmt::Debug for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)
+        f.write_str(self.info.path)
     }
 }
 
-impl Method {
-    /// `/service/method`.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    pub fn grpc_type(&self) -> GrpcType {
-        self.grpc_type
+impl Series {
+    /// Which sides of a call are streams.
+    pub fn kind(&self) -> Kind {
+        self.info.kind
     }
 
     /// Counts a call as begun; the answer counts its end.
@@ -130,7 +92,7 @@ impl Method {
         if !self.precreated && !self.used.load(Relaxed) {
             self.used.store(true, Relaxed);
         }
-        Call { method: self, started: self.handling.is_some().then(Instant::now), done: false }
+        Call { series: self, started: self.handling.is_some().then(Instant::now), done: false }
     }
 
     /// Counts messages from the client, and their bytes without framing.
@@ -173,14 +135,14 @@ thread_local! {
 /// or as an internal error while its thread panics.
 #[derive(Debug)]
 pub struct Call {
-    method: &'static Method,
+    series: &'static Series,
     started: Option<Instant>,
     done: bool,
 }
 
 impl Call {
-    pub fn method(&self) -> &'static Method {
-        self.method
+    pub fn series(&self) -> &'static Series {
+        self.series
     }
 
     /// Counts the end of the call.
@@ -193,11 +155,11 @@ impl Call {
             return;
         }
         match code {
-            Code::Ok => self.method.slot().ok.fetch_add(1, Relaxed),
+            Code::Ok => self.series.slot().ok.fetch_add(1, Relaxed),
             // A code is below 17 by its type.
-            _ => self.method.failed[code as usize % CODES.len()].fetch_add(1, Relaxed),
+            _ => self.series.failed[code as usize % CODES.len()].fetch_add(1, Relaxed),
         };
-        if let (Some(handling), Some(started)) = (&self.method.handling, self.started) {
+        if let (Some(handling), Some(started)) = (&self.series.handling, self.started) {
             handling.observe(started.elapsed().as_secs_f64());
         }
     }
@@ -211,18 +173,15 @@ impl Drop for Call {
     }
 }
 
-type ByPath = HashMap<&'static str, &'static Method, FixedState>;
-
 /// A client's version, with its counters for unary calls and for streams.
 struct ClientVersion {
     version: Box<[u8]>,
     counters: [IntCounter; 2],
 }
 
-/// Every method by its path.
+/// What is counted of every method.
 pub struct GrpcMetrics {
-    by_path: ByPath,
-    by_route: ByPath,
+    by_method: [&'static Series; Method::COUNT],
     client_requests: IntCounterVec,
     /// Filled from the front; read without a lock.
     by_version: Box<[OnceLock<ClientVersion>]>,
@@ -230,7 +189,7 @@ pub struct GrpcMetrics {
 
 impl fmt::Debug for GrpcMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GrpcMetrics").field("methods", &self.by_path.len()).finish_non_exhaustive()
+        f.debug_struct("GrpcMetrics").field("methods", &self.by_method.len()).finish_non_exhaustive()
     }
 }
 
@@ -248,48 +207,33 @@ impl GrpcMetrics {
         } else {
             None
         };
-        let mut by_path = ByPath::default();
-        for (service, name, grpc_type) in known_methods() {
-            let path = format!("/{service}/{name}");
-            let method = Method {
-                handling: handling.as_ref().map(|f| f.with_label_values(&[grpc_type.label(), &service, &name])),
-                precreated: PRECREATED.contains(&service.as_str()),
+        let by_method = Method::ALL.map(|method| {
+            let info = method.info();
+            let labels = [label(info.kind), info.service, info.name];
+            let series = Series {
+                info,
+                handling: handling.as_ref().map(|family| family.with_label_values(&labels)),
+                precreated: PRECREATED.contains(&info.service),
                 used: AtomicBool::new(false),
                 slots: Default::default(),
                 failed: Default::default(),
-                path,
-                service,
-                name,
-                grpc_type,
             };
-            // There is one registry in a process. Calls under way point to their method without counting references.
-            let method: &'static Method = Box::leak(Box::new(method));
-            by_path.insert(&method.path, method);
-        }
-        registry.register(Box::new(GrpcCollector::new(by_path.values().copied().collect())?))?;
+            // There is one registry in a process. Calls under way point to their series without counting references.
+            &*Box::leak(Box::new(series))
+        });
+        registry.register(Box::new(GrpcCollector::new(by_method.to_vec())?))?;
         let by_version = (0..MAX_CLIENT_VERSIONS).map(|_| OnceLock::new()).collect();
-        let routes = keyport_api::routes::ROUTES.iter();
-        let by_route = routes.filter_map(|r| Some((r.path, *by_path.get(r.grpc_path)?))).collect();
-        Ok(GrpcMetrics { by_path, by_route, client_requests: client_requests.clone(), by_version })
-    }
-
-    /// The method of a path such as `/etcdserverpb.KV/Range`.
-    pub fn method(&self, path: &str) -> Option<&'static Method> {
-        self.by_path.get(path).copied()
+        Ok(GrpcMetrics { by_method, client_requests: client_requests.clone(), by_version })
     }
 
     /// What is counted of a method.
-    pub fn of(&self, method: keyport_api::methods::Method) -> Option<&'static Method> {
-        self.method(method.path())
-    }
-
-    /// The method behind a path of the JSON gateway, such as `/v3/kv/range`.
-    pub fn method_of_route(&self, path: &str) -> Option<&'static Method> {
-        self.by_route.get(path).copied()
+    pub fn of(&self, method: Method) -> &'static Series {
+        // The index of a method is below their number.
+        self.by_method[method.index()]
     }
 
     /// Counts a call by the client's version, which is the value of its `client-api-version`.
-    pub fn count_client(&self, version: Option<&[u8]>, grpc_type: GrpcType) {
+    pub fn count_client(&self, version: Option<&[u8]>, kind: Kind) {
         let version = version.unwrap_or(b"unknown");
         let text = std::str::from_utf8(version).unwrap_or("other");
         for cell in &self.by_version {
@@ -298,32 +242,23 @@ impl GrpcMetrics {
                 counters: ["unary", "stream"].map(|kind| self.client_requests.with_label_values(&[kind, text])),
             });
             if *known.version == *version {
-                known.counters[usize::from(grpc_type != GrpcType::Unary)].inc();
+                known.counters[usize::from(kind != Kind::Unary)].inc();
                 return;
             }
         }
-        let kind = if grpc_type == GrpcType::Unary { "unary" } else { "stream" };
-        self.client_requests.with_label_values(&[kind, "other"]).inc();
+        let label = if kind == Kind::Unary { "unary" } else { "stream" };
+        self.client_requests.with_label_values(&[label, "other"]).inc();
     }
 }
 
-/// The methods of the proto files, and of the health service that tonic brings.
-fn known_methods() -> Vec<(String, String, GrpcType)> {
-    let health = |name: &str, grpc_type| ("grpc.health.v1.Health".to_owned(), name.to_owned(), grpc_type);
-    let mut methods = vec![health("Check", GrpcType::Unary), health("Watch", GrpcType::ServerStream)];
-    let set = FileDescriptorSet::decode(keyport_api::FILE_DESCRIPTOR_SET).unwrap_or_default();
-    for file in &set.file {
-        for service in &file.service {
-            for method in &service.method {
-                methods.push((
-                    format!("{}.{}", file.package(), service.name()),
-                    method.name().to_owned(),
-                    GrpcType::of(method.client_streaming(), method.server_streaming()),
-                ));
-            }
-        }
+/// The value of `grpc_type`.
+fn label(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Unary => "unary",
+        Kind::ClientStream => "client_stream",
+        Kind::ServerStream => "server_stream",
+        Kind::BidiStream => "bidi_stream",
     }
-    methods
 }
 
 const METHOD_LABELS: [&str; 3] = ["grpc_type", "grpc_service", "grpc_method"];
@@ -339,12 +274,12 @@ const FAMILIES: [(&str, &str); 6] = [
 
 struct GrpcCollector {
     descs: Vec<Desc>,
-    methods: Vec<&'static Method>,
+    methods: Vec<&'static Series>,
 }
 
 impl GrpcCollector {
-    fn new(mut methods: Vec<&'static Method>) -> prometheus::Result<GrpcCollector> {
-        methods.sort_by(|a, b| a.path.cmp(&b.path));
+    fn new(mut methods: Vec<&'static Series>) -> prometheus::Result<GrpcCollector> {
+        methods.sort_by(|a, b| a.info.path.cmp(b.info.path));
         let desc = |(name, help): &(&str, &str)| {
             let mut labels: Vec<String> = Vec::new();
             if name.starts_with("grpc_") {
@@ -403,17 +338,17 @@ fn counter(value: u64) -> Metric {
     metric
 }
 
-fn sample(method: &Method, code: Option<&str>, value: u64) -> Metric {
-    let label = |name: &str, value: &str| {
+fn sample(series: &Series, code: Option<&str>, value: u64) -> Metric {
+    let pair = |name: &str, value: &str| {
         let mut pair = LabelPair::default();
         pair.set_name(name.to_owned());
         pair.set_value(value.to_owned());
         pair
     };
-    let mut labels: Vec<LabelPair> = code.map(|code| label("grpc_code", code)).into_iter().collect();
-    labels.push(label("grpc_method", &method.name));
-    labels.push(label("grpc_service", &method.service));
-    labels.push(label("grpc_type", method.grpc_type.label()));
+    let mut labels: Vec<LabelPair> = code.map(|code| pair("grpc_code", code)).into_iter().collect();
+    labels.push(pair("grpc_method", series.info.name));
+    labels.push(pair("grpc_service", series.info.service));
+    labels.push(pair("grpc_type", label(series.info.kind)));
     let mut metric = counter(value);
     metric.set_label(labels);
     metric

@@ -1,4 +1,5 @@
 use super::*;
+use keyport_api::methods::{Kind, Method};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Name, type, labels and buckets that dashboards and alerts were written against.
@@ -18,8 +19,8 @@ fn used() -> Metrics {
     metrics.cluster_version.with_label_values(&["3.7"]).set(1);
     metrics.alarms.with_label_values(&["8e9e05c52164694d", "NOSPACE"]).set(1);
     metrics.stream_failures.with_label_values(&["send", "watch"]).inc();
-    metrics.grpc.count_client(Some(b"3.7"), GrpcType::Unary);
-    metrics.grpc.method("/etcdserverpb.KV/Put").unwrap().start().finish(tonic::Code::Ok);
+    metrics.grpc.count_client(Some(b"3.7"), Kind::Unary);
+    metrics.grpc.of(Method::Put).start().finish(tonic::Code::Ok);
     metrics
 }
 
@@ -124,19 +125,19 @@ fn a_request_that_is_given_up_counts_as_failed() {
 #[test]
 fn calls_are_counted() {
     let metrics = Metrics::new(false);
-    let method = metrics.grpc.method("/v3lockpb.Lock/Lock").unwrap();
+    let method = metrics.grpc.of(Method::Lock);
     let call = method.start();
     method.received(1, 10);
     method.sent(1, 20);
     call.finish(tonic::Code::Ok);
-    let other = metrics.grpc.method("/etcdserverpb.KV/Put").unwrap();
+    let other = metrics.grpc.of(Method::Put);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| drop(other.start()));
         }
     });
-    metrics.grpc.count_client(Some(b"3.7"), GrpcType::BidiStream);
-    metrics.grpc.count_client(None, GrpcType::Unary);
+    metrics.grpc.count_client(Some(b"3.7"), Kind::BidiStream);
+    metrics.grpc.count_client(None, Kind::Unary);
     let text = metrics.render().unwrap();
     for line in [
         "grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Lock\",grpc_service=\"v3lockpb.Lock\",grpc_type=\"unary\"} 1",
@@ -156,9 +157,9 @@ fn calls_are_counted() {
 fn clients_cannot_grow_the_registry_without_end() {
     let metrics = Metrics::new(false);
     for n in 0..1000 {
-        metrics.grpc.count_client(Some(format!("v{n}").as_bytes()), GrpcType::Unary);
+        metrics.grpc.count_client(Some(format!("v{n}").as_bytes()), Kind::Unary);
     }
-    metrics.grpc.count_client(Some(b"\xff"), GrpcType::Unary);
+    metrics.grpc.count_client(Some(b"\xff"), Kind::Unary);
     let text = metrics.render().unwrap();
     let series = text.lines().filter(|l| l.starts_with("etcd_server_client_requests_total{")).count();
     assert!(series < 200, "{series}");

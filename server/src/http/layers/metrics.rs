@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response, StatusCode};
+use keyport_api::methods::Kind;
 use pin_project_lite::pin_project;
 use tonic::Code;
 use tower::{Layer, Service};
 
 use super::super::body::{Metered, grpc_code};
 use super::super::{Call, Protocol, RequestBody};
-use crate::metrics::{self, GrpcType, Metrics};
+use crate::metrics::{self, Metrics};
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -45,14 +46,14 @@ where
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let call = Call::get(request.extensions());
         // Paths that name no method have no series: a stranger's list of paths must not fill memory.
-        let counted = call.and_then(|call| self.metrics.grpc.of(call.method?)).map(|method| {
+        let counted = call.and_then(|call| call.method).map(|method| {
             let version = request.headers().get("client-api-version");
-            self.metrics.grpc.count_client(version.map(|v| v.as_bytes()), method.grpc_type());
-            method.start()
+            self.metrics.grpc.count_client(version.map(|v| v.as_bytes()), method.info().kind);
+            self.metrics.grpc.of(method).start()
         });
         let protocol = call.map_or(Protocol::Http, |call| call.protocol);
         if let (Some(counted), Protocol::Grpc) = (&counted, protocol) {
-            request.body_mut().count_as(counted.method());
+            request.body_mut().count_as(counted.series());
         }
         let json = protocol == Protocol::Json;
         Counting { answer: self.inner.call(request), counted, json }
@@ -103,16 +104,16 @@ fn count_grpc<B>(counted: metrics::Call, response: Response<B>) -> Response<Mete
 
 /// JSON has other bytes than the messages that are counted, so only calls and messages are.
 fn count_json<B>(counted: metrics::Call, response: Response<B>) -> Response<Metered<B>> {
-    let method = counted.method();
+    let series = counted.series();
     if response.status() != StatusCode::OK {
         counted.finish(response.extensions().get().copied().unwrap_or_else(|| code_of(response.status())));
         return response.map(Metered::uncounted);
     }
-    if method.grpc_type() != GrpcType::Unary {
+    if series.kind() != Kind::Unary {
         return response.map(|body| Metered::text(body, counted));
     }
-    method.received(1, 0);
-    method.sent(1, 0);
+    series.received(1, 0);
+    series.sent(1, 0);
     counted.finish(Code::Ok);
     response.map(Metered::uncounted)
 }
