@@ -227,9 +227,12 @@ pub mod cancel_reason {
 }
 
 impl Error {
-    /// The HTTP status the gateway answers with.
+    /// The HTTP status to answer with: that of the code, but where HTTP has a better word.
     pub fn http_status(self) -> http::StatusCode {
-        http_status(self.code())
+        match self {
+            Error::MessageTooLarge { .. } | Error::BodyTooLarge { .. } => http::StatusCode::PAYLOAD_TOO_LARGE,
+            _ => http_status(self.code()),
+        }
     }
 
     /// The entry with exactly this message.

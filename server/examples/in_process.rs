@@ -15,7 +15,7 @@ use axum::routing::get;
 use http::{Request, Response};
 use keyport_server::calls::{Claims, Identified};
 use keyport_server::config::{self, Action, Sources};
-use keyport_server::http::layers::QuotaLayer;
+use keyport_server::http::layers::Quota;
 use keyport_server::http::{Call, RequestBody, Server, Stack, StackOptions};
 use keyport_server::metrics::Metrics;
 use keyport_server::net::bind;
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Action::Run(config) = config::load(&sources)? else { return Ok(()) };
 
     let metrics = Arc::new(Metrics::new(false));
-    let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), identify, QuotaLayer::new(|| false));
+    let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), identify, Quota::new(|| false));
     let service = ServiceBuilder::new()
         // Around everything: sees refusals, too.
         .layer(TraceLayer::new_for_http())

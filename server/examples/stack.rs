@@ -22,7 +22,7 @@ use keyport_api::etcdserverpb::RangeResponse;
 use keyport_api::mvccpb::KeyValue;
 use keyport_server::calls::Identified;
 use keyport_server::config::{self, Action, Sources};
-use keyport_server::http::layers::QuotaLayer;
+use keyport_server::http::layers::Quota;
 use keyport_server::http::{RequestBody, Server, Stack, StackOptions};
 use keyport_server::metrics::Metrics;
 use keyport_server::net::bind;
@@ -159,8 +159,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sources = Sources { args: &args, env: &[], read_file: &read_file, default_host: &|| None };
     let Action::Run(config) = config::load(&sources)? else { return Ok(()) };
     let metrics = Arc::new(Metrics::new(false));
-    let stack =
-        Stack::new(StackOptions::of(&config), Arc::clone(&metrics), Identified::anyone, QuotaLayer::new(|| false));
+    let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), Identified::anyone, Quota::new(|| false));
     let (server, forever) = (Server::start(&config.http, &metrics)?, CancellationToken::new());
     server.serve(bind(&config.listen)?, stack.layer(Nothing::new()), forever, Duration::ZERO).await?;
     Ok(())

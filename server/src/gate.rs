@@ -68,8 +68,7 @@ impl Gate {
     /// # Errors
     /// `NotSupportedForLearner`, `NoLeader`, what the permission says.
     pub(crate) fn admit(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {
-        let learners_serve = matches!(method, Method::Status | Method::Snapshot);
-        self.admit_if(caller, method, learners_serve)
+        self.admit_read(caller, method, matches!(method, Method::Status | Method::Snapshot))
     }
 
     /// As [`Gate::admit`], for reads that any member serves from what it has, if the caller says that this is enough.
@@ -77,13 +76,9 @@ impl Gate {
     /// # Errors
     /// The same.
     pub(crate) fn admit_read(&self, caller: &Caller, method: Method, serializable: bool) -> Result<Pass, Error> {
-        self.admit_if(caller, method, serializable)
-    }
-
-    fn admit_if(&self, caller: &Caller, method: Method, learners_serve: bool) -> Result<Pass, Error> {
         let raft = &self.0.raft;
         // A learner may be far behind, so it says that it does not serve instead.
-        if !learners_serve && raft.is_learner() {
+        if !serializable && raft.is_learner() {
             return Err(Error::NotSupportedForLearner);
         }
         if caller.insists_on_leader() && raft.leader() == 0 {

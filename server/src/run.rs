@@ -20,7 +20,7 @@ use crate::config::{Config, Gate, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
-use crate::http::layers::QuotaLayer;
+use crate::http::layers::Quota;
 use crate::http::{Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
@@ -188,7 +188,7 @@ async fn serve(
 ) -> io::Result<()> {
     let calls = Calls::new(&node);
     let state = node.shared_state();
-    let full = QuotaLayer::new(move || state.alarms.no_space());
+    let full = Quota::new(move || state.alarms.no_space());
     let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), calls.clone(), full);
     let (for_metrics, for_clients): (Vec<_>, Vec<_>) =
         listeners.into_iter().partition(|listener| listener.face == Face::Metrics);

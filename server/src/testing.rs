@@ -21,7 +21,7 @@ use crate::config::{self, Action, Config, ListenConfig, Sources, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
-use crate::http::layers::QuotaLayer;
+use crate::http::layers::Quota;
 use crate::http::plain::not_found;
 use crate::http::{Column, Server, Stack, StackOptions};
 use crate::metrics::Metrics;
@@ -105,7 +105,7 @@ impl Member {
     /// All faces behind the whole stack; messages are held to what the gateway takes.
     pub(crate) fn column(&self, gateway: GatewayOptions) -> Column<Routes, Calls> {
         let state = self.node.shared_state();
-        let full = QuotaLayer::new(move || state.alarms.no_space());
+        let full = Quota::new(move || state.alarms.no_space());
         let max_message_bytes = gateway.max_message_bytes;
         let options = StackOptions { max_message_bytes, ..StackOptions::of(&self.config) };
         let stack = Stack::new(options, Arc::clone(&self.metrics), self.calls.clone(), full);

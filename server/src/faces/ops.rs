@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use keyport_api::etcdserverpb::AlarmType;
 use tonic::Status;
 use tower_http::compression::CompressionLayer;
@@ -110,9 +110,9 @@ fn no_page(hint: &str) -> Response {
 }
 
 fn method_not_allowed(hint: &str) -> Response {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let allow = [(header::ALLOW, "GET, HEAD")];
-    (status, allow, plain::text(status, format!("Method Not Allowed\n{hint}"))).into_response()
+    let mut response: Response = plain::text(StatusCode::METHOD_NOT_ALLOWED, format!("Method Not Allowed\n{hint}"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
 }
 
 /// The values of a parameter in a query string, percent-decoded.

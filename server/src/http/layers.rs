@@ -4,6 +4,7 @@
 //! They ask the request's [`Call`] for what is known of it.
 
 mod attendance;
+mod check;
 mod clean_path;
 mod cors;
 mod hosts;
@@ -17,17 +18,18 @@ mod request_id;
 mod well_formed;
 
 pub use attendance::{Attendance, AttendanceLayer, Attended, LastWord, LastsLong};
-pub use clean_path::{CleanPath, CleanPathLayer};
+pub use check::{Check, CheckLayer, Checked};
+pub use clean_path::CleanPath;
 pub use cors::{Cors, CorsLayer};
-pub use hosts::{Hosts, HostsLayer};
+pub use hosts::Hosts;
 pub use identity::{Identify, Identity, IdentityLayer};
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogLayer};
 pub use metrics::{Count, CountLayer};
 pub use panics::{CatchPanic, CatchPanicLayer};
-pub use quota::{Quota, QuotaLayer};
+pub use quota::Quota;
 pub use request_id::{RequestId, RequestIdLayer};
-pub use well_formed::{WellFormed, WellFormedLayer};
+pub use well_formed::WellFormed;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -9,7 +9,6 @@ use tonic::Status;
 use super::Protocol;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// The answer of whoever speaks `protocol`: a status of gRPC, an object of the gateway, or problem details.
 pub(crate) fn refusal<B: From<Bytes>>(protocol: Protocol, status: &Status) -> Response<B> {
@@ -35,16 +34,15 @@ pub(crate) fn refusal_as<B: From<Bytes>>(protocol: Protocol, http: StatusCode, s
     response
 }
 
-/// Problem details (RFC 9457).
-pub(crate) fn problem<B: From<Bytes>>(status: StatusCode, problem: &Problem) -> Response<B> {
-    let mut response = typed(status, HeaderValue::from_static(Problem::MEDIA_TYPE), problem.to_json());
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+fn problem<B: From<Bytes>>(status: StatusCode, problem: &Problem) -> Response<B> {
+    problem_document(status, problem.to_json())
 }
 
-/// A line of text, for what is not even a request.
-pub(crate) fn text<B: From<Bytes>>(status: StatusCode, message: &'static str) -> Response<B> {
-    typed(status, TEXT, Bytes::from_static(message.as_bytes()))
+/// Problem details (RFC 9457) that are written already.
+pub(crate) fn problem_document<B: From<Bytes>>(status: StatusCode, document: Vec<u8>) -> Response<B> {
+    let mut response = typed(status, HeaderValue::from_static(Problem::MEDIA_TYPE), document);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn typed<B: From<Bytes>>(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<B> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tower::{Layer, ServiceBuilder};
 
 use super::layers::{
-    Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, CleanPath, CleanPathLayer, Cors, CorsLayer, Count,
-    CountLayer, Hosts, HostsLayer, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, QuotaLayer,
-    RequestId, RequestIdLayer, WellFormed, WellFormedLayer,
+    Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors, CorsLayer, Count,
+    CountLayer, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, RequestId, RequestIdLayer,
+    WellFormed,
 };
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
@@ -40,28 +40,31 @@ pub struct Stack<I> {
     log: LogLayer,
     count: CountLayer,
     cors: CorsLayer,
-    hosts: HostsLayer,
+    hosts: CheckLayer<Hosts>,
     limits: LimitsLayer,
     identity: IdentityLayer<I>,
-    quota: QuotaLayer,
+    quota: CheckLayer<Quota>,
 }
 
 /// All layers around a service, as one type: no call through a pointer.
 pub type Column<S, I> =
-    RequestId<Log<Count<Cors<CatchPanic<WellFormed<Hosts<CleanPath<Limits<Attendance<Identity<Quota<S>, I>>>>>>>>>>>;
+    RequestId<Log<Count<Cors<CatchPanic<Checked<WellFormed, Checked<Hosts, Checked<CleanPath, Worked<S, I>>>>>>>>>;
+
+/// What stands behind the first checks.
+type Worked<S, I> = Limits<Attendance<Identity<Checked<Quota, S>, I>>>;
 
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
-    pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: QuotaLayer) -> Stack<I> {
+    pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
         let StackOptions { cors, hosts, slow_request, max_message_bytes } = options;
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
             cors: CorsLayer::new(cors),
-            hosts: HostsLayer(Arc::new(hosts)),
+            hosts: CheckLayer(Hosts(Arc::new(hosts))),
             limits: LimitsLayer::new(max_message_bytes),
             identity: IdentityLayer(identify),
-            quota,
+            quota: CheckLayer(quota),
         }
     }
 }
@@ -82,9 +85,9 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             // A failure like others for all above: it is logged, counted, and readable for pages.
             .layer(CatchPanicLayer)
             // Cheapest refusals first.
-            .layer(WellFormedLayer)
+            .layer(CheckLayer(WellFormed))
             .layer(&self.hosts)
-            .layer(CleanPathLayer)
+            .layer(CheckLayer(CleanPath))
             // Before anything is read or looked up.
             .layer(&self.limits)
             // Around all that may wait.

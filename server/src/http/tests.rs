@@ -9,7 +9,7 @@ mod lifecycle;
 use super::{BodyTooLarge, Call, Protocol, RequestBody, Stack, StackOptions};
 use crate::calls::{Claims, Identified};
 use crate::config::{AllowList, ListenConfig, Url};
-use crate::http::layers::QuotaLayer;
+use crate::http::layers::Quota;
 use crate::metrics::Metrics;
 use crate::net::{Face, Listener, bind};
 use crate::testing::{config, listen};
@@ -203,7 +203,7 @@ where
     }));
     let metrics = Arc::new(Metrics::new(false));
     let options = StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE };
-    let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, QuotaLayer::new(|| false));
+    let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));
     let column = build(stack, app.clone());
     let stop = CancellationToken::new();
     let server = super::Server::start(&config(&[]).http, &metrics).unwrap();

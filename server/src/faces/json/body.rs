@@ -35,6 +35,12 @@ impl GatewayBody {
     }
 }
 
+impl From<Bytes> for GatewayBody {
+    fn from(bytes: Bytes) -> GatewayBody {
+        GatewayBody::Full(bytes)
+    }
+}
+
 impl fmt::Debug for GatewayBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -82,8 +82,7 @@ impl From<Status> for Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        let too_large = matches!(error, Error::MessageTooLarge { .. } | Error::BodyTooLarge { .. });
-        Refusal { http: too_large.then_some(StatusCode::PAYLOAD_TOO_LARGE), ..Refusal::from(Status::from(error)) }
+        Refusal { http: Some(error.http_status()), ..Refusal::from(Status::from(error)) }
     }
 }
 

@@ -14,6 +14,7 @@ use super::encode::{Encoding, Format, Framing};
 use super::query::QueryError;
 use super::{Anew, set_media_type};
 use crate::faces::json::{CHALLENGE, GatewayBody};
+use crate::http::refusal::problem_document;
 
 /// Why a stream did not begin.
 pub(super) enum Failure {
@@ -65,11 +66,8 @@ fn malformed(error: &impl ToString) -> Response<GatewayBody> {
 }
 
 fn refused(status: StatusCode, problem: Vec<u8>) -> Response<GatewayBody> {
-    let mut response = Response::new(GatewayBody::Full(problem.into()));
-    *response.status_mut() = status;
+    let mut response: Response<GatewayBody> = problem_document(status, problem);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("accept, last-event-id"));
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);

@@ -4,47 +4,24 @@
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode, Uri};
-use tower::{Layer, Service};
 
-use super::Answer;
+use super::Check;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CleanPathLayer;
+pub struct CleanPath;
 
-/// See [`CleanPathLayer`].
-#[derive(Clone, Debug)]
-pub struct CleanPath<S> {
-    inner: S,
-}
-
-impl<S> Layer<S> for CleanPathLayer {
-    type Service = CleanPath<S>;
-
-    fn layer(&self, inner: S) -> CleanPath<S> {
-        CleanPath { inner }
-    }
-}
-
-impl<S, B, RB> Service<Request<B>> for CleanPath<S>
-where
-    S: Service<Request<B>, Response = Response<RB>>,
-    RB: From<Bytes>,
-{
-    type Response = Response<RB>;
-    type Error = S::Error;
-    type Future = Answer<S::Future, Response<RB>>;
-
-    super::ready_as_inner!();
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+impl Check for CleanPath {
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>> {
         // The paths of gRPC are names of methods.
-        let elsewhere = if super::protocol(&request).is_grpc() { None } else { elsewhere(request.uri()) };
-        let Some(location) = elsewhere else { return Answer::Later { answer: self.inner.call(request) } };
+        if super::protocol(request).is_grpc() {
+            return None;
+        }
+        let location = elsewhere(request.uri())?;
         let mut response = Response::new(RB::from(Bytes::new()));
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
         response.headers_mut().insert(LOCATION, location);
-        Answer::now(response)
+        Some(response)
     }
 }
 

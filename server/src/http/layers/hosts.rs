@@ -4,59 +4,27 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
-use tower::{Layer, Service};
 
-use super::super::refusal::text;
+use super::super::plain::text;
 use super::super::{Call, Protocol};
-use super::Answer;
+use super::Check;
 use crate::config::AllowList;
 use crate::net::Face;
 
 /// See the module's text. gRPC goes by other names, and browsers cannot speak it.
 #[derive(Clone, Debug)]
-pub struct HostsLayer(pub Arc<AllowList>);
+pub struct Hosts(pub Arc<AllowList>);
 
-/// See [`HostsLayer`].
-#[derive(Clone, Debug)]
-pub struct Hosts<S> {
-    inner: S,
-    allowed: Arc<AllowList>,
-}
-
-impl<S> Layer<S> for HostsLayer {
-    type Service = Hosts<S>;
-
-    fn layer(&self, inner: S) -> Hosts<S> {
-        Hosts { inner, allowed: Arc::clone(&self.0) }
-    }
-}
-
-impl<S> Hosts<S> {
-    fn allows<B>(&self, request: &Request<B>) -> bool {
-        let AllowList::Only(names) = &*self.allowed else { return true };
+impl Check for Hosts {
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>> {
+        let AllowList::Only(names) = &*self.0 else { return None };
         let exempt = Call::get(request.extensions())
             .is_some_and(|call| call.protocol == Protocol::Grpc || call.connection.face == Face::Metrics);
-        exempt || names.iter().any(|name| name.eq_ignore_ascii_case(host(request)))
-    }
-}
-
-impl<S, B, RB> Service<Request<B>> for Hosts<S>
-where
-    S: Service<Request<B>, Response = Response<RB>>,
-    RB: From<Bytes>,
-{
-    type Response = Response<RB>;
-    type Error = S::Error;
-    type Future = Answer<S::Future, Response<RB>>;
-
-    super::ready_as_inner!();
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.allows(&request) {
-            return Answer::Later { answer: self.inner.call(request) };
+        if exempt || names.iter().any(|name| name.eq_ignore_ascii_case(host(request))) {
+            return None;
         }
         let message = "the Host header of this request is not in --host-whitelist\n";
-        Answer::now(text(StatusCode::MISDIRECTED_REQUEST, message))
+        Some(text(StatusCode::MISDIRECTED_REQUEST, message))
     }
 }
 

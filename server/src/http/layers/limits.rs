@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use keyport_api::error::Error;
 use keyport_api::methods::Kind;
 use pin_project_lite::pin_project;
@@ -73,7 +73,7 @@ impl LimitsLayer {
                     // Callers know the limit by what gRPC says of it.
                     let size = usize::try_from(size).unwrap_or(usize::MAX);
                     let error = Error::MessageTooLarge { size, limit: self.message };
-                    return Err(refusal_as(protocol, StatusCode::PAYLOAD_TOO_LARGE, &error.into()));
+                    return Err(refusal_as(protocol, error.http_status(), &error.into()));
                 }
                 request.body_mut().limit_bytes(self.body);
             }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::net::Face;
     use futures_util::FutureExt as _;
-    use http::{HeaderValue, Version};
+    use http::{HeaderValue, StatusCode, Version};
     use http_body_util::Full;
     use std::convert::Infallible;
     use tokio::sync::Notify;

@@ -5,50 +5,22 @@ use bytes::Bytes;
 use http::header::{ALLOW, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Response, StatusCode, Version};
 use keyport_api::error::Error;
-use tower::{Layer, Service};
 
 use super::super::refusal::refusal_as;
-use super::Answer;
+use super::Check;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct WellFormedLayer;
+pub struct WellFormed;
 
-/// See [`WellFormedLayer`].
-#[derive(Clone, Debug)]
-pub struct WellFormed<S> {
-    inner: S,
-}
-
-impl<S> Layer<S> for WellFormedLayer {
-    type Service = WellFormed<S>;
-
-    fn layer(&self, inner: S) -> WellFormed<S> {
-        WellFormed { inner }
-    }
-}
-
-impl<S, B, RB> Service<Request<B>> for WellFormed<S>
-where
-    S: Service<Request<B>, Response = Response<RB>>,
-    RB: From<Bytes>,
-{
-    type Response = Response<RB>;
-    type Error = S::Error;
-    type Future = Answer<S::Future, Response<RB>>;
-
-    super::ready_as_inner!();
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some((status, error)) = fault(&request) else {
-            return Answer::Later { answer: self.inner.call(request) };
-        };
-        let protocol = super::protocol(&request);
-        let mut response = refusal_as(protocol, status, &error.into());
+impl Check for WellFormed {
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>> {
+        let (status, error) = fault(request)?;
+        let mut response = refusal_as(super::protocol(request), status, &error.into());
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
-        Answer::now(response)
+        Some(response)
     }
 }
 

@@ -1,0 +1,52 @@
+//! What looks at the head of a request and either lets it pass or answers it.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::{Layer, Service};
+
+use super::Answer;
+
+/// Such a look.
+pub trait Check: Clone {
+    /// The answer to a request that does not pass; in a body made of bytes, whatever kind the service behind has.
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>>;
+}
+
+/// Puts a check in front of a service.
+#[derive(Clone, Debug)]
+pub struct CheckLayer<C>(pub C);
+
+/// See [`CheckLayer`].
+#[derive(Clone, Debug)]
+pub struct Checked<C, S> {
+    check: C,
+    inner: S,
+}
+
+impl<C: Clone, S> Layer<S> for CheckLayer<C> {
+    type Service = Checked<C, S>;
+
+    fn layer(&self, inner: S) -> Checked<C, S> {
+        Checked { check: self.0.clone(), inner }
+    }
+}
+
+impl<C, S, B, RB> Service<Request<B>> for Checked<C, S>
+where
+    C: Check,
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: From<Bytes>,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = Answer<S::Future, Response<RB>>;
+
+    super::ready_as_inner!();
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match self.check.answer(&request) {
+            Some(answer) => Answer::now(answer),
+            None => Answer::Later { answer: self.inner.call(request) },
+        }
+    }
+}
