@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use keyport_api::raftpb::{Entry, HardState};
+use keyport_api::raftpb::{Entry, EntryType, HardState};
 use keyport_api::{etcdserverpb, walpb};
 use prost::Message as _;
 
@@ -150,6 +150,14 @@ impl Log {
         let index = entry.index();
         if index == 0 || entry.term() == 0 {
             return Err("an entry without index or term".into());
+        }
+        // The checksum does not cover a record's kind. The fields of term, vote and commit index are those of type, term
+        // and index, so a state record under the name of an entry decodes, and it is the data that it lacks.
+        match entry.r#type.map_or(Ok(EntryType::EntryNormal), EntryType::try_from) {
+            Ok(EntryType::EntryNormal) => {}
+            Ok(_) if entry.data.is_some() => {}
+            Ok(_) => return Err(format!("entry {index} is a membership change without data")),
+            Err(_) => return Err(format!("entry {index} is of no known type")),
         }
         if index <= self.covered {
             return Err(format!("entry {index} rewrites what the snapshot at {} covers", self.covered));

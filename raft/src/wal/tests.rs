@@ -5,10 +5,11 @@ mod restart;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use keyport_api::raftpb::{ConfState, Entry, HardState};
+use keyport_api::raftpb::{ConfState, Entry, EntryType, HardState};
 use proptest::prelude::*;
 
 use super::disk::Disk as _;
+use super::record::Kind;
 use super::{EntryRef, Metadata, Recovered, SnapshotMark, Wal, WalError, WalOptions};
 use crate::sim::{Faults, Keep, SimDisk};
 
@@ -183,6 +184,42 @@ fn a_zeroed_sector_in_what_was_committed_is_no_torn_end() {
     disk.set_content(&name, content);
     let error = open(&disk, 0).unwrap_err();
     assert!(error.to_string().contains("had been committed"), "{error}");
+}
+
+#[test]
+fn a_state_record_does_not_pass_for_an_entry() {
+    for term in 1..4 {
+        let disk = SimDisk::new(1);
+        let mut wal = create(&disk);
+        append(&mut wal, 1..=2, term);
+        wal.push_state(state(term, 2));
+        wal.sync().unwrap();
+        drop(wal);
+        let name = segments(&disk).remove(0);
+        let mut content = disk.content(&name).unwrap();
+        let kinds = content.windows(3).enumerate().filter(|(_, record)| *record == [0x08, Kind::State as u8, 0x10]);
+        let last = kinds.map(|(at, _)| at + 1).last().unwrap();
+        content[last] = Kind::Entry as u8;
+        disk.set_content(&name, content);
+        let error = open(&disk, 0).unwrap_err();
+        assert!(matches!(error, WalError::Corrupt { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_change_without_content_is_read_as_it_was_written() {
+    let disk = SimDisk::new(1);
+    let mut wal = create(&disk);
+    let leave = Entry {
+        r#type: Some(EntryType::EntryConfChangeV2 as i32),
+        term: Some(1),
+        index: Some(1),
+        data: Some(Bytes::new()),
+    };
+    wal.push_entry(EntryRef::from(&leave));
+    wal.sync().unwrap();
+    drop(wal);
+    assert_eq!(open(&disk, 0).unwrap().1.entries, [leave]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keyport_api::raftpb::{Entry, HardState};
+use keyport_api::raftpb::{Entry, EntryType, HardState};
 use keyport_api::{etcdserverpb, walpb};
 use prost::Message as _;
 
@@ -196,7 +196,8 @@ impl Wal {
             self.head.push(tag);
             record::put_varint(&mut self.head, value);
         }
-        if !entry.data.is_empty() {
+        // A change's data is written even when there is none: without it a state record could pass for a change.
+        if !entry.data.is_empty() || entry.kind != EntryType::EntryNormal as i32 {
             self.head.push(0x22);
             record::put_varint(&mut self.head, entry.data.len() as u64);
         }
