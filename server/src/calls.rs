@@ -14,9 +14,12 @@ mod queue;
 mod validate;
 mod watch;
 
+use std::io;
+
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
 
+use crate::bulk::{Aside, Bulk};
 use crate::gate::{Gate, Open, Permission};
 use crate::node::Node;
 
@@ -50,21 +53,28 @@ pub struct Calls {
 struct Desk {
     node: Node,
     gate: Gate,
+    bulk: Bulk,
 }
 
 impl Calls {
-    pub(crate) fn new(node: &Node) -> Calls {
+    /// # Errors
+    /// When the threads for large work cannot be had.
+    pub(crate) fn new(node: &Node) -> io::Result<Calls> {
         Calls::permitting(node, Open)
     }
 
     /// With somebody who says who may do what.
-    pub(crate) fn permitting(node: &Node, permission: impl Permission + 'static) -> Calls {
+    ///
+    /// # Errors
+    /// As [`Calls::new`].
+    pub(crate) fn permitting(node: &Node, permission: impl Permission + 'static) -> io::Result<Calls> {
         let gate = Gate::new(node.raft().clone(), node.shared_state(), node.stopping().clone(), permission);
-        let desk = Desk { node: node.clone(), gate };
+        let bulk = Bulk::start(node.metrics().bulk_work.clone())?;
+        let desk = Desk { node: node.clone(), gate, bulk };
         let kv = Kv::new(desk.clone());
         let lease = Lease::new(desk.clone());
         let queue = queue::Queue::new(desk.clone());
-        Calls {
+        Ok(Calls {
             kv,
             lease,
             watch: Watch::new(desk.clone()),
@@ -74,7 +84,17 @@ impl Calls {
             lock: Lock::new(queue.clone()),
             election: Election::new(queue),
             desk,
-        }
+        })
+    }
+
+    /// For what of a call is too large for an event loop.
+    pub(crate) fn aside<'a>(&'a self, caller: &'a Caller) -> Aside<'a> {
+        self.desk.bulk.aside(caller.lane())
+    }
+
+    /// The threads for what is too large for an event loop.
+    pub(crate) fn bulk(&self) -> &Bulk {
+        &self.desk.bulk
     }
 
     /// Who makes these claims.

@@ -3,6 +3,7 @@
 mod apply;
 mod asking;
 pub mod bootstrap;
+mod bulk;
 pub mod calls;
 pub mod config;
 mod courier;

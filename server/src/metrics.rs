@@ -10,6 +10,7 @@ mod network;
 mod process;
 mod requests;
 mod timings;
+mod turns;
 
 pub use database::{commits, compactions};
 pub use grpc::{Call, GrpcMetrics, Series};
@@ -17,14 +18,17 @@ pub use network::NetworkMetrics;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use requests::RequestTimer;
 pub use timings::Timings;
+pub use turns::Turns;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, Opts, Registry, TextEncoder, exponential_buckets};
 
+use self::turns::TurnsCollector;
 use crate::config::FeatureGates;
 use crate::version;
 
@@ -114,6 +118,7 @@ pub struct Metrics {
     request_duration: Timings,
     range_ok: Histogram,
     range_failed: Histogram,
+    turns: TurnsCollector,
     handles: Handles,
 }
 
@@ -280,6 +285,8 @@ handles! {
 
     log_first_index: IntGauge("keyport_raft_log_first_index", "First entry of the log in memory: who lacks an earlier one gets a snapshot.");
 
+    bulk_work: IntCounter("keyport_bulk_work_total", "Pieces of work that were too large for an event loop, and done aside.");
+
     tasks: IntGauge("go_goroutines", "Tasks under way, which is what goroutines are here.");
     event_loops: IntGauge("go_sched_gomaxprocs_threads", "Event loops, which serve connections.");
 
@@ -318,6 +325,7 @@ impl Metrics {
         let range = timings("etcd_server_range_duration_seconds", "Time of a range.", &["success"], (0.0001, 2.0, 20))?;
         let grpc = GrpcMetrics::register(&registry, &handles.client_requests, extensive)?;
         registry.register(Box::new(process::ProcessCollector::new()?))?;
+        let turns = register(&registry, TurnsCollector::new()?)?;
         handles.server_version.with_label_values(&[version::ETCD_SERVER]).set(1);
         handles.go_version.with_label_values(&[&version::toolchain()]).set(1);
         handles.compact_revision.set(-1);
@@ -332,6 +340,7 @@ impl Metrics {
             request_duration: Timings::new(request, &[], REQUEST_TYPES),
             range_ok: range.with_label_values(&["true"]),
             range_failed: range.with_label_values(&["false"]),
+            turns,
             handles,
         })
     }
@@ -339,6 +348,11 @@ impl Metrics {
     /// Has `refresh` called before every scrape, to set gauges from what is kept elsewhere.
     pub fn on_scrape(&self, refresh: impl Fn(&Metrics) + Send + Sync + 'static) {
         self.refresh.lock().push(Box::new(refresh));
+    }
+
+    /// Has the turns of an event loop shown.
+    pub fn count_turns(&self, of_a_loop: Arc<Turns>) {
+        self.turns.add(of_a_loop);
     }
 
     /// Counts an applied operation, named as in etcd's `op` label.

@@ -3,6 +3,7 @@
 pub(crate) mod event_loops;
 mod listen;
 mod stream;
+pub(crate) mod turn;
 
 pub(crate) use listen::ListenSocket;
 pub use listen::{BindError, Face, Listener, bind, bind_peers};

@@ -186,7 +186,7 @@ async fn serve(
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let calls = Calls::new(&node);
+    let calls = Calls::new(&node)?;
     let state = node.shared_state();
     let full = Quota::new(move || state.alarms.no_space());
     let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), calls.clone(), full);

@@ -59,7 +59,7 @@ impl Member {
         duties.spawn(node.clone().watch_versions());
         node.ready().await;
         let admissions = Admissions::default();
-        let calls = Calls::permitting(&node, admissions.clone());
+        let calls = Calls::permitting(&node, admissions.clone()).unwrap();
         Member { node, calls, admissions, metrics, config, _duties: duties, _dir: dir }
     }
 

@@ -195,6 +195,11 @@ impl Lessor {
         self.shard(id).lock().get(&id).map(Lease::keys)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
     /// All ids, in order.
     pub fn list(&self) -> Vec<i64> {
         let mut ids: Vec<i64> =

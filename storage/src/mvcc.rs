@@ -41,6 +41,7 @@ use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
 use crate::{Event, KeyRange, Record, ThreadPanic};
 
 pub use compaction::{CompactionHandle, CompactionStep};
+pub use read::{GoesOn, Pace};
 pub use write::WriteTxn;
 
 /// The revision of an empty store; the first change makes the next one.
@@ -56,6 +57,9 @@ pub enum MvccError {
     Compacted,
     #[error("required revision is a future revision")]
     FutureRevision,
+    /// By the reader itself, see [`Store::range_while`].
+    #[error("the read was given up")]
+    Interrupted,
     #[error(transparent)]
     Backend(#[from] BackendError),
 }
@@ -94,6 +98,8 @@ pub struct RangeOptions {
     pub limit: usize,
     /// Return the count and no records; the limit does not matter then.
     pub count_only: bool,
+    /// The count is of no interest: what lies behind the limit need not be looked at. The result's count means nothing then.
+    pub uncounted: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -213,6 +219,20 @@ impl Store {
     /// When that revision is compacted or in the future, or cannot be read.
     pub fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
         self.inner.state.load().range(range, options)
+    }
+
+    /// As [`Store::range`], for as long as `goes_on` says so: it is asked again and again, and between two times no more is
+    /// done than what takes some tenths of a millisecond.
+    ///
+    /// # Errors
+    /// The same; `Interrupted` once it does not go on.
+    pub fn range_while(
+        &self,
+        range: &KeyRange,
+        options: RangeOptions,
+        goes_on: &mut GoesOn<'_>,
+    ) -> Result<RangeResult, MvccError> {
+        self.inner.state.load().range_while(range, options, goes_on)
     }
 
     /// Begins to change keys; waits for any other writer.

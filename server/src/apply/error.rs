@@ -33,6 +33,7 @@ impl From<KvError> for OpError {
         match error {
             KvError::Refused(error) => OpError::Refused(error),
             KvError::Failed(error) => OpError::Failed(error.into()),
+            KvError::Interrupted => OpError::Failed(Fault::Interrupted),
         }
     }
 }

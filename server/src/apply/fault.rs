@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Row(#[from] serde_json::Error),
     #[error("the snapshot cannot be installed: {0}")]
     Install(#[from] InstallError),
+    #[error("a read was given up in the middle of it")]
+    Interrupted,
     #[error("the snapshot is at entry {0}")]
     OtherSnapshot(u64),
     #[error(transparent)]

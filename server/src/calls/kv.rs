@@ -1,7 +1,7 @@
 //! `etcdserverpb.KV`: reads and writes keys.
 
 mod range_stream;
-mod snapshot_view;
+mod reads;
 
 use std::time::Instant;
 
@@ -12,9 +12,9 @@ use keyport_api::methods::Method;
 use super::{Desk, validate};
 use crate::apply::waiters::Answer;
 use crate::gate::{Caller, Pass};
-use crate::kv::{KvError, RangeReply, range, txn};
+use crate::kv::{KvError, RangeReply, txn};
 pub use range_stream::RangeChunks;
-use snapshot_view::SnapshotView;
+use reads::{Read, Snapshot};
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -59,19 +59,28 @@ impl Kv {
         self.desk.range(&pass, request).await
     }
 
+    /// As [`Kv::range`], but what lies behind the limit is not looked at, and the count is that of the keys returned.
+    ///
+    /// # Errors
+    /// As the RPC.
+    pub async fn page(&self, caller: &Caller, request: RangeRequest) -> Result<RangeAnswer, Error> {
+        let pass = self.desk.gate.admit_read(caller, Method::Range, request.serializable)?;
+        self.desk.found(&pass, request, reads::PAGE).await
+    }
+
     /// A large range in pieces, all of them from one revision.
     ///
     /// # Errors
     /// As the RPC.
     pub async fn range_stream(&self, caller: &Caller, request: RangeRequest) -> Result<RangeChunks, Error> {
         let desk = &self.desk;
-        desk.gate.admit(caller, Method::RangeStream)?;
+        let pass = desk.gate.admit(caller, Method::RangeStream)?;
         validate::range(&request)?;
         range_stream::check(&request)?;
         if !request.serializable {
             desk.node.read_barrier().await?;
         }
-        Ok(RangeChunks::new(desk.node.clone(), request))
+        Ok(range_stream::chunks(desk.clone(), pass, request))
     }
 
     /// # Errors
@@ -119,7 +128,17 @@ impl Kv {
 
 /// What locks and elections are made of, too.
 impl Desk {
-    pub(super) async fn range(&self, _: &Pass, request: RangeRequest) -> Result<RangeAnswer, Error> {
+    pub(super) async fn range(&self, pass: &Pass, request: RangeRequest) -> Result<RangeAnswer, Error> {
+        self.found(pass, request, reads::RANGE).await
+    }
+
+    /// What `read` finds, once it is known that nothing newer is missing.
+    async fn found(
+        &self,
+        pass: &Pass,
+        request: RangeRequest,
+        read: Read<RangeRequest, RangeReply>,
+    ) -> Result<RangeAnswer, Error> {
         validate::range(&request)?;
         let metrics = self.node.metrics();
         let timer = metrics.time_request("Range");
@@ -128,7 +147,7 @@ impl Desk {
         }
         metrics.range_total.inc();
         let start = Instant::now();
-        let reply = range::range(self.node.store(), request);
+        let reply = self.read(pass.caller(), request, read).await;
         metrics.observe_range(start.elapsed(), reply.is_ok());
         let reply = reply?;
         timer.succeeded();
@@ -149,21 +168,25 @@ impl Desk {
         self.node.check_quota(&request)?;
         validate::txn(&request, self.node.limits().txn_ops)?;
         if txn::is_read_only(&request) {
-            return self.read_only_txn(request).await;
+            return self.read_only_txn(pass, request).await;
         }
         let Answer { revision, reply } = self.node.propose(pass.caller(), request).await?;
         Ok(TxnResponse { header: Some(self.node.header(revision)), ..reply })
     }
 
     /// Needs no log entry: all of it is answered at the one revision at which it began.
-    async fn read_only_txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
+    async fn read_only_txn(&self, pass: &Pass, request: TxnRequest) -> Result<TxnResponse, Error> {
         let timer = self.node.metrics().time_request("ReadonlyTxn");
         if !txn::is_serializable(&request) {
             self.node.read_barrier().await?;
         }
-        let view = SnapshotView::now(self.node.store());
-        let response = txn::read(&view, view.revision(), request)?;
+        let read = self.read(pass.caller(), request, |store, leash, request| {
+            let view = Snapshot::now(store, leash);
+            txn::read(&view, view.revision(), request)
+        });
+        let response = read.await?;
         timer.succeeded();
-        Ok(TxnResponse { header: Some(self.node.header(view.revision())), ..response })
+        let revision = response.header.map_or(0, |header| header.revision);
+        Ok(TxnResponse { header: Some(self.node.header(revision)), ..response })
     }
 }

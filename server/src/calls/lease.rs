@@ -11,7 +11,9 @@ use tonic::Status;
 
 use super::Desk;
 use crate::apply::waiters::Answer;
+use crate::bulk::LONG;
 use crate::gate::{Caller, Pass};
+use crate::node::Node;
 pub use keep_alive::KeepAlives;
 
 /// See the module's text.
@@ -33,7 +35,7 @@ impl Lease {
     where
         S: Stream<Item = Result<LeaseKeepAliveRequest, Status>> + Send + Unpin + 'static,
     {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::LeaseKeepAlive)?;
         Ok(KeepAlives::new(node.clone(), requests, gate.end_of(&pass)))
     }
@@ -52,7 +54,7 @@ impl Lease {
         caller: &Caller,
         request: LeaseRevokeRequest,
     ) -> Result<LeaseRevokeResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::LeaseRevoke)?;
         let Answer { revision, .. } = node.propose(pass.caller(), request).await?;
         Ok(LeaseRevokeResponse { header: Some(node.header(revision)) })
@@ -65,7 +67,7 @@ impl Lease {
         caller: &Caller,
         request: LeaseTimeToLiveRequest,
     ) -> Result<LeaseTimeToLiveResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         gate.admit(caller, Method::LeaseTimeToLive)?;
         // As of before the leader is asked, which may be far away: what it knows then is at least this new. The revision after
         // its answer could be that of a revocation which the answer knows nothing of.
@@ -81,13 +83,18 @@ impl Lease {
 
     /// # Errors
     /// As the RPC.
-    #[expect(clippy::unused_async, reason = "a call like the others")]
     pub async fn lease_leases(&self, caller: &Caller, _: LeaseLeasesRequest) -> Result<LeaseLeasesResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, bulk } = &self.desk;
         gate.admit(caller, Method::LeaseLeases)?;
         // As of before the look at the leases, which may then be newer but never older than the header says.
         let header = Some(node.current_header());
-        let leases = node.state().lessor.list().into_iter().map(|id| LeaseStatus { id }).collect();
+        let list = |node: &Node| node.state().lessor.list().into_iter().map(|id| LeaseStatus { id }).collect();
+        let leases = if node.state().lessor.count() <= LONG {
+            list(node)
+        } else {
+            let node = node.clone();
+            bulk.aside(caller.lane()).run(move |_| list(&node)).await?
+        };
         Ok(LeaseLeasesResponse { header, leases })
     }
 }

@@ -38,7 +38,7 @@ impl Maintenance {
     /// # Errors
     /// As the RPC.
     pub async fn alarm(&self, caller: &Caller, request: AlarmRequest) -> Result<AlarmResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::Alarm)?;
         if AlarmAction::try_from(request.action).is_err() {
             return Err(Error::UnknownMethod);
@@ -51,7 +51,7 @@ impl Maintenance {
     /// As the RPC.
     #[expect(clippy::unused_async, reason = "a call like the others")]
     pub async fn status(&self, caller: &Caller, _: StatusRequest) -> Result<StatusResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         gate.admit(caller, Method::Status)?;
         let header = Some(node.current_header());
         let (raft, backend) = (node.raft().status(), &node.state().backend);
@@ -78,16 +78,17 @@ impl Maintenance {
     /// # Errors
     /// As the RPC.
     pub async fn defragment(&self, caller: &Caller, _: DefragmentRequest) -> Result<DefragmentResponse, Status> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         gate.admit(caller, Method::Defragment)?;
         tracing::info!("starting defragment");
         let inflight = &node.metrics().defrag_inflight;
         inflight.inc();
         let timed = node.metrics().backend_defrag.start_timer();
-        let outcome = blocking(node, |node| node.state().backend.defragment()).await;
+        let state = node.shared_state();
+        let outcome = tokio::task::spawn_blocking(move || state.backend.defragment()).await;
         timed.observe_duration();
         inflight.dec();
-        outcome?;
+        outcome.map_err(|_| Error::Stopped)?.map_err(|error| backend_status(&error))?;
         tracing::info!("finished defragment");
         Ok(DefragmentResponse { header: None })
     }
@@ -95,22 +96,28 @@ impl Maintenance {
     /// # Errors
     /// As the RPC.
     pub async fn hash(&self, caller: &Caller, _: HashRequest) -> Result<HashResponse, Status> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, bulk } = &self.desk;
         gate.admit(caller, Method::Hash)?;
         let timed = node.metrics().hash_duration.start_timer();
         // Hashing takes long. All of the revision is in the hash, and perhaps what was written while it was made.
         let header = Some(node.current_header());
-        let hash = blocking(node, |node| node.state().backend.hash()).await?;
+        let state = node.shared_state();
+        let hash = bulk.aside(caller.lane()).run(move |_| state.backend.hash()).await?;
         timed.observe_duration();
+        let hash = hash.map_err(|error| backend_status(&error))?;
         Ok(HashResponse { header, hash })
     }
 
     /// # Errors
     /// As the RPC.
     pub async fn hash_kv(&self, caller: &Caller, request: HashKvRequest) -> Result<HashKvResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, bulk } = &self.desk;
         gate.admit(caller, Method::HashKv)?;
-        let found = node.hash_kv(request.revision).await.map_err(KvError::from)?;
+        let state = node.shared_state();
+        let timed = node.metrics().hash_rev_duration.start_timer();
+        let found = bulk.aside(caller.lane()).run(move |_| state.store.hash_kv(request.revision)).await?;
+        timed.observe_duration();
+        let found = found.map_err(KvError::from)?;
         Ok(HashKvResponse {
             header: Some(node.header(found.current_revision)),
             hash: found.hash,
@@ -122,7 +129,7 @@ impl Maintenance {
     /// # Errors
     /// As the RPC.
     pub async fn snapshot(&self, caller: &Caller, _: SnapshotRequest) -> Result<SnapshotBlobs, Status> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         gate.admit(caller, Method::Snapshot)?;
         let copy = self.copies.get().await?;
         Ok(snapshot::start(copy, &node.metrics().backend_snapshot))
@@ -131,7 +138,7 @@ impl Maintenance {
     /// # Errors
     /// As the RPC.
     pub async fn move_leader(&self, caller: &Caller, request: MoveLeaderRequest) -> Result<MoveLeaderResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         gate.admit(caller, Method::MoveLeader)?;
         node.move_leader(request.target_id).await?;
         Ok(MoveLeaderResponse { header: None })
@@ -140,7 +147,7 @@ impl Maintenance {
     /// # Errors
     /// As the RPC.
     pub async fn downgrade(&self, caller: &Caller, request: DowngradeRequest) -> Result<DowngradeResponse, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::Downgrade)?;
         // Downgrades have no revision of their own; one from before is not newer than what is answered.
         let header = Some(node.current_header());
@@ -163,18 +170,6 @@ fn status_errors(node: &Node) -> Vec<String> {
         errors.push(format!("memberID:{} alarm:{}", alarm.member_id, alarm.alarm().as_str_name()));
     }
     errors
-}
-
-/// Runs work on the backend that may take long on a thread that may.
-async fn blocking<T: Send + 'static>(
-    node: &Node,
-    work: impl FnOnce(&Node) -> Result<T, BackendError> + Send + 'static,
-) -> Result<T, Status> {
-    let node = node.clone();
-    match tokio::task::spawn_blocking(move || work(&node)).await {
-        Ok(outcome) => outcome.map_err(|error| backend_status(&error)),
-        Err(_) => Err(Error::Stopped.into()),
-    }
 }
 
 fn backend_status(error: &BackendError) -> Status {

@@ -43,7 +43,7 @@ impl Watch {
     where
         S: Stream<Item = Result<WatchRequest, Status>> + Send + Unpin + 'static,
     {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::Watch)?;
         Ok(WatchSession::new(node.clone(), requests, gate.end_of(&pass)))
     }
@@ -53,7 +53,7 @@ impl Watch {
     /// # Errors
     /// As the RPC.
     pub fn subscribe(&self, caller: &Caller) -> Result<Subscription, Error> {
-        let Desk { node, gate } = &self.desk;
+        let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::Watch)?;
         Ok(Subscription { stream: node.state().hub.stream(), end: gate.end_of(&pass) })
     }

@@ -9,6 +9,7 @@
 //! harmless: once proposed it belongs to the node, which applies it whether or not someone still waits. No task is
 //! spawned for a call, which would cost as much as the rest of it.
 
+mod answer;
 mod body;
 mod dialogue;
 mod inbound;
@@ -121,16 +122,16 @@ impl Gateway {
                 match entry {
                     Entry::Post => {
                         let invoke = |request: $Request| calls.$field.$method(&caller, request);
-                        return unary::call(limits, body, invoke).await;
+                        return unary::call(limits, calls.aside(&caller), body, invoke).await;
                     }
                     _ => Refusal::method_not_allowed(allowed(&path)),
                 }
             };
             (server_stream, $field:ident, $method:ident, $Request:ty) => {{
-                let calls = calls.clone();
-                let invoke = move |request: $Request| async move { calls.$field.$method(&caller, request).await };
+                let (aside, calls, asking) = (calls.aside(&caller), calls.clone(), caller.clone());
+                let invoke = move |request: $Request| async move { calls.$field.$method(&asking, request).await };
                 match entry {
-                    Entry::Post => return stream::server_streaming(limits, body, invoke).await,
+                    Entry::Post => return stream::server_streaming(limits, aside, body, invoke).await,
                     Entry::WebSocket(upgrade) => {
                         return websocket::server_streaming(limits, deadline, *upgrade, invoke);
                     }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::apply::Author;
+use crate::bulk::Lane;
 
 /// A secret by which a caller is known. Not to be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,21 +46,32 @@ pub struct Caller {
     insists_on_leader: bool,
     /// Why the node itself asks, if it is the node.
     internal: Option<&'static str>,
+    /// Where the work for its connection waits that is too large for an event loop.
+    lane: Option<Lane>,
 }
 
 impl Caller {
     fn of(claims: &Claims) -> Caller {
-        Caller { author: None, insists_on_leader: claims.insists_on_leader, internal: None }
+        Caller { author: None, insists_on_leader: claims.insists_on_leader, internal: None, lane: None }
     }
 
     /// The node itself, because of a duty of its own.
     pub(crate) fn internal(reason: &'static str) -> Caller {
-        Caller { author: None, insists_on_leader: false, internal: Some(reason) }
+        Caller { author: None, insists_on_leader: false, internal: Some(reason), lane: None }
     }
 
     /// Who is named in the log.
     pub(crate) fn author(&self) -> Option<&Author> {
         self.author.as_deref()
+    }
+
+    /// As one of those that call over the same connection.
+    pub(crate) fn in_lane(self, lane: &Lane) -> Caller {
+        Caller { lane: Some(lane.clone()), ..self }
+    }
+
+    pub(crate) fn lane(&self) -> Option<&Lane> {
+        self.lane.as_ref()
     }
 
     pub(super) fn insists_on_leader(&self) -> bool {

@@ -10,6 +10,7 @@ use http::{Extensions, Method as Verb, Request, Version, header};
 use keyport_api::methods::Method;
 use keyport_api::routes;
 
+use crate::bulk::Lane;
 use crate::gate::Caller;
 use crate::net::{Face, Stream};
 
@@ -21,18 +22,20 @@ pub struct Connection {
     /// What its listener is for.
     pub face: Face,
     stream: Option<Stream>,
+    /// For what its requests ask that is too large for an event loop.
+    lane: Lane,
     /// Whether the body of a request was left where it was.
     pub(super) unread: Arc<AtomicBool>,
 }
 
 impl Connection {
     pub(crate) fn new(remote: Option<SocketAddr>, face: Face, stream: Stream) -> Connection {
-        Connection { remote, face, stream: Some(stream), unread: Arc::default() }
+        Connection { remote, face, stream: Some(stream), lane: Lane::new(), unread: Arc::default() }
     }
 
     /// One without a socket: of requests that are made in the process.
     pub fn in_process(face: Face) -> Connection {
-        Connection { remote: None, face, stream: None, unread: Arc::default() }
+        Connection { remote: None, face, stream: None, lane: Lane::new(), unread: Arc::default() }
     }
 
     /// Whether the other side sends nothing more, or is gone. Only HTTP/1.1 has to ask, where nothing else would tell.
@@ -90,6 +93,11 @@ impl Call {
     /// That of a request on its way through the stack.
     pub fn get(extensions: &Extensions) -> Option<&Call> {
         extensions.get()
+    }
+
+    /// Says who asks.
+    pub(super) fn identified(&mut self, caller: Caller) {
+        self.caller = Some(caller.in_lane(&self.connection.lane));
     }
 
     /// When the caller's patience ends.

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
 use parking_lot::Mutex;
@@ -30,6 +30,7 @@ use super::{BoxError, Call, Connection, RequestBody};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
+use crate::net::turn::{LoopExecutor, Timed};
 use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
 
 /// How long a client may take to send the head of a request, or keep a connection without one.
@@ -56,7 +57,7 @@ const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
 pub struct Server {
     loops: Arc<EventLoops>,
     slots: Arc<Semaphore>,
-    builder: auto::Builder<TokioExecutor>,
+    builder: auto::Builder<LoopExecutor>,
 }
 
 impl Server {
@@ -64,7 +65,7 @@ impl Server {
     /// When the event loops cannot be started.
     pub fn start(config: &HttpConfig, metrics: &Metrics) -> io::Result<Server> {
         let loops = EventLoops::start(thread::available_parallelism().map_or(1, usize::from))?;
-        loops.count_tasks(metrics);
+        loops.measure(metrics);
         let slots = Semaphore::new(connection_limit());
         Ok(Server { loops: Arc::new(loops), slots: Arc::new(slots), builder: builder(config) })
     }
@@ -105,8 +106,8 @@ impl Server {
     }
 }
 
-fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(config: &HttpConfig) -> auto::Builder<LoopExecutor> {
+    let mut builder = auto::Builder::new(LoopExecutor);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -169,7 +170,7 @@ where
                         let Some((event_loop, seat)) = self.server.loops.seat() else { continue };
                         let (close, closing) = oneshot::channel();
                         let connection = self.connection(stream, remote, listener.face, closing, (slot, seat));
-                        open.insert(connections.spawn_on(connection, event_loop).id(), close);
+                        open.insert(connections.spawn_on(Timed::new(connection), event_loop).id(), close);
                     }
                     Err(error) if is_of_the_peer(&error) => {}
                     Err(error) => {

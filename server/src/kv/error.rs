@@ -11,6 +11,8 @@ pub(crate) enum KvError {
     Refused(Error),
     /// This member could not find out.
     Failed(BackendError),
+    /// Whoever read gave it up, see [`Store::range_while`](keyport_storage::mvcc::Store::range_while).
+    Interrupted,
 }
 
 impl From<Error> for KvError {
@@ -30,6 +32,7 @@ impl From<MvccError> for KvError {
         match error {
             MvccError::Compacted => KvError::Refused(Error::Compacted),
             MvccError::FutureRevision => KvError::Refused(Error::FutureRev),
+            MvccError::Interrupted => KvError::Interrupted,
             MvccError::Backend(error) => KvError::Failed(error),
         }
     }
@@ -44,6 +47,8 @@ impl From<KvError> for Error {
                 tracing::error!(%error, "the database failed");
                 Error::StorageFailed
             }
+            // Nobody waits for the answer.
+            KvError::Interrupted => Error::Stopped,
         }
     }
 }

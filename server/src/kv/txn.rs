@@ -55,13 +55,13 @@ pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnRespo
 ///
 /// # Errors
 /// As a range.
-pub(crate) fn read(view: &impl View, revision: i64, request: TxnRequest) -> Result<TxnResponse, KvError> {
+pub(crate) fn read(view: &impl View, revision: i64, request: &TxnRequest) -> Result<TxnResponse, KvError> {
     let succeeded = compare::all_hold(view, &request.compare)?;
-    let ops = if succeeded { request.success } else { request.failure };
+    let ops = branch(request, succeeded);
     let mut responses = Vec::with_capacity(ops.len());
     for op in ops {
-        let Some(Request::RequestRange(request)) = op.request else { return Err(Error::KeyNotFound.into()) };
-        check_revision(view, &request)?;
+        let Some(Request::RequestRange(request)) = &op.request else { return Err(Error::KeyNotFound.into()) };
+        check_revision(view, request)?;
         responses.push(range_op(view, request)?);
     }
     let header = ResponseHeader { revision, ..ResponseHeader::default() };
@@ -131,7 +131,7 @@ fn run(
     let mut responses = Vec::with_capacity(ops.len());
     for op in ops {
         responses.push(match op.request {
-            Some(Request::RequestRange(request)) => range_op(txn, request)?,
+            Some(Request::RequestRange(request)) => range_op(txn, &request)?,
             Some(Request::RequestPut(request)) => op_of(Response::ResponsePut(keys::put(txn, &request)?)),
             Some(Request::RequestDeleteRange(request)) => {
                 op_of(Response::ResponseDeleteRange(keys::delete_range(txn, request)?))
@@ -148,7 +148,7 @@ fn run(
     Ok(TxnResponse { header: None, succeeded, responses })
 }
 
-fn range_op(view: &impl View, request: RangeRequest) -> Result<ResponseOp, KvError> {
+fn range_op(view: &impl View, request: &RangeRequest) -> Result<ResponseOp, KvError> {
     let reply = range::range(view, request)?;
     let header = ResponseHeader { revision: reply.revision, ..ResponseHeader::default() };
     Ok(op_of(Response::ResponseRange(reply.into_message(header))))

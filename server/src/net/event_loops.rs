@@ -15,16 +15,25 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::turn;
 use crate::courier::Courier;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Turns};
 
 /// The loops; they end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct EventLoops {
-    loops: Vec<(Handle, Arc<AtomicUsize>)>,
+    loops: Vec<Loop>,
     /// The first panic of a loop.
     panicked: watch::Receiver<Option<ThreadPanic>>,
     _stop: DropGuard,
+}
+
+#[derive(Debug)]
+struct Loop {
+    handle: Handle,
+    /// Connections on it.
+    taken: Arc<AtomicUsize>,
+    turns: Arc<Turns>,
 }
 
 /// A connection's place on a loop.
@@ -43,14 +52,17 @@ impl EventLoops {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let (stopped, panics) = (stop.clone(), panics.clone());
+            let turns = Arc::<Turns>::default();
+            let counted = Arc::clone(&turns);
             thread::Builder::new().name(format!("keyport-io-{number}")).spawn(move || {
                 let arrivals = Courier::settle_here();
+                turn::count_here(counted);
                 let done = ThreadPanic::catch(|| runtime.block_on(stopped.run_until_cancelled(arrivals.deliver())));
                 if let Err(panic) = done {
                     panics.send_modify(|first| _ = first.get_or_insert(panic));
                 }
             })?;
-            Ok((handle, Arc::default()))
+            Ok(Loop { handle, taken: Arc::default(), turns })
         });
         Ok(EventLoops { loops: loops.collect::<io::Result<_>>()?, panicked, _stop: stop.drop_guard() })
     }
@@ -66,9 +78,13 @@ impl EventLoops {
         }
     }
 
-    /// Has the tasks of the loops, and of the runtime that this is called on, counted whenever metrics are asked for.
-    pub(crate) fn count_tasks(&self, metrics: &Metrics) {
-        let loops = self.loops.iter().map(|(handle, _)| handle.clone());
+    /// Has the turns on the loops, and the tasks of the loops and of the runtime that this is called on, counted whenever
+    /// metrics are asked for.
+    pub(crate) fn measure(&self, metrics: &Metrics) {
+        for Loop { turns, .. } in &self.loops {
+            metrics.count_turns(Arc::clone(turns));
+        }
+        let loops = self.loops.iter().map(|Loop { handle, .. }| handle.clone());
         metrics.event_loops.set(i64::try_from(loops.len()).unwrap_or(i64::MAX));
         let runtimes: Vec<Handle> = loops.chain(Handle::try_current()).collect();
         metrics.on_scrape(move |metrics| {
@@ -79,7 +95,7 @@ impl EventLoops {
 
     /// The loop with the fewest connections, and a place on it.
     pub(crate) fn seat(&self) -> Option<(&Handle, Seat)> {
-        let (handle, taken) = self.loops.iter().min_by_key(|(_, taken)| taken.load(Ordering::Relaxed))?;
+        let Loop { handle, taken, .. } = self.loops.iter().min_by_key(|one| one.taken.load(Ordering::Relaxed))?;
         taken.fetch_add(1, Ordering::Relaxed);
         Some((handle, Seat(Arc::clone(taken))))
     }

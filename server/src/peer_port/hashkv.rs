@@ -28,7 +28,7 @@ async fn answer(State(node): State<Arc<Node>>, body: Bytes) -> Response {
             let text = match error {
                 MvccError::Compacted => COMPACTED.to_owned(),
                 MvccError::FutureRevision => FUTURE.to_owned(),
-                MvccError::Backend(error) => error.to_string(),
+                error @ (MvccError::Backend(_) | MvccError::Interrupted) => error.to_string(),
             };
             (StatusCode::BAD_REQUEST, text + "\n").into_response()
         }

@@ -82,8 +82,15 @@ impl Raw {
         serde_json::from_slice(document).unwrap()
     }
 
-    /// A body of declared length.
+    /// A body of declared length, or of chunks.
     pub(crate) async fn body(&mut self, head: &Head) -> Vec<u8> {
+        if head.header("transfer-encoding") == Some("chunked") {
+            let mut body = Vec::new();
+            while let Some(chunk) = self.chunk().await {
+                body.extend(chunk);
+            }
+            return body;
+        }
         let length = head.header("content-length").unwrap_or_else(|| panic!("no content-length: {head:?}"));
         self.exactly(length.parse().unwrap()).await
     }

@@ -230,7 +230,7 @@ fn check(model: &mut Model, store: &Store, step: Step) {
         Step::Abandon(changes) => drop(model.apply(&changes, &mut store.write())),
         Step::Range { range, at, limit, count_only } => {
             let revision = revision(at);
-            let found = store.range(&range, RangeOptions { revision, limit, count_only });
+            let found = store.range(&range, RangeOptions { revision, limit, count_only, ..RangeOptions::default() });
             let at = if revision <= 0 { model.revision } else { revision };
             match found {
                 Err(MvccError::FutureRevision) => assert!(at > model.revision),

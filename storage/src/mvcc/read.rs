@@ -8,16 +8,41 @@ use super::state::State;
 use super::{MvccError, RangeOptions, RangeResult};
 use crate::{KeyRange, RangeEnd, Record};
 
-/// How many keys are looked at before the writer gets a chance.
+/// How many keys are looked at before the writer gets a chance, and whoever sets the pace a say.
 const KEYS_PER_LOCK: usize = 256;
+
+/// How many rows are read from the database before whoever sets the pace gets a say: each may take as long as a hundred
+/// keys in memory.
+const ROWS_PER_PACE: usize = 16;
 
 /// How often a read of the current revision begins anew because a compaction overtook it.
 const ATTEMPTS: usize = 16;
 
+/// What a reader has done since it was last asked, and whether it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Keys looked at in memory.
+    Keys(usize),
+    /// Rows read from the database.
+    Rows(usize),
+}
+
+/// Told how a read proceeds; it is given up as [`MvccError::Interrupted`] once this says `false`.
+pub type GoesOn<'a> = dyn FnMut(Pace) -> bool + 'a;
+
 impl State {
     pub(super) fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        self.range_while(range, options, &mut |_| true)
+    }
+
+    pub(super) fn range_while(
+        &self,
+        range: &KeyRange,
+        options: RangeOptions,
+        goes_on: &mut GoesOn<'_>,
+    ) -> Result<RangeResult, MvccError> {
         for _ in 0..ATTEMPTS {
-            match self.try_range(range, options) {
+            match self.try_range(range, options, goes_on) {
                 // The revision was current a moment ago, so the caller never asked for a compacted one.
                 Err(MvccError::Compacted) if options.revision <= 0 => {}
                 outcome => return outcome,
@@ -36,7 +61,12 @@ impl State {
         }
     }
 
-    fn try_range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+    fn try_range(
+        &self,
+        range: &KeyRange,
+        options: RangeOptions,
+        goes_on: &mut GoesOn<'_>,
+    ) -> Result<RangeResult, MvccError> {
         let index = self.index.read();
         // Published with the index locked, so this is the revision of what is seen now.
         let current = self.revision();
@@ -71,7 +101,11 @@ impl State {
             RangeOptions { limit: 0, .. } => usize::MAX,
             RangeOptions { limit, .. } => limit,
         };
-        let count = self.walk(index, range, revision, wanted, counted, &mut result.records)?;
+        if options.uncounted {
+            counted = counted.or(Some(0));
+        }
+        let aim = Aim { revision, wanted, counted };
+        let count = self.walk(index, range, aim, goes_on, &mut result.records)?;
         result.count = i64::try_from(count).unwrap_or(i64::MAX);
         Ok(result)
     }
@@ -81,9 +115,8 @@ impl State {
         &'a self,
         mut index: parking_lot::RwLockReadGuard<'a, Index>,
         range: &KeyRange,
-        revision: i64,
-        wanted: usize,
-        counted: Option<usize>,
+        Aim { revision, wanted, counted }: Aim,
+        goes_on: &mut GoesOn<'_>,
         records: &mut Vec<Record>,
     ) -> Result<usize, MvccError> {
         let mut seen = 0;
@@ -109,8 +142,19 @@ impl State {
                 }
             }
             drop(index);
+            if !goes_on(Pace::Keys(looked_at)) {
+                return Err(MvccError::Interrupted);
+            }
+            let mut rows = 0;
             for version in versions.drain(..) {
+                rows += usize::from(matches!(version, Version::Older(_)));
                 records.push(self.load(version, revision)?);
+                if rows == ROWS_PER_PACE {
+                    if !goes_on(Pace::Rows(rows)) {
+                        return Err(MvccError::Interrupted);
+                    }
+                    rows = 0;
+                }
             }
             let enough = seen >= wanted && counted.is_some();
             if enough || last.is_none() {
@@ -153,6 +197,16 @@ impl State {
     pub(super) fn newest(&self, key: &[u8]) -> Option<Record> {
         self.index.read().get(key).and_then(KeyState::newest).cloned()
     }
+}
+
+/// What a walk over a range is after.
+#[derive(Clone, Copy)]
+struct Aim {
+    revision: i64,
+    /// How many records.
+    wanted: usize,
+    /// How many keys there are, if that is known or of no interest; otherwise the walk counts them.
+    counted: Option<usize>,
 }
 
 /// Where a range of several keys ends.

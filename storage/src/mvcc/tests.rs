@@ -1,4 +1,5 @@
 mod hashes;
+mod pace;
 mod reload;
 
 use std::path::Path;
@@ -320,7 +321,7 @@ fn long_reads_see_one_revision_whatever_goes_on() {
                 while !done.load(Ordering::Relaxed) {
                     let revision = if back == 0 { 0 } else { (store.revision() - back).max(2) };
                     let limit = if revision % 2 == 0 { 0 } else { KEYS - 1 };
-                    let found = match store.range(&all(), RangeOptions { revision, limit, count_only: false }) {
+                    let found = match store.range(&all(), RangeOptions { revision, limit, ..RangeOptions::default() }) {
                         Err(MvccError::Compacted) if revision > 0 => continue,
                         found => found.unwrap(),
                     };

@@ -31,4 +31,5 @@ mod services;
 mod snapshots;
 mod sse;
 mod trial;
+mod turns;
 mod watch;

@@ -1,20 +1,26 @@
 //! `RangeStream`: a large range in pieces, all of them from one revision.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::stream;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, RangeStreamResponse};
 use keyport_storage::Record;
 use tokio_stream::Stream;
 
-use crate::kv::range;
-use crate::node::Node;
+use super::{Desk, reads};
+use crate::gate::Pass;
 
-/// Keys asked for at first; then as many as make messages of about half to twice the request size limit.
+/// Keys asked for at first; then as many as make messages of about half to twice the request size limit, or of what an
+/// event loop encodes in passing.
 const FIRST_CHUNK: usize = 10;
+const MOST_CHUNK_BYTES: usize = 256 * 1024;
+const MOST_CHUNK_KEYS: usize = 2048;
+
+/// See the module's text.
+pub type RangeChunks = Pin<Box<dyn Stream<Item = Result<RangeStreamResponse, Error>> + Send>>;
 
 /// # Errors
 /// For options that would need the whole range at once.
@@ -37,9 +43,23 @@ pub(super) fn check(request: &RangeRequest) -> Result<(), Error> {
 }
 
 /// The chunks of one streamed range, each read when the one before has been taken.
-#[derive(Debug)]
-pub struct RangeChunks {
-    node: Node,
+pub(super) fn chunks(desk: Desk, pass: Pass, request: RangeRequest) -> RangeChunks {
+    let left = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
+    let revision = desk.node.store().revision();
+    let rest = RangeRequest { revision: if request.revision > 0 { request.revision } else { revision }, ..request };
+    let reading = Reading { desk, pass, rest: Some(rest), left, chunk: FIRST_CHUNK, sent: 0, revision };
+    Box::pin(stream::unfold(reading, async |mut reading| {
+        let request = reading.rest.take()?;
+        let chunk = reading.next_chunk(request).await;
+        // Whoever else is served by this event loop comes before the next one.
+        tokio::task::yield_now().await;
+        Some((chunk.map(|response| RangeStreamResponse { range_response: Some(response) }), reading))
+    }))
+}
+
+struct Reading {
+    desk: Desk,
+    pass: Pass,
     /// What is still to be read; none when the last chunk is out.
     rest: Option<RangeRequest>,
     /// Keys that the caller's limit still lets through; none is no limit.
@@ -50,19 +70,15 @@ pub struct RangeChunks {
     revision: i64,
 }
 
-impl RangeChunks {
-    pub(super) fn new(node: Node, request: RangeRequest) -> RangeChunks {
-        let left = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
-        let revision = node.store().revision();
-        let rest = RangeRequest { revision: if request.revision > 0 { request.revision } else { revision }, ..request };
-        RangeChunks { node, rest: Some(rest), left, chunk: FIRST_CHUNK, sent: 0, revision }
-    }
-
-    fn next_chunk(&mut self, mut request: RangeRequest) -> Result<RangeResponse, Error> {
+impl Reading {
+    async fn next_chunk(&mut self, mut request: RangeRequest) -> Result<RangeResponse, Error> {
         let single_message = request.count_only || request.limit < 0;
         let wanted = self.left.map_or(self.chunk, |left| left.min(self.chunk));
         request.limit = if single_message { 0 } else { i64::try_from(wanted).unwrap_or(i64::MAX) };
-        let mut reply = range::first_of_range(self.node.store(), request.clone())?;
+        // The last chunk tells how many keys there are, also behind the limit.
+        let may_be_last = single_message || self.left.is_some_and(|left| left <= wanted);
+        let read = if may_be_last { reads::COUNTED_PAGE } else { reads::PAGE };
+        let mut reply = self.desk.read(self.pass.caller(), request.clone(), read).await?;
         let taken = reply.records.len();
         self.adapt(&reply.records);
         self.sent += i64::try_from(taken).unwrap_or(i64::MAX);
@@ -73,7 +89,7 @@ impl RangeChunks {
             _ => {
                 // The range began further left than this chunk's.
                 reply.count += self.sent - i64::try_from(taken).unwrap_or(i64::MAX);
-                return Ok(reply.into_message(self.node.header(self.revision)));
+                return Ok(reply.into_message(self.desk.node.header(self.revision)));
             }
         };
         request.key = successor(last.key());
@@ -84,9 +100,9 @@ impl RangeChunks {
 
     fn adapt(&mut self, records: &[Record]) {
         let bytes: usize = records.iter().map(|record| record.encoded().len()).sum();
-        let target = self.node.limits().request_bytes;
+        let target = self.desk.node.limits().request_bytes.min(MOST_CHUNK_BYTES);
         if bytes < target / 2 {
-            self.chunk = self.chunk.saturating_mul(2);
+            self.chunk = self.chunk.saturating_mul(2).min(MOST_CHUNK_KEYS);
         } else if bytes > target.saturating_mul(2) {
             self.chunk = (self.chunk / 2).max(1);
         }
@@ -99,14 +115,4 @@ fn successor(key: &[u8]) -> Bytes {
     next.extend_from_slice(key);
     next.push(0);
     next.into()
-}
-
-impl Stream for RangeChunks {
-    type Item = Result<RangeStreamResponse, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(request) = self.rest.take() else { return Poll::Ready(None) };
-        let chunk = self.next_chunk(request);
-        Poll::Ready(Some(chunk.map(|response| RangeStreamResponse { range_response: Some(response) })))
-    }
 }

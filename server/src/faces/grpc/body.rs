@@ -11,6 +11,7 @@ use keyport_storage::Record;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
+use crate::bulk::Bulk;
 use crate::kv::RangeReply;
 
 /// Compression flag and length in front of each message.
@@ -42,6 +43,14 @@ struct RangeChunks {
     head: Bytes,
     records: std::vec::IntoIter<Record>,
     tail: Bytes,
+    /// Where what nobody wants any more is dropped.
+    bulk: Bulk,
+}
+
+impl Drop for RangeChunks {
+    fn drop(&mut self) {
+        self.bulk.discard(std::mem::take(&mut self.records));
+    }
 }
 
 impl HotBody {
@@ -54,7 +63,7 @@ impl HotBody {
     }
 
     /// A `RangeResponse`, its keys copied once: from the store's records into the frames.
-    pub(super) fn range(header: &ResponseHeader, reply: RangeReply) -> HotBody {
+    pub(super) fn range(header: &ResponseHeader, reply: RangeReply, bulk: &Bulk) -> HotBody {
         let tail_len = usize::from(reply.more) * 2 + count_len(reply.count);
         let header_len = header.encoded_len();
         let head_len = 1 + encoded_len_varint(header_len as u64) + header_len;
@@ -75,8 +84,12 @@ impl HotBody {
         }
         let mut tail = BytesMut::with_capacity(tail_len);
         put_tail(&reply, &mut tail);
-        let chunks = RangeChunks { head: head.freeze(), records: reply.records.into_iter(), tail: tail.freeze() };
-        HotBody(Next::Range(Box::new(chunks)))
+        HotBody(Next::Range(Box::new(RangeChunks {
+            head: head.freeze(),
+            records: reply.records.into_iter(),
+            tail: tail.freeze(),
+            bulk: bulk.clone(),
+        })))
     }
 }
 
@@ -178,6 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_range_is_what_prost_would_encode() {
+        let bulk = Bulk::start(prometheus::IntCounter::new("done", "done").unwrap()).unwrap();
         for keys in [0_usize, 1, 3, 2000] {
             let records: Vec<Record> = (0..keys)
                 .map(|i| {
@@ -187,7 +201,7 @@ mod tests {
                 .collect();
             let reply = RangeReply { revision: 7, records, more: keys == 3, count: keys as i64 };
             let header = ResponseHeader { cluster_id: 1, member_id: 2, revision: 7, raft_term: 3 };
-            let framed = collect(HotBody::range(&header, reply.clone())).await;
+            let framed = collect(HotBody::range(&header, reply.clone(), &bulk)).await;
             let len = u32::from_be_bytes(framed[1..5].try_into().unwrap()) as usize;
             assert_eq!(len, framed.len() - PREFIX_LEN);
             assert_eq!(RangeResponse::decode(&framed[5..]).unwrap(), reply.into_message(header));

@@ -16,7 +16,8 @@ use tonic::{Status, Streaming};
 
 use super::watch_codec::WatchCodec;
 use super::{HotBody, unary};
-use crate::calls::{Caller, Calls, WatchReply, WatchSession};
+use crate::bulk::{Aside, LARGE, LONG};
+use crate::calls::{Caller, Calls, RangeAnswer, WatchReply, WatchSession};
 use crate::faces::kit;
 
 /// The hot methods, of which all but one are unary.
@@ -87,15 +88,21 @@ impl HotPaths {
         let caller = kit::caller(request.extensions())?;
         let (parts, body) = request.into_parts();
         let kv = &self.calls.kv;
-        let read = Reader { headers: &parts.headers, limits: self.limits };
+        let aside = self.calls.aside(&caller);
+        let read = Reader { headers: &parts.headers, limits: self.limits, aside };
         match hot {
             Hot::Range => {
-                let answer = kv.range(&caller, read.message(body).await?).await?;
-                Ok(HotBody::range(&answer.header, answer.reply))
+                let RangeAnswer { header, reply } = kv.range(&caller, read.message(body).await?).await?;
+                let bulk = self.calls.bulk();
+                if reply.records.len() <= LONG {
+                    return Ok(HotBody::range(&header, reply, bulk));
+                }
+                let bulk = bulk.clone();
+                Ok(aside.run(move |_| HotBody::range(&header, reply, &bulk)).await?)
             }
-            Hot::Put => Ok(HotBody::message(&kv.put(&caller, read.message(body).await?).await?)),
-            Hot::DeleteRange => Ok(HotBody::message(&kv.delete_range(&caller, read.message(body).await?).await?)),
-            Hot::Txn => Ok(HotBody::message(&kv.txn(&caller, read.message(body).await?).await?)),
+            Hot::Put => write(aside, kv.put(&caller, read.message(body).await?).await?).await,
+            Hot::DeleteRange => write(aside, kv.delete_range(&caller, read.message(body).await?).await?).await,
+            Hot::Txn => write(aside, kv.txn(&caller, read.message(body).await?).await?).await,
         }
     }
 
@@ -120,17 +127,25 @@ impl HotPaths {
 struct Reader<'a> {
     headers: &'a HeaderMap,
     limits: unary::Limits,
+    aside: Aside<'a>,
 }
 
 impl Reader<'_> {
     async fn message<T, B>(&self, body: B) -> Result<T, Status>
     where
-        T: Bounded + Message + Default,
+        T: Bounded + Message + Default + 'static,
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        unary::read(body, self.headers, self.limits).await
+        unary::read(body, self.headers, self.limits, self.aside).await
     }
+}
+
+async fn write(aside: Aside<'_>, answer: impl Message + 'static) -> Result<HotBody, Status> {
+    if answer.encoded_len() <= LARGE {
+        return Ok(HotBody::message(&answer));
+    }
+    Ok(aside.run(move |_| HotBody::message(&answer)).await?)
 }
 
 struct WatchCall {

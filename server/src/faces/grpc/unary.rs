@@ -10,6 +10,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::compression;
+use crate::bulk::{Aside, LARGE};
 
 /// Compression flag and length in front of each message.
 const PREFIX_LEN: usize = 5;
@@ -28,9 +29,9 @@ pub(super) struct Limits {
 /// # Errors
 /// As gRPC has them: ResourceExhausted above the limit, Internal for bad framing, Unimplemented for unknown compression.
 /// More elements than [`bounds`] allow are InvalidArgument.
-pub(super) async fn read<T, B>(mut body: B, headers: &HeaderMap, limits: Limits) -> Result<T, Status>
+pub(super) async fn read<T, B>(mut body: B, headers: &HeaderMap, limits: Limits, aside: Aside<'_>) -> Result<T, Status>
 where
-    T: Bounded + Message + Default,
+    T: Bounded + Message + Default + 'static,
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -70,9 +71,18 @@ where
     if message.len() != len {
         return Err(Error::TruncatedMessage.into());
     }
-    if compressed {
-        message = compression::unpack(&message, headers, limits.bytes)?;
+    if !compressed && message.len() <= LARGE {
+        return decode(message, limits);
     }
+    // A small message may be a large one compressed.
+    let headers = if compressed { headers.clone() } else { HeaderMap::new() };
+    let decoded = aside.run(move |_| {
+        decode(if compressed { compression::unpack(&message, &headers, limits.bytes)? } else { message }, limits)
+    });
+    decoded.await?
+}
+
+fn decode<T: Bounded + Message + Default>(message: Bytes, limits: Limits) -> Result<T, Status> {
     bounds::check::<T>(&message, limits.txn_ops)?;
     T::decode(message).map_err(message_undecodable)
 }

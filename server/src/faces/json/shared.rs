@@ -1,41 +1,11 @@
 //! Answers whose keys are shared with the store, written without copying them first.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
 use keyport_api::json::{JsonError, KeyValueRef, ToJson};
 use keyport_storage::watch::{Encoding, SelectedEvent};
 use keyport_storage::{EventKind, Record, Versions};
 
-use crate::calls::{RangeAnswer, RangeReply, WatchReply};
-
-impl ToJson for RangeAnswer {
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        let RangeReply { records, more, count, .. } = &self.reply;
-        out.reserve(192 + records.iter().map(|record| size_hint(record) + 1).sum::<usize>());
-        out.extend_from_slice(b"{\"header\":");
-        self.header.write(out)?;
-        if !records.is_empty() {
-            out.extend_from_slice(b",\"kvs\":[");
-            for (at, record) in records.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                key_value(record).write(out)?;
-            }
-            out.push(b']');
-        }
-        if *more {
-            out.extend_from_slice(b",\"more\":true");
-        }
-        if *count != 0 {
-            // A vector takes everything.
-            let _ = write!(out, ",\"count\":\"{count}\"");
-        }
-        out.push(b'}');
-        Ok(())
-    }
-}
+use crate::calls::WatchReply;
 
 impl ToJson for WatchReply {
     /// The events are written once for all who get them.
@@ -83,20 +53,20 @@ pub(crate) fn write_event(out: &mut Vec<u8>, event: &keyport_storage::Event) {
     out.push(b'}');
 }
 
-fn key_value(record: &Record) -> KeyValueRef<'_> {
+/// The JSON form of a record, its bytes still shared.
+pub(super) fn key_value(record: &Record) -> KeyValueRef<'_> {
     let Versions { create_revision, mod_revision, version, lease } = record.versions();
     KeyValueRef { key: record.key(), create_revision, mod_revision, version, value: record.value(), lease }
 }
 
 /// About how long a record is as JSON.
-fn size_hint(record: &Record) -> usize {
+pub(super) fn size_hint(record: &Record) -> usize {
     160 + record.encoded().len() / 3 * 4
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keyport_api::etcdserverpb::ResponseHeader;
     use keyport_api::json;
     use proptest::prelude::*;
 
@@ -109,20 +79,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_range_is_written_as_its_message(
-            records in prop::collection::vec(record(), 0..4),
-            more in any::<bool>(),
-            count in 0..3_i64,
-            revision in any::<i64>(),
-        ) {
-            let header = ResponseHeader { revision, cluster_id: 1, ..ResponseHeader::default() };
-            let reply = RangeReply { revision, records, more, count };
-            let shared = json::to_vec(&RangeAnswer { header, reply: reply.clone() }).unwrap();
-            let message = json::to_vec(&reply.into_message(header)).unwrap();
-            prop_assert_eq!(String::from_utf8(shared).unwrap(), String::from_utf8(message).unwrap());
-        }
-
         #[test]
         fn an_event_is_written_as_its_message(
             kv in record(),

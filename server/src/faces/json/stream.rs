@@ -27,6 +27,7 @@ use super::dialogue::{Dialogue, Opens};
 use super::inbound::{Call, Inbound};
 use super::refusal::{self, JSON, Refusal};
 use super::{GatewayOptions, unary};
+use crate::bulk::Aside;
 use crate::http::BoxError;
 use crate::http::layers::LastWord;
 
@@ -41,20 +42,21 @@ pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send
 /// A call with one request and many answers.
 pub(super) async fn server_streaming<B, Req, Resp, S, F, E, I>(
     options: &GatewayOptions,
+    aside: Aside<'_>,
     body: B,
     invoke: impl FnOnce(Req) -> F,
 ) -> Response<GatewayBody>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
-    Req: Message + FromJson,
+    Req: Message + FromJson + 'static,
     Resp: ToJson + Send + 'static,
     S: Stream<Item = Result<Resp, I>> + Send + 'static,
     F: Future<Output = Result<S, E>> + Send + 'static,
     E: Into<Status> + 'static,
     I: Into<Status> + 'static,
 {
-    match unary::request(options, body).await {
+    match unary::request(options, aside, body).await {
         Ok(request) => respond(Lines::new(options, answers(invoke(request)))).await,
         Err(refusal) => refusal.stream_response(),
     }

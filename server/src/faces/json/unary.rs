@@ -6,48 +6,55 @@ use bytes::Bytes;
 use http::{Response, header};
 use http_body::Body;
 use keyport_api::error::Error;
-use keyport_api::json::{self, FromJson, ToJson};
+use keyport_api::json::{self, FromJson};
 use prost::Message;
 use tonic::Status;
 
 use super::GatewayOptions;
+use super::answer::Answer;
 use super::body::{self, GatewayBody};
 use super::refusal::{JSON, Refusal};
+use crate::bulk::{Aside, LARGE};
 use crate::http::BoxError;
 
 /// Reads the message, makes the call, writes the answer into one buffer of known length.
 pub(super) async fn call<B, Req, Resp, F, E>(
     options: &GatewayOptions,
+    aside: Aside<'_>,
     body: B,
     invoke: impl FnOnce(Req) -> F,
 ) -> Response<GatewayBody>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
-    Req: Message + FromJson,
-    Resp: ToJson,
+    Req: Message + FromJson + 'static,
+    Resp: Answer,
     F: Future<Output = Result<Resp, E>>,
     E: Into<Status>,
 {
-    let request = match request(options, body).await {
+    let request = match request(options, aside, body).await {
         Ok(request) => request,
         Err(refusal) => return refusal.response(),
     };
     match invoke(request).await {
-        Ok(answer) => render(&answer),
+        Ok(answer) => render(aside, answer).await,
         Err(error) => Refusal::from(error.into()).response(),
     }
 }
 
 /// The message of a request.
-pub(super) async fn request<B, Req>(options: &GatewayOptions, body: B) -> Result<Req, Refusal>
+pub(super) async fn request<B, Req>(options: &GatewayOptions, aside: Aside<'_>, body: B) -> Result<Req, Refusal>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
-    Req: Message + FromJson,
+    Req: Message + FromJson + 'static,
 {
     let text = body::collect(std::pin::pin!(body), options.max_json_bytes()).await?;
-    decode(options, &text)
+    if text.len() <= LARGE {
+        return decode(options, &text);
+    }
+    let options = options.clone();
+    aside.run(move |_| decode(&options, &text)).await?
 }
 
 /// The message that a text is, within the bounds of the gateway.
@@ -72,12 +79,21 @@ fn check_size(options: &GatewayOptions, text_len: usize, message: &impl Message)
     }
 }
 
-fn render<T: ToJson>(answer: &T) -> Response<GatewayBody> {
-    let body = match json::to_vec(answer) {
+async fn render(aside: Aside<'_>, answer: impl Answer) -> Response<GatewayBody> {
+    let written = if answer.is_large() {
+        let bulk = aside.bulk().clone();
+        match aside.run(move |_| answer.into_body(&bulk)).await {
+            Ok(written) => written,
+            Err(error) => return Refusal::from(error).response(),
+        }
+    } else {
+        answer.into_body(aside.bulk())
+    };
+    let body = match written {
         Ok(body) => body,
         Err(error) => return Refusal::from(Status::from(error)).response(),
     };
-    let mut response = Response::new(GatewayBody::Full(body.into()));
+    let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }

@@ -73,6 +73,10 @@ impl Feed {
     /// The frames of an answer's body.
     pub(super) fn frames(self) -> impl Stream<Item = Bytes> + Send {
         stream::unfold(self, async |mut feed| {
+            if feed.listing.is_some() {
+                // Whoever else is served by this event loop comes before the next page.
+                tokio::task::yield_now().await;
+            }
             let frame = feed.next().await?;
             let due = Instant::now() + feed.heartbeat;
             feed.next_heartbeat.as_mut().reset(due);

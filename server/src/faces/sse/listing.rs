@@ -58,7 +58,7 @@ impl Listing {
             revision: self.revision,
             ..RangeRequest::default()
         };
-        let RangeAnswer { header, reply } = kv.range(caller, request).await?;
+        let RangeAnswer { header, reply } = kv.page(caller, request).await?;
         if self.revision == 0 {
             self.revision = header.revision;
         }

@@ -67,7 +67,7 @@ where
 
 fn put<B>(request: &mut Request<B>, caller: Caller) {
     if let Some(call) = request.extensions_mut().get_mut::<Call>() {
-        call.caller = Some(caller);
+        call.identified(caller);
     }
 }
 

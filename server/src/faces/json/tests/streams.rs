@@ -173,7 +173,9 @@ async fn a_stream_that_breaks_says_how() {
     };
     let parts = vec![blob(3, b"abc"), blob(0, b"def"), Err(Status::data_loss("the disk is gone"))];
     let invoke = |_: SnapshotRequest| async move { Ok::<_, Status>(stream::iter(parts)) };
-    let answer = super::super::stream::server_streaming(&options(), Full::<Bytes>::default(), invoke).await;
+    let bulk = crate::bulk::Bulk::start(prometheus::IntCounter::new("done", "done").unwrap()).unwrap();
+    let answer =
+        super::super::stream::server_streaming(&options(), bulk.aside(None), Full::<Bytes>::default(), invoke).await;
     assert_eq!(answer.status(), 200);
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let lines: Vec<Value> = body.split(|&byte| byte == b'\n').filter_map(|l| serde_json::from_slice(l).ok()).collect();

@@ -1,0 +1,50 @@
+//! How far a read may go before it has to stop, or to move.
+
+use std::cell::Cell;
+
+use keyport_storage::mvcc::Pace;
+
+use super::Gone;
+
+/// Keys that a read may look at on an event loop.
+const KEYS: usize = 4096;
+
+/// As many keys in memory take as long as one row of the database.
+const KEYS_PER_ROW: usize = 64;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) enum Leash<'a> {
+    /// On an event loop: what is left of the budget, in keys.
+    Short(Cell<usize>),
+    /// Aside: as long as somebody waits.
+    Long(&'a Gone),
+}
+
+impl<'a> Leash<'a> {
+    /// For a read on an event loop: less than a millisecond, or a few if the database has to be asked.
+    pub(crate) fn short() -> Leash<'a> {
+        Leash::Short(Cell::new(KEYS))
+    }
+
+    /// For a read aside.
+    pub(crate) fn long(gone: &'a Gone) -> Leash<'a> {
+        Leash::Long(gone)
+    }
+
+    /// Whether a reader goes on that has just done this.
+    pub(crate) fn goes_on(&self, pace: Pace) -> bool {
+        match self {
+            Leash::Short(left) => {
+                let cost = match pace {
+                    Pace::Keys(keys) => keys,
+                    Pace::Rows(rows) => rows * KEYS_PER_ROW,
+                };
+                let rest = left.get().saturating_sub(cost);
+                left.set(rest);
+                rest > 0
+            }
+            Leash::Long(gone) => !gone.is_so(),
+        }
+    }
+}

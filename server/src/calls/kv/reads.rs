@@ -1,0 +1,106 @@
+//! Reads of the store: on the event loop if they are small, aside otherwise.
+
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::RangeRequest;
+use keyport_storage::KeyRange;
+use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
+
+use super::Desk;
+use crate::bulk::Leash;
+use crate::gate::Caller;
+use crate::kv::range::{self, View};
+use crate::kv::{KvError, RangeReply};
+
+/// Reads what a request asks for.
+pub(super) type Read<R, T> = fn(&Store, &Leash<'_>, &R) -> Result<T, KvError>;
+
+/// All that is asked for.
+pub(super) const RANGE: Read<RangeRequest, RangeReply> =
+    |store, leash, request| range::range(&Current { store, leash }, request);
+
+/// The first by key, without a count of the others.
+pub(super) const PAGE: Read<RangeRequest, RangeReply> =
+    |store, leash, request| range::first_of_range(&Current { store, leash }, request, false);
+
+/// The first by key, and how many there are.
+pub(super) const COUNTED_PAGE: Read<RangeRequest, RangeReply> =
+    |store, leash, request| range::first_of_range(&Current { store, leash }, request, true);
+
+impl Desk {
+    /// Reads on a short leash, and when that does not do, anew where nobody is held up.
+    ///
+    /// # Errors
+    /// The reader's own; `Stopped`.
+    pub(super) async fn read<R, T>(&self, caller: &Caller, request: R, read: Read<R, T>) -> Result<T, Error>
+    where
+        R: Send + 'static,
+        T: Send + 'static,
+    {
+        let outcome = read(self.node.store(), &Leash::short(), &request);
+        let outcome = match outcome {
+            Err(KvError::Interrupted) => {
+                let state = self.node.shared_state();
+                let aside = self.bulk.aside(caller.lane());
+                aside.run(move |gone| read(&state.store, &Leash::long(gone), &request)).await?
+            }
+            outcome => outcome,
+        };
+        outcome.map_err(Error::from)
+    }
+}
+
+/// The store as it is.
+#[derive(Debug)]
+struct Current<'a> {
+    store: &'a Store,
+    leash: &'a Leash<'a>,
+}
+
+impl View for Current<'_> {
+    fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        self.store.range_while(range, options, &mut |pace| self.leash.goes_on(pace))
+    }
+
+    fn start_revision(&self) -> i64 {
+        self.store.revision()
+    }
+
+    fn compacted(&self) -> i64 {
+        self.store.compacted()
+    }
+}
+
+/// The store as it was at one revision: reads "now" as that, so that several reads fit together while writes go on.
+#[derive(Debug)]
+pub(super) struct Snapshot<'a> {
+    current: Current<'a>,
+    revision: i64,
+    compacted: i64,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(super) fn now(store: &'a Store, leash: &'a Leash<'a>) -> Snapshot<'a> {
+        let current = Current { store, leash };
+        Snapshot { revision: store.revision(), compacted: store.compacted(), current }
+    }
+
+    pub(super) fn revision(&self) -> i64 {
+        self.revision
+    }
+}
+
+impl View for Snapshot<'_> {
+    fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        let revision = if options.revision <= 0 { self.revision } else { options.revision };
+        let found = self.current.range(range, RangeOptions { revision, ..options })?;
+        Ok(RangeResult { revision: self.revision, ..found })
+    }
+
+    fn start_revision(&self) -> i64 {
+        self.revision
+    }
+
+    fn compacted(&self) -> i64 {
+        self.compacted
+    }
+}
