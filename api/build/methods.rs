@@ -88,7 +88,7 @@ fn rows(pool: &DescriptorPool) -> Result<Vec<Row>, Box<dyn Error>> {
 
 fn own_row(pool: &DescriptorPool, method: &MethodDescriptor, note: &Note) -> Result<Row, Box<dyn Error>> {
     Ok(Row {
-        variant: method.name().to_upper_camel_case(),
+        variant: variant_of(method),
         service: method.parent_service().full_name().to_owned(),
         name: method.name().to_owned(),
         request: method.input().full_name().to_owned(),
@@ -100,6 +100,11 @@ fn own_row(pool: &DescriptorPool, method: &MethodDescriptor, note: &Note) -> Res
         effect: note.effect,
         foreign: false,
     })
+}
+
+/// The variant that stands for a method of the proto files.
+pub(crate) fn variant_of(method: &MethodDescriptor) -> String {
+    method.name().to_upper_camel_case()
 }
 
 /// Two methods of one name would be two variants of one name, which the compiler refuses.

@@ -6,6 +6,8 @@ use std::fmt::Write;
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
 
+use crate::methods;
+
 /// One binding of one RPC.
 struct Binding {
     path: String,
@@ -61,16 +63,7 @@ fn write_table(text: &mut String, bindings: &[Binding]) -> std::fmt::Result {
     writeln!(text, "/// Every route of the JSON gateway, ordered by path.")?;
     writeln!(text, "pub const ROUTES: &[Route] = &[")?;
     for Binding { path, method } in bindings {
-        let (service, name) = (method.parent_service().full_name().to_owned(), method.name());
-        writeln!(
-            text,
-            "Route {{ path: {path:?}, grpc_path: \"/{service}/{name}\", service: {service:?}, method: {name:?}, \
-             request: {:?}, response: {:?}, client_streaming: {}, server_streaming: {} }},",
-            method.input().full_name(),
-            method.output().full_name(),
-            method.is_client_streaming(),
-            method.is_server_streaming(),
-        )?;
+        writeln!(text, "    Route {{ path: {path:?}, method: Method::{} }},", methods::variant_of(method))?;
     }
     writeln!(text, "];")
 }

@@ -32,32 +32,15 @@
 
 use std::borrow::Cow;
 
+use crate::methods::Method;
+
 /// One way into an RPC through the JSON gateway. All are POST with the whole request message as body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Path of the URL, `/v3/kv/range`.
     pub path: &'static str,
-    /// Path of the same call in gRPC, `/etcdserverpb.KV/Range`.
-    pub grpc_path: &'static str,
-    /// Full name of the service, `etcdserverpb.KV`.
-    pub service: &'static str,
-    /// Name of the RPC, `Range`.
-    pub method: &'static str,
-    /// Full name of the request message.
-    pub request: &'static str,
-    /// Full name of the response message.
-    pub response: &'static str,
-    /// The body is a sequence of requests.
-    pub client_streaming: bool,
-    /// The answer is a sequence of responses, one a line.
-    pub server_streaming: bool,
-}
-
-impl Route {
-    /// The route of a path, exactly as it is written.
-    pub fn find(path: &str) -> Option<&'static Route> {
-        ROUTES.binary_search_by(|route| route.path.cmp(path)).ok().and_then(|at| ROUTES.get(at))
-    }
+    /// Where it leads: the table of methods knows the rest, and finds a method by its route ([`Method::of_route`]).
+    pub method: Method,
 }
 
 /// A path below `/v3/`, or below one of the two older prefixes, as the routes have it; none for any other.
@@ -75,6 +58,7 @@ include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::methods::Kind;
     use crate::{etcdserverpb, v3electionpb, v3lockpb};
 
     #[test]
@@ -88,31 +72,22 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_complete_ordered_and_searchable() {
+    fn the_table_is_complete_and_ordered() {
         assert_eq!(ROUTES.len(), 51);
         assert!(ROUTES.is_sorted_by(|a, b| a.path < b.path));
         for route in ROUTES {
-            assert_eq!(Route::find(route.path), Some(route));
-            assert_eq!(route.grpc_path, format!("/{}/{}", route.service, route.method));
+            assert_eq!(Method::of_route(route.path), Some(route.method));
         }
-        assert_eq!(Route::find("/v3/kv/range/"), None);
-        assert_eq!(Route::find("/v3/kv/rang"), None);
-    }
-
-    #[test]
-    fn additional_bindings_lead_to_the_same_call() {
-        let (a, b) = (Route::find("/v3/lease/revoke").unwrap(), Route::find("/v3/kv/lease/revoke").unwrap());
-        assert_eq!(Route { path: "", ..*a }, Route { path: "", ..*b });
     }
 
     #[test]
     fn streams_are_marked() {
-        let kind = |path| Route::find(path).map(|route| (route.client_streaming, route.server_streaming));
-        assert_eq!(kind("/v3/watch"), Some((true, true)));
-        assert_eq!(kind("/v3/lease/keepalive"), Some((true, true)));
-        assert_eq!(kind("/v3/maintenance/snapshot"), Some((false, true)));
-        assert_eq!(kind("/v3/election/observe"), Some((false, true)));
-        assert_eq!(ROUTES.iter().filter(|route| route.client_streaming || route.server_streaming).count(), 4);
+        let kind = |path| Method::of_route(path).map(|method| method.info().kind);
+        assert_eq!(kind("/v3/watch"), Some(Kind::BidiStream));
+        assert_eq!(kind("/v3/lease/keepalive"), Some(Kind::BidiStream));
+        assert_eq!(kind("/v3/maintenance/snapshot"), Some(Kind::ServerStream));
+        assert_eq!(kind("/v3/election/observe"), Some(Kind::ServerStream));
+        assert_eq!(ROUTES.iter().filter(|route| route.method.info().kind != Kind::Unary).count(), 4);
     }
 
     /// A dispatcher in miniature: it compiles only if traits, methods and types of every route fit together.

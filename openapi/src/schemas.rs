@@ -12,7 +12,8 @@ use crate::comments;
 pub(crate) fn add(pool: &DescriptorPool, mut components: ComponentsBuilder) -> ComponentsBuilder {
     let mut open: Vec<Kind> = keyport_api::routes::ROUTES
         .iter()
-        .flat_map(|route| [route.request, route.response])
+        .map(|route| route.method.info())
+        .flat_map(|info| [info.request, info.response])
         .filter_map(|name| pool.get_message_by_name(name).map(Kind::Message))
         .collect();
     let mut done = std::collections::HashSet::new();

@@ -71,7 +71,7 @@ fn each_is_found_by_its_routes() {
         assert_eq!(method.info().route(), method.info().routes.first().copied());
     }
     for route in ROUTES {
-        assert_eq!(Method::of_route(route.path).map(Method::path), Some(route.grpc_path));
+        assert_eq!(Method::of_route(route.path), Some(route.method));
     }
     assert_eq!(own().map(|info| info.routes.len()).sum::<usize>(), ROUTES.len());
     assert_eq!(Method::LeaseRevoke.info().routes, ["/v3/lease/revoke", "/v3/kv/lease/revoke"]);

@@ -85,9 +85,9 @@ fn writers_and_readers_agree_with_pbjson() {
     macro_rules! check_all {
         ([$pool:ident] $(($kind:ident, $route:literal, $field:ident, $Service:path, $method:ident, $Request:ty, $Response:ty))*) => {
             $({
-                let route = crate::routes::Route::find($route).unwrap();
-                check::<$Request>(&$pool.get_message_by_name(route.request).unwrap());
-                check::<$Response>(&$pool.get_message_by_name(route.response).unwrap());
+                let info = crate::methods::Method::of_route($route).unwrap().info();
+                check::<$Request>(&$pool.get_message_by_name(info.request).unwrap());
+                check::<$Response>(&$pool.get_message_by_name(info.response).unwrap());
             })*
         };
     }
