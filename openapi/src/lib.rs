@@ -1,17 +1,16 @@
 //! The OpenAPI 3.1 document of everything that is served over HTTP.
 //!
 //! [`build`] puts it together: the gateway's routes and all schemas from the descriptors of `api/proto`, comments
-//! included; the endpoints that no proto file knows by hand. The result is committed as `openapi.json`, and that file is
+//! included; what no proto file knows from the table of [`endpoints`], by which the server routes. The result is committed as `openapi.json`, and that file is
 //! what a server hands out ([`document`]): at run time nothing is built. A test keeps the two equal;
 //! `UPDATE_OPENAPI=1 cargo test -p keyport-openapi` writes the file anew.
 
 mod comments;
+pub mod endpoints;
 mod errors;
 mod examples;
 mod gateway;
-mod ops;
 mod schemas;
-mod watch_events;
 
 use keyport_api::FILE_DESCRIPTOR_SET;
 use prost_reflect::{DescriptorError, DescriptorPool};
@@ -37,11 +36,9 @@ pub fn build() -> Result<OpenApi, DescriptorError> {
     );
     components = schemas::add(&pool, components);
     components = errors::add(components);
-    components = watch_events::add_schemas(components);
-    components = ops::add_schemas(components);
+    components = endpoints::add_schemas(components);
     paths = gateway::add(&pool, paths);
-    paths = watch_events::add(paths);
-    paths = ops::add(paths);
+    paths = endpoints::add(paths);
 
     let mut tags = gateway::tags(&pool);
     tags.push(tag("Operations", "Health, metrics and what the server says about itself."));

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use keyport_api::json::{FromJson, from_slice};
 use keyport_api::routes::ROUTES;
+use keyport_openapi::endpoints::{Operation, Resource};
 use serde_json::{Map, Value};
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -18,7 +19,7 @@ fn object(value: &Value) -> &Map<String, Value> {
 }
 
 /// Every operation: path, method, itself.
-fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
+fn operations_of(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = object(&document["paths"]).iter();
     paths
         .flat_map(|(path, item)| object(item).iter().map(move |(method, operation)| (&**path, &**method, operation)))
@@ -76,9 +77,12 @@ fn every_route_is_there() {
             assert!(operation["responses"][status]["$ref"].is_string(), "{} says nothing of {status}", route.path);
         }
     }
-    for path in ["/v3/watch", "/health", "/livez", "/readyz", "/version", "/metrics", "/openapi.json", "/docs"] {
-        assert!(document["paths"][path]["get"].is_object(), "{path}");
+    let operations = Operation::ALL.iter().map(|operation| operation.info());
+    let rows: Vec<_> = operations.chain(Resource::ALL.iter().map(|resource| resource.info())).collect();
+    for row in &rows {
+        assert!(document["paths"][row.path]["get"].is_object(), "{row:?}");
     }
+    assert_eq!(operations_of(&document).len(), ROUTES.len() + rows.len(), "and nothing else");
 }
 
 #[test]
@@ -117,7 +121,7 @@ fn every_operation_is_described() {
     let tags: BTreeSet<_> =
         document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
     let mut ids = HashSet::new();
-    for (path, method, operation) in operations(&document) {
+    for (path, method, operation) in operations_of(&document) {
         let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
         assert!(ids.insert(id), "{id} is there twice");
         assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{id} has no summary");

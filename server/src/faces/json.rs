@@ -29,7 +29,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
-use keyport_api::{json, routes};
+use keyport_api::{json, methods, routes};
+use keyport_openapi::endpoints::Resource;
 use tokio_util::sync::CancellationToken;
 
 use super::{kit, sse};
@@ -88,9 +89,12 @@ impl Gateway {
         Gateway { calls, options }
     }
 
-    /// Answers a reader of server-sent events.
-    pub(crate) async fn events<B>(&self, request: Request<B>) -> Response<GatewayBody> {
-        sse::answer(self.calls.clone(), request.into_parts().0, self.options.stop.clone()).await
+    /// Answers a request for what is no call.
+    async fn resource(&self, resource: Resource, parts: Parts) -> Response<GatewayBody> {
+        match resource {
+            Resource::Paths => index::answer(&parts.method),
+            Resource::Events => sse::answer(self.calls.clone(), parts, self.options.stop.clone()).await,
+        }
     }
 
     /// Answers one request. Every path is answered; see [`routes::canonical`] for those that are meant to come here.
@@ -102,6 +106,12 @@ impl Gateway {
         let (mut parts, body) = request.into_parts();
         let uri = std::mem::take(&mut parts.uri);
         let Some(path) = routes::canonical(uri.path()) else { return refuse(Refusal::not_found(), body).await };
+        if !websocket::wanted(&parts)
+            && let Some(resource) = Resource::find(parts.method.as_str(), &path)
+        {
+            parts.uri = uri;
+            return self.resource(resource, parts).await;
+        }
         let caller = match kit::caller(&parts.extensions) {
             Ok(caller) => caller,
             Err(error) => return Refusal::from(error).response(),
@@ -109,12 +119,6 @@ impl Gateway {
         let (calls, limits) = (&self.calls, &self.options);
         let deadline = Call::get(&parts.extensions).and_then(Call::deadline);
         let entry = Entry::of(&mut parts).await;
-        if path == index::PATH {
-            return match entry {
-                Entry::Get => index::answer(&parts.method),
-                _ => refuse(Refusal::method_not_allowed("GET, HEAD"), body).await,
-            };
-        }
 
         // Each route either answers or leaves the match with a refusal.
         macro_rules! answer {
@@ -124,7 +128,7 @@ impl Gateway {
                         let invoke = |request: $Request| calls.$field.$method(&caller, request);
                         return unary::call(limits, calls.aside(&caller), body, invoke).await;
                     }
-                    _ => Refusal::method_not_allowed(allowed(&path)),
+                    _ => misplaced(&path),
                 }
             };
             (server_stream, $field:ident, $method:ident, $Request:ty) => {{
@@ -135,7 +139,7 @@ impl Gateway {
                     Entry::WebSocket(upgrade) => {
                         return websocket::server_streaming(limits, deadline, *upgrade, invoke);
                     }
-                    _ => Refusal::method_not_allowed(allowed(&path)),
+                    _ => misplaced(&path),
                 }
             }};
             (bidi, $field:ident, $method:ident, $Request:ty) => {{
@@ -144,7 +148,7 @@ impl Gateway {
                 match entry {
                     Entry::Post => return stream::bidi(limits, body, serve).await,
                     Entry::WebSocket(upgrade) => return websocket::bidi(limits, deadline, *upgrade, serve),
-                    _ => Refusal::method_not_allowed(allowed(&path)),
+                    _ => misplaced(&path),
                 }
             }};
         }
@@ -152,7 +156,7 @@ impl Gateway {
             ([$path:ident] $(($kind:ident, $route:literal, $field:ident, $Service:path, $method:ident, $Request:ty, $Response:ty))*) => {
                 match &*$path {
                     $($route => answer!($kind, $field, $method, $Request),)*
-                    _ => Refusal::not_found(),
+                    _ => misplaced(&$path),
                 }
             };
         }
@@ -178,8 +182,6 @@ where
 enum Entry {
     Post,
     WebSocket(Box<WebSocketUpgrade>),
-    /// HEAD too.
-    Get,
     Other,
 }
 
@@ -193,15 +195,16 @@ impl Entry {
                     Err(_) => Entry::Other,
                 }
             }
-            Method::GET | Method::HEAD => Entry::Get,
             _ => Entry::Other,
         }
     }
 }
 
-/// The methods of a path that has a route.
-fn allowed(path: &str) -> &'static str {
-    if path == sse::PATH { "GET, HEAD, POST" } else { "POST" }
+/// What to say to a request that is for nothing at its path: which methods are, if any.
+fn misplaced(path: &str) -> Refusal {
+    let methods: Vec<&str> =
+        Resource::methods_at(path).chain(methods::Method::of_route(path).map(|_| "POST")).collect();
+    if methods.is_empty() { Refusal::not_found() } else { Refusal::method_not_allowed(&methods.join(", ")) }
 }
 
 #[cfg(test)]

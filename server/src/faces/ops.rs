@@ -1,4 +1,6 @@
 //! What operators and their tools ask for: health, version, metrics, and what there is to find on this port.
+//!
+//! Paths, methods and parameters are those of the table that the document describes (`keyport_openapi::endpoints`).
 
 mod docs;
 mod health;
@@ -11,10 +13,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
+use axum::handler::Handler;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{any, get};
+use axum::routing::{MethodRouter, any, get};
 use http::{HeaderValue, StatusCode, header};
 use keyport_api::etcdserverpb::AlarmType;
+use keyport_openapi::endpoints::{Endpoint, Listeners, Operation, Parameter, Resource, Verb};
 use tonic::Status;
 use tower_http::compression::CompressionLayer;
 
@@ -58,12 +62,7 @@ struct Ops<H> {
 /// Everything for clients' listeners, without a fallback: other routers may be merged.
 pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
-    common::<H>()
-        .route("/version", get(version::version))
-        .route("/debug/vars", get(vars::vars))
-        .route("/", get(index::index))
-        .route("/v3", any(|| async { Redirect::temporary("/v3/") }))
-        .merge(docs::router())
+    routes(|_| true)
         .method_not_allowed_fallback(|| async {
             method_not_allowed("This path takes GET and HEAD: /docs describes it.\n")
         })
@@ -73,20 +72,48 @@ pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
 /// Metrics and health alone, for listeners that are there for nothing else.
 pub fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
-    common::<H>()
+    routes(|endpoint| endpoint.listeners == Listeners::ClientsAndMetrics)
         .method_not_allowed_fallback(|| async { method_not_allowed("This path takes GET and HEAD.\n") })
         .fallback(|| async { no_page("This port has /metrics, /health, /livez and /readyz.\n") })
         .with_state(ops)
 }
 
-fn common<H: HealthSource>() -> Router<Arc<Ops<H>>> {
-    Router::new()
-        .route("/metrics", any(scrape).layer(CompressionLayer::new().gzip(true)))
-        .route("/health", get(health::health))
-        .route("/livez", get(probes::livez))
-        .route("/livez/{check}", get(probes::livez_one))
-        .route("/readyz", get(probes::readyz))
-        .route("/readyz/{check}", get(probes::readyz_one))
+/// Those rows of the table that a listener shows.
+fn routes<H: HealthSource>(shown: fn(&Endpoint) -> bool) -> Router<Arc<Ops<H>>> {
+    let shown = Operation::ALL.iter().filter(|operation| shown(operation.info()));
+    shown.fold(Router::new(), |router, &operation| router.route(operation.info().path, answering(operation)))
+}
+
+/// Who answers.
+fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>> {
+    let verb = operation.info().verb;
+    match operation {
+        Operation::Metrics => asked(verb, scrape).layer(CompressionLayer::new().gzip(true)),
+        Operation::Health => asked(verb, health::health),
+        Operation::Livez => asked(verb, probes::livez),
+        Operation::LivezCheck => asked(verb, probes::livez_one),
+        Operation::Readyz => asked(verb, probes::readyz),
+        Operation::ReadyzCheck => asked(verb, probes::readyz_one),
+        Operation::Version => asked(verb, version::version),
+        Operation::Variables => asked(verb, vars::vars),
+        Operation::Index => asked(verb, index::index),
+        Operation::Gateway => asked(verb, || async { Redirect::temporary(Resource::Paths.info().path) }),
+        Operation::OpenApi => docs::tagged(asked(verb, docs::document)),
+        Operation::Docs => docs::tagged(asked(verb, docs::page)),
+    }
+}
+
+/// A handler, by the methods that its row takes.
+fn asked<T, S, F>(verb: Verb, handler: F) -> MethodRouter<S>
+where
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+    F: Handler<T, S>,
+{
+    match verb {
+        Verb::Get => get(handler),
+        Verb::Any => any(handler),
+    }
 }
 
 async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
@@ -116,9 +143,9 @@ fn method_not_allowed(hint: &str) -> Response {
 }
 
 /// The values of a parameter in a query string, percent-decoded.
-fn parameters<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = String> + 'a {
+fn parameters(query: Option<&str>, parameter: &Parameter) -> impl Iterator<Item = String> {
     let pairs = query.unwrap_or_default().split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| {
+    pairs.filter(|(key, _)| *key == parameter.name).map(|(_, value)| {
         percent_encoding::percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned()
     })
 }

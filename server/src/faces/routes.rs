@@ -18,7 +18,6 @@ use tower::{Layer as _, Service};
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
 use super::json::{Gateway, GatewayBody, GatewayOptions};
-use super::sse;
 use crate::calls::Calls;
 use crate::http::{BoxError, Call, Protocol, RequestBody};
 use crate::net::Face;
@@ -103,11 +102,7 @@ impl Table {
 
     async fn http(&self, request: Request<RequestBody>) -> Response<AnyBody> {
         match (&self.gateway, routes::canonical(request.uri().path())) {
-            (Some(gateway), Some(path)) => {
-                let for_events = path == sse::PATH && sse::asked_for(&request);
-                let answer = if for_events { gateway.events(request).await } else { gateway.handle(request).await };
-                answer.map(|body| AnyBody::Gateway { body })
-            }
+            (Some(gateway), Some(_)) => gateway.handle(request).await.map(|body| AnyBody::Gateway { body }),
             _ => infallible(self.http.clone().call(request).await).map(|body| AnyBody::Http { body }),
         }
     }

@@ -29,7 +29,7 @@ mod selectors;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
 use keyport_api::error::{self, Error};
 use keyport_storage::watch::WatchSpec;
 use tokio_util::sync::CancellationToken;
@@ -46,18 +46,10 @@ use position::Position;
 use query::Query;
 use refusal::Failure;
 
-/// Where the streams are, beside the gateway's own watch.
-pub(super) const PATH: &str = "/v3/watch";
-
 const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Whether a request to [`PATH`] is one for events, and not for the gateway's watch.
-pub(super) fn asked_for<B>(request: &Request<B>) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(header::UPGRADE)
-}
-
-/// Answers a GET or HEAD of [`PATH`].
+/// Answers a GET or HEAD.
 pub(super) async fn answer(calls: Calls, parts: Parts, stop: CancellationToken) -> Response<GatewayBody> {
     let head_only = parts.method == Method::HEAD;
     let framing = framing(&parts.headers);

@@ -5,20 +5,19 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use http::{Method, Response, header};
 use keyport_api::routes::ROUTES;
+use keyport_openapi::endpoints::Operation;
 use serde_json::json;
 
 use super::body::GatewayBody;
 use super::refusal::JSON;
-
-pub(super) const PATH: &str = "/v3/";
 
 /// The paths of the gateway, and where they are described.
 pub(super) fn answer(method: &Method) -> Response<GatewayBody> {
     static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
         let index = json!({
             "about": "The etcd v3 API in JSON: POST a message to one of the paths. Bytes are base64.",
-            "docs": "/docs",
-            "openapi": "/openapi.json",
+            "docs": Operation::Docs.info().path,
+            "openapi": Operation::OpenApi.info().path,
             "paths": ROUTES.iter().map(|route| route.path).collect::<Vec<_>>(),
         });
         format!("{index:#}\n").into()

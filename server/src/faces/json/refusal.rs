@@ -12,7 +12,8 @@ use super::body::{CollectError, GatewayBody};
 pub(super) struct Refusal {
     status: Status,
     http: Option<StatusCode>,
-    allow: Option<&'static str>,
+    /// The methods of the path, as `Allow` lists them.
+    allow: Option<HeaderValue>,
 }
 
 impl Refusal {
@@ -20,10 +21,10 @@ impl Refusal {
         Refusal::from(Error::PathNotFound)
     }
 
-    pub(super) fn method_not_allowed(allow: &'static str) -> Refusal {
+    pub(super) fn method_not_allowed(allow: &str) -> Refusal {
         Refusal {
             http: Some(StatusCode::METHOD_NOT_ALLOWED),
-            allow: Some(allow),
+            allow: HeaderValue::try_from(allow).ok(),
             ..Refusal::from(error::method_not_allowed(allow))
         }
     }
@@ -46,8 +47,8 @@ impl Refusal {
         if self.status.code() == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
-        if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = &self.allow {
+            headers.insert(header::ALLOW, allow.clone());
         }
         // For whoever counts calls by their codes: the HTTP status has fewer.
         response.extensions_mut().insert(self.status.code());

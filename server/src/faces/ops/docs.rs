@@ -4,9 +4,8 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::MethodRouter;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use tower_http::compression::CompressionLayer;
@@ -16,21 +15,18 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 /// What the tag of the compressed form has more, within its quotes: a strong tag stands for bytes as they are sent.
 const GZIP: &str = "-gzip\"";
 
-pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/docs", compressed(get(page))).route("/openapi.json", compressed(get(document)))
-}
-
-fn compressed<S: Clone + Send + Sync + 'static>(route: MethodRouter<S>) -> MethodRouter<S> {
+/// Has answers compressed, each form with a tag of its own.
+pub(super) fn tagged<S: Clone + Send + Sync + 'static>(route: MethodRouter<S>) -> MethodRouter<S> {
     route.layer(CompressionLayer::new().gzip(true)).layer(axum::middleware::map_response(tag_as_sent))
 }
 
-async fn document(headers: HeaderMap) -> Response {
+pub(super) async fn document(headers: HeaderMap) -> Response {
     static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_openapi::document()));
     let kind = [(header::CONTENT_TYPE, "application/json")];
     unless_known(&headers, &TAG, || (kind, keyport_openapi::document()).into_response())
 }
 
-async fn page(headers: HeaderMap) -> Response {
+pub(super) async fn page(headers: HeaderMap) -> Response {
     static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::docs_page()));
     let kind = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

@@ -6,6 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyport_api::etcdserverpb::AlarmType;
+use keyport_openapi::endpoints::{EXCLUDED_ALARMS, SERIALIZABLE};
 use serde::Serialize;
 
 use super::{HealthSource, Ops, parameters};
@@ -19,8 +20,8 @@ struct Health<'a> {
 }
 
 pub(super) async fn health<H: HealthSource>(State(ops): State<Arc<Ops<H>>>, RawQuery(query): RawQuery) -> Response {
-    let exclude: Vec<String> = parameters(query.as_deref(), "exclude").collect();
-    let serializable = parameters(query.as_deref(), "serializable").next().is_some_and(|v| v == "true");
+    let exclude: Vec<String> = parameters(query.as_deref(), &EXCLUDED_ALARMS).collect();
+    let serializable = parameters(query.as_deref(), &SERIALIZABLE).next().is_some_and(|v| v == "true");
     match check(&*ops.node, &exclude, serializable).await {
         Ok(()) => {
             ops.metrics.health_success.inc();

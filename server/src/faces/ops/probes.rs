@@ -7,24 +7,25 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyport_api::etcdserverpb::AlarmType;
+use keyport_openapi::endpoints::{EXCLUDED_CHECKS, VERBOSE};
 
 use super::{HealthSource, Ops, no_page, parameters};
 use crate::http::plain;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Check {
+pub(super) enum Check {
     DataCorruption,
     SerializableRead,
     LinearizableRead,
     NonLearner,
 }
 
-const LIVEZ: (&str, &[Check]) = ("livez", &[Check::SerializableRead]);
-const READYZ: (&str, &[Check]) =
+pub(super) const LIVEZ: (&str, &[Check]) = ("livez", &[Check::SerializableRead]);
+pub(super) const READYZ: (&str, &[Check]) =
     ("readyz", &[Check::DataCorruption, Check::SerializableRead, Check::LinearizableRead, Check::NonLearner]);
 
 impl Check {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Check::DataCorruption => "data_corruption",
             Check::SerializableRead => "serializable_read",
@@ -73,7 +74,7 @@ pub(super) async fn readyz_one<H: HealthSource>(
 }
 
 async fn all<H: HealthSource>(ops: &Ops<H>, (probe, checks): (&str, &[Check]), query: Option<&str>) -> Response {
-    let excluded: Vec<String> = parameters(query, "exclude").filter(|name| !name.is_empty()).collect();
+    let excluded: Vec<String> = parameters(query, &EXCLUDED_CHECKS).filter(|name| !name.is_empty()).collect();
     for name in excluded.iter().filter(|name| !checks.iter().any(|c| c.name() == *name)) {
         tracing::warn!(probe, name, "some health checks cannot be excluded");
     }
@@ -118,6 +119,6 @@ async fn run<H: HealthSource>(
         tracing::warn!(probe, checks = lines.trim_end(), "a health check failed");
         return plain::text(StatusCode::SERVICE_UNAVAILABLE, lines + "\n");
     }
-    let verbose = parameters(query, "verbose").next().is_some();
+    let verbose = parameters(query, &VERBOSE).next().is_some();
     plain::text(StatusCode::OK, if verbose { lines + "ok\n" } else { "ok\n".to_owned() })
 }

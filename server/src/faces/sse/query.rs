@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use keyport_api::error::{self, cancel_reason};
+use keyport_openapi::endpoints::{EventsParameter, HEARTBEAT_SECONDS};
 use keyport_storage::KeyRange;
 use keyport_storage::watch::EventFilters;
 use percent_encoding::percent_decode;
@@ -16,7 +17,6 @@ use super::selectors;
 /// How many keys, prefixes and ranges one stream may have.
 const MAX_SELECTORS: usize = 256;
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(15);
-const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u64> = 1..=3600;
 
 /// What a stream shows and from where on.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +33,6 @@ pub(super) struct Query {
     pub(super) prev_kv: bool,
     pub(super) encoding: Encoding,
     pub(super) heartbeat: Duration,
-    /// For callers that cannot set a header.
-    pub(super) access_token: Option<String>,
 }
 
 /// What is wrong with a query.
@@ -85,36 +83,40 @@ struct Parser {
     filters: EventFilters,
     prev_kv: bool,
     encoding: Encoding,
-    heartbeat: Option<u64>,
-    access_token: Option<String>,
+    heartbeat: Option<Duration>,
 }
 
 impl Parser {
     fn take(&mut self, name: &str, value: &[u8]) -> Result<(), QueryError> {
         let text = || String::from_utf8_lossy(value).into_owned();
         let invalid = |expected| move || QueryError::Invalid { name: name.to_owned(), value: text(), expected };
-        match name {
-            "key" => self.key(value.to_vec())?,
-            "key_b64" => self.key(base64(name, value)?)?,
-            "prefix" => self.range(selectors::prefix(value))?,
-            "prefix_b64" => self.range(selectors::prefix(&base64(name, value)?))?,
-            "range_end" => self.range_end(value.to_vec())?,
-            "range_end_b64" => self.range_end(base64(name, value)?)?,
-            "start_revision" => {
+        let Some(parameter) = EventsParameter::named(name) else {
+            // What libraries get around caches with: `_`, `_=1`, `r=0.5`, `t=1`. None of ours is that short.
+            let ignored = name.starts_with('_') || name.len() == 1;
+            return if ignored { Ok(()) } else { Err(QueryError::Unknown(name.to_owned())) };
+        };
+        match parameter {
+            EventsParameter::Key => self.key(value.to_vec())?,
+            EventsParameter::KeyBase64 => self.key(base64(name, value)?)?,
+            EventsParameter::Prefix => self.range(selectors::prefix(value))?,
+            EventsParameter::PrefixBase64 => self.range(selectors::prefix(&base64(name, value)?))?,
+            EventsParameter::RangeEnd => self.range_end(value.to_vec())?,
+            EventsParameter::RangeEndBase64 => self.range_end(base64(name, value)?)?,
+            EventsParameter::StartRevision => {
                 let revision = text().parse().ok().filter(|&revision: &i64| revision >= 0);
                 // 0 means now, as everywhere.
                 let revision = revision.ok_or_else(invalid("a revision"))?;
                 self.start_revision = Some(revision).filter(|&revision| revision > 0);
             }
-            "since" => self.since = Some(text().parse()?),
-            // The header for those who cannot set it, in the spellings that are about.
-            "last_event_id" | "lastEventId" | "lastEventID" | "Last-Event-ID" => {
+            EventsParameter::Since => self.since = Some(text().parse()?),
+            // The header for those who cannot set it.
+            EventsParameter::LastEventId => {
                 // Empty, as in the header: nothing was seen yet.
                 self.last_event_id = Some(text()).filter(|id| !id.is_empty()).map(|id| id.parse()).transpose()?;
             }
-            "initial" => self.initial = boolean(value).ok_or_else(invalid("true or false"))?,
-            "prev_kv" => self.prev_kv = boolean(value).ok_or_else(invalid("true or false"))?,
-            "filters" | "filter" => {
+            EventsParameter::Initial => self.initial = boolean(value).ok_or_else(invalid("true or false"))?,
+            EventsParameter::PrevKv => self.prev_kv = boolean(value).ok_or_else(invalid("true or false"))?,
+            EventsParameter::Filters => {
                 for filter in text().split(',').filter(|filter| !filter.is_empty()) {
                     match &*filter.to_ascii_lowercase() {
                         "noput" => self.filters.no_put = true,
@@ -123,21 +125,20 @@ impl Parser {
                     }
                 }
             }
-            "encoding" => {
+            EventsParameter::Encoding => {
                 self.encoding = match value {
                     b"utf8" => Encoding::Text,
                     b"base64" => Encoding::Base64,
                     _ => return Err(invalid("utf8 or base64")()),
                 };
             }
-            "heartbeat" => {
+            EventsParameter::Heartbeat => {
                 let seconds = text().parse().ok().filter(|seconds| HEARTBEAT_SECONDS.contains(seconds));
-                self.heartbeat = Some(seconds.ok_or_else(invalid("a number of seconds from 1 to 3600"))?);
+                let seconds: u16 = seconds.ok_or_else(invalid("a number of seconds from 1 to 3600"))?;
+                self.heartbeat = Some(Duration::from_secs(seconds.into()));
             }
-            "access_token" => self.access_token = Some(text()),
-            // What libraries get around caches with: `_`, `_=1`, `r=0.5`, `t=1`. None of ours is that short.
-            name if name.starts_with('_') || name.len() == 1 => {}
-            name => return Err(QueryError::Unknown(name.to_owned())),
+            // Whoever found out who asks has read it.
+            EventsParameter::AccessToken => {}
         }
         Ok(())
     }
@@ -178,8 +179,7 @@ impl Parser {
             filters: self.filters,
             prev_kv: self.prev_kv,
             encoding: self.encoding,
-            heartbeat: self.heartbeat.map_or(DEFAULT_HEARTBEAT, Duration::from_secs),
-            access_token: self.access_token,
+            heartbeat: self.heartbeat.unwrap_or(DEFAULT_HEARTBEAT),
         })
     }
 }
@@ -245,7 +245,6 @@ mod tests {
         assert_eq!(query.filters, EventFilters { no_put: true, no_delete: true });
         assert!(query.prev_kv && !query.initial);
         assert_eq!((query.encoding, query.heartbeat), (Encoding::Base64, Duration::from_secs(7)));
-        assert_eq!(query.access_token.as_deref(), Some("t"));
     }
 
     #[test]

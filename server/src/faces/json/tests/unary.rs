@@ -3,6 +3,7 @@ use std::path::Path;
 
 use keyport_api::error::Error;
 use keyport_api::v3lockpb::LockRequest;
+use keyport_openapi::endpoints::{Endpoint, Resource};
 use serde_json::{Value, json};
 
 use super::{Member, Raw, base64, grant, options, start};
@@ -70,6 +71,20 @@ async fn unknown_paths_and_other_methods_are_told_apart() {
         assert!(body["paths"].as_array().unwrap().contains(&json!("/v3/kv/range")), "{body}");
     }
     assert_eq!(raw.post("/v3/kv/range", "{\"key\":\"AA==\"}").await.0.status, 200, "and the connection goes on");
+}
+
+#[tokio::test]
+async fn resources_answer_as_the_document_says() {
+    for resource in Resource::ALL {
+        let (_member, mut raw) = start().await;
+        let Endpoint { path, answers, .. } = resource.info();
+        // What a resource needs, the others do not look at.
+        raw.request("GET", &format!("{path}?key=k"), "", "").await;
+        let head = raw.head().await;
+        let ok = answers.iter().find(|answer| answer.status == head.status).unwrap();
+        assert!(ok.contents.iter().any(|content| Some(content.media_type) == head.header("content-type")), "{path}");
+        assert!(ok.headers.iter().all(|name| head.header(&name.to_ascii_lowercase()).is_some()), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,283 @@
+//! Everything that a client's port serves over HTTP and that is no RPC, in one table: an [`Operation`] for those who run
+//! a member, a [`Resource`] beside the RPCs below `/v3/`.
+//!
+//! A row ([`Endpoint`]) is data: path, methods, parameters, answers. The document describes the rows, and the server makes
+//! its routes of them by an exhaustive `match`. So a row without a handler does not compile, and without a row nothing
+//! leads to a handler. The same goes for the parameters of the events ([`EventsParameter`]).
+
+mod document;
+mod events;
+mod operations;
+mod schemas;
+
+use std::ops::RangeInclusive;
+
+use serde_json::Value;
+
+use crate::errors::Form;
+pub(crate) use document::add;
+pub use events::parameters::HEARTBEAT_SECONDS;
+pub use operations::{EXCLUDED_ALARMS, EXCLUDED_CHECKS, SERIALIZABLE, VERBOSE};
+pub(crate) use schemas::add as add_schemas;
+
+/// One path with one way to ask.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Path of the URL. A part in braces is a parameter and stands for any text without a slash: `/livez/{check}`.
+    pub path: &'static str,
+    pub verb: Verb,
+    /// Which listeners have it.
+    pub listeners: Listeners,
+    /// `operationId` of the document: unique, and the same for ever.
+    pub(crate) id: &'static str,
+    pub(crate) tag: &'static str,
+    /// One line without a full stop.
+    pub(crate) summary: &'static str,
+    /// What else there is to say, in Markdown; may be empty.
+    pub description: &'static str,
+    pub parameters: &'static [Parameter],
+    /// Those of its own: that other methods are refused goes without saying.
+    pub answers: &'static [Answer],
+    /// How it says no, if it may do so in all the ways of a call of the API.
+    pub(crate) refusals: Option<Form>,
+    /// Whether it is for everybody: no token is asked for.
+    pub(crate) public: bool,
+}
+
+/// By which methods it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// GET, and HEAD for all but the body.
+    Get,
+    /// Whatever comes is answered like GET.
+    Any,
+}
+
+impl Verb {
+    /// The methods, as `Allow` lists them; none where every method will do.
+    pub const fn methods(self) -> &'static [&'static str] {
+        match self {
+            Verb::Get => &["GET", "HEAD"],
+            Verb::Any => &[],
+        }
+    }
+}
+
+/// Which listeners have an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listeners {
+    /// Those of clients.
+    Clients,
+    /// Those for metrics alone, too.
+    ClientsAndMetrics,
+}
+
+/// What a request may say beside its path.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub name: &'static str,
+    /// Other spellings of the name that are taken, and not described.
+    pub aliases: &'static [&'static str],
+    pub place: Place,
+    pub description: &'static str,
+    /// Of one value.
+    pub shape: Shape,
+    /// It may be given several times.
+    pub repeated: bool,
+}
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Query,
+    /// In braces in the path, so it is always there.
+    Path,
+    Header,
+}
+
+/// What a value looks like.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    Text,
+    /// Bytes as text.
+    Base64,
+    /// A number as text, of digits alone.
+    Digits,
+    Integer(RangeInclusive<u16>),
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Any JSON object.
+    Object,
+    /// What the schema of this name says.
+    Schema(&'static str),
+}
+
+/// One way in which a request is answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    pub(crate) description: &'static str,
+    /// The forms in which it comes; none has no body.
+    pub contents: &'static [Content],
+    /// Headers that come with it, beside those that every answer has.
+    pub headers: &'static [&'static str],
+}
+
+/// A form of an answer.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Without parameters: `text/plain`.
+    pub media_type: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) example: Option<fn() -> Value>,
+}
+
+/// An enum with a row of a table behind each variant, and the list of all.
+macro_rules! table {
+    ($(#[$about:meta])* $name:ident of $Row:ident { $($(#[$doc:meta])* $variant:ident => $row:expr,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// What is known of it.
+            pub const fn info(self) -> &'static $Row {
+                match self {
+                    $($name::$variant => &$row,)*
+                }
+            }
+        }
+    };
+}
+
+table! {
+    /// What tells those who run a member how it is, and what there is to find on its port.
+    Operation of Endpoint {
+        Metrics => operations::METRICS,
+        Health => operations::HEALTH,
+        Livez => operations::LIVEZ,
+        LivezCheck => operations::LIVEZ_CHECK,
+        Readyz => operations::READYZ,
+        ReadyzCheck => operations::READYZ_CHECK,
+        Version => operations::VERSION,
+        Variables => operations::VARIABLES,
+        Index => operations::INDEX,
+        /// `/v3`, which leads to [`Resource::Paths`].
+        Gateway => operations::GATEWAY,
+        OpenApi => operations::OPENAPI,
+        Docs => operations::DOCS,
+    }
+}
+
+table! {
+    /// What is beside the RPCs below `/v3/`, and below the older prefixes.
+    Resource of Endpoint {
+        /// Which paths there are.
+        Paths => operations::PATHS,
+        /// Changes as server-sent events.
+        Events => events::EVENTS,
+    }
+}
+
+table! {
+    /// What the query of [`Resource::Events`] may say.
+    EventsParameter of Parameter {
+        Key => events::parameters::KEY,
+        Prefix => events::parameters::PREFIX,
+        /// Goes with the key before it.
+        RangeEnd => events::parameters::RANGE_END,
+        KeyBase64 => events::parameters::KEY_BASE64,
+        PrefixBase64 => events::parameters::PREFIX_BASE64,
+        RangeEndBase64 => events::parameters::RANGE_END_BASE64,
+        StartRevision => events::parameters::START_REVISION,
+        Since => events::parameters::SINCE,
+        Initial => events::parameters::INITIAL,
+        LastEventId => events::parameters::LAST_EVENT_ID,
+        Filters => events::parameters::FILTERS,
+        PrevKv => events::parameters::PREV_KV,
+        Encoding => events::parameters::ENCODING,
+        Heartbeat => events::parameters::HEARTBEAT,
+        AccessToken => events::parameters::ACCESS_TOKEN,
+    }
+}
+
+impl Resource {
+    /// What a method asks for at a path as the routes have it ([`keyport_api::routes::canonical`]).
+    pub fn find(method: &str, path: &str) -> Option<Resource> {
+        let resources = Resource::ALL.iter().copied();
+        resources.filter(|resource| resource.info().path == path).find(|r| r.info().verb.methods().contains(&method))
+    }
+
+    /// The methods that ask for something at such a path; none where there is nothing.
+    pub fn methods_at(path: &str) -> impl Iterator<Item = &'static str> {
+        let there = Resource::ALL.iter().filter(move |resource| resource.info().path == path);
+        there.flat_map(|resource| resource.info().verb.methods()).copied()
+    }
+}
+
+impl EventsParameter {
+    /// The parameter of a name, in any of its spellings.
+    pub fn named(name: &str) -> Option<EventsParameter> {
+        EventsParameter::ALL.iter().copied().find(|parameter| {
+            let Parameter { name: own, aliases, .. } = parameter.info();
+            *own == name || aliases.contains(&name)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+        let operations = Operation::ALL.iter().map(|operation| operation.info());
+        operations.chain(Resource::ALL.iter().map(|resource| resource.info()))
+    }
+
+    #[test]
+    fn one_row_answers_one_question() {
+        let mut asked = HashSet::new();
+        for endpoint in endpoints() {
+            assert!(asked.insert((endpoint.path, endpoint.verb.methods())), "{} is there twice", endpoint.path);
+            assert!(!endpoint.answers.is_empty(), "{}", endpoint.path);
+        }
+    }
+
+    #[test]
+    fn resources_are_found_by_what_they_take() {
+        for resource in Resource::ALL {
+            let Endpoint { path, verb, .. } = resource.info();
+            assert!(path.starts_with("/v3/") && !verb.methods().is_empty(), "{path}");
+            for method in verb.methods() {
+                assert_eq!(Resource::find(method, path), Some(*resource), "{method} {path}");
+            }
+            assert_eq!(Resource::find("POST", path), None, "{path}");
+        }
+        assert_eq!(Resource::methods_at("/v3/watch").collect::<Vec<_>>(), ["GET", "HEAD"]);
+        assert_eq!((Resource::find("GET", "/v3/watch/"), Resource::methods_at("/v3/kv/put").count()), (None, 0));
+    }
+
+    #[test]
+    fn spellings_are_unique() {
+        let mut spellings = HashSet::new();
+        for parameter in EventsParameter::ALL {
+            let Parameter { name, aliases, .. } = parameter.info();
+            for spelling in aliases.iter().chain([name]) {
+                assert!(spellings.insert(*spelling), "{spelling}");
+                assert_eq!(EventsParameter::named(spelling), Some(*parameter));
+            }
+            let described = Resource::Events.info().parameters.iter().filter(|described| described.name == *name);
+            assert_eq!(described.count(), 1, "{name}");
+        }
+        assert_eq!((EventsParameter::named("Key"), EventsParameter::named("")), (None, None));
+    }
+}

@@ -1,0 +1,96 @@
+//! The rows of the table as operations of the document.
+
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, ParameterStyle, PathItem, PathsBuilder,
+};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{
+    ContentBuilder, Header, Object, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder,
+};
+
+use super::{Answer, Endpoint, Operation, Parameter, Place, Resource, Shape, Verb};
+use crate::errors;
+
+/// Adds the operation of every row.
+pub(crate) fn add(paths: PathsBuilder) -> PathsBuilder {
+    let operations = Operation::ALL.iter().map(|operation| operation.info());
+    let resources = Resource::ALL.iter().map(|resource| resource.info());
+    operations
+        .chain(resources)
+        .fold(paths, |paths, endpoint| paths.path(endpoint.path, PathItem::new(HttpMethod::Get, operation(endpoint))))
+}
+
+fn operation(endpoint: &Endpoint) -> OperationBuilder {
+    let Endpoint { id, tag, summary, description, parameters, public, .. } = *endpoint;
+    let operation = OperationBuilder::new()
+        .tag(tag)
+        .operation_id(Some(id))
+        .summary(Some(summary))
+        .description(Some(description).filter(|text| !text.is_empty()))
+        .securities(public.then(|| [SecurityRequirement::default()]))
+        .responses(responses(endpoint));
+    parameters.iter().fold(operation, |operation, parameter| operation.parameter(described(parameter)))
+}
+
+fn responses(endpoint: &Endpoint) -> ResponsesBuilder {
+    let own = endpoint.answers.iter().fold(ResponsesBuilder::new(), |responses, answer| {
+        responses.response(answer.status.to_string(), response(answer))
+    });
+    match (endpoint.refusals, endpoint.verb) {
+        (Some(form), _) => errors::declare(own, form),
+        (None, Verb::Get) => own.response("405", method_not_allowed()),
+        (None, Verb::Any) => own,
+    }
+}
+
+fn response(answer: &Answer) -> Response {
+    let response = ResponseBuilder::new().description(answer.description);
+    let response = answer.contents.iter().fold(response, |response, content| {
+        let example = content.example.map(|example| example());
+        let described = ContentBuilder::new().schema(Some(schema(&content.shape))).example(example).build();
+        response.content(content.media_type, described)
+    });
+    answer.headers.iter().fold(response, |response, name| response.header(*name, text_header())).build()
+}
+
+fn method_not_allowed() -> Response {
+    ResponseBuilder::new().description("Another method than GET: see `Allow`.").header("Allow", text_header()).build()
+}
+
+fn text_header() -> Header {
+    Header::new(Object::with_type(Type::String))
+}
+
+fn described(parameter: &Parameter) -> ParameterBuilder {
+    let Parameter { name, place, description, ref shape, repeated, .. } = *parameter;
+    let (place, required) = match place {
+        Place::Query => (ParameterIn::Query, Required::False),
+        Place::Path => (ParameterIn::Path, Required::True),
+        Place::Header => (ParameterIn::Header, Required::False),
+    };
+    let described =
+        ParameterBuilder::new().name(name).parameter_in(place).required(required).description(Some(description));
+    if !repeated {
+        return described.schema(Some(schema(shape)));
+    }
+    let many = ArrayBuilder::new().items(schema(shape)).build();
+    described.schema(Some(many)).style(Some(ParameterStyle::Form)).explode(Some(true))
+}
+
+fn schema(shape: &Shape) -> RefOr<Schema> {
+    let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
+    match shape {
+        Shape::Text => of(Type::String),
+        Shape::Base64 => of(Type::String).content_encoding("base64"),
+        Shape::Digits => of(Type::String).pattern(Some("^[0-9]+$")),
+        Shape::Integer(range) => {
+            of(Type::Integer).minimum(Some(i32::from(*range.start()))).maximum(Some(i32::from(*range.end())))
+        }
+        Shape::Flag => of(Type::Boolean),
+        Shape::Word(words) => of(Type::String).enum_values(Some(words.iter().copied())),
+        Shape::Object => of(Type::Object),
+        Shape::Schema(name) => return Ref::from_schema_name(*name).into(),
+    }
+    .into()
+}

@@ -1,0 +1,79 @@
+//! The schemas of answers that no proto file knows.
+
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ComponentsBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Object, Ref};
+
+/// Adds them, under the names that the rows call them by.
+pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
+    components
+        .schema("WatchChange", change())
+        .schema("WatchLine", line())
+        .schema("CompactedProblem", compacted())
+        .schema("Health", health())
+        .schema("Version", version())
+}
+
+fn health() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("health", text("Whether all is well, as text.").enum_values(Some(["true", "false"])))
+        .property("reason", text("What is not: an alarm, a missing leader, a failed read."))
+        .required("health")
+        .required("reason")
+        .into()
+}
+
+fn version() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("etcdserver", text("The release of the API that is served, digits and dots only."))
+        .property("etcdcluster", text("The version that the cluster has agreed on, or `not_decided`."))
+        .property("storage", text("The version of the database's schema."))
+        .property("keyport", text("The version of this server."))
+        .required("etcdserver")
+        .required("etcdcluster")
+        .into()
+}
+
+fn change() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("A change of one key. What is zero or absent is left out."))
+        .property("key", text("The key, if it is UTF-8."))
+        .property("key_b64", text("The key in base64, if it is not."))
+        .property("value", text("The new value, if it is UTF-8; absent for a deletion."))
+        .property("value_b64", text("The new value in base64, if it is not."))
+        .property("create_revision", text("The revision at which the key came into being."))
+        .property("mod_revision", text("The revision of this change."))
+        .property("version", text("How often the key was put since it came into being."))
+        .property("lease", text("The lease it is attached to."))
+        .property("prev_kv", Ref::from_schema_name("WatchChange"))
+        .into()
+}
+
+fn line() -> Schema {
+    let data = AnyOfBuilder::new()
+        .description(Some("What belongs to it: a change in either encoding, a revision, or a problem."))
+        .item(Ref::from_schema_name("WatchChange"))
+        .item(Ref::from_schema_name("mvccpb.Event"))
+        .item(Object::with_type(Type::Object));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("One event as a line of JSON."))
+        .property("id", text("Where the reader is after it."))
+        .property("event", text("What it is."))
+        .property("data", data)
+        .required("event")
+        .required("data")
+        .into()
+}
+
+fn compacted() -> Schema {
+    let revision = text("Where history begins now.");
+    let more = ObjectBuilder::new().schema_type(Type::Object).property("compact_revision", revision);
+    AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(more).into()
+}
+
+fn text(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
