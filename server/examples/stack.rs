@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use keyport_api::etcdserverpb::RangeResponse;
 use keyport_api::mvccpb::KeyValue;
-use keyport_server::calls::Identified;
+use keyport_server::Identified;
 use keyport_server::config::{self, Action, Sources};
 use keyport_server::http::layers::Quota;
 use keyport_server::http::{RequestBody, Server, Stack, StackOptions};

@@ -39,7 +39,7 @@ use crate::state::leadership::Leadership;
 use crate::state::{AppliedIndex, Snapshots, State, conf_state};
 use crate::version;
 use data_dir::DataDir;
-pub use error::BootstrapError;
+pub(crate) use error::BootstrapError;
 use identity::Founding;
 use observer::RaftMetrics;
 

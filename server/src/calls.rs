@@ -23,16 +23,16 @@ use crate::bulk::{Aside, Bulk};
 use crate::gate::{Gate, Open, Permission};
 use crate::node::Node;
 
-pub use crate::gate::{Caller, Claims, Identified, Token};
-pub use crate::kv::RangeReply;
-pub use auth::Auth;
-pub use cluster::Cluster;
-pub use election::Election;
-pub use kv::{Kv, RangeAnswer, RangeChunks};
-pub use lease::{KeepAlives, Lease};
-pub use lock::Lock;
-pub use maintenance::{Maintenance, SnapshotBlobs};
-pub use watch::{Subscription, Watch, WatchReply, WatchSession};
+pub(crate) use crate::gate::{Caller, Claims, Identified};
+pub(crate) use crate::kv::RangeReply;
+pub(crate) use auth::Auth;
+pub(crate) use cluster::Cluster;
+pub(crate) use election::Election;
+pub(crate) use kv::{Kv, RangeAnswer, RangeChunks};
+pub(crate) use lease::{KeepAlives, Lease};
+pub(crate) use lock::Lock;
+pub(crate) use maintenance::{Maintenance, SnapshotBlobs};
+pub(crate) use watch::{Subscription, Watch, WatchReply, WatchSession};
 
 /// Everything that can be asked of a node. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -6,15 +6,15 @@
 mod args;
 mod build;
 mod cluster;
-pub mod duration;
+mod duration;
 mod file;
-pub mod flags;
+mod flags;
 mod former;
-pub mod gates;
+mod gates;
 mod help;
-pub mod log;
+mod log;
 mod source;
-pub mod url;
+mod url;
 
 pub(crate) use cluster::parse_members;
 pub use gates::{FeatureGates, Gate};

@@ -2,11 +2,11 @@
 //!
 //! Nothing is decided here. [`routes`] says which face answers which request.
 
-pub mod grpc;
-pub mod json;
+pub(crate) mod grpc;
+pub(crate) mod json;
 mod kit;
-pub mod ops;
-pub mod routes;
+pub(crate) mod ops;
+pub(crate) mod routes;
 mod sse;
 
 #[cfg(test)]

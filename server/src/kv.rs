@@ -7,4 +7,4 @@ pub(crate) mod range;
 pub(crate) mod txn;
 
 pub(crate) use error::KvError;
-pub use range::RangeReply;
+pub(crate) use range::RangeReply;

@@ -1,13 +1,17 @@
 //! The process: listeners, middleware, calls, the apply chain and bootstrap.
+//!
+//! What is public is what a program needs that has a member, or a part of one, inside: settings ([`config`]), a member with
+//! layers of one's own around it ([`run_within`]; `examples/member.rs`), or the server and its layers around a service of
+//! one's own ([`http::Server`], [`http::Stack`]; `examples/in_process.rs`). The rest is for the `keyport` program.
 
 mod apply;
 mod asking;
-pub mod bootstrap;
+mod bootstrap;
 mod bulk;
-pub mod calls;
+mod calls;
 pub mod config;
 mod courier;
-pub mod faces;
+mod faces;
 mod gate;
 pub mod http;
 mod kv;
@@ -24,6 +28,7 @@ mod state;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod trial;
-pub mod version;
+mod version;
 
-pub use run::{RunError, run};
+pub use gate::{Caller, Claims, Identified, Token};
+pub use run::{Clients, RunError, run, run_within};

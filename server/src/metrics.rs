@@ -12,13 +12,13 @@ mod requests;
 mod timings;
 mod turns;
 
-pub use database::{commits, compactions};
+pub(crate) use database::{commits, compactions};
 pub use grpc::{Call, GrpcMetrics, Series};
-pub use network::NetworkMetrics;
+pub(crate) use network::NetworkMetrics;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use requests::RequestTimer;
-pub use timings::Timings;
-pub use turns::Turns;
+pub(crate) use timings::Timings;
+pub(crate) use turns::Turns;
 
 use std::fmt;
 use std::sync::Arc;

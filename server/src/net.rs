@@ -5,6 +5,6 @@ mod listen;
 mod stream;
 pub(crate) mod turn;
 
-pub(crate) use listen::ListenSocket;
-pub use listen::{BindError, Face, Listener, bind, bind_peers};
+pub use listen::{BindError, Face, Listener, bind};
+pub(crate) use listen::{ListenSocket, bind_peers};
 pub(crate) use stream::{StdStream, Stream};

@@ -3,15 +3,19 @@
 mod gauges;
 mod health;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tower::Layer as _;
+use tower::{Layer, Service};
 
 use crate::apply::Ended;
 use crate::bootstrap::{self, BootstrapError};
@@ -21,7 +25,7 @@ use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
 use crate::http::layers::Quota;
-use crate::http::{Server, Stack, StackOptions};
+use crate::http::{BoxError, Column, RequestBody, Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
@@ -54,8 +58,31 @@ pub enum RunError {
     Signals(#[from] std::io::Error),
 }
 
+/// What answers clients: every face, behind the whole stack.
+pub type Clients = Column<Routes, Calls>;
+
 /// Serves until `shutdown` is done or the node fails.
+///
+/// # Errors
+/// When the member cannot start, or cannot go on.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    run_within(config, shutdown, tower::layer::util::Identity::new()).await
+}
+
+/// As [`run`], with a layer around what answers clients. It sees every request first, and every answer last, refusals too; the
+/// [`Call`](crate::http::Call) is in the request's extensions, and nobody has asked yet who makes it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_within<L, B>(config: Config, shutdown: impl Future<Output = ()>, around: L) -> Result<(), RunError>
+where
+    L: Layer<Clients> + Send + Sync + 'static,
+    L::Service: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     announce(&config);
     // First, so that a taken port is found before anything is written.
     let listeners = net::bind(&config.listen)?;
@@ -80,7 +107,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let stop = node.stopping().token().clone();
     duties.spawn(peer_port::serve(peer_listeners, peer_port::router(node.clone()), stop.clone()));
     let data_dir = config.data_dir.clone();
-    let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop));
+    let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop, around));
     let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
@@ -178,14 +205,23 @@ fn announce(config: &Config) {
     );
 }
 
-async fn serve(
+async fn serve<L, B>(
     server: Server,
     config: Config,
     listeners: Vec<Listener>,
     node: Node,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
-) -> io::Result<()> {
+    around: L,
+) -> io::Result<()>
+where
+    L: Layer<Clients> + Sync,
+    L::Service: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     let calls = Calls::new(&node)?;
     let state = node.shared_state();
     let full = Quota::new(move || state.alarms.no_space());
@@ -211,7 +247,7 @@ async fn serve(
         tracing::info!("ready to serve client requests");
         announce_listeners(&for_clients);
         service_manager::tell(Stage::Ready);
-        server.serve(for_clients, stack.layer(routes), stop.clone(), DRAIN).await
+        server.serve(for_clients, around.layer(stack.layer(routes)), stop.clone(), DRAIN).await
     };
     tokio::try_join!(watching, serving).map(drop)
 }
@@ -247,26 +283,4 @@ fn docs_url(local: Option<SocketAddr>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_to_open() {
-        let url = |address: &str| docs_url(Some(address.parse().unwrap())).unwrap();
-        assert_eq!(url("127.0.0.1:2379"), "http://127.0.0.1:2379/docs");
-        assert_eq!(url("[::1]:2379"), "http://[::1]:2379/docs");
-        assert_eq!(url("0.0.0.0:2379"), "http://localhost:2379/docs");
-        assert_eq!(url("[::]:2379"), "http://localhost:2379/docs");
-        assert_eq!(docs_url(None), None);
-    }
-
-    #[tokio::test]
-    async fn a_duty_that_panics_is_noticed_and_one_that_is_done_is_not() {
-        let mut duties = JoinSet::new();
-        duties.spawn(async {});
-        duties.spawn(std::future::pending());
-        duties.spawn(async { panic!("out of duty") });
-        let error = panicked(&mut duties).await;
-        assert!(error.is_panic() && error.to_string().contains("out of duty"), "{error}");
-    }
-}
+mod tests;

@@ -3,17 +3,17 @@
 use serde::Serialize;
 
 /// The etcd release whose API is served. Clients parse it: digits and dots only.
-pub const ETCD_SERVER: &str = "3.7.1";
+pub(crate) const ETCD_SERVER: &str = "3.7.1";
 /// The cluster version of that release.
-pub const ETCD_CLUSTER: &str = "3.7.0";
+pub(crate) const ETCD_CLUSTER: &str = "3.7.0";
 /// Our own release.
-pub const KEYPORT: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const KEYPORT: &str = env!("CARGO_PKG_VERSION");
 /// The oldest release whose members a cluster may have; what etcd sends, too.
-pub const MIN_CLUSTER: &str = "3.0.0";
+pub(crate) const MIN_CLUSTER: &str = "3.0.0";
 
 /// What is running, and which version the cluster has agreed on: the answer of `/version`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Versions {
+pub(crate) struct Versions {
     etcdserver: &'static str,
     etcdcluster: String,
     storage: String,
@@ -22,7 +22,7 @@ pub struct Versions {
 
 impl Versions {
     /// In a cluster of this version, if it has decided on one.
-    pub fn in_cluster(cluster: Option<String>) -> Versions {
+    pub(crate) fn in_cluster(cluster: Option<String>) -> Versions {
         Versions {
             etcdserver: ETCD_SERVER,
             storage: cluster.clone().unwrap_or_else(|| "unknown".to_owned()),
@@ -33,6 +33,6 @@ impl Versions {
 }
 
 /// What stands where etcd names the Go release that it was built with.
-pub fn toolchain() -> String {
+pub(crate) fn toolchain() -> String {
     format!("none (keyport {KEYPORT}, in Rust)")
 }

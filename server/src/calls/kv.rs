@@ -13,7 +13,7 @@ use super::{Desk, validate};
 use crate::apply::waiters::Answer;
 use crate::gate::{Caller, Pass};
 use crate::kv::{KvError, RangeReply, txn};
-pub use range_stream::RangeChunks;
+pub(crate) use range_stream::RangeChunks;
 use reads::{Read, Snapshot};
 
 /// See the module's text.

@@ -14,7 +14,7 @@ use crate::apply::waiters::Answer;
 use crate::bulk::LONG;
 use crate::gate::{Caller, Pass};
 use crate::node::Node;
-pub use keep_alive::KeepAlives;
+pub(crate) use keep_alive::KeepAlives;
 
 /// See the module's text.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use crate::kv::KvError;
 use crate::node::Node;
 use crate::{membership, version};
 use copies::Copies;
-pub use snapshot::SnapshotBlobs;
+pub(crate) use snapshot::SnapshotBlobs;
 
 /// See the module's text.
 #[derive(Clone, Debug)]

@@ -12,8 +12,8 @@ use tonic::Status;
 
 use super::Desk;
 use crate::gate::{Caller, StreamEnd};
-pub use reply::WatchReply;
-pub use session::WatchSession;
+pub(crate) use reply::WatchReply;
+pub(crate) use session::WatchSession;
 
 /// See the module's text.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use super::{duration, url};
 
 /// What a flag's value looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// `--x`, `--x=true`, `--x=false`.
     Bool,
     Int,
@@ -32,7 +32,7 @@ pub enum Kind {
 
 /// The headings of `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub(super) enum Group {
     Member,
     Raft,
     Listeners,
@@ -46,7 +46,7 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Group; 10] = [
+    pub(super) const ALL: [Group; 10] = [
         Group::Member,
         Group::Raft,
         Group::Listeners,
@@ -59,7 +59,7 @@ impl Group {
         Group::General,
     ];
 
-    pub fn title(self) -> &'static str {
+    pub(super) fn title(self) -> &'static str {
         match self {
             Group::Member => "Member and storage",
             Group::Raft => "Raft timing",
@@ -77,7 +77,7 @@ impl Group {
 
 /// Where a flag's value stands in the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKey {
+pub(super) enum FileKey {
     /// Under the flag's own name.
     Same,
     /// At another, dotted path.
@@ -88,7 +88,7 @@ pub enum FileKey {
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Flag {
+pub(super) struct Flag {
     pub name: &'static str,
     pub kind: Kind,
     pub default: &'static str,
@@ -116,12 +116,12 @@ impl Flag {
     }
 
     /// The variable's name without its `ETCD_` or `KEYPORT_`.
-    pub fn env_suffix(&self) -> String {
+    pub(super) fn env_suffix(&self) -> String {
         self.name.to_ascii_uppercase().replace('-', "_")
     }
 
     /// Reads a value as the command line and the environment write it.
-    pub fn parse(&self, text: &str) -> Result<Value, String> {
+    pub(super) fn parse(&self, text: &str) -> Result<Value, String> {
         let parsed = match self.kind {
             Kind::Bool => super::args::parse_bool(text).map(Value::Bool),
             Kind::Int => parse_int(text).and_then(|n| i64::try_from(n).ok()).map(Value::Int),
@@ -170,7 +170,7 @@ pub(super) fn parse_int(text: &str) -> Option<i128> {
 
 /// A flag's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub(super) enum Value {
     Bool(bool),
     Int(i64),
     Uint(u64),
@@ -202,7 +202,7 @@ pub(super) fn find(name: &str) -> Option<&'static Flag> {
 }
 
 /// Flags of old releases: accepted, warned about, ignored.
-pub const IGNORED: [&str; 13] = [
+pub(super) const IGNORED: [&str; 13] = [
     "cluster-active-size",
     "cluster-remove-delay",
     "cluster-sync-interval",
@@ -225,7 +225,7 @@ const ROTATION: &str = r#"{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localt
 
 /// Every flag, grouped as `--help` shows them.
 #[rustfmt::skip]
-pub const FLAGS: &[Flag] = &[
+pub(super) const FLAGS: &[Flag] = &[
     flag(Member, "name", Str, "default", "Human-readable name of this member."),
     flag(Member, "data-dir", Str, "", "Data directory; empty means <name>.etcd."),
     flag(Member, "wal-dir", Str, "", "Separate directory for the write-ahead log."),

@@ -47,7 +47,7 @@ const fn gate(gate: Gate, name: &'static str, stage: Stage, default: bool) -> Ga
 }
 
 /// Every gate, in the order of [`Gate`].
-pub const GATES: [GateInfo; 11] = [
+pub(super) const GATES: [GateInfo; 11] = [
     gate(Gate::AllAlpha, "AllAlpha", Stage::Alpha, false),
     gate(Gate::AllBeta, "AllBeta", Stage::Beta, false),
     gate(Gate::CompactHashCheck, "CompactHashCheck", Stage::Alpha, false),

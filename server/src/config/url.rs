@@ -117,7 +117,7 @@ impl fmt::Display for Url {
 }
 
 /// Reads a comma-separated list; sorted and without repeats, as the member list shows it.
-pub fn parse_list(text: &str) -> Result<Vec<Url>, UrlError> {
+pub(super) fn parse_list(text: &str) -> Result<Vec<Url>, UrlError> {
     let mut urls = text.split(',').filter(|t| !t.trim().is_empty()).map(Url::parse).collect::<Result<Vec<_>, _>>()?;
     urls.sort_by_cached_key(Url::to_string);
     urls.dedup();

@@ -27,7 +27,7 @@ use crate::metrics::{self, Metrics};
 use crate::version::Versions;
 
 /// What a node tells about itself. Cheap to ask; reads are real ones.
-pub trait HealthSource: Send + Sync + 'static {
+pub(crate) trait HealthSource: Send + Sync + 'static {
     /// Alarms raised on any member.
     fn alarms(&self) -> Vec<AlarmType>;
     fn has_leader(&self) -> bool;
@@ -44,7 +44,7 @@ pub trait HealthSource: Send + Sync + 'static {
 
 /// How consensus stands, as this member sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RaftState {
+pub(crate) struct RaftState {
     pub id: u64,
     pub leader: u64,
     pub term: u64,
@@ -60,7 +60,7 @@ struct Ops<H> {
 }
 
 /// Everything for clients' listeners, without a fallback: other routers may be merged.
-pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
+pub(crate) fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
     routes(|_| true)
         .method_not_allowed_fallback(|| async {
@@ -70,7 +70,7 @@ pub fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
 }
 
 /// Metrics and health alone, for listeners that are there for nothing else.
-pub fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
+pub(crate) fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
     routes(|endpoint| endpoint.listeners == Listeners::ClientsAndMetrics)
         .method_not_allowed_fallback(|| async { method_not_allowed("This path takes GET and HEAD.\n") })
@@ -127,7 +127,7 @@ async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
 }
 
 /// The answer to paths that nobody knows.
-pub async fn not_found() -> Response {
+pub(crate) async fn not_found() -> Response {
     no_page("See / for what there is, /v3/ for the paths of the API, and /docs.\n")
 }
 

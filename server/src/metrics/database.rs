@@ -9,7 +9,7 @@ use keyport_storage::mvcc::{CompactionObserver, CompactionStep};
 use super::Metrics;
 
 /// Counts commits. All of one is writing here: there is no tree to be rebalanced before.
-pub fn commits(metrics: &Metrics) -> CommitObserver {
+pub(crate) fn commits(metrics: &Metrics) -> CommitObserver {
     let (commit, write) = (metrics.backend_commit.clone(), metrics.commit_write.clone());
     CommitObserver(Arc::new(move |took: Duration| {
         commit.observe(took.as_secs_f64());
@@ -18,7 +18,7 @@ pub fn commits(metrics: &Metrics) -> CommitObserver {
 }
 
 /// Counts compactions.
-pub fn compactions(metrics: &Arc<Metrics>) -> CompactionObserver {
+pub(crate) fn compactions(metrics: &Arc<Metrics>) -> CompactionObserver {
     let metrics = Arc::clone(metrics);
     CompactionObserver(Arc::new(move |step| {
         let millis = |took: Duration| took.as_secs_f64() * 1000.0;

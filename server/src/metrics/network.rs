@@ -19,7 +19,7 @@ const MAX_PEERS: usize = 128;
 const OTHERS: u64 = 0;
 
 /// Counts for the registry. Labels are looked up once a peer: messages are counted on the Raft thread.
-pub struct NetworkMetrics {
+pub(crate) struct NetworkMetrics {
     metrics: Arc<Metrics>,
     local: String,
     peers: RwLock<HashMap<u64, Arc<PeerSeries>>>,
@@ -44,7 +44,7 @@ struct PeerSeries {
 
 impl NetworkMetrics {
     /// The member itself counts as known, as in etcd: so there is a series where there is only one member.
-    pub fn new(metrics: Arc<Metrics>, local: u64) -> NetworkMetrics {
+    pub(crate) fn new(metrics: Arc<Metrics>, local: u64) -> NetworkMetrics {
         let local = format!("{local:x}");
         metrics.known_peers.with_label_values(&[&local, &local]).set(1);
         NetworkMetrics { metrics, local, peers: RwLock::default() }

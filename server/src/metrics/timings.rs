@@ -7,7 +7,7 @@ use prometheus::{Histogram, HistogramVec};
 
 /// A family with the labels `.., name, success`. A series appears with its first sample.
 #[derive(Debug)]
-pub struct Timings {
+pub(crate) struct Timings {
     family: HistogramVec,
     fixed: &'static [&'static str],
     names: &'static [&'static str],
@@ -21,7 +21,7 @@ impl Timings {
     }
 
     /// Names outside the list are counted as the last one.
-    pub fn observe(&self, name: &str, took: Duration, ok: bool) {
+    pub(crate) fn observe(&self, name: &str, took: Duration, ok: bool) {
         let at = self.names.iter().position(|n| *n == name).unwrap_or(self.names.len() - 1);
         let Some(cell) = self.cells.get(at).and_then(|cells| cells.get(usize::from(ok))) else { return };
         let histogram = cell.get_or_init(|| {

@@ -68,7 +68,7 @@ pub fn bind(config: &ListenConfig) -> Result<Vec<Listener>, BindError> {
 }
 
 /// Opens the listeners for peers, which speak TCP alone. Must be called within a tokio runtime.
-pub fn bind_peers(config: &ListenConfig) -> Result<Vec<TcpListener>, BindError> {
+pub(crate) fn bind_peers(config: &ListenConfig) -> Result<Vec<TcpListener>, BindError> {
     let bind = |url: &Url| match bind_tcp(url, config) {
         Ok(listener) => Ok(listener),
         Err(source) => Err(BindError { url: url.clone(), source }),

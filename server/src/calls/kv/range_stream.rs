@@ -20,7 +20,7 @@ const MOST_CHUNK_BYTES: usize = 256 * 1024;
 const MOST_CHUNK_KEYS: usize = 2048;
 
 /// See the module's text.
-pub type RangeChunks = Pin<Box<dyn Stream<Item = Result<RangeStreamResponse, Error>> + Send>>;
+pub(crate) type RangeChunks = Pin<Box<dyn Stream<Item = Result<RangeStreamResponse, Error>> + Send>>;
 
 /// # Errors
 /// For options that would need the whole range at once.

@@ -30,7 +30,7 @@ const READS: usize = 4;
 static READING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(READS));
 
 /// The messages of one snapshot.
-pub type SnapshotBlobs = Pin<Box<dyn Stream<Item = Result<SnapshotResponse, Status>> + Send>>;
+pub(crate) type SnapshotBlobs = Pin<Box<dyn Stream<Item = Result<SnapshotResponse, Status>> + Send>>;
 
 /// Begins to read; as slowly as the client takes it, and no further than it stays.
 pub(in crate::calls) fn start(copy: Arc<SharedCopy>, duration: &Histogram) -> SnapshotBlobs {
