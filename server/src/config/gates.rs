@@ -1,6 +1,6 @@
 //! Feature gates: switches for behaviour that is not, or not yet, on for everybody.
 
-/// What a gate switches. The order is that of [`GATES`].
+/// What a gate switches. The order is that of `GATES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     AllAlpha,
