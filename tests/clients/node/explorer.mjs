@@ -89,6 +89,11 @@ try {
   const text = await answer.textContent();
   assert.match(text, /"revision": 9223372036854775807\n/);
   assert.match(text, /"key": "Zm9v"foo\n/);
+
+  // Every operation has its page, whatever it answers with.
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const method of Object.keys(item)) await open(path, method);
+  }
   assert.deepEqual(problems, []);
 } finally {
   await browser.close();
