@@ -10,6 +10,7 @@
 //!    entries that come back are delivered. On a single voter that is where an entry is committed: right after its sync.
 //! 6. [`Driver::finish`].
 
+mod early;
 mod guard;
 mod held;
 mod log;
@@ -36,6 +37,7 @@ use crate::plant::Plant;
 use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
 use crate::wal::{Recovered, SnapshotMark};
 
+use early::EarlyChanges;
 pub use guard::StepError;
 use held::Held;
 use log::MemoryLog;
@@ -114,10 +116,7 @@ pub struct Driver {
     handed_over: u64,
     read_retries: u64,
     heard: Heard,
-    /// Membership changes carried out too early: a planted bug.
-    appended_changes: Vec<eraftpb::Entry>,
-    /// How many of them are still to be delivered.
-    early_changes: u64,
+    early: EarlyChanges,
 }
 
 impl std::fmt::Debug for Driver {
@@ -155,7 +154,7 @@ impl Driver {
             let text = format!("the log ends at index {}, but the state is at {applied}", log.last());
             return Err(DriverError::Log(text));
         }
-        let settings = raft::Config {
+        let mut settings = raft::Config {
             id: config.id,
             election_tick: config.election_ticks,
             heartbeat_tick: 1,
@@ -168,11 +167,9 @@ impl Driver {
             max_committed_size_per_ready: config.max_apply_bytes,
             ..raft::Config::default()
         };
-        let settings = if config.plants.has(Plant::UnconfirmedRead) {
-            raft::Config { read_only_option: raft::ReadOnlyOption::LeaseBased, ..settings }
-        } else {
-            settings
-        };
+        if config.plants.has(Plant::UnconfirmedRead) {
+            settings.read_only_option = raft::ReadOnlyOption::LeaseBased;
+        }
         let raw = RawNode::new(&settings, log, &tracing_logger())?;
         let mut driver = Driver {
             patience: Patience::new(config.seed ^ config.id.rotate_left(32), config.election_ticks),
@@ -184,8 +181,7 @@ impl Driver {
             handed_over: 0,
             read_retries: 0,
             heard: Heard::default(),
-            appended_changes: Vec::new(),
-            early_changes: 0,
+            early: EarlyChanges::default(),
             raw,
             config,
         };
@@ -331,8 +327,7 @@ impl Driver {
         }
         log.append(output.entries.clone());
         if self.config.plants.has(Plant::ConfChangeOnAppend) {
-            let changes = output.entries.iter().filter(|entry| entry.get_entry_type() != EntryType::EntryNormal);
-            self.appended_changes.extend(changes.cloned());
+            self.early.note(&output.entries);
         }
         output.ready = ready;
         Some(output)
@@ -382,7 +377,9 @@ impl Driver {
     /// Ends a turn: everything committed so far has been delivered.
     pub fn finish(&mut self) {
         self.raw.advance_apply();
-        self.carry_out_appended();
+        if self.config.plants.has(Plant::ConfChangeOnAppend) {
+            self.carry_out_early();
+        }
         self.settle();
     }
 

@@ -64,6 +64,8 @@ use keyport_api::raftpb::{ConfState, Entry, HardState};
 pub use disk::{Disk, DiskFile, FsDisk, make_dir};
 pub use writer::{EntryRef, Wal};
 
+use crate::plant::Plants;
+
 /// How a log is kept.
 #[derive(Debug, Clone)]
 pub struct WalOptions {
@@ -75,11 +77,19 @@ pub struct WalOptions {
     pub unsafe_no_fsync: bool,
     /// Prepares segments on a thread in the background; otherwise in the writer's own time.
     pub background: bool,
+    /// A bug for the simulation to find.
+    pub plants: Plants,
 }
 
 impl Default for WalOptions {
     fn default() -> WalOptions {
-        WalOptions { segment_bytes: 64_000_000, first_segment_bytes: 4 << 20, unsafe_no_fsync: false, background: true }
+        WalOptions {
+            segment_bytes: 64_000_000,
+            first_segment_bytes: 4 << 20,
+            unsafe_no_fsync: false,
+            background: true,
+            plants: Plants::default(),
+        }
     }
 }
 

@@ -34,11 +34,7 @@ impl Driver {
         let change =
             decode_change(entry.get_entry_type(), &entry.data).map_err(|error| meaningless(entry.index, &error))?;
         let checked = state_machine.check_conf_change(&change);
-        let due = checked.then_some(&change).filter(|_| {
-            let early = self.early_changes > 0;
-            self.early_changes -= u64::from(early);
-            !early
-        });
+        let due = checked.then_some(&change).filter(|_| !self.was_carried_out_early());
         let outcome = due.map_or(Ok(None), |change| self.carry_out(change));
         let accepted = checked && outcome.is_ok();
         match outcome {
@@ -52,24 +48,13 @@ impl Driver {
         Ok(CommittedKind::ConfChange { change, accepted, conf_state: self.log().delivered().conf_state.clone() })
     }
 
-    fn carry_out(&mut self, change: &Configuration) -> raft::Result<Option<eraftpb::ConfState>> {
+    pub(super) fn carry_out(&mut self, change: &Configuration) -> raft::Result<Option<eraftpb::ConfState>> {
         match change {
             Configuration::Simple(change) => {
                 convert::conf_change_to_raft(change).map(|change| self.raw.apply_conf_change(&change)).transpose()
             }
             Configuration::Joint(change) => {
                 self.raw.apply_conf_change(&convert::joint_change_to_raft(change)).map(Some)
-            }
-        }
-    }
-
-    /// Carries out changes that are only written: a planted bug.
-    pub(super) fn carry_out_appended(&mut self) {
-        for entry in std::mem::take(&mut self.appended_changes) {
-            self.early_changes += 1;
-            let change = decode_change(entry.get_entry_type(), &entry.data);
-            if let Ok(Ok(Some(conf_state))) = change.map(|change| self.carry_out(&change)) {
-                self.raw.mut_store().set_conf_state(convert::conf_state_from_raft(&conf_state));
             }
         }
     }

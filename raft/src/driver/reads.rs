@@ -25,8 +25,7 @@ pub(super) struct Reads {
     waiting: Vec<Waiting>,
     /// Ticks since the last round began, while it is worth waiting for.
     in_flight: Option<usize>,
-    /// What a round adds to the count; 0 only as a planted bug.
-    step: u64,
+    plants: Plants,
 }
 
 #[derive(Debug)]
@@ -42,8 +41,7 @@ impl Reads {
         let (member, boot) = prefix.split_at_mut(8);
         member.copy_from_slice(&id.to_be_bytes());
         boot.copy_from_slice(&boot_id.to_be_bytes());
-        let step = u64::from(!plants.has(Plant::ReuseReadContext));
-        Reads { prefix, rounds: 0, open: VecDeque::new(), waiting: Vec::new(), in_flight: None, step }
+        Reads { prefix, rounds: 0, open: VecDeque::new(), waiting: Vec::new(), in_flight: None, plants }
     }
 
     pub(super) fn add(&mut self, token: ReadToken) {
@@ -55,7 +53,9 @@ impl Reads {
         if self.in_flight.is_some() || self.waiting.is_empty() {
             return None;
         }
-        self.rounds += self.step;
+        if !self.plants.has(Plant::ReuseReadContext) {
+            self.rounds += 1;
+        }
         for waiting in &mut self.waiting {
             waiting.since.get_or_insert(self.rounds);
         }

@@ -11,26 +11,21 @@
 use super::disk::{Disk, DiskFile, read_full_at, write_all_at};
 use super::segment::SegmentName;
 use super::{WalError, tail};
+use crate::plant::{Plant, Plants};
 
 const PIECE: usize = 1 << 20;
 
 /// Writes the last segment of a log again and makes it durable, with its name.
-pub(super) fn write_again(disk: &dyn Disk, last: &SegmentName) -> Result<(), WalError> {
+pub(super) fn settle(disk: &dyn Disk, last: &SegmentName, plants: Plants) -> Result<(), WalError> {
     let name = last.to_string();
     let path = disk.path().join(&name);
     let file = disk.open(&name).map_err(WalError::io(&path, "open"))?;
     let names = disk.list().map_err(WalError::io(disk.path(), "list directory"))?;
     // Zeros are as they were prepared, which was synced, unless a repair wrote them over a torn end.
     let with_zeros = names.contains(&tail::copy_name(&name));
-    copy_in_place(file.as_ref(), with_zeros).map_err(WalError::io(&path, "write again"))?;
-    sync(disk, last)
-}
-
-/// Makes durable what was written to the last segment, and its name.
-pub(super) fn sync(disk: &dyn Disk, last: &SegmentName) -> Result<(), WalError> {
-    let name = last.to_string();
-    let path = disk.path().join(&name);
-    let file = disk.open(&name).map_err(WalError::io(&path, "open"))?;
+    if !plants.has(Plant::TrustAfterFailedSync) {
+        copy_in_place(file.as_ref(), with_zeros).map_err(WalError::io(&path, "write again"))?;
+    }
     file.sync_data().map_err(WalError::io(&path, "sync"))?;
     disk.sync().map_err(WalError::io(disk.path(), "sync directory"))
 }

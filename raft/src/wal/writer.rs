@@ -134,32 +134,9 @@ impl Wal {
     pub fn open(disk: Arc<dyn Disk>, options: WalOptions, applied: u64) -> Result<(Wal, Recovered), WalError> {
         let segments = segments(disk.as_ref())?;
         if let Some(last) = segments.last().filter(|_| !options.unsafe_no_fsync) {
-            settle::write_again(disk.as_ref(), last)?;
+            settle::settle(disk.as_ref(), last, options.plants)?;
         }
-        Wal::open_settled(disk, options, &segments, applied)
-    }
-
-    /// Opens a log without writing it again first: a planted bug.
-    #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn open_trusting(
-        disk: Arc<dyn Disk>,
-        options: WalOptions,
-        applied: u64,
-    ) -> Result<(Wal, Recovered), WalError> {
-        let segments = segments(disk.as_ref())?;
-        if let Some(last) = segments.last() {
-            settle::sync(disk.as_ref(), last)?;
-        }
-        Wal::open_settled(disk, options, &segments, applied)
-    }
-
-    fn open_settled(
-        disk: Arc<dyn Disk>,
-        options: WalOptions,
-        segments: &[SegmentName],
-        applied: u64,
-    ) -> Result<(Wal, Recovered), WalError> {
-        let replay = replay::replay(disk.as_ref(), segments, applied)?;
+        let replay = replay::replay(disk.as_ref(), &segments, applied)?;
         remove_leftovers(disk.as_ref())?;
         let sync = !options.unsafe_no_fsync;
         let spares = Spares::new(Arc::clone(&disk), options.background, sync)

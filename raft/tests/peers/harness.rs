@@ -258,7 +258,13 @@ impl Stopped {
 }
 
 fn wal_options() -> WalOptions {
-    WalOptions { segment_bytes: 1 << 20, first_segment_bytes: 64 << 10, unsafe_no_fsync: true, background: false }
+    WalOptions {
+        segment_bytes: 1 << 20,
+        first_segment_bytes: 64 << 10,
+        unsafe_no_fsync: true,
+        background: false,
+        ..WalOptions::default()
+    }
 }
 
 /// A whole cluster.

@@ -97,9 +97,8 @@ impl Simulation {
         let member = &mut self.members[at];
         let disk = Arc::new(member.disk.clone());
         let durable = member.memory.lock().durable.index;
-        let planted = self.options.plant == Plant::TrustAfterFailedSync;
-        let open = if planted { Wal::open_trusting } else { Wal::open };
-        match open(disk.clone(), wal_options(), durable) {
+        let options = WalOptions { plants: Plants::only(self.options.plant), ..wal_options() };
+        match Wal::open(disk.clone(), options.clone(), durable) {
             Err(WalError::NotFound(_)) if durable == 0 && member.boots == 0 => {
                 // Who joins later begins with nothing.
                 let initial = if member.id <= initial { initial } else { 0 };
@@ -110,7 +109,7 @@ impl Simulation {
                 // What the server does: complete the installation that the crash interrupted.
                 self.summary.resumed_installations += 1;
                 member.memory.lock().install(index, &self.world.lock());
-                open(disk, wal_options(), index)
+                Wal::open(disk, options, index)
             }
             other => other,
         }

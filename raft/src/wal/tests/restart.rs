@@ -1,6 +1,7 @@
 //! What a process left behind that ended while its machine went on: readable, but not on the disk.
 
 use super::*;
+use crate::plant::{Plant, Plants};
 
 #[test]
 fn what_a_failed_sync_left_is_written_again_before_it_is_trusted() {
@@ -16,9 +17,9 @@ fn what_a_failed_sync_left_is_written_again_before_it_is_trusted() {
             drop(wal);
             // Only the process ends, so all of it can be read.
             disk.crash(Keep::All);
-            let opened =
-                if trusting { Wal::open_trusting(Arc::new(disk.clone()), options(), 0) } else { open(&disk, 0) };
-            let (mut wal, recovered) = opened.unwrap();
+            let plant = if trusting { Plant::TrustAfterFailedSync } else { Plant::Nothing };
+            let options = WalOptions { plants: Plants::only(plant), ..options() };
+            let (mut wal, recovered) = Wal::open(Arc::new(disk.clone()), options, 0).unwrap();
             assert_eq!(recovered.entries.len(), 2);
             wal.push_entry(EntryRef::from(&entry(3, 1, 200)));
             wal.sync().unwrap();
