@@ -39,7 +39,7 @@ mod snapshot;
 mod storage;
 mod suspect;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -183,7 +183,7 @@ impl Backend {
         let shared = Arc::new(Shared {
             path: path.to_path_buf(),
             files,
-            contents: ArcSwap::from_pointee(Contents::new(view)),
+            contents: ArcSwap::from_pointee(Contents::new(view, found.applied)),
             control: Mutex::new(Control {
                 requested: 0,
                 completed: 0,

@@ -26,17 +26,31 @@ pub(super) struct Buffers {
     pub(super) active: Layer,
     pub(super) sealed: Option<Arc<Layer>>,
     pub(super) view: Arc<View>,
+    /// The last entry that was committed, in the file or on its way there.
+    applied: Applied,
     /// Another file has been installed: what is committed here is not written any more.
     pub(super) retired: bool,
 }
 
 impl Contents {
-    pub(super) fn new(view: Arc<View>) -> Contents {
-        Contents { buffers: RwLock::new(Buffers { active: Layer::default(), sealed: None, view, retired: false }) }
+    /// A file that has everything up to `applied`.
+    pub(super) fn new(view: Arc<View>, applied: Applied) -> Contents {
+        let buffers = Buffers { active: Layer::default(), sealed: None, view, applied, retired: false };
+        Contents { buffers: RwLock::new(buffers) }
     }
 }
 
 impl Buffers {
+    fn absorb(&mut self, batch: Batch, applied: Option<Applied>) {
+        if let Some(next) = applied {
+            // A restart would apply again what it has, or never what it has not.
+            let last = self.applied;
+            assert!(next.index >= last.index && next.term >= last.term, "{next:?} is committed after {last:?}");
+            self.applied = next;
+        }
+        self.active.absorb(batch, applied);
+    }
+
     /// Whether this many times the limits are gathered for the file.
     fn is_full(&self, options: &BackendOptions, times: usize) -> bool {
         let many = self.active.operations >= options.batch_limit.saturating_mul(times);
@@ -73,7 +87,7 @@ impl Edition {
         let options = &shared.files.options;
         let (full, behind) = {
             let mut buffers = self.contents.buffers.write();
-            buffers.active.absorb(batch, applied);
+            buffers.absorb(batch, applied);
             shared.waiting.store(buffers.bytes(), Ordering::Relaxed);
             // Set here and taken back with the layer, both with the lock: the flusher is woken once for each.
             let full = buffers.is_full(options, 1) && !shared.full.swap(true, Ordering::Relaxed);

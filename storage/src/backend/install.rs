@@ -97,7 +97,7 @@ pub(super) fn install(shared: &Shared, file: &Path) -> Result<Applied, Failure> 
         // It spoke of these buffers.
         shared.full.store(false, Ordering::Relaxed);
     }
-    shared.contents.store(Arc::new(Contents::new(Arc::new(view))));
+    shared.contents.store(Arc::new(Contents::new(Arc::new(view), found.applied)));
     shared.used.store(found.used_bytes, Ordering::Relaxed);
     shared.measure();
     shared.control.lock().durable = found.applied;

@@ -1,3 +1,5 @@
+mod order;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -13,7 +15,9 @@ use crate::{Record, Versions};
 
 /// What goes wrong with the files of a backend, switched while it runs.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
+    /// Reads fail.
+    pub(crate) unreadable: AtomicBool,
     /// Writes that still succeed; then they fail.
     pub(super) writes_left: Mutex<Option<usize>>,
     /// What failing writes and syncs say.
@@ -45,7 +49,7 @@ impl fmt::Debug for Faulty {
 }
 
 impl Faults {
-    pub(super) fn layer(self: &Arc<Faults>) -> Option<StorageLayer> {
+    pub(crate) fn layer(self: &Arc<Faults>) -> Option<StorageLayer> {
         let faults = Arc::clone(self);
         Some(Arc::new(move |file| Box::new(Faulty { file, faults: Arc::clone(&faults) })))
     }
@@ -72,6 +76,9 @@ impl StorageBackend for Faulty {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.faults.unreadable.load(Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(i32::try_from(EIO).unwrap()));
+        }
         self.file.read(offset, out)?;
         let end = offset + out.len() as u64;
         for (at, data) in &*self.faults.pending.lock() {

@@ -1,6 +1,7 @@
 mod hashes;
 mod pace;
 mod reload;
+mod writing;
 
 use std::path::Path;
 use std::sync::Arc;

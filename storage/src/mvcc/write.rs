@@ -140,6 +140,8 @@ impl WriteTxn<'_> {
 
     /// Publishes everything at once. Cannot fail: a backend that cannot write any more says so elsewhere.
     pub fn commit(mut self, applied: Option<Applied>) -> Changes {
+        // Readers and watchers count on every revision there is, and on each being made once.
+        assert_eq!(self.state.revision(), self.start_revision, "somebody else wrote during the transaction");
         let revision = self.revision();
         let mut rows = Vec::with_capacity(self.changes.len());
         let mut events = Vec::with_capacity(self.changes.len());
