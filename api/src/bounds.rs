@@ -27,6 +27,15 @@ pub const FLOOR: usize = 512 * 1024;
 /// Messages up to this many bytes cannot become large, and are not looked at before they are decoded.
 pub const SMALL: usize = 4 * 1024;
 
+/// Bytes that a message may have beyond those of a request: room for what is around it. etcd's number.
+const MESSAGE_OVERHEAD: usize = 512 * 1024;
+
+/// The bytes of the largest message where requests may have `max_request_bytes` (`--max-request-bytes`): what is received
+/// from clients, by whatever face, in its protobuf form, and what a watcher who can take fragments is sent in one.
+pub const fn max_message_bytes(max_request_bytes: usize) -> usize {
+    max_request_bytes.saturating_add(MESSAGE_OVERHEAD)
+}
+
 /// A message that is the request or the answer of a call. Implemented by the build script.
 pub trait Bounded {
     /// Where the message has lists. `None` if it has none, or if it is an answer: clients believe their server.

@@ -27,8 +27,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What gRPC messages may be larger than a write request: room for the framing around it.
-const RECEIVE_OVERHEAD_BYTES: usize = 512 * 1024;
+use keyport_api::bounds;
+
 const DEFAULT_QUOTA_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Checked settings. Zeroes that mean "the default" are resolved.
@@ -193,9 +193,9 @@ impl Config {
         i64::try_from(ms.div_ceil(1000)).unwrap_or(i64::MAX)
     }
 
-    /// The largest gRPC message taken from a client.
+    /// The largest message taken from a client, in its protobuf form.
     pub fn max_receive_bytes(&self) -> usize {
-        self.max_request_bytes.saturating_add(RECEIVE_OVERHEAD_BYTES)
+        bounds::max_message_bytes(self.max_request_bytes)
     }
 
     /// The member's directory.

@@ -29,7 +29,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
-use keyport_api::{json, methods, routes};
+use keyport_api::{bounds, json, methods, routes};
 use keyport_openapi::endpoints::Resource;
 use tokio_util::sync::CancellationToken;
 
@@ -48,8 +48,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// The bounds a gateway works within.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
-    /// The largest message a call may carry, in its protobuf form: etcd's gRPC receive limit, which is
-    /// `--max-request-bytes` and 512 KiB.
+    /// The largest message a call may carry, in its protobuf form: [`bounds::max_message_bytes`].
     pub max_message_bytes: usize,
     /// How many elements each list of a transaction may have.
     pub max_txn_ops: usize,
@@ -63,7 +62,7 @@ impl GatewayOptions {
     /// The options that go with `--max-request-bytes` and `--max-txn-ops`, and when to stop.
     pub fn new(max_request_bytes: usize, max_txn_ops: usize, stop: CancellationToken) -> GatewayOptions {
         GatewayOptions {
-            max_message_bytes: max_request_bytes.saturating_add(512 * 1024),
+            max_message_bytes: bounds::max_message_bytes(max_request_bytes),
             max_txn_ops,
             ping_interval: Duration::from_secs(20),
             stop,

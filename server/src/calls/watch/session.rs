@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use keyport_api::bounds;
 use keyport_api::etcdserverpb::watch_create_request::FilterType;
 use keyport_api::etcdserverpb::watch_request::RequestUnion;
 use keyport_api::etcdserverpb::{WatchCreateRequest, WatchRequest};
@@ -20,8 +21,6 @@ use super::WatchReply;
 use crate::gate::StreamEnd;
 use crate::node::Node;
 
-/// Room above the request size limit that a message may take before a fragmenting watcher's is cut.
-const FRAGMENT_SLACK: usize = 512 * 1024;
 /// Requests taken up before replies get their turn again.
 const REQUESTS_PER_POLL: usize = 32;
 /// Replies that may wait for the client while further requests of it are taken up.
@@ -148,7 +147,7 @@ impl<S> WatchSession<S> {
 
     /// The first fragment of a message; the others wait for their turn.
     fn cut(&mut self, reply: WatchReply, selection: &Arc<keyport_storage::watch::Selection>) -> WatchReply {
-        let limit = self.node.limits().request_bytes + FRAGMENT_SLACK;
+        let limit = bounds::max_message_bytes(self.node.limits().request_bytes);
         if selection.encoded_len() <= limit || selection.len() < 2 {
             return WatchReply { events: Some(Arc::clone(selection)), ..reply };
         }
