@@ -198,7 +198,7 @@ mod tests {
                 polled_now => polled.push(polled_now.is_ready()),
             }
         }
-        assert_eq!(polled, [[true; 5].as_slice(), &[false], &[true; 4], &[false], &[true]].concat());
+        assert_eq!(polled, [[true; 5].as_slice(), &[false], &[true; 4], &[false], &[true; 2]].concat());
     }
 
     #[test]
