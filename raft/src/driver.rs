@@ -344,7 +344,8 @@ impl Driver {
     /// Hands committed entries to the state machine. Membership changes take effect on the way.
     ///
     /// # Errors
-    /// When a membership change means nothing to this release: neither it nor anything after it is handed over.
+    /// When a membership change means nothing to this release, or an entry does not follow on the one before: neither it
+    /// nor anything after it is handed over.
     pub fn deliver(
         &mut self,
         entries: Vec<eraftpb::Entry>,
@@ -352,7 +353,12 @@ impl Driver {
     ) -> Result<(), DriverError> {
         let Some((index, term)) = entries.last().map(|entry| (entry.index, entry.term)) else { return Ok(()) };
         let mut batch = Vec::with_capacity(entries.len());
-        for mut entry in entries {
+        let after = self.log().delivered().index;
+        for (mut entry, expected) in entries.into_iter().zip(after + 1..) {
+            if entry.index != expected {
+                let text = format!("entry {} is committed where {expected} is due", entry.index);
+                return Err(DriverError::Log(text));
+            }
             let kind = match entry.get_entry_type() {
                 EntryType::EntryNormal => CommittedKind::Normal(std::mem::take(&mut entry.data)),
                 EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => {

@@ -128,6 +128,16 @@ pub struct Recovered {
     pub repaired: Option<PathBuf>,
 }
 
+impl Recovered {
+    /// The term of an entry, or of the snapshot before the first; none for any other index.
+    pub fn term_at(&self, index: u64) -> Option<u64> {
+        match index.checked_sub(self.snapshot.index)?.checked_sub(1) {
+            None => Some(self.snapshot.term),
+            Some(at) => self.entries.get(usize::try_from(at).ok()?).map(Entry::term),
+        }
+    }
+}
+
 /// Why a log could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WalError {

@@ -21,7 +21,7 @@ use keyport_raft::peers::{LocalMember, PeerOptions, Peers};
 use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalError, WalOptions};
 use keyport_raft::{Parts, create_log};
 use keyport_storage::alarm::Alarms;
-use keyport_storage::backend::{self, Backend, BackendOptions};
+use keyport_storage::backend::{self, Applied, Backend, BackendOptions};
 use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
 use keyport_storage::watch::{WatchHub, WatchOptions};
@@ -187,7 +187,17 @@ fn open(
         opened => opened,
     };
     let (wal, recovered) = opened?;
+    check_history(&recovered, backend.durable_applied())?;
     Ok(Opened { backend: Arc::new(backend), wal, recovered })
+}
+
+/// A database that was put beside the log of another member, or of another time, would go on from where it is with
+/// entries that do not follow on what it has.
+fn check_history(recovered: &Recovered, applied: Applied) -> Result<(), BootstrapError> {
+    match recovered.term_at(applied.index) {
+        Some(term) if term == applied.term => Ok(()),
+        in_log => Err(BootstrapError::OtherLog { applied, in_log }),
+    }
 }
 
 fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Metrics>) -> Peers {

@@ -109,6 +109,11 @@ impl AppliedIndex {
     }
 
     pub(crate) fn advance(&self, index: u64, term: u64) {
+        let before = self.applied();
+        assert!(
+            index >= before.index && term >= before.term,
+            "what is applied goes from {before:?} to {index} of {term}"
+        );
         self.term.store(term, Ordering::Release);
         self.index.store(index, Ordering::Release);
         // With the one in `reached`: either this sees the receiver, or that sees the index.

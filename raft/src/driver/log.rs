@@ -103,6 +103,11 @@ impl MemoryLog {
     /// Adds entries; where they overlap with what is there, they replace it and everything behind.
     pub(crate) fn append(&mut self, entries: Vec<Entry>) {
         let Some(first) = entries.first() else { return };
+        // With a gap every later index would mean another entry.
+        let (from, to) = (self.first(), self.last() + 1);
+        assert!((from..=to).contains(&first.index), "entry {} does not follow on {from} to {}", first.index, to - 1);
+        let in_order = entries.iter().zip(first.index..).all(|(entry, index)| entry.index == index);
+        assert!(in_order, "entries from {} on do not follow each other", first.index);
         // Raft never replaces what is committed, and only committed entries are left out.
         let keep = usize::try_from(first.index.saturating_sub(self.first())).unwrap_or(usize::MAX);
         while self.entries.len() > keep {
@@ -245,6 +250,25 @@ mod tests {
         log.append(entries(5..=6, 2));
         assert_eq!((log.last(), log.term_at(5), log.term_at(4)), (6, Some(2), Some(1)));
         assert_eq!(log.bytes(), 6 * (100 + ENTRY_OVERHEAD));
+    }
+
+    #[test]
+    fn a_gap_is_never_taken() {
+        for first in [12, 100] {
+            let outcome = std::panic::catch_unwind(|| log().append(entries(first..=first, 2)));
+            assert!(outcome.is_err(), "entry {first} after 10");
+        }
+        let mut log = log();
+        log.set_delivered(10, 1);
+        log.set_applied(10);
+        log.compact(0, 0, u64::MAX);
+        let torn = [entries(11..=11, 1), entries(13..=13, 1)].concat();
+        for bad in [entries(10..=10, 2), torn] {
+            let append = std::panic::AssertUnwindSafe(|| log.append(bad));
+            assert!(std::panic::catch_unwind(append).is_err());
+        }
+        log.append(entries(11..=12, 2));
+        assert_eq!((log.first(), log.last()), (11, 12));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod messages;
 
 use bytes::Bytes;
 use keyport_api::raftpb::{self, ConfState, Entry, HardState, Message, MessageType};
+use raft::eraftpb;
 
 use super::{Driver, DriverError, StepError};
 use crate::config::Config;
@@ -123,6 +124,17 @@ fn a_sole_voter_commits_in_the_turn_that_persists() {
     assert!(driver.ready().is_none());
     let last = machine.applied.pop().unwrap();
     assert_eq!((last.index, last.kind), (6, CommittedKind::Normal(Bytes::from_static(b"b"))));
+}
+
+#[test]
+fn what_does_not_follow_is_not_handed_over() {
+    for (first, skipped) in [(3, 0), (5, 0), (4, 1)] {
+        let (mut driver, mut machine) = (driver(1, &[1]), Machine::default());
+        let entry = |index| eraftpb::Entry { term: 1, index, ..eraftpb::Entry::default() };
+        let error = driver.deliver(vec![entry(first), entry(first + 1 + skipped)], &mut machine).unwrap_err();
+        assert!(error.to_string().contains("is due"), "{error}");
+        assert!(machine.applied.is_empty() && driver.delivered().index == 3);
+    }
 }
 
 #[test]

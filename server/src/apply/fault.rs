@@ -32,8 +32,10 @@ pub(crate) enum Fault {
     Install(#[from] InstallError),
     #[error("a read was given up in the middle of it")]
     Interrupted,
-    #[error("the snapshot is at entry {0}")]
-    OtherSnapshot(u64),
+    #[error("the snapshot is at entry {} of term {}", .0.index, .0.term)]
+    OtherSnapshot(Applied),
+    #[error("the snapshot has another configuration than the log goes on with: {0}")]
+    OtherConfiguration(String),
     #[error(transparent)]
     Panicked(#[from] ThreadPanic),
 }

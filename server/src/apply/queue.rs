@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use keyport_api::error::Error;
-use keyport_api::raftpb::Snapshot;
+use keyport_api::raftpb::{Snapshot, SnapshotMetadata};
 use keyport_raft::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
 use keyport_storage::ThreadPanic;
 
@@ -26,7 +26,7 @@ const INLINE_ENTRIES: usize = 32;
 /// What the apply thread does, in this order.
 enum Work {
     Apply(Vec<Committed>),
-    Install { index: u64 },
+    Install(SnapshotMetadata),
 }
 
 impl Work {
@@ -38,7 +38,7 @@ impl Work {
         };
         match self {
             Work::Apply(committed) => committed.iter().map(weight).sum(),
-            Work::Install { .. } => ENTRY_OVERHEAD,
+            Work::Install(_) => ENTRY_OVERHEAD,
         }
     }
 }
@@ -95,7 +95,7 @@ fn work(replica: &Replica, works: &Receiver<(Work, usize)>, waiting: &AtomicUsiz
     for (work, weight) in works {
         let done = ThreadPanic::catch(|| match work {
             Work::Apply(committed) => replica.apply(committed),
-            Work::Install { index } => replica.install(index),
+            Work::Install(snapshot) => replica.install(snapshot),
         });
         if let Err(panic) = done {
             // With its entries applied and not answered, which comes to the same.
@@ -138,11 +138,11 @@ impl StateMachine for ReplicaQueue {
     }
 
     fn install_snapshot(&mut self, snapshot: Snapshot) -> std::io::Result<()> {
-        let index = snapshot.metadata.unwrap_or_default().index();
+        let snapshot = snapshot.metadata.unwrap_or_default();
         // Read from the file, which is not in place yet: the next change may be judged before it is.
-        let file = self.replica.snapshots.path(index);
+        let file = self.replica.snapshots.path(snapshot.index());
         self.roster = Roster::in_file(&file).map_err(std::io::Error::other)?;
-        self.enqueue(Work::Install { index });
+        self.enqueue(Work::Install(snapshot));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use keyport_api::error::Error;
+use keyport_api::raftpb::SnapshotMetadata;
 use keyport_raft::peers::Peers;
 use keyport_raft::{Committed, CommittedKind, Configuration, LeaderState};
 use keyport_storage::ThreadPanic;
@@ -17,7 +18,7 @@ use super::waiters::{Answer, Outcome, Waiters};
 use super::{Proposal, Reply, execute};
 use crate::membership::Effect;
 use crate::metrics::Metrics;
-use crate::state::{SnapshotFiles, State, conf_state};
+use crate::state::{InstallError, SnapshotFiles, State, conf_state};
 
 /// What the applied log tells the rest of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,13 +174,14 @@ impl Replica {
         Ok((id != 0).then_some((id, outcome)))
     }
 
-    /// Puts the snapshot at `index` in place of the whole state.
-    pub(super) fn install(&self, index: u64) {
+    /// Puts a received snapshot in place of the whole state.
+    pub(super) fn install(&self, snapshot: SnapshotMetadata) {
         if self.failure.get().is_some() {
             return;
         }
+        let index = snapshot.index();
         self.metrics.snapshot_apply_in_progress.inc();
-        let installed = ThreadPanic::catch(|| self.put_in_place(index)).map_err(Fault::from).flatten();
+        let installed = ThreadPanic::catch(|| self.put_in_place(snapshot)).map_err(Fault::from).flatten();
         self.metrics.snapshot_apply_in_progress.dec();
         match installed {
             Ok(()) => tracing::info!(index, "installed the snapshot"),
@@ -190,7 +192,8 @@ impl Replica {
         }
     }
 
-    fn put_in_place(&self, index: u64) -> Result<(), Fault> {
+    fn put_in_place(&self, snapshot: SnapshotMetadata) -> Result<(), Fault> {
+        let (index, term) = (snapshot.index(), snapshot.term());
         let before = self.state.applied.index();
         if index < before {
             return Err(Fault::Gap(before));
@@ -198,9 +201,15 @@ impl Replica {
         let file = self.snapshots.path(index);
         tracing::info!(index, file = %file.display(), "installing the snapshot that the leader sent");
         self.state.install(&file)?;
-        let found = self.state.applied.index();
-        if found != index {
+        let found = self.state.applied.applied();
+        if found != (Applied { index, term }) {
             return Err(Fault::OtherSnapshot(found));
+        }
+        // A restart takes Raft's configuration from here.
+        let found = conf_state::load(&self.state.backend).map_err(InstallError::from)?;
+        let promised = snapshot.conf_state.unwrap_or_default();
+        if !found.as_ref().is_some_and(|found| conf_state::is_same(found, &promised)) {
+            return Err(Fault::OtherConfiguration(format!("{found:?} instead of {promised:?}")));
         }
         let membership = &self.state.membership;
         let urls = membership.list().into_iter().map(|member| (member.id, member.peer_urls));

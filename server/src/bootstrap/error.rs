@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use keyport_raft::wal::WalError;
 use keyport_raft::{ForceNewError, StartError};
-use keyport_storage::backend::BackendError;
+use keyport_storage::backend::{Applied, BackendError};
 use keyport_storage::lease::RecoverError;
 
 use super::discovery::DiscoveryError;
@@ -69,8 +69,17 @@ pub enum BootstrapError {
     ForceNew(#[from] ForceNewError),
     #[error("{}: has a database but no write-ahead log; restore both or neither", .0.display())]
     LogMissing(PathBuf),
+    #[error(
+        "the database was written at entry {} of term {}, but in the log that entry has {}: they do not belong together",
+        applied.index, applied.term, term_of(*in_log)
+    )]
+    OtherLog { applied: Applied, in_log: Option<u64> },
     #[error("cannot start thread {0}: {1}")]
     Thread(&'static str, std::io::Error),
+}
+
+fn term_of(in_log: Option<u64>) -> String {
+    in_log.map_or("no place".into(), |term| format!("term {term}"))
 }
 
 impl BootstrapError {

@@ -52,6 +52,17 @@ pub(crate) fn load(backend: &Backend) -> Result<Option<ConfState>, MembershipErr
     })
 }
 
+/// Whether two configurations have the same members in the same parts.
+pub(crate) fn is_same(one: &ConfState, other: &ConfState) -> bool {
+    let sorted = |conf_state: &ConfState| {
+        let ConfState { voters, learners, voters_outgoing, learners_next, auto_leave } = conf_state.clone();
+        let mut sets = [voters, learners, voters_outgoing, learners_next];
+        sets.iter_mut().for_each(|ids| ids.sort_unstable());
+        (sets, auto_leave.unwrap_or_default())
+    };
+    sorted(one) == sorted(other)
+}
+
 /// Reads the row.
 ///
 /// # Errors

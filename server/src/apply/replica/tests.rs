@@ -7,7 +7,7 @@ use keyport_api::raftpb::{ConfChange, ConfState, SnapshotMetadata};
 use keyport_raft::StateMachine;
 use keyport_raft::peers::{LocalMember, PeerOptions, SnapshotRead, SnapshotStore, SnapshotWrite};
 use keyport_storage::alarm::Alarms;
-use keyport_storage::backend::{Backend, BackendOptions, RowKey};
+use keyport_storage::backend::{Backend, BackendOptions, ImageWriter, RowKey};
 use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
 use keyport_storage::watch::{WatchHub, WatchOptions};
@@ -134,12 +134,31 @@ impl World {
         self.replica.state.backend.commit(batch, None);
     }
 
+    /// Another member's state, at entry 9 of term 3 with voters 1 and 2, as if it had been received for `index`.
+    fn receive(&self, index: u64) {
+        let other = World::new();
+        let mut batch = Batch::new();
+        conf_state::put(&voters(&[1, 2]), &mut batch).unwrap();
+        let backend = &other.replica.state.backend;
+        backend.commit(batch, Some(Applied { index: 9, term: 3 }));
+        let mut image = backend.image().unwrap();
+        let mut file = ImageWriter::create(&self.replica.snapshots.path(index), BackendOptions::default()).unwrap();
+        while let Some(chunk) = image.next_chunk().unwrap() {
+            file.write(&chunk).unwrap();
+        }
+        file.finish().unwrap();
+    }
+
     /// Loses the row of history that a revision began with, as a damaged file would.
     fn lose_row(&self, revision: i64) {
         let mut batch = Batch::new();
         batch.delete_record(RowKey::new(revision, 0));
         self.replica.state.backend.commit(batch, None);
     }
+}
+
+fn voters(ids: &[u64]) -> ConfState {
+    ConfState { voters: ids.to_vec(), auto_leave: Some(false), ..ConfState::default() }
 }
 
 fn put(key: &str, value: &str) -> Command {
@@ -257,6 +276,26 @@ fn a_membership_change_that_was_accepted_and_cannot_be_carried_out_ends_the_memb
     assert_eq!(world.applied(), 0);
     assert!(conf_state::load(&world.replica.state.backend).unwrap().is_none());
     world.assert_failed(&["entry 1 of term 1 (ConfChange)", "an accepted membership change"]);
+}
+
+#[test]
+fn a_snapshot_that_is_not_what_the_log_says_ends_the_member() {
+    let install = |index, term, conf_state| {
+        let world = World::new();
+        world.receive(index);
+        world.replica.install(SnapshotMetadata { conf_state: Some(conf_state), index: Some(index), term: Some(term) });
+        world
+    };
+    let world = install(9, 3, voters(&[2, 1]));
+    assert!(world.replica.failure.get().is_none());
+    assert_eq!(world.replica.state.applied.applied(), Applied { index: 9, term: 3 });
+    for (index, term, conf_state, words) in [
+        (8, 3, voters(&[1, 2]), "the snapshot is at entry 9 of term 3"),
+        (9, 2, voters(&[1, 2]), "the snapshot is at entry 9 of term 3"),
+        (9, 3, voters(&[1, 2, 3]), "another configuration"),
+    ] {
+        install(index, term, conf_state).assert_failed(&["(Snapshot)", words]);
+    }
 }
 
 #[test]

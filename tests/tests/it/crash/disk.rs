@@ -6,6 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use keyport_storage::backend::{Applied, Backend, BackendOptions, Batch};
 use keyport_tests::Server;
 use keyport_tests::grpc::put;
 use keyport_tests::random::Random;
@@ -166,6 +167,29 @@ async fn a_directory_in_use() {
     assert_eq!(out.status.code(), Some(1), "{log}");
     assert!(log.contains("lock") || log.contains("in use") || log.contains("another process"), "{log}");
     first.grpc().await.put("k", "v").await;
+}
+
+/// A database that was restored beside the log of another time: what it would go on with does not follow on what it has.
+#[tokio::test]
+async fn a_database_of_another_history() {
+    let mut server = Server::start();
+    if server.is_etcd() {
+        return; // another database
+    }
+    server.grpc().await.put("k", "v").await;
+    assert!(server.stop().success());
+    let db = server.data_dir().join("member/snap/db");
+    let backend = Backend::open(&db, BackendOptions::default()).unwrap();
+    let before = backend.durable_applied();
+    backend.commit(Batch::new(), Some(Applied { term: before.term + 1, ..before }));
+    backend.flush().unwrap();
+    drop(backend);
+    let out = Server::builder().data_dir(server.data_dir()).run_to_end();
+    let log = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+    assert_eq!(out.status.code(), Some(1), "{log}");
+    let (index, term) = (before.index, before.term);
+    let words = format!("at entry {index} of term {}, but in the log that entry has term {term}", term + 1);
+    assert!(log.contains(&words), "{log}");
 }
 
 #[test]
