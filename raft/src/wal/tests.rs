@@ -1,5 +1,6 @@
 //! The log on a simulated disk: what was synced comes back, whatever a crash or a bad medium does.
 
+mod kinds;
 mod restart;
 
 use std::sync::Arc;
