@@ -10,7 +10,6 @@
 //!    entries that come back are delivered. On a single voter that is where an entry is committed: right after its sync.
 //! 6. [`Driver::finish`].
 
-mod early;
 mod guard;
 mod held;
 mod log;
@@ -19,6 +18,7 @@ mod needed;
 mod orders;
 mod outgoing;
 mod patience;
+mod planted;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -37,7 +37,6 @@ use crate::plant::Plant;
 use crate::state_machine::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine};
 use crate::wal::{Recovered, SnapshotMark};
 
-use early::EarlyChanges;
 pub use guard::StepError;
 use held::Held;
 use log::MemoryLog;
@@ -45,6 +44,7 @@ use membership::conf_state_at;
 use needed::Heard;
 use outgoing::{from_raft, without_superseded};
 use patience::Patience;
+use planted::EarlyChanges;
 pub use reads::ReadToken;
 use reads::Reads;
 

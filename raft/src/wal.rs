@@ -61,10 +61,10 @@ use std::path::{Path, PathBuf};
 
 use keyport_api::raftpb::{ConfState, Entry, HardState};
 
+use crate::plant::Plants;
+
 pub use disk::{Disk, DiskFile, FsDisk, make_dir};
 pub use writer::{EntryRef, Wal};
-
-use crate::plant::Plants;
 
 /// How a log is kept.
 #[derive(Debug, Clone)]
