@@ -3,10 +3,11 @@
 //! Every listener has a task that accepts, and every connection one that serves it, on one of the event loops. A
 //! shutdown stops accepting, lets connections finish what they are answering, and after a deadline drops what is left.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -19,7 +20,6 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
-use parking_lot::Mutex;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{self, JoinSet};
@@ -214,7 +214,7 @@ where
             let (lent, mut returned) = stream.lend();
             let io = TokioIo::new(lent);
             let unread = Arc::clone(&connection.unread);
-            let service = Entry { connection, service: Mutex::new(service) };
+            let service = Entry { connection, service: RefCell::new(service) };
             let outcome = if face == Face::Grpc {
                 // Whoever speaks HTTP/1.1 here gets no answer.
                 drive(builder.http2_only().serve_connection(io, service), closing).await
@@ -240,8 +240,8 @@ where
 /// Where requests of a connection enter the stack.
 struct Entry<S> {
     connection: Arc<Connection>,
-    /// Only ever locked by the connection's own task.
-    service: Mutex<S>,
+    /// Only used by the connection's own task, one request after the other.
+    service: RefCell<S>,
 }
 
 impl<S> hyper::service::Service<Request<Incoming>> for Entry<S>
@@ -250,8 +250,8 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    /// Ten kilobytes, which would be copied again and again on their way into a task.
-    type Future = Pin<Box<S::Future>>;
+    /// Less than a kilobyte, if what is behind the layers answers with a box.
+    type Future = S::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let call = Call::of(&request, Arc::clone(&self.connection));
@@ -262,7 +262,7 @@ where
         }
         let mut request = request.map(|body| RequestBody::new(body, unread));
         request.extensions_mut().insert(call);
-        Box::pin(self.service.lock().call(request))
+        self.service.borrow_mut().call(request)
     }
 }
 

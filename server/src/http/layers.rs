@@ -45,18 +45,19 @@ fn protocol<B>(request: &Request<B>) -> Protocol {
 }
 
 pin_project! {
-    /// An answer that is there at once, or the one of the service behind.
+    /// An answer that is there at once, or the one of the service behind. The first is rare, and in a box: every layer above
+    /// moves what the larger one of the two takes.
     #[project = AnswerProj]
     #[derive(Debug)]
     pub enum Answer<F, T> {
-        Now { answer: Option<T> },
+        Now { answer: Option<Box<T>> },
         Later { #[pin] answer: F },
     }
 }
 
 impl<F, T> Answer<F, T> {
     fn now(answer: T) -> Answer<F, T> {
-        Answer::Now { answer: Some(answer) }
+        Answer::Now { answer: Some(Box::new(answer)) }
     }
 }
 
@@ -66,7 +67,7 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for Answer<F, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         match self.project() {
             AnswerProj::Now { answer } => match answer.take() {
-                Some(answer) => Poll::Ready(Ok(answer)),
+                Some(answer) => Poll::Ready(Ok(*answer)),
                 None => Poll::Pending,
             },
             AnswerProj::Later { answer } => answer.poll(cx),

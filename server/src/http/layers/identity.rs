@@ -60,7 +60,10 @@ where
                 put(&mut request, caller);
                 Identifying::Answering { answer: self.inner.call(request) }
             }
-            Identified::Later(caller) => Identifying::Asking { caller, waiting: Some((self.inner.clone(), request)) },
+            Identified::Later(caller) => {
+                let waiting = Waiting { inner: self.inner.clone(), request };
+                Identifying::Asking { caller, waiting: Some(Box::new(waiting)) }
+            }
         }
     }
 }
@@ -71,11 +74,18 @@ fn put<B>(request: &mut Request<B>, caller: Caller) {
     }
 }
 
+/// What waits until the caller is known.
+#[derive(Debug)]
+pub struct Waiting<S, R> {
+    inner: S,
+    request: R,
+}
+
 pin_project! {
     /// An answer under way, or its caller still to be identified.
     #[project = IdentifyingProj]
     pub enum Identifying<S, R, F> {
-        Asking { caller: Pin<Box<dyn Future<Output = Caller> + Send>>, waiting: Option<(S, R)> },
+        Asking { caller: Pin<Box<dyn Future<Output = Caller> + Send>>, waiting: Option<Box<Waiting<S, R>>> },
         Answering { #[pin] answer: F },
     }
 }
@@ -92,7 +102,8 @@ where
                 IdentifyingProj::Answering { answer } => return answer.poll(cx),
                 IdentifyingProj::Asking { caller, waiting } => {
                     let caller = ready!(caller.as_mut().poll(cx));
-                    let Some((mut inner, mut request)) = waiting.take() else { return Poll::Pending };
+                    let Some(waiting) = waiting.take() else { return Poll::Pending };
+                    let Waiting { mut inner, mut request } = *waiting;
                     put(&mut request, caller);
                     let answer = inner.call(request);
                     self.set(Identifying::Answering { answer });
