@@ -82,6 +82,16 @@ pub(crate) struct Gateway {
     options: GatewayOptions,
 }
 
+/// What is asked all day is part of the gateway's future, which is copied as a whole; other calls are in boxes of their own.
+macro_rules! boxed {
+    (kv, $call:expr) => {
+        $call
+    };
+    ($field:ident, $call:expr) => {
+        Box::pin($call)
+    };
+}
+
 impl Gateway {
     /// A gateway to these calls.
     pub(crate) fn new(calls: Calls, options: GatewayOptions) -> Gateway {
@@ -109,7 +119,7 @@ impl Gateway {
             && let Some(resource) = Resource::find(parts.method.as_str(), &path)
         {
             parts.uri = uri;
-            return self.resource(resource, parts).await;
+            return Box::pin(self.resource(resource, parts)).await;
         }
         let caller = match kit::caller(&parts.extensions) {
             Ok(caller) => caller,
@@ -124,7 +134,7 @@ impl Gateway {
             (unary, $field:ident, $method:ident, $Request:ty) => {
                 match entry {
                     Entry::Post => {
-                        let invoke = |request: $Request| calls.$field.$method(&caller, request);
+                        let invoke = |request: $Request| boxed!($field, calls.$field.$method(&caller, request));
                         return unary::call(limits, calls.aside(&caller), body, invoke).await;
                     }
                     _ => misplaced(&path),

@@ -9,6 +9,7 @@ use axum::Router;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use keyport_api::methods::Method;
 use keyport_api::routes;
 use pin_project_lite::pin_project;
 use tonic::body::Body as GrpcBody;
@@ -37,6 +38,9 @@ struct Table {
     http: Router,
 }
 
+/// The services never fail as such: what goes wrong is in their answers.
+type Answer = Result<Response<AnyBody>, Infallible>;
+
 impl Clone for Routes {
     fn clone(&self) -> Routes {
         Routes(Arc::new(Table::clone(&self.0)))
@@ -60,51 +64,47 @@ impl Routes {
 impl Service<Request<RequestBody>> for Routes {
     type Response = Response<AnyBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<AnyBody>, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
+    /// A box for each way, since what goes into one is copied as a whole, and the ways differ much in size. There has to be
+    /// one: the layers around would copy it again and again.
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let table = Arc::clone(&self.0);
-        Box::pin(async move { Ok(table.answer(request).await) })
-    }
-}
-
-/// The services never fail as such: what goes wrong is in their answers.
-fn infallible<T>(outcome: Result<T, Infallible>) -> T {
-    match outcome {
-        Ok(value) => value,
-        Err(never) => match never {},
-    }
-}
-
-impl Table {
-    async fn answer(&self, request: Request<RequestBody>) -> Response<AnyBody> {
         let call = Call::get(request.extensions());
         let (protocol, method) = call.map_or((Protocol::Http, None), |call| (call.protocol, call.method));
         match (call.map_or(Face::All, |call| call.connection.face), protocol) {
             (Face::Grpc, Protocol::GrpcWeb | Protocol::Json | Protocol::Http) | (Face::Http, Protocol::Grpc) => {
-                unsupported()
+                Box::pin(std::future::ready(Ok(unsupported())))
             }
-            (_, Protocol::Grpc) => match self.hot.serve(method, request).await {
-                Ok(HotResponse::Unary(response)) => response.map(|body| AnyBody::Hot { body }),
-                Ok(HotResponse::Stream(response)) => response.map(|body| AnyBody::Grpc { body }),
-                Err(request) => infallible(self.grpc.clone().call(request).await).map(|body| AnyBody::Grpc { body }),
-            },
-            (_, Protocol::GrpcWeb) => {
-                infallible(self.grpc_web.clone().call(request).await).map(|body| AnyBody::Grpc { body })
-            }
-            (_, Protocol::Json | Protocol::Http) => self.http(request).await,
+            (_, Protocol::Grpc) => Box::pin(table.grpc(method, request)),
+            (_, Protocol::GrpcWeb) => Box::pin(table.grpc_web(request)),
+            (_, Protocol::Json | Protocol::Http) => Box::pin(table.http(request)),
         }
     }
+}
 
-    async fn http(&self, request: Request<RequestBody>) -> Response<AnyBody> {
-        match (&self.gateway, routes::canonical(request.uri().path())) {
+impl Table {
+    async fn grpc(self: Arc<Self>, method: Option<Method>, request: Request<RequestBody>) -> Answer {
+        Ok(match self.hot.serve(method, request).await {
+            Ok(HotResponse::Unary(response)) => response.map(|body| AnyBody::Hot { body }),
+            Ok(HotResponse::Stream(response)) => response.map(|body| AnyBody::Grpc { body }),
+            Err(request) => self.grpc.clone().call(request).await?.map(|body| AnyBody::Grpc { body }),
+        })
+    }
+
+    async fn grpc_web(self: Arc<Self>, request: Request<RequestBody>) -> Answer {
+        Ok(self.grpc_web.clone().call(request).await?.map(|body| AnyBody::Grpc { body }))
+    }
+
+    async fn http(self: Arc<Self>, request: Request<RequestBody>) -> Answer {
+        Ok(match (&self.gateway, routes::canonical(request.uri().path())) {
             (Some(gateway), Some(_)) => gateway.handle(request).await.map(|body| AnyBody::Gateway { body }),
-            _ => infallible(self.http.clone().call(request).await).map(|body| AnyBody::Http { body }),
-        }
+            _ => self.http.clone().call(request).await?.map(|body| AnyBody::Http { body }),
+        })
     }
 }
 

@@ -54,7 +54,8 @@ pub(super) async fn answer(calls: Calls, parts: Parts, stop: CancellationToken) 
     let head_only = parts.method == Method::HEAD;
     let framing = framing(&parts.headers);
     let hears = accepts(&parts.headers, EVENT_STREAM);
-    let mut response = match open(calls, parts, framing, stop).await {
+    // In a box: it is far larger than a call, and they share the gateway's future.
+    let mut response = match Box::pin(open(calls, parts, framing, stop)).await {
         Ok(response) => response,
         Err(failure) => failure.response(framing, hears),
     };
