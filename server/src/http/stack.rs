@@ -40,15 +40,14 @@ pub struct Stack<I> {
     log: LogLayer,
     count: CountLayer,
     cors: CorsLayer,
-    hosts: CheckLayer<Hosts>,
+    hosts: Hosts,
     limits: LimitsLayer,
     identity: IdentityLayer<I>,
     quota: CheckLayer<Quota>,
 }
 
 /// All layers around a service, as one type: no call through a pointer.
-pub type Column<S, I> =
-    RequestId<Log<Count<Cors<CatchPanic<Checked<WellFormed, Checked<Hosts, Checked<CleanPath, Worked<S, I>>>>>>>>>;
+pub type Column<S, I> = RequestId<Log<Count<Cors<CatchPanic<Checked<(WellFormed, Hosts, CleanPath), Worked<S, I>>>>>>>;
 
 /// What stands behind the first checks.
 type Worked<S, I> = Limits<Attendance<Identity<Checked<Quota, S>, I>>>;
@@ -61,7 +60,7 @@ impl<I> Stack<I> {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
             cors: CorsLayer::new(cors),
-            hosts: CheckLayer(Hosts(Arc::new(hosts))),
+            hosts: Hosts(Arc::new(hosts)),
             limits: LimitsLayer::new(max_message_bytes),
             identity: IdentityLayer(identify),
             quota: CheckLayer(quota),
@@ -85,9 +84,7 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             // A failure like others for all above: it is logged, counted, and readable for pages.
             .layer(CatchPanicLayer)
             // Cheapest refusals first.
-            .layer(CheckLayer(WellFormed))
-            .layer(&self.hosts)
-            .layer(CheckLayer(CleanPath))
+            .layer(CheckLayer((WellFormed, self.hosts.clone(), CleanPath)))
             // Before anything is read or looked up.
             .layer(&self.limits)
             // Around all that may wait.

@@ -4,15 +4,25 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower::{Layer, Service};
 
+use super::super::Call;
 use super::Answer;
 
 /// Such a look.
 pub trait Check: Clone {
-    /// The answer to a request that does not pass; in a body made of bytes, whatever kind the service behind has.
-    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>>;
+    /// The answer to a request that does not pass; in a body made of bytes, whatever kind the service behind has. `call` is
+    /// what is known of it.
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>>;
 }
 
-/// Puts a check in front of a service.
+/// One after the other.
+impl<C1: Check, C2: Check, C3: Check> Check for (C1, C2, C3) {
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
+        let (first, second, third) = self;
+        first.answer(request, call).or_else(|| second.answer(request, call)).or_else(|| third.answer(request, call))
+    }
+}
+
+/// Puts a check, or several, in front of a service.
 #[derive(Clone, Debug)]
 pub struct CheckLayer<C>(pub C);
 
@@ -44,7 +54,7 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.check.answer(&request) {
+        match self.check.answer(&request, Call::get(request.extensions())) {
             Some(answer) => Answer::now(answer),
             None => Answer::Later { answer: self.inner.call(request) },
         }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode, Uri};
 
+use super::super::Call;
 use super::Check;
 
 /// See the module's text.
@@ -12,9 +13,9 @@ use super::Check;
 pub struct CleanPath;
 
 impl Check for CleanPath {
-    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>> {
-        // The paths of gRPC are names of methods.
-        if super::protocol(request).is_grpc() {
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
+        // A path that names a method is as it should be, and those of gRPC are nothing but such names.
+        if call.is_some_and(|call| call.method.is_some() || call.protocol.is_grpc()) {
             return None;
         }
         let location = elsewhere(request.uri())?;

@@ -16,10 +16,9 @@ use crate::net::Face;
 pub struct Hosts(pub Arc<AllowList>);
 
 impl Check for Hosts {
-    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>> {
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
         let AllowList::Only(names) = &*self.0 else { return None };
-        let exempt = Call::get(request.extensions())
-            .is_some_and(|call| call.protocol == Protocol::Grpc || call.connection.face == Face::Metrics);
+        let exempt = call.is_some_and(|call| call.protocol == Protocol::Grpc || call.connection.face == Face::Metrics);
         if exempt || names.iter().any(|name| name.eq_ignore_ascii_case(host(request))) {
             return None;
         }

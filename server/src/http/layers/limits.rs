@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use keyport_api::error::Error;
-use keyport_api::methods::Kind;
+use keyport_api::methods::{Kind, Method};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -58,10 +58,12 @@ impl LimitsLayer {
     ///
     /// # Errors
     /// When it is announced to be too large.
-    fn hold<B: From<Bytes>>(&self, request: &mut Request<RequestBody>) -> Result<(), Response<B>> {
-        let call = Call::get(request.extensions());
-        let protocol = call.map_or(Protocol::Http, |call| call.protocol);
-        let method = call.and_then(|call| call.method);
+    fn hold<B: From<Bytes>>(
+        &self,
+        request: &mut Request<RequestBody>,
+        protocol: Protocol,
+        method: Option<Method>,
+    ) -> Result<(), Response<B>> {
         match (protocol, method) {
             (Protocol::Grpc, _) => request.body_mut().limit_messages(self.message),
             // Its text form is base64; the messages inside are checked when they are decoded.
@@ -107,14 +109,15 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        if let Err(refused) = self.layer.hold(&mut request) {
+        let call = Call::get(request.extensions());
+        let (protocol, method) = call.map_or((Protocol::Http, None), |call| (call.protocol, call.method));
+        // Waiting for others is not work.
+        let is_work = !call.is_some_and(Call::is_endless);
+        if let Err(refused) = self.layer.hold(&mut request, protocol, method) {
             return Limited { answer: super::Answer::now(refused), place: None };
         }
-        // Waiting for others is not work.
-        let is_work = !Call::get(request.extensions()).is_some_and(Call::is_endless);
         let place = if is_work { self.layer.place() } else { None };
         if is_work && place.is_none() {
-            let protocol = super::protocol(&request);
             let refused = refusal(protocol, &Error::RequestTooManyRequests.into());
             return Limited { answer: super::Answer::now(refused), place: None };
         }

@@ -32,8 +32,8 @@ impl fmt::Debug for Quota {
 }
 
 impl Check for Quota {
-    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>> {
-        let call = Call::get(request.extensions())?;
+    fn answer<B, RB: From<Bytes>>(&self, _: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
+        let call = call?;
         let grows = call.method.is_some_and(|method| method.info().grows() && method != Method::Txn);
         (grows && (self.0)()).then(|| refusal(call.protocol, &Error::NoSpace.into()))
     }

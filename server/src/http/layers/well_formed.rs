@@ -7,6 +7,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use keyport_api::error::Error;
 
 use super::super::refusal::refusal_as;
+use super::super::{Call, Protocol};
 use super::Check;
 
 /// See the module's text.
@@ -14,9 +15,10 @@ use super::Check;
 pub struct WellFormed;
 
 impl Check for WellFormed {
-    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>) -> Option<Response<RB>> {
-        let (status, error) = fault(request)?;
-        let mut response = refusal_as(super::protocol(request), status, &error.into());
+    fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
+        let protocol = call.map_or(Protocol::Http, |call| call.protocol);
+        let (status, error) = fault(request, protocol)?;
+        let mut response = refusal_as(protocol, status, &error.into());
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
@@ -24,8 +26,8 @@ impl Check for WellFormed {
     }
 }
 
-fn fault<B>(request: &Request<B>) -> Option<(StatusCode, Error)> {
-    if super::protocol(request).is_grpc() && request.method() != Method::POST && request.method() != Method::OPTIONS {
+fn fault<B>(request: &Request<B>, protocol: Protocol) -> Option<(StatusCode, Error)> {
+    if protocol.is_grpc() && request.method() != Method::POST && request.method() != Method::OPTIONS {
         return Some((StatusCode::METHOD_NOT_ALLOWED, Error::GrpcNotPosted));
     }
     if request.version() > Version::HTTP_11 {
