@@ -8,6 +8,7 @@ mod credentials;
 pub mod layers;
 mod patience;
 pub(crate) mod plain;
+mod rare;
 pub(crate) mod refusal;
 mod stack;
 

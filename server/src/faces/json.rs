@@ -126,7 +126,7 @@ impl Gateway {
             Err(error) => return Refusal::from(error).response(),
         };
         let (calls, limits) = (&self.calls, &self.options);
-        let deadline = Call::get(&parts.extensions).and_then(Call::deadline);
+        let deadline = Call::get(&parts.extensions).and_then(|call| call.deadline);
         let entry = Entry::of(&mut parts).await;
 
         // Each route either answers or leaves the match with a refusal.

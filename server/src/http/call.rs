@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{Extensions, Method as Verb, Request, Version, header};
 use keyport_api::methods::Method;
 use keyport_api::routes;
 
+use super::rare::Rare;
 use crate::bulk::Lane;
 use crate::gate::Caller;
 use crate::net::{Face, Stream};
@@ -71,8 +72,10 @@ pub struct Call {
     /// The RPC that the path names, in gRPC or on the JSON gateway.
     pub method: Option<Method>,
     pub started: Instant,
-    /// How long the caller waits, from [`Call::started`] on.
-    pub patience: Option<Duration>,
+    /// Which of the headers that few requests have are there.
+    pub(super) rare: Rare,
+    /// When the caller's patience ends.
+    pub deadline: Option<Instant>,
     /// Who asks, once that is known.
     pub caller: Option<Caller>,
 }
@@ -87,7 +90,8 @@ impl Call {
             None => routed(request, path),
         };
         let protocol = grpc.unwrap_or(if method.is_some() { Protocol::Json } else { Protocol::Http });
-        Call { connection, protocol, method, started: Instant::now(), patience: None, caller: None }
+        let rare = Rare::of(request.headers());
+        Call { connection, protocol, method, started: Instant::now(), rare, deadline: None, caller: None }
     }
 
     /// That of a request on its way through the stack.
@@ -100,9 +104,9 @@ impl Call {
         self.caller = Some(caller.in_lane(&self.connection.lane));
     }
 
-    /// When the caller's patience ends.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.patience.and_then(|patience| self.started.checked_add(patience))
+    /// Whether one of these headers may be there; if nothing is known of the request, it may.
+    pub(super) fn may_have(call: Option<&Call>, header: Rare) -> bool {
+        call.is_none_or(|call| call.rare.has(header))
     }
 
     /// Whether it lasts for as long as others like.

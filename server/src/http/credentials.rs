@@ -14,7 +14,8 @@ use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::{HeaderMap, HeaderName, Method, Request};
 use percent_encoding::percent_decode_str;
 
-use super::Protocol;
+use super::rare::Rare;
+use super::{Call, Protocol};
 use crate::gate::{Claims, Token};
 
 const HASLEADER: HeaderName = HeaderName::from_static("hasleader");
@@ -25,8 +26,13 @@ const GATEWAY_TOKEN: HeaderName = HeaderName::from_static("grpc-metadata-token")
 const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("grpc-metadata-authorization");
 
 /// Everything that is claimed.
-pub(super) fn find<B>(request: &Request<B>, protocol: Protocol) -> Claims {
+pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>) -> Claims {
+    // Most requests claim nothing.
+    if !Call::may_have(call, Rare::CREDENTIALS) && request.uri().query().is_none() {
+        return Claims::default();
+    }
     let headers = request.headers();
+    let protocol = call.map_or(Protocol::Http, |call| call.protocol);
     let (insists, names): (_, &[HeaderName]) = if protocol.is_grpc() {
         (&HASLEADER, &[TOKEN, AUTHORIZATION])
     } else {
@@ -67,11 +73,16 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Connection;
     use super::*;
+    use crate::net::Face;
+    use std::sync::Arc;
 
     fn claims(protocol: Protocol, uri: &str, headers: &[(&str, &str)]) -> Claims {
         let request = headers.iter().fold(Request::get(uri), |request, (name, value)| request.header(*name, *value));
-        find(&request.body(()).unwrap(), protocol)
+        let request = request.body(()).unwrap();
+        let call = Call { protocol, ..Call::of(&request, Arc::new(Connection::in_process(Face::All))) };
+        find(&request, Some(&call))
     }
 
     fn token(protocol: Protocol, uri: &str, headers: &[(&str, &str)]) -> Option<String> {

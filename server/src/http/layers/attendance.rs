@@ -7,7 +7,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
@@ -19,6 +19,7 @@ use tokio::time::{Sleep, sleep_until};
 use tonic::Status;
 use tower::{Layer, Service};
 
+use super::super::rare::Rare;
 use super::super::refusal::{refusal, refusal_as};
 use super::super::{Call, Connection, Protocol, patience};
 use super::Answer;
@@ -64,36 +65,31 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let patience = match request.headers().get(GRPC_TIMEOUT).map(patience::read) {
+        let call = Call::get(request.extensions());
+        let protocol = call.map_or(Protocol::Http, |call| call.protocol);
+        let timed = Call::may_have(call, Rare::GRPC_TIMEOUT);
+        let timeout = if timed { request.headers().get(GRPC_TIMEOUT) } else { None };
+        let patience = match timeout.map(patience::read) {
             None => None,
             Some(Ok(patience)) => Some(patience),
             Some(Err(malformed)) => {
-                let protocol = super::protocol(&request);
                 // A mistake of the transport in gRPC's eyes, one of the caller on the gateway.
                 let status = match protocol {
                     Protocol::Grpc | Protocol::GrpcWeb => malformed.into(),
                     Protocol::Json | Protocol::Http => not_understood(malformed),
                 };
-                let refused = refusal_as(protocol, StatusCode::BAD_REQUEST, &status);
-                return Attending { answer: Answer::now(refused), terms: Terms::default(), timer: None };
+                return Attending::refused(refusal_as(protocol, StatusCode::BAD_REQUEST, &status));
             }
         };
         if patience.is_some_and(|patience| patience.is_zero()) {
-            let protocol = super::protocol(&request);
-            let refused = refusal(protocol, &Error::ContextDeadlineExceeded.into());
-            return Attending { answer: Answer::now(refused), terms: Terms::default(), timer: None };
+            return Attending::refused(refusal(protocol, &Error::ContextDeadlineExceeded.into()));
         }
         let is_http1 = request.version() < Version::HTTP_2;
-        let mut terms = Terms::default();
-        if let Some(call) = request.extensions_mut().get_mut::<Call>() {
-            call.patience = patience;
-            terms = Terms {
-                protocol: call.protocol,
-                deadline: call.deadline(),
-                streams: call.method.is_none_or(|method| method.info().kind != Kind::Unary),
-                waits: call.is_endless(),
-                connection: is_http1.then(|| Arc::clone(&call.connection)),
-            };
+        let terms = call.map_or_else(Terms::default, |call| Terms::of(call, patience, is_http1));
+        if terms.deadline.is_some()
+            && let Some(call) = request.extensions_mut().get_mut::<Call>()
+        {
+            call.deadline = terms.deadline;
         }
         let timer = terms.deadline.map(|deadline| sleep_until(deadline.into()));
         Attending { answer: Answer::Later { answer: self.inner.call(request) }, terms, timer }
@@ -109,7 +105,7 @@ struct Terms {
     streams: bool,
     /// Whether it may take for ever before there is an answer.
     waits: bool,
-    /// Where HTTP/1.1 is spoken: nothing else tells there that a caller is gone.
+    /// Where HTTP/1.1 is spoken and it may last: nothing else tells there that a caller is gone.
     connection: Option<Arc<Connection>>,
 }
 
@@ -120,6 +116,18 @@ impl Default for Terms {
 }
 
 impl Terms {
+    fn of(call: &Call, patience: Option<Duration>, is_http1: bool) -> Terms {
+        let streams = call.method.is_none_or(|method| method.info().kind != Kind::Unary);
+        let waits = call.is_endless();
+        Terms {
+            protocol: call.protocol,
+            deadline: patience.and_then(|patience| call.started.checked_add(patience)),
+            streams,
+            waits,
+            connection: (is_http1 && (streams || waits)).then(|| Arc::clone(&call.connection)),
+        }
+    }
+
     fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.connection.as_ref().map_or(Poll::Pending, |connection| connection.poll_read_closed(cx))
     }
@@ -134,6 +142,12 @@ pin_project! {
         terms: Terms,
         #[pin]
         timer: Option<Sleep>,
+    }
+}
+
+impl<F, RB> Attending<F, RB> {
+    fn refused(answer: Response<RB>) -> Attending<F, RB> {
+        Attending { answer: Answer::now(answer), terms: Terms::default(), timer: None }
     }
 }
 

@@ -17,6 +17,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tower_http::cors::{self, AllowHeaders, AllowOrigin};
 
+use super::super::rare::Rare;
 use super::super::{Call, Protocol};
 use crate::config::AllowList;
 use crate::net::Face;
@@ -84,12 +85,14 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         // Browsers cannot speak plain gRPC, and have no business with metrics.
-        let is_for_pages = Call::get(request.extensions())
-            .is_none_or(|call| call.protocol != Protocol::Grpc && call.connection.face != Face::Metrics);
+        let call = Call::get(request.extensions());
+        let is_for_pages =
+            call.is_none_or(|call| call.protocol != Protocol::Grpc && call.connection.face != Face::Metrics);
         if !is_for_pages {
             return Allowing::Other { answer: self.inner.call(request) };
         }
-        if request.headers().contains_key(ORIGIN) || request.method() == Method::OPTIONS {
+        let is_of_page = Call::may_have(call, Rare::ORIGIN) && request.headers().contains_key(ORIGIN);
+        if is_of_page || request.method() == Method::OPTIONS {
             return Allowing::Page { answer: self.layer.pages.layer(&mut self.inner).call(request) };
         }
         let any = matches!(*self.layer.origins, AllowList::Any);

@@ -54,7 +54,7 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let claims = credentials::find(&request, super::protocol(&request));
+        let claims = credentials::find(&request, Call::get(request.extensions()));
         match self.identify.identify(&claims) {
             Identified::Now(caller) => {
                 put(&mut request, caller);

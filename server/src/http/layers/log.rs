@@ -105,7 +105,7 @@ impl Line {
             // Cheap: the bytes are shared.
             uri: method.is_none().then(|| request.uri().clone()),
             verb: request.method().clone(),
-            id: request_id::of(request.headers()).cloned(),
+            id: request_id::of(request, call).cloned(),
         }
     }
 
@@ -164,7 +164,6 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Protocol;
     use super::*;
     use crate::net::Face;
     use parking_lot::Mutex;
@@ -199,14 +198,7 @@ mod tests {
         let connection = Arc::new(connection);
         let ask = async |verb: &str, path: &str, method: Option<Method>| {
             let mut request = Request::builder().method(verb).uri(path).header("x-request-id", "abc").body(()).unwrap();
-            let call = Call {
-                connection: Arc::clone(&connection),
-                protocol: Protocol::Http,
-                method,
-                started: Instant::now(),
-                patience: None,
-                caller: None,
-            };
+            let call = Call { method, ..Call::of(&request, Arc::clone(&connection)) };
             request.extensions_mut().insert(call);
             log.clone().oneshot(request).await.unwrap();
             String::from_utf8(std::mem::take(&mut *lines.0.lock())).unwrap()

@@ -4,15 +4,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode};
 use keyport_api::methods::Kind;
 use pin_project_lite::pin_project;
 use tonic::Code;
 use tower::{Layer, Service};
 
 use super::super::body::{Metered, grpc_code};
+use super::super::rare::Rare;
 use super::super::{Call, Protocol, RequestBody};
 use crate::metrics::{self, Metrics};
+
+const CLIENT_VERSION: HeaderName = HeaderName::from_static("client-api-version");
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -47,7 +50,8 @@ where
         let call = Call::get(request.extensions());
         // Paths that name no method have no series: a stranger's list of paths must not fill memory.
         let counted = call.and_then(|call| call.method).map(|method| {
-            let version = request.headers().get("client-api-version");
+            let told = Call::may_have(call, Rare::CLIENT_VERSION);
+            let version = if told { request.headers().get(CLIENT_VERSION) } else { None };
             self.metrics.grpc.count_client(version.map(|v| v.as_bytes()), method.info().kind);
             self.metrics.grpc.of(method).start()
         });

@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
+
+use super::super::Call;
+use super::super::rare::Rare;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ones are not repeated: they would be somebody's way to fill our log.
@@ -46,8 +49,9 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, request: Request<B>) -> Naming<S::Future> {
-        let given = of(request.headers()).cloned();
-        let plain = !super::protocol(&request).is_grpc();
+        let call = Call::get(request.extensions());
+        let given = of(&request, call).cloned();
+        let plain = !call.is_some_and(|call| call.protocol.is_grpc());
         Naming { answer: self.inner.call(request), given, plain }
     }
 }
@@ -82,8 +86,11 @@ where
 }
 
 /// The id that the client gave.
-pub(super) fn of(headers: &HeaderMap) -> Option<&HeaderValue> {
-    headers.get(X_REQUEST_ID).filter(|id| id.len() <= MAX_LEN && id.to_str().is_ok())
+pub(super) fn of<'a, B>(request: &'a Request<B>, call: Option<&Call>) -> Option<&'a HeaderValue> {
+    if !Call::may_have(call, Rare::REQUEST_ID) {
+        return None;
+    }
+    request.headers().get(X_REQUEST_ID).filter(|id| id.len() <= MAX_LEN && id.to_str().is_ok())
 }
 
 /// Unlike any other of this process, and hardly ever like another's.

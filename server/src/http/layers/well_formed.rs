@@ -6,6 +6,7 @@ use http::header::{ALLOW, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Response, StatusCode, Version};
 use keyport_api::error::Error;
 
+use super::super::rare::Rare;
 use super::super::refusal::refusal_as;
 use super::super::{Call, Protocol};
 use super::Check;
@@ -17,7 +18,7 @@ pub struct WellFormed;
 impl Check for WellFormed {
     fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
         let protocol = call.map_or(Protocol::Http, |call| call.protocol);
-        let (status, error) = fault(request, protocol)?;
+        let (status, error) = fault(request, protocol, Call::may_have(call, Rare::TRANSFER_ENCODING))?;
         let mut response = refusal_as(protocol, status, &error.into());
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -26,7 +27,7 @@ impl Check for WellFormed {
     }
 }
 
-fn fault<B>(request: &Request<B>, protocol: Protocol) -> Option<(StatusCode, Error)> {
+fn fault<B>(request: &Request<B>, protocol: Protocol, is_encoded: bool) -> Option<(StatusCode, Error)> {
     if protocol.is_grpc() && request.method() != Method::POST && request.method() != Method::OPTIONS {
         return Some((StatusCode::METHOD_NOT_ALLOWED, Error::GrpcNotPosted));
     }
@@ -40,6 +41,9 @@ fn fault<B>(request: &Request<B>, protocol: Protocol) -> Option<(StatusCode, Err
     }
     if host.is_none() && request.version() == Version::HTTP_11 {
         return Some((StatusCode::BAD_REQUEST, Error::MissingHost));
+    }
+    if !is_encoded {
+        return None;
     }
     let mut encodings = request.headers().get_all(TRANSFER_ENCODING).iter();
     match (encodings.next(), encodings.next()) {

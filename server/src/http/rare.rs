@@ -1,0 +1,47 @@
+//! Headers that the layers ask for and few requests have. Which of them are there is found out in one walk over the head, so
+//! that nobody has to look for what is not.
+
+use http::{HeaderMap, HeaderName};
+
+/// A set of such headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rare(u8);
+
+impl Rare {
+    pub(super) const REQUEST_ID: Rare = Rare(1);
+    pub(super) const CLIENT_VERSION: Rare = Rare(1 << 1);
+    pub(super) const ORIGIN: Rare = Rare(1 << 2);
+    pub(super) const TRANSFER_ENCODING: Rare = Rare(1 << 3);
+    pub(super) const GRPC_TIMEOUT: Rare = Rare(1 << 4);
+    /// Anything that [`credentials`](super::credentials) reads.
+    pub(super) const CREDENTIALS: Rare = Rare(1 << 5);
+
+    /// Those of a request.
+    pub(super) fn of(headers: &HeaderMap) -> Rare {
+        headers.keys().fold(Rare::default(), |found, name| Rare(found.0 | Rare::named(name).0))
+    }
+
+    pub(super) fn has(self, one: Rare) -> bool {
+        self.0 & one.0 != 0
+    }
+
+    fn named(name: &HeaderName) -> Rare {
+        match name.as_str() {
+            "x-request-id" => Rare::REQUEST_ID,
+            "client-api-version" => Rare::CLIENT_VERSION,
+            "origin" => Rare::ORIGIN,
+            "transfer-encoding" => Rare::TRANSFER_ENCODING,
+            "grpc-timeout" => Rare::GRPC_TIMEOUT,
+            "hasleader"
+            | "token"
+            | "authorization"
+            | "grpc-metadata-hasleader"
+            | "grpc-metadata-token"
+            | "grpc-metadata-authorization"
+            | "sec-websocket-protocol"
+            | "upgrade"
+            | "cookie" => Rare::CREDENTIALS,
+            _ => Rare::default(),
+        }
+    }
+}
