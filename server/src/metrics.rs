@@ -9,8 +9,8 @@ mod grpc;
 mod network;
 mod process;
 mod requests;
+mod slots;
 mod timings;
-mod turns;
 
 pub(crate) use database::{commits, compactions};
 pub use grpc::{Call, GrpcMetrics, Series};
@@ -18,17 +18,15 @@ pub(crate) use network::NetworkMetrics;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use requests::RequestTimer;
 pub(crate) use timings::Timings;
-pub(crate) use turns::Turns;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use prometheus::core::Collector;
+use prometheus::core::{Collector, Desc};
 use prometheus::{HistogramOpts, Opts, Registry, TextEncoder, exponential_buckets};
 
-use self::turns::TurnsCollector;
 use crate::config::FeatureGates;
 use crate::version;
 
@@ -116,9 +114,9 @@ pub struct Metrics {
     apply_duration: Timings,
     /// `etcd_server_request_duration_seconds`; see [`Metrics::time_request`].
     request_duration: Timings,
-    range_ok: Histogram,
-    range_failed: Histogram,
-    turns: TurnsCollector,
+    range_duration: Timings,
+    /// `keyport_event_loop_turn_seconds`; see [`Metrics::turns`].
+    turns: Timings,
     handles: Handles,
 }
 
@@ -306,26 +304,45 @@ impl Metrics {
     fn build(extensive: bool) -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let handles = Handles::register(&registry)?;
-        let timings = |name: &str, help: &str, labels: &[&str], buckets| -> prometheus::Result<HistogramVec> {
-            let opts = HistogramOpts::new(name, help).buckets(exp(buckets)?);
-            register(&registry, HistogramVec::new(opts, labels)?)
+        let timings = |(name, help), labels: &[&str], fixed, names, bounds| {
+            let labels = labels.iter().map(|&label| label.to_owned()).collect();
+            let desc = Desc::new(String::from(name), String::from(help), labels, HashMap::new())?;
+            register(&registry, Timings::new(desc, fixed, names, &exp(bounds)?)?)
         };
-        let apply = timings(
-            "etcd_server_apply_duration_seconds",
-            "Time to apply, by operation.",
+        let apply_duration = timings(
+            ("etcd_server_apply_duration_seconds", "Time to apply, by operation."),
             &["version", "op", "success"],
+            &["v3"],
+            APPLY_OPS,
             (0.0001, 2.0, 20),
         )?;
-        let request = timings(
-            "etcd_server_request_duration_seconds",
-            "Time of a request, by type.",
+        let request_duration = timings(
+            ("etcd_server_request_duration_seconds", "Time of a request, by type."),
             &["type", "success"],
+            &[],
+            REQUEST_TYPES,
             (0.001, 2.0, 14),
         )?;
-        let range = timings("etcd_server_range_duration_seconds", "Time of a range.", &["success"], (0.0001, 2.0, 20))?;
+        let range_duration = timings(
+            ("etcd_server_range_duration_seconds", "Time of a range."),
+            &["success"],
+            &[],
+            &[],
+            (0.0001, 2.0, 20),
+        )?;
+        range_duration.show();
+        let turns = timings(
+            (
+                "keyport_event_loop_turn_seconds",
+                "For how long a task held its event loop, by a clock that ticks every few milliseconds.",
+            ),
+            &[],
+            &[],
+            &[],
+            (0.001, 4.0, 7),
+        )?;
         let grpc = GrpcMetrics::register(&registry, &handles.client_requests, extensive)?;
         registry.register(Box::new(process::ProcessCollector::new()?))?;
-        let turns = register(&registry, TurnsCollector::new()?)?;
         handles.server_version.with_label_values(&[version::ETCD_SERVER]).set(1);
         handles.go_version.with_label_values(&[&version::toolchain()]).set(1);
         handles.compact_revision.set(-1);
@@ -336,10 +353,9 @@ impl Metrics {
             registry,
             refresh: Mutex::default(),
             grpc,
-            apply_duration: Timings::new(apply, &["v3"], APPLY_OPS),
-            request_duration: Timings::new(request, &[], REQUEST_TYPES),
-            range_ok: range.with_label_values(&["true"]),
-            range_failed: range.with_label_values(&["false"]),
+            apply_duration,
+            request_duration,
+            range_duration,
             turns,
             handles,
         })
@@ -350,9 +366,9 @@ impl Metrics {
         self.refresh.lock().push(Box::new(refresh));
     }
 
-    /// Has the turns of an event loop shown.
-    pub fn count_turns(&self, of_a_loop: Arc<Turns>) {
-        self.turns.add(of_a_loop);
+    /// For how long tasks hold their event loops: neither names nor failures.
+    pub(crate) fn turns(&self) -> Timings {
+        self.turns.clone()
     }
 
     /// Counts an applied operation, named as in etcd's `op` label.
@@ -362,8 +378,7 @@ impl Metrics {
 
     /// Counts a range.
     pub fn observe_range(&self, took: Duration, ok: bool) {
-        let histogram = if ok { &self.range_ok } else { &self.range_failed };
-        histogram.observe(took.as_secs_f64());
+        self.range_duration.observe("", took, ok);
     }
 
     /// Publishes the state of the feature gates.

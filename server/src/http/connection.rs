@@ -64,8 +64,8 @@ impl Server {
     /// # Errors
     /// When the event loops cannot be started.
     pub fn start(config: &HttpConfig, metrics: &Metrics) -> io::Result<Server> {
-        let loops = EventLoops::start(thread::available_parallelism().map_or(1, usize::from))?;
-        loops.measure(metrics);
+        let loops = EventLoops::start(thread::available_parallelism().map_or(1, usize::from), metrics)?;
+        loops.count_tasks(metrics);
         let slots = Semaphore::new(connection_limit());
         Ok(Server { loops: Arc::new(loops), slots: Arc::new(slots), builder: builder(config) })
     }

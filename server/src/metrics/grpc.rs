@@ -1,13 +1,11 @@
 //! `grpc_server_*`, the bytes that go with them and `etcd_server_client_requests_total`.
 //!
-//! Every method has a [`Series`]. Its counters are kept per thread slot, on a cache line each, so that
-//! the workers do not pass lines to and fro; a scrape adds the slots up.
+//! Every method has a [`Series`], with its counters in [`Slots`].
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use keyport_api::methods::{Kind, Method, MethodInfo};
@@ -16,8 +14,8 @@ use prometheus::proto::{Counter, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
 use tonic::Code;
 
-/// Slots for threads; a power of two.
-const SLOTS: usize = 4;
+use super::slots::Slots;
+
 /// The status codes by number, under the names of the label.
 const CODES: [&str; 17] = [
     "OK",
@@ -54,7 +52,6 @@ const HANDLING_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 /// The counters that every call touches.
 #[derive(Debug, Default)]
-#[repr(align(64))]
 struct Slot {
     started: AtomicU64,
     ok: AtomicU64,
@@ -67,7 +64,7 @@ struct Slot {
 /// What is counted of one RPC.
 pub struct Series {
     info: &'static MethodInfo,
-    slots: [Slot; SLOTS],
+    slots: Slots<Slot>,
     failed: [AtomicU64; CODES.len()],
     precreated: bool,
     used: AtomicBool,
@@ -110,25 +107,17 @@ impl Series {
     }
 
     fn slot(&self) -> &Slot {
-        // SLOT is below SLOTS, which the mask lets the compiler see.
-        &self.slots[SLOT.get() & (SLOTS - 1)]
+        self.slots.own()
     }
 
     fn sum(&self, of: impl Fn(&Slot) -> &AtomicU64) -> u64 {
-        self.slots.iter().map(|slot| of(slot).load(Relaxed)).sum()
+        self.slots.sum(|slot| of(slot).load(Relaxed))
     }
 
     fn handled(&self, code: usize) -> u64 {
         let failed = self.failed.get(code).map_or(0, |count| count.load(Relaxed));
         if code == 0 { failed + self.sum(|slot| &slot.ok) } else { failed }
     }
-}
-
-thread_local! {
-    static SLOT: Cell<usize> = {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        Cell::new(NEXT.fetch_add(1, Relaxed) % SLOTS)
-    };
 }
 
 /// A call under way. Dropped without [`Call::finish`] it counts as cancelled, which is what a client does that goes away,
@@ -215,7 +204,7 @@ impl GrpcMetrics {
                 handling: handling.as_ref().map(|family| family.with_label_values(&labels)),
                 precreated: PRECREATED.contains(&info.service),
                 used: AtomicBool::new(false),
-                slots: Default::default(),
+                slots: Slots::default(),
                 failed: Default::default(),
             };
             // There is one registry in a process. Calls under way point to their series without counting references.
@@ -338,13 +327,15 @@ fn counter(value: u64) -> Metric {
     metric
 }
 
+/// A label and its value.
+pub(super) fn pair(name: &str, value: &str) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
 fn sample(series: &Series, code: Option<&str>, value: u64) -> Metric {
-    let pair = |name: &str, value: &str| {
-        let mut pair = LabelPair::default();
-        pair.set_name(name.to_owned());
-        pair.set_value(value.to_owned());
-        pair
-    };
     let mut labels: Vec<LabelPair> = code.map(|code| pair("grpc_code", code)).into_iter().collect();
     labels.push(pair("grpc_method", series.info.name));
     labels.push(pair("grpc_service", series.info.service));

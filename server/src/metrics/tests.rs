@@ -11,6 +11,7 @@ fn used() -> Metrics {
     metrics.observe_apply("Put", Duration::from_millis(1), true);
     drop(metrics.time_request("ReadonlyTxn"));
     metrics.observe_range(Duration::from_millis(1), true);
+    metrics.turns().observe("", Duration::ZERO, true);
     metrics.observe_check("readyz", "serializable_read", true);
     metrics.set_feature_gates(&FeatureGates::default());
     metrics.learner_promote_failures.with_label_values(&["x"]).inc();

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::turn;
 use crate::courier::Courier;
-use crate::metrics::{Metrics, Turns};
+use crate::metrics::Metrics;
 
 /// The loops; they end when this is dropped.
 #[derive(Debug)]
@@ -33,7 +33,6 @@ struct Loop {
     handle: Handle,
     /// Connections on it.
     taken: Arc<AtomicUsize>,
-    turns: Arc<Turns>,
 }
 
 /// A connection's place on a loop.
@@ -41,28 +40,27 @@ struct Loop {
 pub(crate) struct Seat(Arc<AtomicUsize>);
 
 impl EventLoops {
-    /// Starts `count` threads.
+    /// Starts `count` threads, the turns on which are counted.
     ///
     /// # Errors
     /// When the system refuses one.
-    pub(crate) fn start(count: usize) -> io::Result<EventLoops> {
+    pub(crate) fn start(count: usize, metrics: &Metrics) -> io::Result<EventLoops> {
         let stop = CancellationToken::new();
         let (panics, panicked) = watch::channel(None);
         let loops = (0..count.max(1)).map(|number| {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let (stopped, panics) = (stop.clone(), panics.clone());
-            let turns = Arc::<Turns>::default();
-            let counted = Arc::clone(&turns);
+            let turns = metrics.turns();
             thread::Builder::new().name(format!("keyport-io-{number}")).spawn(move || {
                 let arrivals = Courier::settle_here();
-                turn::count_here(counted);
+                turn::count_here(turns);
                 let done = ThreadPanic::catch(|| runtime.block_on(stopped.run_until_cancelled(arrivals.deliver())));
                 if let Err(panic) = done {
                     panics.send_modify(|first| _ = first.get_or_insert(panic));
                 }
             })?;
-            Ok(Loop { handle, taken: Arc::default(), turns })
+            Ok(Loop { handle, taken: Arc::default() })
         });
         Ok(EventLoops { loops: loops.collect::<io::Result<_>>()?, panicked, _stop: stop.drop_guard() })
     }
@@ -78,12 +76,8 @@ impl EventLoops {
         }
     }
 
-    /// Has the turns on the loops, and the tasks of the loops and of the runtime that this is called on, counted whenever
-    /// metrics are asked for.
-    pub(crate) fn measure(&self, metrics: &Metrics) {
-        for Loop { turns, .. } in &self.loops {
-            metrics.count_turns(Arc::clone(turns));
-        }
+    /// Has the tasks of the loops, and of the runtime that this is called on, counted whenever metrics are asked for.
+    pub(crate) fn count_tasks(&self, metrics: &Metrics) {
         let loops = self.loops.iter().map(|Loop { handle, .. }| handle.clone());
         metrics.event_loops.set(i64::try_from(loops.len()).unwrap_or(i64::MAX));
         let runtimes: Vec<Handle> = loops.chain(Handle::try_current()).collect();
@@ -127,7 +121,7 @@ mod tests {
             }
         }
 
-        let loops = EventLoops::start(2).unwrap();
+        let loops = EventLoops::start(2, &Metrics::new(false)).unwrap();
         let (handle, _seat) = loops.seat().unwrap();
         handle.spawn(async { panic!("a connection") }).await.unwrap_err();
         let courier = handle.spawn(async { Courier::here() }).await.unwrap();
@@ -144,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_are_dealt_out_evenly_and_run_on_their_loop() {
-        let loops = EventLoops::start(2).unwrap();
+        let loops = EventLoops::start(2, &Metrics::new(false)).unwrap();
         let mut seats = Vec::new();
         for _ in 0..6 {
             let (handle, seat) = loops.seat().unwrap();

@@ -5,22 +5,21 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::metrics::Turns;
+use crate::metrics::Timings;
 
 thread_local! {
     /// What is counted of the loop that this thread runs, if it runs one.
-    static HERE: RefCell<Option<Arc<Turns>>> = const { RefCell::new(None) };
+    static HERE: RefCell<Option<Timings>> = const { RefCell::new(None) };
 }
 
 /// Has the turns of tasks on this thread counted.
-pub(super) fn count_here(turns: Arc<Turns>) {
+pub(super) fn count_here(turns: Timings) {
     HERE.set(Some(turns));
 }
 
@@ -60,7 +59,7 @@ impl<F: Future> Future for Timed<F> {
         let took = now().saturating_sub(begun);
         HERE.with_borrow(|turns| {
             if let Some(turns) = turns {
-                turns.observe(took);
+                turns.observe("", took, true);
             }
         });
         polled

@@ -16,7 +16,7 @@ use tonic::{Status, Streaming};
 
 use super::watch_codec::WatchCodec;
 use super::{HotBody, unary};
-use crate::bulk::{Aside, LARGE, LONG};
+use crate::bulk::{Aside, LONG};
 use crate::calls::{Caller, Calls, RangeAnswer, WatchReply, WatchSession};
 use crate::faces::kit;
 
@@ -142,7 +142,7 @@ impl Reader<'_> {
 }
 
 async fn write(aside: Aside<'_>, answer: impl Message + 'static) -> Result<HotBody, Status> {
-    if answer.encoded_len() <= LARGE {
+    if !kit::is_large(&answer) {
         return Ok(HotBody::message(&answer));
     }
     Ok(aside.run(move |_| HotBody::message(&answer)).await?)

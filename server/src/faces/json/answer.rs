@@ -12,8 +12,9 @@ use prost::Message;
 
 use super::body::GatewayBody;
 use super::shared::{key_value, size_hint};
-use crate::bulk::{Bulk, LARGE, LONG};
+use crate::bulk::{Bulk, LONG};
 use crate::calls::{RangeAnswer, RangeReply};
+use crate::faces::kit;
 
 /// A large range is written in pieces of about this many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -31,7 +32,7 @@ pub(super) trait Answer: Send + 'static {
 
 impl<T: Message + ToJson + 'static> Answer for T {
     fn is_large(&self) -> bool {
-        self.encoded_len() > LARGE
+        kit::is_large(self)
     }
 
     fn into_body(self, _: &Bulk) -> Result<GatewayBody, JsonError> {
