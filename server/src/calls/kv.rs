@@ -148,9 +148,8 @@ impl Desk {
         metrics.range_total.inc();
         let start = Instant::now();
         let reply = self.read(pass.caller(), request, read).await;
-        metrics.observe_range(start.elapsed(), reply.is_ok());
+        timer.ranged(start, reply.is_ok());
         let reply = reply?;
-        timer.succeeded();
         Ok(RangeAnswer { header: self.node.header(reply.revision), reply })
     }
 

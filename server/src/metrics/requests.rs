@@ -12,25 +12,38 @@ pub struct RequestTimer<'a> {
     metrics: &'a Metrics,
     kind: &'static str,
     start: Instant,
-    ok: bool,
+    /// When, and whether well.
+    ended: Option<(Instant, bool)>,
 }
 
 impl Metrics {
     /// Begins to time a request, named as in etcd's `type` label.
     pub fn time_request(&self, kind: &'static str) -> RequestTimer<'_> {
-        RequestTimer { metrics: self, kind, start: Instant::now(), ok: false }
+        RequestTimer { metrics: self, kind, start: Instant::now(), ended: None }
     }
 }
 
 impl RequestTimer<'_> {
     /// Counts the request as answered.
-    pub fn succeeded(mut self) {
-        self.ok = true;
+    pub fn succeeded(self) {
+        self.end(Instant::now(), true);
+    }
+
+    /// Counts a range that began at `start`, and the request that was for it: both end with one look at the clock.
+    pub fn ranged(self, start: Instant, ok: bool) {
+        let now = Instant::now();
+        self.metrics.observe_range(now.saturating_duration_since(start), ok);
+        self.end(now, ok);
+    }
+
+    fn end(mut self, now: Instant, ok: bool) {
+        self.ended = Some((now, ok));
     }
 }
 
 impl Drop for RequestTimer<'_> {
     fn drop(&mut self) {
-        self.metrics.request_duration.observe(self.kind, self.start.elapsed(), self.ok);
+        let (end, ok) = self.ended.unwrap_or_else(|| (Instant::now(), false));
+        self.metrics.request_duration.observe(self.kind, end.saturating_duration_since(self.start), ok);
     }
 }
