@@ -30,6 +30,7 @@ use crate::inbox::{Inbox, Input};
 use crate::transport::Transport;
 
 mod accept;
+mod connection;
 mod dial;
 mod frame;
 mod handshake;
@@ -39,12 +40,12 @@ mod outbox;
 mod session;
 mod snapshot;
 mod split;
-mod url;
 
 use handshake::{Caller, Refusal};
 use link::Link;
 use split::{is_plain, split_proposals};
 
+pub use dial::{Dial, DialError, Dialling, PeerStream};
 pub use observer::{NoPeerObserver, PeerObserver};
 pub use snapshot::{MAX_CHUNK, SnapshotRead, SnapshotStore, SnapshotWrite};
 
@@ -75,7 +76,7 @@ pub struct PeerOptions {
     pub max_entry_bytes: usize,
     /// Bytes of entries that may wait for one peer; a single message may be larger.
     pub max_pending_bytes: usize,
-    /// A connection that takes longer is given up.
+    /// A connection that takes longer is given up, and a stream that is not there by then.
     pub connect_timeout: Duration,
     /// A stream on which nothing is heard for so long is ended, by either side.
     pub read_timeout: Duration,
@@ -115,6 +116,7 @@ pub struct Peers(Arc<Shared>);
 struct Shared {
     local: LocalMember,
     runtime: tokio::runtime::Handle,
+    dial: Arc<dyn Dial>,
     snapshots: Arc<dyn SnapshotStore>,
     observer: Arc<dyn PeerObserver>,
     options: PeerOptions,
@@ -150,6 +152,7 @@ impl Peers {
     pub fn new(
         local: LocalMember,
         runtime: tokio::runtime::Handle,
+        dial: Arc<dyn Dial>,
         snapshots: Arc<dyn SnapshotStore>,
         observer: Arc<dyn PeerObserver>,
         options: PeerOptions,
@@ -157,6 +160,7 @@ impl Peers {
         Peers(Arc::new(Shared {
             local,
             runtime,
+            dial,
             snapshots,
             observer,
             options,
@@ -324,14 +328,15 @@ impl Shared {
             }
             return Ok(());
         }
-        if caller.urls.is_empty() {
+        let urls: Vec<String> = caller.urls.into_iter().filter(|url| self.dial.check(url).is_ok()).collect();
+        if urls.is_empty() {
             return Err(Refusal::Unknown);
         }
         let unknown = members.links.values().filter(|link| link.provisional.load(Ordering::Acquire)).count();
         if unknown >= accept::MAX_UNKNOWN {
             return Err(Refusal::TooManyUnknown);
         }
-        self.add(&mut members, caller.id, caller.urls, true);
+        self.add(&mut members, caller.id, urls, true);
         Ok(())
     }
 

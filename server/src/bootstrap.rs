@@ -34,6 +34,7 @@ use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
 use crate::memory::burst_bytes;
 use crate::metrics::{self, Metrics, NetworkMetrics};
+use crate::net::dial::PeerDialler;
 use crate::node::{Identity, Limits, Node, corruption};
 use crate::state::leadership::Leadership;
 use crate::state::{AppliedIndex, Snapshots, State, conf_state};
@@ -215,7 +216,7 @@ fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Me
     };
     let runtime = tokio::runtime::Handle::current();
     let observer = NetworkMetrics::new(Arc::clone(metrics), own.node_id);
-    Peers::new(local, runtime, Arc::new(snapshots), Arc::new(observer), options)
+    Peers::new(local, runtime, Arc::new(PeerDialler), Arc::new(snapshots), Arc::new(observer), options)
 }
 
 fn report(recovered: &Recovered, wal: &Path) {

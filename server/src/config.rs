@@ -21,7 +21,7 @@ pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
 pub use source::{Action, Sources, load};
-pub use url::{Scheme, Url};
+pub use url::{Scheme, Url, UrlError};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -231,7 +231,7 @@ pub enum ConfigError {
     #[error("cannot load configuration file {path:?}: {reason}")]
     File { path: String, reason: String },
     #[error(transparent)]
-    Url(#[from] url::UrlError),
+    Url(#[from] UrlError),
     #[error(transparent)]
     Gate(#[from] gates::GateError),
     #[error("{0}")]

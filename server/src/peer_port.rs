@@ -8,7 +8,6 @@ mod places;
 mod probing;
 mod reconfigure;
 mod router;
-mod socket;
 
 pub(crate) use listener::serve;
 pub(crate) use router::router;

@@ -6,7 +6,7 @@ mod output;
 mod standing;
 
 use std::io::{self, BufRead};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::net;
 use member::{Member, Recipe};
 
 const DEFAULT_DIR: &str = "keyport-cluster";
@@ -111,7 +112,7 @@ fn because(what: &dyn std::fmt::Display, error: &io::Error) -> io::Error {
 fn check_ports(number: usize) -> io::Result<()> {
     for port in <[u16; 2]>::from(ports(number)) {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        TcpListener::bind(address)
+        net::check_free(address)
             .map_err(|error| because(&format_args!("m{} cannot listen on {address}", number + 1), &error))?;
     }
     Ok(())

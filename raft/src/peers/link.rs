@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use keyport_api::raftpb::Message;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::dial::PeerStream;
 use super::frame::{self, FULL_FRAME, HEADER, Kind};
 use super::outbox::Outbox;
 
@@ -37,7 +37,7 @@ pub(super) struct Link {
 #[derive(Debug, Default)]
 struct State {
     urls: Vec<String>,
-    stream: Option<Arc<TcpStream>>,
+    stream: Option<Arc<dyn PeerStream>>,
     since: Option<Instant>,
     outbox: Outbox,
     /// Messages were given up, and Raft was told.
@@ -116,7 +116,7 @@ impl Link {
             }
             state.outbox.append(HEADER + size, |block| frame::put_messages(block, frame));
             if direct {
-                sent.bytes += self.write(state, &stream);
+                sent.bytes += self.write(state, stream.as_ref());
                 if state.stream.is_none() {
                     sent.dropped += rest.len() as u64;
                     break;
@@ -169,7 +169,7 @@ impl Link {
     pub(super) fn flush(&self) -> usize {
         let mut state = self.state.lock();
         let state = &mut *state;
-        state.stream.clone().map_or(0, |stream| self.write(state, &stream))
+        state.stream.clone().map_or(0, |stream| self.write(state, stream.as_ref()))
     }
 
     /// Whether something waits until the stream takes it, or why the stream failed.
@@ -182,7 +182,7 @@ impl Link {
     }
 
     /// The stream is up.
-    pub(super) fn attach(&self, stream: Arc<TcpStream>) {
+    pub(super) fn attach(&self, stream: Arc<dyn PeerStream>) {
         let mut state = self.state.lock();
         let urls = std::mem::take(&mut state.urls);
         let mut outbox = std::mem::take(&mut state.outbox);
@@ -200,8 +200,8 @@ impl Link {
         state.outbox.clear();
     }
 
-    fn write(&self, state: &mut State, stream: &TcpStream) -> usize {
-        match state.outbox.write_to(stream) {
+    fn write(&self, state: &mut State, stream: &dyn PeerStream) -> usize {
+        match state.outbox.write_to(|slices| stream.try_write(slices)) {
             Ok(bytes) => {
                 state.dropping &= !state.outbox.is_empty();
                 bytes
@@ -227,10 +227,12 @@ impl Sent {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use bytes::Bytes;
     use keyport_api::raftpb::Entry;
     use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::super::PeerOptions;
     use super::*;
@@ -293,7 +295,7 @@ mod tests {
             while link.waiting().unwrap() {
                 tokio::select! {
                     read = other.read(&mut buffer) => assert!(read.unwrap() > 0),
-                    ready = stream.writable() => {
+                    ready = poll_fn(|cx| stream.poll_writable(cx)) => {
                         ready.unwrap();
                         link.flush();
                     }

@@ -10,18 +10,6 @@ const KEPT: usize = 1 << 20;
 /// Blocks written with one call.
 const SLICES: usize = 16;
 
-/// Something that takes bytes without blocking.
-pub(super) trait TryWrite {
-    /// Writes what fits now; `WouldBlock` when nothing does.
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
-}
-
-impl TryWrite for tokio::net::TcpStream {
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_write_vectored(slices)
-    }
-}
-
 /// Bytes in blocks that never move: what is encoded into one is copied again only by the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -56,8 +44,8 @@ impl Outbox {
         }
     }
 
-    /// Writes until nothing is left, or nothing more fits. Returns how much was written.
-    pub(super) fn write_to(&mut self, stream: &impl TryWrite) -> io::Result<usize> {
+    /// Has `write` take what it takes at once, until nothing is left or it would block. Returns how much was written.
+    pub(super) fn write_to(&mut self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let mut total = 0;
         while self.bytes > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES];
@@ -65,7 +53,7 @@ impl Outbox {
                 let from = if at == 0 { self.written } else { 0 };
                 *slice = IoSlice::new(block.get(from..).unwrap_or_default());
             }
-            match stream.try_write(&slices) {
+            match write(&slices) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.advance(count);
@@ -114,7 +102,7 @@ mod tests {
         total: usize,
     }
 
-    impl TryWrite for Slow {
+    impl Slow {
         fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
             let mut taken = self.taken.borrow_mut();
             let room = self.at_once.min(self.total - taken.len());
@@ -136,13 +124,13 @@ mod tests {
         for (at, part) in expected.chunks(999).enumerate() {
             outbox.append(part.len(), |block| block.extend_from_slice(part));
             if at % 50 == 0 {
-                outbox.write_to(&slow).unwrap();
+                outbox.write_to(|slices| slow.try_write(slices)).unwrap();
             }
         }
-        outbox.write_to(&slow).unwrap();
+        outbox.write_to(|slices| slow.try_write(slices)).unwrap();
         assert_eq!(outbox.len(), 50_000);
         let fast = Slow { total: usize::MAX, ..slow };
-        assert_eq!(outbox.write_to(&fast).unwrap(), 50_000);
+        assert_eq!(outbox.write_to(|slices| fast.try_write(slices)).unwrap(), 50_000);
         assert!(outbox.is_empty());
         assert_eq!(*fast.taken.borrow(), expected);
     }
@@ -158,7 +146,7 @@ mod tests {
                 assert!(first.is_null() || first == block.as_ptr());
                 first = block.as_ptr();
             });
-            outbox.write_to(&fast).unwrap();
+            outbox.write_to(|slices| fast.try_write(slices)).unwrap();
         }
         outbox.append(3 << 20, |block| block.extend_from_slice(&[2; 3 << 20]));
         outbox.append(10, |block| block.extend_from_slice(&[3; 10]));

@@ -4,16 +4,16 @@
 //! A host that vanishes says nothing of the kind.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::Shared;
-use super::dial::{self, DialError};
+use super::{Shared, connection};
+use super::dial::{DialError, PeerStream};
 use super::frame::{FrameError, FrameReader, Kind};
 use super::link::Link;
 
@@ -80,14 +80,14 @@ struct Unreached {
 }
 
 /// Tries all URLs once.
-async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Result<(Arc<TcpStream>, Bytes), Unreached> {
+async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Result<(Arc<dyn PeerStream>, Bytes), Unreached> {
     let local = shared.local_now();
     let urls = link.urls();
     let mut is_down = !urls.is_empty();
     for url in urls {
-        let stream = dial::open_stream(&url, &local, link.id);
-        let result = tokio::time::timeout(shared.options.connect_timeout, stream).await;
-        match result.unwrap_or(Err(DialError::Timeout)) {
+        let patience = shared.options.connect_timeout;
+        let stream = connection::open_stream(shared.dial.as_ref(), &url, patience, &local, link.id);
+        match tokio::time::timeout(patience, stream).await.unwrap_or(Err(DialError::Timeout.into())) {
             Ok(connected) => {
                 tracing::info!(peer = %format_args!("{:x}", link.id), url, "connected to peer");
                 return Ok(connected);
@@ -107,10 +107,10 @@ async fn connect(shared: &Shared, link: &Link, told: &mut Vec<u16>) -> Result<(A
     Err(Unreached { is_down })
 }
 
-async fn keep(shared: &Shared, link: &Link, stream: Arc<TcpStream>, early: &[u8]) {
+async fn keep(shared: &Shared, link: &Link, stream: Arc<dyn PeerStream>, early: &[u8]) {
     link.attach(Arc::clone(&stream));
     shared.observer.active(link.id, true);
-    let lost = serve(shared, link, &stream, early).await;
+    let lost = serve(shared, link, stream.as_ref(), early).await;
     link.detach();
     shared.observer.active(link.id, false);
     if !matches!(lost, Lost::Cancelled) {
@@ -121,7 +121,7 @@ async fn keep(shared: &Shared, link: &Link, stream: Arc<TcpStream>, early: &[u8]
     }
 }
 
-async fn serve(shared: &Shared, link: &Link, stream: &TcpStream, early: &[u8]) -> Lost {
+async fn serve(shared: &Shared, link: &Link, stream: &dyn PeerStream, early: &[u8]) -> Lost {
     let mut pings = Pings::new(shared.options.read_timeout);
     let mut answers = FrameReader::new(0);
     answers.feed(early);
@@ -138,13 +138,13 @@ async fn serve(shared: &Shared, link: &Link, stream: &TcpStream, early: &[u8]) -
         tokio::select! {
             () = link.cancel.cancelled() => return Lost::Cancelled,
             () = link.wake.notified() => {}
-            ready = stream.writable(), if waiting => {
+            ready = poll_fn(|cx| stream.poll_writable(cx)), if waiting => {
                 if let Err(error) = ready {
                     return error.into();
                 }
                 shared.sent(link.id, link.flush());
             }
-            ready = stream.readable() => {
+            ready = poll_fn(|cx| stream.poll_readable(cx)) => {
                 let read = ready.map_err(Lost::Io).and_then(|()| read(shared, link, stream, &mut answers, &mut pings));
                 if let Err(lost) = read {
                     return lost;
@@ -164,7 +164,7 @@ async fn serve(shared: &Shared, link: &Link, stream: &TcpStream, early: &[u8]) -
 fn read(
     shared: &Shared,
     link: &Link,
-    stream: &TcpStream,
+    stream: &dyn PeerStream,
     answers: &mut FrameReader,
     pings: &mut Pings,
 ) -> Result<(), Lost> {

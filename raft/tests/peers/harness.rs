@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::machine::State;
+use crate::plain::plain;
 
 pub(crate) const CLUSTER: u64 = 0xc1;
 
@@ -207,7 +208,8 @@ impl Member {
         let (state, counts) = (State::default(), Arc::new(Counts::default()));
         let local = local(id, vec![url]);
         let observer = Arc::clone(&counts) as Arc<dyn PeerObserver>;
-        let peers = Peers::new(local, Handle::current(), Arc::new(state.clone()), observer, settings.options.clone());
+        let peers =
+            Peers::new(local, Handle::current(), plain(), Arc::new(state.clone()), observer, settings.options.clone());
         let parts = Parts {
             config: Config { id, seed: id, tick: Duration::from_millis(20), ..settings.config.clone() },
             wal,

@@ -7,6 +7,7 @@ mod cluster;
 mod harness;
 mod hostile;
 mod machine;
+mod plain;
 mod raw;
 mod refusals;
 mod snapshots;

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::harness::{Cluster, Listener, Member, Settings, count, local, options, until, urls, within};
 use crate::machine::State;
+use crate::plain::plain;
 use crate::raw::{Acceptor, Greeting};
 
 pub(crate) fn peers(id: u64, options: PeerOptions) -> Peers {
@@ -16,6 +17,7 @@ pub(crate) fn peers(id: u64, options: PeerOptions) -> Peers {
     Peers::new(
         local(id, vec![format!("http://127.0.0.1:{id}")]),
         Handle::current(),
+        plain(),
         store,
         Arc::new(NoPeerObserver),
         options,

@@ -11,13 +11,14 @@ use tokio::runtime::Handle;
 
 use crate::harness::{Counts, count, local, options, until, within};
 use crate::machine::State;
+use crate::plain::plain;
 use crate::raw::{Acceptor, PONG, frame, heartbeat};
 
 fn dialler(options: PeerOptions) -> (Peers, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     let store = Arc::new(State::default());
     let observer = Arc::clone(&counts);
-    (Peers::new(local(1, vec![]), Handle::current(), store, observer, options), counts)
+    (Peers::new(local(1, vec![]), Handle::current(), plain(), store, observer, options), counts)
 }
 
 fn append(bytes: usize) -> Message {

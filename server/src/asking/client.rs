@@ -7,10 +7,11 @@ use http::uri::InvalidUri;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::paths::CLUSTER_ID_HEADER;
+use crate::config::{Url, UrlError};
+use crate::net::dial::Dialler;
 
 /// What is read of an answer; member lists and renewals are far smaller.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -22,7 +23,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Asks other members. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerClient {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Dialler, Full<Bytes>>,
     /// Sent along once it is known, so that a stranger's cluster refuses.
     cluster_id: Option<u64>,
 }
@@ -39,9 +40,9 @@ pub(crate) struct PeerResponse {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PeerCallError {
     #[error("bad peer URL {url}: {source}")]
-    Url { url: String, source: InvalidUri },
-    #[error("peer URL {0} needs TLS, which is not available in this release")]
-    Tls(String),
+    Uri { url: String, source: InvalidUri },
+    #[error(transparent)]
+    Url(#[from] UrlError),
     #[error(transparent)]
     Request(#[from] http::Error),
     #[error("cannot reach {url}: {source}")]
@@ -56,14 +57,11 @@ pub(crate) enum PeerCallError {
 
 impl PeerClient {
     pub(crate) fn new() -> PeerClient {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(connector);
+            .build(Dialler { patience: CONNECT_TIMEOUT });
         PeerClient { client, cluster_id: None }
     }
 
@@ -103,11 +101,9 @@ impl PeerClient {
         content: Option<(&'static str, Bytes)>,
         timeout: Duration,
     ) -> Result<PeerResponse, PeerCallError> {
-        if url.starts_with("https:") {
-            return Err(PeerCallError::Tls(url.to_owned()));
-        }
+        Url::parse(url)?.check_plain("talk to")?;
         let uri: http::Uri =
-            format!("{url}{path}").parse().map_err(|source| PeerCallError::Url { url: url.to_owned(), source })?;
+            format!("{url}{path}").parse().map_err(|source| PeerCallError::Uri { url: url.to_owned(), source })?;
         let mut request = Request::builder().method(method).uri(uri);
         if let Some(id) = self.cluster_id {
             request = request.header(CLUSTER_ID_HEADER, format!("{id:x}"));

@@ -6,7 +6,7 @@ pub(super) mod srv;
 mod tests;
 
 use super::identity::Plan;
-use crate::config::{Config, DiscoveryService, parse_members};
+use crate::config::{Config, DiscoveryService, UrlError, parse_members};
 
 /// Why the founders were not found.
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +15,8 @@ pub enum DiscoveryError {
     Dns(String),
     #[error("error setting up initial cluster: cannot find local etcd member {0:?} in SRV records")]
     NotInDns(String),
-    #[error("TLS is not available in this release: cannot talk to the peer at {0} that was discovered")]
-    Tls(String),
+    #[error("cannot talk to a peer that was discovered: {0}")]
+    Url(#[from] UrlError),
     #[error("failed to join discovery cluster ({0})")]
     Service(#[from] service::ServiceError),
     #[error("failed to join discovery cluster (discovery: invalid peer URL: {0})")]
@@ -39,13 +39,12 @@ pub(super) async fn register(
     if plan.check_duplicates().is_err() {
         return Err(DiscoveryError::Duplicate(plan.to_string()));
     }
-    refuse_tls(&plan)?;
+    check_plain(&plan)?;
     tracing::info!(name = config.name, initial_cluster = %plan, "the cluster is complete");
     Ok(plan)
 }
 
 /// Whoever wrote it down may have had other means than this release.
-fn refuse_tls(plan: &Plan) -> Result<(), DiscoveryError> {
-    let mut urls = plan.members.iter().flat_map(|(_, urls)| urls);
-    urls.find(|url| url.scheme.is_tls()).map_or(Ok(()), |url| Err(DiscoveryError::Tls(url.to_string())))
+fn check_plain(plan: &Plan) -> Result<(), UrlError> {
+    plan.members.iter().flat_map(|(_, urls)| urls).try_for_each(|url| url.check_plain("talk to"))
 }

@@ -134,9 +134,7 @@ fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
         url.check_bindable()?;
     }
     // Serving such an address without encryption would break the promise that its scheme makes.
-    if let Some(url) = listen.peer.iter().chain(served()).find(|u| u.scheme.is_tls()) {
-        return Err(invalid(format!("TLS is not available in this release: cannot listen on {url}")));
-    }
+    listen.peer.iter().chain(served()).try_for_each(|url| url.check_plain("listen on"))?;
     if let Some(url) = listen.client_http.iter().find(|u| listen.client.contains(u)) {
         return Err(invalid(format!("{url} is both in --listen-client-urls and in --listen-client-http-urls")));
     }

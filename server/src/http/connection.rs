@@ -31,7 +31,7 @@ use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::turn::{LoopExecutor, Timed};
-use crate::net::{Face, ListenSocket, Listener, StdStream, Stream};
+use crate::net::{Face, ListenSocket, Listener, Socket, StdSocket, Stream};
 
 /// How long a client may take to send the head of a request, or keep a connection without one.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(300);
@@ -194,7 +194,7 @@ where
 
     fn connection(
         &self,
-        stream: StdStream,
+        socket: StdSocket,
         remote: Option<SocketAddr>,
         face: Face,
         closing: oneshot::Receiver<()>,
@@ -203,8 +203,8 @@ where
         let (builder, service) = (self.server.builder.clone(), self.service.clone());
         async move {
             // From here on the connection belongs to the loop that runs this.
-            let stream = match Stream::try_from(stream) {
-                Ok(stream) => stream,
+            let stream = match Socket::try_from(socket) {
+                Ok(socket) => Stream::from(socket),
                 Err(error) => {
                     tracing::warn!(%error, "failed to take over a connection");
                     return;
@@ -291,21 +291,13 @@ fn ended_id(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {
     }
 }
 
-type Accepted = (StdStream, Option<SocketAddr>, OwnedSemaphorePermit);
+type Accepted = (StdSocket, Option<SocketAddr>, OwnedSemaphorePermit);
 
 /// The next connection, once there is room for it.
 async fn accept(socket: &ListenSocket, slots: &Arc<Semaphore>) -> io::Result<Accepted> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    match socket {
-        ListenSocket::Tcp(listener) => {
-            let (stream, remote) = listener.accept().await?;
-            Ok((StdStream::Tcp(stream.into_std()?), Some(remote), slot))
-        }
-        ListenSocket::Unix(listener) => {
-            let (stream, _) = listener.accept().await?;
-            Ok((StdStream::Unix(stream.into_std()?), None, slot))
-        }
-    }
+    let (socket, remote) = socket.accept().await?;
+    Ok((socket, remote, slot))
 }
 
 /// Connections that went away before they were accepted say nothing about us.

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::{Socket, StdSocket};
 use crate::config::{ListenConfig, Url};
 
 /// Connections that may wait to be accepted.
@@ -56,24 +57,31 @@ pub fn bind(config: &ListenConfig) -> Result<Vec<Listener>, BindError> {
     let groups = [(client_face, &config.client), (Face::Http, &config.client_http), (Face::Metrics, &config.metrics)];
     let mut listeners = Vec::new();
     for (face, url) in groups.iter().flat_map(|(face, urls)| urls.iter().map(move |url| (*face, url))) {
-        let opened = if url.scheme.is_unix() {
-            bind_unix(&url.host).map(ListenSocket::Unix)
-        } else {
-            bind_tcp(url, config).map(ListenSocket::Tcp)
-        };
-        let socket = opened.map_err(|source| BindError { url: url.clone(), source })?;
-        listeners.push(Listener { face, url: url.clone(), socket });
+        listeners.push(Listener { face, url: url.clone(), socket: open(url, config)? });
     }
     Ok(listeners)
 }
 
-/// Opens the listeners for peers, which speak TCP alone. Must be called within a tokio runtime.
-pub(crate) fn bind_peers(config: &ListenConfig) -> Result<Vec<TcpListener>, BindError> {
-    let bind = |url: &Url| match bind_tcp(url, config) {
-        Ok(listener) => Ok(listener),
-        Err(source) => Err(BindError { url: url.clone(), source }),
+/// Opens the listeners for peers. Must be called within a tokio runtime.
+pub(crate) fn bind_peers(config: &ListenConfig) -> Result<Vec<ListenSocket>, BindError> {
+    config.peer.iter().map(|url| open(url, config)).collect()
+}
+
+/// Whether somebody could listen there now.
+///
+/// # Errors
+/// When not.
+pub(crate) fn check_free(address: SocketAddr) -> io::Result<()> {
+    std::net::TcpListener::bind(address).map(drop)
+}
+
+fn open(url: &Url, config: &ListenConfig) -> Result<ListenSocket, BindError> {
+    let opened = if url.scheme.is_unix() {
+        bind_unix(&url.host).map(ListenSocket::Unix)
+    } else {
+        bind_tcp(url, config).map(ListenSocket::Tcp)
     };
-    config.peer.iter().map(bind).collect()
+    opened.map_err(|source| BindError { url: url.clone(), source })
 }
 
 impl Listener {
@@ -86,6 +94,20 @@ impl Listener {
     }
 }
 
+impl ListenSocket {
+    /// The next connection, and where it comes from; `None` over unix sockets.
+    pub(crate) async fn accept(&self) -> io::Result<(StdSocket, Option<SocketAddr>)> {
+        let (socket, remote) = match self {
+            ListenSocket::Tcp(listener) => {
+                let (socket, remote) = listener.accept().await?;
+                (Socket::Tcp(socket), Some(remote))
+            }
+            ListenSocket::Unix(listener) => (Socket::Unix(listener.accept().await?.0), None),
+        };
+        Ok((socket.into_std()?, remote))
+    }
+}
+
 fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<TcpListener> {
     let address = match (url.host.as_str(), url.ip()) {
         // Whatever the hosts file says: the name promises the loopback.
@@ -95,7 +117,7 @@ fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<TcpListener> {
             (host, url.port).to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
         }
     };
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Without it, a restart would wait for connections of the last run to time out. Go sets it always, too.
     socket.set_reuse_address(true)?;
     if config.reuse_port {

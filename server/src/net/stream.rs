@@ -10,22 +10,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
+
+use super::Socket;
 
 /// How long what a client still sends is read after the last answer, and how many bytes of it: whoever sends a large body
 /// reads the answer only afterwards, and a socket that is closed over unread bytes takes the answer back.
 const LINGER: Duration = Duration::from_secs(10);
 const LINGER_BYTES: usize = 64 << 20;
-
-/// A connection on its way to the loop that will serve it.
-pub(crate) enum StdStream {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
-}
 
 /// A connection. Clones are the same; the lock is only ever taken by the task that serves it.
 #[derive(Clone, Debug)]
@@ -35,31 +29,9 @@ pub(crate) struct Stream {
     _lent: Option<Arc<oneshot::Sender<Infallible>>>,
 }
 
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-/// Calls the same method of whichever socket it is.
-macro_rules! delegate {
-    ($stream:expr, $socket:ident => $call:expr) => {
-        match &mut *$stream.socket.lock() {
-            Socket::Tcp($socket) => $call,
-            Socket::Unix($socket) => $call,
-        }
-    };
-}
-
-impl TryFrom<StdStream> for Stream {
-    type Error = io::Error;
-
-    fn try_from(stream: StdStream) -> io::Result<Stream> {
-        let socket = match stream {
-            StdStream::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
-            StdStream::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
-        };
-        Ok(Stream { socket: Arc::new(Mutex::new(socket)), _lent: None })
+impl From<Socket> for Stream {
+    fn from(socket: Socket) -> Stream {
+        Stream { socket: Arc::new(Mutex::new(socket)), _lent: None }
     }
 }
 
@@ -73,7 +45,8 @@ impl Stream {
     /// Whether the other side has said that it sends nothing more, or is gone: which of the two cannot be told before
     /// something is written. To be polled by the task that reads. What has been sent before and is not read yet hides it.
     pub(crate) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
-        delegate!(self, socket => loop {
+        let socket = self.socket.lock();
+        loop {
             if ready!(socket.poll_read_ready(cx)).is_err() {
                 return Poll::Ready(());
             }
@@ -85,12 +58,12 @@ impl Stream {
             // It may be ready only because nobody has found yet that there is nothing more to read. The look takes that
             // back, and the next round waits.
             let mut byte = [MaybeUninit::uninit()];
-            match socket.try_io(Interest::READABLE, || SockRef::from(&*socket).peek(&mut byte)) {
+            match socket.try_io(Interest::READABLE, |raw| raw.peek(&mut byte)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => return Poll::Pending,
             }
-        })
+        }
     }
 
     /// Closes for writing, then reads what still comes and throws it away, up to a bound in time and size.
@@ -110,19 +83,19 @@ impl Stream {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        delegate!(self, socket => SockRef::from(&*socket).shutdown(Shutdown::Write))
+        self.socket.lock().as_raw().shutdown(Shutdown::Write)
     }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, socket => Pin::new(socket).poll_read(cx, buf))
+        Pin::new(&mut *self.socket.lock()).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        delegate!(self, socket => Pin::new(socket).poll_write(cx, data))
+        Pin::new(&mut *self.socket.lock()).poll_write(cx, data)
     }
 
     fn poll_write_vectored(
@@ -130,19 +103,19 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        delegate!(self, socket => Pin::new(socket).poll_write_vectored(cx, data))
+        Pin::new(&mut *self.socket.lock()).poll_write_vectored(cx, data)
     }
 
     fn is_write_vectored(&self) -> bool {
-        delegate!(self, socket => socket.is_write_vectored())
+        self.socket.lock().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, socket => Pin::new(socket).poll_flush(cx))
+        Pin::new(&mut *self.socket.lock()).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, socket => Pin::new(socket).poll_shutdown(cx))
+        Pin::new(&mut *self.socket.lock()).poll_shutdown(cx)
     }
 }
 
@@ -151,13 +124,12 @@ mod tests {
     use super::*;
     use std::future::poll_fn;
     use tokio::io::AsyncWriteExt as _;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     async fn pair() -> (TcpStream, Stream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (ours, theirs) = tokio::join!(listener.accept(), TcpStream::connect(listener.local_addr().unwrap()));
-        let stream = StdStream::Tcp(ours.unwrap().0.into_std().unwrap());
-        (theirs.unwrap(), Stream::try_from(stream).unwrap())
+        (theirs.unwrap(), Stream::from(Socket::Tcp(ours.unwrap().0)))
     }
 
     #[tokio::test]

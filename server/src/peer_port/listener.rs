@@ -1,5 +1,6 @@
 //! The sockets for peers: few connections, HTTP/1.1, some of which become Raft's streams.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -10,13 +11,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::places::{Place, Places};
-use super::socket::Socket;
+use crate::net::{ListenSocket, Overheard, Socket, StdSocket};
 
 /// Waits after a failed accept, such as for want of descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -24,7 +24,7 @@ const BACKOFF: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves `router` until told to stop. Streams that Raft has taken over belong to it.
-pub(crate) async fn serve(listeners: Vec<TcpListener>, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(listeners: Vec<ListenSocket>, router: Router, stop: CancellationToken) {
     let places = Places::default();
     let mut acceptors = JoinSet::new();
     for listener in listeners {
@@ -33,7 +33,7 @@ pub(crate) async fn serve(listeners: Vec<TcpListener>, router: Router, stop: Can
     acceptors.join_all().await;
 }
 
-async fn run(listener: TcpListener, router: Router, places: Places, stop: CancellationToken) {
+async fn run(listener: ListenSocket, router: Router, places: Places, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -41,9 +41,9 @@ async fn run(listener: TcpListener, router: Router, places: Places, stop: Cancel
             () = stop.cancelled() => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, from)) => match places.take(from.ip()) {
-                    Some(place) => _ = connections.spawn(connection(stream, place, router.clone(), stop.clone())),
-                    None => tracing::debug!(%from, "no place for a connection of a peer"),
+                Ok((socket, from)) => match places.take(from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip())) {
+                    Some(place) => _ = connections.spawn(connection(socket, place, router.clone(), stop.clone())),
+                    None => tracing::debug!(?from, "no place for a connection of a peer"),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection of a peer, will retry");
@@ -56,8 +56,15 @@ async fn run(listener: TcpListener, router: Router, places: Places, stop: Cancel
     connections.join_all().await;
 }
 
-async fn connection(stream: TcpStream, place: Place, router: Router, stop: CancellationToken) {
-    let socket = Socket { stream, place: place.downgrade() };
+async fn connection(socket: StdSocket, place: Place, router: Router, stop: CancellationToken) {
+    let stream = match Socket::try_from(socket) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%error, "failed to take over a connection of a peer");
+            return;
+        }
+    };
+    let stream = Overheard { stream, ear: place.downgrade() };
     let service = service_fn(|request: Request<Incoming>| {
         let (router, place) = (router.clone(), place.clone());
         async move {
@@ -73,7 +80,7 @@ async fn connection(stream: TcpStream, place: Place, router: Router, stop: Cance
         .timer(TokioTimer::new())
         // A place has deadlines of its own, and tells a connection that waits from one that is between two requests.
         .header_read_timeout(None)
-        .serve_connection(TokioIo::new(socket), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let outcome = tokio::select! {

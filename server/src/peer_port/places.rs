@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::net::Ear;
+
 /// A few for each member of a large cluster.
 const PLACES: usize = 512;
 /// Members may share an address, and each keeps some connections.
@@ -137,9 +139,9 @@ impl Taken {
     }
 }
 
-impl PlaceRef {
-    /// Bytes have come in.
-    pub(super) fn has_read(&self) {
+impl Ear for PlaceRef {
+    fn hears(&self, _: &[u8]) {
+        // After an upgrade the connection goes on as Raft's, without a place.
         if let Some(holder) = self.0.upgrade() {
             Place(holder).has_read();
         }

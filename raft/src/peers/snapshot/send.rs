@@ -8,7 +8,8 @@ use http::{Method, Request, StatusCode};
 use keyport_api::raftpb::{Message, Snapshot};
 use tokio::sync::mpsc;
 
-use super::super::dial::{self, Connection, DialError};
+use super::super::connection::{self, ConnectError, Connection};
+use super::super::dial::DialError;
 use super::super::link::Link;
 use super::super::{SNAPSHOT_PATH, Shared};
 use super::body::{ChannelBody, Progress};
@@ -31,7 +32,7 @@ enum SendError {
     #[error("read the image: {0}")]
     Image(#[source] io::Error),
     #[error("{0}")]
-    Peer(#[from] DialError),
+    Peer(#[from] ConnectError),
     #[error("the peer takes nothing")]
     Stalled,
     #[error("not wanted any more")]
@@ -116,7 +117,7 @@ impl Shared {
         match answer {
             Ok(answer) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
             Ok(answer) => {
-                let error = dial::refused(answer, &self.local).await;
+                let error = connection::refused(answer, &self.local).await;
                 if error.is_removed() {
                     self.learn_removed(link.id);
                 }
@@ -134,10 +135,9 @@ impl Shared {
     }
 
     async fn connect_for_snapshot(&self, link: &Link) -> Result<Connection<ChannelBody>, SendError> {
-        let mut last = DialError::Timeout;
+        let mut last = DialError::Timeout.into();
         for url in link.urls() {
-            let connection = tokio::time::timeout(self.options.connect_timeout, Connection::open(&url)).await;
-            match connection.unwrap_or(Err(DialError::Timeout)) {
+            match Connection::open(self.dial.as_ref(), &url, self.options.connect_timeout).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => last = error,
             }

@@ -21,6 +21,7 @@ use crate::apply::error::OpError;
 use crate::apply::{Command, Quota, ReplicaQueue};
 use crate::membership::Membership;
 use crate::metrics::NetworkMetrics;
+use crate::net::dial::PeerDialler;
 use crate::state::AppliedIndex;
 use crate::state::leadership::Leadership;
 
@@ -71,8 +72,14 @@ impl World {
         let local =
             LocalMember { cluster_id: 1, member_id: 1, peer_urls: Vec::new(), version: "3.6.0", min_version: "3.0.0" };
         let observer = Arc::new(NetworkMetrics::new(Arc::clone(&metrics), 1));
-        let peers =
-            Peers::new(local, runtime.handle().clone(), Arc::new(NoSnapshots), observer, PeerOptions::default());
+        let peers = Peers::new(
+            local,
+            runtime.handle().clone(),
+            Arc::new(PeerDialler),
+            Arc::new(NoSnapshots),
+            observer,
+            PeerOptions::default(),
+        );
         let (sender, notices) = mpsc::channel(64);
         let replica = Replica {
             chain: Chain::new(alarms, Quota::new(backend, None)),

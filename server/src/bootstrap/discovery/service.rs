@@ -17,6 +17,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::config::{DiscoveryService, Url};
+use crate::net::dial::Dialler;
 
 const REGISTRY: &str = "/_etcd/registry";
 /// The pause between attempts doubles up to this many times, from one second.
@@ -180,14 +181,14 @@ impl Client<'_> {
         let service = self.service;
         let at = self.next % service.endpoints.len().max(1);
         let url = service.endpoints.get(at).map(Url::to_string).unwrap_or_default();
-        let mut endpoint = Endpoint::from_shared(url)?.connect_timeout(service.dial_timeout);
+        let mut endpoint = Endpoint::from_shared(url)?;
         if !service.keepalive_time.is_zero() {
             endpoint = endpoint
                 .http2_keep_alive_interval(service.keepalive_time)
                 .keep_alive_timeout(service.keepalive_timeout)
                 .keep_alive_while_idle(true);
         }
-        let channel = endpoint.connect().await?;
+        let channel = endpoint.connect_with_connector(Dialler { patience: service.dial_timeout }).await?;
         let mut session = Session { channel, token: None, timeout: service.request_timeout };
         if let Some((name, password)) = &service.credentials {
             let request = AuthenticateRequest { name: name.clone(), password: password.clone() };

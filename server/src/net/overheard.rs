@@ -1,33 +1,36 @@
-//! A peer's connection that tells its place when something comes in.
+//! A connection that tells somebody else when something comes in.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use super::places::PlaceRef;
-
-/// See the module's text. After an upgrade it goes on as Raft's, without a place.
-#[derive(Debug)]
-pub(super) struct Socket {
-    pub(super) stream: TcpStream,
-    pub(super) place: PlaceRef,
+/// Who is told.
+pub(crate) trait Ear {
+    /// These bytes have come in; there is at least one.
+    fn hears(&self, data: &[u8]);
 }
 
-impl AsyncRead for Socket {
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Overheard<S, E> {
+    pub(crate) stream: S,
+    pub(crate) ear: E,
+}
+
+impl<S: AsyncRead + Unpin, E: Ear + Unpin> AsyncRead for Overheard<S, E> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
-        if buf.filled().len() > before {
-            self.place.has_read();
+        if let Some(data) = buf.filled().get(before..).filter(|data| !data.is_empty()) {
+            self.ear.hears(data);
         }
         Poll::Ready(read)
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: AsyncWrite + Unpin, E: Unpin> AsyncWrite for Overheard<S, E> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, data)
     }

@@ -1,0 +1,191 @@
+//! The way out: the one place where a URL becomes a connection. Who asks for an encrypted one is refused here.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use keyport_raft::peers::{self, Dialling, PeerStream};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::time::timeout;
+use tower::Service;
+
+use super::Socket;
+use crate::config::{Url, UrlError};
+
+/// A connection that says nothing is probed after this, and again after this, so many times.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const PROBES: u32 = 3;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DialError {
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    #[error(transparent)]
+    Connect(#[from] io::Error),
+    #[error("no connection within {0:?}")]
+    Timeout(Duration),
+}
+
+/// A connection to where a URL says, within `patience`; the name's addresses are tried one after the other, each for its
+/// part of it. What is written is sent without delay.
+pub(crate) async fn dial(url: &Url, patience: Duration) -> Result<Socket, DialError> {
+    check(url)?;
+    match timeout(patience, connect(url, patience)).await {
+        Ok(socket) => Ok(socket?),
+        Err(_) => Err(DialError::Timeout(patience)),
+    }
+}
+
+/// Whether a URL is of a kind that can be dialled.
+fn check(url: &Url) -> Result<(), UrlError> {
+    if url.host.is_empty() {
+        return Err(UrlError::HostPort(url.to_string()));
+    }
+    url.check_plain("talk to")
+}
+
+async fn connect(url: &Url, patience: Duration) -> io::Result<Socket> {
+    if url.scheme.is_unix() {
+        return UnixStream::connect(&url.host).await.map(Socket::Unix);
+    }
+    let addresses: Vec<_> = lookup_host((url.host.as_str(), url.port)).await?.collect();
+    let part = patience / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match timeout(part, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                stream.set_nodelay(true)?;
+                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(PROBES);
+                SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+                return Ok(Socket::Tcp(stream));
+            }
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}
+
+/// Dials for whoever has not more than the text of a URL: clients of HTTP, and Raft.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dialler {
+    /// For a client of HTTP.
+    pub(crate) patience: Duration,
+}
+
+impl Service<Uri> for Dialler {
+    type Response = TokioIo<Socket>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Socket>, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let patience = self.patience;
+        Box::pin(async move {
+            let (scheme, authority) =
+                (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |it| it.as_str()));
+            let url = Url::parse(&format!("{scheme}://{authority}"))?;
+            dial(&url, patience).await.map(TokioIo::new)
+        })
+    }
+}
+
+/// The connections of Raft: streams and snapshots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerDialler;
+
+impl peers::Dial for PeerDialler {
+    fn check(&self, url: &str) -> Result<(), peers::DialError> {
+        Url::parse(url).and_then(|url| check(&url)).map_err(|error| peers::DialError::Url(error.to_string()))
+    }
+
+    fn dial<'a>(&'a self, url: &'a str, patience: Duration) -> Dialling<'a> {
+        Box::pin(async move {
+            let url = Url::parse(url).map_err(DialError::from)?;
+            Ok(Box::new(dial(&url, patience).await?) as Box<dyn PeerStream>)
+        })
+    }
+}
+
+impl From<DialError> for peers::DialError {
+    fn from(error: DialError) -> peers::DialError {
+        match error {
+            DialError::Url(error) => peers::DialError::Url(error.to_string()),
+            DialError::Connect(error) => peers::DialError::Connect(error),
+            DialError::Timeout(_) => peers::DialError::Timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyport_raft::peers::Dial as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, UnixListener};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn plain_urls_are_dialled_over_tcp_and_unix_sockets() {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://localhost:{}", tcp.local_addr().unwrap().port())).unwrap();
+        let (ours, theirs) = tokio::join!(dial(&url, LONG), tcp.accept());
+        let Ok(Socket::Tcp(ours)) = ours else { panic!("{ours:?}") };
+        assert!(ours.nodelay().unwrap() && SockRef::from(&ours).keepalive().unwrap());
+        drop((ours, theirs));
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let unix = UnixListener::bind(&path).unwrap();
+        let url = Url::parse(&format!("unix://{}", path.display())).unwrap();
+        let (ours, theirs) = tokio::join!(dial(&url, LONG), unix.accept());
+        ours.unwrap().write_all(b"hello").await.unwrap();
+        let mut heard = String::new();
+        theirs.unwrap().0.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "hello");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_dialled_says_why() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let refused = PeerDialler.dial(&format!("http://{closed}"), LONG).await.unwrap_err();
+        assert!(
+            matches!(refused, peers::DialError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+        );
+        for (url, reason) in [
+            ("https://infra0:2380", "TLS is not available in this release: cannot talk to https://infra0:2380"),
+            ("unixs://infra0", "TLS is not available in this release: cannot talk to unixs://infra0"),
+            ("infra0:2380", "URL scheme must be http, https, unix, or unixs: infra0:2380"),
+            ("http://infra0", "URL address does not have the form \"host:port\": http://infra0"),
+            ("http://:2380", "URL address does not have the form \"host:port\": http://:2380"),
+            ("http://a:1/path", "URL must not contain a path: http://a:1/path"),
+            ("http://u@a:1", "URL address does not have the form \"host:port\": http://u@a:1"),
+        ] {
+            let checked = PeerDialler.check(url).unwrap_err().to_string();
+            let dialled = PeerDialler.dial(url, LONG).await.unwrap_err().to_string();
+            assert_eq!((checked.as_str(), dialled.as_str()), (reason, reason));
+        }
+    }
+
+    #[tokio::test]
+    async fn clients_of_http_come_by_the_same_way() {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut dialler = Dialler { patience: LONG };
+        let uri: Uri = format!("http://{}/version", tcp.local_addr().unwrap()).parse().unwrap();
+        let (ours, theirs) = tokio::join!(dialler.call(uri), tcp.accept());
+        assert!(ours.is_ok() && theirs.is_ok());
+        let refused = dialler.call(Uri::from_static("https://a:1/version")).await.unwrap_err().to_string();
+        assert_eq!(refused, "TLS is not available in this release: cannot talk to https://a:1");
+    }
+}
