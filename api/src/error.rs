@@ -203,6 +203,8 @@ catalogue! {
     MissingHost = InvalidArgument, "missing required Host header";
     /// Keyport's own: a body in an encoding that HTTP/1.1 need not know.
     UnknownTransferEncoding = InvalidArgument, "no transfer encoding but chunked is known here";
+    /// Keyport's own: a body that came in so slowly that nobody waits for the rest.
+    BodyTooSlow = DeadlineExceeded, "the request body took too long";
     /// Keyport's own: a path that is nobody's.
     PathNotFound = NotFound, "Not Found: no such path; /v3/ lists them, /docs describes them";
     /// Keyport's own: a watch by JSON that asks for nothing. etcd leaves such a caller waiting for ever.
@@ -231,6 +233,7 @@ impl Error {
     pub fn http_status(self) -> http::StatusCode {
         match self {
             Error::MessageTooLarge { .. } | Error::BodyTooLarge { .. } => http::StatusCode::PAYLOAD_TOO_LARGE,
+            Error::BodyTooSlow => http::StatusCode::REQUEST_TIMEOUT,
             _ => http_status(self.code()),
         }
     }

@@ -11,11 +11,13 @@ pub(crate) mod plain;
 mod rare;
 pub(crate) mod refusal;
 mod stack;
+mod vigil;
 
-pub use body::{BodyTooLarge, Metered, RequestBody};
+pub use body::{BodyTooLarge, Metered, Pace, RequestBody};
 pub use call::{Call, Connection, Protocol};
 pub use connection::Server;
 pub use stack::{Column, Stack, StackOptions};
+pub use vigil::Deadlines;
 
 /// Any error of a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

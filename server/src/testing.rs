@@ -23,7 +23,7 @@ use crate::faces::ops;
 use crate::faces::routes::Routes;
 use crate::http::layers::Quota;
 use crate::http::plain::not_found;
-use crate::http::{Column, Server, Stack, StackOptions};
+use crate::http::{Column, Pace, Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{Face, Listener, bind};
 use crate::node::Node;
@@ -38,6 +38,8 @@ pub(crate) struct Member {
     pub(crate) calls: Calls,
     /// Everything that was asked for at the gate.
     pub(crate) admissions: Admissions,
+    /// The slowest that requests may come in.
+    pub(crate) pace: Pace,
     metrics: Arc<Metrics>,
     config: Config,
     _duties: JoinSet<()>,
@@ -60,7 +62,7 @@ impl Member {
         node.ready().await;
         let admissions = Admissions::default();
         let calls = Calls::permitting(&node, admissions.clone()).unwrap();
-        Member { node, calls, admissions, metrics, config, _duties: duties, _dir: dir }
+        Member { node, calls, admissions, pace: Pace::default(), metrics, config, _duties: duties, _dir: dir }
     }
 
     /// Commits all changes as one revision, past the gate; which one it is.
@@ -107,7 +109,7 @@ impl Member {
         let state = self.node.shared_state();
         let full = Quota::new(move || state.alarms.no_space());
         let max_message_bytes = gateway.max_message_bytes;
-        let options = StackOptions { max_message_bytes, ..StackOptions::of(&self.config) };
+        let options = StackOptions { max_message_bytes, pace: self.pace, ..StackOptions::of(&self.config) };
         let stack = Stack::new(options, Arc::clone(&self.metrics), self.calls.clone(), full);
         let router = ops::router(Arc::new(self.node.clone()), Arc::clone(&self.metrics)).fallback(not_found);
         stack.layer(Routes::new(self.calls.clone(), max_message_bytes, Some(gateway), router))

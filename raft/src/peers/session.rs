@@ -12,10 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Shared, connection};
 use super::dial::{DialError, PeerStream};
 use super::frame::{FrameError, FrameReader, Kind};
 use super::link::Link;
+use super::{Shared, connection};
 
 /// Pings whose answers are awaited; an older one does not count any more.
 const MAX_PINGS: usize = 16;

@@ -3,4 +3,5 @@
 mod deadlines;
 mod every_call;
 mod listeners;
+mod pace;
 mod sizes;

@@ -1,6 +1,7 @@
 //! The bodies on both sides of the stack: limits and counts on the way in, counts on the way out.
 
 mod frames;
+mod pace;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use tonic::{Code, Status};
 use crate::http::BoxError;
 use crate::metrics;
 use frames::Frames;
+pub use pace::Pace;
+use pace::Paced;
 
 /// A body went past its limit. What reads it decides what to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,11 +32,13 @@ pub struct BodyTooLarge {
 
 /// The body of a request, held to its limit while it is read.
 ///
-/// Errors are [`BodyTooLarge`], a [`Status`] for a gRPC message above the limit, or those of the connection.
+/// Errors are [`BodyTooLarge`], a [`Status`] for a gRPC message above the limit and for what comes in too slowly, or those
+/// of the connection.
 #[derive(Debug)]
 pub struct RequestBody {
     source: Source,
     limit: Limit,
+    pace: Option<Paced>,
     /// The gRPC method whose messages these are.
     counted: Option<&'static metrics::Series>,
 }
@@ -96,12 +101,12 @@ impl RequestBody {
         } else {
             Source::Connection(Arriving { incoming, ended: false, unread: Arc::clone(unread) })
         };
-        RequestBody { source, limit: Limit::None, counted: None }
+        RequestBody { source, limit: Limit::None, pace: None, counted: None }
     }
 
     /// A body without bytes.
     pub fn empty() -> RequestBody {
-        RequestBody { source: Source::Whole(None), limit: Limit::None, counted: None }
+        RequestBody { source: Source::Whole(None), limit: Limit::None, pace: None, counted: None }
     }
 
     pub(crate) fn limit_bytes(&mut self, limit: u64) {
@@ -110,6 +115,13 @@ impl RequestBody {
 
     pub(crate) fn limit_messages(&mut self, limit: usize) {
         self.limit = Limit::Messages { limit, frames: Frames::default() };
+    }
+
+    /// Refuses to wait for what comes in more slowly.
+    pub(crate) fn keep_pace(&mut self, pace: Pace) {
+        if matches!(self.source, Source::Connection(_)) {
+            self.pace = Some(Paced::new(pace));
+        }
     }
 
     /// Counts the messages that are limited.
@@ -123,6 +135,7 @@ impl From<Bytes> for RequestBody {
         RequestBody {
             source: Source::Whole(Some(data).filter(|data| !data.is_empty())),
             limit: Limit::None,
+            pace: None,
             counted: None,
         }
     }
@@ -160,13 +173,22 @@ impl Body for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let frame = ready!(this.source.poll_frame(cx));
+        let Poll::Ready(frame) = this.source.poll_frame(cx) else {
+            let Some(pace) = &mut this.pace else { return Poll::Pending };
+            ready!(pace.poll_late(cx));
+            this.source = Source::Whole(None);
+            return Poll::Ready(Some(Err(Status::from(Error::BodyTooSlow).into())));
+        };
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
-            && let Err(error) = this.limit.check(data, this.counted)
         {
-            this.source = Source::Whole(None);
-            return Poll::Ready(Some(Err(error)));
+            if let Some(pace) = &mut this.pace {
+                pace.received(data.len());
+            }
+            if let Err(error) = this.limit.check(data, this.counted) {
+                this.source = Source::Whole(None);
+                return Poll::Ready(Some(Err(error)));
+            }
         }
         Poll::Ready(frame)
     }

@@ -11,6 +11,7 @@ use keyport_api::methods::Method;
 use keyport_api::routes;
 
 use super::rare::Rare;
+use super::vigil::Vigil;
 use crate::bulk::Lane;
 use crate::gate::Caller;
 use crate::net::{Face, Stream};
@@ -27,16 +28,20 @@ pub struct Connection {
     lane: Lane,
     /// Whether the body of a request was left where it was.
     pub(super) unread: Arc<AtomicBool>,
+    /// How long it may keep the server waiting.
+    pub(super) vigil: Arc<Vigil>,
 }
 
 impl Connection {
     pub(crate) fn new(remote: Option<SocketAddr>, face: Face, stream: Stream) -> Connection {
-        Connection { remote, face, stream: Some(stream), lane: Lane::new(), unread: Arc::default() }
+        let (lane, unread, vigil) = (Lane::new(), Arc::default(), Arc::default());
+        Connection { remote, face, stream: Some(stream), lane, unread, vigil }
     }
 
     /// One without a socket: of requests that are made in the process.
     pub fn in_process(face: Face) -> Connection {
-        Connection { remote: None, face, stream: None, lane: Lane::new(), unread: Arc::default() }
+        let (lane, unread, vigil) = (Lane::new(), Arc::default(), Arc::default());
+        Connection { remote: None, face, stream: None, lane, unread, vigil }
     }
 
     /// Whether the other side sends nothing more, or is gone. Only HTTP/1.1 has to ask, where nothing else would tell.

@@ -26,15 +26,16 @@ use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use super::vigil::{Answered, Deadlines, Phase, Vigil};
 use super::{BoxError, Call, Connection, RequestBody};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::turn::{LoopExecutor, Timed};
-use crate::net::{Face, ListenSocket, Listener, Socket, StdSocket, Stream};
+use crate::net::{Face, ListenSocket, Listener, Overheard, Socket, StdSocket, Stream};
 
-/// How long a client may take to send the head of a request, or keep a connection without one.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(300);
+/// What is said to a client that has not sent the whole head of its request in time.
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 /// The head of an HTTP/1.1 request, and what is read at once of its body.
 const HTTP1_BUFFER_BYTES: usize = 128 * 1024;
 const HTTP2_HEADER_LIST_BYTES: u32 = 64 * 1024;
@@ -58,6 +59,7 @@ pub struct Server {
     loops: Arc<EventLoops>,
     slots: Arc<Semaphore>,
     builder: auto::Builder<LoopExecutor>,
+    deadlines: Deadlines,
 }
 
 impl Server {
@@ -66,8 +68,15 @@ impl Server {
     pub fn start(config: &HttpConfig, metrics: &Metrics) -> io::Result<Server> {
         let loops = EventLoops::start(thread::available_parallelism().map_or(1, usize::from), metrics)?;
         loops.count_tasks(metrics);
-        let slots = Semaphore::new(connection_limit());
-        Ok(Server { loops: Arc::new(loops), slots: Arc::new(slots), builder: builder(config) })
+        let (slots, deadlines) = (Semaphore::new(connection_limit()), Deadlines::default());
+        Ok(Server { loops: Arc::new(loops), slots: Arc::new(slots), builder: builder(config), deadlines })
+    }
+
+    /// How long clients may take, if not as long as usual.
+    #[must_use]
+    pub fn waiting(mut self, deadlines: Deadlines) -> Server {
+        self.deadlines = deadlines;
+        self
     }
 
     /// Has `service` answer on the listeners until `stop`, then drains for at most `drain`. Each connection gets a clone.
@@ -111,7 +120,8 @@ fn builder(config: &HttpConfig) -> auto::Builder<LoopExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
+        // See the vigil, which tells a connection that waits from one that is between two requests.
+        .header_read_timeout(None)
         .max_buf_size(HTTP1_BUFFER_BYTES)
         // A client that has said all it has to say still wants its answer; see the layer of attendance for the others.
         .half_close(true);
@@ -200,7 +210,8 @@ where
         closing: oneshot::Receiver<()>,
         places: (OwnedSemaphorePermit, Seat),
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (builder, service) = (self.server.builder.clone(), self.service.clone());
+        let (builder, deadlines) = (self.server.builder.clone(), self.server.deadlines);
+        let service = self.service.clone();
         async move {
             // From here on the connection belongs to the loop that runs this.
             let stream = match Socket::try_from(socket) {
@@ -212,20 +223,31 @@ where
             };
             let connection = Arc::new(Connection::new(remote, face, stream.clone()));
             let (lent, mut returned) = stream.lend();
-            let io = TokioIo::new(lent);
-            let unread = Arc::clone(&connection.unread);
+            let (unread, vigil) = (Arc::clone(&connection.unread), Arc::clone(&connection.vigil));
+            let io = TokioIo::new(Overheard { stream: lent, ear: Arc::clone(&vigil) });
             let service = Entry { connection, service: RefCell::new(service) };
             let outcome = if face == Face::Grpc {
                 // Whoever speaks HTTP/1.1 here gets no answer.
-                drive(builder.http2_only().serve_connection(io, service), closing).await
+                drive(builder.http2_only().serve_connection(io, service), closing, &vigil, deadlines).await
             } else {
-                drive(builder.serve_connection_with_upgrades(io, service), closing).await
+                drive(builder.serve_connection_with_upgrades(io, service), closing, &vigil, deadlines).await
             };
             // Somebody else speaks on it now: it is a WebSocket, and still a connection of this server.
             let handed_on = returned.try_recv() == Err(TryRecvError::Empty);
             if handed_on {
                 let _ = returned.await;
             }
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(phase) => {
+                    tracing::debug!(?phase, "a client took too long");
+                    // Whoever speaks HTTP/1.1 where it is not spoken gets no answer.
+                    if phase == Phase::Head && face != Face::Grpc {
+                        stream.say(REQUEST_TIMEOUT);
+                    }
+                    return;
+                }
+            };
             match outcome {
                 // Only then there may be more to come that would take the last words back.
                 Ok(()) if handed_on || unread.load(Relaxed) => stream.linger().await,
@@ -244,39 +266,47 @@ struct Entry<S> {
     service: RefCell<S>,
 }
 
-impl<S> hyper::service::Service<Request<Incoming>> for Entry<S>
+impl<S, B> hyper::service::Service<Request<Incoming>> for Entry<S>
 where
-    S: Service<Request<RequestBody>>,
+    S: Service<Request<RequestBody>, Response = Response<B>>,
 {
-    type Response = S::Response;
+    type Response = Response<Answered<B>>;
     type Error = S::Error;
     /// Less than a kilobyte, if what is behind the layers answers with a box.
-    type Future = S::Future;
+    type Future = Answered<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let call = Call::of(&request, Arc::clone(&self.connection));
         let unread = &self.connection.unread;
-        if request.version() < Version::HTTP_2 {
+        let is_http1 = request.version() < Version::HTTP_2;
+        if is_http1 {
             // What was before has been read by now, or there would be no next one.
             unread.store(false, Relaxed);
         }
+        let answering = is_http1.then(|| self.connection.vigil.answers());
         let mut request = request.map(|body| RequestBody::new(body, unread));
         request.extensions_mut().insert(call);
-        self.service.borrow_mut().call(request)
+        Answered::new(self.service.borrow_mut().call(request), answering)
     }
 }
 
 /// Serves until the connection ends, or until it is told to finish what it is answering.
-async fn drive<C: GracefulConnection>(connection: C, closing: oneshot::Receiver<()>) -> Result<(), C::Error> {
+///
+/// # Errors
+/// What it was about when the client took too long.
+async fn drive<C: GracefulConnection>(
+    connection: C,
+    closing: oneshot::Receiver<()>,
+    vigil: &Vigil,
+    deadlines: Deadlines,
+) -> Result<Result<(), C::Error>, Phase> {
     let mut connection = pin!(connection);
     tokio::select! {
         biased;
-        outcome = connection.as_mut() => outcome,
-        _ = closing => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        outcome = vigil.keep(deadlines, connection.as_mut()) => return outcome,
+        _ = closing => connection.as_mut().graceful_shutdown(),
     }
+    vigil.keep(deadlines, connection).await
 }
 
 fn ended_id(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tower::{Layer, ServiceBuilder};
 
+use super::Pace;
 use super::layers::{
     Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors, CorsLayer, Count,
     CountLayer, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, RequestId, RequestIdLayer,
@@ -21,6 +22,8 @@ pub struct StackOptions {
     pub slow_request: Duration,
     /// The largest gRPC message.
     pub max_message_bytes: usize,
+    /// The slowest that requests may come in.
+    pub pace: Pace,
 }
 
 impl StackOptions {
@@ -30,6 +33,7 @@ impl StackOptions {
             hosts: config.http.hosts.clone(),
             slow_request: config.http.warning_unary_request_duration,
             max_message_bytes: config.max_receive_bytes(),
+            pace: Pace::default(),
         }
     }
 }
@@ -55,13 +59,13 @@ type Worked<S, I> = Limits<Attendance<Identity<Checked<Quota, S>, I>>>;
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
-        let StackOptions { cors, hosts, slow_request, max_message_bytes } = options;
+        let StackOptions { cors, hosts, slow_request, max_message_bytes, pace } = options;
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
             cors: CorsLayer::new(cors),
             hosts: Hosts(Arc::new(hosts)),
-            limits: LimitsLayer::new(max_message_bytes),
+            limits: LimitsLayer::new(max_message_bytes, pace),
             identity: IdentityLayer(identify),
             quota: CheckLayer(quota),
         }

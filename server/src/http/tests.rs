@@ -5,8 +5,9 @@ mod grpc;
 mod h1;
 mod layers;
 mod lifecycle;
+mod vigil;
 
-use super::{BodyTooLarge, Call, Protocol, RequestBody, Stack, StackOptions};
+use super::{BodyTooLarge, Call, Deadlines, Pace, Protocol, RequestBody, Stack, StackOptions};
 use crate::calls::{Claims, Identified};
 use crate::config::{AllowList, ListenConfig, Url};
 use crate::http::layers::Quota;
@@ -168,11 +169,20 @@ struct Setup {
     cors: AllowList,
     hosts: AllowList,
     drain: Duration,
+    deadlines: Deadlines,
+    pace: Pace,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { face: Face::All, cors: AllowList::Any, hosts: AllowList::Any, drain: Duration::from_secs(60) }
+        Setup {
+            face: Face::All,
+            cors: AllowList::Any,
+            hosts: AllowList::Any,
+            drain: Duration::from_secs(60),
+            deadlines: Deadlines::default(),
+            pace: Pace::default(),
+        }
     }
 }
 
@@ -194,7 +204,7 @@ where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<super::BoxError>> + Send + 'static,
 {
-    let Setup { cors, hosts, drain, .. } = setup;
+    let Setup { cors, hosts, drain, deadlines, pace, .. } = setup;
     let addr = listeners[0].local_addr().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
     let app = TestApp(Arc::new(Inside {
         grpc: tonic::service::Routes::new(KvServer::new(TestKv).max_decoding_message_size(usize::MAX)),
@@ -202,11 +212,12 @@ where
         release: Notify::new(),
     }));
     let metrics = Arc::new(Metrics::new(false));
-    let options = StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE };
+    let options =
+        StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE, pace };
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));
     let column = build(stack, app.clone());
     let stop = CancellationToken::new();
-    let server = super::Server::start(&config(&[]).http, &metrics).unwrap();
+    let server = super::Server::start(&config(&[]).http, &metrics).unwrap().waiting(deadlines);
     let serving = tokio::spawn({
         let stop = stop.clone();
         async move { server.serve(listeners, column, stop, drain).await.unwrap() }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use keyport_raft::peers::PeerStream as _;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
 use tokio::sync::oneshot;
@@ -80,6 +81,12 @@ impl Stream {
                 _ => return,
             }
         }
+    }
+
+    /// Sends a last word, if there is room for it.
+    pub(crate) fn say(&self, word: &[u8]) {
+        // Whoever does not read it does not miss it.
+        let _ = self.socket.lock().try_write(&[IoSlice::new(word)]);
     }
 
     fn shutdown_write(&self) -> io::Result<()> {

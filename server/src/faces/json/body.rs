@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use keyport_api::error::Error;
 
 use crate::http::{BodyTooLarge, BoxError};
 
@@ -81,6 +82,9 @@ impl Body for GatewayBody {
 pub(super) enum CollectError {
     #[error("the request body is larger than the {limit} bytes allowed")]
     TooLarge { limit: usize },
+    /// Refused by the stack in front.
+    #[error(transparent)]
+    Refused(Error),
     #[error("the request body could not be read: {0}")]
     Broken(BoxError),
 }
@@ -90,7 +94,10 @@ impl CollectError {
     fn of(error: BoxError) -> CollectError {
         match error.downcast_ref::<BodyTooLarge>() {
             Some(too_large) => CollectError::TooLarge { limit: usize::try_from(too_large.limit).unwrap_or(usize::MAX) },
-            None => CollectError::Broken(error),
+            None => match error.downcast_ref().and_then(Error::from_status) {
+                Some(refused) => CollectError::Refused(refused),
+                None => CollectError::Broken(error),
+            },
         }
     }
 }

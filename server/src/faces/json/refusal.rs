@@ -91,6 +91,7 @@ impl From<CollectError> for Refusal {
     fn from(cause: CollectError) -> Refusal {
         match cause {
             CollectError::TooLarge { limit } => Refusal::from(Error::BodyTooLarge { limit }),
+            CollectError::Refused(error) => Refusal::from(error),
             CollectError::Broken(_) => Refusal::from(error::not_understood(cause)),
         }
     }

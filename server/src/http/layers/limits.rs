@@ -1,4 +1,4 @@
-//! How large a request may be, and how many are answered at once.
+//! How large a request may be and how slowly it may come in, and how many are answered at once.
 //!
 //! What is too large is refused by its announced length before a byte of it is read; without one, when it has grown too
 //! large. Calls beyond the bound are refused at once, not queued: their clients know best when to come again.
@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::super::refusal::{refusal, refusal_as};
-use super::super::{Call, Protocol, RequestBody};
+use super::super::{Call, Pace, Protocol, RequestBody};
 
 /// Calls answered at once. Far above what two cores can do in the time that clients wait.
 const MAX_IN_FLIGHT: usize = 65_536;
@@ -29,6 +29,7 @@ pub struct LimitsLayer {
     message: usize,
     /// Of any other body.
     body: u64,
+    pace: Pace,
     in_flight: Arc<AtomicUsize>,
     max_in_flight: usize,
 }
@@ -41,10 +42,10 @@ pub struct Limits<S> {
 }
 
 impl LimitsLayer {
-    /// `message` is the largest gRPC message, in bytes.
-    pub fn new(message: usize) -> LimitsLayer {
+    /// `message` is the largest gRPC message, in bytes; `pace` is for bodies that are needed as a whole.
+    pub fn new(message: usize, pace: Pace) -> LimitsLayer {
         let body = keyport_api::json::max_text_len(message) as u64;
-        LimitsLayer { message, body, in_flight: Arc::default(), max_in_flight: MAX_IN_FLIGHT }
+        LimitsLayer { message, body, pace, in_flight: Arc::default(), max_in_flight: MAX_IN_FLIGHT }
     }
 
     /// How many calls are answered at once.
@@ -64,6 +65,10 @@ impl LimitsLayer {
         protocol: Protocol,
         method: Option<Method>,
     ) -> Result<(), Response<B>> {
+        // Others are streams, or may be left open.
+        if method.is_none_or(|method| method.info().kind == Kind::Unary) {
+            request.body_mut().keep_pace(self.pace);
+        }
         match (protocol, method) {
             (Protocol::Grpc, _) => request.body_mut().limit_messages(self.message),
             // Its text form is base64; the messages inside are checked when they are decoded.
@@ -182,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn calls_beyond_the_bound_are_refused_at_once() {
         let gate = Arc::new(Notify::new());
-        let layer = LimitsLayer::new(100).at_most(1);
+        let layer = LimitsLayer::new(100, Pace::default()).at_most(1);
         let waiting = Arc::clone(&gate);
         let mut limits = layer.layer(service_fn(move |_| {
             let gate = Arc::clone(&waiting);
