@@ -7,9 +7,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{io, thread};
 
@@ -26,7 +27,7 @@ use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::vigil::{Answered, Deadlines, Phase, Vigil};
+use super::vigil::{Answered, Deadlines, Phase};
 use super::{BoxError, Call, Connection, RequestBody};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
@@ -58,7 +59,10 @@ const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
 pub struct Server {
     loops: Arc<EventLoops>,
     slots: Arc<Semaphore>,
-    builder: auto::Builder<LoopExecutor>,
+    /// Speaks HTTP of any version.
+    any: Arc<auto::Builder<LoopExecutor>>,
+    /// Speaks HTTP/2 alone.
+    http2: Arc<auto::Builder<LoopExecutor>>,
     deadlines: Deadlines,
 }
 
@@ -68,8 +72,13 @@ impl Server {
     pub fn start(config: &HttpConfig, metrics: &Metrics) -> io::Result<Server> {
         let loops = EventLoops::start(thread::available_parallelism().map_or(1, usize::from), metrics)?;
         loops.count_tasks(metrics);
-        let (slots, deadlines) = (Semaphore::new(connection_limit()), Deadlines::default());
-        Ok(Server { loops: Arc::new(loops), slots: Arc::new(slots), builder: builder(config), deadlines })
+        Ok(Server {
+            loops: Arc::new(loops),
+            slots: Arc::new(Semaphore::new(connection_limit())),
+            any: Arc::new(builder(config)),
+            http2: Arc::new(builder(config).http2_only()),
+            deadlines: Deadlines::default(),
+        })
     }
 
     /// How long clients may take, if not as long as usual.
@@ -210,8 +219,9 @@ where
         closing: oneshot::Receiver<()>,
         places: (OwnedSemaphorePermit, Seat),
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (builder, deadlines) = (self.server.builder.clone(), self.server.deadlines);
-        let service = self.service.clone();
+        // Whoever speaks HTTP/1.1 where it is not spoken gets no answer.
+        let builder = Arc::clone(if face == Face::Grpc { &self.server.http2 } else { &self.server.any });
+        let (service, deadlines) = (self.service.clone(), self.server.deadlines);
         async move {
             // From here on the connection belongs to the loop that runs this.
             let stream = match Socket::try_from(socket) {
@@ -226,12 +236,9 @@ where
             let (unread, vigil) = (Arc::clone(&connection.unread), Arc::clone(&connection.vigil));
             let io = TokioIo::new(Overheard { stream: lent, ear: Arc::clone(&vigil) });
             let service = Entry { connection, service: RefCell::new(service) };
-            let outcome = if face == Face::Grpc {
-                // Whoever speaks HTTP/1.1 here gets no answer.
-                drive(builder.http2_only().serve_connection(io, service), closing, &vigil, deadlines).await
-            } else {
-                drive(builder.serve_connection_with_upgrades(io, service), closing, &vigil, deadlines).await
-            };
+            // In a place of its own, which is given back before a WebSocket goes on.
+            let spoken = Spoken { connection: Box::pin(builder.serve_connection_with_upgrades(io, service)), closing };
+            let outcome = vigil.keep(deadlines, spoken).await;
             // Somebody else speaks on it now: it is a WebSocket, and still a connection of this server.
             let handed_on = returned.try_recv() == Err(TryRecvError::Empty);
             if handed_on {
@@ -241,7 +248,6 @@ where
                 Ok(outcome) => outcome,
                 Err(phase) => {
                     tracing::debug!(?phase, "a client took too long");
-                    // Whoever speaks HTTP/1.1 where it is not spoken gets no answer.
                     if phase == Phase::Head && face != Face::Grpc {
                         stream.say(REQUEST_TIMEOUT);
                     }
@@ -290,23 +296,21 @@ where
     }
 }
 
-/// Serves until the connection ends, or until it is told to finish what it is answering.
-///
-/// # Errors
-/// What it was about when the client took too long.
-async fn drive<C: GracefulConnection>(
-    connection: C,
+/// A connection that goes on until it ends, or until it is told to finish what it is answering.
+struct Spoken<C> {
+    connection: Pin<Box<C>>,
     closing: oneshot::Receiver<()>,
-    vigil: &Vigil,
-    deadlines: Deadlines,
-) -> Result<Result<(), C::Error>, Phase> {
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        outcome = vigil.keep(deadlines, connection.as_mut()) => return outcome,
-        _ = closing => connection.as_mut().graceful_shutdown(),
+}
+
+impl<C: GracefulConnection> Future for Spoken<C> {
+    type Output = Result<(), C::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.closing.is_terminated() && Pin::new(&mut self.closing).poll(cx).is_ready() {
+            self.connection.as_mut().graceful_shutdown();
+        }
+        self.connection.as_mut().poll(cx)
     }
-    vigil.keep(deadlines, connection).await
 }
 
 fn ended_id(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {

@@ -105,15 +105,15 @@ impl Vigil {
     ///
     /// # Errors
     /// What it was about when the other side took too long.
-    pub(super) async fn keep<C: Future>(
+    pub(super) async fn keep<C: Future + Unpin>(
         &self,
         deadlines: Deadlines,
-        mut connection: Pin<&mut C>,
+        mut connection: C,
     ) -> Result<C::Output, Phase> {
         let mut timer = pin!(sleep(deadlines.head));
         let (mut known, mut deadline) = (None, None);
         poll_fn(|cx| {
-            if let Poll::Ready(output) = connection.as_mut().poll(cx) {
+            if let Poll::Ready(output) = Pin::new(&mut connection).poll(cx) {
                 return Poll::Ready(Ok(output));
             }
             let state = self.phase.load(Relaxed);
