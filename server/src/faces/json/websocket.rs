@@ -28,7 +28,8 @@ use super::split::Messages;
 use super::stream::{Answers, Requests};
 use super::{GatewayOptions, stream, unary};
 
-/// Requests that were read and not yet taken by the service; beyond them the socket is not read.
+/// Requests that were read and not yet taken by the service; beyond them the socket is not read. The channel has room for
+/// 32, used or not, so what it holds is small.
 const QUEUE: usize = 8;
 
 /// Bytes kept for a socket each way, used or not.
@@ -82,8 +83,8 @@ where
         .max_message_size(options.max_json_bytes())
         .max_frame_size(options.max_json_bytes())
         .on_upgrade(move |socket| async move {
-            let (sender, receiver) = mpsc::channel(QUEUE);
-            let answers = start(Box::pin(ReceiverStream::new(receiver)));
+            let (sender, receiver) = mpsc::channel::<Result<Box<Req>, Status>>(QUEUE);
+            let answers = start(Box::pin(ReceiverStream::new(receiver).map(|request| request.map(|it| *it))));
             Talk { socket, owes: false, waiting: VecDeque::new(), options }.run(sender, answers, deadline).await;
         });
     response.map(|_| GatewayBody::empty())
@@ -115,7 +116,7 @@ where
 {
     async fn run<Resp>(
         mut self,
-        requests: mpsc::Sender<Result<Req, Status>>,
+        requests: mpsc::Sender<Result<Box<Req>, Status>>,
         mut answers: Answers<Resp>,
         deadline: Option<Instant>,
     ) where
@@ -139,7 +140,7 @@ where
                 }
                 permit = requests.reserve(), if !self.waiting.is_empty() => {
                     match (permit, self.waiting.pop_front()) {
-                        (Ok(permit), Some(request)) => permit.send(Ok(request)),
+                        (Ok(permit), Some(request)) => permit.send(Ok(Box::new(request))),
                         // The service wants no more requests.
                         _ => self.waiting.clear(),
                     }
