@@ -248,6 +248,7 @@ where
                 Ok(outcome) => outcome,
                 Err(phase) => {
                     tracing::debug!(?phase, "a client took too long");
+                    // What was answered before is on its way by now, or there is no room for this either.
                     if phase == Phase::Head && face != Face::Grpc {
                         stream.say(REQUEST_TIMEOUT);
                     }

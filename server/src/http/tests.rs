@@ -171,6 +171,8 @@ struct Setup {
     drain: Duration,
     deadlines: Deadlines,
     pace: Pace,
+    /// Words of the command line.
+    args: Vec<String>,
 }
 
 impl Default for Setup {
@@ -182,6 +184,7 @@ impl Default for Setup {
             drain: Duration::from_secs(60),
             deadlines: Deadlines::default(),
             pace: Pace::default(),
+            args: Vec::new(),
         }
     }
 }
@@ -204,7 +207,7 @@ where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<super::BoxError>> + Send + 'static,
 {
-    let Setup { cors, hosts, drain, deadlines, pace, .. } = setup;
+    let Setup { cors, hosts, drain, deadlines, pace, args, .. } = setup;
     let addr = listeners[0].local_addr().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
     let app = TestApp(Arc::new(Inside {
         grpc: tonic::service::Routes::new(KvServer::new(TestKv).max_decoding_message_size(usize::MAX)),
@@ -217,7 +220,7 @@ where
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));
     let column = build(stack, app.clone());
     let stop = CancellationToken::new();
-    let server = super::Server::start(&config(&[]).http, &metrics).unwrap().waiting(deadlines);
+    let server = super::Server::start(&config(&args).http, &metrics).unwrap().waiting(deadlines);
     let serving = tokio::spawn({
         let stop = stop.clone();
         async move { server.serve(listeners, column, stop, drain).await.unwrap() }

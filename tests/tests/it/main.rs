@@ -15,6 +15,7 @@ mod fuzz;
 mod gateway;
 mod half_closed;
 mod headers;
+mod idle;
 mod kv;
 mod lease;
 mod log;

@@ -1,6 +1,6 @@
 //! What the compiler does not check and reviews forget: who may use whom, how long a function is, where texts for clients
-//! stand, how imports are ordered, and whether every dependency is needed. Reads the sources and says by file and line what
-//! to do; it starts nothing and needs no tool.
+//! stand, where sockets are opened, how imports are ordered, and whether every dependency is needed. Reads the sources and
+//! says by file and line what to do; it starts nothing and needs no tool.
 #![allow(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
 
 mod dependencies;
@@ -9,6 +9,7 @@ mod imports;
 mod lexer;
 mod manifest;
 mod map;
+mod sockets;
 mod source;
 mod statuses;
 

@@ -86,3 +86,15 @@ async fn who_does_not_come_again_is_let_go() {
     let answer = Answer::parse(&rest(&mut stream).await);
     assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
 }
+
+/// Over HTTP/2 a connection may be idle for ever, as long as somebody is there.
+#[tokio::test]
+async fn who_does_not_answer_pings_is_let_go() {
+    let args = ["--grpc-keepalive-interval=50ms", "--grpc-keepalive-timeout=50ms"].map(str::to_owned).to_vec();
+    let server = start(Setup { args, ..Setup::default() });
+    let mut there = grpc::client(&server).await;
+    let settings = "\0\0\0\u{4}\0\0\0\0\0";
+    let gone = rest(&mut connect(&server, &format!("{PREFACE}{settings}")).await).await;
+    assert!(gone.contains("\0\0\u{8}\u{6}\0"), "it was asked: {gone:?}");
+    there.put(PutRequest::default()).await.unwrap();
+}
