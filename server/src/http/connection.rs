@@ -219,7 +219,7 @@ where
         closing: oneshot::Receiver<()>,
         places: (OwnedSemaphorePermit, Seat),
     ) -> impl Future<Output = ()> + Send + 'static {
-        // Whoever speaks HTTP/1.1 where it is not spoken gets no answer.
+        // Whoever speaks HTTP/1.1 where it is not spoken gets no answer. (What can be upgraded speaks all there is.)
         let builder = Arc::clone(if face == Face::Grpc { &self.server.http2 } else { &self.server.any });
         let (service, deadlines) = (self.service.clone(), self.server.deadlines);
         async move {
@@ -237,8 +237,13 @@ where
             let io = TokioIo::new(Overheard { stream: lent, ear: Arc::clone(&vigil) });
             let service = Entry { connection, service: RefCell::new(service) };
             // In a place of its own, which is given back before a WebSocket goes on.
-            let spoken = Spoken { connection: Box::pin(builder.serve_connection_with_upgrades(io, service)), closing };
-            let outcome = vigil.keep(deadlines, spoken).await;
+            let outcome = if face == Face::Grpc {
+                let connection = Box::pin(builder.serve_connection(io, service));
+                vigil.keep(deadlines, Spoken { connection, closing }).await
+            } else {
+                let connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
+                vigil.keep(deadlines, Spoken { connection, closing }).await
+            };
             // Somebody else speaks on it now: it is a WebSocket, and still a connection of this server.
             let handed_on = returned.try_recv() == Err(TryRecvError::Empty);
             if handed_on {
