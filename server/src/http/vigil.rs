@@ -29,8 +29,8 @@ pub struct Deadlines {
 }
 
 impl Default for Deadlines {
-    /// Browsers and clients that connect in advance come back by themselves; etcd would wait for ever. Connections that
-    /// pools keep are closed by whoever keeps them, mostly after 30 to 90 seconds, before they would be here.
+    /// Browsers and clients that connect in advance come back by themselves. Connections that pools keep are closed by
+    /// whoever keeps them, mostly after 30 to 90 seconds, before they would be here.
     fn default() -> Deadlines {
         Deadlines { head: Duration::from_secs(20), idle: Duration::from_secs(300) }
     }
