@@ -199,7 +199,7 @@ fn a_state_record_does_not_pass_for_an_entry() {
         let name = segments(&disk).remove(0);
         let mut content = disk.content(&name).unwrap();
         let kinds = content.windows(3).enumerate().filter(|(_, record)| *record == [0x08, Kind::State as u8, 0x10]);
-        let last = kinds.map(|(at, _)| at + 1).last().unwrap();
+        let last = kinds.map(|(at, _)| at + 1).next_back().unwrap();
         content[last] = Kind::Entry as u8;
         disk.set_content(&name, content);
         let error = open(&disk, 0).unwrap_err();
