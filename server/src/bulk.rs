@@ -8,6 +8,7 @@
 
 mod leash;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io, thread};
@@ -106,10 +107,15 @@ impl<'a> Aside<'a> {
     ///
     /// # Panics
     /// As `work` does.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         self,
         work: impl FnOnce(&Gone) -> T + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>> {
+        // In a box, lest every request that might have been large is as large as this.
+        Box::pin(self.finished(work))
+    }
+
+    async fn finished<T: Send + 'static>(self, work: impl FnOnce(&Gone) -> T + Send + 'static) -> Result<T, Error> {
         let threads = &self.bulk.0;
         let Some(runtime) = &threads.runtime else { return Err(Error::Stopped) };
         let turn = match self.lane {
@@ -163,7 +169,6 @@ impl Drop for Waiting {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
     use std::sync::mpsc;
     use std::task::{Context, Waker};
 
@@ -186,8 +191,8 @@ mod tests {
         let bulk = bulk();
         let (busy, idle) = (Lane::new(), Lane::new());
         let (go, wait) = mpsc::channel::<()>();
-        let mut first = pin!(bulk.aside(Some(&busy)).run(move |_| wait.recv().unwrap()));
-        let mut second = pin!(bulk.aside(Some(&busy)).run(|_| ()));
+        let mut first = bulk.aside(Some(&busy)).run(move |_| wait.recv().unwrap());
+        let mut second = bulk.aside(Some(&busy)).run(|_| ());
         let mut cx = Context::from_waker(Waker::noop());
         assert!(first.as_mut().poll(&mut cx).is_pending());
         assert!(second.as_mut().poll(&mut cx).is_pending());
@@ -203,13 +208,13 @@ mod tests {
         let bulk = bulk();
         let (begun, beginning) = mpsc::channel();
         let (end, ended) = mpsc::channel();
-        let mut waiting = Box::pin(bulk.aside(None).run(move |gone| {
+        let mut waiting = bulk.aside(None).run(move |gone| {
             begun.send(()).unwrap();
             while !gone.is_so() {
                 thread::yield_now();
             }
             end.send(()).unwrap();
-        }));
+        });
         assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         beginning.recv().unwrap();
         drop(waiting);
