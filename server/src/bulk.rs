@@ -54,12 +54,17 @@ pub(crate) struct Aside<'a> {
 }
 
 impl Bulk {
-    /// As many threads as there are cores; `done` counts what they have done.
+    /// A thread for every second core, so that those who ask for little have the others, and two at least; `done` counts
+    /// what was done.
     ///
     /// # Errors
     /// When the system refuses what a runtime needs.
     pub(crate) fn start(done: IntCounter) -> io::Result<Bulk> {
-        let threads = thread::available_parallelism().map_or(1, usize::from).max(2);
+        let threads = thread::available_parallelism().map_or(1, usize::from).div_ceil(2).max(2);
+        Bulk::of(threads, done)
+    }
+
+    fn of(threads: usize, done: IntCounter) -> io::Result<Bulk> {
         // One more, for what is only to be dropped.
         let runtime =
             Builder::new_current_thread().thread_name("keyport-bulk").max_blocking_threads(threads + 1).build()?;
@@ -174,8 +179,12 @@ mod tests {
 
     use super::*;
 
+    fn threads(count: usize) -> Bulk {
+        Bulk::of(count, IntCounter::new("done", "done").unwrap()).unwrap()
+    }
+
     fn bulk() -> Bulk {
-        Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap()
+        threads(1)
     }
 
     #[tokio::test]
@@ -188,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_has_one_piece_under_way_and_another_is_not_held_up() {
-        let bulk = bulk();
+        let bulk = threads(2);
         let (busy, idle) = (Lane::new(), Lane::new());
         let (go, wait) = mpsc::channel::<()>();
         let mut first = bulk.aside(Some(&busy)).run(move |_| wait.recv().unwrap());

@@ -1,6 +1,7 @@
 //! How far a read may go before it has to stop, or to move.
 
 use std::cell::Cell;
+use std::thread;
 
 use keyport_storage::mvcc::Pace;
 
@@ -44,7 +45,12 @@ impl<'a> Leash<'a> {
                 left.set(rest);
                 rest > 0
             }
-            Leash::Long(gone) => !gone.is_so(),
+            Leash::Long(gone) => {
+                // The reader holds no lock now. Were its time to end while it holds one, a writer would wait until it is its
+                // turn again, and so would everybody who waits for the writer.
+                thread::yield_now();
+                !gone.is_so()
+            }
         }
     }
 }
