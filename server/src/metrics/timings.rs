@@ -75,7 +75,9 @@ impl Timings {
         if let Some(samples) = counts.samples.get(bucket) {
             samples.fetch_add(1, Relaxed);
         }
-        counts.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        if !took.is_zero() {
+            counts.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        }
     }
 }
 

@@ -48,10 +48,10 @@ impl Answer for RangeAnswer {
     }
 
     fn into_body(self, bulk: &Bulk) -> Result<GatewayBody, JsonError> {
-        let mut text = RangeText::begin(self, bulk)?;
+        let mut text = RangeText::begin(self)?;
         Ok(match text.next_piece() {
             (whole, true) => GatewayBody::Full(whole),
-            (first, false) => GatewayBody::stream(text.after(first)),
+            (first, false) => GatewayBody::stream(text.after(first, bulk.clone())),
         })
     }
 }
@@ -62,11 +62,12 @@ struct RangeText {
     begun: Vec<u8>,
     records: std::vec::IntoIter<Record>,
     tail: Vec<u8>,
-    bulk: Bulk,
+    /// Where what nobody wants any more is dropped, if there may be much.
+    bulk: Option<Bulk>,
 }
 
 impl RangeText {
-    fn begin(RangeAnswer { header, reply }: RangeAnswer, bulk: &Bulk) -> Result<RangeText, JsonError> {
+    fn begin(RangeAnswer { header, reply }: RangeAnswer) -> Result<RangeText, JsonError> {
         let RangeReply { records, more, count, .. } = reply;
         // All of it, if it is no more than a piece. A list that is too long for one is not gone through to find out.
         let keys = if records.len() > LONG { PIECE_BYTES } else { records.iter().map(size_hint).sum() };
@@ -86,7 +87,7 @@ impl RangeText {
             let _ = write!(tail, ",\"count\":\"{count}\"");
         }
         tail.push(b'}');
-        Ok(RangeText { begun, records: records.into_iter(), tail, bulk: bulk.clone() })
+        Ok(RangeText { begun, records: records.into_iter(), tail, bulk: None })
     }
 
     /// The next piece, and whether it is the last.
@@ -109,7 +110,8 @@ impl RangeText {
     }
 
     /// The rest, after a first piece.
-    fn after(mut self, first: Bytes) -> impl Stream<Item = Bytes> + Send {
+    fn after(mut self, first: Bytes, bulk: Bulk) -> impl Stream<Item = Bytes> + Send {
+        self.bulk = Some(bulk);
         let (mut first, mut done, mut written) = (Some(first), false, 0);
         stream::poll_fn(move |cx| {
             if let Some(first) = first.take() {
@@ -134,7 +136,9 @@ impl RangeText {
 
 impl Drop for RangeText {
     fn drop(&mut self) {
-        self.bulk.discard(std::mem::take(&mut self.records));
+        if let Some(bulk) = &self.bulk {
+            bulk.discard(std::mem::take(&mut self.records));
+        }
     }
 }
 
