@@ -1,6 +1,6 @@
 //! How much memory this process may count on, and what follows from it.
 
-use std::fs;
+use std::{env, fs};
 
 /// What a burst may take on every machine, and the most that it needs anywhere.
 const LEAST_BURST: u64 = 64 << 20;
@@ -18,11 +18,21 @@ fn burst(total: Option<u64>) -> u64 {
     total.map_or(LEAST_BURST, |total| (total / SHARE).clamp(LEAST_BURST, MOST_BURST))
 }
 
-/// The machine's memory, or the container's if that has less.
+/// The machine's memory, or what the container or the operator gives, if that is less.
 fn total() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| machine(&text));
     let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
-    machine.into_iter().chain(container).min()
+    let given = env::var("GOMEMLIMIT").ok().and_then(|text| given(&text));
+    [machine, container, given].into_iter().flatten().min()
+}
+
+/// How operators of etcd say it, in the words of Go's runtime: `1073741824`, `512MiB`. Nothing if there is no limit, or
+/// none that Go would take.
+fn given(text: &str) -> Option<u64> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("B", 0)];
+    let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
+    let (number, shift) = unit.unwrap_or((text, 0));
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 fn machine(meminfo: &str) -> Option<u64> {
@@ -33,6 +43,24 @@ fn machine(meminfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_read_as_go_reads_them() {
+        for (text, bytes) in [
+            ("1073741824", Some(1 << 30)),
+            ("7B", Some(7)),
+            ("3KiB", Some(3 << 10)),
+            ("512MiB", Some(512 << 20)),
+            ("2GiB", Some(2 << 30)),
+            ("1TiB", Some(1 << 40)),
+            ("off", None),
+            ("", None),
+            ("1GB", None),
+            ("99999999999TiB", None),
+        ] {
+            assert_eq!(given(text), bytes, "{text}");
+        }
+    }
 
     #[test]
     fn a_burst_is_a_share_of_memory_within_bounds() {

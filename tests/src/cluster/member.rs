@@ -181,6 +181,8 @@ impl Member {
                 command.env_remove(name);
             }
         }
+        // What they have room for does not depend on the machine.
+        command.env("GOMEMLIMIT", "1GiB");
         command.current_dir(&self.dir).stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
         self.child = Some(spawn(command).expect("the server's program can be started"));
         self.paused = false;

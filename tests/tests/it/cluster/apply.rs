@@ -29,7 +29,7 @@ fn without_syncs() -> Builder {
     Cluster::of(3).args(["--unsafe-no-fsync"])
 }
 
-/// More than the room that any machine gives.
+/// More than the room that a member has in these suites.
 const MOST_BATCHES: usize = 30;
 
 /// Puts some 16 MB through a member, at once; whether all of it was taken.
