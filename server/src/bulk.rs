@@ -150,12 +150,6 @@ impl Lane {
     }
 }
 
-impl Default for Lane {
-    fn default() -> Lane {
-        Lane::new()
-    }
-}
-
 impl Gone {
     /// Whether nobody waits any more.
     pub(crate) fn is_so(&self) -> bool {

@@ -93,7 +93,6 @@ impl RangeText {
     /// The next piece, and whether it is the last.
     fn next_piece(&mut self) -> (Bytes, bool) {
         let mut piece = std::mem::take(&mut self.begun);
-        piece.reserve(if self.records.len() > 0 { 0 } else { self.tail.len() });
         while piece.len() < PIECE_BYTES {
             let Some(record) = self.records.next() else {
                 piece.extend_from_slice(&self.tail);
@@ -144,20 +143,13 @@ impl Drop for RangeText {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shared::tests::record;
     use super::*;
     use http_body_util::BodyExt;
     use keyport_api::etcdserverpb::ResponseHeader;
     use keyport_storage::Versions;
     use prometheus::IntCounter;
     use proptest::prelude::*;
-
-    fn record() -> impl Strategy<Value = Record> {
-        let numbers = prop::array::uniform4(prop_oneof![Just(0), any::<i64>()]);
-        (any::<Vec<u8>>(), any::<Vec<u8>>(), numbers).prop_map(|(key, value, numbers)| {
-            let [create_revision, mod_revision, version, lease] = numbers;
-            Record::new(&key, &value, Versions { create_revision, mod_revision, version, lease })
-        })
-    }
 
     fn text(answer: RangeAnswer) -> (bool, String) {
         let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();

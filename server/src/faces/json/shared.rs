@@ -65,12 +65,12 @@ pub(super) fn size_hint(record: &Record) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use keyport_api::json;
     use proptest::prelude::*;
 
-    fn record() -> impl Strategy<Value = Record> {
+    pub(in super::super) fn record() -> impl Strategy<Value = Record> {
         let numbers = prop::array::uniform4(prop_oneof![Just(0), any::<i64>()]);
         (any::<Vec<u8>>(), any::<Vec<u8>>(), numbers).prop_map(|(key, value, numbers)| {
             let [create_revision, mod_revision, version, lease] = numbers;
