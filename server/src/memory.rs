@@ -3,7 +3,7 @@
 use std::{env, fs};
 
 /// What a burst may take on every machine, and the most that it needs anywhere.
-const LEAST_BURST: u64 = 64 << 20;
+const LEAST_BURST: u64 = 16 << 20;
 const MOST_BURST: u64 = 256 << 20;
 /// A burst stands in the queue, in what was taken out of it, and before the store: three times at worst.
 const SHARE: u64 = 16;
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(machine("MemFree: 1 kB\n"), None);
         for (total, bytes) in [
             (None, LEAST_BURST),
-            (Some(256 << 20), LEAST_BURST),
+            (Some(64 << 20), LEAST_BURST),
             (Some(2 << 30), 128 << 20),
             (Some(64 << 30), MOST_BURST),
         ] {

@@ -78,6 +78,7 @@ pub struct Builder {
     data: Vec<(usize, PathBuf)>,
     hosts: Option<Hosts>,
     direct: bool,
+    memory: &'static str,
 }
 
 impl Builder {
@@ -117,6 +118,12 @@ impl Builder {
         self
     }
 
+    /// The memory that every member may count on, as `GOMEMLIMIT` says it. 1 GiB else, whatever the machine has.
+    pub fn memory(mut self, limit: &'static str) -> Builder {
+        self.memory = limit;
+        self
+    }
+
     /// Starts it and waits until every member serves and all agree on a leader.
     pub async fn start(self) -> Cluster {
         let permit = tokio::task::spawn_blocking(Permit::take).await.expect("waiting does not panic");
@@ -129,6 +136,7 @@ impl Builder {
             network,
             hosts: self.hosts,
             direct: self.direct,
+            memory: self.memory,
             initial: String::new(),
             dir: Some(dir),
             _permit: permit,
@@ -166,6 +174,7 @@ pub struct Cluster {
     pub network: Network,
     hosts: Option<Hosts>,
     direct: bool,
+    memory: &'static str,
     initial: String,
     dir: Option<TempDir>,
     _permit: Permit,
@@ -182,6 +191,7 @@ impl Cluster {
             data: Vec::new(),
             hosts: None,
             direct: false,
+            memory: "1GiB",
         }
     }
 
@@ -234,7 +244,7 @@ impl Cluster {
             Some(hosts) => Place::Host(hosts.host(self.members.len())),
             None => Place::loopback((!self.direct).then_some(&self.network)),
         };
-        let mut member = Member::new(self.flavor, name, dir, data, place);
+        let mut member = Member::new(self.flavor, name, dir, data, place, self.memory);
         member.args.clone_from(&self.args);
         member
     }

@@ -52,15 +52,23 @@ pub struct Member {
     place: Place,
     child: Option<Child>,
     paused: bool,
+    memory: &'static str,
     dir: PathBuf,
     data: PathBuf,
 }
 
 impl Member {
-    pub(super) fn new(flavor: Flavor, name: String, dir: PathBuf, data: Option<PathBuf>, place: Place) -> Member {
+    pub(super) fn new(
+        flavor: Flavor,
+        name: String,
+        dir: PathBuf,
+        data: Option<PathBuf>,
+        place: Place,
+        memory: &'static str,
+    ) -> Member {
         std::fs::create_dir_all(&dir).expect("a member's folder can be made");
         let data = data.unwrap_or_else(|| dir.join("data"));
-        Member { name, id: 0, args: Vec::new(), flavor, place, child: None, paused: false, dir, data }
+        Member { name, id: 0, args: Vec::new(), flavor, place, child: None, paused: false, memory, dir, data }
     }
 
     pub(super) fn set_id(&mut self, id: u64) {
@@ -181,8 +189,7 @@ impl Member {
                 command.env_remove(name);
             }
         }
-        // What they have room for does not depend on the machine.
-        command.env("GOMEMLIMIT", "1GiB");
+        command.env("GOMEMLIMIT", self.memory);
         command.current_dir(&self.dir).stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
         self.child = Some(spawn(command).expect("the server's program can be started"));
         self.paused = false;
