@@ -14,6 +14,7 @@ mod stack;
 mod vigil;
 
 pub use body::{BodyTooLarge, Metered, Pace, RequestBody};
+pub(crate) use call::asks_for_websocket;
 pub use call::{Call, Connection, Protocol};
 pub use connection::Server;
 pub use stack::{Column, Stack, StackOptions};

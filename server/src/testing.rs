@@ -1,6 +1,7 @@
 //! A member in the process of a test: a real one, alone in its cluster, that follows its log and listens where it is told.
 
 pub(crate) mod admissions;
+pub(crate) mod counts;
 pub(crate) mod h2;
 pub(crate) mod raw;
 

@@ -12,6 +12,7 @@
 mod answer;
 mod body;
 mod dialogue;
+mod handshake;
 mod inbound;
 mod index;
 mod refusal;
@@ -23,7 +24,6 @@ mod websocket;
 
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
 use bytes::Bytes;
 use http::request::Parts;
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{kit, sse};
 use crate::calls::Calls;
-use crate::http::{BoxError, Call};
+use crate::http::{BoxError, Call, asks_for_websocket};
 pub(crate) use body::GatewayBody;
 pub(super) use refusal::CHALLENGE;
 use refusal::Refusal;
@@ -115,7 +115,7 @@ impl Gateway {
         let (mut parts, body) = request.into_parts();
         let uri = std::mem::take(&mut parts.uri);
         let Some(path) = routes::canonical(uri.path()) else { return refuse(Refusal::not_found(), body).await };
-        if !websocket::wanted(&parts)
+        if !asks_for_websocket(&parts.method, &parts.headers)
             && let Some(resource) = Resource::find(parts.method.as_str(), &path)
         {
             parts.uri = uri;
@@ -148,7 +148,7 @@ impl Gateway {
                     Entry::WebSocket(upgrade) => {
                         return websocket::server_streaming(limits, deadline, *upgrade, invoke);
                     }
-                    _ => misplaced(&path),
+                    entry => entry.refusal(&path),
                 }
             }};
             (bidi, $field:ident, $method:ident, $Request:ty) => {{
@@ -157,7 +157,7 @@ impl Gateway {
                 match entry {
                     Entry::Post => return stream::bidi(limits, body, serve).await,
                     Entry::WebSocket(upgrade) => return websocket::bidi(limits, deadline, *upgrade, serve),
-                    _ => misplaced(&path),
+                    entry => entry.refusal(&path),
                 }
             }};
         }
@@ -191,6 +191,8 @@ where
 enum Entry {
     Post,
     WebSocket(Box<WebSocketUpgrade>),
+    /// It asks for a WebSocket and does not say all that this takes.
+    NoHandshake(Box<Refusal>),
     Other,
 }
 
@@ -198,13 +200,19 @@ impl Entry {
     async fn of(parts: &mut Parts) -> Entry {
         match parts.method {
             Method::POST => Entry::Post,
-            Method::GET | Method::CONNECT if websocket::wanted(parts) => {
-                match WebSocketUpgrade::from_request_parts(parts, &()).await {
-                    Ok(upgrade) => Entry::WebSocket(Box::new(upgrade)),
-                    Err(_) => Entry::Other,
-                }
-            }
+            _ if asks_for_websocket(&parts.method, &parts.headers) => match handshake::read(parts).await {
+                Ok(upgrade) => Entry::WebSocket(Box::new(upgrade)),
+                Err(refusal) => Entry::NoHandshake(Box::new(refusal)),
+            },
             _ => Entry::Other,
+        }
+    }
+
+    /// What to say where streams are and this is no way to one.
+    fn refusal(self, path: &str) -> Refusal {
+        match self {
+            Entry::NoHandshake(refusal) => *refusal,
+            Entry::Post | Entry::WebSocket(_) | Entry::Other => misplaced(path),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::{Extensions, Method as Verb, Request, Version, header};
+use http::{Extensions, HeaderMap, Method as Verb, Request, Version, header};
 use keyport_api::methods::Method;
 use keyport_api::routes;
 
@@ -130,10 +130,23 @@ fn grpc_form<B>(request: &Request<B>) -> Option<Protocol> {
     }
 }
 
-/// The RPC behind a path of the gateway. The same path may lead elsewhere for those who only want to read.
+/// The RPC behind a path of the gateway, for those who call it: the same path may lead elsewhere for others, such as those who
+/// only want to read, or who ask what they may do.
 fn routed<B>(request: &Request<B>, path: &str) -> Option<Method> {
-    let reads = matches!(*request.method(), Verb::GET | Verb::HEAD) && !request.headers().contains_key(header::UPGRADE);
-    if reads { None } else { Method::of_route(&routes::canonical(path)?) }
+    let method = || Method::of_route(&routes::canonical(path)?);
+    if *request.method() == Verb::POST {
+        method()
+    } else if asks_for_websocket(request.method(), request.headers()) {
+        method().filter(|method| method.info().kind.server_streams())
+    } else {
+        None
+    }
+}
+
+/// Whether a request asks for a WebSocket. Some clients offer something else to upgrade to, and go on without it.
+pub(crate) fn asks_for_websocket(verb: &Verb, headers: &HeaderMap) -> bool {
+    let upgrade = || headers.get(header::UPGRADE);
+    *verb == Verb::GET && upgrade().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 #[cfg(test)]
@@ -153,8 +166,29 @@ mod tests {
         assert_eq!(json("POST", "/v3/kv/put"), (Protocol::Json, Some(Method::Put)));
         assert_eq!(json("POST", "/v3beta/kv/put"), (Protocol::Json, Some(Method::Put)));
         assert_eq!(json("GET", "/v3/watch"), (Protocol::Http, None));
+        for verb in ["PUT", "OPTIONS"] {
+            assert_eq!(json(verb, "/v3/kv/put"), (Protocol::Http, None), "{verb} is no way to call");
+        }
         assert_eq!(json("POST", "/v3/watch"), (Protocol::Json, Some(Method::Watch)));
         assert_eq!(json("POST", "/health"), (Protocol::Http, None));
+    }
+
+    #[test]
+    fn a_socket_is_one_only_by_its_name_and_where_there_is_one() {
+        let upgrade = |verb: &str, path: &str, to: &str| {
+            let request = Request::builder().method(verb).uri(path).header("upgrade", to).body(()).unwrap();
+            let call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));
+            (call.protocol, call.method)
+        };
+        for to in ["websocket", "WebSocket"] {
+            assert_eq!(upgrade("GET", "/v3/watch", to), (Protocol::Json, Some(Method::Watch)));
+            assert_eq!(upgrade("HEAD", "/v3/watch", to), (Protocol::Http, None));
+            assert_eq!(upgrade("GET", "/v3/kv/put", to), (Protocol::Http, None));
+            assert_eq!(upgrade("POST", "/v3/kv/put", to), (Protocol::Json, Some(Method::Put)));
+        }
+        for path in ["/v3/watch", "/v3/kv/put"] {
+            assert_eq!(upgrade("GET", path, "h2c"), (Protocol::Http, None));
+        }
     }
 
     #[test]

@@ -10,12 +10,12 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, Method, Request};
 use percent_encoding::percent_decode_str;
 
 use super::rare::Rare;
-use super::{Call, Protocol};
+use super::{Call, Protocol, asks_for_websocket};
 use crate::gate::{Claims, Token};
 
 const HASLEADER: HeaderName = HeaderName::from_static("hasleader");
@@ -52,7 +52,7 @@ pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>) -> Claims {
 fn of_a_page<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
     let headers = request.headers();
     let mut token = None;
-    if headers.contains_key(UPGRADE) {
+    if asks_for_websocket(request.method(), headers) {
         let mut protocols = parts(headers, &SEC_WEBSOCKET_PROTOCOL, ',');
         token = if protocols.next() == Some("Bearer") { protocols.next().map(Cow::Borrowed) } else { None };
     } else if request.method() == Method::GET {
@@ -103,6 +103,7 @@ mod tests {
             (Protocol::Json, "/", vec![("upgrade", "websocket"), ("cookie", "a=b; token=t")]),
             (Protocol::Http, "/?key=a&access_token=%74", vec![]),
             (Protocol::Http, "/?access_token=other", vec![("authorization", "t")]),
+            (Protocol::Http, "/?access_token=t", vec![("upgrade", "h2c"), ("sec-websocket-protocol", "Bearer, other")]),
             (Protocol::Http, "/", vec![("cookie", "token=t")]),
         ] {
             assert_eq!(token(protocol, uri, &headers), found, "{protocol:?} {uri} {headers:?}");

@@ -1,5 +1,7 @@
 //! Answers that say no: a gRPC status, and where HTTP has a better word than the table, an HTTP status beside it.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use keyport_api::error::{self, Error};
@@ -29,6 +31,11 @@ impl Refusal {
         }
     }
 
+    /// A handshake for another version of WebSocket than there is.
+    pub(super) fn upgrade_required(cause: impl Display) -> Refusal {
+        Refusal { http: Some(StatusCode::UPGRADE_REQUIRED), ..Refusal::from(error::not_understood(cause)) }
+    }
+
     /// The answer to a unary call: `{"error", "code", "message"}`.
     pub(super) fn response(&self) -> Response<GatewayBody> {
         self.render(error::gateway_body(&self.status))
@@ -49,6 +56,11 @@ impl Refusal {
         }
         if let Some(allow) = &self.allow {
             headers.insert(header::ALLOW, allow.clone());
+        }
+        if self.http == Some(StatusCode::UPGRADE_REQUIRED) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         // For whoever counts calls by their codes: the HTTP status has fewer.
         response.extensions_mut().insert(self.status.code());

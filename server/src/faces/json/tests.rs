@@ -1,6 +1,7 @@
 //! The gateway over real sockets, before a real member.
 
 mod cost;
+mod handshake;
 mod streams;
 mod unary;
 mod websocket;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::GatewayOptions;
 use crate::calls::Caller;
 use crate::testing::Member;
-use crate::testing::raw::Raw;
+use crate::testing::raw::{Head, Raw};
 
 /// A member whose gateway has small limits, and a connection to it.
 async fn start() -> (Member, Raw) {

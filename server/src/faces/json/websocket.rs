@@ -13,8 +13,7 @@ use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebS
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{SinkExt, StreamExt};
-use http::request::Parts;
-use http::{Response, header};
+use http::Response;
 use keyport_api::error::{self, Error, frame_too_large, not_understood};
 use keyport_api::json::{FromJson, ToJson};
 use prost::Message;
@@ -34,11 +33,6 @@ const QUEUE: usize = 8;
 
 /// Bytes kept for a socket each way, used or not.
 const BUFFER_BYTES: usize = 4 * 1024;
-
-/// Whether a request asks for a WebSocket.
-pub(super) fn wanted(parts: &Parts) -> bool {
-    parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
 
 /// A call with one request, the first frame, and many answers.
 pub(super) fn server_streaming<Req, Resp, S, F, E, I>(

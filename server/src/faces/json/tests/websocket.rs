@@ -7,12 +7,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::{Member, grant, nobody_watches, options, start};
+use super::{Member, grant, nobody_watches, options};
 use crate::faces::json::GatewayOptions;
 
-type Socket = WebSocketStream<TcpStream>;
+pub(super) type Socket = WebSocketStream<TcpStream>;
 
-const CREATE: &str = "{\"create_request\":{\"key\":\"Zm9v\",\"watch_id\":3}}";
+pub(super) const CREATE: &str = "{\"create_request\":{\"key\":\"Zm9v\",\"watch_id\":3}}";
 
 async fn open(
     options: GatewayOptions,
@@ -24,7 +24,7 @@ async fn open(
     (member, socket, protocol)
 }
 
-async fn dial(
+pub(super) async fn dial(
     member: &Member,
     options: GatewayOptions,
     path: &str,
@@ -45,14 +45,14 @@ async fn frame(socket: &mut Socket) -> Message {
     tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("no frame").unwrap().unwrap()
 }
 
-async fn message(socket: &mut Socket) -> Value {
+pub(super) async fn message(socket: &mut Socket) -> Value {
     let frame = frame(socket).await;
     let text = frame.to_text().unwrap();
     assert!(!text.ends_with('\n'));
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {frame:?}"))
 }
 
-async fn say(socket: &mut Socket, text: &str) {
+pub(super) async fn say(socket: &mut Socket, text: &str) {
     socket.send(Message::text(text)).await.unwrap();
 }
 
@@ -159,16 +159,6 @@ async fn a_server_that_stops_says_so() {
     options.stop.cancel();
     assert_eq!(message(&mut socket).await["error"]["http_code"], 503);
     assert_eq!(close_code(&mut socket).await, 1001);
-}
-
-#[tokio::test]
-async fn a_unary_path_has_no_socket() {
-    let (_member, mut raw) = start().await;
-    let headers = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-    for path in ["/v3/kv/range", "/v3/nothing"] {
-        let (head, _) = raw.call("GET", path, headers, "").await;
-        assert_eq!(head.status, if path == "/v3/nothing" { 404 } else { 405 });
-    }
 }
 
 #[tokio::test]
