@@ -5,6 +5,7 @@ mod body;
 mod call;
 mod connection;
 mod credentials;
+mod ending;
 pub mod layers;
 mod patience;
 pub(crate) mod plain;
@@ -17,6 +18,7 @@ pub use body::{BodyTooLarge, Metered, Pace, RequestBody};
 pub(crate) use call::asks_for_websocket;
 pub use call::{Call, Connection, Protocol};
 pub use connection::Server;
+pub use ending::Ending;
 pub use stack::{Column, Stack, StackOptions};
 pub use vigil::Deadlines;
 

@@ -5,3 +5,4 @@ mod every_call;
 mod listeners;
 mod pace;
 mod sizes;
+mod web;

@@ -232,8 +232,8 @@ enum Framing {
     Plain(Frames),
     /// As gRPC-Web has them; the status is in the last frame.
     Web(Frames),
-    /// In base64 or as JSON: not looked into.
-    Text,
+    /// As gRPC-Web has them, in base64: only the last frame is looked into.
+    WebText,
 }
 
 impl<B> Metered<B> {
@@ -241,16 +241,11 @@ impl<B> Metered<B> {
         Metered { body, meter: None }
     }
 
-    /// Counts the end of `call` when it comes.
-    pub(crate) fn text(body: B, call: metrics::Call) -> Metered<B> {
-        Metered { body, meter: Some(Meter { call, framing: Framing::Text }) }
-    }
-
     /// Counts what is sent as `call`'s, and its end by the trailers.
     pub(crate) fn grpc(body: B, call: metrics::Call, headers: &HeaderMap) -> Metered<B> {
         let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |v| v.as_bytes());
         let framing = match content_type.strip_prefix(b"application/grpc-web") {
-            Some([b'-', ..]) => Framing::Text,
+            Some([b'-', ..]) => Framing::WebText,
             Some(_) => Framing::Web(Frames::default()),
             None => Framing::Plain(Frames::default()),
         };
@@ -279,7 +274,8 @@ impl Meter {
     /// Counts a frame, `None` being the end; the call's code once it is known.
     fn observe(&mut self, frame: Option<&Frame<Bytes>>) -> Option<Code> {
         let Some(frame) = frame else {
-            return Some(if matches!(self.framing, Framing::Plain(_)) { Code::Unknown } else { Code::Ok });
+            // gRPC-Web's last frame comes always, unless its reader is gone.
+            return Some(if matches!(self.framing, Framing::Plain(_)) { Code::Unknown } else { Code::Cancelled });
         };
         if let Some(trailers) = frame.trailers_ref() {
             return Some(grpc_code(trailers).unwrap_or(Code::Unknown));
@@ -287,7 +283,7 @@ impl Meter {
         let data = frame.data_ref()?;
         let seen = match &mut self.framing {
             Framing::Plain(frames) | Framing::Web(frames) => frames.read(data),
-            Framing::Text => return None,
+            Framing::WebText => return web_text_code(data),
         };
         if seen.messages > 0 {
             self.call.series().sent(seen.messages, seen.bytes);
@@ -302,6 +298,14 @@ fn web_code(data: &[u8]) -> Option<Code> {
     let at = data.windows(NAME.len()).rposition(|window| window.eq_ignore_ascii_case(NAME))?;
     let value = data.get(at + NAME.len()..)?.split(|b| *b == b'\r').next()?;
     Some(Code::from_bytes(value.trim_ascii()))
+}
+
+/// The same in base64. Each frame is encoded by itself, so the last one is known by how it begins.
+fn web_text_code(data: &[u8]) -> Option<Code> {
+    if !data.starts_with(b"gA") {
+        return None;
+    }
+    web_code(&base64_simd::STANDARD.decode_to_vec(data).ok()?)
 }
 
 impl<B> Body for Metered<B>

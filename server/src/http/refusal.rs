@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use keyport_api::error::{self, Problem};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::Protocol;
 
@@ -32,6 +32,11 @@ pub(crate) fn refusal_as<B: From<Bytes>>(protocol: Protocol, http: StatusCode, s
     *response.status_mut() = http;
     response.extensions_mut().insert(status.code());
     response
+}
+
+/// The code behind an answer that says no, when whoever made it has told.
+pub(super) fn code_told<B>(response: &Response<B>) -> Option<Code> {
+    response.extensions().get().copied()
 }
 
 fn problem<B: From<Bytes>>(status: StatusCode, problem: &Problem) -> Response<B> {

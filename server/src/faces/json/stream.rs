@@ -20,7 +20,7 @@ use keyport_api::json::{FromJson, ToJson};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::body::GatewayBody;
 use super::dialogue::{Dialogue, Opens};
@@ -28,8 +28,8 @@ use super::inbound::{Call, Inbound};
 use super::refusal::{self, JSON, Refusal};
 use super::{GatewayOptions, unary};
 use crate::bulk::Aside;
-use crate::http::BoxError;
 use crate::http::layers::LastWord;
+use crate::http::{BoxError, Ending};
 
 /// How long headers are held back for the first line.
 const FIRST_LINE_WAIT: Duration = Duration::from_millis(200);
@@ -134,12 +134,19 @@ impl<D: Dialogue> Stream for Outbound<D> {
 struct Lines<T> {
     answers: Answers<T>,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    ending: Ending,
     done: bool,
 }
 
 impl<T: ToJson> Lines<T> {
     fn new(options: &GatewayOptions, answers: Answers<T>) -> Lines<T> {
-        Lines { answers, stopped: Box::pin(options.stop.clone().cancelled_owned()), done: false }
+        let stopped = Box::pin(options.stop.clone().cancelled_owned());
+        Lines { answers, stopped, ending: Ending::default(), done: false }
+    }
+
+    fn end(&mut self, code: Code) {
+        self.done = true;
+        self.ending.tell(code);
     }
 }
 
@@ -158,7 +165,11 @@ impl<T: ToJson> Stream for Lines<T> {
                 Some(Err(Error::Stopped.into()))
             }
         };
-        this.done = !matches!(line, Some(Ok(_)));
+        match &line {
+            Some(Ok(_)) => {}
+            Some(Err(status)) => this.end(status.code()),
+            None => this.end(Code::Ok),
+        }
         Poll::Ready(line)
     }
 }
@@ -185,9 +196,11 @@ async fn respond<T: ToJson + 'static>(mut lines: Lines<T>) -> Response<GatewayBo
         Ok(Some(Ok(line))) => Some(line),
         Ok(None) | Err(_) => None,
     };
+    let ending = lines.ending.clone();
     let rest = lines.map(|line| line.unwrap_or_else(|status| refusal::line(&status).into()));
     let mut response = Response::new(GatewayBody::stream(stream::iter(first).chain(rest)));
     response.extensions_mut().insert(LastWord(|status| refusal::line(status).into()));
+    response.extensions_mut().insert(ending);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

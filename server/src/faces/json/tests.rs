@@ -1,6 +1,7 @@
 //! The gateway over real sockets, before a real member.
 
 mod cost;
+mod counted;
 mod handshake;
 mod streams;
 mod unary;

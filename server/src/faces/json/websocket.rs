@@ -5,7 +5,9 @@
 //! cannot be understood is answered with an error message and the end of the socket.
 
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::time::Instant;
 
@@ -20,16 +22,20 @@ use prost::Message;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::body::GatewayBody;
 use super::split::Messages;
 use super::stream::{Answers, Requests};
 use super::{GatewayOptions, stream, unary};
+use crate::http::Ending;
 
 /// Requests that were read and not yet taken by the service; beyond them the socket is not read. The channel has room for
 /// 32, used or not, so what it holds is small.
 const QUEUE: usize = 8;
+
+/// How the library says that the connection ended without a close frame.
+const VANISHED: &str = "Connection reset without closing handshake";
 
 /// Bytes kept for a socket each way, used or not.
 const BUFFER_BYTES: usize = 4 * 1024;
@@ -70,7 +76,9 @@ where
     Resp: ToJson + Send + 'static,
 {
     let options = options.clone();
-    let response = upgrade
+    let ending = Ending::default();
+    let told = ending.clone();
+    let mut response = upgrade
         .protocols(["Bearer"])
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
@@ -79,8 +87,10 @@ where
         .on_upgrade(move |socket| async move {
             let (sender, receiver) = mpsc::channel::<Result<Box<Req>, Status>>(QUEUE);
             let answers = start(Box::pin(ReceiverStream::new(receiver).map(|request| request.map(|it| *it))));
-            Talk { socket, owes: false, waiting: VecDeque::new(), options }.run(sender, answers, deadline).await;
+            let talk = Talk { socket, owes: false, waiting: VecDeque::new(), options, ending: told };
+            talk.run(sender, answers, deadline).await;
         });
+    response.extensions_mut().insert(ending);
     response.map(|_| GatewayBody::empty())
 }
 
@@ -92,6 +102,7 @@ struct Talk<Req> {
     /// Messages of the last frame that the service has no room for yet.
     waiting: VecDeque<Req>,
     options: GatewayOptions,
+    ending: Ending,
 }
 
 /// Why a socket ends.
@@ -102,6 +113,16 @@ enum End {
     Gone,
     /// Told to the caller as a last message, with the code of the close frame.
     Refused(Status, u16),
+}
+
+impl End {
+    fn code(&self) -> Code {
+        match self {
+            End::Done => Code::Ok,
+            End::Gone => Code::Cancelled,
+            End::Refused(status, _) => status.code(),
+        }
+    }
 }
 
 impl<Req> Talk<Req>
@@ -215,6 +236,7 @@ where
     }
 
     async fn close(mut self, end: End) {
+        self.ending.tell(end.code());
         let code = match end {
             End::Done => close_code::NORMAL,
             End::Gone => return,
@@ -235,8 +257,12 @@ fn text_frame(json: Vec<u8>) -> Frame {
 }
 
 fn protocol_error(error: &axum::Error) -> End {
-    use std::error::Error as _;
-    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let cause = error.source();
+    let is_of_connection = cause.and_then(|cause| cause.source()).is_some_and(|cause| cause.is::<io::Error>());
+    let text = cause.map_or_else(|| error.to_string(), ToString::to_string);
+    if is_of_connection || text.ends_with(VANISHED) {
+        return End::Gone;
+    }
     let (status, code) = if text.contains("too long") || text.contains("Too long") {
         (frame_too_large(text), close_code::SIZE)
     } else {

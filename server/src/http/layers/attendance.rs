@@ -16,12 +16,12 @@ use keyport_api::error::{Error, not_understood};
 use keyport_api::methods::Kind;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
-use tonic::Status;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::super::rare::Rare;
 use super::super::refusal::{refusal, refusal_as};
-use super::super::{Call, Connection, Protocol, patience};
+use super::super::{Call, Connection, Ending, Protocol, patience};
 use super::Answer;
 use crate::http::body::grpc_web_trailers;
 
@@ -187,6 +187,7 @@ where
         let watched = Watched {
             timer: deadline.map(|deadline| Box::pin(sleep_until(deadline.into()))),
             last_word: LastWords::of(this.terms.protocol, &response),
+            ending: response.extensions().get().cloned(),
             connection: this.terms.connection.take().filter(|_| lasts_long),
             over: false,
         };
@@ -208,9 +209,20 @@ pin_project! {
 struct Watched {
     timer: Option<Pin<Box<Sleep>>>,
     last_word: LastWords,
+    /// Who is told that it ends, if not only its reader.
+    ending: Option<Ending>,
     /// Where to look whether its reader is still there.
     connection: Option<Arc<Connection>>,
     over: bool,
+}
+
+impl Watched {
+    fn end(&mut self, code: Code) {
+        self.over = true;
+        if let Some(ending) = &self.ending {
+            ending.tell(code);
+        }
+    }
 }
 
 /// How a stream says that its time is over.
@@ -282,15 +294,16 @@ impl<B: Body<Data = Bytes>> Body for Attended<B> {
         // The time counts though there is more to say: it may be an endless stream.
         let over = watched.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
         if over {
-            watched.over = true;
-            return Poll::Ready(watched.last_word.frame(&Error::ContextDeadlineExceeded.into()).map(Ok));
+            let status = Status::from(Error::ContextDeadlineExceeded);
+            watched.end(status.code());
+            return Poll::Ready(watched.last_word.frame(&status).map(Ok));
         }
         if let Poll::Ready(frame) = this.body.poll_frame(cx) {
             return Poll::Ready(frame);
         }
         if let Some(connection) = &watched.connection {
             ready!(connection.poll_read_closed(cx));
-            watched.over = true;
+            watched.end(Code::Cancelled);
             return Poll::Ready(None);
         }
         Poll::Pending

@@ -1,4 +1,5 @@
-//! Counts calls, in gRPC or in JSON: begun here, ended where their answers end.
+//! Counts calls, in gRPC or in JSON: begun here, ended where their answers end. Of gRPC that can be seen from outside; streams
+//! of JSON say it themselves ([`Ending`]).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use tower::{Layer, Service};
 
 use super::super::body::{Metered, grpc_code};
 use super::super::rare::Rare;
-use super::super::{Call, Protocol, RequestBody};
+use super::super::refusal::code_told;
+use super::super::{Call, Ending, Protocol, RequestBody};
 use crate::metrics::{self, Metrics};
 
 const CLIENT_VERSION: HeaderName = HeaderName::from_static("client-api-version");
@@ -98,6 +100,10 @@ fn count_grpc<B>(counted: metrics::Call, response: Response<B>) -> Response<Mete
             counted.finish(code);
             response.map(Metered::uncounted)
         }
+        None if response.status() != StatusCode::OK => {
+            counted.finish(code_of(response.status()));
+            response.map(Metered::uncounted)
+        }
         None => {
             let (parts, body) = response.into_parts();
             let body = Metered::grpc(body, counted, &parts.headers);
@@ -107,18 +113,19 @@ fn count_grpc<B>(counted: metrics::Call, response: Response<B>) -> Response<Mete
 }
 
 /// JSON has other bytes than the messages that are counted, so only calls and messages are.
-fn count_json<B>(counted: metrics::Call, response: Response<B>) -> Response<Metered<B>> {
+fn count_json<B>(counted: metrics::Call, mut response: Response<B>) -> Response<Metered<B>> {
     let series = counted.series();
-    if response.status() != StatusCode::OK {
-        counted.finish(response.extensions().get().copied().unwrap_or_else(|| code_of(response.status())));
-        return response.map(Metered::uncounted);
+    if let Some(ending) = response.extensions_mut().remove::<Ending>() {
+        ending.count(counted);
+    } else if response.status() != StatusCode::OK {
+        counted.finish(code_told(&response).unwrap_or_else(|| code_of(response.status())));
+    } else {
+        if series.kind() == Kind::Unary {
+            series.received(1, 0);
+            series.sent(1, 0);
+        }
+        counted.finish(Code::Ok);
     }
-    if series.kind() != Kind::Unary {
-        return response.map(|body| Metered::text(body, counted));
-    }
-    series.received(1, 0);
-    series.sent(1, 0);
-    counted.finish(Code::Ok);
     response.map(Metered::uncounted)
 }
 
