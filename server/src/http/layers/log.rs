@@ -1,4 +1,4 @@
-//! A line for calls that are slow, and at debug level for all.
+//! A line for calls that are slow, and at debug level for all. Of a stream it says how it began: how it ended is counted.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use tower::{Layer, Service};
 use tracing::Level;
 
 use super::super::body::grpc_code;
+use super::super::refusal::code_told;
 use super::super::{Call, Connection};
 use super::request_id;
 
@@ -142,7 +143,7 @@ impl Line {
             remote = self.remote(),
             "response type" = self.path(),
             status = response.status().as_u16(),
-            code = grpc_code(response.headers()).map(|code| code as i32),
+            code = code(response),
             request_id = self.id(),
             "request stats"
         );
@@ -155,17 +156,26 @@ impl Line {
             method = %self.verb,
             "response type" = self.path(),
             status = response.status().as_u16(),
-            code = grpc_code(response.headers()).map(|code| code as i32),
+            code = code(response),
             request_id = self.id(),
             "request stats"
         );
     }
 }
 
+/// The code of an answer that says no, by its headers or by who refused.
+fn code<B>(response: &Response<B>) -> Option<i32> {
+    grpc_code(response.headers()).or_else(|| code_told(response)).map(|code| code as i32)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::super::Protocol;
+    use super::super::super::refusal::refusal;
     use super::*;
     use crate::net::Face;
+    use bytes::Bytes;
+    use keyport_api::error::Error;
     use parking_lot::Mutex;
     use std::convert::Infallible;
     use tower::{ServiceExt as _, service_fn};
@@ -211,5 +221,14 @@ mod tests {
         }
         let line = ask("POST", "/v3/kv/put", Some(Method::Put)).await;
         assert!(line.contains("/etcdserverpb.KV/Put"), "{line}");
+    }
+
+    #[test]
+    fn a_refusal_has_its_code_whatever_it_speaks() {
+        for protocol in [Protocol::Grpc, Protocol::GrpcWeb, Protocol::Json, Protocol::Http] {
+            let refused: Response<Bytes> = refusal(protocol, &Error::ContextDeadlineExceeded.into());
+            assert_eq!(code(&refused), Some(4), "{protocol:?}");
+        }
+        assert_eq!(code(&Response::new(())), None);
     }
 }
