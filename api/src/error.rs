@@ -18,8 +18,9 @@ use std::sync::LazyLock;
 use tonic::{Code, Status};
 
 pub use parts::{
-    backend_failed, body_broken, decompressed_too_large, decompression_failed, decompressor_missing, frame_too_large,
-    lease_forwarding_failed, message_undecodable, method_not_allowed, not_understood, promote_forwarding_failed,
+    answer_too_large, backend_failed, body_broken, decompressed_too_large, decompression_failed, decompressor_missing,
+    frame_too_large, lease_forwarding_failed, message_undecodable, method_not_allowed, not_understood,
+    promote_forwarding_failed,
 };
 pub use render::{Problem, gateway_body, http_status, problem, reason_phrase, stream_body};
 

@@ -17,11 +17,12 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tower::Layer as _;
 
-use crate::calls::{Caller, Calls};
+use crate::calls::Calls;
 use crate::config::{self, Action, Config, ListenConfig, Sources, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
+use crate::gate::Pass;
 use crate::http::layers::Quota;
 use crate::http::plain::not_found;
 use crate::http::{Column, Pace, Server, Stack, StackOptions};
@@ -80,13 +81,13 @@ impl Member {
             }
         };
         let request = TxnRequest { success: changes.iter().map(op).collect(), ..TxnRequest::default() };
-        self.node.propose(&Caller::internal("a test"), request).await.unwrap().revision
+        self.node.propose(&Pass::internal("a test"), request).await.unwrap().revision
     }
 
     /// Forgets what was before `revision`, past the gate.
     pub(crate) async fn compact(&self, revision: i64) {
         let request = CompactionRequest { revision, physical: true };
-        let compacted = self.node.propose(&Caller::internal("a test"), request).await.unwrap();
+        let compacted = self.node.propose(&Pass::internal("a test"), request).await.unwrap();
         compacted.reply.finished().await.unwrap();
     }
 

@@ -54,6 +54,11 @@ pub fn decompression_failed(cause: impl fmt::Display) -> Status {
     Status::internal(format!("grpc: failed to decompress the message: {cause}"))
 }
 
+/// An answer that is larger than what a message of gRPC can be.
+pub fn answer_too_large(size: usize, limit: usize) -> Status {
+    Status::resource_exhausted(format!("grpc: trying to send message larger than max ({size} vs. {limit})"))
+}
+
 /// A message of gRPC that is larger than `limit` bytes once it is unpacked.
 pub fn decompressed_too_large(limit: usize) -> Status {
     Status::resource_exhausted(format!("grpc: received message after decompression larger than max {limit}"))

@@ -28,9 +28,9 @@ impl Cluster {
     /// # Errors
     /// As the RPC.
     pub async fn member_add(&self, caller: &Caller, request: MemberAddRequest) -> Result<MemberAddResponse, Error> {
-        self.desk.gate.admit(caller, Method::MemberAdd)?;
+        let pass = self.desk.gate.admit(caller, Method::MemberAdd)?;
         let MemberAddRequest { peer_ur_ls, is_learner } = request;
-        let (member, members) = self.desk.node.add_member(peer_ur_ls, is_learner).await?;
+        let (member, members) = self.desk.node.add_member(&pass, peer_ur_ls, is_learner).await?;
         let member = Some(message(member));
         Ok(MemberAddResponse { header: self.header(), member, members: messages(members) })
     }
@@ -42,8 +42,8 @@ impl Cluster {
         caller: &Caller,
         request: MemberRemoveRequest,
     ) -> Result<MemberRemoveResponse, Error> {
-        self.desk.gate.admit(caller, Method::MemberRemove)?;
-        let members = self.desk.node.remove_member(request.id).await?;
+        let pass = self.desk.gate.admit(caller, Method::MemberRemove)?;
+        let members = self.desk.node.remove_member(&pass, request.id).await?;
         Ok(MemberRemoveResponse { header: self.header(), members: messages(members) })
     }
 
@@ -54,9 +54,9 @@ impl Cluster {
         caller: &Caller,
         request: MemberUpdateRequest,
     ) -> Result<MemberUpdateResponse, Error> {
-        self.desk.gate.admit(caller, Method::MemberUpdate)?;
+        let pass = self.desk.gate.admit(caller, Method::MemberUpdate)?;
         let MemberUpdateRequest { id, peer_ur_ls } = request;
-        let members = self.desk.node.update_member(id, peer_ur_ls).await?;
+        let members = self.desk.node.update_member(&pass, id, peer_ur_ls).await?;
         Ok(MemberUpdateResponse { header: self.header(), members: messages(members) })
     }
 
@@ -78,8 +78,8 @@ impl Cluster {
         caller: &Caller,
         request: MemberPromoteRequest,
     ) -> Result<MemberPromoteResponse, Status> {
-        self.desk.gate.admit(caller, Method::MemberPromote)?;
-        let members = self.desk.node.promote_member(request.id).await?;
+        let pass = self.desk.gate.admit(caller, Method::MemberPromote)?;
+        let members = self.desk.node.promote_member(&pass, request.id).await?;
         Ok(MemberPromoteResponse { header: self.header(), members: messages(members) })
     }
 }

@@ -90,7 +90,7 @@ impl Kv {
         let pass = desk.gate.admit(caller, Method::Put)?;
         desk.node.check_quota(&request)?;
         validate::put(&request)?;
-        let Answer { revision, reply } = desk.node.propose(pass.caller(), request).await?;
+        let Answer { revision, reply } = desk.node.propose(&pass, request).await?;
         Ok(PutResponse { header: Some(desk.node.header(revision)), ..reply })
     }
 
@@ -118,7 +118,7 @@ impl Kv {
         let desk = &self.desk;
         let pass = desk.gate.admit(caller, Method::Compact)?;
         let physical = request.physical;
-        let Answer { revision, reply: removal } = desk.node.propose(pass.caller(), request).await?;
+        let Answer { revision, reply: removal } = desk.node.propose(&pass, request).await?;
         if physical {
             removal.finished().await.map_err(KvError::from)?;
         }
@@ -159,7 +159,7 @@ impl Desk {
         request: DeleteRangeRequest,
     ) -> Result<DeleteRangeResponse, Error> {
         validate::delete_range(&request)?;
-        let Answer { revision, reply } = self.node.propose(pass.caller(), request).await?;
+        let Answer { revision, reply } = self.node.propose(pass, request).await?;
         Ok(DeleteRangeResponse { header: Some(self.node.header(revision)), ..reply })
     }
 
@@ -169,7 +169,7 @@ impl Desk {
         if txn::is_read_only(&request) {
             return self.read_only_txn(pass, request).await;
         }
-        let Answer { revision, reply } = self.node.propose(pass.caller(), request).await?;
+        let Answer { revision, reply } = self.node.propose(pass, request).await?;
         Ok(TxnResponse { header: Some(self.node.header(revision)), ..reply })
     }
 

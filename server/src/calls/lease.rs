@@ -56,7 +56,7 @@ impl Lease {
     ) -> Result<LeaseRevokeResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::LeaseRevoke)?;
-        let Answer { revision, .. } = node.propose(pass.caller(), request).await?;
+        let Answer { revision, .. } = node.propose(&pass, request).await?;
         Ok(LeaseRevokeResponse { header: Some(node.header(revision)) })
     }
 
@@ -110,7 +110,7 @@ impl Desk {
         // Here, and not where it is applied: other members may have other settings.
         request.ttl = request.ttl.max(self.node.limits().min_lease_ttl);
         self.node.check_quota(&request)?;
-        let Answer { revision, reply } = self.node.propose(pass.caller(), request).await?;
+        let Answer { revision, reply } = self.node.propose(pass, request).await?;
         Ok(LeaseGrantResponse { header: Some(self.node.header(revision)), ..reply })
     }
 }

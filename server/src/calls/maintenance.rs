@@ -43,7 +43,7 @@ impl Maintenance {
         if AlarmAction::try_from(request.action).is_err() {
             return Err(Error::UnknownMethod);
         }
-        let Answer { revision, reply } = node.propose(pass.caller(), request).await?;
+        let Answer { revision, reply } = node.propose(&pass, request).await?;
         Ok(AlarmResponse { header: Some(node.header(revision)), ..reply })
     }
 
@@ -139,8 +139,8 @@ impl Maintenance {
     /// As the RPC.
     pub async fn move_leader(&self, caller: &Caller, request: MoveLeaderRequest) -> Result<MoveLeaderResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
-        gate.admit(caller, Method::MoveLeader)?;
-        node.move_leader(request.target_id).await?;
+        let pass = gate.admit(caller, Method::MoveLeader)?;
+        node.move_leader(&pass, request.target_id).await?;
         Ok(MoveLeaderResponse { header: None })
     }
 
@@ -153,8 +153,8 @@ impl Maintenance {
         let header = Some(node.current_header());
         let cluster = match DowngradeAction::try_from(request.action) {
             Ok(DowngradeAction::Validate) => node.validate_downgrade(&request.version).await?,
-            Ok(DowngradeAction::Enable) => node.enable_downgrade(pass.caller(), &request.version).await?,
-            Ok(DowngradeAction::Cancel) => node.cancel_downgrade(pass.caller()).await?,
+            Ok(DowngradeAction::Enable) => node.enable_downgrade(&pass, &request.version).await?,
+            Ok(DowngradeAction::Cancel) => node.cancel_downgrade(&pass).await?,
             Err(_) => return Err(Error::UnknownMethod),
         };
         Ok(DowngradeResponse { header, version: cluster.minor_text() })

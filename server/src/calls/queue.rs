@@ -95,9 +95,9 @@ impl Queue {
         while let (seen, Some(predecessor)) = self.last_before(pass, name, place.revision).await? {
             self.wait_gone(&predecessor.key, seen.revision).await?;
         }
-        leave.disarm();
         let look = RangeRequest { key: place.key.clone(), ..RangeRequest::default() };
         let (header, found) = self.one(pass, look).await?;
+        leave.disarm();
         // Under the same name somebody else may have entered since.
         Ok(found.filter(|kv| kv.create_revision == place.revision).map(|_| header))
     }

@@ -8,8 +8,8 @@ use keyport_api::error::Error;
 use super::Caller;
 use crate::state::ending::Waiter;
 
-/// The gate's word that a call was let in, and whose it is. What works on behalf of a call asks for one, so that it cannot
-/// be reached around the gate.
+/// The gate's word that a call was let in, and whose it is. The node asks for one before it changes anything, and so does what
+/// works on behalf of a call, so that nothing can be changed around the gate.
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     caller: Caller,
@@ -18,6 +18,11 @@ pub(crate) struct Pass {
 impl Pass {
     pub(super) fn new(caller: Caller) -> Pass {
         Pass { caller }
+    }
+
+    /// For a duty of the node's own, and for what another member asks in a call that passed the gate there.
+    pub(crate) fn internal(reason: &'static str) -> Pass {
+        Pass { caller: Caller::internal(reason) }
     }
 
     pub(crate) fn caller(&self) -> &Caller {

@@ -95,7 +95,7 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             .layer(AttendanceLayer)
             // Before everything that asks who it is.
             .layer(&self.identity)
-            // Last: what is refused for want of room is refused to those who may write.
+            // Last: what is refused for want of room is refused to somebody, not to anyone.
             .layer(&self.quota)
             .service(inner)
     }

@@ -8,12 +8,14 @@ use keyport_api::etcdserverpb::CompactionRequest;
 
 use super::Node;
 use crate::config::AutoCompaction;
-use crate::gate::Caller;
+use crate::gate::Pass;
 
 /// How often a number of revisions is checked.
 const REVISION_CHECK: Duration = Duration::from_secs(300);
 /// A period is sampled this many times an hour or a period, whichever is shorter.
 const SAMPLES: u32 = 10;
+/// However short the period.
+const SHORTEST_SAMPLE: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Node {
@@ -28,8 +30,8 @@ impl Node {
     /// Keeps a window of sampled revisions; its oldest is what the store had a period ago.
     async fn compact_by_age(&self, period: Duration) {
         let step = period.min(HOUR);
-        let interval = step / SAMPLES;
-        let window = (period.as_nanos() / interval.as_nanos().max(1)) as usize;
+        let interval = (step / SAMPLES).max(SHORTEST_SAMPLE);
+        let window = (period.as_nanos() / interval.as_nanos()) as usize;
         let mut samples = VecDeque::with_capacity(window + 1);
         let mut last = 0;
         let mut until_next = window;
@@ -69,7 +71,7 @@ impl Node {
     /// As the leader of `term`. Whether the store is compacted up to `revision` now.
     async fn compact_to(&self, term: u64, revision: i64) -> bool {
         let request = CompactionRequest { revision, physical: false };
-        match self.propose_in_term(term, &Caller::internal("automatic compaction"), request).await {
+        match self.propose_in_term(term, &Pass::internal("automatic compaction"), request).await {
             Ok(_) => {
                 tracing::info!(revision, "completed auto compaction");
                 true

@@ -21,7 +21,7 @@ use super::Node;
 use super::hash::hash_kv;
 use crate::asking::PeerClient;
 use crate::asking::hashkv::{self, HashError};
-use crate::gate::Caller;
+use crate::gate::Pass;
 use crate::kv::KvError;
 use crate::membership::Member;
 use crate::state::State;
@@ -214,7 +214,7 @@ impl Node {
         }
         let request =
             AlarmRequest { action: AlarmAction::Activate.into(), member_id: member, alarm: AlarmType::Corrupt.into() };
-        if let Err(error) = self.propose_in_term(term, &Caller::internal("corruption check"), request).await {
+        if let Err(error) = self.propose_in_term(term, &Pass::internal("corruption check"), request).await {
             tracing::warn!(member = format!("{member:x}"), %error, "failed to raise alarm CORRUPT");
         }
     }

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::Node;
 use super::propose::Offered;
-use crate::gate::Caller;
+use crate::gate::Pass;
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// Leases taken up in one pass.
@@ -78,8 +78,8 @@ impl Node {
     }
 }
 
-fn expiry() -> Caller {
-    Caller::internal("lease expiry")
+fn expiry() -> Pass {
+    Pass::internal("lease expiry")
 }
 
 /// Waits for one of the tasks. Its panic goes on here, as in [`JoinSet::join_all`].

@@ -17,6 +17,7 @@ use tonic::Status;
 use super::Node;
 use crate::asking::client::PeerResponse;
 use crate::asking::paths;
+use crate::gate::Pass;
 use crate::membership::Member;
 
 /// Before the next attempt, when a leader could not be reached or did not answer well.
@@ -72,11 +73,11 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::promote_here`]; `NoLeader`, `Timeout`.
-    pub(crate) async fn promote_member(&self, id: u64) -> Result<Vec<Member>, Status> {
+    pub(crate) async fn promote_member(&self, pass: &Pass, id: u64) -> Result<Vec<Member>, Status> {
         let question =
             Question { path: format!("{}{id}", paths::PROMOTE), content: ("application/json", Bytes::new()) };
         let promoted = self.by_the_leader(&question, promotion_answer, move || async move {
-            match self.promote_and_count(id).await {
+            match self.promote_and_count(pass, id).await {
                 Err(Error::NotLeader) => None,
                 outcome => Some(outcome.map_err(Status::from)),
             }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::{Node, raft_error};
 use crate::apply::error;
-use crate::gate::Caller;
+use crate::gate::Pass;
 
 /// How long what is committed may take to be applied before a lease call gives up.
 const APPLY_WAIT: Duration = Duration::from_secs(1);
@@ -161,10 +161,10 @@ impl Node {
     async fn clear_checkpoint(&self, id: i64) -> Result<(), Error> {
         let term = self.office().ok_or(Error::NotPrimaryLessor)?;
         let checkpoints = vec![LeaseCheckpoint { id, remaining_ttl: 0 }];
-        let (caller, request) = (Caller::internal("a renewed lease"), LeaseCheckpointRequest { checkpoints });
+        let (pass, request) = (Pass::internal("a renewed lease"), LeaseCheckpointRequest { checkpoints });
         let offered = {
             let _order = self.0.checkpoints.lock();
-            self.offer_in_term(term, &caller, request)
+            self.offer_in_term(term, &pass, request)
         };
         match offered.outcome().await {
             Ok(_) => Ok(()),

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::Node;
 use crate::apply::{Ended, Notice};
-use crate::gate::Caller;
+use crate::gate::Pass;
 
 /// How often proposals are checked for having waited too long, and the database and its threads for having failed.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -79,7 +79,7 @@ impl Node {
             AlarmRequest { action: AlarmAction::Activate.into(), member_id: own, alarm: AlarmType::Nospace.into() };
         let node = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = node.propose_own(node.office(), &Caller::internal("out of space"), request).await {
+            if let Err(error) = node.propose_own(node.office(), &Pass::internal("out of space"), request).await {
                 tracing::warn!(%error, "failed to raise alarm");
             }
         });

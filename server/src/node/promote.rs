@@ -3,6 +3,7 @@
 use keyport_api::error::Error;
 
 use super::Node;
+use crate::gate::Pass;
 use crate::membership::Member;
 
 impl Node {
@@ -10,8 +11,8 @@ impl Node {
     ///
     /// # Errors
     /// The same.
-    pub(crate) async fn promote_and_count(&self, id: u64) -> Result<Vec<Member>, Error> {
-        let outcome = self.promote_here(id).await;
+    pub(crate) async fn promote_and_count(&self, pass: &Pass, id: u64) -> Result<Vec<Member>, Error> {
+        let outcome = self.promote_here(pass, id).await;
         match &outcome {
             Ok(_) => self.metrics().learner_promote_successes.inc(),
             Err(Error::NotLeader) => {}

@@ -13,7 +13,7 @@ use super::timeouts::Circumstances;
 use super::{Node, raft_error};
 use crate::apply::waiters::{Answer, Outcome};
 use crate::apply::{Command, Cost, Proposal, Replicated};
-use crate::gate::Caller;
+use crate::gate::Pass;
 use crate::metrics::RequestTimer;
 
 /// Where the outcome of a request will be told, if it was taken.
@@ -32,8 +32,8 @@ impl Node {
     ///
     /// # Errors
     /// What the state machine answers; `TooManyRequests`, `RequestTooLarge`, `Timeout`, `Stopped`.
-    pub(crate) async fn propose<R: Replicated>(&self, caller: &Caller, request: R) -> Result<Answer<R::Reply>, Error> {
-        self.offer(caller, request, |raft, entry| raft.propose(entry)).outcome().await
+    pub(crate) async fn propose<R: Replicated>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error> {
+        self.offer(pass, request, |raft, entry| raft.propose(entry)).outcome().await
     }
 
     /// As [`Node::propose`], for what this member decides on as the leader of `term`: nothing comes of it once that term is
@@ -44,15 +44,15 @@ impl Node {
     pub(crate) async fn propose_in_term<R: Replicated>(
         &self,
         term: u64,
-        caller: &Caller,
+        pass: &Pass,
         request: R,
     ) -> Result<Answer<R::Reply>, Error> {
-        self.offer_in_term(term, caller, request).outcome().await
+        self.offer_in_term(term, pass, request).outcome().await
     }
 
     /// The part of it that does not wait: what is offered later comes later in the log.
-    pub(super) fn offer_in_term<R: Replicated>(&self, term: u64, caller: &Caller, request: R) -> Offered<'_, R> {
-        self.offer(caller, request, |raft, entry| raft.propose_in_term(term, entry))
+    pub(super) fn offer_in_term<R: Replicated>(&self, term: u64, pass: &Pass, request: R) -> Offered<'_, R> {
+        self.offer(pass, request, |raft, entry| raft.propose_in_term(term, entry))
     }
 
     /// What this member finds out by itself: bound to the term if it leads, and passed on to the leader if it does not.
@@ -62,33 +62,33 @@ impl Node {
     pub(crate) async fn propose_own<R: Replicated>(
         &self,
         term: Option<u64>,
-        caller: &Caller,
+        pass: &Pass,
         request: R,
     ) -> Result<Answer<R::Reply>, Error> {
         match term {
-            Some(term) => self.propose_in_term(term, caller, request).await,
-            None => self.propose(caller, request).await,
+            Some(term) => self.propose_in_term(term, pass, request).await,
+            None => self.propose(pass, request).await,
         }
     }
 
     fn offer<R: Replicated>(
         &self,
-        caller: &Caller,
+        pass: &Pass,
         request: R,
         propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
     ) -> Offered<'_, R> {
         let command = request.into_command();
         let timer = self.metrics().time_request(command.name());
-        let outcome = self.offer_command(caller, command, propose);
+        let outcome = self.offer_command(pass, command, propose);
         if let Err(error) = &outcome {
-            tracing::debug!(%caller, %error, "a proposal was not taken");
+            tracing::debug!(caller = %pass.caller(), %error, "a proposal was not taken");
         }
         Offered { timer, outcome, request: PhantomData }
     }
 
     fn offer_command(
         &self,
-        caller: &Caller,
+        pass: &Pass,
         command: Command,
         propose: impl FnOnce(&RaftHandle, Bytes) -> Result<(), ProposeError>,
     ) -> Result<Receiver<Outcome>, Error> {
@@ -98,7 +98,7 @@ impl Node {
             return Err(Error::RequestTooManyRequests);
         }
         let id = node.ids.next();
-        let entry = Proposal { id, author: caller.author().cloned(), command }.encode();
+        let entry = Proposal { id, author: pass.caller().author().cloned(), command }.encode();
         let size = entry.encoded_len();
         if size > node.limits.request_bytes {
             return Err(Error::RequestTooLarge);

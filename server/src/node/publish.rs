@@ -6,7 +6,7 @@ use keyport_api::error::Error;
 use keyport_api::membershippb::{Attributes, ClusterMemberAttrSetRequest};
 
 use super::Node;
-use crate::gate::Caller;
+use crate::gate::Pass;
 
 /// Before a failed attempt is repeated.
 const RETRY: Duration = Duration::from_millis(200);
@@ -33,9 +33,9 @@ impl Node {
 
     /// Proposes until it succeeds.
     async fn insist(&self, request: ClusterMemberAttrSetRequest) -> Result<(), Error> {
-        let caller = Caller::internal("publishing itself");
+        let pass = Pass::internal("publishing itself");
         loop {
-            match self.propose(&caller, request.clone()).await {
+            match self.propose(&pass, request.clone()).await {
                 Ok(_) => return Ok(()),
                 Err(Error::Stopped) => return Err(Error::Stopped),
                 Err(error) => tracing::warn!(%error, "failed to publish; trying again"),

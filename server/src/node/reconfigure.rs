@@ -11,6 +11,7 @@ use super::propose::told;
 use super::{Node, raft_error};
 use crate::apply::Reply;
 use crate::apply::waiters::Answer;
+use crate::gate::Pass;
 use crate::membership::{Change, Member, added_member_id, peer_urls, quorum};
 
 /// A peer counts as connected once its stream has been up for this long.
@@ -27,14 +28,19 @@ impl Node {
     ///
     /// # Errors
     /// `MemberBadUrls`, `MemberNotEnoughStarted`, `Unhealthy`, the roster's verdict, and those of a proposal.
-    pub(crate) async fn add_member(&self, urls: Vec<String>, is_learner: bool) -> Result<(Member, Vec<Member>), Error> {
+    pub(crate) async fn add_member(
+        &self,
+        pass: &Pass,
+        urls: Vec<String>,
+        is_learner: bool,
+    ) -> Result<(Member, Vec<Member>), Error> {
         let peer_urls = peer_urls::checked(&urls)?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let id = added_member_id(&peer_urls, since_epoch.as_secs());
         let member = Member { id, peer_urls, is_learner, ..Member::default() };
         self.check_addition(&member)?;
         let max_learners = self.limits().max_learners;
-        let members = self.reconfigure(Change::Add { member: member.clone(), max_learners }).await?;
+        let members = self.reconfigure(pass, Change::Add { member: member.clone(), max_learners }).await?;
         Ok((member, members))
     }
 
@@ -42,36 +48,42 @@ impl Node {
     ///
     /// # Errors
     /// `MemberNotEnoughStarted`, `Unhealthy`, the roster's verdict, and those of a proposal.
-    pub(crate) async fn remove_member(&self, id: u64) -> Result<Vec<Member>, Error> {
+    pub(crate) async fn remove_member(&self, pass: &Pass, id: u64) -> Result<Vec<Member>, Error> {
         self.check_removal(id)?;
         self.replace_leader(id).await;
-        self.reconfigure(Change::Remove(id)).await
+        self.reconfigure(pass, Change::Remove(id)).await
     }
 
     /// Gives a member other peer URLs. (etcd takes any, and its other members then end when they cannot be read.)
     ///
     /// # Errors
     /// `MemberNotFound`, `MemberBadUrls`, the roster's verdict, and those of a proposal.
-    pub(crate) async fn update_member(&self, id: u64, peer_urls: Vec<String>) -> Result<Vec<Member>, Error> {
+    pub(crate) async fn update_member(
+        &self,
+        pass: &Pass,
+        id: u64,
+        peer_urls: Vec<String>,
+    ) -> Result<Vec<Member>, Error> {
         if let Err(error) = peer_urls::checked(&peer_urls) {
             // Of an unknown member nothing else is said; with proper URLs the roster says it.
             let is_known = self.state().membership.look(|roster| roster.get(id).is_some());
             return Err(if is_known { error } else { Error::MemberNotFound });
         }
-        self.reconfigure(Change::Update { id, peer_urls }).await
+        self.reconfigure(pass, Change::Update { id, peer_urls }).await
     }
 
     /// Makes a learner a voter, if this member leads.
     ///
     /// # Errors
     /// `NotLeader`; `LearnerNotReady`, `MemberNotEnoughStarted`, the roster's verdict, and those of a proposal.
-    pub(crate) async fn promote_here(&self, id: u64) -> Result<Vec<Member>, Error> {
+    pub(crate) async fn promote_here(&self, pass: &Pass, id: u64) -> Result<Vec<Member>, Error> {
         self.check_promotion(id).await?;
-        self.reconfigure(Change::Promote(id)).await
+        self.reconfigure(pass, Change::Promote(id)).await
     }
 
     /// Proposes a change and waits for the verdict. Dropping the future gives up the answer, not the change.
-    async fn reconfigure(&self, change: Change) -> Result<Vec<Member>, Error> {
+    async fn reconfigure(&self, pass: &Pass, change: Change) -> Result<Vec<Member>, Error> {
+        tracing::info!(caller = %pass.caller(), "changing the membership");
         let node = &*self.0;
         let id = node.ids.next();
         let outcome = node.waiters.register(id);

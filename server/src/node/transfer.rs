@@ -6,13 +6,14 @@ use keyport_api::error::Error;
 use tokio::time::timeout;
 
 use super::{Node, raft_error};
+use crate::gate::Pass;
 
 impl Node {
     /// Makes another voter the leader, and returns when it is. To the leader itself there is nothing to do.
     ///
     /// # Errors
     /// `NotLeader`, `BadLeaderTransferee`, `LeaderTransferTimeout`.
-    pub(crate) async fn move_leader(&self, to: u64) -> Result<(), Error> {
+    pub(crate) async fn move_leader(&self, pass: &Pass, to: u64) -> Result<(), Error> {
         let own = self.identity().member_id;
         if !self.is_leader() {
             return Err(Error::NotLeader);
@@ -25,6 +26,7 @@ impl Node {
         }
         let mut leaders = self.state().leadership.subscribe();
         tracing::info!(
+            caller = %pass.caller(),
             local_member_id = format!("{own:x}"),
             transferee_member_id = format!("{to:x}"),
             "leadership transfer starting"
@@ -56,7 +58,7 @@ impl Node {
             return;
         };
         // Raft itself gives up a hand-over after one.
-        match timeout(self.limits().election_timeout * 2, self.move_leader(to)).await {
+        match timeout(self.limits().election_timeout * 2, self.move_leader(&Pass::internal("stopping"), to)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "leadership could not be handed over"),
             Err(_) => {

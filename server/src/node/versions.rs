@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
 use super::Node;
-use crate::gate::Caller;
+use crate::gate::Pass;
 use crate::membership::{Member, Release, decide};
 use crate::version;
 
@@ -145,33 +145,33 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::validate_downgrade`], and those of a proposal.
-    pub(crate) async fn enable_downgrade(&self, caller: &Caller, target: &str) -> Result<Release, Error> {
+    pub(crate) async fn enable_downgrade(&self, pass: &Pass, target: &str) -> Result<Release, Error> {
         let (cluster, target) = self.check_downgrade(target).await?;
         let request = DowngradeInfoSetRequest { enabled: true, ver: target.to_string() };
-        self.propose(caller, request).await?;
+        self.propose(pass, request).await?;
         tracing::info!(target_version = %target, "downgrade enabled");
         Ok(self.cluster_release().unwrap_or(cluster))
     }
 
     /// Ends a downgrade; the cluster's version. That none is under way is no failure.
-    pub(crate) async fn cancel_downgrade(&self, caller: &Caller) -> Result<Release, Error> {
-        if let Err(error) = self.end_downgrade(None, caller).await {
+    pub(crate) async fn cancel_downgrade(&self, pass: &Pass) -> Result<Release, Error> {
+        if let Err(error) = self.end_downgrade(None, pass).await {
             tracing::error!(%error, "failed to cancel downgrade");
         }
         self.cluster_release().ok_or(Error::ClusterVersionUnavailable)
     }
 
     /// As the leader of `term`, if it was not asked for.
-    async fn end_downgrade(&self, term: Option<u64>, caller: &Caller) -> Result<(), Error> {
+    async fn end_downgrade(&self, term: Option<u64>, pass: &Pass) -> Result<(), Error> {
         self.read_barrier().await?;
         if !self.state().membership.downgrade().enabled {
             return Err(Error::NoInflightDowngrade);
         }
         let request = DowngradeInfoSetRequest { enabled: false, ver: String::new() };
-        self.propose_own(term, caller, request).await.map(|_| ())
+        self.propose_own(term, pass, request).await.map(|_| ())
     }
 }
 
-fn versions() -> Caller {
-    Caller::internal("versions")
+fn versions() -> Pass {
+    Pass::internal("versions")
 }

@@ -10,6 +10,7 @@ use http::StatusCode;
 use keyport_api::error::Error;
 
 use crate::asking::paths;
+use crate::gate::Pass;
 use crate::node::Node;
 
 pub(super) fn routes() -> Router<Arc<Node>> {
@@ -23,7 +24,7 @@ async fn promote(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Respo
     let Ok(number) = id.parse() else {
         return (StatusCode::NOT_FOUND, format!("member {id} not found in cluster\n")).into_response();
     };
-    match node.promote_and_count(number).await {
+    match node.promote_and_count(&Pass::internal("another member"), number).await {
         Ok(members) => Json(members).into_response(),
         Err(error) => (status(error), format!("{error}\n")).into_response(),
     }

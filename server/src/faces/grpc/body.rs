@@ -6,16 +6,20 @@ use std::task::{Context, Poll};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use http_body::{Frame, SizeHint};
+use keyport_api::error::answer_too_large;
 use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_storage::Record;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use tonic::Status;
 
 use crate::bulk::Bulk;
 use crate::kv::RangeReply;
 
 /// Compression flag and length in front of each message.
 const PREFIX_LEN: usize = 5;
+/// The largest message that etcd sends, and clients take.
+const MAX_MESSAGE: usize = i32::MAX as usize;
 /// A large range is encoded in pieces of about this many bytes, as fast as the client takes them.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Tags in `etcdserverpb.RangeResponse`.
@@ -54,24 +58,31 @@ impl Drop for RangeChunks {
 }
 
 impl HotBody {
-    pub(super) fn message(message: &impl Message) -> HotBody {
+    /// # Errors
+    /// `ResourceExhausted` for what no message can be.
+    pub(super) fn message(message: &impl Message) -> Result<HotBody, Status> {
         let len = message.encoded_len();
+        let prefix = prefix(len)?;
         let mut frame = BytesMut::with_capacity(PREFIX_LEN + len);
-        put_prefix(len, &mut frame);
+        frame.put_slice(&prefix);
         message.encode_raw(&mut frame);
-        HotBody(Next::Message(frame.freeze()))
+        Ok(HotBody(Next::Message(frame.freeze())))
     }
 
     /// A `RangeResponse`, its keys copied once: from the store's records into the frames.
-    pub(super) fn range(header: &ResponseHeader, reply: RangeReply, bulk: &Bulk) -> HotBody {
+    ///
+    /// # Errors
+    /// As [`HotBody::message`].
+    pub(super) fn range(header: &ResponseHeader, reply: RangeReply, bulk: &Bulk) -> Result<HotBody, Status> {
         let tail_len = usize::from(reply.more) * 2 + count_len(reply.count);
         let header_len = header.encoded_len();
         let head_len = 1 + encoded_len_varint(header_len as u64) + header_len;
         let kvs_len: usize = reply.records.iter().map(entry_len).sum();
         let len = head_len + kvs_len + tail_len;
         let whole = len <= CHUNK_BYTES;
+        let prefix = prefix(len)?;
         let mut head = BytesMut::with_capacity(PREFIX_LEN + if whole { len } else { head_len });
-        put_prefix(len, &mut head);
+        head.put_slice(&prefix);
         encode_key(HEADER_TAG, WireType::LengthDelimited, &mut head);
         encode_varint(header_len as u64, &mut head);
         header.encode_raw(&mut head);
@@ -80,16 +91,16 @@ impl HotBody {
                 put_entry(record, &mut head);
             }
             put_tail(&reply, &mut head);
-            return HotBody(Next::Message(head.freeze()));
+            return Ok(HotBody(Next::Message(head.freeze())));
         }
         let mut tail = BytesMut::with_capacity(tail_len);
         put_tail(&reply, &mut tail);
-        HotBody(Next::Range(Box::new(RangeChunks {
+        Ok(HotBody(Next::Range(Box::new(RangeChunks {
             head: head.freeze(),
             records: reply.records.into_iter(),
             tail: tail.freeze(),
             bulk: bulk.clone(),
-        })))
+        }))))
     }
 }
 
@@ -146,10 +157,10 @@ impl http_body::Body for HotBody {
     }
 }
 
-fn put_prefix(len: usize, to: &mut BytesMut) {
-    to.put_u8(0);
-    // A RangeResponse stays below the 2 GiB that gRPC clients take at most; the limit is checked when it is read.
-    to.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
+fn prefix(len: usize) -> Result<[u8; PREFIX_LEN], Status> {
+    let sent = u32::try_from(len).ok().filter(|_| len <= MAX_MESSAGE);
+    let [a, b, c, d] = sent.ok_or_else(|| answer_too_large(len, MAX_MESSAGE))?.to_be_bytes();
+    Ok([0, a, b, c, d])
 }
 
 fn entry_len(record: &Record) -> usize {
@@ -201,10 +212,18 @@ mod tests {
                 .collect();
             let reply = RangeReply { revision: 7, records, more: keys == 3, count: keys as i64 };
             let header = ResponseHeader { cluster_id: 1, member_id: 2, revision: 7, raft_term: 3 };
-            let framed = collect(HotBody::range(&header, reply.clone(), &bulk)).await;
+            let framed = collect(HotBody::range(&header, reply.clone(), &bulk).unwrap()).await;
             let len = u32::from_be_bytes(framed[1..5].try_into().unwrap()) as usize;
             assert_eq!(len, framed.len() - PREFIX_LEN);
             assert_eq!(RangeResponse::decode(&framed[5..]).unwrap(), reply.into_message(header));
         }
+    }
+
+    #[test]
+    fn what_no_message_can_be_is_refused() {
+        assert_eq!(prefix(7).unwrap(), [0, 0, 0, 0, 7]);
+        assert_eq!(prefix(MAX_MESSAGE).unwrap(), [0, 0x7f, 0xff, 0xff, 0xff]);
+        let refused = prefix(MAX_MESSAGE + 1).unwrap_err();
+        assert_eq!(refused.message(), "grpc: trying to send message larger than max (2147483648 vs. 2147483647)");
     }
 }

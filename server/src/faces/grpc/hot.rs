@@ -20,7 +20,7 @@ use crate::bulk::{Aside, LONG};
 use crate::calls::{Caller, Calls, RangeAnswer, WatchReply, WatchSession};
 use crate::faces::kit;
 
-/// The hot methods, of which all but one are unary.
+/// The hot methods that are unary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hot {
     Range,
@@ -95,10 +95,10 @@ impl HotPaths {
                 let RangeAnswer { header, reply } = kv.range(&caller, read.message(body).await?).await?;
                 let bulk = self.calls.bulk();
                 if reply.records.len() <= LONG {
-                    return Ok(HotBody::range(&header, reply, bulk));
+                    return HotBody::range(&header, reply, bulk);
                 }
                 let bulk = bulk.clone();
-                Ok(aside.run(move |_| HotBody::range(&header, reply, &bulk)).await?)
+                aside.run(move |_| HotBody::range(&header, reply, &bulk)).await?
             }
             Hot::Put => write(aside, kv.put(&caller, read.message(body).await?).await?).await,
             Hot::DeleteRange => write(aside, kv.delete_range(&caller, read.message(body).await?).await?).await,
@@ -143,9 +143,9 @@ impl Reader<'_> {
 
 async fn write(aside: Aside<'_>, answer: impl Message + 'static) -> Result<HotBody, Status> {
     if !kit::is_large(&answer) {
-        return Ok(HotBody::message(&answer));
+        return HotBody::message(&answer);
     }
-    Ok(aside.run(move |_| HotBody::message(&answer)).await?)
+    aside.run(move |_| HotBody::message(&answer)).await?
 }
 
 struct WatchCall {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::ErrInto;
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::auth_server::{Auth, AuthServer};
 use keyport_api::etcdserverpb::cluster_server::{Cluster, ClusterServer};
 use keyport_api::etcdserverpb::kv_server::{Kv, KvServer};
@@ -71,9 +72,8 @@ pub(crate) fn routes(calls: &Calls, max_message_bytes: usize) -> Routes {
 fn admitted(calls: Calls) -> impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone {
     move |request| {
         let caller = caller(request.extensions())?;
-        if let Some(method) = Call::get(request.extensions()).and_then(|call| call.method) {
-            calls.health(&caller, method)?;
-        }
+        let method = Call::get(request.extensions()).and_then(|call| call.method).ok_or(Error::UnknownMethod)?;
+        calls.health(&caller, method)?;
         Ok(request)
     }
 }

@@ -3,6 +3,7 @@
 use keyport_api::etcdserverpb::{CompactionRequest, RangeRequest};
 use keyport_tests::Server;
 use keyport_tests::grpc::{get, refused, revision, values};
+use keyport_tests::wait::eventually;
 use tonic::Code;
 
 const FUTURE: &str = "etcdserver: mvcc: required revision is a future revision";
@@ -80,4 +81,21 @@ async fn survives_a_restart() {
     refused(c.kv.compact(compact(15)).await, Code::OutOfRange, COMPACTED);
     assert_eq!(values(&c.range(RangeRequest { revision: 15, ..get("k") }).await), ["13"]);
     assert_eq!(c.put("k", "more").await, 22);
+}
+
+/// By age, and of the shortest age there is.
+#[tokio::test]
+async fn by_itself() {
+    let server = Server::builder().args(["--auto-compaction-retention=5ns"]).start();
+    let mut c = server.grpc().await;
+    let old = c.put("k", "old").await;
+    c.put("k", "new").await;
+    eventually("the old version is gone", async || {
+        let request = RangeRequest { revision: old, ..get("k") };
+        let refused = c.kv.range(request).await.err()?;
+        assert_eq!(refused.message(), COMPACTED);
+        Some(())
+    })
+    .await;
+    assert_eq!(values(&c.range(get("k")).await), ["new"]);
 }

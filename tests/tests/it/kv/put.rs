@@ -145,8 +145,9 @@ async fn a_smaller_request_limit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_values_at_once() {
     const PUTS: usize = 120;
-    // Which makes a request's own timeout one that a slow disk cannot reach.
-    let server = Server::builder().args(["--election-timeout=10000", "--heartbeat-interval=1000"]).start();
+    // What is durable of them matters to nobody, and no disk is so slow that a request's own timeout is reached.
+    let server =
+        Server::builder().args(["--unsafe-no-fsync", "--election-timeout=10000", "--heartbeat-interval=1000"]).start();
     let value = "x".repeat(1_400_000);
     let mut clients = Vec::new();
     for _ in 0..PUTS {
