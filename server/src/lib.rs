@@ -4,6 +4,8 @@
 //! layers of one's own around it ([`run_within`]; `examples/member.rs`), or the server and its layers around a service of
 //! one's own ([`http::Server`], [`http::Stack`]; `examples/in_process.rs`). The rest is for the `keyport` program.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody listens"))]
+
 mod apply;
 mod asking;
 mod bootstrap;

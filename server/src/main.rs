@@ -1,5 +1,9 @@
 //! The `keyport` program: settings, log, runtime, exit status.
 
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody listens")]
+
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::UdpSocket;
 use std::process::ExitCode;
 
@@ -22,11 +26,11 @@ fn main() -> ExitCode {
     let read_file = |path: &str| std::fs::read_to_string(path);
     match config::load(&Sources { args: &args, env: &env, read_file: &read_file, default_host: &default_host }) {
         Ok(Action::Help) => {
-            print!("{}", config::usage());
+            tell(io::stdout(), config::usage());
             ExitCode::SUCCESS
         }
         Ok(Action::Version) => {
-            print!("{}", config::version_text());
+            tell(io::stdout(), config::version_text());
             ExitCode::SUCCESS
         }
         Ok(Action::Run(config)) => serve(*config),
@@ -41,16 +45,21 @@ fn try_cluster(args: &[String]) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            tell(io::stderr(), format_args!("{error}\n"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Whoever does not listen any more changes nothing.
+fn tell(mut to: impl Write, text: impl Display) {
+    let _ = write!(to, "{text}");
+}
+
 /// Says what is wrong with the settings.
 fn refuse(error: &ConfigError) -> ExitCode {
     if matches!(error, ConfigError::Usage(_)) {
-        eprintln!("{error}\nRun 'keyport --help' for all flags.");
+        tell(io::stderr(), format_args!("{error}\nRun 'keyport --help' for all flags.\n"));
     } else if logging::init(&LogConfig::default(), None).is_ok() {
         keyport_server::fatal!(%error, "failed to verify flags");
     }
@@ -59,7 +68,7 @@ fn refuse(error: &ConfigError) -> ExitCode {
 
 fn serve(config: Config) -> ExitCode {
     if let Err(error) = logging::init(&config.log, std::env::var("RUST_LOG").ok().as_deref()) {
-        eprintln!("{error}");
+        tell(io::stderr(), format_args!("{error}\n"));
         return ExitCode::FAILURE;
     }
     logging::log_panics();

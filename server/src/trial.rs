@@ -5,7 +5,7 @@ mod member;
 mod output;
 mod standing;
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::config::{self, Sources};
 use crate::net;
 use member::{Member, Recipe};
 
@@ -41,13 +42,14 @@ pub fn is_asked_for(args: &[String]) -> bool {
 pub async fn run(args: &[String], shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let words = args.get(1..).unwrap_or_default();
     if words.iter().any(|word| matches!(word.as_str(), "-h" | "-help" | "--help")) {
-        print!("{HELP}");
+        let _ = io::stdout().write_all(HELP.as_bytes());
         return Ok(());
     }
     let (dir, flags) = match words.split_first() {
         Some((dir, flags)) if !dir.starts_with('-') => (PathBuf::from(dir), flags),
         _ => (PathBuf::from(DEFAULT_DIR), words),
     };
+    check_flags(flags)?;
     for number in 0..NAMES.len() {
         check_ports(number)?;
     }
@@ -106,6 +108,13 @@ fn say(text: &str) {
 
 fn because(what: &dyn std::fmt::Display, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// What no member would start with is said once, and not by three.
+fn check_flags(flags: &[String]) -> io::Result<()> {
+    let read_file = |path: &str| std::fs::read_to_string(path);
+    let sources = Sources { args: flags, env: &[], read_file: &read_file, default_host: &|| None };
+    config::load(&sources).map(drop).map_err(io::Error::other)
 }
 
 /// Said before anybody starts: two members would go on without the third, beside whoever answers at its address.

@@ -133,7 +133,8 @@ fn what_cannot_be() {
         drop(taken);
         std::fs::write(dir.join("file"), "").unwrap();
         refused(&["file"], "file: File exists").await;
-        refused(&["data", "--nonsense"], "m1 | flag provided but not defined: -nonsense").await;
+        refused(&["data", "--nonsense"], "flag provided but not defined: -nonsense").await;
+        assert!(!dir.join("data").exists(), "nobody was started");
         let mut trial = Trial::start(hosts, dir, ["--help"]);
         assert!(trial.end().await.success());
         assert!(trial.log().contains("Usage: keyport cluster"));

@@ -47,7 +47,7 @@ impl Failure {
 
 /// Whether it may go well if only it is tried again.
 fn is_transient(error: Error) -> bool {
-    matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded)
+    matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded) || error == Error::RequestTooManyRequests
 }
 
 /// A stream that says one thing and ends.
