@@ -100,9 +100,26 @@ impl Drop for Threads {
     }
 }
 
+/// An [`Aside`] for who outlives the request that it was made for.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnAside {
+    bulk: Bulk,
+    lane: Option<Lane>,
+}
+
+impl OwnAside {
+    pub(crate) fn get(&self) -> Aside<'_> {
+        self.bulk.aside(self.lane.as_ref())
+    }
+}
+
 impl<'a> Aside<'a> {
     pub(crate) fn bulk(self) -> &'a Bulk {
         self.bulk
+    }
+
+    pub(crate) fn to_own(self) -> OwnAside {
+        OwnAside { bulk: self.bulk.clone(), lane: self.lane.cloned() }
     }
 
     /// Has `work` done, once it is its turn. It goes on beyond an end of the waiting until it asks [`Gone`].

@@ -146,17 +146,17 @@ impl Gateway {
                 match entry {
                     Entry::Post => return stream::server_streaming(limits, aside, body, invoke).await,
                     Entry::WebSocket(upgrade) => {
-                        return websocket::server_streaming(limits, deadline, *upgrade, invoke);
+                        return websocket::server_streaming(limits, aside, deadline, *upgrade, invoke);
                     }
                     entry => entry.refusal(&path),
                 }
             }};
             (bidi, $field:ident, $method:ident, $Request:ty) => {{
-                let calls = calls.clone();
-                let serve = move |requests| stream::answers(async move { calls.$field.$method(&caller, requests) });
+                let (aside, calls, asking) = (calls.aside(&caller), calls.clone(), caller.clone());
+                let serve = move |requests| stream::answers(async move { calls.$field.$method(&asking, requests) });
                 match entry {
-                    Entry::Post => return stream::bidi(limits, body, serve).await,
-                    Entry::WebSocket(upgrade) => return websocket::bidi(limits, deadline, *upgrade, serve),
+                    Entry::Post => return stream::bidi(limits, aside, body, serve).await,
+                    Entry::WebSocket(upgrade) => return websocket::bidi(limits, aside, deadline, *upgrade, serve),
                     entry => entry.refusal(&path),
                 }
             }};

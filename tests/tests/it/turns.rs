@@ -138,6 +138,10 @@ async fn other_large_work() {
     let value = "A".repeat(400_000);
     server.http().call("/v3/kv/put", json!({ "key": "bGFyZ2U=", "value": value })).await;
     assert_eq!(aside(&server, &mut done).await, 1);
+    let create = json!({ "create_request": { "key": "bGFyZ2U=", "filters": vec![0; 200_000] } });
+    let mut watch = server.http().stream("/v3/watch", create.to_string()).await;
+    assert_eq!(watch.json().await["result"]["created"], true);
+    assert_eq!(aside(&server, &mut done).await, 1);
     let deleted = c.kv.delete_range(DeleteRangeRequest { prev_kv: true, ..delete_all("k01") });
     assert_eq!(within("a deletion", deleted).await.unwrap().into_inner().prev_kvs.len(), 10_000);
     assert_eq!(aside(&server, &mut done).await, 1);

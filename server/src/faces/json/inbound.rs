@@ -15,8 +15,10 @@ use serde::de::IgnoredAny;
 use tonic::Status;
 
 use super::dialogue::Dialogue;
+use super::refusal::Refusal;
 use super::split::{Messages, SplitError};
 use super::{GatewayOptions, unary};
+use crate::bulk::OwnAside;
 use crate::http::BoxError;
 
 /// An unfinished message up to this size is looked at while its rest is awaited, so that nonsense is answered at
@@ -45,11 +47,16 @@ impl<D> Call<D> {
     }
 }
 
+type Reading<D> = Pin<Box<dyn Future<Output = Result<<D as Dialogue>::Request, Refusal>> + Send>>;
+
 /// The messages of a body. It ends where the body does or where it stops making sense; [`Call`] says which.
-pub(super) struct Inbound<B, D> {
+pub(super) struct Inbound<B, D: Dialogue> {
     body: Pin<Box<B>>,
     messages: Messages,
     options: GatewayOptions,
+    aside: OwnAside,
+    /// A large message that is being read aside.
+    reading: Option<Reading<D>>,
     call: Arc<Mutex<Call<D>>>,
     /// How much of the unfinished message was found to be the head of something valid.
     checked: usize,
@@ -60,18 +67,28 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
     D: Dialogue,
-    D::Request: Message + FromJson,
+    D::Request: Message + FromJson + 'static,
 {
-    pub(super) fn new(body: B, options: GatewayOptions, call: Arc<Mutex<Call<D>>>) -> Inbound<B, D> {
+    pub(super) fn new(body: B, options: GatewayOptions, aside: OwnAside, call: Arc<Mutex<Call<D>>>) -> Inbound<B, D> {
         let messages = Messages::new(options.max_json_bytes());
-        Inbound { body: Box::pin(body), messages, options, call, checked: 0 }
+        Inbound { body: Box::pin(body), messages, options, aside, reading: None, call, checked: 0 }
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<D::Request>, Status>> {
         loop {
+            if let Some(reading) = &mut self.reading {
+                let message = ready!(reading.as_mut().poll(cx));
+                self.reading = None;
+                return Poll::Ready(message.map(Some).map_err(Status::from));
+            }
             if let Some(text) = self.messages.next().map_err(|error| self.refuse(error))? {
                 self.checked = 0;
-                return Poll::Ready(unary::decode(&self.options, &text).map(Some).map_err(Status::from));
+                if !unary::is_large(&text) {
+                    return Poll::Ready(unary::decode(&self.options, &text).map(Some).map_err(Status::from));
+                }
+                let (options, aside) = (self.options.clone(), self.aside.clone());
+                self.reading = Some(Box::pin(async move { unary::read(&options, aside.get(), text).await }));
+                continue;
             }
             let frame = match self.body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => frame,
@@ -126,7 +143,7 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
     D: Dialogue,
-    D::Request: Message + FromJson,
+    D::Request: Message + FromJson + 'static,
 {
     type Item = Result<D::Request, Status>;
 

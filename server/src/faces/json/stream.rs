@@ -78,17 +78,18 @@ where
 /// A call that streams both ways.
 pub(super) async fn bidi<B, Req, Resp>(
     options: &GatewayOptions,
+    aside: Aside<'_>,
     body: B,
     serve: impl FnOnce(Requests<Req>) -> Answers<Resp>,
 ) -> Response<GatewayBody>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
-    Req: Opens<Resp> + Message + FromJson,
+    Req: Opens<Resp> + Message + FromJson + 'static,
     Resp: ToJson + Send + 'static,
 {
     let call = Arc::new(Mutex::new(Call::<Req::Dialogue>::default()));
-    let answers = serve(Box::pin(Inbound::new(body, options.clone(), Arc::clone(&call))));
+    let answers = serve(Box::pin(Inbound::new(body, options.clone(), aside.to_own(), Arc::clone(&call))));
     respond(Lines::new(options, Box::pin(Outbound { answers, call, done: false }))).await
 }
 

@@ -50,11 +50,24 @@ where
     Req: Message + FromJson + 'static,
 {
     let text = body::collect(std::pin::pin!(body), options.max_json_bytes()).await?;
-    if text.len() <= LARGE {
+    read(options, aside, text).await
+}
+
+/// The message that a text is, within the bounds of the gateway; read aside if the text is large.
+pub(super) async fn read<T>(options: &GatewayOptions, aside: Aside<'_>, text: Bytes) -> Result<T, Refusal>
+where
+    T: Message + FromJson + 'static,
+{
+    if !is_large(&text) {
         return decode(options, &text);
     }
     let options = options.clone();
     aside.run(move |_| decode(&options, &text)).await?
+}
+
+/// Whether reading it takes too long for an event loop.
+pub(super) fn is_large(text: &[u8]) -> bool {
+    text.len() > LARGE
 }
 
 /// The message that a text is, within the bounds of the gateway.

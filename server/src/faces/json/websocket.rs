@@ -4,7 +4,6 @@
 //! with `Bearer`) or as a cookie named `token`. Idle sockets are pinged; one that does not answer is closed. What
 //! cannot be understood is answered with an error message and the end of the socket.
 
-use std::collections::VecDeque;
 use std::error::Error as _;
 use std::future::Future;
 use std::io;
@@ -28,6 +27,7 @@ use super::body::GatewayBody;
 use super::split::Messages;
 use super::stream::{Answers, Requests};
 use super::{GatewayOptions, stream, unary};
+use crate::bulk::{Aside, OwnAside};
 use crate::http::Ending;
 
 /// Requests that were read and not yet taken by the service; beyond them the socket is not read. The channel has room for
@@ -43,6 +43,7 @@ const BUFFER_BYTES: usize = 4 * 1024;
 /// A call with one request, the first frame, and many answers.
 pub(super) fn server_streaming<Req, Resp, S, F, E, I>(
     options: &GatewayOptions,
+    aside: Aside<'_>,
     deadline: Option<Instant>,
     upgrade: WebSocketUpgrade,
     invoke: impl FnOnce(Req) -> F + Send + 'static,
@@ -55,7 +56,7 @@ where
     E: Into<Status> + 'static,
     I: Into<Status> + 'static,
 {
-    bidi(options, deadline, upgrade, |mut requests: Requests<Req>| {
+    bidi(options, aside, deadline, upgrade, |mut requests: Requests<Req>| {
         stream::answers(async move {
             let request = requests.next().await.ok_or(Error::ContextCanceled)??;
             // The rest of the requests is kept open and unread: the call has but one.
@@ -67,6 +68,7 @@ where
 /// A call that streams both ways.
 pub(super) fn bidi<Req, Resp>(
     options: &GatewayOptions,
+    aside: Aside<'_>,
     deadline: Option<Instant>,
     upgrade: WebSocketUpgrade,
     start: impl FnOnce(Requests<Req>) -> Answers<Resp> + Send + 'static,
@@ -75,7 +77,7 @@ where
     Req: Message + FromJson + 'static,
     Resp: ToJson + Send + 'static,
 {
-    let options = options.clone();
+    let (options, aside) = (options.clone(), aside.to_own());
     let ending = Ending::default();
     let told = ending.clone();
     let mut response = upgrade
@@ -87,7 +89,8 @@ where
         .on_upgrade(move |socket| async move {
             let (sender, receiver) = mpsc::channel::<Result<Box<Req>, Status>>(QUEUE);
             let answers = start(Box::pin(ReceiverStream::new(receiver).map(|request| request.map(|it| *it))));
-            let talk = Talk { socket, owes: false, waiting: VecDeque::new(), options, ending: told };
+            let messages = Messages::new(options.max_json_bytes());
+            let talk = Talk { socket, owes: false, messages, next: None, options, aside, ending: told };
             talk.run(sender, answers, deadline).await;
         });
     response.extensions_mut().insert(ending);
@@ -99,9 +102,12 @@ struct Talk<Req> {
     socket: WebSocket,
     /// Whether the library has something to say that was not taken yet.
     owes: bool,
-    /// Messages of the last frame that the service has no room for yet.
-    waiting: VecDeque<Req>,
+    /// Of the last frame. They are read one by one: many make many times their bytes.
+    messages: Messages,
+    /// What the service has no room for yet.
+    next: Option<Box<Req>>,
     options: GatewayOptions,
+    aside: OwnAside,
     ending: Ending,
 }
 
@@ -149,18 +155,21 @@ where
         });
         let end = loop {
             let step = tokio::select! {
-                frame = self.listen(), if self.waiting.is_empty() => {
+                frame = self.listen(), if self.next.is_none() => {
                     heard = tokio::time::Instant::now();
-                    self.hear(frame)
+                    self.hear(frame).await
                 }
-                permit = requests.reserve(), if !self.waiting.is_empty() => {
-                    match (permit, self.waiting.pop_front()) {
-                        (Ok(permit), Some(request)) => permit.send(Ok(Box::new(request))),
-                        // The service wants no more requests.
-                        _ => self.waiting.clear(),
+                permit = requests.reserve(), if self.next.is_some() => match (permit, self.next.take()) {
+                    (Ok(permit), Some(request)) => {
+                        permit.send(Ok(request));
+                        self.read().await
                     }
-                    Ok(())
-                }
+                    // The service wants no more requests.
+                    _ => {
+                        self.messages = Messages::new(self.options.max_json_bytes());
+                        Ok(())
+                    }
+                },
                 answer = answers.next() => match answer {
                     Some(Ok(answer)) => match stream::result_object(&answer) {
                         Ok(text) => self.send(text_frame(text)).await,
@@ -202,7 +211,7 @@ where
         self.socket.recv().await
     }
 
-    fn hear(&mut self, frame: Option<Result<Frame, axum::Error>>) -> Result<(), End> {
+    async fn hear(&mut self, frame: Option<Result<Frame, axum::Error>>) -> Result<(), End> {
         let text: Bytes = match frame {
             Some(Ok(Frame::Text(text))) => text.into(),
             Some(Ok(Frame::Binary(bytes))) => bytes,
@@ -214,17 +223,20 @@ where
             Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
             Some(Err(error)) => return Err(protocol_error(&error)),
         };
-        let mut messages = Messages::new(self.options.max_json_bytes());
-        messages.push(text);
-        loop {
-            let message = match messages.next() {
-                Ok(Some(text)) => unary::decode(&self.options, &text).map_err(Status::from),
-                Ok(None) => break,
-                Err(error) => Err(not_understood(error)),
-            };
-            self.waiting.push_back(message.map_err(|status| End::Refused(status, close_code::INVALID))?);
-        }
-        messages.finish().map_err(|error| End::Refused(not_understood(error), close_code::INVALID))
+        self.messages.push(text);
+        self.read().await
+    }
+
+    /// Reads the next message of the frame, if there is one.
+    async fn read(&mut self) -> Result<(), End> {
+        let invalid = |status| End::Refused(status, close_code::INVALID);
+        let text = self.messages.next().map_err(|error| invalid(not_understood(error)))?;
+        let Some(text) = text else {
+            return self.messages.finish().map_err(|error| invalid(not_understood(error)));
+        };
+        let message = unary::read(&self.options, self.aside.get(), text).await;
+        self.next = Some(Box::new(message.map_err(|refusal| invalid(refusal.into()))?));
+        Ok(())
     }
 
     /// A caller that does not read is as silent as one that does not speak.

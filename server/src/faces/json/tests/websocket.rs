@@ -63,6 +63,22 @@ async fn close_code(socket: &mut Socket) -> u16 {
     }
 }
 
+/// Many small ones make many times the bytes of their frame: no more are read than there is room for.
+#[tokio::test]
+async fn the_messages_of_a_frame_are_read_one_by_one() {
+    let (_member, mut socket, _) = open(options(), "/v3/watch", &[]).await;
+    let create = "{\"create_request\":{\"key\":\"Zm9v\"}}";
+    say(&mut socket, &format!("{} nonsense", create.repeat(100))).await;
+    assert_eq!(message(&mut socket).await["result"]["created"], true);
+    let refused = loop {
+        let message = message(&mut socket).await;
+        if message["error"].is_object() {
+            break message;
+        }
+    };
+    assert_eq!(refused["error"]["code"], 3);
+}
+
 #[tokio::test]
 async fn a_watch_is_a_frame_a_message() {
     let (member, mut socket, protocol) = open(options(), "/v3/watch", &[]).await;
