@@ -198,6 +198,8 @@ catalogue! {
     CompressionNotNamed = Internal, "grpc: compressed flag set with identity or empty encoding";
     /// Keyport's own: gRPC by another method of HTTP.
     GrpcNotPosted = InvalidArgument, "gRPC is always a POST";
+    /// Keyport's own: what the listener is not for.
+    ContentTypeNotServed = InvalidArgument, "unsupported content type on this listener";
     /// Keyport's own: a request that names two hosts.
     SeveralHosts = InvalidArgument, "more than one Host header";
     /// A request of HTTP/1.1 that names no host.

@@ -8,6 +8,7 @@ mod kit;
 pub(crate) mod ops;
 pub(crate) mod routes;
 mod sse;
+mod text;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! The routes come from the proto files ([`keyport_api::for_each_route!`]); each makes its call in process, with no
 //! connection and no second encoding in between. What HTTP clients of etcd rely on is kept: the content type
 //! is ignored, an empty body is an empty message, bytes after the first message are ignored, the two older prefixes
-//! lead here too. Streaming calls are in `stream` and `websocket`, server-sent events in `sse`.
+//! lead here too. Streaming calls are in `stream` and `websocket`.
 //!
 //! **Going away.** A unary call is a future of the connection's task and is dropped with it. For a write that is
 //! harmless: once proposed it belongs to the node, which applies it whether or not someone still waits. No task is
@@ -16,10 +16,10 @@ mod handshake;
 mod inbound;
 mod index;
 mod refusal;
-mod shared;
 mod split;
 mod stream;
 mod unary;
+mod watch_reply;
 mod websocket;
 
 use std::time::Duration;
@@ -33,13 +33,12 @@ use keyport_api::{bounds, json, methods, routes};
 use keyport_openapi::endpoints::Resource;
 use tokio_util::sync::CancellationToken;
 
-use super::{kit, sse};
+use super::kit;
+use super::text::GatewayBody;
 use crate::calls::Calls;
 use crate::http::{BoxError, Call, asks_for_websocket};
-pub(crate) use body::GatewayBody;
-pub(super) use refusal::CHALLENGE;
+pub(super) use index::answer as paths;
 use refusal::Refusal;
-pub(super) use shared::write_event;
 
 /// How much of an unwanted body is read, and how long it is waited for.
 const DRAIN_BYTES: usize = 64 * 1024;
@@ -98,15 +97,8 @@ impl Gateway {
         Gateway { calls, options }
     }
 
-    /// Answers a request for what is no call.
-    async fn resource(&self, resource: Resource, parts: Parts) -> Response<GatewayBody> {
-        match resource {
-            Resource::Paths => index::answer(&parts.method),
-            Resource::Events => sse::answer(self.calls.clone(), parts, self.options.stop.clone()).await,
-        }
-    }
-
-    /// Answers one request. Every path is answered; see [`routes::canonical`] for those that are meant to come here.
+    /// Answers one request, for a call. Every path is answered; see [`routes::canonical`] for those that are meant to come
+    /// here.
     pub(crate) async fn handle<B>(&self, request: Request<B>) -> Response<GatewayBody>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -115,12 +107,6 @@ impl Gateway {
         let (mut parts, body) = request.into_parts();
         let uri = std::mem::take(&mut parts.uri);
         let Some(path) = routes::canonical(uri.path()) else { return refuse(Refusal::not_found(), body).await };
-        if !asks_for_websocket(&parts.method, &parts.headers)
-            && let Some(resource) = Resource::find(parts.method.as_str(), &path)
-        {
-            parts.uri = uri;
-            return Box::pin(self.resource(resource, parts)).await;
-        }
         let caller = match kit::caller(&parts.extensions) {
             Ok(caller) => caller,
             Err(error) => return Refusal::from(error).response(),

@@ -7,10 +7,12 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use keyport_api::error::Error;
 use keyport_api::methods::Method;
 use keyport_api::routes;
+use keyport_openapi::endpoints::Resource;
 use pin_project_lite::pin_project;
 use tonic::body::Body as GrpcBody;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
@@ -18,8 +20,11 @@ use tower::{Layer as _, Service};
 
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
-use super::json::{Gateway, GatewayBody, GatewayOptions};
+use super::json::{self, Gateway, GatewayOptions};
+use super::sse::Events;
+use super::text::GatewayBody;
 use crate::calls::Calls;
+use crate::http::refusal::refusal_as;
 use crate::http::{BoxError, Call, Protocol, RequestBody};
 use crate::net::Face;
 
@@ -34,8 +39,15 @@ struct Table {
     hot: HotPaths,
     grpc: tonic::service::Routes,
     grpc_web: GrpcWebService<tonic::service::Routes>,
-    gateway: Option<Gateway>,
+    api: Option<Api>,
     http: Router,
+}
+
+/// What is below `/v3/`.
+#[derive(Clone, Debug)]
+struct Api {
+    gateway: Gateway,
+    events: Events,
 }
 
 /// The services never fail as such: what goes wrong is in their answers.
@@ -55,7 +67,10 @@ impl Routes {
             hot: HotPaths::new(calls.clone(), max_message_bytes),
             grpc_web: GrpcWebLayer::new().layer(grpc.clone()),
             grpc,
-            gateway: gateway.map(|options| Gateway::new(calls, options)),
+            api: gateway.map(|options| Api {
+                events: Events::new(calls.clone(), options.stop.clone()),
+                gateway: Gateway::new(calls, options),
+            }),
             http,
         }))
     }
@@ -101,21 +116,34 @@ impl Table {
     }
 
     async fn http(self: Arc<Self>, request: Request<RequestBody>) -> Answer {
-        Ok(match (&self.gateway, routes::canonical(request.uri().path())) {
-            (Some(gateway), Some(_)) => gateway.handle(request).await.map(|body| AnyBody::Gateway { body }),
+        let below = routes::canonical(request.uri().path()).map(|path| resource(&request, &path));
+        Ok(match (&self.api, below) {
+            (Some(api), Some(resource)) => api.answer(resource, request).await.map(|body| AnyBody::Gateway { body }),
             _ => self.http.clone().call(request).await?.map(|body| AnyBody::Http { body }),
         })
     }
 }
 
+impl Api {
+    /// What is no resource is a call. A resource is in a box: what is asked all day is a call.
+    async fn answer(&self, resource: Option<Resource>, request: Request<RequestBody>) -> Response<GatewayBody> {
+        match resource {
+            Some(Resource::Paths) => json::paths(request.method()),
+            Some(Resource::Events) => Box::pin(self.events.answer(request.into_parts().0)).await,
+            None => self.gateway.handle(request).await,
+        }
+    }
+}
+
+/// The resource that is asked for. A WebSocket leads to the call at the same path.
+fn resource(request: &Request<RequestBody>, path: &str) -> Option<Resource> {
+    let resource = Resource::find(request.method().as_str(), path)?;
+    (!asks_for_websocket(request.method(), request.headers())).then_some(resource)
+}
+
 /// As a gRPC server answers what is not gRPC.
 fn unsupported() -> Response<AnyBody> {
-    let mut response = Response::new(AnyBody::from(Bytes::new()));
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    let headers = response.headers_mut();
-    headers.insert("grpc-status", HeaderValue::from_static("3"));
-    headers.insert("grpc-message", HeaderValue::from_static("unsupported content type on this listener"));
-    response
+    refusal_as(Protocol::Grpc, StatusCode::UNSUPPORTED_MEDIA_TYPE, &Error::ContentTypeNotServed.into())
 }
 
 pin_project! {

@@ -35,8 +35,8 @@ use keyport_storage::watch::WatchSpec;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::json::GatewayBody;
 use super::kit;
+use super::text::GatewayBody;
 use crate::calls::{Caller, Calls};
 use crate::http::layers::{LastWord, LastsLong};
 use encode::{Encoding, Format, Framing};
@@ -49,20 +49,34 @@ use refusal::Failure;
 const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Answers a GET or HEAD.
-pub(super) async fn answer(calls: Calls, parts: Parts, stop: CancellationToken) -> Response<GatewayBody> {
-    let head_only = parts.method == Method::HEAD;
-    let framing = framing(&parts.headers);
-    let hears = accepts(&parts.headers, EVENT_STREAM);
-    // In a box: it is far larger than a call, and they share the gateway's future.
-    let mut response = match Box::pin(open(calls, parts, framing, stop)).await {
-        Ok(response) => response,
-        Err(failure) => failure.response(framing, hears),
-    };
-    if head_only && response.status().is_success() {
-        *response.body_mut() = GatewayBody::empty();
+/// The streams of events. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Events {
+    calls: Calls,
+    stop: CancellationToken,
+}
+
+impl Events {
+    /// Streams that end, each where it is, with `stop`.
+    pub(super) fn new(calls: Calls, stop: CancellationToken) -> Events {
+        Events { calls, stop }
     }
-    response
+
+    /// Answers a GET or HEAD.
+    pub(super) async fn answer(&self, parts: Parts) -> Response<GatewayBody> {
+        let head_only = parts.method == Method::HEAD;
+        let framing = framing(&parts.headers);
+        let hears = accepts(&parts.headers, EVENT_STREAM);
+        // In a box: it is far larger than a call, and they share the gateway's future.
+        let mut response = match Box::pin(open(self.calls.clone(), parts, framing, self.stop.clone())).await {
+            Ok(response) => response,
+            Err(failure) => failure.response(framing, hears),
+        };
+        if head_only && response.status().is_success() {
+            *response.body_mut() = GatewayBody::empty();
+        }
+        response
+    }
 }
 
 async fn open(

@@ -140,7 +140,7 @@ impl http_body::Body for HotBody {
             }
             Next::Trailers => {
                 let mut trailers = HeaderMap::with_capacity(1);
-                trailers.insert("grpc-status", HeaderValue::from_static("0"));
+                trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
                 Frame::trailers(trailers)
             }
             Next::End => return Poll::Ready(None),

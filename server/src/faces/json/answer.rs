@@ -10,11 +10,10 @@ use keyport_api::json::{self, JsonError, ToJson};
 use keyport_storage::Record;
 use prost::Message;
 
-use super::body::GatewayBody;
-use super::shared::{key_value, size_hint};
 use crate::bulk::{Bulk, LONG};
 use crate::calls::{RangeAnswer, RangeReply};
 use crate::faces::kit;
+use crate::faces::text::{GatewayBody, key_value, size_hint};
 
 /// A large range is written in pieces of about this many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -143,8 +142,8 @@ impl Drop for RangeText {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shared::tests::record;
     use super::*;
+    use crate::faces::text::record;
     use http_body_util::BodyExt;
     use keyport_api::etcdserverpb::ResponseHeader;
     use keyport_storage::Versions;

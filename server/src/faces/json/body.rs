@@ -1,81 +1,13 @@
-//! Bodies: reading a unary request within its bound, and the one type every answer of the gateway has.
+//! Reading the body of a unary request within its bound.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use http_body_util::BodyExt;
 use keyport_api::error::Error;
 
 use crate::http::{BodyTooLarge, BoxError};
-
-/// The body of an answer: whole, or one frame at a time.
-///
-/// Each item of a stream becomes one frame, and so exactly one chunk of an HTTP/1.1 answer: clients exist that
-/// decode a chunk as a document. It is pulled, never pushed: a connection that does not drain stops the producer.
-pub enum GatewayBody {
-    /// Everything at once; the length is known, so the answer has a `Content-Length`.
-    Full(Bytes),
-    /// A stream of frames; the answer is chunked.
-    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
-}
-
-impl GatewayBody {
-    /// No body at all.
-    pub fn empty() -> GatewayBody {
-        GatewayBody::Full(Bytes::new())
-    }
-
-    /// One frame for each item.
-    pub fn stream(frames: impl Stream<Item = Bytes> + Send + 'static) -> GatewayBody {
-        GatewayBody::Stream(Box::pin(frames))
-    }
-}
-
-impl From<Bytes> for GatewayBody {
-    fn from(bytes: Bytes) -> GatewayBody {
-        GatewayBody::Full(bytes)
-    }
-}
-
-impl fmt::Debug for GatewayBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            GatewayBody::Full(bytes) => f.debug_tuple("Full").field(bytes).finish(),
-            GatewayBody::Stream(_) => f.write_str("Stream"),
-        }
-    }
-}
-
-impl Body for GatewayBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.get_mut() {
-            GatewayBody::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
-            GatewayBody::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            GatewayBody::Stream(frames) => {
-                frames.as_mut().poll_next(cx).map(|frame| frame.map(|data| Ok(Frame::data(data))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, GatewayBody::Full(bytes) if bytes.is_empty())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            GatewayBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            GatewayBody::Stream(_) => SizeHint::default(),
-        }
-    }
-}
 
 /// Why a request's body could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +85,9 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body::Frame;
     use http_body_util::StreamBody;
+    use std::convert::Infallible;
 
     fn body(parts: &[&'static str]) -> impl Body<Data = Bytes, Error = Infallible> + use<> {
         let frames: Vec<_> = parts.iter().map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes())))).collect();

@@ -8,11 +8,11 @@ use keyport_api::routes::ROUTES;
 use keyport_openapi::endpoints::Operation;
 use serde_json::json;
 
-use super::body::GatewayBody;
 use super::refusal::JSON;
+use crate::faces::text::GatewayBody;
 
 /// The paths of the gateway, and where they are described.
-pub(super) fn answer(method: &Method) -> Response<GatewayBody> {
+pub(in crate::faces) fn answer(method: &Method) -> Response<GatewayBody> {
     static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
         let index = json!({
             "about": "The etcd v3 API in JSON: POST a message to one of the paths. Bytes are base64.",

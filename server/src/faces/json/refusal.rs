@@ -7,7 +7,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 use keyport_api::error::{self, Error};
 use tonic::{Code, Status};
 
-use super::body::{CollectError, GatewayBody};
+use super::body::CollectError;
+use crate::faces::text::{CHALLENGE, GatewayBody};
 
 /// Why a call was not answered.
 #[derive(Debug)]
@@ -69,9 +70,6 @@ impl Refusal {
 }
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// A token was sent and is not good; a call without one is told so in other words (`user name is empty`, 400).
-pub(crate) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"keyport\", error=\"invalid_token\"");
 
 /// The last line of a failed stream.
 pub(super) fn line(status: &Status) -> Vec<u8> {

@@ -22,12 +22,12 @@ use prost::Message;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Code, Status};
 
-use super::body::GatewayBody;
 use super::dialogue::{Dialogue, Opens};
 use super::inbound::{Call, Inbound};
 use super::refusal::{self, JSON, Refusal};
 use super::{GatewayOptions, unary};
 use crate::bulk::Aside;
+use crate::faces::text::GatewayBody;
 use crate::http::layers::LastWord;
 use crate::http::{BoxError, Ending};
 

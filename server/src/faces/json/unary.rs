@@ -10,11 +10,11 @@ use keyport_api::json::{self, FromJson};
 use prost::Message;
 use tonic::Status;
 
-use super::GatewayOptions;
 use super::answer::Answer;
-use super::body::{self, GatewayBody};
 use super::refusal::{JSON, Refusal};
+use super::{GatewayOptions, body};
 use crate::bulk::{Aside, LARGE};
+use crate::faces::text::GatewayBody;
 use crate::http::BoxError;
 
 /// Reads the message, makes the call, writes the answer into one buffer of known length.

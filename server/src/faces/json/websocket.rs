@@ -23,11 +23,11 @@ use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
-use super::body::GatewayBody;
 use super::split::Messages;
 use super::stream::{Answers, Requests};
 use super::{GatewayOptions, stream, unary};
 use crate::bulk::{Aside, OwnAside};
+use crate::faces::text::GatewayBody;
 use crate::http::Ending;
 
 /// Requests that were read and not yet taken by the service; beyond them the socket is not read. The channel has room for

@@ -9,7 +9,7 @@ use keyport_storage::{Event, EventKind, Record, Versions};
 
 use super::Anew;
 use super::position::Position;
-use crate::faces::json::write_event;
+use crate::faces::text::write_event;
 
 /// How keys and values are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

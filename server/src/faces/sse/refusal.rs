@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use super::encode::{Encoding, Format, Framing};
 use super::query::QueryError;
 use super::{Anew, set_media_type};
-use crate::faces::json::{CHALLENGE, GatewayBody};
+use crate::faces::text::{CHALLENGE, GatewayBody};
 use crate::http::refusal::problem_document;
 
 /// Why a stream did not begin.

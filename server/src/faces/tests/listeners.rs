@@ -14,7 +14,9 @@ async fn they_serve_what_they_are_for() {
     assert_eq!((answer.status().as_u16(), answer.headers().get("grpc-status")), (200, None));
     for (path, content_type) in [("/v3/kv/range", "application/json"), (STATUS, "application/grpc-web")] {
         let answer = client.call(path, content_type, &[], b"").await;
-        assert_eq!((answer.status().as_u16(), answer.headers()["grpc-status"].as_bytes()), (415, &b"3"[..]), "{path}");
+        let headers = answer.headers();
+        assert_eq!((answer.status().as_u16(), headers["grpc-status"].as_bytes()), (415, &b"3"[..]), "{path}");
+        assert_eq!(headers["grpc-message"], "unsupported%20content%20type%20on%20this%20listener", "{path}");
     }
     let http = member.serve_as(Face::Http, member.gateway());
     let mut client = H2::open(http).await;

@@ -1,44 +1,10 @@
-//! Answers whose keys are shared with the store, written without copying them first.
+//! What the store has, as protobuf's JSON mapping writes it, without copying it first.
 
-use bytes::Bytes;
-use keyport_api::json::{JsonError, KeyValueRef, ToJson};
-use keyport_storage::watch::{Encoding, SelectedEvent};
-use keyport_storage::{EventKind, Record, Versions};
-
-use crate::calls::WatchReply;
-
-impl ToJson for WatchReply {
-    /// The events are written once for all who get them.
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        self.without_events().write(out)?;
-        let Some(selection) = &self.events else { return Ok(()) };
-        let events = selection.encoded(Encoding::Json, events);
-        // There is always a header before them.
-        out.pop();
-        out.reserve(events.len() + 12);
-        out.extend_from_slice(b",\"events\":");
-        out.extend_from_slice(&events);
-        out.push(b'}');
-        Ok(())
-    }
-}
-
-/// The array of `mvccpb.Event`.
-fn events(events: &[SelectedEvent]) -> Bytes {
-    let mut out = Vec::with_capacity(events.iter().map(|event| size_hint(&event.event.kv) + 64).sum());
-    out.push(b'[');
-    for (at, SelectedEvent { event, .. }) in events.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_event(&mut out, event);
-    }
-    out.push(b']');
-    out.into()
-}
+use keyport_api::json::{KeyValueRef, ToJson};
+use keyport_storage::{Event, EventKind, Record, Versions};
 
 /// An `mvccpb.Event`.
-pub(crate) fn write_event(out: &mut Vec<u8>, event: &keyport_storage::Event) {
+pub(in crate::faces) fn write_event(out: &mut Vec<u8>, event: &Event) {
     out.push(b'{');
     if event.kind == EventKind::Delete {
         out.extend_from_slice(b"\"type\":\"DELETE\",");
@@ -54,23 +20,23 @@ pub(crate) fn write_event(out: &mut Vec<u8>, event: &keyport_storage::Event) {
 }
 
 /// The JSON form of a record, its bytes still shared.
-pub(super) fn key_value(record: &Record) -> KeyValueRef<'_> {
+pub(in crate::faces) fn key_value(record: &Record) -> KeyValueRef<'_> {
     let Versions { create_revision, mod_revision, version, lease } = record.versions();
     KeyValueRef { key: record.key(), create_revision, mod_revision, version, value: record.value(), lease }
 }
 
 /// About how long a record is as JSON.
-pub(super) fn size_hint(record: &Record) -> usize {
+pub(in crate::faces) fn size_hint(record: &Record) -> usize {
     160 + record.encoded().len() / 3 * 4
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::faces) mod tests {
     use super::*;
     use keyport_api::json;
     use proptest::prelude::*;
 
-    pub(in super::super) fn record() -> impl Strategy<Value = Record> {
+    pub(in crate::faces) fn record() -> impl Strategy<Value = Record> {
         let numbers = prop::array::uniform4(prop_oneof![Just(0), any::<i64>()]);
         (any::<Vec<u8>>(), any::<Vec<u8>>(), numbers).prop_map(|(key, value, numbers)| {
             let [create_revision, mod_revision, version, lease] = numbers;
@@ -92,7 +58,7 @@ pub(super) mod tests {
             };
             let kind = if deleted { EventKind::Delete } else { EventKind::Put };
             let mut shared = Vec::new();
-            write_event(&mut shared, &keyport_storage::Event { kind, kv, prev_kv });
+            write_event(&mut shared, &Event { kind, kv, prev_kv });
             prop_assert_eq!(String::from_utf8(shared).unwrap(), String::from_utf8(json::to_vec(&message).unwrap()).unwrap());
         }
     }

@@ -1,0 +1,74 @@
+//! The one type that every answer below `/v3/` has for its body.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::{Body, Frame, SizeHint};
+
+/// The body of an answer: whole, or one frame at a time.
+///
+/// Each item of a stream becomes one frame, and so exactly one chunk of an HTTP/1.1 answer: clients exist that
+/// decode a chunk as a document. It is pulled, never pushed: a connection that does not drain stops the producer.
+pub enum GatewayBody {
+    /// Everything at once; the length is known, so the answer has a `Content-Length`.
+    Full(Bytes),
+    /// A stream of frames; the answer is chunked.
+    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+}
+
+impl GatewayBody {
+    /// No body at all.
+    pub fn empty() -> GatewayBody {
+        GatewayBody::Full(Bytes::new())
+    }
+
+    /// One frame for each item.
+    pub fn stream(frames: impl Stream<Item = Bytes> + Send + 'static) -> GatewayBody {
+        GatewayBody::Stream(Box::pin(frames))
+    }
+}
+
+impl From<Bytes> for GatewayBody {
+    fn from(bytes: Bytes) -> GatewayBody {
+        GatewayBody::Full(bytes)
+    }
+}
+
+impl fmt::Debug for GatewayBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GatewayBody::Full(bytes) => f.debug_tuple("Full").field(bytes).finish(),
+            GatewayBody::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl Body for GatewayBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            GatewayBody::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            GatewayBody::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            GatewayBody::Stream(frames) => {
+                frames.as_mut().poll_next(cx).map(|frame| frame.map(|data| Ok(Frame::data(data))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, GatewayBody::Full(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            GatewayBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            GatewayBody::Stream(_) => SizeHint::default(),
+        }
+    }
+}
