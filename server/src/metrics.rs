@@ -7,6 +7,7 @@
 mod database;
 mod grpc;
 mod network;
+mod operations;
 mod process;
 mod requests;
 mod slots;
@@ -32,75 +33,6 @@ use crate::version;
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
-
-/// The names of applied operations, the frequent ones first.
-const APPLY_OPS: &[&str] = &[
-    "Put",
-    "Range",
-    "Txn",
-    "DeleteRange",
-    "Compaction",
-    "LeaseGrant",
-    "LeaseRevoke",
-    "LeaseCheckpoint",
-    "Alarm",
-    "Authenticate",
-    "AuthEnable",
-    "AuthDisable",
-    "AuthUserAdd",
-    "AuthUserDelete",
-    "AuthUserChangePassword",
-    "AuthUserGrantRole",
-    "AuthUserGet",
-    "AuthUserRevokeRole",
-    "AuthRoleAdd",
-    "AuthRoleGrantPermission",
-    "AuthRoleGet",
-    "AuthRoleRevokePermission",
-    "AuthRoleDelete",
-    "AuthUserList",
-    "AuthRoleList",
-    "ClusterVersionSet",
-    "ClusterMemberAttrSet",
-    "DowngradeInfoSet",
-    "DowngradeVersionTest",
-    "unknown",
-];
-/// The names of requests: those of applied operations and two more.
-const REQUEST_TYPES: &[&str] = &[
-    "Put",
-    "Range",
-    "Txn",
-    "ReadonlyTxn",
-    "DeleteRange",
-    "Compaction",
-    "LeaseGrant",
-    "LeaseRevoke",
-    "LeaseCheckpoint",
-    "Alarm",
-    "Authenticate",
-    "AuthEnable",
-    "AuthDisable",
-    "AuthStatus",
-    "AuthUserAdd",
-    "AuthUserDelete",
-    "AuthUserChangePassword",
-    "AuthUserGrantRole",
-    "AuthUserGet",
-    "AuthUserRevokeRole",
-    "AuthRoleAdd",
-    "AuthRoleGrantPermission",
-    "AuthRoleGet",
-    "AuthRoleRevokePermission",
-    "AuthRoleDelete",
-    "AuthUserList",
-    "AuthRoleList",
-    "ClusterVersionSet",
-    "ClusterMemberAttrSet",
-    "DowngradeInfoSet",
-    "DowngradeVersionTest",
-    "unknown",
-];
 
 type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
 
@@ -313,14 +245,14 @@ impl Metrics {
             ("etcd_server_apply_duration_seconds", "Time to apply, by operation."),
             &["version", "op", "success"],
             &["v3"],
-            APPLY_OPS,
+            operations::APPLIED,
             (0.0001, 2.0, 20),
         )?;
         let request_duration = timings(
             ("etcd_server_request_duration_seconds", "Time of a request, by type."),
             &["type", "success"],
             &[],
-            REQUEST_TYPES,
+            operations::ASKED,
             (0.001, 2.0, 14),
         )?;
         let range_duration = timings(

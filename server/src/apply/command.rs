@@ -1,4 +1,5 @@
-//! What the log can carry: each request, its field in etcd's envelope, and what comes of it, in one table.
+//! What the log can carry: each request by the name of its operation, its field in etcd's
+//! envelope, and what comes of it, in one table.
 
 use keyport_api::etcdserverpb::*;
 use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
@@ -18,7 +19,7 @@ pub(crate) trait Replicated: Sized {
 }
 
 macro_rules! commands {
-    ($($(#[$doc:meta])* $name:ident($Request:ty) in $field:ident, called $metric:literal, gives $Reply:ty;)*) => {
+    ($($(#[$doc:meta])* $name:ident($Request:ty) in $field:ident, gives $Reply:ty;)*) => {
         /// The one request that an entry carries, of the kinds that this server applies.
         #[derive(Clone, Debug)]
         pub(crate) enum Command {
@@ -49,10 +50,14 @@ macro_rules! commands {
         })*
 
         impl Command {
+            /// All names but those of commands without an effect.
+            #[cfg(test)]
+            const NAMES: &[&str] = &[$(stringify!($name)),*];
+
             /// The operation's name in `etcd_server_apply_duration_seconds`.
             pub(crate) fn name(&self) -> &'static str {
                 match self {
-                    $(Command::$name(_) => $metric,)*
+                    $(Command::$name(_) => stringify!($name),)*
                     Command::Nothing(name) => name,
                 }
             }
@@ -77,18 +82,18 @@ macro_rules! commands {
 }
 
 commands! {
-    Put(PutRequest) in put, called "Put", gives PutResponse;
-    Txn(TxnRequest) in txn, called "Txn", gives TxnResponse;
-    DeleteRange(DeleteRangeRequest) in delete_range, called "DeleteRange", gives DeleteRangeResponse;
-    LeaseGrant(LeaseGrantRequest) in lease_grant, called "LeaseGrant", gives LeaseGrantResponse;
-    LeaseRevoke(LeaseRevokeRequest) in lease_revoke, called "LeaseRevoke", gives LeaseRevokeResponse;
+    Put(PutRequest) in put, gives PutResponse;
+    Txn(TxnRequest) in txn, gives TxnResponse;
+    DeleteRange(DeleteRangeRequest) in delete_range, gives DeleteRangeResponse;
+    LeaseGrant(LeaseGrantRequest) in lease_grant, gives LeaseGrantResponse;
+    LeaseRevoke(LeaseRevokeRequest) in lease_revoke, gives LeaseRevokeResponse;
     /// Its rows are removed after it was applied.
-    Compaction(CompactionRequest) in compaction, called "Compaction", gives CompactionHandle;
-    LeaseCheckpoint(LeaseCheckpointRequest) in lease_checkpoint, called "LeaseCheckpoint", gives ();
-    Alarm(AlarmRequest) in alarm, called "Alarm", gives AlarmResponse;
-    ClusterVersionSet(ClusterVersionSetRequest) in cluster_version_set, called "ClusterVersionSet", gives ();
-    MemberAttrSet(ClusterMemberAttrSetRequest) in cluster_member_attr_set, called "ClusterMemberAttrSet", gives ();
-    DowngradeInfoSet(DowngradeInfoSetRequest) in downgrade_info_set, called "DowngradeInfoSet", gives ();
+    Compaction(CompactionRequest) in compaction, gives CompactionHandle;
+    LeaseCheckpoint(LeaseCheckpointRequest) in lease_checkpoint, gives ();
+    Alarm(AlarmRequest) in alarm, gives AlarmResponse;
+    ClusterVersionSet(ClusterVersionSetRequest) in cluster_version_set, gives ();
+    ClusterMemberAttrSet(ClusterMemberAttrSetRequest) in cluster_member_attr_set, gives ();
+    DowngradeInfoSet(DowngradeInfoSetRequest) in downgrade_info_set, gives ();
 }
 
 impl Command {
@@ -108,4 +113,24 @@ fn txn_puts(txn: &TxnRequest) -> bool {
         Some(request_op::Request::RequestTxn(nested)) => txn_puts(nested),
         Some(request_op::Request::RequestRange(_) | request_op::Request::RequestDeleteRange(_)) | None => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use std::time::Duration;
+
+    #[test]
+    fn each_is_counted_under_its_name() {
+        let metrics = Metrics::new(false);
+        for name in Command::NAMES {
+            metrics.observe_apply(name, Duration::ZERO, true);
+        }
+        let text = metrics.render().unwrap();
+        for name in Command::NAMES {
+            let series = format!("etcd_server_apply_duration_seconds_count{{op=\"{name}\",");
+            assert!(text.contains(&series), "{name} is not among the operations that are counted");
+        }
+    }
 }

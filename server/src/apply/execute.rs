@@ -58,10 +58,10 @@ pub(crate) fn execute(
             state.membership.set_version(request.ver, batch);
             Ok(Reply::ClusterVersionSet(()))
         }),
-        Command::MemberAttrSet(request) => rows(state, applied, |batch| {
+        Command::ClusterMemberAttrSet(request) => rows(state, applied, |batch| {
             let attributes = request.member_attributes.unwrap_or_default();
             state.membership.publish(request.member_id, attributes.name, attributes.client_urls, batch)?;
-            Ok(Reply::MemberAttrSet(()))
+            Ok(Reply::ClusterMemberAttrSet(()))
         }),
         Command::DowngradeInfoSet(request) => rows(state, applied, |batch| {
             let downgrade = match request.enabled {

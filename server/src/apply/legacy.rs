@@ -102,7 +102,7 @@ impl Request {
             .map_err(|source| LegacyError::Attributes { path: self.path.clone(), source })?;
         let attributes = Attributes { name, client_urls: client_urls.unwrap_or_default() };
         let request = ClusterMemberAttrSetRequest { member_id, member_attributes: Some(attributes) };
-        Ok(Command::MemberAttrSet(request))
+        Ok(Command::ClusterMemberAttrSet(request))
     }
 
     fn unsupported(self) -> LegacyError {

@@ -83,7 +83,7 @@ fn some_have_no_effect() {
 
 #[test]
 fn what_etcd_keeps_in_its_old_store() {
-    let Command::MemberAttrSet(request) = both(
+    let Command::ClusterMemberAttrSet(request) = both(
         "PUT",
         "/0/members/8e9e05c52164694d/attributes",
         r#"{"name":"one","clientURLs":["http://a:1","http://b:1"]}"#,
@@ -95,7 +95,7 @@ fn what_etcd_keeps_in_its_old_store() {
     assert_eq!((request.member_id, attributes.name.as_str()), (0x8e9e_05c5_2164_694d, "one"));
     assert_eq!(attributes.client_urls, ["http://a:1", "http://b:1"]);
     let bare = both("PUT", "/0/members/a/attributes", "{}").unwrap();
-    assert!(matches!(bare, Command::MemberAttrSet(request) if request.member_id == 10));
+    assert!(matches!(bare, Command::ClusterMemberAttrSet(request) if request.member_id == 10));
     let version = both("PUT", "/0/version", "3.5.0").unwrap();
     assert!(matches!(version, Command::ClusterVersionSet(request) if request.ver == "3.5.0"));
 }
