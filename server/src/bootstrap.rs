@@ -10,6 +10,7 @@ mod force_new;
 mod identity;
 mod names;
 mod observer;
+mod plan;
 #[cfg(test)]
 mod tests;
 
@@ -41,8 +42,8 @@ use crate::state::{AppliedIndex, Snapshots, State, conf_state};
 use crate::version;
 use data_dir::DataDir;
 pub(crate) use error::BootstrapError;
-use identity::Founding;
 use observer::RaftMetrics;
+use plan::Founding;
 
 /// Notices that may wait for the node. A full queue loses nothing that is not said again.
 const NOTICES: usize = 64;

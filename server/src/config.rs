@@ -8,11 +8,13 @@ mod build;
 mod cluster;
 mod duration;
 mod file;
+mod flag;
 mod flags;
 mod former;
 mod gates;
 mod help;
 mod log;
+mod settings;
 mod source;
 mod url;
 
@@ -236,6 +238,10 @@ pub enum ConfigError {
     Gate(#[from] gates::GateError),
     #[error("{0}")]
     Invalid(String),
+}
+
+fn invalid(message: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid(message.into())
 }
 
 impl ConfigError {

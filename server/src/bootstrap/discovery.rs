@@ -5,7 +5,7 @@ pub(super) mod srv;
 #[cfg(test)]
 mod tests;
 
-use super::identity::Plan;
+use super::plan::Plan;
 use crate::config::{Config, DiscoveryService, UrlError, parse_members};
 
 /// Why the founders were not found.

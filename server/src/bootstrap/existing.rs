@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::BootstrapError;
 use super::discovery::DiscoveryError;
-use super::identity::{Founding, Plan, RESOLVE};
-use super::names::Names;
+use super::names::{Names, RESOLVE};
+use super::plan::{Founding, Plan};
 use crate::asking::PeerClient;
 use crate::asking::client::PeerResponse;
 use crate::asking::paths::CLUSTER_ID_HEADER;

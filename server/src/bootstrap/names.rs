@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 use crate::config::Url;
 
+/// How long names in URLs may take to be resolved.
+pub(super) const RESOLVE: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Who is asked.

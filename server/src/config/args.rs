@@ -2,8 +2,8 @@
 //!
 //! `-x` and `--x` are the same; a boolean takes its value only after `=`; the first word that is no flag ends the flags.
 
-use super::ConfigError;
-use super::flags::{self, Flag, Kind, Value};
+use super::flag::{Flag, Kind, Value};
+use super::{ConfigError, flags, former};
 
 /// What the command line says.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
             out.ignored.push(ignored);
             continue;
         }
-        let Some(flag) = flags::find(name) else {
+        let Some(flag) = former::find(name) else {
             if name == "h" || name == "help" {
                 out.help = true;
                 return Ok(out);
@@ -68,15 +68,6 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
 
 fn no_flag(word: &str) -> ConfigError {
     ConfigError::Usage(format!("{word:?} is not a valid flag, and the only command is 'keyport cluster'"))
-}
-
-/// The spellings of a boolean that Go takes.
-pub(super) fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::source::Settings;
+use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, cluster, duration,
+    LogConfig, LogFormat, LogLevel, LogOutput, cluster, duration, invalid,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -78,10 +78,6 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         listen,
         warnings: s.warnings,
     })
-}
-
-pub(super) fn invalid(message: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid(message.into())
 }
 
 fn or_default(value: Duration, default: Duration) -> Duration {

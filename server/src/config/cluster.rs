@@ -1,8 +1,7 @@
 //! What the settings say of the cluster: who founds it, or where to find that out.
 
-use super::build::invalid;
-use super::source::Settings;
-use super::{ClusterConfig, ConfigError, Discovery, DiscoveryService, InitialState, ListenConfig, Url};
+use super::settings::Settings;
+use super::{ClusterConfig, ConfigError, Discovery, DiscoveryService, InitialState, ListenConfig, Url, invalid};
 
 /// Flags of discovery that name files for TLS.
 const TLS_FILES: [&str; 3] = ["discovery-cert", "discovery-key", "discovery-cacert"];

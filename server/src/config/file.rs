@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde::Deserialize as _;
 use yaml_serde::{Deserializer, Value as Yaml};
 
-use super::flags::{self, FileKey, Flag, Kind, Value};
-use super::url;
+use super::flag::{FileKey, Flag, Kind, Value};
+use super::{former, url};
 
 /// Reads the settings in `text`. The message of a failure has no path: the caller adds it.
 pub(super) fn parse(text: &str) -> Result<Vec<(&'static Flag, Value)>, String> {
@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(&'static Flag, Value)>, String> {
         _ => return Err("the document is not a mapping of names to values".to_owned()),
     }
     let mut set = Vec::new();
-    for flag in flags::all() {
+    for flag in former::all() {
         let path = match flag.file {
             FileKey::Same => flag.name,
             FileKey::At(path) => path,

@@ -3,10 +3,10 @@
 //! Each is read as the other flags are, in all three places, and then counts as what took its place. That one wins when
 //! both are given.
 
-use super::ConfigError;
-use super::build::invalid;
-use super::flags::{Flag, Group, Kind, Value, flag};
-use super::source::Settings;
+use super::flag::{Flag, Group, Kind, Value, flag};
+use super::flags::FLAGS;
+use super::settings::Settings;
+use super::{ConfigError, invalid};
 use Kind::{Bool, Choice, Duration as Dur, Int, Str, Uint};
 
 /// What a former flag is now.
@@ -76,6 +76,16 @@ pub(super) const FORMER: &[Former] = &[
     gate("experimental-txn-mode-write-with-shared-buffer", "TxnModeWriteWithSharedBuffer"),
 ];
 
+/// Every row that can be given: those of the present names, and those of the former ones.
+pub(super) fn all() -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().chain(FORMER.iter().map(|former| &former.flag))
+}
+
+/// The flag of that name, present or former.
+pub(super) fn find(name: &str) -> Option<&'static Flag> {
+    all().find(|flag| flag.name == name)
+}
+
 /// Has what was given under a former name count under the present one, and says so.
 ///
 /// # Errors
@@ -120,7 +130,7 @@ fn open(settings: &mut Settings, name: &str, gate: &str, value: &Value) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use super::super::{flags, gates};
+    use super::super::gates;
     use super::*;
 
     #[test]
@@ -128,7 +138,7 @@ mod tests {
         for Former { flag, now } in FORMER {
             match now {
                 Now::Flag(now) => {
-                    let now = flags::FLAGS.iter().find(|f| f.name == *now).expect(now);
+                    let now = FLAGS.iter().find(|f| f.name == *now).expect(now);
                     assert_eq!(flag.kind, now.kind, "{}", flag.name);
                 }
                 Now::Gate(gate) => {

@@ -93,7 +93,7 @@ impl FeatureGates {
             let (name, value) = (name.trim(), value.trim());
             let known = GATES.iter().zip(&mut settings).find(|(g, _)| g.name == name);
             let (_, setting) = known.ok_or_else(|| GateError::Unknown(name.to_owned()))?;
-            let value = super::args::parse_bool(value)
+            let value = super::flag::parse_bool(value)
                 .ok_or_else(|| GateError::NotBool { gate: name.to_owned(), value: value.to_owned() })?;
             *setting = Some(value);
         }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::flags::{FLAGS, Group, IGNORED, Kind};
+use super::flag::{Group, Kind};
+use super::flags::{FLAGS, IGNORED};
 use super::former::FORMER;
 use super::gates::GATES;
 use crate::version;

@@ -1,8 +1,8 @@
 //! Founders by DNS: one SRV record each, under `_etcd-server._tcp` of a domain, or `_etcd-server-ssl._tcp`.
 
 use super::{DiscoveryError, check_plain};
-use crate::bootstrap::identity::Plan;
 use crate::bootstrap::names::Names;
+use crate::bootstrap::plan::Plan;
 use crate::config::{Config, Url, parse_members};
 
 /// The members that DNS names. This one is the record whose address is one that it advertises; the others are numbered,

@@ -5,7 +5,7 @@
 
 use yaml_serde::Value as Yaml;
 
-use crate::config::flags::parse_int;
+use crate::config::flag::parse_int;
 
 pub(super) fn boolean(node: &Yaml) -> Option<bool> {
     match node {
