@@ -1,6 +1,7 @@
 //! Compiles `proto/` into messages, services, the JSON mapping, the table of methods, the gateway's routes, what
 //! is counted while requests are decoded, and the descriptor set.
 
+mod bindings;
 mod bounds;
 mod json;
 mod methods;

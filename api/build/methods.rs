@@ -9,7 +9,7 @@ use std::fmt::Write;
 use heck::ToUpperCamelCase;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
-use crate::routes;
+use crate::bindings;
 use notes::{FOREIGN, NOTES, Note};
 
 /// One variant and what is said of it.
@@ -95,7 +95,7 @@ fn own_row(pool: &DescriptorPool, method: &MethodDescriptor, note: &Note) -> Res
         response: method.output().full_name().to_owned(),
         client_streaming: method.is_client_streaming(),
         server_streaming: method.is_server_streaming(),
-        routes: routes::paths_of(pool, method)?,
+        routes: bindings::paths_of(pool, method)?,
         span: note.span,
         effect: note.effect,
         foreign: false,

@@ -1,12 +1,12 @@
-//! Reads the `google.api.http` options and writes the gateway's routes, as a table and as a macro.
+//! Writes the gateway's routes, as a table and as a macro.
 
 use std::error::Error;
 use std::fmt::Write;
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor};
 
-use crate::methods;
+use crate::{bindings, methods};
 
 /// One binding of one RPC.
 struct Binding {
@@ -17,7 +17,7 @@ struct Binding {
 pub(crate) fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let mut bindings = Vec::new();
     for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-        let paths = paths_of(pool, &method)?;
+        let paths = bindings::paths_of(pool, &method)?;
         bindings.extend(paths.into_iter().map(|path| Binding { path, method: method.clone() }));
     }
     bindings.sort_by(|a, b| a.path.cmp(&b.path));
@@ -28,35 +28,6 @@ pub(crate) fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> 
     write_table(&mut text, &bindings)?;
     write_macro(&mut text, &bindings)?;
     Ok(text)
-}
-
-/// The paths on which the gateway serves a method: the canonical one first, none if it has no binding.
-pub(crate) fn paths_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<String>, Box<dyn Error>> {
-    let http = pool.get_extension_by_name("google.api.http").ok_or("google.api.http is not declared")?;
-    let options = method.options();
-    if !options.has_extension(&http) {
-        return Ok(Vec::new());
-    }
-    let option = options.get_extension(&http);
-    let rule = option.as_message().ok_or("google.api.http is not a message")?;
-    let mut paths = vec![post_path(rule, method)?];
-    let more = rule.get_field_by_name("additional_bindings");
-    for rule in more.as_deref().and_then(Value::as_list).unwrap_or_default() {
-        paths.push(post_path(rule.as_message().ok_or("a binding is not a message")?, method)?);
-    }
-    Ok(paths)
-}
-
-/// The gateway knows one kind of binding: POST with the whole message as body, on a path without variables.
-fn post_path(rule: &DynamicMessage, method: &MethodDescriptor) -> Result<String, Box<dyn Error>> {
-    let text = |name: &str| {
-        rule.get_field_by_name(name).as_deref().and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
-    };
-    let path = text("post");
-    if path.is_empty() || path.contains(['{', '*']) || text("body") != "*" || !text("response_body").is_empty() {
-        return Err(format!("{}: only `post: <fixed path>, body: \"*\"` is supported", method.full_name()).into());
-    }
-    Ok(path)
 }
 
 fn write_table(text: &mut String, bindings: &[Binding]) -> std::fmt::Result {

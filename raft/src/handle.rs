@@ -9,20 +9,9 @@ use keyport_api::raftpb::{ConfChange, ConfChangeV2, Message};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::inbox::{Inbox, Input};
+use crate::inbox::{Inbox, Input, ProposeError};
 use crate::state_machine::Configuration;
 use crate::status::{Progress, SharedStatus, Status};
-
-/// Why a proposal was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ProposeError {
-    /// The queue is full, or the state machine behind: the caller answers "too many requests".
-    #[error("raft node is overloaded")]
-    Busy,
-    /// The node has ended.
-    #[error("raft node stopped")]
-    Stopped,
-}
 
 /// Why a read barrier could not be set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -14,9 +14,19 @@ use keyport_api::raftpb::{Message, MessageType};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use crate::handle::ProposeError;
 use crate::state_machine::Configuration;
 use crate::status::Progress;
+
+/// Why a proposal was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// The queue is full, or the state machine behind: the caller answers "too many requests".
+    #[error("raft node is overloaded")]
+    Busy,
+    /// The node has ended.
+    #[error("raft node stopped")]
+    Stopped,
+}
 
 /// What reaches the node's thread.
 #[derive(Debug)]

@@ -33,7 +33,8 @@ pub mod wal;
 
 pub use bootstrap::{ForceNewError, InitialMember, Rejoin, create_log, force_new_cluster};
 pub use config::Config;
-pub use handle::{ProposeError, RaftHandle, ReadIndexError};
+pub use handle::{RaftHandle, ReadIndexError};
+pub use inbox::ProposeError;
 pub use member::Parts;
 pub use node::{StartError, start};
 pub use observer::{NoObserver, Observer};

@@ -46,8 +46,9 @@ use link::Link;
 use split::{is_plain, split_proposals};
 
 pub use dial::{Dial, DialError, Dialling, PeerStream};
+pub use frame::MAX_CHUNK;
 pub use observer::{NoPeerObserver, PeerObserver};
-pub use snapshot::{MAX_CHUNK, SnapshotRead, SnapshotStore, SnapshotWrite};
+pub use snapshot::{SnapshotRead, SnapshotStore, SnapshotWrite};
 
 /// Path of the streams on a peer URL (GET, upgraded).
 pub const STREAM_PATH: &str = "/raft/stream";

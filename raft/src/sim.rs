@@ -51,9 +51,11 @@ mod disk;
 pub mod history;
 mod lessor;
 mod machine;
+mod replay;
 mod weather;
 
 pub use crate::plant::Plant;
 pub use crate::random::Random;
 pub use cluster::{Simulation, SimulationOptions, Summary, Violation};
 pub use disk::{Faults, Keep, SimDisk};
+pub use replay::replay_wal;

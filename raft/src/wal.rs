@@ -212,15 +212,6 @@ pub enum WalError {
     Poisoned,
 }
 
-/// Reads arbitrary bytes as the only segment of a log: for fuzzing. Gives an error or a log that checks, never panics.
-#[cfg(any(test, feature = "sim"))]
-pub fn fuzz_replay(bytes: &[u8]) -> Result<Recovered, WalError> {
-    let disk = crate::sim::SimDisk::new(0);
-    disk.set_content("0000000000000000-0000000000000000.wal", bytes.to_vec());
-    let options = WalOptions { background: false, segment_bytes: 4 << 10, ..WalOptions::default() };
-    Wal::open(std::sync::Arc::new(disk), options, 0).map(|(_, recovered)| recovered)
-}
-
 impl WalError {
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> WalError {
         let path = path.to_path_buf();

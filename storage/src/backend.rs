@@ -32,9 +32,12 @@ mod image;
 mod install;
 mod layer;
 mod loader;
+mod mark;
+mod on_disk;
 mod read;
 mod room;
 mod row_key;
+pub mod schema;
 mod snapshot;
 mod storage;
 mod suspect;
@@ -57,9 +60,9 @@ use tracing::info;
 
 use self::edition::Contents;
 use self::flusher::Job;
+use self::schema::Found;
 use self::storage::Files;
 use self::view::View;
-use crate::schema::{self, Found};
 use crate::thread_panic::{self, ThreadPanic};
 
 pub use batch::{Applied, Batch, Bucket};
@@ -171,7 +174,7 @@ impl Backend {
         let files = Files { options, layer, database: Some(path.to_path_buf()) };
         let (database, found) = guarded(path, || {
             // A process that was killed between a renaming and this has not done it.
-            storage::sync_directory(path)?;
+            on_disk::sync_directory(path)?;
             match std::fs::metadata(path) {
                 Ok(_) => install::open(&files, path),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => create(&files, path),
@@ -318,7 +321,7 @@ impl Shared {
     }
 
     fn measure(&self) {
-        if let Ok(bytes) = storage::allocated_bytes(&self.path) {
+        if let Ok(bytes) = on_disk::allocated_bytes(&self.path) {
             self.size.store(bytes, Ordering::Relaxed);
         }
     }
@@ -381,8 +384,8 @@ fn create(files: &Files, path: &Path) -> Result<(Database, Found), BackendError>
     schema::create(&database)
         .and_then(|()| schema::put_version(&database))
         .map_err(|error| BackendError::from_redb(&new, error))?;
-    storage::rename(&new, path)?;
-    storage::sync_directory(path)?;
+    on_disk::rename(&new, path)?;
+    on_disk::sync_directory(path)?;
     let found = schema::check(path, &database)?;
     Ok((database, found))
 }

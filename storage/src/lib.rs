@@ -10,10 +10,10 @@ mod key_range;
 pub mod lease;
 pub mod mvcc;
 mod record;
-pub mod schema;
 mod thread_panic;
 pub mod watch;
 
+pub use backend::schema;
 pub use event::{Event, EventKind};
 pub use key_range::{KeyRange, RangeEnd};
 pub use record::{Record, RecordError, Versions};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use keyport_api::etcdserverpb::{PutRequest, RangeRequest, TxnRequest, WatchRequest};
 use keyport_api::json::{FromJson, Splitter, ToJson, first_from_slice, from_slice, to_vec};
-use keyport_raft::wal;
+use keyport_raft::sim;
 use keyport_storage::KeyRange;
 use prost::Message;
 
@@ -16,7 +16,7 @@ use crate::random::Random;
 
 /// One segment of a log: it is read whole or refused, and what was read once is read again.
 pub fn wal_replay(input: &[u8]) {
-    if let Ok(recovered) = wal::fuzz_replay(input) {
+    if let Ok(recovered) = sim::replay_wal(input) {
         let indexes: Vec<u64> = recovered.entries.iter().map(|entry| entry.index.unwrap_or(0)).collect();
         assert!(indexes.windows(2).all(|pair| pair[0] + 1 == pair[1]), "indexes without gaps: {indexes:?}");
     }

@@ -14,8 +14,6 @@ use keyport_api::raftpb::{Message, MessageType};
 use prost::encoding::{DecodeContext, decode_key, decode_varint, encoded_len_varint, skip_field};
 use prost::{DecodeError, Message as _};
 
-use super::snapshot::MAX_CHUNK;
-
 /// Bytes before a payload.
 pub(super) const HEADER: usize = 9;
 /// Bytes of the header that come before the checksum.
@@ -29,6 +27,8 @@ const MAX_MESSAGES_OVERHEAD: usize = 16 << 20;
 const MAX_ENTRIES: usize = 1 << 18;
 /// Metadata of a snapshot: a configuration, no more.
 const MAX_SNAPSHOT_HEADER: usize = 1 << 20;
+/// Largest piece of an image, in bytes.
+pub const MAX_CHUNK: usize = 1 << 20;
 /// Payloads up to this size are copied out of the read buffer, so that one entry kept in memory does not keep the whole
 /// buffer.
 const COPIED: usize = 16 << 10;

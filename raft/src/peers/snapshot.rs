@@ -31,7 +31,7 @@ pub trait SnapshotRead: Send {
     /// Index, term and configuration that the image goes up to.
     fn metadata(&self) -> SnapshotMetadata;
 
-    /// The next piece, of at most [`MAX_CHUNK`] bytes; `None` at the end.
+    /// The next piece, of at most [`MAX_CHUNK`](super::MAX_CHUNK) bytes; `None` at the end.
     fn next(&mut self) -> io::Result<Option<Bytes>>;
 }
 
@@ -43,6 +43,3 @@ pub trait SnapshotWrite: Send {
     /// Everything is there: returns when it is durable, so that it is found after a crash.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
-
-/// Largest piece of an image, in bytes.
-pub const MAX_CHUNK: usize = 1 << 20;

@@ -5,6 +5,7 @@ mod check;
 mod clients;
 mod durable;
 mod faults;
+mod known_log;
 mod leases;
 mod log_check;
 mod membership;

@@ -401,6 +401,6 @@ proptest! {
 
     #[test]
     fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        prop_assert!(super::fuzz_replay(&bytes).is_err());
+        prop_assert!(crate::sim::replay_wal(&bytes).is_err());
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
 
+use super::schema::{self, table};
 use super::{BackendError, Bucket, EachRow, guarded};
-use crate::schema::{self, table};
 
 /// A file that an [`super::ImageWriter`] has finished, as it is; nothing is written to it.
 pub struct ClosedFile {

@@ -11,10 +11,10 @@ use std::time::Instant;
 use redb::{CursorError, Database, WriteTransaction};
 use tracing::error;
 
-use super::layer::Layer;
+use super::layer::{Layer, row_bytes};
+use super::schema::{self, table};
 use super::view::View;
-use super::{Applied, BackendError, Bucket, Shared, guarded, install, suspect};
-use crate::schema::{self, table};
+use super::{Applied, BackendError, Bucket, Shared, guarded, install, mark};
 
 /// What is done between two transactions, and who waits for it.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) fn run(shared: &Shared) {
         let outcome = guarded(&shared.path, || flush(shared));
         if outcome.is_err() {
             // Before it is told. A failed write has marked the file already; what a panic left undone is not known.
-            suspect::mark(&shared.path);
+            mark::put(&shared.path);
         }
         let mut control = shared.control.lock();
         match outcome {
@@ -92,7 +92,7 @@ fn wait(shared: &Shared) -> (u64, bool) {
 /// Nothing is written any more, for this reason.
 pub(super) fn fail(shared: &Shared, failure: BackendError) {
     error!(%failure, "the database is not written any more");
-    suspect::mark(&shared.path);
+    mark::put(&shared.path);
     shared.control.lock().failure.get_or_insert(failure);
     stop(shared);
 }
@@ -211,10 +211,4 @@ fn write_other(transaction: &WriteTransaction, layer: &Layer, used: &mut u64) ->
         }
     }
     Ok(())
-}
-
-/// What a row takes in a page of the file.
-pub(super) fn row_bytes(key: &[u8], value: &[u8]) -> u64 {
-    const OFFSETS: usize = 8;
-    (key.len() + value.len() + OFFSETS) as u64
 }

@@ -2,9 +2,9 @@
 
 use redb::ReadableTable;
 
+use super::schema::{CONSISTENT_INDEX, STORAGE_VERSION_KEY, TERM};
 use super::view::View;
 use super::{Backend, BackendError, Bucket, Edition};
-use crate::schema::{CONSISTENT_INDEX, STORAGE_VERSION_KEY, TERM};
 
 impl Backend {
     /// `Maintenance.Hash`: CRC-32C over the name and the rows of each bucket, without what may differ between

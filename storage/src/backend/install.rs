@@ -13,10 +13,10 @@ use redb::Database;
 use tracing::error;
 
 use super::edition::Contents;
+use super::schema::{self, Found};
 use super::storage::Files;
 use super::view::View;
-use super::{Applied, Backend, BackendError, BackendOptions, Shared, copy, guarded, storage, suspect};
-use crate::schema::{self, Found};
+use super::{Applied, Backend, BackendError, BackendOptions, Shared, copy, guarded, mark, on_disk, storage, suspect};
 
 /// Why a file was not put in the place of the database.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ pub fn adopt(file: &Path, database: &Path) -> Result<Applied, BackendError> {
     drop(opened);
     // Closing it writes, and tells nobody when that fails; the mark would stay behind with the old name.
     suspect::settle(&files, file)?;
-    storage::rename(file, database)?;
-    storage::sync_directory(database)?;
+    on_disk::rename(file, database)?;
+    on_disk::sync_directory(database)?;
     Ok(found.applied)
 }
 
@@ -69,7 +69,7 @@ pub(super) fn open(files: &Files, path: &Path) -> Result<(Database, Found), Back
     let file = File::options().read(true).write(true).open(path).map_err(|error| BackendError::io(path, error))?;
     storage::check(path, &file)?;
     let database = files.open(path, file)?;
-    if suspect::is_marked(path)? {
+    if mark::is_there(path)? {
         // By whoever had it open until a moment ago.
         return Err(BackendError::Locked(path.to_path_buf()));
     }
@@ -80,13 +80,13 @@ pub(super) fn open(files: &Files, path: &Path) -> Result<(Database, Found), Back
 /// The flusher has written what was committed before, so whoever holds the old edition finds all of it in the file.
 pub(super) fn install(shared: &Shared, file: &Path) -> Result<Applied, Failure> {
     let opened = guarded(file, || {
-        let identity = storage::identity(file)?;
+        let identity = on_disk::identity(file)?;
         let (database, found) = open(&shared.files, file)?;
         Ok((View::open(&shared.path, &Arc::new(database))?, found, identity))
     });
     let (view, found, identity) = opened.map_err(Failure::Kept)?;
     shared.put_in_place(file)?;
-    if storage::identity(&shared.path).map_err(Failure::Lost)? != identity {
+    if on_disk::identity(&shared.path).map_err(Failure::Lost)? != identity {
         // Someone gave its name to another file meanwhile, which is the database now.
         return Err(Failure::Lost(BackendError::corrupt(file, "the file was replaced while it was installed")));
     }
@@ -133,8 +133,8 @@ pub(super) fn defragment(shared: &Shared) -> Result<(), Failure> {
 impl Shared {
     /// Gives a complete and synced file the name of the database.
     fn put_in_place(&self, file: &Path) -> Result<(), Failure> {
-        storage::rename(file, &self.path).map_err(Failure::Kept)?;
-        storage::sync_directory(&self.path).map_err(Failure::Lost)
+        on_disk::rename(file, &self.path).map_err(Failure::Kept)?;
+        on_disk::sync_directory(&self.path).map_err(Failure::Lost)
     }
 
     /// Stops all writing if it must not go on.

@@ -80,3 +80,9 @@ impl Layer {
         }
     }
 }
+
+/// What a row takes in a page of the file.
+pub(super) fn row_bytes(key: &[u8], value: &[u8]) -> u64 {
+    const OFFSETS: usize = 8;
+    (key.len() + value.len() + OFFSETS) as u64
+}

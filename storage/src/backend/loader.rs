@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use redb::{CursorError, CursorMut, Database, Durability, WriteTransaction};
 
-use super::flusher::row_bytes;
+use super::layer::row_bytes;
+use super::schema::{self, table};
 use super::storage::Files;
 use super::{BackendError, Bucket};
-use crate::schema::{self, table};
 
 /// How much one transaction takes, which bounds the pages in memory.
 const TRANSACTION_ROWS: usize = 16 * 1024;

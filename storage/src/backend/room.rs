@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{BackendError, storage};
+use super::{BackendError, on_disk};
 
 /// What copies leave free unless they are told otherwise: two segments of the log.
 const RESERVE_BYTES: u64 = 128 << 20;
@@ -15,7 +15,7 @@ pub(super) const STEP_BYTES: usize = 16 << 20;
 /// Whether so many bytes may be written to a file at that path. Others write, too: who writes much has to ask again and
 /// again.
 pub(super) fn check(path: &Path, needed: u64, reserve_bytes: Option<u64>) -> Result<(), BackendError> {
-    let disk = rustix::fs::statvfs(storage::directory(path)).map_err(|error| BackendError::io(path, error.into()))?;
+    let disk = rustix::fs::statvfs(on_disk::directory(path)).map_err(|error| BackendError::io(path, error.into()))?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
     let (free, all) = (bytes(disk.f_bavail), bytes(disk.f_blocks));
     let reserve = reserve_bytes.unwrap_or_else(|| RESERVE_BYTES.min(all / RESERVE_PART));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
-use crate::backend::{Applied, BackendError, Bucket};
+use super::{Applied, BackendError, Bucket};
 
 /// The etcd release whose storage schema the buckets follow, as etcd keeps it in the `meta` bucket.
 pub const STORAGE_VERSION: &str = "3.7.0";

@@ -10,7 +10,7 @@ use super::{Backend, BackendError, copy};
 /// A consistent image of the whole database, for as many readers as want it. It is on the disk, without a name, until it
 /// is dropped.
 ///
-/// The image is a database file of this program (redb, see [`crate::schema`]), complete in itself: put in the place
+/// The image is a database file of this program (redb, see [`crate::backend::schema`]), complete in itself: put in the place
 /// of a member's database it opens as that database stood. Who sends it to a client appends its SHA-256, as etcd
 /// does.
 #[derive(Debug)]

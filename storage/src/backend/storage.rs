@@ -1,6 +1,6 @@
 //! The file under redb, and where tests put faults into it.
 
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::File;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use std::{fmt, io};
 use redb::backends::FileBackend;
 use redb::{BackendError as LockError, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};
 
-use super::suspect::Watch;
-use super::{BackendError, BackendOptions, room};
-use crate::schema;
+use super::mark::Watch;
+use super::on_disk::{identity_of, lock, restrict};
+use super::{BackendError, BackendOptions, room, schema};
 
 /// Wraps every file that a backend opens; a test returns something that fails, or forgets, on purpose.
 pub type StorageLayer = Arc<dyn Fn(FileBackend) -> Box<dyn StorageBackend> + Send + Sync>;
@@ -76,14 +76,6 @@ impl Files {
     }
 }
 
-/// Keeps others from a file, redb among them, until it is closed.
-pub(super) fn lock(path: &Path, file: &File) -> Result<(), BackendError> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => BackendError::Locked(path.to_path_buf()),
-        TryLockError::Error(error) => BackendError::io(path, error),
-    })
-}
-
 /// Looks at an existing file without writing to it, as opening it does: one that is refused stays as it is.
 pub(super) fn check(path: &Path, file: &File) -> Result<(), BackendError> {
     if file.metadata().map_err(|error| BackendError::io(path, error))?.len() == 0 {
@@ -102,59 +94,6 @@ impl fmt::Debug for Files {
         f.debug_struct("Files").field("options", &self.options).finish_non_exhaustive()
     }
 }
-
-/// Moves a complete file to its place; durable with [`sync_directory`].
-pub(super) fn rename(from: &Path, to: &Path) -> Result<(), BackendError> {
-    std::fs::rename(from, to).map_err(|error| BackendError::io(to, error))
-}
-
-/// Makes the names in the directory of a file durable.
-pub(super) fn sync_directory(of: &Path) -> Result<(), BackendError> {
-    File::open(directory(of)).and_then(|dir| dir.sync_all()).map_err(|error| BackendError::io(of, error))
-}
-
-pub(super) fn directory(of: &Path) -> &Path {
-    match of.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Tells a file from another that comes to have its name, where the system can.
-pub(super) type Identity = (u64, u64);
-
-pub(super) fn identity(path: &Path) -> Result<Identity, BackendError> {
-    std::fs::metadata(path).map(|metadata| identity_of(&metadata)).map_err(|error| BackendError::io(path, error))
-}
-
-#[cfg(unix)]
-fn identity_of(metadata: &Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.dev(), metadata.ino())
-}
-
-#[cfg(not(unix))]
-fn identity_of(_metadata: &Metadata) -> Identity {
-    (0, 0)
-}
-
-/// What a file takes on the disk: redb makes it longer than it needs and leaves holes.
-pub(super) fn allocated_bytes(path: &Path) -> io::Result<u64> {
-    let metadata = std::fs::metadata(path)?;
-    #[cfg(unix)]
-    let bytes = std::os::unix::fs::MetadataExt::blocks(&metadata) * 512;
-    #[cfg(not(unix))]
-    let bytes = metadata.len();
-    Ok(bytes)
-}
-
-#[cfg(unix)]
-pub(super) fn restrict(options: &mut std::fs::OpenOptions) {
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-}
-
-#[cfg(not(unix))]
-pub(super) fn restrict(_options: &mut std::fs::OpenOptions) {}
 
 /// What redb, or whoever writes a file again, has to do with it.
 #[derive(Debug)]
@@ -211,18 +150,5 @@ impl StorageBackend for Storage {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, LockError> {
         self.inner.query_lock_range(start, end)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_file_is_in_a_directory() {
-        for (file, expected) in [("db", "."), ("./db", "."), ("some/db", "some"), ("/db", "/")] {
-            assert_eq!(directory(Path::new(file)), Path::new(expected));
-        }
-        sync_directory(Path::new("db")).unwrap();
     }
 }

@@ -14,20 +14,16 @@ mod tests;
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::time::Instant;
 
 use redb::StorageBackend;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use super::storage::{self, Files, Identity};
-use super::{BackendError, guarded};
-
-/// What follows a file's name in that of its mark.
-const SUFFIX: &str = ".suspect";
+use super::storage::Files;
+use super::{BackendError, guarded, mark, on_disk};
 
 /// What is read at once.
 const PIECE: usize = 1 << 20;
@@ -35,89 +31,29 @@ const PIECE: usize = 1 << 20;
 /// What is written or left out as a whole; file systems give no less room to a file.
 const BLOCK: usize = 4096;
 
-/// Marks a file when something done to it fails.
-#[derive(Debug)]
-pub(super) struct Watch {
-    file: Identity,
-    /// The names under which the next start may look for the file.
-    names: Vec<PathBuf>,
-    failed: AtomicBool,
-}
-
-impl Watch {
-    pub(super) fn new(file: Identity, names: Vec<PathBuf>) -> Watch {
-        Watch { file, names, failed: AtomicBool::new(false) }
-    }
-
-    /// Returns how something went that should have changed the file or made it durable; after a failure with the mark.
-    pub(super) fn note(&self, outcome: io::Result<()>) -> io::Result<()> {
-        if outcome.is_err() && !self.failed.swap(true, Ordering::Relaxed) {
-            // What has no such name (yet) is thrown away by whoever hears of the failure.
-            let own = |name: &&PathBuf| storage::identity(name).is_ok_and(|identity| identity == self.file);
-            self.names.iter().filter(own).for_each(|name| mark(name));
-        }
-        outcome
-    }
-}
-
-/// Says beside a file that it may not be on the disk as it can be read. There is nobody to tell when that fails, on a
-/// disk that has just failed.
-pub(super) fn mark(path: &Path) {
-    let mark = name(path);
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    storage::restrict(&mut options);
-    let created = match options.open(&mark) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return,
-        created => created.and_then(|file| file.sync_all()).map_err(|error| BackendError::io(&mark, error)),
-    };
-    match created.and_then(|()| storage::sync_directory(&mark)) {
-        Ok(()) => error!(file = %path.display(), "the file may not be on the disk: it is to be written again"),
-        Err(error) => error!(file = %path.display(), %error, "cannot mark the file, which may not be on the disk"),
-    }
-}
-
-/// Whether a file is marked.
-pub(super) fn is_marked(path: &Path) -> Result<bool, BackendError> {
-    let mark = name(path);
-    mark.try_exists().map_err(|error| BackendError::io(&mark, error))
-}
-
 /// Brings a file to the disk that is marked. To be called before it is opened.
 ///
 /// # Errors
 /// When it is in use, or cannot be written: then the mark stays.
 pub(super) fn settle(files: &Files, path: &Path) -> Result<(), BackendError> {
-    if !is_marked(path)? {
+    if !mark::is_there(path)? {
         return Ok(());
     }
     let failed = |error| BackendError::io(path, error);
     let file = File::options().read(true).write(true).open(path).map_err(failed)?;
     // Held until the mark is gone: whoever has the file open could write in between.
-    storage::lock(path, &file)?;
+    on_disk::lock(path, &file)?;
     let bytes = file.metadata().map_err(failed)?.len();
     warn!(file = %path.display(), bytes, "the file may not be on the disk as it can be read: writing it again");
     let begun = Instant::now();
     let holes = Holes::of(file.try_clone().map_err(failed)?);
     let storage = files.storage(path, file, Some(path))?;
     let written = guarded(path, || write_again(&storage, holes).map_err(failed));
-    let outcome = written.and_then(|()| unmark(path));
+    let outcome = written.and_then(|()| mark::remove(path));
     let closed = storage.close().map_err(failed);
     outcome.and(closed)?;
     info!(file = %path.display(), bytes, took = ?begun.elapsed(), "wrote the file again; it is on the disk");
     Ok(())
-}
-
-fn name(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(SUFFIX);
-    path.with_file_name(name)
-}
-
-fn unmark(path: &Path) -> Result<(), BackendError> {
-    let mark = name(path);
-    std::fs::remove_file(&mark).map_err(|error| BackendError::io(&mark, error))?;
-    storage::sync_directory(&mark)
 }
 
 fn write_again(file: &dyn StorageBackend, mut holes: Holes) -> io::Result<()> {

@@ -324,10 +324,10 @@ fn after_a_failed_write_nothing_is_claimed() {
             assert!(backend.flush().is_err() && backend.defragment().is_err());
             assert_eq!(backend.durable_applied().index, 10);
             drop(backend);
-            assert!(suspect::is_marked(&path).unwrap());
+            assert!(mark::is_there(&path).unwrap());
             let backend = Backend::open(&path, options()).unwrap();
             assert!(check_prefix(&backend) >= 10);
-            assert!(!suspect::is_marked(&path).unwrap());
+            assert!(!mark::is_there(&path).unwrap());
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableError};
 
+use super::schema::table;
 use super::{BackendError, Bucket};
-use crate::schema::table;
 
 pub(super) type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 

@@ -21,8 +21,8 @@ use super::open::Unfinished;
 use super::state::State;
 use super::{HashKv, Inner, MvccError};
 use crate::ThreadPanic;
+use crate::backend::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
 use crate::backend::{BackendError, Batch, Bucket, RowKey};
-use crate::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
 
 /// Leaves of the index that are compacted before others may use it.
 const LEAVES_PER_LOCK: usize = 8;

@@ -7,8 +7,8 @@ use std::thread;
 use super::index::Index;
 use super::{FIRST_REVISION, NEVER_COMPACTED};
 use crate::Record;
+use crate::backend::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
 use crate::backend::{BackendError, Bucket, Edition, RowKey};
-use crate::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
 
 /// What the rows of a backend amount to.
 pub(super) struct Opened {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::groups::StreamId;
-use super::hub::Hub;
 use super::outbox::{Delivery, Member};
 use super::selection::Pages;
 use super::selector::KeyedEvents;
+use super::shared::Hub;
 use super::state::{Position, State, Wakes, WatcherId, offer};
 use super::{RevisionEvents, WatchMessage};
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::groups::StreamId;
-use super::hub::Hub;
 use super::outbox::Outbox;
 use super::selector::Selector;
+use super::shared::Hub;
 use super::state::{Position, Stream, Wakes, Watcher};
 use super::{CreateError, Created, WatchMessage, WatchSpec};
 

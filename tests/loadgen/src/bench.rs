@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::limits::fsync_probe;
+use crate::machine::machine;
 use crate::server::{Cluster, find_etcd};
 use crate::stats::{Meter, Row, median, median_row, num, row_table, table};
 use crate::workload::{Kind, NAMES, Spec, drive};
@@ -238,23 +239,6 @@ pub(crate) fn compare(a: CompareArgs) -> Result<()> {
 
 pub(crate) fn etcd_cmd() -> Result<String> {
     Ok(shell_words::quote(&find_etcd()?.display().to_string()).into_owned())
-}
-
-pub(crate) fn machine() -> String {
-    let read = |p: &str| std::fs::read_to_string(p).unwrap_or_default();
-    let field = |text: &str, k: &str| {
-        text.lines()
-            .find(|l| l.starts_with(k))
-            .and_then(|l| l.split(':').nth(1))
-            .map_or("?".into(), |s| s.trim().to_string())
-    };
-    let cpus = std::thread::available_parallelism().map_or(0, |n| n.get());
-    let (cpu, mem) = (field(&read("/proc/cpuinfo"), "model name"), field(&read("/proc/meminfo"), "MemTotal"));
-    format!(
-        "{cpus} x {cpu}, {mem}, Linux {}, load {}",
-        read("/proc/sys/kernel/osrelease").trim(),
-        read("/proc/loadavg").trim()
-    )
 }
 
 fn medians(rows: &[Row]) -> Vec<Row> {

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::stats::{Outcome, Row, num, row_table, table};
 use crate::workload::{Kind, Spec, drive, sample_range};
-use crate::{bench::machine, stats};
+use crate::{machine::machine, stats};
 
 #[derive(clap::Args)]
 pub(crate) struct FsyncArgs {

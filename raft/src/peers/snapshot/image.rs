@@ -16,8 +16,8 @@ use prost::Message as _;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::super::frame::{self, FrameError, FrameReader, Kind, SNAPSHOT_END};
-use super::{MAX_CHUNK, SnapshotRead};
+use super::super::frame::{self, FrameError, FrameReader, Kind, MAX_CHUNK, SNAPSHOT_END};
+use super::SnapshotRead;
 
 /// Counts and digests the chunks that went by.
 #[derive(Debug, Clone, Default)]

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use keyport_api::raftpb::Entry;
 
 use super::Simulation;
+use super::known_log::KnownLog;
 use super::process::Process;
 use crate::sim::machine::World;
 
@@ -18,14 +19,6 @@ pub(super) struct LogBook {
     committed: Vec<(u64, u64)>,
     /// Committed entries that nobody has looked for on the disks.
     pub(super) unseen: bool,
-}
-
-/// The part of a member's log that was looked at.
-#[derive(Debug, Default)]
-pub(super) struct KnownLog {
-    /// Terms, from index 1; 0 where not known.
-    terms: Vec<u64>,
-    commit: u64,
 }
 
 fn place(index: u64) -> usize {

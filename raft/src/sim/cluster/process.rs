@@ -13,7 +13,7 @@ use keyport_api::raftpb::Message;
 use parking_lot::Mutex;
 
 use super::Simulation;
-use super::log_check::KnownLog;
+use super::known_log::KnownLog;
 use crate::inbox::Input;
 use crate::member::Member;
 use crate::observer::NoObserver;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::log_check::KnownLog;
+use super::known_log::KnownLog;
 use super::{Run, Simulation};
 use crate::bootstrap::{InitialMember, create_log};
 use crate::config::Config;

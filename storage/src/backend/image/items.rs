@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{BUCKET, ENCODING_VERSION, END, MAGIC, MAX_ROW_BYTES, ROW};
+use crate::backend::schema::SCHEMA_VERSION;
 use crate::backend::{BackendError, Bucket, RowKey};
 use crate::record::Record;
-use crate::schema::SCHEMA_VERSION;
 
 /// The bytes that have come and are not taken yet.
 pub(super) struct Items<'a> {

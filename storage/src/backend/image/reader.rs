@@ -8,9 +8,9 @@ use bytes::Bytes;
 use redb::Range;
 
 use super::{BUCKET, CHUNK_BYTES, ENCODING_VERSION, END, MAGIC, ROW};
+use crate::backend::schema::{CONSISTENT_INDEX, SCHEMA_VERSION, TERM};
 use crate::backend::view::View;
 use crate::backend::{Applied, Backend, BackendError, Bucket, guarded};
-use crate::schema::{CONSISTENT_INDEX, SCHEMA_VERSION, TERM};
 
 /// Rows fill a chunk up to here; the rest is for the head, all buckets and the end.
 const ROWS_BYTES: usize = CHUNK_BYTES - 512;

@@ -231,7 +231,7 @@ fn a_database_of_a_newer_version_is_refused_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let from = open(&dir.path().join("db"));
     let mut batch = Batch::new();
-    batch.put(Bucket::Meta, crate::schema::STORAGE_VERSION_KEY.to_vec(), b"99.0.0".to_vec());
+    batch.put(Bucket::Meta, crate::backend::schema::STORAGE_VERSION_KEY.to_vec(), b"99.0.0".to_vec());
     from.commit(batch, None);
     let error = write(&dir.path().join("copy"), &image(&from)).unwrap_err();
     assert!(matches!(error, BackendError::NewerSchema { .. }), "{error}");

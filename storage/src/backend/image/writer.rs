@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::items::{Item, Items};
 use crate::backend::loader::Loader;
-use crate::backend::storage::{self, Files};
-use crate::backend::{Applied, BackendError, BackendOptions, Bucket, IMAGE, guarded, room, temporary};
-use crate::schema;
+use crate::backend::storage::Files;
+use crate::backend::{Applied, BackendError, BackendOptions, Bucket, IMAGE, guarded, on_disk, room, schema, temporary};
 
 /// Tells apart the files of writers that are to have the same name at last.
 static WRITERS: AtomicU64 = AtomicU64::new(0);
@@ -106,8 +105,8 @@ impl ImageWriter {
             let (database, _) = loader.finish()?;
             schema::check(&self.temporary, &database)
         })?;
-        storage::rename(&self.temporary, &self.path)?;
-        storage::sync_directory(&self.path)?;
+        on_disk::rename(&self.temporary, &self.path)?;
+        on_disk::sync_directory(&self.path)?;
         Ok(found.applied)
     }
 

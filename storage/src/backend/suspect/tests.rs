@@ -51,7 +51,7 @@ impl Machine {
         entry(&backend, entries + 1);
         *machine.syncs_left.lock() = Some(syncs);
         backend.flush().unwrap_err();
-        assert!(is_marked(path).unwrap());
+        assert!(mark::is_there(path).unwrap());
         machine
     }
 
@@ -134,10 +134,10 @@ fn what_a_failed_sync_left_is_written_again_before_it_is_trusted() {
             let path = dir.path().join("db");
             let machine = Machine::with_failed_sync(&path, 40, syncs);
             if trusting {
-                unmark(&path).unwrap();
+                mark::remove(&path).unwrap();
             }
             let backend = machine.open(&path).unwrap();
-            assert!(!is_marked(&path).unwrap());
+            assert!(!mark::is_there(&path).unwrap());
             assert!(trusting || machine.is_on_disk(&path), "all that can be read");
             lost += usize::from(!machine.is_on_disk(&path));
             let durable = backend.durable_applied().index;
@@ -159,9 +159,9 @@ fn a_mark_stays_until_the_file_is_on_the_disk() {
     let machine = Machine::with_failed_sync(&path, 10, 0);
     *machine.syncs_left.lock() = Some(0);
     machine.open(&path).unwrap_err();
-    assert!(is_marked(&path).unwrap());
+    assert!(mark::is_there(&path).unwrap());
     assert!(check_prefix(&machine.open(&path).unwrap()) >= 10);
-    assert!(!is_marked(&path).unwrap() && machine.is_on_disk(&path));
+    assert!(!mark::is_there(&path).unwrap() && machine.is_on_disk(&path));
 }
 
 #[test]
@@ -181,9 +181,9 @@ fn a_sync_that_fails_while_a_file_is_opened_or_closed_marks_it() {
             *machine.syncs_left.lock() = Some(0);
             drop(backend);
         }
-        assert!(is_marked(&path).unwrap());
+        assert!(mark::is_there(&path).unwrap());
         backend = machine.open(&path).unwrap();
-        assert!(!is_marked(&path).unwrap() && machine.is_on_disk(&path));
+        assert!(!mark::is_there(&path).unwrap() && machine.is_on_disk(&path));
         assert_eq!(check_prefix(&backend), u64::from(!while_opened));
     }
 }
@@ -196,10 +196,10 @@ fn a_panic_while_the_file_is_written_marks_it() {
     let backend = Backend::open(&path, BackendOptions { on_commit, ..options() }).unwrap();
     entry(&backend, 1);
     backend.flush().unwrap_err();
-    assert!(is_marked(&path).unwrap());
+    assert!(mark::is_there(&path).unwrap());
     drop(backend);
     assert_eq!(check_prefix(&Backend::open(&path, options()).unwrap()), 1);
-    assert!(!is_marked(&path).unwrap());
+    assert!(!mark::is_there(&path).unwrap());
 }
 
 #[test]
@@ -207,13 +207,13 @@ fn a_file_that_is_in_use_is_not_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let backend = Backend::open(&path, options()).unwrap();
-    mark(&path);
+    mark::put(&path);
     let other = Backend::open(&path, options()).unwrap_err();
     assert!(matches!(other, BackendError::Locked(_)), "{other}");
-    assert!(is_marked(&path).unwrap());
+    assert!(mark::is_there(&path).unwrap());
     drop(backend);
     drop(Backend::open(&path, options()).unwrap());
-    assert!(!is_marked(&path).unwrap());
+    assert!(!mark::is_there(&path).unwrap());
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_file_that_is_to_be_the_database_is_settled_too() {
         let backend = Backend::open(&new, options()).unwrap();
         (1..=index).for_each(|index| entry(&backend, index));
         drop(backend);
-        mark(&new);
+        mark::put(&new);
         let applied = if index == 1 {
             adopt(&new, &path).unwrap()
         } else {
@@ -248,11 +248,11 @@ fn holes_stay_holes_and_zeros_are_written() {
     file.write_all_at(&[0; 4096], 4096).unwrap();
     file.write_all_at(&[7; 10_000], 30 << 20).unwrap();
     file.sync_all().unwrap();
-    let (before, bytes) = (std::fs::read(&path).unwrap(), storage::allocated_bytes(&path).unwrap());
+    let (before, bytes) = (std::fs::read(&path).unwrap(), on_disk::allocated_bytes(&path).unwrap());
     let machine = Arc::new(Machine::default());
     let storage = Cached { file: FileBackend::new(file.try_clone().unwrap()).unwrap(), machine: Arc::clone(&machine) };
     write_again(&storage, Holes::of(file)).unwrap();
     assert!(std::fs::read(&path).unwrap() == before);
     assert!(machine.written.lock().contains(&4096), "zeros may have been something else on the disk");
-    assert_eq!(storage::allocated_bytes(&path).unwrap(), bytes);
+    assert_eq!(on_disk::allocated_bytes(&path).unwrap(), bytes);
 }
