@@ -4,11 +4,10 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::net::UdpSocket;
 use std::process::ExitCode;
 
 use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
-use keyport_server::{logging, trial};
+use keyport_server::{logging, net, trial};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +22,7 @@ fn main() -> ExitCode {
     let env: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();
+    let default_host = || net::own_address().map(|address| address.to_string());
     let read_file = |path: &str| std::fs::read_to_string(path);
     match config::load(&Sources { args: &args, env: &env, read_file: &read_file, default_host: &default_host }) {
         Ok(Action::Help) => {
@@ -133,13 +133,6 @@ fn closed() -> std::io::Result<impl Future<Output = ()>> {
             _ = hangup.recv() => {}
         }
     })
-}
-
-/// The address that this machine reaches others from. Connecting a datagram socket sends nothing.
-fn default_host() -> Option<String> {
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("192.0.2.1:9").ok()?;
-    Some(socket.local_addr().ok()?.ip().to_string())
 }
 
 /// Takes as many descriptors as may be had: each connection needs one.

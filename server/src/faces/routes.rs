@@ -25,7 +25,7 @@ use super::sse::Events;
 use super::text::GatewayBody;
 use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
-use crate::http::{BoxError, Call, Protocol, RequestBody};
+use crate::http::{BoxError, Call, Protocol, RequestBody, asks_for_websocket};
 use crate::net::Face;
 
 /// The table of faces, tried in this order: hot gRPC calls, gRPC, the gateway's paths, everything else.
