@@ -5,13 +5,17 @@
 
 mod dependencies;
 mod functions;
+mod graph;
 mod imports;
 mod lexer;
 mod manifest;
 mod map;
+mod paths;
+mod siblings;
 mod sockets;
 mod source;
 mod statuses;
+mod workspace;
 
 /// Fails with everything that was found.
 fn verdict(mut complaints: Vec<String>) {

@@ -1,6 +1,6 @@
 //! The workspace's manifests, as far as a line says all: `name = value` under a section.
 
-use super::source::text;
+use super::workspace::text;
 
 /// One line of a manifest.
 #[derive(Debug)]

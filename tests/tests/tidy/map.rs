@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lexer;
-use super::manifest;
+use super::paths::{self, Named};
 use super::source::{self, Source};
-use super::verdict;
+use super::workspace::{root, text};
+use super::{graph, lexer, manifest, verdict};
 
 const MAP: &str = "ARCHITECTURE.md";
 const SERVER: &str = "server/src";
@@ -37,15 +37,22 @@ fn rooms_of_the_server_use_what_the_map_allows() {
         }
     }
     let mut arrows = Arrows::new();
+    let mut complaints = Vec::new();
     for source in sources {
         let from = room(source);
-        for (at, to) in used_rooms(source).filter(|(_, to)| rooms.contains_key(*to)) {
-            if rooms.contains_key(from) && from != to {
-                arrows.entry((from.to_owned(), to.to_owned())).or_insert_with(|| source.place(at));
+        for Named { at, to, .. } in paths::named(source, SERVER) {
+            match to.first() {
+                Some(to) if !rooms.contains_key(*to) => complaints
+                    .push(format!("{}: `crate::{to}` is no room: name the one that it comes from", source.place(at))),
+                Some(to) if rooms.contains_key(from) && from != *to => {
+                    arrows.entry((from.to_owned(), (*to).to_owned())).or_insert_with(|| source.place(at));
+                }
+                Some(_) | None => {}
             }
         }
     }
-    verdict(Table::read("Room").compare(&rooms, &arrows));
+    complaints.extend(Table::read("Room").compare(&rooms, &arrows));
+    verdict(complaints);
 }
 
 #[test]
@@ -68,7 +75,7 @@ impl Table {
     fn read(kind: &'static str) -> Table {
         let mut rows = BTreeMap::new();
         let mut inside = false;
-        for (at, line) in source::text(MAP).lines().enumerate() {
+        for (at, line) in text(MAP).lines().enumerate() {
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
             if cells.first() == Some(&kind) {
                 inside = true;
@@ -106,33 +113,16 @@ impl Table {
                 ));
             }
         }
+        // What it knows that has no row is complained about already.
+        let graph = self.rows.iter().map(|(name, row)| {
+            let known = row.knows.iter().map(String::as_str).filter(|to| self.rows.contains_key(*to));
+            (name.as_str(), known.collect())
+        });
+        complaints.extend(
+            graph::circle(&graph.collect())
+                .map(|circle| format!("{MAP}: a circle under \"{kind}\": {}", circle.join(" → "))),
+        );
         complaints
-            .extend(self.circle().map(|circle| format!("{MAP}: a circle under \"{kind}\": {}", circle.join(" → "))));
-        complaints
-    }
-
-    /// What remains after taking away, again and again, whoever knows nobody that remains, goes round in a circle.
-    fn circle(&self) -> Option<Vec<&str>> {
-        let mut left: BTreeSet<&str> = self.rows.keys().map(String::as_str).collect();
-        let knows = |name: &str, left: &BTreeSet<&str>| {
-            self.rows[name].knows.iter().map(String::as_str).find(|to| left.contains(to)).map(|to| self.key(to))
-        };
-        while let Some(name) = left.iter().copied().find(|name| knows(name, &left).is_none()) {
-            left.remove(name);
-        }
-        let mut way = vec![*left.first()?];
-        loop {
-            let next = knows(way[way.len() - 1], &left)?;
-            let begin = way.iter().position(|name| *name == next);
-            way.push(next);
-            if let Some(begin) = begin {
-                return Some(way.split_off(begin));
-            }
-        }
-    }
-
-    fn key(&self, name: &str) -> &str {
-        self.rows.get_key_value(name).map(|(key, _)| key.as_str()).unwrap_or_default()
     }
 }
 
@@ -145,55 +135,15 @@ fn room(source: &Source) -> &str {
     lexer::identifier(&source.path[SERVER.len() + 1..])
 }
 
-/// The rooms that a file names by a path from the root of the crate, and where.
-fn used_rooms(source: &Source) -> impl Iterator<Item = (usize, &str)> {
-    let depth = source.path.matches('/').count() - SERVER.matches('/').count();
-    let up = "super::".repeat(depth);
-    let code = source.code.as_str();
-    let by_name = code.match_indices("crate::").map(|(at, path)| at + path.len());
-    let by_steps: Vec<usize> = code.match_indices(&up).map(|(at, path)| at + path.len()).collect();
-    by_name.chain(by_steps).flat_map(move |at| heads(&code[at..]).into_iter().map(move |head| (at, head)))
-}
-
-/// The first names of a path, which are several if it begins with a group.
-fn heads(path: &str) -> Vec<&str> {
-    if !path.starts_with('{') {
-        return vec![lexer::identifier(path)];
-    }
-    let group = &path[1..lexer::block_end(path, 0) - 1];
-    let mut depth = 0;
-    let elements = group.split(|char| {
-        depth += i32::from(char == '{') - i32::from(char == '}');
-        char == ',' && depth == 0
-    });
-    elements.map(|element| lexer::identifier(element.trim_start())).collect()
-}
-
-#[test]
-fn groups_have_several_heads() {
-    assert_eq!(heads("a::{b, c};"), ["a"]);
-    assert_eq!(heads("{a::{b, c}, d, e::f};\nuse x;"), ["a", "d", "e"]);
-}
-
-#[test]
-fn circles_are_found() {
-    let row = |knows: &[&str]| Row { line: 1, knows: knows.iter().map(|name| (*name).to_owned()).collect() };
-    let rows = |rows: &[(&str, &[&str])]| rows.iter().map(|(name, knows)| ((*name).to_owned(), row(knows))).collect();
-    let table = Table { kind: "Room", rows: rows(&[("a", &["b"]), ("b", &["c", "d"]), ("c", &[]), ("d", &["b"])]) };
-    assert_eq!(table.circle(), Some(vec!["b", "d", "b"]));
-    let table = Table { kind: "Room", rows: rows(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]) };
-    assert_eq!(table.circle(), None);
-}
-
 /// Paths into the workspace; what follows a star may be anything.
 #[test]
 fn paths_on_the_map_exist() {
     let mut complaints = Vec::new();
-    for (at, line) in source::text(MAP).lines().enumerate() {
+    for (at, line) in text(MAP).lines().enumerate() {
         for path in backticked(line).into_iter().chain(parenthesized(line)) {
             let (stem, _) = path.split_once('*').unwrap_or((&path, ""));
             let inside = manifest::members().iter().any(|folder| path.starts_with(&format!("{folder}/")));
-            let exists = source::root().join(stem).exists() || source::root().join(format!("{stem}.rs")).exists();
+            let exists = root().join(stem).exists() || root().join(format!("{stem}.rs")).exists();
             if inside && !exists {
                 complaints.push(format!("{MAP}:{}: there is no {path}: write where it is now", at + 1));
             }

@@ -1,11 +1,12 @@
 //! The files of the workspace.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use super::lexer::{self, Literal};
 use super::manifest;
+use super::workspace::root;
 
 /// A file of Rust. Offsets are into [`Source::code`].
 #[derive(Debug)]
@@ -54,16 +55,6 @@ impl Source {
         let test_modules = declared.map(|(_, name)| format!("{folder}/{name}")).collect();
         Source { path, code, all_code, literals, test_modules }
     }
-}
-
-/// Where the workspace is.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// The text of a file that is not Rust.
-pub(crate) fn text(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// All files of Rust in the workspace, in order.

@@ -35,6 +35,24 @@ fn texts_for_clients_stand_in_the_catalogue() {
     verdict(complaints);
 }
 
+/// What is written in these by hand is a status past the catalogue.
+#[test]
+fn headers_of_statuses_are_written_in_one_room() {
+    let mut complaints = Vec::new();
+    let sources = ["openapi/src", "raft/src", "server/src", "storage/src"].into_iter().flat_map(source::below);
+    for source in sources.filter(|source| !source.is_test() && !source.path.starts_with("server/src/http/")) {
+        for literal in &source.literals {
+            if let Some(header) = ["grpc-status", "grpc-message"].into_iter().find(|name| literal.text.contains(name)) {
+                complaints.push(format!(
+                    "{}: `{header}` is written by hand: refuse with an entry of the catalogue, by server/src/http/refusal.rs",
+                    source.place(literal.at)
+                ));
+            }
+        }
+    }
+    verdict(complaints);
+}
+
 /// All functions of `tonic::Status` but those that convert, ask or copy take a message.
 fn makes_a_text(function: &str) -> bool {
     let converts = ["from", "try_from"].iter().any(|prefix| function.starts_with(prefix));
