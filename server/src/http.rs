@@ -12,7 +12,7 @@ pub(crate) mod plain;
 mod rare;
 pub(crate) mod refusal;
 mod stack;
-mod vigil;
+pub(crate) mod vigil;
 
 pub use body::{BodyTooLarge, Metered, Pace, RequestBody};
 pub(crate) use call::asks_for_websocket;

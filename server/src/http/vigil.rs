@@ -48,7 +48,7 @@ impl Deadlines {
 
 /// What a connection is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Nothing has come in yet.
     Mute,
     /// What has come in may become HTTP/2's preface.
@@ -71,7 +71,7 @@ impl Phase {
 
 /// Keeps track of a connection's phase. Only its own event loop does so: nothing has to be ordered.
 #[derive(Debug, Default)]
-pub(super) struct Vigil {
+pub(crate) struct Vigil {
     /// The phase, and above it a count of all there were.
     phase: AtomicU32,
     /// How much of HTTP/2's preface has come in.
@@ -96,7 +96,7 @@ impl Vigil {
     }
 
     /// A request over HTTP/1.1 has come in: it is being answered until what this returns is dropped.
-    pub(super) fn answers(self: &Arc<Self>) -> Answering {
+    pub(crate) fn answers(self: &Arc<Self>) -> Answering {
         self.enter(Phase::Answering);
         Answering(Arc::clone(self))
     }
@@ -105,7 +105,7 @@ impl Vigil {
     ///
     /// # Errors
     /// What it was about when the other side took too long.
-    pub(super) async fn keep<C: Future + Unpin>(
+    pub(crate) async fn keep<C: Future + Unpin>(
         &self,
         deadlines: Deadlines,
         mut connection: C,
@@ -164,7 +164,7 @@ impl Ear for Arc<Vigil> {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub(super) struct Answering(Arc<Vigil>);
+pub(crate) struct Answering(Arc<Vigil>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
@@ -175,7 +175,7 @@ impl Drop for Answering {
 pin_project! {
     /// An answer under way, or its body.
     #[derive(Debug)]
-    pub(super) struct Answered<T> {
+    pub(crate) struct Answered<T> {
         #[pin]
         inner: T,
         answering: Option<Answering>,
@@ -184,7 +184,7 @@ pin_project! {
 
 impl<T> Answered<T> {
     /// `answering` ends with it, or with its body.
-    pub(super) fn new(inner: T, answering: Option<Answering>) -> Answered<T> {
+    pub(crate) fn new(inner: T, answering: Option<Answering>) -> Answered<T> {
         Answered { inner, answering }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,12 +17,15 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::places::{Place, Places};
+use crate::http::Deadlines;
+use crate::http::vigil::{Answered, Vigil};
 use crate::net::{ListenSocket, Overheard, Socket, StdSocket};
 
 /// Waits after a failed accept, such as for want of descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
-/// How often a connection is looked at: what it is about, and with that its deadline, changes.
-const LOOK: Duration = Duration::from_secs(1);
+/// A peer sends the whole head of its request at once, and the first one as soon as it is connected. Other members let go
+/// of idle connections well before they are closed here, so that none is closed under a request.
+const DEADLINES: Deadlines = Deadlines { head: Duration::from_secs(5), idle: Duration::from_secs(60) };
 
 /// Serves `router` until told to stop. Streams that Raft has taken over belong to it.
 pub(crate) async fn serve(listeners: Vec<ListenSocket>, router: Router, stop: CancellationToken) {
@@ -64,45 +68,40 @@ async fn connection(socket: StdSocket, place: Place, router: Router, stop: Cance
             return;
         }
     };
-    let stream = Overheard { stream, ear: place.downgrade() };
+    let vigil = Arc::new(Vigil::default());
+    let stream = Overheard { stream, ear: Arc::clone(&vigil) };
     let service = service_fn(|request: Request<Incoming>| {
         let (router, place) = (router.clone(), place.clone());
-        async move {
-            place.answers();
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(place.clone());
-            let response = router.oneshot(request).await;
-            place.has_answered();
-            response
-        }
+        let answering = vigil.answers();
+        Answered::new(
+            async move {
+                place.answers();
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(place.clone());
+                let response = router.oneshot(request).await;
+                place.has_answered();
+                response
+            },
+            Some(answering),
+        )
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // A place has deadlines of its own, and tells a connection that waits from one that is between two requests.
+        // See the vigil, which tells a connection that waits from one that is between two requests.
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
+        outcome = vigil.keep(DEADLINES, connection.as_mut()) => outcome,
         () = place.lost() => return,
-        () = overdue(&place) => return,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                outcome = connection => outcome,
-                () = overdue(&place) => return,
-            }
+            vigil.keep(DEADLINES, connection).await
         }
     };
-    if let Err(error) = outcome {
+    // Who took too long is told nothing.
+    if let Ok(Err(error)) = outcome {
         tracing::debug!(%error, "connection of a peer ended with an error");
-    }
-}
-
-/// Done when the other side has taken too long for what it is about.
-async fn overdue(place: &Place) {
-    while place.time_left() != Some(Duration::ZERO) {
-        tokio::time::sleep(LOOK).await;
     }
 }

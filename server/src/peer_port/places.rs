@@ -5,22 +5,16 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::net::Ear;
-
 /// A few for each member of a large cluster.
 const PLACES: usize = 512;
 /// Members may share an address, and each keeps some connections.
 const PLACES_OF_ADDRESS: usize = PLACES / 2;
-/// A peer sends the whole head of its request at once, and the first one as soon as it is connected.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Other members let go of idle connections well before that, so that none is closed under a request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two complaints about a lack of places.
 const COMPLAINT: Duration = Duration::from_secs(60);
 
@@ -33,29 +27,6 @@ pub(super) enum Standing {
     Named,
     /// It delivers what only a member has; never closed for others.
     Member,
-}
-
-/// What a connection is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Connected, and nothing has come yet.
-    Mute,
-    /// A head has begun.
-    Head,
-    /// A request is being answered, which has deadlines of its own.
-    Answering,
-    /// Between two requests.
-    Idle,
-}
-
-impl Phase {
-    fn timeout(self) -> Option<Duration> {
-        match self {
-            Phase::Mute | Phase::Head => Some(HEAD_TIMEOUT),
-            Phase::Idle => Some(IDLE_TIMEOUT),
-            Phase::Answering => None,
-        }
-    }
 }
 
 /// All places. Clones are the same.
@@ -79,18 +50,13 @@ struct Seat {
 #[derive(Clone, Copy, Debug)]
 struct State {
     standing: Standing,
-    phase: Phase,
-    /// When the phase began.
+    /// When it was taken, or last had a request begin or end.
     since: Instant,
 }
 
 /// A connection's place; given back when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Place(Arc<Holder>);
-
-/// The same, without keeping it.
-#[derive(Clone, Debug)]
-pub(super) struct PlaceRef(Weak<Holder>);
 
 #[derive(Debug)]
 struct Holder {
@@ -112,7 +78,7 @@ impl Places {
         }
         taken.last += 1;
         let number = taken.last;
-        let state = State { standing: Standing::Stranger, phase: Phase::Mute, since: Instant::now() };
+        let state = State { standing: Standing::Stranger, since: Instant::now() };
         let seat = Arc::new(Seat { address, state: Mutex::new(state), closed: CancellationToken::new() });
         taken.by_number.insert(number, Arc::clone(&seat));
         Some(Place(Arc::new(Holder { places: self.clone(), number, seat })))
@@ -139,36 +105,16 @@ impl Taken {
     }
 }
 
-impl Ear for PlaceRef {
-    fn hears(&self, _: &[u8]) {
-        // After an upgrade the connection goes on as Raft's, without a place.
-        if let Some(holder) = self.0.upgrade() {
-            Place(holder).has_read();
-        }
-    }
-}
-
 impl Place {
-    pub(super) fn downgrade(&self) -> PlaceRef {
-        PlaceRef(Arc::downgrade(&self.0))
-    }
-
-    fn has_read(&self) {
-        let mut state = self.0.seat.state.lock();
-        if matches!(state.phase, Phase::Mute | Phase::Idle) {
-            state.enter(Phase::Head);
-        }
-    }
-
     /// A whole head has come in.
     pub(super) fn answers(&self) {
-        self.0.seat.state.lock().enter(Phase::Answering);
+        self.0.seat.state.lock().since = Instant::now();
     }
 
     /// The request is answered. Whoever has delivered something is one who knows the cluster from then on.
     pub(super) fn has_answered(&self) {
         let mut state = self.0.seat.state.lock();
-        state.enter(Phase::Idle);
+        state.since = Instant::now();
         state.standing = state.standing.min(Standing::Named);
     }
 
@@ -178,22 +124,9 @@ impl Place {
         state.standing = state.standing.max(standing);
     }
 
-    /// How long what goes on may still take; none while a request is answered.
-    pub(super) fn time_left(&self) -> Option<Duration> {
-        let state = *self.0.seat.state.lock();
-        state.phase.timeout().map(|timeout| timeout.saturating_sub(state.since.elapsed()))
-    }
-
     /// Done when another connection got this place.
     pub(super) async fn lost(&self) {
         self.0.seat.closed.cancelled().await;
-    }
-}
-
-impl State {
-    fn enter(&mut self, phase: Phase) {
-        self.phase = phase;
-        self.since = Instant::now();
     }
 }
 
@@ -243,18 +176,5 @@ mod tests {
         assert!(places.take(address(1)).is_none());
         members[7].has_answered();
         assert!(places.take(address(1)).is_some() && is_lost(&members[7]));
-    }
-
-    #[test]
-    fn only_a_request_that_is_answered_has_no_deadline_here() {
-        let place = Places::default().take(address(1)).unwrap();
-        assert!(place.time_left().unwrap() <= HEAD_TIMEOUT);
-        place.has_read();
-        assert!(place.time_left().unwrap() <= HEAD_TIMEOUT);
-        place.answers();
-        place.has_read();
-        assert_eq!(place.time_left(), None);
-        place.has_answered();
-        assert!(place.time_left().unwrap() > HEAD_TIMEOUT);
     }
 }

@@ -119,3 +119,17 @@ async fn probing() {
         assert!(now.starts_with("20") && now.contains('T') && now.ends_with('Z'), "{now}");
     }
 }
+
+/// HTTP/2 is not spoken here, and who begins it does not stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_protocol() {
+    let cluster = Cluster::of(1).start().await;
+    if cluster.is_etcd() {
+        return; // it waits for the rest of a head
+    }
+    for says in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0", "PRI * HTTP/2.0\r\n", "PRI"] {
+        let mut raw = Raw::connect(cluster.members[0].peer_addr()).await;
+        raw.send(says).await;
+        within("it is closed", raw.read_to_end()).await;
+    }
+}
