@@ -12,6 +12,7 @@ pub(crate) mod plain;
 mod rare;
 pub(crate) mod refusal;
 mod stack;
+mod unread;
 pub(crate) mod vigil;
 
 pub use body::{BodyTooLarge, Metered, Pace, RequestBody};
@@ -20,6 +21,7 @@ pub use call::{Call, Connection, Protocol};
 pub use connection::Server;
 pub use ending::Ending;
 pub use stack::{Column, Stack, StackOptions};
+pub(crate) use unread::Unread;
 pub use vigil::Deadlines;
 
 /// Any error of a body.

@@ -8,6 +8,7 @@ mod places;
 mod probing;
 mod reconfigure;
 mod router;
+mod whole_body;
 
 pub(crate) use listener::serve;
 pub(crate) use router::router;

@@ -2,10 +2,10 @@
 
 mod frames;
 mod pace;
+mod source;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -17,11 +17,13 @@ use keyport_api::error::Error;
 use pin_project_lite::pin_project;
 use tonic::{Code, Status};
 
+use super::unread::Unread;
 use crate::http::BoxError;
 use crate::metrics;
 use frames::Frames;
 pub use pace::Pace;
 use pace::Paced;
+use source::Source;
 
 /// A body went past its limit. What reads it decides what to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,41 +46,6 @@ pub struct RequestBody {
 }
 
 #[derive(Debug)]
-enum Source {
-    Connection(Arriving),
-    Whole(Option<Bytes>),
-}
-
-/// A body on its way, and where to say that it was left there.
-#[derive(Debug)]
-struct Arriving {
-    incoming: Incoming,
-    ended: bool,
-    unread: Arc<AtomicBool>,
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        if !self.ended && !self.incoming.is_end_stream() {
-            self.unread.store(true, Relaxed);
-        }
-    }
-}
-
-impl Source {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self {
-            Source::Connection(Arriving { incoming, ended, .. }) => {
-                let frame = ready!(Pin::new(incoming).poll_frame(cx));
-                *ended = frame.is_none();
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-            }
-            Source::Whole(data) => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
-        }
-    }
-}
-
-#[derive(Debug)]
 enum Limit {
     None,
     /// Of the whole body.
@@ -94,14 +61,9 @@ enum Limit {
 }
 
 impl RequestBody {
-    /// `unread` is set if it is dropped before its end.
-    pub(crate) fn new(incoming: Incoming, unread: &Arc<AtomicBool>) -> RequestBody {
-        let source = if incoming.is_end_stream() {
-            Source::Whole(None)
-        } else {
-            Source::Connection(Arriving { incoming, ended: false, unread: Arc::clone(unread) })
-        };
-        RequestBody { source, limit: Limit::None, pace: None, counted: None }
+    /// What is dropped before its end is put down there.
+    pub(super) fn new(incoming: Incoming, unread: &Arc<Unread>) -> RequestBody {
+        RequestBody { source: Source::arriving(incoming, unread), limit: Limit::None, pace: None, counted: None }
     }
 
     /// A body without bytes.
@@ -142,6 +104,14 @@ impl From<Bytes> for RequestBody {
 }
 
 impl Limit {
+    /// Whether what is announced to come is too much already.
+    fn announced(&self, source: &Source) -> Option<BodyTooLarge> {
+        match self {
+            Limit::Bytes { limit, left } if source.size_hint().lower() > *left => Some(BodyTooLarge { limit: *limit }),
+            Limit::Bytes { .. } | Limit::Messages { .. } | Limit::None => None,
+        }
+    }
+
     fn check(&mut self, data: &Bytes, counted: Option<&metrics::Series>) -> Result<(), BoxError> {
         match self {
             Limit::None => Ok(()),
@@ -173,10 +143,14 @@ impl Body for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
+        if let Some(error) = this.limit.announced(&this.source) {
+            this.source = Source::Whole(None);
+            return Poll::Ready(Some(Err(error.into())));
+        }
         let Poll::Ready(frame) = this.source.poll_frame(cx) else {
             let Some(pace) = &mut this.pace else { return Poll::Pending };
             ready!(pace.poll_late(cx));
-            this.source = Source::Whole(None);
+            this.source.give_up();
             return Poll::Ready(Some(Err(Status::from(Error::BodyTooSlow).into())));
         };
         if let Some(Ok(frame)) = &frame
@@ -194,17 +168,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Connection(arriving) => arriving.incoming.is_end_stream(),
-            Source::Whole(data) => data.is_none(),
-        }
+        self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Connection(arriving) => arriving.incoming.size_hint(),
-            Source::Whole(data) => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
-        }
+        self.source.size_hint()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use keyport_api::methods::Method;
 use keyport_api::routes;
 
 use super::rare::Rare;
+use super::unread::Unread;
 use super::vigil::Vigil;
 use crate::bulk::Lane;
 use crate::gate::Caller;
@@ -26,8 +26,8 @@ pub struct Connection {
     stream: Option<Stream>,
     /// For what its requests ask that is too large for an event loop.
     lane: Lane,
-    /// Whether the body of a request was left where it was.
-    pub(super) unread: Arc<AtomicBool>,
+    /// What becomes of bodies that nobody reads.
+    pub(super) unread: Arc<Unread>,
     /// How long it may keep the server waiting.
     pub(super) vigil: Arc<Vigil>,
 }

@@ -9,7 +9,6 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{io, thread};
@@ -27,6 +26,7 @@ use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use super::unread::Settling;
 use super::vigil::{Answered, Deadlines, Phase};
 use super::{BoxError, Call, Connection, RequestBody};
 use crate::config::HttpConfig;
@@ -262,7 +262,7 @@ where
             };
             match outcome {
                 // Only then there may be more to come that would take the last words back.
-                Ok(()) if handed_on || unread.load(Relaxed) => stream.linger().await,
+                Ok(()) if handed_on || unread.is_left() => stream.linger().await,
                 Ok(()) => {}
                 Err(error) => tracing::debug!(%error, "connection ended with an error"),
             }
@@ -285,20 +285,14 @@ where
     type Response = Response<Answered<B>>;
     type Error = S::Error;
     /// Less than a kilobyte, if what is behind the layers answers with a box.
-    type Future = Answered<S::Future>;
+    type Future = Answered<Settling<S::Future, Response<B>>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let call = Call::of(&request, Arc::clone(&self.connection));
-        let unread = &self.connection.unread;
-        let is_http1 = request.version() < Version::HTTP_2;
-        if is_http1 {
-            // What was before has been read by now, or there would be no next one.
-            unread.store(false, Relaxed);
-        }
-        let answering = is_http1.then(|| self.connection.vigil.answers());
-        let mut request = request.map(|body| RequestBody::new(body, unread));
+        let answering = (request.version() < Version::HTTP_2).then(|| self.connection.vigil.answers());
         request.extensions_mut().insert(call);
-        Answered::new(self.service.borrow_mut().call(request), answering)
+        let answer = self.connection.unread.answer(request, |request| self.service.borrow_mut().call(request));
+        Answered::new(answer, answering)
     }
 }
 

@@ -5,6 +5,7 @@ mod grpc;
 mod h1;
 mod layers;
 mod lifecycle;
+mod unread;
 mod vigil;
 
 use super::{BodyTooLarge, Call, Deadlines, Pace, Protocol, RequestBody, Stack, StackOptions};

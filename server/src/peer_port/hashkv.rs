@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bytes::Bytes;
 use http::StatusCode;
 use keyport_storage::mvcc::MvccError;
 
+use super::whole_body::WholeBody;
 use crate::asking::hashkv::{Answer, COMPACTED, FUTURE, Question};
 use crate::asking::paths;
 use crate::node::Node;
@@ -18,7 +18,7 @@ pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new().route(paths::HASH_KV, get(answer))
 }
 
-async fn answer(State(node): State<Arc<Node>>, body: Bytes) -> Response {
+async fn answer(State(node): State<Arc<Node>>, WholeBody(body): WholeBody) -> Response {
     let Ok(question) = serde_json::from_slice::<Question>(&body) else {
         return (StatusCode::BAD_REQUEST, "error unmarshalling request\n").into_response();
     };

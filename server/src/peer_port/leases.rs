@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bytes::Bytes;
 use http::{StatusCode, header};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse};
@@ -14,6 +13,7 @@ use keyport_api::leasepb::{LeaseInternalRequest, LeaseInternalResponse};
 use prost::Message;
 use tokio::time::timeout;
 
+use super::whole_body::WholeBody;
 use crate::asking::paths;
 use crate::node::Node;
 
@@ -21,7 +21,7 @@ pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new().route(paths::RENEW_LEASE, post(renew)).route(paths::LEASE_TIME_TO_LIVE, post(time_to_live))
 }
 
-async fn renew(State(node): State<Arc<Node>>, body: Bytes) -> Response {
+async fn renew(State(node): State<Arc<Node>>, WholeBody(body): WholeBody) -> Response {
     let Ok(LeaseKeepAliveRequest { id }) = Message::decode(body) else { return not_understood() };
     match in_time(&node, node.renew_as_leader(id)).await {
         // The member that was asked has a header of its own.
@@ -30,7 +30,7 @@ async fn renew(State(node): State<Arc<Node>>, body: Bytes) -> Response {
     }
 }
 
-async fn time_to_live(State(node): State<Arc<Node>>, body: Bytes) -> Response {
+async fn time_to_live(State(node): State<Arc<Node>>, WholeBody(body): WholeBody) -> Response {
     let Ok(LeaseInternalRequest { lease_time_to_live_request: Some(request) }) = Message::decode(body) else {
         return not_understood();
     };

@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::places::{Place, Places};
-use crate::http::Deadlines;
 use crate::http::vigil::{Answered, Vigil};
-use crate::net::{ListenSocket, Overheard, Socket, StdSocket};
+use crate::http::{Deadlines, Unread};
+use crate::net::{ListenSocket, Overheard, Socket, StdSocket, Stream};
 
 /// Waits after a failed accept, such as for want of descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -62,34 +62,35 @@ async fn run(listener: ListenSocket, router: Router, places: Places, stop: Cance
 
 async fn connection(socket: StdSocket, place: Place, router: Router, stop: CancellationToken) {
     let stream = match Socket::try_from(socket) {
-        Ok(stream) => stream,
+        Ok(socket) => Stream::from(socket),
         Err(error) => {
             tracing::warn!(%error, "failed to take over a connection of a peer");
             return;
         }
     };
     let vigil = Arc::new(Vigil::default());
-    let stream = Overheard { stream, ear: Arc::clone(&vigil) };
-    let service = service_fn(|request: Request<Incoming>| {
-        let (router, place) = (router.clone(), place.clone());
+    let io = Overheard { stream: stream.clone(), ear: Arc::clone(&vigil) };
+    let unread = Arc::new(Unread::default());
+    let service = service_fn(|mut request: Request<Incoming>| {
         let answering = vigil.answers();
-        Answered::new(
-            async move {
-                place.answers();
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(place.clone());
-                let response = router.oneshot(request).await;
-                place.has_answered();
-                response
-            },
-            Some(answering),
-        )
+        place.answers();
+        request.extensions_mut().insert(place.clone());
+        let answer = unread.answer(request, |request| router.clone().oneshot(request.map(Body::new)));
+        let place = place.clone();
+        let answer = async move {
+            let response = answer.await;
+            place.has_answered();
+            response
+        };
+        Answered::new(answer, Some(answering))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // See the vigil, which tells a connection that waits from one that is between two requests.
         .header_read_timeout(None)
-        .serve_connection(TokioIo::new(stream), service)
+        // Who has asked and says no more waits for an answer. Every one of them comes in bounded time.
+        .half_close(true)
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let outcome = tokio::select! {
@@ -100,8 +101,16 @@ async fn connection(socket: StdSocket, place: Place, router: Router, stop: Cance
             vigil.keep(DEADLINES, connection).await
         }
     };
-    // Who took too long is told nothing.
-    if let Ok(Err(error)) = outcome {
-        tracing::debug!(%error, "connection of a peer ended with an error");
+    match outcome {
+        // There may be more to come that would take the last words back.
+        Ok(Ok(())) if unread.is_left() => tokio::select! {
+            () = stream.linger() => {}
+            () = place.lost() => {}
+            () = stop.cancelled() => {}
+        },
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "connection of a peer ended with an error"),
+        // Who took too long is told nothing.
+        Err(_) => {}
     }
 }

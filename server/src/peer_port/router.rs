@@ -1,9 +1,7 @@
 //! What is served on the peer port.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -14,14 +12,10 @@ use http::{HeaderValue, StatusCode};
 use super::places::{Place, Standing};
 use super::{hashkv, leases, probing, reconfigure};
 use crate::asking::paths::CLUSTER_ID_HEADER;
+use crate::http::layers::{CheckLayer, WellFormed};
 use crate::http::plain::not_found;
 use crate::node::Node;
 use crate::version::Versions;
-
-/// Bodies of calls between peers; snapshots are not read here.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How long such a body may take: a peer sends it with the head.
-const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything for the peer listeners.
 pub(crate) fn router(node: Node) -> Router {
@@ -32,11 +26,11 @@ pub(crate) fn router(node: Node) -> Router {
         .merge(leases::routes())
         .merge(hashkv::routes())
         .merge(reconfigure::routes())
-        .fallback(not_found)
-        .layer(middleware::from_fn(whole_body))
         // Raft reads theirs, as they come.
         .route("/raft/stream", get(stream))
         .route("/raft/snapshot", post(snapshot))
+        .fallback(not_found)
+        .layer(CheckLayer(WellFormed))
         .layer(middleware::from_fn_with_state(node.clone(), same_cluster))
         .with_state(Arc::new(node))
 }
@@ -72,16 +66,6 @@ async fn same_cluster(State(node): State<Node>, request: Request, next: Next) ->
 fn rise(request: &Request, standing: Standing) {
     if let Some(place) = request.extensions().get::<Place>() {
         place.rise(standing);
-    }
-}
-
-/// Has the whole body there before anything is done with the request.
-async fn whole_body(request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
-    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await {
-        Ok(Ok(body)) => next.run(Request::from_parts(head, Body::from(body))).await,
-        Ok(Err(_)) => (StatusCode::PAYLOAD_TOO_LARGE, "request body is too large or broken\n").into_response(),
-        Err(_) => (StatusCode::REQUEST_TIMEOUT, "request body takes too long\n").into_response(),
     }
 }
 

@@ -1,0 +1,28 @@
+//! The body of a call between peers, there as a whole before anything is done with the request.
+
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::StatusCode;
+
+/// Such bodies; snapshots are not read here.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long such a body may take: a peer sends it with the head.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// See the module's text. Who takes no body leaves it on the connection, whatever its size.
+pub(super) struct WholeBody(pub(super) Bytes);
+
+impl<S: Sync> FromRequest<S> for WholeBody {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request(request: Request, _: &S) -> Result<WholeBody, Self::Rejection> {
+        match tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), MAX_BODY_BYTES)).await {
+            Ok(Ok(body)) => Ok(WholeBody(body)),
+            Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "request body is too large or broken\n")),
+            Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "request body takes too long\n")),
+        }
+    }
+}
