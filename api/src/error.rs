@@ -22,7 +22,7 @@ pub use parts::{
     frame_too_large, lease_forwarding_failed, message_undecodable, method_not_allowed, not_understood,
     promote_forwarding_failed,
 };
-pub use render::{Problem, gateway_body, http_status, problem, reason_phrase, stream_body};
+pub use render::{Problem, gateway_body, http_status, problem, reason_phrase, stream_body, stream_body_as};
 
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $name:ident = $code:ident, $message:literal;)*) => {

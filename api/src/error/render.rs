@@ -50,6 +50,11 @@ pub fn gateway_body(status: &Status) -> Vec<u8> {
 /// The last object of a failed stream, newline not included: `{"error": {...}}` with the fields of both gateway
 /// generations.
 pub fn stream_body(status: &Status) -> Vec<u8> {
+    stream_body_as(status, http_status(status.code()))
+}
+
+/// As [`stream_body`], where HTTP has a better word than the table has for the code.
+pub fn stream_body_as(status: &Status, http: StatusCode) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
         error: Detail<'a>,
@@ -62,7 +67,6 @@ pub fn stream_body(status: &Status) -> Vec<u8> {
         code: i32,
         message: &'a str,
     }
-    let http = http_status(status.code());
     let code = status.code() as i32;
     to_json(&Body {
         error: Detail {

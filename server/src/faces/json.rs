@@ -40,10 +40,6 @@ use crate::http::{BoxError, Call, asks_for_websocket};
 pub(super) use index::answer as paths;
 use refusal::Refusal;
 
-/// How much of an unwanted body is read, and how long it is waited for.
-const DRAIN_BYTES: usize = 64 * 1024;
-const DRAIN_TIME: Duration = Duration::from_secs(1);
-
 /// The bounds a gateway works within.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
@@ -106,7 +102,7 @@ impl Gateway {
     {
         let (mut parts, body) = request.into_parts();
         let uri = std::mem::take(&mut parts.uri);
-        let Some(path) = routes::canonical(uri.path()) else { return refuse(Refusal::not_found(), body).await };
+        let Some(path) = routes::canonical(uri.path()) else { return Refusal::not_found().response() };
         let caller = match kit::caller(&parts.extensions) {
             Ok(caller) => caller,
             Err(error) => return Refusal::from(error).response(),
@@ -155,22 +151,20 @@ impl Gateway {
                 }
             };
         }
-        let refusal = keyport_api::for_each_route!(dispatch, path);
-        refuse(refusal, body).await
+        keyport_api::for_each_route!(dispatch, path).response()
     }
 }
 
-/// Says no to a request whose body is of no interest. One of ordinary size is taken in first: if it were left on the
-/// connection, the connection would have to be closed, and the answer might be lost with it.
-async fn refuse<B>(refusal: Refusal, body: B) -> Response<GatewayBody>
+/// Reads a body that has no request in it: it is over before the answer begins all the same.
+///
+/// # Errors
+/// The answer to one that breaks, drips, or is too large.
+pub(super) async fn read_away<B>(body: B) -> Result<(), Response<GatewayBody>>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let body = std::pin::pin!(body);
-    // Whether it came in time, whole, or not at all makes no difference to the answer.
-    let _ = tokio::time::timeout(DRAIN_TIME, body::collect(body, DRAIN_BYTES)).await;
-    refusal.response()
+    body::discard(std::pin::pin!(body)).await.map_err(|error| Refusal::from(error).response())
 }
 
 /// How a request comes in.

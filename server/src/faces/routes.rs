@@ -128,9 +128,19 @@ impl Api {
     /// What is no resource is a call. A resource is in a box: what is asked all day is a call.
     async fn answer(&self, resource: Option<Resource>, request: Request<RequestBody>) -> Response<GatewayBody> {
         match resource {
-            Some(Resource::Paths) => json::paths(request.method()),
-            Some(Resource::Events) => Box::pin(self.events.answer(request.into_parts().0)).await,
+            Some(resource) => Box::pin(self.resource(resource, request)).await,
             None => self.gateway.handle(request).await,
+        }
+    }
+
+    async fn resource(&self, resource: Resource, request: Request<RequestBody>) -> Response<GatewayBody> {
+        let (parts, body) = request.into_parts();
+        if let Err(refused) = json::read_away(body).await {
+            return refused;
+        }
+        match resource {
+            Resource::Paths => json::paths(&parts.method),
+            Resource::Events => self.events.answer(parts).await,
         }
     }
 }

@@ -58,6 +58,19 @@ where
     Ok(whole.freeze())
 }
 
+/// Reads a body of no interest to its end; how large it may be is for the stack in front to say.
+pub(super) async fn discard<B>(mut body: Pin<&mut B>) -> Result<(), CollectError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    while !body.is_end_stream() {
+        let Some(frame) = body.frame().await else { break };
+        frame.map_err(|error| CollectError::of(error.into()))?;
+    }
+    Ok(())
+}
+
 struct Budget {
     left: usize,
     limit: usize,

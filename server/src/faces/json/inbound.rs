@@ -118,8 +118,8 @@ where
     fn refuse(&self, error: SplitError) -> Status {
         match error {
             SplitError::TooLarge(_) => {
-                let size = self.messages.pending().len().max(self.options.max_json_bytes());
-                Error::MessageTooLarge { size, limit: self.options.max_message_bytes }.into()
+                let limit = self.options.max_json_bytes();
+                Error::MessageTooLarge { size: self.messages.pending().len().max(limit + 1), limit }.into()
             }
             _ => not_understood(error),
         }

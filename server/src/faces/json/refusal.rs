@@ -44,12 +44,16 @@ impl Refusal {
 
     /// The answer to a streaming call of which nothing was sent yet: the object its stream would end with.
     pub(super) fn stream_response(&self) -> Response<GatewayBody> {
-        self.render(line(&self.status))
+        self.render(ended(error::stream_body_as(&self.status, self.http())))
+    }
+
+    fn http(&self) -> StatusCode {
+        self.http.unwrap_or_else(|| error::http_status(self.status.code()))
     }
 
     fn render(&self, body: Vec<u8>) -> Response<GatewayBody> {
         let mut response = Response::new(GatewayBody::Full(Bytes::from(body)));
-        *response.status_mut() = self.http.unwrap_or_else(|| error::http_status(self.status.code()));
+        *response.status_mut() = self.http();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
         if self.status.code() == Code::Unauthenticated {
@@ -73,7 +77,10 @@ pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 
 /// The last line of a failed stream.
 pub(super) fn line(status: &Status) -> Vec<u8> {
-    let mut line = error::stream_body(status);
+    ended(error::stream_body(status))
+}
+
+fn ended(mut line: Vec<u8>) -> Vec<u8> {
     line.push(b'\n');
     line
 }

@@ -1,4 +1,5 @@
-//! A body that does not come in is not waited for where it is needed as a whole; what streams is left in peace.
+//! A body that does not come in is not waited for where it has one request, whatever the answer is; requests that are a
+//! stream are left in peace.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -42,6 +43,21 @@ async fn over_the_gateway() {
         let body: serde_json::Value = serde_json::from_slice(&slow.body(&head).await).unwrap();
         assert_eq!(body, json!({"error": text, "code": 4, "message": text}));
     }
+    for path in ["/v3/maintenance/snapshot", "/v3/election/observe"] {
+        let mut slow = Raw::open(address).await;
+        slow.begin(path).await;
+        slow.send_chunk("{\"name\":").await;
+        let head = slow.head().await;
+        assert_eq!((head.status, head.header("connection")), (408, Some("close")), "{path}");
+        let body: serde_json::Value = serde_json::from_slice(&slow.body(&head).await).unwrap();
+        let (code, status) = (408, "Request Timeout");
+        let error = json!({"grpc_code": 4, "http_code": code, "http_status": status, "code": 4, "message": text});
+        assert_eq!(body, json!({ "error": error }), "{path}");
+    }
+    // There is no request in it.
+    let mut slow = Raw::open(address).await;
+    slow.send("GET /v3/watch?key=x HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{").await;
+    assert_eq!(slow.head().await.status, 408);
     watch.send_chunk("est\":{\"key\":\"aw==\"}}").await;
     assert_eq!(watch.head().await.status, 200);
     assert_eq!(watch.message().await["result"]["created"], true);
@@ -64,7 +80,14 @@ async fn over_grpc() {
     };
     let length = u8::try_from(CREATE.len()).unwrap();
     let (watch, watching) = begin("/etcdserverpb.Watch/Watch", &[0, 0, 0, 0, length]).await;
-    for path in ["/etcdserverpb.KV/Put", "/etcdserverpb.Lease/LeaseGrant", "/v3lockpb.Lock/Lock"] {
+    for path in [
+        "/etcdserverpb.KV/Put",
+        "/etcdserverpb.Lease/LeaseGrant",
+        "/v3lockpb.Lock/Lock",
+        "/etcdserverpb.KV/RangeStream",
+        "/etcdserverpb.Maintenance/Snapshot",
+        "/v3electionpb.Election/Observe",
+    ] {
         let (_parts, answer) = begin(path, &[0, 0, 0, 0, 9, 1]).await;
         let headers = answer.await.unwrap().into_parts().0.headers;
         assert_eq!(headers["grpc-status"], "4", "{path}");

@@ -1,7 +1,7 @@
 //! How large a request may be and how slowly it may come in, and how many are answered at once.
 //!
-//! What is too large is refused by its announced length before a byte of it is read; without one, when it has grown too
-//! large. Calls beyond the bound are refused at once, not queued: their clients know best when to come again.
+//! What is too large is refused where it is read: by its announced length before a byte of it is; without one, when it has
+//! grown too large. Where nobody reads it, it makes no difference. Calls beyond the bound are refused at once, not queued: their clients know best when to come again.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,14 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use keyport_api::error::Error;
-use keyport_api::methods::{Kind, Method};
+use keyport_api::methods::Method;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::super::refusal::{refusal, refusal_as};
+use super::super::refusal::refusal;
 use super::super::{Call, Pace, Protocol, RequestBody};
 
 /// Calls answered at once. Far above what two cores can do in the time that clients wait.
@@ -55,37 +54,21 @@ impl LimitsLayer {
         self
     }
 
-    /// Holds the body to its limit while it is read.
-    ///
-    /// # Errors
-    /// When it is announced to be too large.
-    fn hold<B: From<Bytes>>(
-        &self,
-        request: &mut Request<RequestBody>,
-        protocol: Protocol,
-        method: Option<Method>,
-    ) -> Result<(), Response<B>> {
-        // Others are streams, or may be left open.
-        if method.is_none_or(|method| method.info().kind == Kind::Unary) {
-            request.body_mut().keep_pace(self.pace);
+    /// Holds the body to its limit and its pace while it is read.
+    fn hold(&self, body: &mut RequestBody, protocol: Protocol, method: Option<Method>) {
+        // How long the answer lasts does not matter. Requests that are a stream may pause, and need never end.
+        let is_stream = method.is_some_and(|method| method.info().kind.client_streams());
+        if !is_stream {
+            body.keep_pace(self.pace);
         }
-        match (protocol, method) {
-            (Protocol::Grpc, _) => request.body_mut().limit_messages(self.message),
+        match protocol {
+            Protocol::Grpc => body.limit_messages(self.message),
             // Its text form is base64; the messages inside are checked when they are decoded.
-            (Protocol::GrpcWeb, _) => {}
-            // Each message is held to the limit where it is read; the body may never end.
-            (Protocol::Json, Some(method)) if method.info().kind != Kind::Unary => {}
-            (Protocol::Json | Protocol::Http, _) => {
-                if let Some(size) = announced(request).filter(|size| *size > self.body) {
-                    // Callers know the limit by what gRPC says of it.
-                    let size = usize::try_from(size).unwrap_or(usize::MAX);
-                    let error = Error::MessageTooLarge { size, limit: self.message };
-                    return Err(refusal_as(protocol, error.http_status(), &error.into()));
-                }
-                request.body_mut().limit_bytes(self.body);
-            }
+            Protocol::GrpcWeb => {}
+            // Each message is held to the limit where it is read.
+            Protocol::Json if is_stream => {}
+            Protocol::Json | Protocol::Http => body.limit_bytes(self.body),
         }
-        Ok(())
     }
 
     fn place(&self) -> Option<Place> {
@@ -118,9 +101,7 @@ where
         let (protocol, method) = call.map_or((Protocol::Http, None), |call| (call.protocol, call.method));
         // Waiting for others is not work.
         let is_work = !call.is_some_and(Call::is_endless);
-        if let Err(refused) = self.layer.hold(&mut request, protocol, method) {
-            return Limited { answer: super::Answer::now(refused), place: None };
-        }
+        self.layer.hold(request.body_mut(), protocol, method);
         let place = if is_work { self.layer.place() } else { None };
         if is_work && place.is_none() {
             let refused = refusal(protocol, &Error::RequestTooManyRequests.into());
@@ -156,10 +137,6 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for Limited<F, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.project().answer.poll(cx)
     }
-}
-
-fn announced<B>(request: &Request<B>) -> Option<u64> {
-    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]

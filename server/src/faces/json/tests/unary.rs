@@ -167,15 +167,28 @@ async fn sizes_are_judged_before_and_after_decoding() {
     raw.send("POST /v3/kv/put HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000000\r\n\r\n").await;
     let head = raw.head().await;
     assert_eq!(head.status, 413);
-    let body: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
-    assert_eq!(body["code"], 8);
+    let declared: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
+    assert_eq!(declared["code"], 8);
 
     let (_member, mut raw) = start().await;
     raw.begin("/v3/kv/put").await;
     for _ in 0..4 {
         raw.send_chunk(vec![b' '; 60_000]).await;
     }
-    assert_eq!(raw.head().await.status, 413);
+    let head = raw.head().await;
+    let body: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
+    assert_eq!((head.status, body), (413, declared), "it makes no difference how it comes");
+}
+
+#[tokio::test]
+async fn a_refused_stream_says_the_status_that_it_has() {
+    let (_member, mut raw) = start().await;
+    raw.send("POST /v3/maintenance/snapshot HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000000\r\n\r\n").await;
+    let head = raw.head().await;
+    let body: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
+    let error = &body["error"];
+    assert_eq!((head.status, &error["http_code"], &error["grpc_code"]), (413, &json!(413), &json!(8)), "{body}");
+    assert_eq!(error["http_status"], "Payload Too Large");
 }
 
 #[tokio::test]
