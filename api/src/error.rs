@@ -204,6 +204,8 @@ catalogue! {
     SeveralHosts = InvalidArgument, "more than one Host header";
     /// A request of HTTP/1.1 that names no host.
     MissingHost = InvalidArgument, "missing required Host header";
+    /// A request whose host cannot be the name of one.
+    MalformedHost = InvalidArgument, "malformed Host header";
     /// Keyport's own: a body in an encoding that HTTP/1.1 need not know.
     UnknownTransferEncoding = InvalidArgument, "no transfer encoding but chunked is known here";
     /// Keyport's own: a body that came in so slowly that nobody waits for the rest.

@@ -21,7 +21,7 @@ async fn ask(addr: SocketAddr, request: &str) -> String {
     String::from_utf8_lossy(&raw.read_to_end().await).into_owned()
 }
 
-async fn all_answered(addr: SocketAddr, request: &str, wanted: &str) {
+pub(crate) async fn all_answered(addr: SocketAddr, request: &str, wanted: &str) {
     for time in 0..TIMES {
         let answer = ask(addr, request).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{time}: {request:?}: {answer:?}");

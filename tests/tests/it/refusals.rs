@@ -1,6 +1,8 @@
 //! Requests that are refused before they are read: the answer arrives, whatever the client still sends, and is the one
 //! that HTTP has for it.
 
+use std::net::SocketAddr;
+
 use http::Method;
 use keyport_tests::Server;
 use keyport_tests::http::Http;
@@ -12,8 +14,14 @@ const HUGE: usize = 8 << 20;
 const LARGE: usize = 2 << 20;
 
 /// Sends a whole request before it reads anything, as many clients do: the head of the answer and its body.
-async fn write_first(server: &Server, method: &str, path: &str, size: usize, announced: bool) -> (u16, String, String) {
-    let mut raw = Raw::connect(server.addr()).await;
+pub(crate) async fn write_first(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    size: usize,
+    announced: bool,
+) -> (u16, String, String) {
+    let mut raw = Raw::connect(addr).await;
     let length = if announced { format!("Content-Length: {size}") } else { "Transfer-Encoding: chunked".to_owned() };
     let what = format!("{method} {path}, {length}");
     assert!(raw.send(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n")).await, "{what}");
@@ -48,6 +56,7 @@ async fn answer(raw: &mut Raw, what: &str) -> (u16, String, String) {
 #[tokio::test]
 async fn refusals_reach_who_writes_first() {
     let server = Server::start();
+    let mut texts = Vec::new();
     for announced in [true, false] {
         for (method, path, want) in [
             ("POST", "/nonsense", 404),
@@ -55,19 +64,26 @@ async fn refusals_reach_who_writes_first() {
             // etcd takes any method there, and reads all of it.
             ("POST", "/health", 405),
         ] {
-            let (status, ..) = write_first(&server, method, path, LARGE, announced).await;
+            let (status, ..) = write_first(server.addr(), method, path, LARGE, announced).await;
             assert_eq!(status, want, "{method} {path} {announced}");
         }
         if server.is_etcd() {
             continue; // takes bodies of any size, and says 501 to other methods
         }
-        let (status, ..) = write_first(&server, "PUT", "/v3/kv/put", LARGE, announced).await;
+        let (status, ..) = write_first(server.addr(), "PUT", "/v3/kv/put", LARGE, announced).await;
         assert_eq!(status, 405, "{announced}");
-        let (status, _, body) = write_first(&server, "POST", "/v3/kv/put", HUGE, announced).await;
+        let (status, _, body) = write_first(server.addr(), "POST", "/v3/kv/put", HUGE, announced).await;
         assert_eq!(status, 413, "{announced}: {body}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["code"], 8, "{announced}: {body}");
+        texts.push(body.to_string());
+        let (status, _, body) = write_first(server.addr(), "POST", "/v3/maintenance/snapshot", HUGE, announced).await;
+        assert!(status == 413 && body.contains(r#""http_code":413"#), "{announced}: {status} {body}");
+        // A path of nobody is that, whatever comes there.
+        let (status, ..) = write_first(server.addr(), "POST", "/etcdserverpb.KV/Put", HUGE, announced).await;
+        assert_eq!(status, 404, "{announced}");
     }
+    assert!(texts.windows(2).all(|two| two[0] == two[1]), "{texts:?}");
 }
 
 /// The same with one request a stream, where the connection is to go on.
@@ -111,9 +127,35 @@ async fn small_refusals_keep_the_connection() {
     }
 }
 
+/// The same with a body that is not small, and with one for which nobody would stay.
+#[tokio::test]
+async fn refusals_say_whether_the_connection_goes_on() {
+    let server = Server::start();
+    for (size, closes) in [(100_000, false), (1 << 20, true)] {
+        let body = "x".repeat(size);
+        for request in [
+            format!("POST /nonsense HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n{body}"),
+            format!("POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n{body}"),
+            format!(
+                "POST /nonsense HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n"
+            ),
+        ] {
+            let what = request.get(..80).unwrap();
+            let mut raw = Raw::connect(server.addr()).await;
+            assert!(raw.send(&request).await, "{what}");
+            let (_, head, _) = answer(&mut raw, what).await;
+            assert_eq!(head.contains("connection: close"), closes, "{what}: {head}");
+            if !closes {
+                assert!(raw.send("GET /version HTTP/1.1\r\nHost: x\r\n\r\n").await, "{what}");
+                assert_eq!(answer(&mut raw, what).await.0, 200, "{what}");
+            }
+        }
+    }
+}
+
 /// What a server says to exactly these bytes: its status, and where to go instead.
-async fn said(server: &Server, request: &str) -> (u16, String) {
-    let mut raw = Raw::connect(server.addr()).await;
+async fn said(addr: SocketAddr, request: &str) -> (u16, String) {
+    let mut raw = Raw::connect(addr).await;
     raw.send(request).await;
     let head = raw.read_until(b"\r\n\r\n").await.unwrap_or_default();
     let head = String::from_utf8_lossy(&head).into_owned();
@@ -138,28 +180,35 @@ async fn needless_parts_of_a_path_are_left_out_elsewhere() {
         ("/x/../health", "/health"),
         ("//nonsense", "/nonsense"),
     ] {
-        let answer = said(&server, &format!("GET {given} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        let answer = said(server.addr(), &format!("GET {given} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         assert_eq!(answer, (307, clean.to_owned()), "{given}");
     }
     // The method and the body stay, so that this works for calls, too.
     for given in ["//v3/kv/range", "/v3//kv/range"] {
-        let answer = said(&server, &format!("POST {given} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}")).await;
+        let answer =
+            said(server.addr(), &format!("POST {given} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}")).await;
         assert_eq!(answer, (307, "/v3/kv/range".to_owned()), "{given}");
     }
-    assert_eq!(said(&server, "GET /health/ HTTP/1.1\r\nHost: x\r\n\r\n").await, (404, String::new()));
+    assert_eq!(said(server.addr(), "GET /health/ HTTP/1.1\r\nHost: x\r\n\r\n").await, (404, String::new()));
 }
 
 #[tokio::test]
 async fn requests_that_http_forbids() {
-    let server = Server::start();
+    what_http_forbids(Server::start().addr()).await;
+}
+
+pub(crate) async fn what_http_forbids(addr: SocketAddr) {
     for (request, want) in [
         ("GET /version HTTP/1.1\r\n\r\n", 400),
         ("GET /version HTTP/1.0\r\n\r\n", 200),
         ("GET /version HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
         ("GET /version HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("GET /version HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        ("GET /version HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        ("GET /version HTTP/1.1\r\nHost: [::1%25lo]:80\r\n\r\n", 200),
         ("POST /v3/kv/range HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
     ] {
-        assert_eq!(said(&server, request).await.0, want, "{request:?}");
+        assert_eq!(said(addr, request).await.0, want, "{request:?}");
     }
 }
 
@@ -180,7 +229,7 @@ async fn no_content_type_passes_the_host_whitelist() {
                 "POST /v3/kv/put HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             );
-            let (status, _) = said(&server, &request).await;
+            let (status, _) = said(server.addr(), &request).await;
             assert_eq!(status == 421, refused, "{content_type} for {host}: {status}");
         }
     }

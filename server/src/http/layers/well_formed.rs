@@ -1,4 +1,4 @@
-//! What HTTP forbids and its parser lets through: a request of HTTP/1.1 names one host, encodes its body in a way that is
+//! What HTTP forbids and its parser lets through: a request of HTTP/1.1 names one host that can be one, encodes its body in a way that is
 //! known here, and gRPC is always a POST.
 
 use bytes::Bytes;
@@ -42,6 +42,9 @@ fn fault<B>(request: &Request<B>, protocol: Protocol, is_encoded: bool) -> Optio
     if host.is_none() && request.version() == Version::HTTP_11 {
         return Some((StatusCode::BAD_REQUEST, Error::MissingHost));
     }
+    if host.is_some_and(|host| !host.as_bytes().iter().all(|byte| may_be_in_host(*byte))) {
+        return Some((StatusCode::BAD_REQUEST, Error::MalformedHost));
+    }
     if !is_encoded {
         return None;
     }
@@ -51,4 +54,9 @@ fn fault<B>(request: &Request<B>, protocol: Protocol, is_encoded: bool) -> Optio
         (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => None,
         _ => Some((StatusCode::NOT_IMPLEMENTED, Error::UnknownTransferEncoding)),
     }
+}
+
+/// As lenient as etcd: whatever RFC 3986 has in a host of any kind, or in a port.
+fn may_be_in_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!$%&'()*+,-.:;=[]_~".contains(&byte)
 }

@@ -166,6 +166,13 @@ async fn what_http_forbids_is_refused() {
     assert_eq!(status("GET /hello HTTP/1.1").await, 400);
     assert_eq!(status("GET /hello HTTP/1.1\r\nHost: a\r\nHost: b").await, 400);
     assert_eq!(status("GET /hello HTTP/1.0").await, 200);
+    for host in ["a b", "a/b", "a@b", "a\"b", "a\\b", "a?b", "\u{e4}"] {
+        assert_eq!(status(&format!("GET /hello HTTP/1.1\r\nHost: {host}")).await, 400, "{host}");
+        assert_eq!(status(&format!("GET /hello HTTP/1.0\r\nHost: {host}")).await, 400, "{host}");
+    }
+    for host in ["", "a", "a:80", "[::1]:80", "[fe80::1%25eth0]", "a_b.c-d", "1.2.3.4"] {
+        assert_eq!(status(&format!("GET /hello HTTP/1.1\r\nHost: {host}")).await, 200, "{host}");
+    }
     let claimed = server.ask("POST", "/echo", "Content-Type: application/grpc").await;
     assert_eq!((claimed.status, claimed.body.as_str()), (200, "0"), "gRPC is never spoken over HTTP/1.1");
 }

@@ -1,4 +1,5 @@
 //! Who comes to the peer port and keeps a connection without saying anything that matters: members get through all the same.
+//! And whoever asks in the ways of HTTP is answered in them, as on the clients' port.
 
 use std::net::SocketAddr;
 
@@ -7,6 +8,9 @@ use keyport_tests::history::Traffic;
 use keyport_tests::raw::Raw;
 use keyport_tests::wait::{eventually, within};
 use tokio::task::JoinSet;
+
+use crate::half_closed::all_answered;
+use crate::refusals::{what_http_forbids, write_first};
 
 /// More than the peer port has places for.
 const CROWD: usize = 600;
@@ -132,4 +136,56 @@ async fn another_protocol() {
         raw.send(says).await;
         within("it is closed", raw.read_to_end()).await;
     }
+}
+
+/// What is large and of no use is refused like anything else, and the refusal arrives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_reach_who_writes_first() {
+    let cluster = Cluster::of(1).start().await;
+    if cluster.is_etcd() {
+        return; // it resets the connection
+    }
+    let addr = cluster.members[0].peer_addr();
+    for announced in [true, false] {
+        for size in [1 << 20, 8 << 20] {
+            for (method, path, want) in [
+                ("POST", "/nope", 404),
+                ("POST", "/version", 405),
+                ("GET", "/members", 200),
+                ("POST", "/leases", 413),
+                ("POST", "/raft/snapshot", 400),
+            ] {
+                let (status, head, _) = write_first(addr, method, path, size, announced).await;
+                assert_eq!(status, want, "{method} {path} {size} {announced}");
+                assert!(head.contains("connection: close"), "{head}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_refusal_costs_no_connection() {
+    let cluster = Cluster::of(1).start().await;
+    let mut raw = Raw::connect(cluster.members[0].peer_addr()).await;
+    for _ in 0..3 {
+        let head = "POST /nope HTTP/1.1\r\nHost: peer\r\nContent-Length: 100000\r\n\r\n";
+        assert!(raw.send([head.as_bytes(), &[b'x'; 100_000]].concat()).await);
+        assert_eq!(raw.status().await, 404);
+        raw.read_until(b"404 page not found\n").await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_closes_one_half_gets_an_answer() {
+    let cluster = Cluster::of(1).start().await;
+    let addr = cluster.members[0].peer_addr();
+    for (path, wanted) in [("/version", "etcdserver"), ("/raft/probing", "OK"), ("/members", "peerURLs")] {
+        all_answered(addr, &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"), wanted).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_http_forbids() {
+    let cluster = Cluster::of(1).start().await;
+    what_http_forbids(cluster.members[0].peer_addr()).await;
 }
