@@ -1,7 +1,8 @@
 //! How large a request may be and how slowly it may come in, and how many are answered at once.
 //!
 //! What is too large is refused where it is read: by its announced length before a byte of it is; without one, when it has
-//! grown too large. Where nobody reads it, it makes no difference. Calls beyond the bound are refused at once, not queued: their clients know best when to come again.
+//! grown too large. Where nobody reads it, it makes no difference. Calls beyond the bound are refused at once, not queued:
+//! their clients know best when to come again.
 
 use std::pin::Pin;
 use std::sync::Arc;
