@@ -44,6 +44,7 @@ enum Place {
 
 impl Unread {
     /// Has a request answered by `call`, and what it leaves of its body seen to.
+    #[inline]
     pub(crate) fn answer<F, B, E>(
         self: &Arc<Self>,
         request: Request<Incoming>,
