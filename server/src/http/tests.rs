@@ -31,10 +31,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 use tower::{Layer, Service};
+
+/// Nothing here takes this long.
+const LONG: Duration = Duration::from_secs(20);
 
 /// What answers behind the stack here. Clones are the same.
 #[derive(Clone)]
@@ -229,15 +233,24 @@ where
     Server { addr, app, metrics, stop: Some(stop.drop_guard()), serving }
 }
 
+/// A connection over which something was said.
+async fn connect(server: &Server, first: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(first.as_bytes()).await.unwrap();
+    stream
+}
+
+/// All that still comes, up to the end of the connection.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("the connection goes on").unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl Server {
     /// Sends one HTTP/1.1 request and reads until the server closes.
     async fn raw(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.addr).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut bytes = Vec::new();
-        // A server that refuses a body early may reset the connection after its answer.
-        let _ = stream.read_to_end(&mut bytes).await;
-        Answer::parse(&String::from_utf8_lossy(&bytes))
+        Answer::parse(&rest(&mut connect(self, request).await).await)
     }
 
     /// A request that closes its connection. `head` holds further header lines.

@@ -9,7 +9,7 @@ use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -34,22 +34,22 @@ async fn over_the_gateway() {
     watch.begin("/v3/watch").await;
     watch.send_chunk("{\"create_requ").await;
     let text = "the request body took too long";
-    for path in ["/v3/kv/put", "/v3/lock/lock"] {
+    let slow = async |path, begins| {
         let mut slow = Raw::open(address).await;
         slow.begin(path).await;
-        slow.send_chunk("{\"key\":").await;
+        slow.send_chunk(begins).await;
         let head = slow.head().await;
+        let body: Value = serde_json::from_slice(&slow.body(&head).await).unwrap();
+        (head, body)
+    };
+    for path in ["/v3/kv/put", "/v3/lock/lock"] {
+        let (head, body) = slow(path, "{\"key\":").await;
         assert_eq!((head.status, head.header("content-type")), (408, Some("application/json")), "{path}");
-        let body: serde_json::Value = serde_json::from_slice(&slow.body(&head).await).unwrap();
         assert_eq!(body, json!({"error": text, "code": 4, "message": text}));
     }
     for path in ["/v3/maintenance/snapshot", "/v3/election/observe"] {
-        let mut slow = Raw::open(address).await;
-        slow.begin(path).await;
-        slow.send_chunk("{\"name\":").await;
-        let head = slow.head().await;
+        let (head, body) = slow(path, "{\"name\":").await;
         assert_eq!((head.status, head.header("connection")), (408, Some("close")), "{path}");
-        let body: serde_json::Value = serde_json::from_slice(&slow.body(&head).await).unwrap();
         let (code, status) = (408, "Request Timeout");
         let error = json!({"grpc_code": 4, "http_code": code, "http_status": status, "code": 4, "message": text});
         assert_eq!(body, json!({ "error": error }), "{path}");

@@ -2,17 +2,6 @@
 
 use super::grpc::{h2, post};
 use super::*;
-use tokio::time::timeout;
-
-/// Nothing here takes this long.
-const LONG: Duration = Duration::from_secs(20);
-
-/// What is still to come, up to the end of the connection.
-async fn rest(stream: &mut TcpStream) -> Answer {
-    let mut bytes = Vec::new();
-    timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("the connection goes on").unwrap();
-    Answer::parse(&String::from_utf8_lossy(&bytes))
-}
 
 #[tokio::test]
 async fn a_caller_whose_patience_ends_is_told_in_its_own_terms() {
@@ -63,7 +52,7 @@ async fn whoever_has_said_all_it_has_to_say_gets_its_answer() {
         stream.shutdown().await.unwrap();
         timeout(LONG, server.app.0.arrived.notified()).await.unwrap();
         server.app.0.release.notify_one();
-        let answer = rest(&mut stream).await;
+        let answer = Answer::parse(&rest(&mut stream).await);
         assert_eq!((answer.status, answer.body.as_str()), (200, "waited"), "{path}");
     }
 }
@@ -76,7 +65,7 @@ async fn what_may_last_for_ever_ends_with_its_caller() {
     stream.write_all(b"POST /v3/lock/lock HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     timeout(LONG, server.app.0.arrived.notified()).await.unwrap();
     stream.shutdown().await.unwrap();
-    let answer = rest(&mut stream).await;
+    let answer = Answer::parse(&rest(&mut stream).await);
     assert_eq!((answer.status, answer.body.contains(r#""code":1,"#)), (499, true), "{answer:?}");
     // and in the middle of it.
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
@@ -100,6 +89,6 @@ async fn an_answer_is_there_though_the_client_writes_everything_first() {
         timeout(LONG, stream.write_all(&chunk)).await.unwrap().unwrap();
     }
     stream.write_all(b"0\r\n\r\n").await.unwrap();
-    let answer = rest(&mut stream).await;
+    let answer = Answer::parse(&rest(&mut stream).await);
     assert_eq!((answer.status, answer.body.as_str()), (404, "404 page not found\n"));
 }

@@ -1,10 +1,7 @@
 //! Bodies that nobody reads: what becomes of their connections.
 
 use super::*;
-use tokio::time::timeout;
 
-/// Nothing here takes this long.
-const LONG: Duration = Duration::from_secs(20);
 const NEXT: &str = "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 /// The head of a request to nobody, and a body of this size.
@@ -15,15 +12,13 @@ fn to_nobody(size: usize, announced: bool) -> (String, String) {
     (head, if announced { body } else { format!("{size:x}\r\n{body}\r\n0\r\n\r\n") })
 }
 
-/// All that comes in answer to this, up to the end of the connection.
+/// All that comes in answer to this, said bit by bit.
 async fn answers(server: &Server, parts: &[&str]) -> Answer {
-    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let mut stream = connect(server, "").await;
     for part in parts {
         stream.write_all(part.as_bytes()).await.unwrap();
     }
-    let mut bytes = Vec::new();
-    timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("the connection goes on").unwrap();
-    Answer::parse(&String::from_utf8_lossy(&bytes))
+    Answer::parse(&rest(&mut stream).await)
 }
 
 #[tokio::test]

@@ -1,29 +1,13 @@
 //! Connections that keep the server waiting: for a request, or for the rest of one.
 
 use super::*;
-use tokio::time::timeout;
 
-/// Nothing here takes this long.
-const LONG: Duration = Duration::from_secs(20);
 const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A server that waits a moment for heads, and for ever for everything else.
 fn strict(face: Face) -> Server {
     let deadlines = Deadlines { head: Duration::from_millis(100), idle: Duration::from_secs(3600) };
     start(Setup { face, deadlines, ..Setup::default() })
-}
-
-async fn connect(server: &Server, first: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream.write_all(first.as_bytes()).await.unwrap();
-    stream
-}
-
-/// All that comes, up to the end.
-async fn rest(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("the connection goes on").unwrap();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Lets more time pass than there is for a head.
