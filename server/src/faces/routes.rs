@@ -125,7 +125,7 @@ impl Table {
 }
 
 impl Api {
-    /// What is no resource is a call. A resource is in a box: what is asked all day is a call.
+    /// What is no resource is a call. A resource is in a box, as it is far larger: what is asked all day is a call.
     async fn answer(&self, resource: Option<Resource>, request: Request<RequestBody>) -> Response<GatewayBody> {
         match resource {
             Some(resource) => Box::pin(self.resource(resource, request)).await,

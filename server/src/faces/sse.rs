@@ -67,8 +67,7 @@ impl Events {
         let head_only = parts.method == Method::HEAD;
         let framing = framing(&parts.headers);
         let hears = accepts(&parts.headers, EVENT_STREAM);
-        // In a box: it is far larger than a call, and they share the gateway's future.
-        let mut response = match Box::pin(open(self.calls.clone(), parts, framing, self.stop.clone())).await {
+        let mut response = match open(self.calls.clone(), parts, framing, self.stop.clone()).await {
             Ok(response) => response,
             Err(failure) => failure.response(framing, hears),
         };

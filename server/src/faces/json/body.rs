@@ -64,10 +64,8 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    while !body.is_end_stream() {
-        let Some(frame) = body.frame().await else { break };
-        frame.map_err(|error| CollectError::of(error.into()))?;
-    }
+    let mut budget = Budget { left: usize::MAX, limit: usize::MAX };
+    while budget.next(body.as_mut()).await?.is_some() {}
     Ok(())
 }
 
