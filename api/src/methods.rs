@@ -96,7 +96,8 @@ impl MethodInfo {
         self.routes.first().copied()
     }
 
-    /// Whether calls may wait for ever by design, so that no count of busy calls is for them, and no deadline but their caller's own.
+    /// Whether calls may wait for ever by design, so that no count of busy calls is for them, and no deadline but their
+    /// caller's own.
     pub const fn is_endless(&self) -> bool {
         matches!(self.span, Span::Endless)
     }

@@ -1,5 +1,5 @@
-//! What the log can carry: each request by the name of its operation, its field in etcd's
-//! envelope, and what comes of it, in one table.
+//! What the log can carry: each request by the name of its operation, its field in etcd's envelope, and what comes of it, in
+//! one table.
 
 use keyport_api::etcdserverpb::*;
 use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};

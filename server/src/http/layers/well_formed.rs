@@ -1,5 +1,5 @@
-//! What HTTP forbids and its parser lets through: a request of HTTP/1.1 names one host that can be one, encodes its body in a way that is
-//! known here, and gRPC is always a POST.
+//! What HTTP forbids and its parser lets through: a request of HTTP/1.1 names one host that can be one, encodes its body in
+//! a way that is known here, and gRPC is always a POST.
 
 use bytes::Bytes;
 use http::header::{ALLOW, HOST, HeaderValue, TRANSFER_ENCODING};
