@@ -84,6 +84,10 @@ fn read(world: &World, current: &AtomicI64, reader: i64) {
         if reader % 2 == 0 {
             (0..random(50)).for_each(|_| thread::yield_now());
         }
+        // Who began behind the end, or has all of it, is told nothing any more.
+        if watched.values().all(|(_, next)| *next > LAST) {
+            break;
+        }
         let mut messages = Vec::new();
         let max = usize::try_from(1 + random(20)).expect("small");
         block_on(stream.next_batch(&mut messages, max));
