@@ -314,6 +314,8 @@ impl<S: StateMachine, T: Transport, O: Observer> Member<S, T, O> {
         if let Some(change) = committed.iter().rfind(is_change) {
             self.keep_committed(change.index)?;
         }
+        // Who is answered for one of these may look at once, and must not find it applied but not committed.
+        self.status.commit.store(self.driver.commit(), Ordering::Release);
         let delivered = self.driver.deliver(committed, &mut self.state_machine);
         delivered.map_err(|error| StopReason::StateMachine(error.to_string()))?;
         self.snapshots.delivered(self.driver.delivered(), &mut self.state_machine);

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyport_api::etcdserverpb::ResponseHeader;
-use keyport_raft::RaftHandle;
 use keyport_raft::peers::Peers;
+use keyport_raft::{RaftHandle, Status};
 use keyport_storage::mvcc::Store;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -198,6 +198,12 @@ impl Node {
     /// A response header at the store's current revision.
     pub(crate) fn current_header(&self) -> ResponseHeader {
         self.header(self.store().revision())
+    }
+
+    /// Raft's status, and the index of the last applied entry, which is not beyond what that calls committed.
+    pub(crate) fn raft_status(&self) -> (Status, u64) {
+        let applied = self.state().applied.index();
+        (self.raft().status(), applied)
     }
 
     pub(crate) fn is_leader(&self) -> bool {

@@ -53,8 +53,8 @@ impl Maintenance {
     pub async fn status(&self, caller: &Caller, _: StatusRequest) -> Result<StatusResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
         gate.admit(caller, Method::Status)?;
-        let header = Some(node.current_header());
-        let (raft, backend) = (node.raft().status(), &node.state().backend);
+        let ((raft, applied), backend) = (node.raft_status(), &node.state().backend);
+        let header = Some(ResponseHeader { raft_term: raft.term, ..node.current_header() });
         let membership = &node.state().membership;
         let membership::Downgrade { target_version, enabled } = membership.downgrade();
         let downgrade_info = DowngradeInfo { enabled, target_version };
@@ -65,7 +65,7 @@ impl Maintenance {
             leader: raft.leader,
             raft_index: raft.commit,
             raft_term: raft.term,
-            raft_applied_index: node.state().applied.index(),
+            raft_applied_index: applied,
             errors: status_errors(node),
             db_size_in_use: size(backend.size_in_use()),
             is_learner: raft.is_learner,

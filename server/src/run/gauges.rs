@@ -14,13 +14,13 @@ pub(super) fn install(metrics: &Metrics, node: &Node) {
 }
 
 fn refresh(metrics: &Metrics, node: &Node, member: &str) {
-    let (state, raft) = (node.state(), node.raft().status());
+    let (state, (raft, applied)) = (node.state(), node.raft_status());
     metrics.has_leader.set(i64::from(raft.leader != 0));
     metrics.is_leader.set(i64::from(raft.leader == raft.id));
     metrics.is_learner.set(i64::from(raft.is_learner));
     catch_up(&metrics.leader_changes, state.leadership.leader().seen);
     metrics.proposals_committed.set(signed(raft.commit));
-    metrics.proposals_applied.set(signed(state.applied.index()));
+    metrics.proposals_applied.set(signed(applied));
     metrics.log_first_index.set(signed(raft.first_index));
     metrics.proposals_pending.set(count(node.pending_proposals()));
     metrics.quota_backend_bytes.set(node.limits().quota_bytes.map_or(i64::MAX, signed));

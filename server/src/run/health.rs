@@ -59,13 +59,7 @@ impl HealthSource for Node {
     }
 
     fn raft(&self) -> RaftState {
-        let status = Node::raft(self).status();
-        RaftState {
-            id: status.id,
-            leader: status.leader,
-            term: status.term,
-            commit: status.commit,
-            applied: self.state().applied.index(),
-        }
+        let (status, applied) = self.raft_status();
+        RaftState { id: status.id, leader: status.leader, term: status.term, commit: status.commit, applied }
     }
 }

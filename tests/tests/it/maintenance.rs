@@ -32,6 +32,17 @@ async fn status() {
         "{}",
         s.version
     );
+    let mut writer = c.clone();
+    let writes = tokio::spawn(async move {
+        for _ in 0..500 {
+            writer.put("k", "v").await;
+        }
+    });
+    while !writes.is_finished() {
+        let s = c.maintenance.status(StatusRequest {}).await.unwrap().into_inner();
+        assert!(s.raft_index >= s.raft_applied_index, "{s:?}");
+    }
+    writes.await.unwrap();
     if !server.older_than("3.6") {
         assert_eq!(s.db_size_quota, 2 << 30);
         assert!(!s.storage_version.is_empty() && s.downgrade_info.is_some());
