@@ -266,7 +266,7 @@ impl Metrics {
         let turns = timings(
             (
                 "keyport_event_loop_turn_seconds",
-                "For how long a task held its event loop, by a clock that ticks every few milliseconds.",
+                "How long an event loop went on before it looked for more to do, by a clock that ticks every few milliseconds.",
             ),
             &[],
             &[],
@@ -298,7 +298,7 @@ impl Metrics {
         self.refresh.lock().push(Box::new(refresh));
     }
 
-    /// For how long tasks hold their event loops: neither names nor failures.
+    /// How long event loops go on before they look for more to do: neither names nor failures.
     pub(crate) fn turns(&self) -> Timings {
         self.turns.clone()
     }

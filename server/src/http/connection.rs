@@ -32,7 +32,7 @@ use super::{BoxError, Call, Connection, RequestBody};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
-use crate::net::turn::{LoopExecutor, Timed};
+use crate::net::turn::{InTurn, LoopExecutor};
 use crate::net::{Face, ListenSocket, Listener, Overheard, Socket, StdSocket, Stream};
 
 /// What is said to a client that has not sent the whole head of its request in time.
@@ -189,7 +189,7 @@ where
                         let Some((event_loop, seat)) = self.server.loops.seat() else { continue };
                         let (close, closing) = oneshot::channel();
                         let connection = self.connection(stream, remote, listener.face, closing, (slot, seat));
-                        open.insert(connections.spawn_on(Timed::new(connection), event_loop).id(), close);
+                        open.insert(connections.spawn_on(InTurn::new(connection), event_loop).id(), close);
                     }
                     Err(error) if is_of_the_peer(&error) => {}
                     Err(error) => {

@@ -48,7 +48,7 @@ impl EventLoops {
         let stop = CancellationToken::new();
         let (panics, panicked) = watch::channel(None);
         let loops = (0..count.max(1)).map(|number| {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let runtime = turn::notice(Builder::new_current_thread().enable_all()).build()?;
             let handle = runtime.handle().clone();
             let (stopped, panics) = (stop.clone(), panics.clone());
             let turns = metrics.turns();

@@ -17,8 +17,6 @@ use crate::faces::text::{GatewayBody, key_value, size_hint};
 
 /// A large range is written in pieces of about this many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
-/// So many pieces are written without a look at who else wants something of the event loop.
-const PIECES_AT_ONCE: usize = 4;
 
 /// What can be answered to a unary call.
 pub(super) trait Answer: Send + 'static {
@@ -110,7 +108,7 @@ impl RangeText {
     /// The rest, after a first piece.
     fn after(mut self, first: Bytes, bulk: Bulk) -> impl Stream<Item = Bytes> + Send {
         self.bulk = Some(bulk);
-        let (mut first, mut done, mut written) = (Some(first), false, 0);
+        let (mut first, mut done, mut wrote) = (Some(first), false, false);
         stream::poll_fn(move |cx| {
             if let Some(first) = first.take() {
                 return Poll::Ready(Some(first));
@@ -118,13 +116,12 @@ impl RangeText {
             if done {
                 return Poll::Ready(None);
             }
-            if written == PIECES_AT_ONCE {
-                written = 0;
+            if std::mem::take(&mut wrote) {
                 // The others on this event loop come first.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            written += 1;
+            wrote = true;
             let (piece, last) = self.next_piece();
             done = last;
             Poll::Ready(Some(piece))
