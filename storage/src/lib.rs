@@ -1,9 +1,11 @@
-//! What a node remembers: the backend on disk, the multi-version store over it, watchers, leases and alarms.
+//! What a node remembers: the backend on disk, the multi-version store over it, watchers, leases, alarms, users and
+//! roles.
 //!
 //! Knows nothing of Raft, HTTP or gRPC. Time comes in as a value; one thread at a time writes (the apply
 //! thread), any number read.
 
 pub mod alarm;
+pub mod auth;
 pub mod backend;
 mod event;
 mod key_range;

@@ -24,6 +24,8 @@ pub enum RecoverError {
     Backend(#[from] BackendError),
     #[error("bucket {bucket}, row {}: {source}", hex(key))]
     Row { bucket: &'static str, key: Vec<u8>, source: DecodeError },
+    #[error("bucket {bucket}, row {}: not {bytes} bytes long", hex(key))]
+    Length { bucket: &'static str, key: Vec<u8>, bytes: usize },
 }
 
 fn hex(bytes: &[u8]) -> String {
