@@ -24,6 +24,7 @@ struct Row {
     routes: Vec<String>,
     span: &'static str,
     effect: &'static str,
+    need: &'static str,
     foreign: bool,
 }
 
@@ -81,6 +82,7 @@ fn rows(pool: &DescriptorPool) -> Result<Vec<Row>, Box<dyn Error>> {
         routes: Vec::new(),
         span: foreign.span,
         effect: "Reads",
+        need: "Nothing",
         foreign: true,
     }));
     Ok(rows)
@@ -98,6 +100,7 @@ fn own_row(pool: &DescriptorPool, method: &MethodDescriptor, note: &Note) -> Res
         routes: bindings::paths_of(pool, method)?,
         span: note.span,
         effect: note.effect,
+        need: note.need,
         foreign: false,
     })
 }
@@ -135,7 +138,7 @@ fn write_table(text: &mut String, rows: &[Row]) -> std::fmt::Result {
         writeln!(
             text,
             "    MethodInfo {{ method: Method::{}, path: {:?}, service: {:?}, name: {:?}, request: {:?}, response: {:?}, \
-             kind: Kind::{}, routes: &{:?}, span: Span::{}, effect: Effect::{}, foreign: {} }},",
+             kind: Kind::{}, routes: &{:?}, span: Span::{}, effect: Effect::{}, need: Need::{}, foreign: {} }},",
             row.variant,
             row.path(),
             row.service,
@@ -146,6 +149,7 @@ fn write_table(text: &mut String, rows: &[Row]) -> std::fmt::Result {
             row.routes,
             row.span,
             row.effect,
+            row.need,
             row.foreign,
         )?;
     }

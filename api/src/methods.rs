@@ -62,6 +62,21 @@ pub enum Effect {
     Grows,
 }
 
+/// Who may make a call, once there are users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// Anybody, whatever he says of himself.
+    Nothing,
+    /// Anybody who does not say anything wrong of himself.
+    SoundToken,
+    /// Somebody; the request may demand more of him.
+    Identity,
+    /// Whoever may access the keys of the request.
+    Keys,
+    /// Who has the role root.
+    Root,
+}
+
 /// What is known of a [`Method`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MethodInfo {
@@ -86,6 +101,8 @@ pub struct MethodInfo {
     pub span: Span,
     /// What a call does.
     pub effect: Effect,
+    /// Who may make it.
+    pub need: Need,
     /// Not of the proto files, but of a library.
     pub foreign: bool,
 }

@@ -1,11 +1,13 @@
 //! What the descriptors cannot say of a method.
 
-/// How long a call may last, and what it does: the names of `methods::Span` and `methods::Effect`.
+/// How long a call may last, what it does, and whose it may be: the names of `methods::Span`, `methods::Effect` and
+/// `methods::Need`.
 pub(crate) struct Note {
     /// Full name of the method.
     pub(crate) method: &'static str,
     pub(crate) span: &'static str,
     pub(crate) effect: &'static str,
+    pub(crate) need: &'static str,
 }
 
 /// A method that is declared nowhere in `proto/`: its service comes from a library.
@@ -21,67 +23,67 @@ pub(crate) struct Foreign {
     pub(crate) span: &'static str,
 }
 
-const fn note(method: &'static str, span: &'static str, effect: &'static str) -> Note {
-    Note { method, span, effect }
+const fn note(method: &'static str, span: &'static str, effect: &'static str, need: &'static str) -> Note {
+    Note { method, span, effect, need }
 }
 
 /// Every method of the proto files: the build fails where one is missing, or one is noted that is not there.
 ///
 /// What grows is what the quota refuses when the database is full. Taking a lock and standing for election put keys.
 pub(crate) const NOTES: &[Note] = &[
-    note("etcdserverpb.KV.Range", "Brief", "Reads"),
-    note("etcdserverpb.KV.RangeStream", "Long", "Reads"),
-    note("etcdserverpb.KV.Put", "Brief", "Grows"),
-    note("etcdserverpb.KV.DeleteRange", "Brief", "Writes"),
-    note("etcdserverpb.KV.Txn", "Brief", "Grows"),
+    note("etcdserverpb.KV.Range", "Brief", "Reads", "Keys"),
+    note("etcdserverpb.KV.RangeStream", "Long", "Reads", "Keys"),
+    note("etcdserverpb.KV.Put", "Brief", "Grows", "Keys"),
+    note("etcdserverpb.KV.DeleteRange", "Brief", "Writes", "Keys"),
+    note("etcdserverpb.KV.Txn", "Brief", "Grows", "Keys"),
     // Physical ones are answered when the old rows are gone.
-    note("etcdserverpb.KV.Compact", "Long", "Writes"),
-    note("etcdserverpb.Watch.Watch", "Endless", "Reads"),
-    note("etcdserverpb.Lease.LeaseGrant", "Brief", "Grows"),
-    note("etcdserverpb.Lease.LeaseRevoke", "Brief", "Writes"),
-    note("etcdserverpb.Lease.LeaseKeepAlive", "Endless", "Writes"),
-    note("etcdserverpb.Lease.LeaseTimeToLive", "Brief", "Reads"),
-    note("etcdserverpb.Lease.LeaseLeases", "Brief", "Reads"),
-    note("etcdserverpb.Cluster.MemberAdd", "Brief", "Writes"),
-    note("etcdserverpb.Cluster.MemberRemove", "Brief", "Writes"),
-    note("etcdserverpb.Cluster.MemberUpdate", "Brief", "Writes"),
-    note("etcdserverpb.Cluster.MemberList", "Brief", "Reads"),
-    note("etcdserverpb.Cluster.MemberPromote", "Brief", "Writes"),
-    note("etcdserverpb.Maintenance.Alarm", "Brief", "Writes"),
-    note("etcdserverpb.Maintenance.Status", "Brief", "Reads"),
-    note("etcdserverpb.Maintenance.Defragment", "Long", "Reads"),
-    note("etcdserverpb.Maintenance.Hash", "Long", "Reads"),
-    note("etcdserverpb.Maintenance.HashKV", "Long", "Reads"),
-    note("etcdserverpb.Maintenance.Snapshot", "Long", "Reads"),
-    note("etcdserverpb.Maintenance.MoveLeader", "Brief", "Reads"),
-    note("etcdserverpb.Maintenance.Downgrade", "Brief", "Writes"),
-    note("etcdserverpb.Auth.AuthEnable", "Brief", "Writes"),
-    note("etcdserverpb.Auth.AuthDisable", "Brief", "Writes"),
-    note("etcdserverpb.Auth.AuthStatus", "Brief", "Reads"),
-    note("etcdserverpb.Auth.Authenticate", "Brief", "Reads"),
-    note("etcdserverpb.Auth.UserAdd", "Brief", "Writes"),
-    note("etcdserverpb.Auth.UserGet", "Brief", "Reads"),
-    note("etcdserverpb.Auth.UserList", "Brief", "Reads"),
-    note("etcdserverpb.Auth.UserDelete", "Brief", "Writes"),
-    note("etcdserverpb.Auth.UserChangePassword", "Brief", "Writes"),
-    note("etcdserverpb.Auth.UserGrantRole", "Brief", "Writes"),
-    note("etcdserverpb.Auth.UserRevokeRole", "Brief", "Writes"),
-    note("etcdserverpb.Auth.RoleAdd", "Brief", "Writes"),
-    note("etcdserverpb.Auth.RoleGet", "Brief", "Reads"),
-    note("etcdserverpb.Auth.RoleList", "Brief", "Reads"),
-    note("etcdserverpb.Auth.RoleDelete", "Brief", "Writes"),
-    note("etcdserverpb.Auth.RoleGrantPermission", "Brief", "Writes"),
-    note("etcdserverpb.Auth.RoleRevokePermission", "Brief", "Writes"),
-    note("v3lockpb.Lock.Lock", "Endless", "Grows"),
-    note("v3lockpb.Lock.Unlock", "Brief", "Writes"),
-    note("v3electionpb.Election.Campaign", "Endless", "Grows"),
-    note("v3electionpb.Election.Proclaim", "Brief", "Grows"),
-    note("v3electionpb.Election.Leader", "Brief", "Reads"),
-    note("v3electionpb.Election.Observe", "Endless", "Reads"),
-    note("v3electionpb.Election.Resign", "Brief", "Writes"),
+    note("etcdserverpb.KV.Compact", "Long", "Writes", "Root"),
+    note("etcdserverpb.Watch.Watch", "Endless", "Reads", "Keys"),
+    note("etcdserverpb.Lease.LeaseGrant", "Brief", "Grows", "Identity"),
+    note("etcdserverpb.Lease.LeaseRevoke", "Brief", "Writes", "Identity"),
+    note("etcdserverpb.Lease.LeaseKeepAlive", "Endless", "Writes", "Keys"),
+    note("etcdserverpb.Lease.LeaseTimeToLive", "Brief", "Reads", "Identity"),
+    note("etcdserverpb.Lease.LeaseLeases", "Brief", "Reads", "Identity"),
+    note("etcdserverpb.Cluster.MemberAdd", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Cluster.MemberRemove", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Cluster.MemberUpdate", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Cluster.MemberList", "Brief", "Reads", "Identity"),
+    note("etcdserverpb.Cluster.MemberPromote", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Maintenance.Alarm", "Brief", "Writes", "Identity"),
+    note("etcdserverpb.Maintenance.Status", "Brief", "Reads", "Identity"),
+    note("etcdserverpb.Maintenance.Defragment", "Long", "Reads", "Root"),
+    note("etcdserverpb.Maintenance.Hash", "Long", "Reads", "Root"),
+    note("etcdserverpb.Maintenance.HashKV", "Long", "Reads", "Root"),
+    note("etcdserverpb.Maintenance.Snapshot", "Long", "Reads", "Root"),
+    note("etcdserverpb.Maintenance.MoveLeader", "Brief", "Reads", "Root"),
+    note("etcdserverpb.Maintenance.Downgrade", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.AuthEnable", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.AuthDisable", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.AuthStatus", "Brief", "Reads", "SoundToken"),
+    note("etcdserverpb.Auth.Authenticate", "Brief", "Reads", "Nothing"),
+    note("etcdserverpb.Auth.UserAdd", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.UserGet", "Brief", "Reads", "Identity"),
+    note("etcdserverpb.Auth.UserList", "Brief", "Reads", "Root"),
+    note("etcdserverpb.Auth.UserDelete", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.UserChangePassword", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.UserGrantRole", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.UserRevokeRole", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.RoleAdd", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.RoleGet", "Brief", "Reads", "Identity"),
+    note("etcdserverpb.Auth.RoleList", "Brief", "Reads", "Root"),
+    note("etcdserverpb.Auth.RoleDelete", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.RoleGrantPermission", "Brief", "Writes", "Root"),
+    note("etcdserverpb.Auth.RoleRevokePermission", "Brief", "Writes", "Root"),
+    note("v3lockpb.Lock.Lock", "Endless", "Grows", "Keys"),
+    note("v3lockpb.Lock.Unlock", "Brief", "Writes", "Keys"),
+    note("v3electionpb.Election.Campaign", "Endless", "Grows", "Keys"),
+    note("v3electionpb.Election.Proclaim", "Brief", "Grows", "Keys"),
+    note("v3electionpb.Election.Leader", "Brief", "Reads", "Keys"),
+    note("v3electionpb.Election.Observe", "Endless", "Reads", "Keys"),
+    note("v3electionpb.Election.Resign", "Brief", "Writes", "Keys"),
 ];
 
-/// What the server answers besides. All of it only reads, and none of it is on the gateway.
+/// What the server answers besides. All of it only reads, is open to all, and none of it is on the gateway.
 pub(crate) const FOREIGN: &[Foreign] = &[
     Foreign {
         variant: "HealthCheck",
