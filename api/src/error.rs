@@ -176,8 +176,6 @@ catalogue! {
     Unidentified = Internal, "keyport: nobody knows who asks";
     /// Keyport's own: an invariant did not hold, and the log says which.
     ReplyMismatch = Internal, "keyport: the answer is to another request";
-    /// Keyport's own: for what a later release brings.
-    NotBuilt = Unimplemented, "not built yet";
 
     // Downgrade.
     WrongDowngradeVersionFormat = InvalidArgument, "etcdserver: wrong downgrade target version format";

@@ -19,7 +19,7 @@ pub(crate) mod waiters;
 
 pub(crate) use chain::Chain;
 pub(crate) use command::{Command, Replicated, Reply};
-pub(crate) use proposal::{Author, Proposal};
+pub(crate) use proposal::Proposal;
 pub(crate) use queue::ReplicaQueue;
 pub(crate) use quota::{Cost, Quota};
 pub(crate) use replica::{Ended, Notice, Replica};

@@ -22,6 +22,7 @@ use keyport_raft::peers::{LocalMember, PeerOptions, Peers};
 use keyport_raft::wal::{FsDisk, Metadata, Recovered, Wal, WalError, WalOptions};
 use keyport_raft::{Parts, create_log};
 use keyport_storage::alarm::Alarms;
+use keyport_storage::auth::AuthStore;
 use keyport_storage::backend::{self, Applied, Backend, BackendOptions};
 use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
@@ -31,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::apply::waiters::Waiters;
 use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue};
 use crate::asking::PeerClient;
+use crate::auth::tokens::Tokens;
 use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
 use crate::memory::burst_bytes;
@@ -100,7 +102,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     let waiters = Arc::new(Waiters::default());
     let (notices, received) = mpsc::channel(NOTICES);
     let replica = Replica {
-        chain: Chain::new(Arc::clone(&state.alarms), Quota::new(Arc::clone(&backend), config.quota_backend_bytes)),
+        chain: Chain::new(&state, Quota::new(Arc::clone(&backend), config.quota_backend_bytes)),
         state: Arc::clone(&state),
         waiters: Arc::clone(&waiters),
         metrics: Arc::clone(&metrics),
@@ -240,13 +242,16 @@ fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> 
     lessor.recover(&backend, &store)?;
     let alarms = Arc::new(Alarms::new());
     alarms.recover(&backend)?;
+    let auth = Arc::new(AuthStore::new());
+    auth.recover(&backend)?;
+    let tokens = Tokens::of(&config.tokens);
     let membership = Membership::load(&backend)?;
     let hub = WatchHub::new(Arc::clone(&store) as _, WatchOptions::default())
         .map_err(|error| BootstrapError::Thread("watch-catch-up", error))?;
     let applied = backend.durable_applied();
     let applied = AppliedIndex::new(applied.index, applied.term);
     let leadership = Leadership::new(config.election_timeout);
-    Ok(State { backend, store, lessor, alarms, hub, membership, applied, leadership, metrics })
+    Ok(State { backend, store, lessor, alarms, auth, tokens, hub, membership, applied, leadership, metrics })
 }
 
 fn backend_options(config: &Config, metrics: &Metrics) -> BackendOptions {
@@ -299,6 +304,7 @@ fn limits(config: &Config) -> Limits {
     Limits {
         request_bytes: config.max_request_bytes,
         txn_ops: config.max_txn_ops,
+        bcrypt_cost: config.bcrypt_cost,
         request_timeout: config.request_timeout(),
         min_lease_ttl: config.min_lease_ttl(),
         fast_lease_keep_alive: config.feature_gates.enabled(Gate::FastLeaseKeepAlive),

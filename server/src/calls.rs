@@ -19,8 +19,12 @@ use std::io;
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
 
+use crate::apply::waiters::Answer;
+use crate::apply::{Cost, Replicated};
+use crate::auth::Needs;
+use crate::auth::passwords::Passwords;
 use crate::bulk::{Aside, Bulk};
-use crate::gate::{Gate, Open, Permission};
+use crate::gate::{Gate, Pass, Permission, Users};
 use crate::node::Node;
 
 pub(crate) use crate::gate::{Caller, Claims, Identified};
@@ -56,11 +60,50 @@ struct Desk {
     bulk: Bulk,
 }
 
+impl Desk {
+    /// Has the log decide on a request, if its caller may make it.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say; as [`Node::propose`].
+    async fn propose<R: Replicated + Needs>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error> {
+        self.allow(pass, &request).await?;
+        self.node.propose(pass, request).await
+    }
+
+    /// Refuses what there is no room for, and raises the alarm; but not because of who may not ask for it anyway.
+    ///
+    /// # Errors
+    /// `NoSpace`; what the rules of users and roles say.
+    async fn check_quota(&self, pass: &Pass, request: &(impl Cost + Needs)) -> Result<(), Error> {
+        if self.node.has_room_for(request) {
+            return Ok(());
+        }
+        self.allow(pass, request).await?;
+        self.node.raise_out_of_space();
+        Err(Error::NoSpace)
+    }
+
+    /// Whether a caller may make a request. Who may not by what is known here may have been allowed to meanwhile; so a
+    /// refusal waits for what the cluster knows.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say.
+    async fn allow(&self, pass: &Pass, request: &impl Needs) -> Result<(), Error> {
+        match self.gate.check(pass, request) {
+            Err(Error::PermissionDenied | Error::UserNotFound) => {
+                self.node.read_barrier().await?;
+                self.gate.check(pass, request)
+            }
+            checked => checked,
+        }
+    }
+}
+
 impl Calls {
     /// # Errors
     /// When the threads for large work cannot be had.
     pub(crate) fn new(node: &Node) -> io::Result<Calls> {
-        Calls::permitting(node, Open)
+        Calls::permitting(node, Users::new(node.raft().clone(), node.shared_state()))
     }
 
     /// With somebody who says who may do what.
@@ -71,6 +114,7 @@ impl Calls {
         let gate = Gate::new(node.raft().clone(), node.shared_state(), node.stopping().clone(), permission);
         let bulk = Bulk::start(node.metrics().bulk_work.clone())?;
         let desk = Desk { node: node.clone(), gate, bulk };
+        let passwords = Passwords::new(node.limits().bcrypt_cost, node.metrics().bulk_work.clone())?;
         let kv = Kv::new(desk.clone());
         let lease = Lease::new(desk.clone());
         let queue = queue::Queue::new(desk.clone());
@@ -80,7 +124,7 @@ impl Calls {
             watch: Watch::new(desk.clone()),
             cluster: Cluster::new(desk.clone()),
             maintenance: Maintenance::new(desk.clone()),
-            auth: Auth::new(desk.clone()),
+            auth: Auth::new(desk.clone(), passwords),
             lock: Lock::new(queue.clone()),
             election: Election::new(queue),
             desk,

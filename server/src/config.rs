@@ -16,6 +16,7 @@ mod help;
 mod log;
 mod settings;
 mod source;
+mod tokens;
 mod url;
 
 pub(crate) use cluster::parse_members;
@@ -23,6 +24,7 @@ pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
 pub use source::{Action, Sources, load};
+pub use tokens::{TokenConfig, TokenKind};
 pub use url::{Scheme, Url, UrlError};
 
 use std::fmt;
@@ -56,6 +58,10 @@ pub struct Config {
     /// How long a connection to a peer may stay silent.
     pub raft_read_timeout: Duration,
     pub max_txn_ops: usize,
+    /// What users are given for their passwords.
+    pub tokens: TokenConfig,
+    /// What hashing a password costs, in powers of two.
+    pub bcrypt_cost: u32,
     pub max_request_bytes: usize,
     pub listen: ListenConfig,
     pub http: HttpConfig,

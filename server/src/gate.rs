@@ -3,6 +3,7 @@
 
 mod caller;
 mod pass;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,26 +12,18 @@ use keyport_api::error::Error;
 use keyport_api::methods::Method;
 use keyport_raft::RaftHandle;
 
+use crate::auth::Needs;
 use crate::state::State;
 use crate::state::ending::Ending;
 pub use caller::{Caller, Claims, Identified, Token};
 pub(crate) use pass::{Pass, StreamEnd};
+pub(crate) use users::Users;
 
 /// Who may do what. Asked once for every call, after it is clear that this member serves it at all.
 pub(crate) trait Permission: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why not.
     fn permit(&self, caller: &Caller, method: Method) -> Result<(), Error>;
-}
-
-/// Everybody may do everything: as long as there are no users.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Open;
-
-impl Permission for Open {
-    fn permit(&self, _: &Caller, _: Method) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// See the module's text. Cheap to clone.
@@ -42,6 +35,7 @@ struct Inner {
     raft: RaftHandle,
     state: Arc<State>,
     stopping: Ending,
+    users: Users,
     permission: Box<dyn Permission>,
 }
 
@@ -53,13 +47,37 @@ impl Gate {
         stopping: Ending,
         permission: impl Permission + 'static,
     ) -> Gate {
-        Gate(Arc::new(Inner { raft, state, stopping, permission: Box::new(permission) }))
+        let users = Users::new(raft.clone(), Arc::clone(&state));
+        Gate(Arc::new(Inner { raft, state, stopping, users, permission: Box::new(permission) }))
     }
 
     /// Finds out who asks: at once, or after waiting for a place in the log that a token names and that is not applied here
     /// yet.
     pub(crate) fn identify(&self, claims: &Claims) -> Identified {
-        Identified::anyone(claims)
+        self.0.users.identify(claims)
+    }
+
+    /// The same caller as of now, for what goes on for long: his token may have ended meanwhile, and users and roles may
+    /// be others.
+    pub(crate) fn renew(&self, pass: &Pass) -> Pass {
+        Pass::new(self.0.users.renew(pass.caller()))
+    }
+
+    /// Whether a caller may make a request, by what is known here.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say.
+    pub(crate) fn check(&self, pass: &Pass, request: &impl Needs) -> Result<(), Error> {
+        self.0.users.check(pass.caller(), request)
+    }
+
+    /// Whether what was read on behalf of a caller may be shown to him: nothing has changed since he was found to be
+    /// allowed it.
+    ///
+    /// # Errors
+    /// `AuthOldRevision`.
+    pub(crate) fn recheck(&self, pass: &Pass) -> Result<(), Error> {
+        self.0.users.recheck(pass.caller())
     }
 
     /// Lets a call in, or says why not: this member is a learner, the caller wants to be refused by a member without a

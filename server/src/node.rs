@@ -16,6 +16,7 @@ mod read;
 mod reconfigure;
 mod request_id;
 mod timeouts;
+mod tokens;
 mod transfer;
 mod versions;
 
@@ -53,6 +54,8 @@ pub(crate) struct Limits {
     pub(crate) request_bytes: usize,
     /// Operations in one branch of a transaction.
     pub(crate) txn_ops: usize,
+    /// What hashing a password costs, in powers of two.
+    pub(crate) bcrypt_cost: u32,
     /// How long a proposal or a linearizable read may take.
     pub(crate) request_timeout: Duration,
     /// Seconds; leases that are asked for with less get this, so that they outlive an election.

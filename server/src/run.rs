@@ -146,6 +146,7 @@ where
 fn duties(config: &Config, node: &Node) -> JoinSet<()> {
     let mut duties = JoinSet::new();
     duties.spawn(node.clone().expire_leases());
+    duties.spawn(node.clone().sweep_tokens());
     duties.spawn(node.clone().watch_versions());
     if config.initial_election_tick_advance {
         duties.spawn(node.clone().hasten_first_election(config.election_ticks()));

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Instant;
 
 use keyport_storage::alarm::Alarms;
+use keyport_storage::auth::AuthStore;
 use keyport_storage::backend::{Applied, Backend, BackendError};
 use keyport_storage::lease::{Lessor, RecoverError};
 use keyport_storage::mvcc::Store;
@@ -18,6 +19,7 @@ use keyport_storage::watch::WatchHub;
 use leadership::Leadership;
 use tokio::sync::watch;
 
+use crate::auth::tokens::Tokens;
 use crate::membership::{Membership, MembershipError};
 use crate::metrics::Metrics;
 pub(crate) use snapshots::{SnapshotFiles, Snapshots};
@@ -29,6 +31,10 @@ pub(crate) struct State {
     pub(crate) store: Arc<Store>,
     pub(crate) lessor: Arc<Lessor>,
     pub(crate) alarms: Arc<Alarms>,
+    /// Users, roles and what they may.
+    pub(crate) auth: Arc<AuthStore>,
+    /// By which users are known.
+    pub(crate) tokens: Tokens,
     pub(crate) hub: WatchHub,
     pub(crate) membership: Membership,
     pub(crate) applied: AppliedIndex,
@@ -59,6 +65,7 @@ impl State {
         self.store.reload()?;
         self.lessor.recover(&self.backend, &self.store)?;
         self.alarms.recover(&self.backend)?;
+        self.auth.recover(&self.backend)?;
         self.membership.reload(&self.backend)?;
         self.hub.resync();
         self.applied.advance(applied.index, applied.term);

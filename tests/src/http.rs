@@ -80,7 +80,11 @@ impl Http {
         Http { addr, client: Client::builder(TokioExecutor::new()).http2_only(true).build_http() }
     }
 
-    async fn open(
+    /// Sends a request and reads the head of its answer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn open(
         &self,
         method: Method,
         path: &str,

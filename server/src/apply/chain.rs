@@ -8,9 +8,13 @@ use std::sync::Arc;
 
 use keyport_api::error::Error;
 use keyport_storage::alarm::Alarms;
+use keyport_storage::auth::AuthStore;
+use keyport_storage::lease::Lessor;
 
 use super::quota::Quota;
 use super::{Command, Proposal};
+use crate::auth::{Author, Rights, refused};
+use crate::state::State;
 
 /// What a link says of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,20 +30,26 @@ trait Link {
     fn verdict(&self, proposal: &Proposal) -> Verdict;
 }
 
-/// corrupt → capped → quota, in front of the backend. (Auth takes its place between capped and quota.)
+/// corrupt → capped → allowed → quota, in front of the backend.
 pub(crate) struct Chain {
     corrupt: Corrupt,
     capped: Capped,
+    allowed: Allowed,
     quota: QuotaLink,
 }
 
 impl Chain {
-    pub(crate) fn new(alarms: Arc<Alarms>, quota: Quota) -> Chain {
-        Chain { corrupt: Corrupt(Arc::clone(&alarms)), capped: Capped(alarms), quota: QuotaLink(quota) }
+    pub(crate) fn new(state: &State, quota: Quota) -> Chain {
+        Chain {
+            corrupt: Corrupt(Arc::clone(&state.alarms)),
+            capped: Capped(Arc::clone(&state.alarms)),
+            allowed: Allowed { auth: Arc::clone(&state.auth), lessor: Arc::clone(&state.lessor) },
+            quota: QuotaLink(quota),
+        }
     }
 
     pub(crate) fn verdict(&self, proposal: &Proposal) -> Verdict {
-        let links: [&dyn Link; 3] = [&self.corrupt, &self.capped, &self.quota];
+        let links: [&dyn Link; 4] = [&self.corrupt, &self.capped, &self.allowed, &self.quota];
         links
             .iter()
             .map(|link| link.verdict(proposal))
@@ -74,6 +84,24 @@ impl Link for Capped {
         let Proposal { command, .. } = proposal;
         let grows = command.may_put() || matches!(command, Command::LeaseGrant(_));
         if grows && self.0.no_space() { Verdict::Refuse(Error::NoSpace) } else { Verdict::Apply }
+    }
+}
+
+/// Its author may not do this, or not any more.
+struct Allowed {
+    auth: Arc<AuthStore>,
+    lessor: Arc<Lessor>,
+}
+
+impl Link for Allowed {
+    fn verdict(&self, Proposal { author, command, .. }: &Proposal) -> Verdict {
+        let checked = self.auth.with(|policy| {
+            if !policy.is_enabled() {
+                return Ok(());
+            }
+            command.check(&Rights::new(policy, author.as_ref().map(Author::who), &self.lessor))
+        });
+        checked.map_or_else(|error| Verdict::Refuse(refused(error)), |()| Verdict::Apply)
     }
 }
 

@@ -3,8 +3,10 @@
 
 use keyport_api::etcdserverpb::*;
 use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
+use keyport_storage::auth::AuthError;
 use keyport_storage::mvcc::CompactionHandle;
 
+use crate::auth::{Needs, Rights};
 use crate::membership::Member;
 
 /// A request that goes through the log and knows what comes of it.
@@ -54,6 +56,17 @@ macro_rules! commands {
             #[cfg(test)]
             const NAMES: &[&str] = &[$(stringify!($name)),*];
 
+            /// What it needs its author to be allowed.
+            ///
+            /// # Errors
+            /// Why it is refused.
+            pub(crate) fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+                match self {
+                    $(Command::$name(request) => request.check(rights),)*
+                    Command::Nothing(_) => Ok(()),
+                }
+            }
+
             /// The operation's name in `etcd_server_apply_duration_seconds`.
             pub(crate) fn name(&self) -> &'static str {
                 match self {
@@ -94,6 +107,33 @@ commands! {
     ClusterVersionSet(ClusterVersionSetRequest) in cluster_version_set, gives ();
     ClusterMemberAttrSet(ClusterMemberAttrSetRequest) in cluster_member_attr_set, gives ();
     DowngradeInfoSet(DowngradeInfoSetRequest) in downgrade_info_set, gives ();
+    AuthEnable(AuthEnableRequest) in auth_enable, gives ();
+    AuthDisable(AuthDisableRequest) in auth_disable, gives ();
+    AuthStatus(AuthStatusRequest) in auth_status, gives AuthStatusResponse;
+    /// Of a user whose password is known to be right.
+    Authenticate(InternalAuthenticateRequest) in authenticate, gives Entrance;
+    AuthUserAdd(AuthUserAddRequest) in auth_user_add, gives ();
+    AuthUserDelete(AuthUserDeleteRequest) in auth_user_delete, gives ();
+    AuthUserGet(AuthUserGetRequest) in auth_user_get, gives AuthUserGetResponse;
+    AuthUserChangePassword(AuthUserChangePasswordRequest) in auth_user_change_password, gives ();
+    AuthUserGrantRole(AuthUserGrantRoleRequest) in auth_user_grant_role, gives ();
+    AuthUserRevokeRole(AuthUserRevokeRoleRequest) in auth_user_revoke_role, gives ();
+    AuthUserList(AuthUserListRequest) in auth_user_list, gives AuthUserListResponse;
+    AuthRoleList(AuthRoleListRequest) in auth_role_list, gives AuthRoleListResponse;
+    AuthRoleAdd(AuthRoleAddRequest) in auth_role_add, gives ();
+    AuthRoleDelete(AuthRoleDeleteRequest) in auth_role_delete, gives ();
+    AuthRoleGet(AuthRoleGetRequest) in auth_role_get, gives AuthRoleGetResponse;
+    AuthRoleGrantPermission(AuthRoleGrantPermissionRequest) in auth_role_grant_permission, gives ();
+    AuthRoleRevokePermission(AuthRoleRevokePermissionRequest) in auth_role_revoke_permission, gives ();
+}
+
+/// What a user who has said his password gets his token of.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    /// The revision of users and roles then.
+    pub(crate) auth_revision: u64,
+    /// The place in the log.
+    pub(crate) index: u64,
 }
 
 impl Command {
@@ -128,7 +168,8 @@ mod tests {
             metrics.observe_apply(name, Duration::ZERO, true);
         }
         let text = metrics.render().unwrap();
-        for name in Command::NAMES {
+        // etcd has no name for this one, and counts it as unknown.
+        for name in Command::NAMES.iter().filter(|name| **name != "AuthStatus") {
             let series = format!("etcd_server_apply_duration_seconds_count{{op=\"{name}\",");
             assert!(text.contains(&series), "{name} is not among the operations that are counted");
         }

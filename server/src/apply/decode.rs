@@ -6,7 +6,8 @@ use prost::{DecodeError, Message};
 use thiserror::Error;
 
 use super::legacy::{self, LegacyError};
-use super::{Author, Command, Proposal};
+use super::{Command, Proposal};
+use crate::auth::Author;
 
 /// Why an entry is not understood.
 #[derive(Debug, Error)]
@@ -15,8 +16,6 @@ pub(crate) enum NotUnderstood {
     Encoding(#[from] DecodeError),
     #[error("it is no request that this release knows")]
     OtherRelease,
-    #[error("{0} is not implemented")]
-    NotImplemented(&'static str),
     #[error(transparent)]
     Legacy(#[from] LegacyError),
 }
@@ -29,7 +28,7 @@ impl Proposal {
             Ok(mut envelope) => {
                 let RequestHeader { id, username, auth_revision } = envelope.header.take().unwrap_or_default();
                 let id = if id == 0 { envelope.id } else { id };
-                let author = (!username.is_empty()).then_some(Author { user: username, auth_revision });
+                let author = (!username.is_empty()).then_some(Author { user: username.into(), auth_revision });
                 let command = match command(envelope)? {
                     Some(command) => command,
                     None => legacy::wrapped(entry)?.ok_or(NotUnderstood::OtherRelease)?,
@@ -55,18 +54,6 @@ fn command(mut request: InternalRaftRequest) -> Result<Option<Command>, NotUnder
     }
     if request.downgrade_version_test.is_some() {
         return Ok(Some(Command::Nothing("DowngradeVersionTest")));
-    }
-    macro_rules! not_implemented {
-        ($($field:ident),* $(,)?) => {
-            $(if request.$field.is_some() { return Err(NotUnderstood::NotImplemented(stringify!($field))) })*
-        };
-    }
-    not_implemented! {
-        auth_enable, auth_disable, authenticate, auth_status,
-        auth_user_add, auth_user_delete, auth_user_get, auth_user_change_password, auth_user_grant_role,
-        auth_user_revoke_role, auth_user_list,
-        auth_role_list, auth_role_add, auth_role_delete, auth_role_get, auth_role_grant_permission,
-        auth_role_revoke_permission,
     }
     Ok(None)
 }

@@ -1,10 +1,12 @@
 //! What comes of an applied operation that does not succeed.
 
 use keyport_api::error::Error;
+use keyport_storage::auth::AuthError;
 use keyport_storage::lease::LeaseError;
 use keyport_storage::mvcc::MvccError;
 
 use super::fault::Fault;
+use crate::auth::refused;
 use crate::kv::KvError;
 
 /// An operation on the state that did not succeed.
@@ -25,6 +27,12 @@ impl From<Error> for OpError {
 impl From<LeaseError> for OpError {
     fn from(error: LeaseError) -> OpError {
         OpError::Refused(lease(error))
+    }
+}
+
+impl From<AuthError> for OpError {
+    fn from(error: AuthError) -> OpError {
+        OpError::Refused(refused(error))
     }
 }
 

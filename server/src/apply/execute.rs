@@ -1,10 +1,13 @@
 //! What each command does to the state.
 
+mod users;
+
 use std::time::Instant;
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::*;
+use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
 use keyport_storage::backend::{Applied, Batch};
 use keyport_storage::mvcc::Changes;
 use keyport_storage::watch::RevisionEvents;
@@ -39,39 +42,40 @@ pub(crate) fn execute(
         Command::Compaction(request) => {
             rows(state, applied, |_| Ok(Reply::Compaction(state.store.compact(request.revision)?)))
         }
-        Command::LeaseGrant(LeaseGrantRequest { ttl, id }) => rows(state, applied, |batch| {
-            let ttl = state.lessor.grant(id, ttl, Instant::now(), batch)?;
-            state.metrics.lease_ttl.observe(ttl as f64);
-            Ok(Reply::LeaseGrant(LeaseGrantResponse { id, ttl, ..LeaseGrantResponse::default() }))
-        }),
-        Command::LeaseCheckpoint(request) => rows(state, applied, |batch| {
-            for checkpoint in request.checkpoints {
-                state.lessor.checkpoint(checkpoint.id, checkpoint.remaining_ttl, batch);
-            }
-            Ok(Reply::LeaseCheckpoint(()))
-        }),
-        Command::Alarm(request) => rows(state, applied, |batch| {
-            let alarms = alarm(state, &request, batch)?;
-            Ok(Reply::Alarm(AlarmResponse { header: None, alarms }))
-        }),
-        Command::ClusterVersionSet(request) => rows(state, applied, |batch| {
-            state.membership.set_version(request.ver, batch);
-            Ok(Reply::ClusterVersionSet(()))
-        }),
-        Command::ClusterMemberAttrSet(request) => rows(state, applied, |batch| {
-            let attributes = request.member_attributes.unwrap_or_default();
-            state.membership.publish(request.member_id, attributes.name, attributes.client_urls, batch)?;
-            Ok(Reply::ClusterMemberAttrSet(()))
-        }),
-        Command::DowngradeInfoSet(request) => rows(state, applied, |batch| {
-            let downgrade = match request.enabled {
-                true => Downgrade { target_version: request.ver, enabled: true },
-                false => Downgrade::default(),
-            };
-            state.membership.set_downgrade(downgrade, batch)?;
-            Ok(Reply::DowngradeInfoSet(()))
-        }),
+        Command::LeaseGrant(request) => rows(state, applied, |batch| lease_grant(state, batch, &request)),
+        Command::LeaseCheckpoint(request) => rows(state, applied, |batch| lease_checkpoint(state, batch, request)),
+        Command::Alarm(request) => rows(state, applied, |batch| alarm(state, batch, &request)),
+        Command::ClusterVersionSet(request) => rows(state, applied, |batch| version_set(state, batch, request)),
+        Command::ClusterMemberAttrSet(request) => rows(state, applied, |batch| member_attr_set(state, batch, request)),
+        Command::DowngradeInfoSet(request) => rows(state, applied, |batch| downgrade_set(state, batch, request)),
         Command::Nothing(_) => rows(state, applied, |_| Ok(Reply::Nothing)),
+        Command::AuthEnable(_) => rows(state, applied, |batch| users::enable(state, batch)),
+        Command::AuthDisable(_) => rows(state, applied, |batch| users::disable(state, batch)),
+        Command::AuthStatus(_) => rows(state, applied, |_| Ok(users::status(state))),
+        Command::Authenticate(request) => rows(state, applied, |_| users::authenticate(state, &request, applied)),
+        Command::AuthUserAdd(request) => rows(state, applied, |batch| users::user_add(state, batch, &request)),
+        Command::AuthUserGet(request) => rows(state, applied, |_| users::user_get(state, &request)),
+        Command::AuthUserList(_) => rows(state, applied, |_| Ok(users::user_list(state))),
+        Command::AuthUserDelete(request) => rows(state, applied, |batch| users::user_delete(state, batch, &request)),
+        Command::AuthUserChangePassword(request) => {
+            rows(state, applied, |batch| users::user_change_password(state, batch, &request))
+        }
+        Command::AuthUserGrantRole(request) => {
+            rows(state, applied, |batch| users::user_grant_role(state, batch, &request))
+        }
+        Command::AuthUserRevokeRole(request) => {
+            rows(state, applied, |batch| users::user_revoke_role(state, batch, &request))
+        }
+        Command::AuthRoleAdd(request) => rows(state, applied, |batch| users::role_add(state, batch, &request)),
+        Command::AuthRoleGet(request) => rows(state, applied, |_| users::role_get(state, &request)),
+        Command::AuthRoleList(_) => rows(state, applied, |_| Ok(users::role_list(state))),
+        Command::AuthRoleDelete(request) => rows(state, applied, |batch| users::role_delete(state, batch, &request)),
+        Command::AuthRoleGrantPermission(request) => {
+            rows(state, applied, |batch| users::role_grant_permission(state, batch, request))
+        }
+        Command::AuthRoleRevokePermission(request) => {
+            rows(state, applied, |batch| users::role_revoke_permission(state, batch, &request))
+        }
     }
 }
 
@@ -132,16 +136,51 @@ fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, 
     Ok(outcome)
 }
 
-fn alarm(state: &State, request: &AlarmRequest, batch: &mut Batch) -> Result<Vec<AlarmMember>, OpError> {
-    match AlarmAction::try_from(request.action) {
-        Ok(AlarmAction::Get) => Ok(state.alarms.list(request.alarm)),
+fn lease_grant(state: &State, batch: &mut Batch, request: &LeaseGrantRequest) -> Result<Reply, OpError> {
+    let &LeaseGrantRequest { ttl, id } = request;
+    let ttl = state.lessor.grant(id, ttl, Instant::now(), batch)?;
+    state.metrics.lease_ttl.observe(ttl as f64);
+    Ok(Reply::LeaseGrant(LeaseGrantResponse { id, ttl, ..LeaseGrantResponse::default() }))
+}
+
+fn lease_checkpoint(state: &State, batch: &mut Batch, request: LeaseCheckpointRequest) -> Result<Reply, OpError> {
+    for checkpoint in request.checkpoints {
+        state.lessor.checkpoint(checkpoint.id, checkpoint.remaining_ttl, batch);
+    }
+    Ok(Reply::LeaseCheckpoint(()))
+}
+
+fn alarm(state: &State, batch: &mut Batch, request: &AlarmRequest) -> Result<Reply, OpError> {
+    let alarms = match AlarmAction::try_from(request.action) {
+        Ok(AlarmAction::Get) => state.alarms.list(request.alarm),
         Ok(AlarmAction::Activate) => {
-            Ok(state.alarms.activate(request.member_id, request.alarm, batch).into_iter().collect())
+            state.alarms.activate(request.member_id, request.alarm, batch).into_iter().collect()
         }
         Ok(AlarmAction::Deactivate) => {
-            Ok(state.alarms.deactivate(request.member_id, request.alarm, batch).into_iter().collect())
+            state.alarms.deactivate(request.member_id, request.alarm, batch).into_iter().collect()
         }
         // As a client may ask for: an answer like others.
-        Err(_) => Err(Error::UnknownMethod.into()),
-    }
+        Err(_) => return Err(Error::UnknownMethod.into()),
+    };
+    Ok(Reply::Alarm(AlarmResponse { header: None, alarms }))
+}
+
+fn version_set(state: &State, batch: &mut Batch, request: ClusterVersionSetRequest) -> Result<Reply, OpError> {
+    state.membership.set_version(request.ver, batch);
+    Ok(Reply::ClusterVersionSet(()))
+}
+
+fn member_attr_set(state: &State, batch: &mut Batch, request: ClusterMemberAttrSetRequest) -> Result<Reply, OpError> {
+    let attributes = request.member_attributes.unwrap_or_default();
+    state.membership.publish(request.member_id, attributes.name, attributes.client_urls, batch)?;
+    Ok(Reply::ClusterMemberAttrSet(()))
+}
+
+fn downgrade_set(state: &State, batch: &mut Batch, request: DowngradeInfoSetRequest) -> Result<Reply, OpError> {
+    let downgrade = match request.enabled {
+        true => Downgrade { target_version: request.ver, enabled: true },
+        false => Downgrade::default(),
+    };
+    state.membership.set_downgrade(downgrade, batch)?;
+    Ok(Reply::DowngradeInfoSet(()))
 }

@@ -3,14 +3,7 @@
 use keyport_api::etcdserverpb::{InternalRaftRequest, RequestHeader};
 
 use super::Command;
-
-/// Whose wish it is, as the log records it and every member reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Author {
-    pub(crate) user: String,
-    /// The revision of users and roles at which the user was found to be who he is.
-    pub(crate) auth_revision: u64,
-}
+use crate::auth::Author;
 
 /// A decoded entry.
 #[derive(Clone, Debug)]
@@ -25,8 +18,9 @@ pub(crate) struct Proposal {
 impl Proposal {
     /// The entry, in etcd's envelope.
     pub(crate) fn encode(self) -> InternalRaftRequest {
-        let Author { user, auth_revision } = self.author.unwrap_or(Author { user: String::new(), auth_revision: 0 });
-        let header = RequestHeader { id: self.id, username: user, auth_revision };
+        let (username, auth_revision) =
+            self.author.map_or_else(Default::default, |author| (author.user.to_string(), author.auth_revision));
+        let header = RequestHeader { id: self.id, username, auth_revision };
         let mut envelope = InternalRaftRequest { header: Some(header), ..InternalRaftRequest::default() };
         self.command.put_into(&mut envelope);
         envelope

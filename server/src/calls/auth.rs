@@ -1,53 +1,159 @@
-//! `etcdserverpb.Auth`: users and roles, which a later release brings.
+//! `etcdserverpb.Auth`: users, roles, and who is who.
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
 
 use super::Desk;
-use crate::gate::Caller;
+use crate::apply::waiters::Answer;
+use crate::auth::passwords::Passwords;
+use crate::gate::{Caller, Pass};
 
 /// See the module's text.
 #[derive(Clone, Debug)]
 pub struct Auth {
     desk: Desk,
+    passwords: Passwords,
 }
 
-macro_rules! not_built {
-    ($($call:ident: $method:ident($Request:ty) -> $Response:ty;)*) => {
-        impl Auth {
-            pub(super) fn new(desk: Desk) -> Auth {
-                Auth { desk }
-            }
+impl Auth {
+    pub(super) fn new(desk: Desk, passwords: Passwords) -> Auth {
+        Auth { desk, passwords }
+    }
 
+    /// # Errors
+    /// As the RPC.
+    pub async fn authenticate(
+        &self,
+        caller: &Caller,
+        AuthenticateRequest { name, password }: AuthenticateRequest,
+    ) -> Result<AuthenticateResponse, Error> {
+        let node = &self.desk.node;
+        let pass = self.desk.gate.admit(caller, Method::Authenticate)?;
+        node.read_barrier().await?;
+        loop {
+            let known = self.password_is_right(&name, &password).await?;
+            let seed = node.state().tokens.seed();
+            let request =
+                InternalAuthenticateRequest { name: name.clone(), password: String::new(), simple_token: seed.clone() };
+            let Answer { revision, reply } = node.propose(&pass, request).await?;
+            if reply.auth_revision != known {
+                // The password may be another one since.
+                continue;
+            }
+            let token = node.state().tokens.issue(&seed, reply.index).ok_or(Error::AuthFailed)?;
+            return Ok(AuthenticateResponse { header: Some(node.header(revision)), token });
+        }
+    }
+
+    /// The revision of users and roles at which it was.
+    async fn password_is_right(&self, name: &str, password: &str) -> Result<u64, Error> {
+        let (known, hashed) = self.desk.node.state().auth.with(|policy| {
+            if !policy.is_enabled() {
+                return Err(Error::AuthNotEnabled);
+            }
+            let hashed = match policy.user(name) {
+                Some(account) => Some(account.password_hash().ok_or(Error::NoPasswordUser)?),
+                None => None,
+            };
+            // What is no bcrypt text is no user's password.
+            Ok((policy.revision(), hashed.map(|hashed| String::from_utf8_lossy(hashed).into_owned())))
+        })?;
+        if self.passwords.is(password.to_owned(), hashed).await? { Ok(known) } else { Err(Error::AuthFailed) }
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn user_add(&self, caller: &Caller, request: AuthUserAddRequest) -> Result<AuthUserAddResponse, Error> {
+        let pass = self.desk.gate.admit(caller, Method::UserAdd)?;
+        let AuthUserAddRequest { name, password, options, .. } = request;
+        let hashed_password = match options {
+            Some(options) if options.no_password => String::new(),
+            _ => self.passwords.hash(password).await?,
+        };
+        let request = AuthUserAddRequest { name, password: String::new(), options, hashed_password };
+        let header = self.change(&pass, request).await?;
+        Ok(AuthUserAddResponse { header })
+    }
+
+    /// # Errors
+    /// As the RPC.
+    pub async fn user_change_password(
+        &self,
+        caller: &Caller,
+        request: AuthUserChangePasswordRequest,
+    ) -> Result<AuthUserChangePasswordResponse, Error> {
+        let pass = self.desk.gate.admit(caller, Method::UserChangePassword)?;
+        let AuthUserChangePasswordRequest { name, password, hashed_password } = request;
+        // A hash can be given in place of a password, and is taken as it is.
+        let hashed_password = match hashed_password.is_empty() || !password.is_empty() {
+            true => self.passwords.hash(password).await?,
+            false => hashed_password,
+        };
+        let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };
+        let header = self.change(&pass, request).await?;
+        Ok(AuthUserChangePasswordResponse { header })
+    }
+
+    async fn change<R>(&self, pass: &Pass, request: R) -> Result<Option<ResponseHeader>, Error>
+    where
+        R: crate::apply::Replicated<Reply = ()> + crate::auth::Needs,
+    {
+        let Answer { revision, reply: () } = self.desk.propose(pass, request).await?;
+        Ok(Some(self.desk.node.header(revision)))
+    }
+}
+
+/// Calls that are one entry of the log, and come to nothing else than that.
+macro_rules! changes {
+    ($($call:ident: $method:ident($Request:ty) -> $Response:ident;)*) => {
+        impl Auth {
             $(
                 /// # Errors
-                /// Always: it is not built yet.
-                pub async fn $call(&self, caller: &Caller, _: $Request) -> Result<$Response, Error> {
-                    self.desk.gate.admit(caller, Method::$method)?;
-                    Err(Error::NotBuilt)
+                /// As the RPC.
+                pub async fn $call(&self, caller: &Caller, request: $Request) -> Result<$Response, Error> {
+                    let pass = self.desk.gate.admit(caller, Method::$method)?;
+                    let header = self.change(&pass, request).await?;
+                    Ok($Response { header })
                 }
             )*
         }
     };
 }
 
-not_built! {
+/// Calls that are one entry of the log, and answered by what it found.
+macro_rules! looks {
+    ($($call:ident: $method:ident($Request:ty) -> $Response:ident;)*) => {
+        impl Auth {
+            $(
+                /// # Errors
+                /// As the RPC.
+                pub async fn $call(&self, caller: &Caller, request: $Request) -> Result<$Response, Error> {
+                    let pass = self.desk.gate.admit(caller, Method::$method)?;
+                    let Answer { revision, reply } = self.desk.propose(&pass, request).await?;
+                    Ok($Response { header: Some(self.desk.node.header(revision)), ..reply })
+                }
+            )*
+        }
+    };
+}
+
+changes! {
     auth_enable: AuthEnable(AuthEnableRequest) -> AuthEnableResponse;
     auth_disable: AuthDisable(AuthDisableRequest) -> AuthDisableResponse;
-    auth_status: AuthStatus(AuthStatusRequest) -> AuthStatusResponse;
-    authenticate: Authenticate(AuthenticateRequest) -> AuthenticateResponse;
-    user_add: UserAdd(AuthUserAddRequest) -> AuthUserAddResponse;
-    user_get: UserGet(AuthUserGetRequest) -> AuthUserGetResponse;
-    user_list: UserList(AuthUserListRequest) -> AuthUserListResponse;
     user_delete: UserDelete(AuthUserDeleteRequest) -> AuthUserDeleteResponse;
-    user_change_password: UserChangePassword(AuthUserChangePasswordRequest) -> AuthUserChangePasswordResponse;
     user_grant_role: UserGrantRole(AuthUserGrantRoleRequest) -> AuthUserGrantRoleResponse;
     user_revoke_role: UserRevokeRole(AuthUserRevokeRoleRequest) -> AuthUserRevokeRoleResponse;
     role_add: RoleAdd(AuthRoleAddRequest) -> AuthRoleAddResponse;
-    role_get: RoleGet(AuthRoleGetRequest) -> AuthRoleGetResponse;
-    role_list: RoleList(AuthRoleListRequest) -> AuthRoleListResponse;
     role_delete: RoleDelete(AuthRoleDeleteRequest) -> AuthRoleDeleteResponse;
     role_grant_permission: RoleGrantPermission(AuthRoleGrantPermissionRequest) -> AuthRoleGrantPermissionResponse;
     role_revoke_permission: RoleRevokePermission(AuthRoleRevokePermissionRequest) -> AuthRoleRevokePermissionResponse;
+}
+
+looks! {
+    auth_status: AuthStatus(AuthStatusRequest) -> AuthStatusResponse;
+    user_get: UserGet(AuthUserGetRequest) -> AuthUserGetResponse;
+    user_list: UserList(AuthUserListRequest) -> AuthUserListResponse;
+    role_get: RoleGet(AuthRoleGetRequest) -> AuthRoleGetResponse;
+    role_list: RoleList(AuthRoleListRequest) -> AuthRoleListResponse;
 }

@@ -88,9 +88,9 @@ impl Kv {
     pub async fn put(&self, caller: &Caller, request: PutRequest) -> Result<PutResponse, Error> {
         let desk = &self.desk;
         let pass = desk.gate.admit(caller, Method::Put)?;
-        desk.node.check_quota(&request)?;
+        desk.check_quota(&pass, &request).await?;
         validate::put(&request)?;
-        let Answer { revision, reply } = desk.node.propose(&pass, request).await?;
+        let Answer { revision, reply } = desk.propose(&pass, request).await?;
         Ok(PutResponse { header: Some(desk.node.header(revision)), ..reply })
     }
 
@@ -118,7 +118,7 @@ impl Kv {
         let desk = &self.desk;
         let pass = desk.gate.admit(caller, Method::Compact)?;
         let physical = request.physical;
-        let Answer { revision, reply: removal } = desk.node.propose(&pass, request).await?;
+        let Answer { revision, reply: removal } = desk.propose(&pass, request).await?;
         if physical {
             removal.finished().await.map_err(KvError::from)?;
         }
@@ -147,7 +147,7 @@ impl Desk {
         }
         metrics.range_total.inc();
         let start = Instant::now();
-        let reply = self.read(pass.caller(), request, read).await;
+        let reply = self.read(pass, request, read).await;
         timer.ranged(start, reply.is_ok());
         let reply = reply?;
         Ok(RangeAnswer { header: self.node.header(reply.revision), reply })
@@ -159,17 +159,17 @@ impl Desk {
         request: DeleteRangeRequest,
     ) -> Result<DeleteRangeResponse, Error> {
         validate::delete_range(&request)?;
-        let Answer { revision, reply } = self.node.propose(pass, request).await?;
+        let Answer { revision, reply } = self.propose(pass, request).await?;
         Ok(DeleteRangeResponse { header: Some(self.node.header(revision)), ..reply })
     }
 
     pub(super) async fn txn(&self, pass: &Pass, request: TxnRequest) -> Result<TxnResponse, Error> {
-        self.node.check_quota(&request)?;
+        self.check_quota(pass, &request).await?;
         validate::txn(&request, self.node.limits().txn_ops)?;
         if txn::is_read_only(&request) {
             return self.read_only_txn(pass, request).await;
         }
-        let Answer { revision, reply } = self.node.propose(pass, request).await?;
+        let Answer { revision, reply } = self.propose(pass, request).await?;
         Ok(TxnResponse { header: Some(self.node.header(revision)), ..reply })
     }
 
@@ -179,7 +179,7 @@ impl Desk {
         if !txn::is_serializable(&request) {
             self.node.read_barrier().await?;
         }
-        let read = self.read(pass.caller(), request, |store, leash, request| {
+        let read = self.read(pass, request, |store, leash, request| {
             let view = Snapshot::now(store, leash);
             txn::read(&view, view.revision(), request)
         });

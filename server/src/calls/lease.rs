@@ -5,14 +5,16 @@ mod keep_alive;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
+use keyport_storage::KeyRange;
 use keyport_storage::lease::MAX_TTL_SECONDS;
 use tokio_stream::Stream;
 use tonic::Status;
 
 use super::Desk;
 use crate::apply::waiters::Answer;
+use crate::auth::{ReadsOfLease, Watches};
 use crate::bulk::LONG;
-use crate::gate::{Caller, Pass};
+use crate::gate::{Caller, Gate, Pass};
 use crate::node::Node;
 pub(crate) use keep_alive::KeepAlives;
 
@@ -35,9 +37,8 @@ impl Lease {
     where
         S: Stream<Item = Result<LeaseKeepAliveRequest, Status>> + Send + Unpin + 'static,
     {
-        let Desk { node, gate, .. } = &self.desk;
-        let pass = gate.admit(caller, Method::LeaseKeepAlive)?;
-        Ok(KeepAlives::new(node.clone(), requests, gate.end_of(&pass)))
+        let pass = self.desk.gate.admit(caller, Method::LeaseKeepAlive)?;
+        Ok(KeepAlives::new(self.desk.clone(), pass, requests))
     }
 
     /// # Errors
@@ -56,7 +57,7 @@ impl Lease {
     ) -> Result<LeaseRevokeResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::LeaseRevoke)?;
-        let Answer { revision, .. } = node.propose(&pass, request).await?;
+        let Answer { revision, .. } = self.desk.propose(&pass, request).await?;
         Ok(LeaseRevokeResponse { header: Some(node.header(revision)) })
     }
 
@@ -68,12 +69,19 @@ impl Lease {
         request: LeaseTimeToLiveRequest,
     ) -> Result<LeaseTimeToLiveResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
-        gate.admit(caller, Method::LeaseTimeToLive)?;
+        let pass = gate.admit(caller, Method::LeaseTimeToLive)?;
+        let shown = ReadsOfLease(if request.keys { request.id } else { 0 });
+        self.desk.allow(&pass, &shown).await?;
         // As of before the leader is asked, which may be far away: what it knows then is at least this new. The revision after
         // its answer could be that of a revocation which the answer knows nothing of.
         let header = Some(node.current_header());
         match node.time_to_live(request).await {
-            Ok(found) => Ok(LeaseTimeToLiveResponse { header, ..found }),
+            Ok(found) => {
+                // The leader may know of keys that this member does not know of yet; or users and roles are others.
+                gate.recheck(&pass)?;
+                found.keys.iter().try_for_each(|key| gate.check(&pass, &Watches(&[KeyRange::single(key.clone())])))?;
+                Ok(LeaseTimeToLiveResponse { header, ..found })
+            }
             Err(Error::LeaseNotFound) => {
                 Ok(LeaseTimeToLiveResponse { header, id: request.id, ttl: -1, ..Default::default() })
             }
@@ -85,16 +93,21 @@ impl Lease {
     /// As the RPC.
     pub async fn lease_leases(&self, caller: &Caller, _: LeaseLeasesRequest) -> Result<LeaseLeasesResponse, Error> {
         let Desk { node, gate, bulk } = &self.desk;
-        gate.admit(caller, Method::LeaseLeases)?;
+        let pass = gate.admit(caller, Method::LeaseLeases)?;
         // As of before the look at the leases, which may then be newer but never older than the header says.
         let header = Some(node.current_header());
-        let list = |node: &Node| node.state().lessor.list().into_iter().map(|id| LeaseStatus { id }).collect();
-        let leases = if node.state().lessor.count() <= LONG {
-            list(node)
-        } else {
-            let node = node.clone();
-            bulk.aside(caller.lane()).run(move |_| list(&node)).await?
+        let list = |node: &Node, gate: &Gate, pass: &Pass| {
+            let ids = node.state().lessor.list();
+            ids.iter().try_for_each(|id| gate.check(pass, &ReadsOfLease(*id)))?;
+            Ok::<Vec<_>, Error>(ids.into_iter().map(|id| LeaseStatus { id }).collect())
         };
+        let leases = if node.state().lessor.count() <= LONG {
+            list(node, gate, &pass)
+        } else {
+            let (node, gate, pass) = (node.clone(), gate.clone(), pass.clone());
+            bulk.aside(caller.lane()).run(move |_| list(&node, &gate, &pass)).await?
+        }?;
+        gate.recheck(&pass)?;
         Ok(LeaseLeasesResponse { header, leases })
     }
 }
@@ -109,8 +122,8 @@ impl Desk {
         }
         // Here, and not where it is applied: other members may have other settings.
         request.ttl = request.ttl.max(self.node.limits().min_lease_ttl);
-        self.node.check_quota(&request)?;
-        let Answer { revision, reply } = self.node.propose(pass, request).await?;
+        self.check_quota(pass, &request).await?;
+        let Answer { revision, reply } = self.propose(pass, request).await?;
         Ok(LeaseGrantResponse { header: Some(self.node.header(revision)), ..reply })
     }
 }

@@ -117,7 +117,7 @@ impl Queue {
     ) -> Result<TxnResponse, Error> {
         let compare = vec![created_at(key, revision)];
         let request = TxnRequest { compare, success: vec![op(change)], failure: Vec::new() };
-        self.desk.txn(pass, request).await
+        self.desk.txn(&self.desk.gate.renew(pass), request).await
     }
 
     pub(super) async fn delete(&self, pass: &Pass, key: Bytes) -> Result<DeleteRangeResponse, Error> {
@@ -137,7 +137,7 @@ impl Queue {
     }
 
     async fn one(&self, pass: &Pass, request: RangeRequest) -> Result<Seen, Error> {
-        let RangeAnswer { header, reply } = self.desk.range(pass, request).await?;
+        let RangeAnswer { header, reply } = self.desk.range(&self.desk.gate.renew(pass), request).await?;
         Ok((header, reply.records.first().map(keyport_storage::Record::to_message)))
     }
 

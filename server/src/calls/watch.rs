@@ -6,11 +6,13 @@ mod session;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::WatchRequest;
 use keyport_api::methods::Method;
+use keyport_storage::KeyRange;
 use keyport_storage::watch::WatchStream;
 use tokio_stream::Stream;
 use tonic::Status;
 
 use super::Desk;
+use crate::auth::Watches;
 use crate::gate::{Caller, StreamEnd};
 pub(crate) use reply::WatchReply;
 pub(crate) use session::WatchSession;
@@ -43,18 +45,18 @@ impl Watch {
     where
         S: Stream<Item = Result<WatchRequest, Status>> + Send + Unpin + 'static,
     {
-        let Desk { node, gate, .. } = &self.desk;
-        let pass = gate.admit(caller, Method::Watch)?;
-        Ok(WatchSession::new(node.clone(), requests, gate.end_of(&pass)))
+        let pass = self.desk.gate.admit(caller, Method::Watch)?;
+        Ok(WatchSession::new(self.desk.clone(), pass, requests))
     }
 
-    /// A stream of the hub's own messages.
+    /// A stream of the hub's own messages, for who may read all of `ranges`.
     ///
     /// # Errors
     /// As the RPC.
-    pub fn subscribe(&self, caller: &Caller) -> Result<Subscription, Error> {
+    pub fn subscribe(&self, caller: &Caller, ranges: &[KeyRange]) -> Result<Subscription, Error> {
         let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::Watch)?;
+        gate.check(&pass, &Watches(ranges))?;
         Ok(Subscription { stream: node.state().hub.stream(), end: gate.end_of(&pass) })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, cluster, duration, invalid,
+    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, TokenKind, cluster, duration, invalid,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -57,6 +57,8 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         initial_election_tick_advance: s.bool("initial-election-tick-advance"),
         raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
+        tokens: tokens(&s)?,
+        bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
         http: http(&s),
         cluster,
@@ -86,6 +88,23 @@ fn or_default(value: Duration, default: Duration) -> Duration {
 
 fn positive(value: i64, default: usize) -> usize {
     usize::try_from(value).ok().filter(|n| *n > 0).unwrap_or(default)
+}
+
+fn tokens(s: &Settings) -> Result<TokenConfig, ConfigError> {
+    let lifetime = Duration::from_secs(Some(s.uint("auth-token-ttl")).filter(|ttl| *ttl > 0).unwrap_or(300));
+    let text = s.string("auth-token");
+    let kind = match text.split(',').next() {
+        Some("simple") => TokenKind::Simple,
+        Some("") => TokenKind::None,
+        Some("jwt") => return Err(invalid("--auth-token: this release does not give out JWTs yet; use simple")),
+        _ => return Err(invalid("auth: invalid auth options")),
+    };
+    Ok(TokenConfig { kind, lifetime })
+}
+
+/// As etcd, which takes its default for what bcrypt does not know.
+fn bcrypt_cost(cost: u64) -> u32 {
+    u32::try_from(cost).ok().filter(|cost| (4..=31).contains(cost)).unwrap_or(10)
 }
 
 fn raft_timing(s: &Settings) -> Result<(Duration, Duration), ConfigError> {

@@ -125,9 +125,9 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(PeerTls, "peer-cert-allowed-hostname", List, "", "Host names allowed in peer certificates.").at("peer-transport-security.allowed-hostname").inert(),
     flag(PeerTls, "peer-skip-client-san-verification", Bool, "false", "Do not check the names in peer certificates.").at("peer-transport-security.skip-client-san-verification").inert(),
 
-    flag(Auth, "auth-token", Str, "simple", "Token provider: simple, or jwt with its options.").inert(),
-    flag(Auth, "auth-token-ttl", Uint, "300", "Idle lifetime of simple tokens, in seconds.").inert(),
-    flag(Auth, "bcrypt-cost", Uint, "10", "Cost of hashing passwords, 4 to 31.").inert(),
+    flag(Auth, "auth-token", Str, "simple", "Token provider: simple, or jwt with its options."),
+    flag(Auth, "auth-token-ttl", Uint, "300", "Idle lifetime of simple tokens, in seconds."),
+    flag(Auth, "bcrypt-cost", Uint, "10", "Cost of hashing passwords, 4 to 31."),
 
     flag(Observability, "enable-pprof", Bool, "false", "Serve profiles under /debug/pprof.").inert(),
     flag(Observability, "metrics", Choice(&["basic", "extensive"]), "basic", "basic, or extensive for gRPC latency histograms too."),

@@ -244,10 +244,25 @@ fn automatic_compaction() {
 }
 
 #[test]
+fn tokens_are_simple_or_nobody_gets_one() {
+    let of = |flags: &[&str]| {
+        let TokenConfig { kind, lifetime } = args(flags).config().tokens;
+        (kind, lifetime.as_secs())
+    };
+    assert_eq!(of(&[]), (TokenKind::Simple, 300));
+    assert_eq!(of(&["--auth-token=simple,any=thing", "--auth-token-ttl=7"]), (TokenKind::Simple, 7));
+    assert_eq!(of(&["--auth-token=", "--auth-token-ttl=0"]), (TokenKind::None, 300));
+    for (text, words) in [("jwt,sign-method=RS256", "does not give out JWTs yet"), ("other", "invalid auth options")] {
+        let (_, error) = args(&[&format!("--auth-token={text}")]).error();
+        assert!(error.contains(words), "{error}");
+    }
+    let cost = |cost: &str| args(&["--bcrypt-cost", cost]).config().bcrypt_cost;
+    assert_eq!([cost("4"), cost("31"), cost("3"), cost("32")], [4, 31, 10, 10]);
+}
+
+#[test]
 fn flags_without_effect_are_named_in_one_line() {
-    let config =
-        args(&["--cert-file=a", "--auth-token=simple", "--memory-mlock", "--snapshot=1", "--peer-auto-tls=false"])
-            .config();
+    let config = args(&["--cert-file=a", "--memory-mlock", "--snapshot=1", "--peer-auto-tls=false"]).config();
     assert_eq!(
         config.warnings,
         [

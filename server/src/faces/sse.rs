@@ -88,7 +88,7 @@ async fn open(
     let query = Query::parse(parts.uri.query().unwrap_or_default(), last_event_id.as_deref())?;
     let format = Format { framing, encoding: query.encoding };
     let caller = kit::caller(&parts.extensions)?;
-    let subscription = calls.watch.subscribe(&caller)?;
+    let subscription = calls.watch.subscribe(&caller, &query.ranges)?;
     let compacted = || Failure::Compacted(Anew { revision: calls.watch.compacted(), initial: query.initial });
     if let Some(anew) = ahead(&calls, &caller, &query).await? {
         return Err(Failure::Ahead(anew));

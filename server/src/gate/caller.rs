@@ -4,12 +4,14 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::apply::Author;
+use keyport_api::error::Error;
+
+use crate::auth::Author;
 use crate::bulk::Lane;
 
 /// A secret by which a caller is known. Not to be shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(Box<str>);
+pub struct Token(Arc<str>);
 
 impl Token {
     /// The token itself, without a scheme before it.
@@ -41,28 +43,76 @@ pub struct Claims {
 /// Who asks, as far as it is known: made by the gate alone, or of the node's own accord. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// None while there are no users, and for the node itself.
-    author: Option<Arc<Author>>,
+    identity: Identity,
+    /// By which he can be asked for once more.
+    token: Option<Token>,
     insists_on_leader: bool,
-    /// Why the node itself asks, if it is the node.
-    internal: Option<&'static str>,
     /// Where the work for its connection waits that is too large for an event loop.
     lane: Option<Lane>,
 }
 
+#[derive(Clone, Debug)]
+enum Identity {
+    /// Who says nothing of himself, or is not asked.
+    Anyone,
+    User(Author),
+    /// Who says something that is not true.
+    Refused(Error),
+    /// The node itself, and why.
+    Internal(&'static str),
+}
+
 impl Caller {
-    fn of(claims: &Claims) -> Caller {
-        Caller { author: None, insists_on_leader: claims.insists_on_leader, internal: None, lane: None }
+    fn new(claims: &Claims, identity: Identity) -> Caller {
+        let Claims { token, insists_on_leader } = claims.clone();
+        Caller { identity, token, insists_on_leader, lane: None }
+    }
+
+    pub(super) fn anyone(claims: &Claims) -> Caller {
+        Caller::new(claims, Identity::Anyone)
+    }
+
+    pub(super) fn user(claims: &Claims, author: Author) -> Caller {
+        Caller::new(claims, Identity::User(author))
+    }
+
+    pub(super) fn refused(claims: &Claims, error: Error) -> Caller {
+        Caller::new(claims, Identity::Refused(error))
+    }
+
+    /// What he claims.
+    pub(super) fn claims(&self) -> Claims {
+        Claims { token: self.token.clone(), insists_on_leader: self.insists_on_leader }
     }
 
     /// The node itself, because of a duty of its own.
     pub(crate) fn internal(reason: &'static str) -> Caller {
-        Caller { author: None, insists_on_leader: false, internal: Some(reason), lane: None }
+        Caller::new(&Claims::default(), Identity::Internal(reason))
     }
 
     /// Who is named in the log.
-    pub(crate) fn author(&self) -> Option<&Author> {
-        self.author.as_deref()
+    pub(crate) fn author(&self) -> Option<Author> {
+        match &self.identity {
+            Identity::User(author) => Some(author.clone()),
+            Identity::Internal(_) => Some(Author::cluster()),
+            Identity::Anyone | Identity::Refused(_) => None,
+        }
+    }
+
+    pub(super) fn is_internal(&self) -> bool {
+        matches!(self.identity, Identity::Internal(_))
+    }
+
+    /// Who he is found to be, if somebody.
+    ///
+    /// # Errors
+    /// Why he is not who he says.
+    pub(super) fn found(&self) -> Result<Option<&Author>, Error> {
+        match &self.identity {
+            Identity::User(author) => Ok(Some(author)),
+            Identity::Refused(error) => Err(*error),
+            Identity::Anyone | Identity::Internal(_) => Ok(None),
+        }
     }
 
     /// As one of those that call over the same connection.
@@ -80,17 +130,17 @@ impl Caller {
 
     /// A user that nobody has checked.
     #[cfg(test)]
-    pub(crate) fn user(author: Author) -> Caller {
-        Caller { author: Some(Arc::new(author)), ..Caller::of(&Claims::default()) }
+    pub(crate) fn unchecked(author: Author) -> Caller {
+        Caller::user(&Claims::default(), author)
     }
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.author, self.internal) {
-            (Some(author), _) => write!(f, "user {}", author.user),
-            (None, Some(reason)) => write!(f, "this member ({reason})"),
-            (None, None) => f.write_str("anyone"),
+        match &self.identity {
+            Identity::User(author) => write!(f, "user {}", author.user),
+            Identity::Internal(reason) => write!(f, "this member ({reason})"),
+            Identity::Anyone | Identity::Refused(_) => f.write_str("anyone"),
         }
     }
 }
@@ -104,7 +154,7 @@ pub enum Identified {
 impl Identified {
     /// Without users nothing of the claims is checked: whoever asks is anyone.
     pub fn anyone(claims: &Claims) -> Identified {
-        Identified::Now(Caller::of(claims))
+        Identified::Now(Caller::anyone(claims))
     }
 }
 

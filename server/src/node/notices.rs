@@ -69,7 +69,7 @@ impl Node {
     }
 
     /// Tells the cluster that this member's database is full, without waiting for it: whoever sweeps must not wait.
-    pub(super) fn raise_out_of_space(&self) {
+    pub(crate) fn raise_out_of_space(&self) {
         let own = self.identity().member_id;
         if self.state().alarms.list(AlarmType::Nospace.into()).iter().any(|alarm| alarm.member_id == own) {
             return;

@@ -98,7 +98,7 @@ impl Node {
             return Err(Error::RequestTooManyRequests);
         }
         let id = node.ids.next();
-        let entry = Proposal { id, author: pass.caller().author().cloned(), command }.encode();
+        let entry = Proposal { id, author: pass.caller().author(), command }.encode();
         let size = entry.encoded_len();
         if size > node.limits.request_bytes {
             return Err(Error::RequestTooLarge);
@@ -112,14 +112,9 @@ impl Node {
         Ok(waiter)
     }
 
-    /// # Errors
-    /// `NoSpace` when `request` would not fit; the alarm is raised on the way.
-    pub(crate) fn check_quota(&self, request: &impl Cost) -> Result<(), Error> {
-        if self.0.quota.fits(request) {
-            return Ok(());
-        }
-        self.raise_out_of_space();
-        Err(Error::NoSpace)
+    /// Whether there is room for what `request` would add.
+    pub(crate) fn has_room_for(&self, request: &impl Cost) -> bool {
+        self.0.quota.fits(request)
     }
 
     /// Fails proposals that wait for longer than the request timeout.

@@ -28,6 +28,7 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     metrics.db_size_in_use.set(signed(state.backend.size_in_use()));
     metrics.current_revision.set(node.store().revision());
     metrics.compact_revision.set(node.store().compacted());
+    metrics.auth_revision.set(signed(state.auth.revision()));
     metrics.keys.set(count(node.store().key_count()));
     let cluster = state.membership.version();
     let cluster = cluster.as_deref().unwrap_or(version::ETCD_CLUSTER);

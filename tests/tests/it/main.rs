@@ -1,6 +1,7 @@
 //! End-to-end suites: what a client can see of a running server, one module an area.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed step fails the test")]
 
+mod auth;
 mod bad_input;
 mod bootstrap;
 mod clients;

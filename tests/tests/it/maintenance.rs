@@ -293,17 +293,3 @@ async fn defragmenting_keeps_everything() {
     assert_eq!(c.maintenance.hash_kv(HashKvRequest { revision: 201 }).await.unwrap().into_inner().hash, before);
     assert_eq!(c.get("other").await.unwrap().version, 200);
 }
-
-/// What later versions will answer says so until then.
-#[tokio::test]
-async fn what_is_not_there_yet() {
-    let server = Server::start();
-    if server.is_etcd() {
-        return;
-    }
-    let http = server.http();
-    for path in ["/v3/auth/enable", "/v3/auth/user/add"] {
-        let (status, body) = http.refused(path, "{}").await;
-        assert_eq!((status, &body["code"]), (501, &12.into()), "{path}");
-    }
-}

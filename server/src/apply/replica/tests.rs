@@ -6,7 +6,6 @@ use keyport_api::etcdserverpb::*;
 use keyport_api::raftpb::{ConfChange, ConfState, SnapshotMetadata};
 use keyport_raft::StateMachine;
 use keyport_raft::peers::{LocalMember, PeerOptions, SnapshotRead, SnapshotStore, SnapshotWrite};
-use keyport_storage::alarm::Alarms;
 use keyport_storage::backend::{Backend, BackendOptions, ImageWriter, RowKey};
 use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
@@ -19,6 +18,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::apply::error::OpError;
 use crate::apply::{Command, Quota, ReplicaQueue};
+use crate::auth::tokens::Tokens;
 use crate::membership::Membership;
 use crate::metrics::NetworkMetrics;
 use crate::net::dial::PeerDialler;
@@ -55,13 +55,14 @@ impl World {
         let store = Arc::new(Store::open(Arc::clone(&backend), StoreOptions::default()).unwrap());
         let lessor = Arc::new(Lessor::new(LessorOptions::default(), Instant::now()));
         lessor.recover(&backend, &store).unwrap();
-        let alarms = Arc::new(Alarms::new());
         let metrics = Arc::new(Metrics::new(false));
         let applied = backend.durable_applied();
         let state = Arc::new(State {
             store: Arc::clone(&store),
             lessor,
-            alarms: Arc::clone(&alarms),
+            alarms: Arc::default(),
+            auth: Arc::default(),
+            tokens: Tokens::None,
             hub: WatchHub::new(store as _, WatchOptions::default()).unwrap(),
             membership: Membership::load(&backend).unwrap(),
             applied: AppliedIndex::new(applied.index, applied.term),
@@ -82,7 +83,7 @@ impl World {
         );
         let (sender, notices) = mpsc::channel(64);
         let replica = Replica {
-            chain: Chain::new(alarms, Quota::new(backend, None)),
+            chain: Chain::new(&state, Quota::new(backend, None)),
             state,
             waiters: Arc::default(),
             metrics,
@@ -243,12 +244,7 @@ fn a_refusal_is_an_answer() {
 
 #[test]
 fn what_is_not_understood_ends_the_member() {
-    let auth = InternalRaftRequest { auth_enable: Some(AuthEnableRequest {}), ..InternalRaftRequest::default() };
-    for (data, words) in [
-        (auth.encode_to_vec(), "auth_enable is not implemented"),
-        (b"request".to_vec(), "it is no request: "),
-        (b"\x12\x03new".to_vec(), "it is no request"),
-    ] {
+    for (data, words) in [(b"request".to_vec(), "it is no request: "), (b"\x12\x03new".to_vec(), "it is no request")] {
         let mut world = World::new();
         world.put("k", "v");
         let entry = world.raw(data);

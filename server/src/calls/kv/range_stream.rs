@@ -78,7 +78,7 @@ impl Reading {
         // The last chunk tells how many keys there are, also behind the limit.
         let may_be_last = single_message || self.left.is_some_and(|left| left <= wanted);
         let read = if may_be_last { reads::COUNTED_PAGE } else { reads::PAGE };
-        let mut reply = self.desk.read(self.pass.caller(), request.clone(), read).await?;
+        let mut reply = self.desk.read(&self.pass, request.clone(), read).await?;
         let taken = reply.records.len();
         self.adapt(&reply.records);
         self.sent += i64::try_from(taken).unwrap_or(i64::MAX);

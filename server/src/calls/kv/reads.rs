@@ -6,8 +6,9 @@ use keyport_storage::KeyRange;
 use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
 
 use super::Desk;
+use crate::auth::Needs;
 use crate::bulk::Leash;
-use crate::gate::Caller;
+use crate::gate::Pass;
 use crate::kv::range::{self, View};
 use crate::kv::{KvError, RangeReply};
 
@@ -27,25 +28,28 @@ pub(super) const COUNTED_PAGE: Read<RangeRequest, RangeReply> =
     |store, leash, request| range::first_of_range(&Current { store, leash }, request, true);
 
 impl Desk {
-    /// Reads on a short leash, and when that does not do, anew where nobody is held up.
+    /// Reads what the caller may read: on a short leash, and when that does not do, anew where nobody is held up.
     ///
     /// # Errors
-    /// The reader's own; `Stopped`.
-    pub(super) async fn read<R, T>(&self, caller: &Caller, request: R, read: Read<R, T>) -> Result<T, Error>
+    /// What the rules of users and roles say; the reader's own; `Stopped`.
+    pub(super) async fn read<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
     where
-        R: Send + 'static,
+        R: Needs + Send + Sync + 'static,
         T: Send + 'static,
     {
+        self.allow(pass, &request).await?;
         let outcome = read(self.node.store(), &Leash::short(), &request);
         let outcome = match outcome {
             Err(KvError::Interrupted) => {
                 let state = self.node.shared_state();
-                let aside = self.bulk.aside(caller.lane());
+                let aside = self.bulk.aside(pass.caller().lane());
                 aside.run(move |gone| read(&state.store, &Leash::long(gone), &request)).await?
             }
             outcome => outcome,
         };
-        outcome.map_err(Error::from)
+        let read = outcome?;
+        self.gate.recheck(pass)?;
+        Ok(read)
     }
 }
 

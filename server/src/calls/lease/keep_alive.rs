@@ -11,8 +11,8 @@ use keyport_api::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
-use crate::gate::StreamEnd;
-use crate::node::Node;
+use super::Desk;
+use crate::gate::{Pass, StreamEnd};
 
 /// Renewals of one stream that may be under way at once; no more requests are read meanwhile.
 const MAX_UNDER_WAY: usize = 64;
@@ -21,7 +21,8 @@ type Answer = Result<LeaseKeepAliveResponse, Error>;
 
 /// The answers of a keep-alive stream: one for each request, in order.
 pub struct KeepAlives<S> {
-    node: Node,
+    desk: Desk,
+    pass: Pass,
     /// None once the client said all it had to say; what is under way is still answered.
     requests: Option<S>,
     under_way: FuturesOrdered<Pin<Box<dyn Future<Output = Answer> + Send>>>,
@@ -31,20 +32,27 @@ pub struct KeepAlives<S> {
 
 impl<S> std::fmt::Debug for KeepAlives<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeepAlives").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("KeepAlives").field("desk", &self.desk).finish_non_exhaustive()
     }
 }
 
 impl<S> KeepAlives<S> {
-    pub(in crate::calls) fn new(node: Node, requests: S, end: StreamEnd) -> KeepAlives<S> {
-        KeepAlives { node, requests: Some(requests), under_way: FuturesOrdered::new(), end, ended: false }
+    pub(super) fn new(desk: Desk, pass: Pass, requests: S) -> KeepAlives<S> {
+        let end = desk.gate.end_of(&pass);
+        KeepAlives { desk, pass, requests: Some(requests), under_way: FuturesOrdered::new(), end, ended: false }
     }
 
     /// Begins a renewal; its answer, if there is one at once and it is its turn.
-    fn renew(&mut self, id: i64) -> Option<LeaseKeepAliveResponse> {
+    fn renew(&mut self, request: LeaseKeepAliveRequest) -> Option<LeaseKeepAliveResponse> {
+        let Desk { node, gate, .. } = &self.desk;
+        let id = request.id;
+        if let Err(error) = gate.check(&gate.renew(&self.pass), &request) {
+            self.under_way.push_back(Box::pin(ready(Err(error))));
+            return None;
+        }
         // As of before the renewal.
-        let header = Some(self.node.current_header());
-        match self.node.renew_now(id) {
+        let header = Some(node.current_header());
+        match node.renew_now(id) {
             Some(ttl) => {
                 let answer = LeaseKeepAliveResponse { header, id, ttl };
                 if self.under_way.is_empty() {
@@ -53,7 +61,7 @@ impl<S> KeepAlives<S> {
                 self.under_way.push_back(Box::pin(ready(Ok(answer))));
             }
             None => {
-                let node = self.node.clone();
+                let node = node.clone();
                 self.under_way.push_back(Box::pin(async move {
                     let ttl = node.renew(id).await?;
                     Ok(LeaseKeepAliveResponse { header, id, ttl })
@@ -88,13 +96,18 @@ where
             let Some(requests) = &mut this.requests else { break };
             match Pin::new(requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(request))) => {
-                    if let Some(answer) = this.renew(request.id) {
+                    if let Some(answer) = this.renew(request) {
                         return Poll::Ready(Some(Ok(answer)));
                     }
                 }
                 Poll::Ready(Some(Err(status))) => {
                     if status.code() != Code::Cancelled {
-                        this.node.metrics().stream_failures.with_label_values(&["receive", "lease-keepalive"]).inc();
+                        this.desk
+                            .node
+                            .metrics()
+                            .stream_failures
+                            .with_label_values(&["receive", "lease-keepalive"])
+                            .inc();
                     }
                     return this.fail(status);
                 }

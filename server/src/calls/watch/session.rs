@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use keyport_api::bounds;
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::watch_create_request::FilterType;
 use keyport_api::etcdserverpb::watch_request::RequestUnion;
 use keyport_api::etcdserverpb::{WatchCreateRequest, WatchRequest};
@@ -17,9 +18,8 @@ use tokio::time::{Instant, Sleep};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
-use super::WatchReply;
-use crate::gate::StreamEnd;
-use crate::node::Node;
+use super::{Desk, WatchReply};
+use crate::gate::{Pass, StreamEnd};
 
 /// Requests taken up before replies get their turn again.
 const REQUESTS_PER_POLL: usize = 32;
@@ -29,12 +29,13 @@ const MAX_BACKLOG: usize = 128;
 /// The replies of a watch stream.
 #[derive(Debug)]
 pub struct WatchSession<S> {
-    node: Node,
+    desk: Desk,
+    pass: Pass,
     hub: WatchStream,
     /// None once the client said all it had to say; that does not end the stream.
     requests: Option<S>,
-    /// The rest of a message that was cut.
-    fragments: VecDeque<WatchReply>,
+    /// What comes before the next message: the rest of one that was cut, and refusals.
+    next: VecDeque<WatchReply>,
     /// When watchers that asked for it are told how far they are; none before one asks.
     progress: Option<Pin<Box<Sleep>>>,
     /// What was handed out last, and when. The connection asks for more once it has taken that.
@@ -51,10 +52,11 @@ enum Sent {
 }
 
 impl<S> WatchSession<S> {
-    pub(in crate::calls) fn new(node: Node, requests: S, end: StreamEnd) -> WatchSession<S> {
-        let hub = node.state().hub.stream();
-        let (requests, fragments) = (Some(requests), VecDeque::new());
-        WatchSession { node, hub, requests, fragments, progress: None, sending: None, end, ended: false }
+    pub(super) fn new(desk: Desk, pass: Pass, requests: S) -> WatchSession<S> {
+        let hub = desk.node.state().hub.stream();
+        let end = desk.gate.end_of(&pass);
+        let (requests, next) = (Some(requests), VecDeque::new());
+        WatchSession { desk, pass, hub, requests, next, progress: None, sending: None, end, ended: false }
     }
 
     fn send<T>(&mut self, reply: WatchReply) -> Poll<Option<Result<WatchReply, T>>> {
@@ -65,7 +67,7 @@ impl<S> WatchSession<S> {
 
     fn note_sent(&mut self) {
         let Some((sent, since)) = self.sending.take() else { return };
-        let (metrics, took) = (self.node.metrics(), since.elapsed().as_secs_f64());
+        let (metrics, took) = (self.desk.node.metrics(), since.elapsed().as_secs_f64());
         match sent {
             Sent::Control => metrics.watch_send_control.observe(took),
             Sent::Events(count) => {
@@ -87,8 +89,16 @@ impl<S> WatchSession<S> {
                 if request.progress_notify && self.progress.is_none() {
                     self.progress = Some(Box::pin(tokio::time::sleep(self.progress_interval())));
                 }
-                // Whether it was created or refused, the stream says so itself.
-                let _ = self.hub.create(spec(request));
+                // What is asked for in vain is refused for that, whoever asks.
+                let checked = match request.start_revision {
+                    ..0 => Ok(()),
+                    _ => self.desk.gate.check(&self.desk.gate.renew(&self.pass), &request),
+                };
+                match checked {
+                    // Whether it was created or refused, the stream says so itself.
+                    Ok(()) => _ = self.hub.create(spec(request)),
+                    Err(error) => self.refuse(error),
+                }
             }
             Some(RequestUnion::CancelRequest(request)) => {
                 self.hub.cancel(request.watch_id);
@@ -98,9 +108,21 @@ impl<S> WatchSession<S> {
         }
     }
 
+    fn refuse(&mut self, error: Error) {
+        let cancel_reason = Cow::Owned(error.rpc_text());
+        self.next.push_back(WatchReply {
+            header: self.desk.node.current_header(),
+            watch_id: -1,
+            created: true,
+            canceled: true,
+            cancel_reason,
+            ..WatchReply::default()
+        });
+    }
+
     /// A little longer for some streams than for others, so that not all of them speak at once.
     fn progress_interval(&self) -> Duration {
-        let interval = self.node.limits().progress_interval;
+        let interval = self.desk.node.limits().progress_interval;
         interval + interval.mul_f64(rand::random::<f64>() / 10.0)
     }
 
@@ -108,7 +130,7 @@ impl<S> WatchSession<S> {
         let interval = self.progress_interval();
         let Some(sleep) = &mut self.progress else { return };
         while sleep.as_mut().poll(cx).is_ready() {
-            let timed = self.node.metrics().watch_send_progress.start_timer();
+            let timed = self.desk.node.metrics().watch_send_progress.start_timer();
             self.hub.notify_progress();
             timed.observe_duration();
             sleep.as_mut().reset(Instant::now() + interval);
@@ -119,10 +141,10 @@ impl<S> WatchSession<S> {
         let reply = WatchReply::default();
         match message {
             WatchMessage::Created { watch_id, revision } => {
-                WatchReply { header: self.node.header(revision), watch_id, created: true, ..reply }
+                WatchReply { header: self.desk.node.header(revision), watch_id, created: true, ..reply }
             }
             WatchMessage::Refused { revision, error } => WatchReply {
-                header: self.node.header(revision),
+                header: self.desk.node.header(revision),
                 watch_id: -1,
                 created: true,
                 canceled: true,
@@ -130,35 +152,35 @@ impl<S> WatchSession<S> {
                 ..reply
             },
             WatchMessage::Events { watch_id, revision, selection, fragment } => {
-                let reply = WatchReply { header: self.node.header(revision), watch_id, ..reply };
+                let reply = WatchReply { header: self.desk.node.header(revision), watch_id, ..reply };
                 if fragment { self.cut(reply, &selection) } else { WatchReply { events: Some(selection), ..reply } }
             }
             WatchMessage::Progress { watch_id, revision } => {
-                WatchReply { header: self.node.header(revision), watch_id, ..reply }
+                WatchReply { header: self.desk.node.header(revision), watch_id, ..reply }
             }
             WatchMessage::Canceled { watch_id, revision } => {
-                WatchReply { header: self.node.header(revision), watch_id, canceled: true, ..reply }
+                WatchReply { header: self.desk.node.header(revision), watch_id, canceled: true, ..reply }
             }
             WatchMessage::Compacted { watch_id, compact_revision } => {
-                WatchReply { header: self.node.header(0), watch_id, canceled: true, compact_revision, ..reply }
+                WatchReply { header: self.desk.node.header(0), watch_id, canceled: true, compact_revision, ..reply }
             }
         }
     }
 
     /// The first fragment of a message; the others wait for their turn.
     fn cut(&mut self, reply: WatchReply, selection: &Arc<keyport_storage::watch::Selection>) -> WatchReply {
-        let limit = bounds::max_message_bytes(self.node.limits().request_bytes);
+        let limit = bounds::max_message_bytes(self.desk.node.limits().request_bytes);
         if selection.encoded_len() <= limit || selection.len() < 2 {
             return WatchReply { events: Some(Arc::clone(selection)), ..reply };
         }
         let parts = selection.split(limit);
         let last = parts.len() - 1;
-        self.fragments.extend(parts.into_iter().enumerate().map(|(i, part)| WatchReply {
+        self.next.extend(parts.into_iter().enumerate().map(|(i, part)| WatchReply {
             fragment: i < last,
             events: Some(Arc::new(part)),
             ..reply.clone()
         }));
-        self.fragments.pop_front().unwrap_or(reply)
+        self.next.pop_front().unwrap_or(reply)
     }
 }
 
@@ -179,7 +201,7 @@ where
     /// read is not heard.
     fn poll_requests(&mut self, cx: &mut Context<'_>) -> Result<Turn, Status> {
         for _ in 0..REQUESTS_PER_POLL {
-            if self.hub.backlog() >= MAX_BACKLOG {
+            if self.hub.backlog() + self.next.len() >= MAX_BACKLOG {
                 return Ok(Turn::Over);
             }
             let Some(requests) = &mut self.requests else { return Ok(Turn::Idle) };
@@ -187,7 +209,7 @@ where
                 Poll::Ready(Some(Ok(request))) => self.take_up(request),
                 Poll::Ready(Some(Err(status))) => {
                     if status.code() != Code::Cancelled {
-                        self.node.metrics().stream_failures.with_label_values(&["receive", "watch"]).inc();
+                        self.desk.node.metrics().stream_failures.with_label_values(&["receive", "watch"]).inc();
                     }
                     return Err(status);
                 }
@@ -214,7 +236,7 @@ where
         if let Some(reason) = this.end.reason() {
             return this.fail(reason);
         }
-        if let Some(fragment) = this.fragments.pop_front() {
+        if let Some(fragment) = this.next.pop_front() {
             return this.send(fragment);
         }
         let turn = match this.poll_requests(cx) {
@@ -223,6 +245,9 @@ where
         };
         if this.progress.is_some() {
             this.poll_progress(cx);
+        }
+        if let Some(refusal) = this.next.pop_front() {
+            return this.send(refusal);
         }
         match this.hub.poll_next(cx) {
             Poll::Ready(Some(message)) => {

@@ -1,0 +1,150 @@
+//! What a request needs its caller to be allowed. Read by the member that is asked, before it reads or proposes anything,
+//! and once more by every member when the log comes to it.
+
+use bytes::Bytes;
+use keyport_api::etcdserverpb::request_op::Request;
+use keyport_api::etcdserverpb::*;
+use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
+use keyport_storage::KeyRange;
+use keyport_storage::auth::{Access, AuthError};
+
+use super::Rights;
+
+/// See the module's text.
+pub(crate) trait Needs {
+    /// # Errors
+    /// Why the request is refused; see [`Rights`].
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError>;
+}
+
+/// What only root may ask for, if the method does not say so of all its requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Root;
+
+impl Needs for Root {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.is_root()
+    }
+}
+
+/// What is watched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watches<'a>(pub(crate) &'a [KeyRange]);
+
+impl Needs for Watches<'_> {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        self.0.iter().try_for_each(|range| rights.may_read_range(range))
+    }
+}
+
+impl Needs for WatchCreateRequest {
+    /// Of the range as it was asked for, before it means anything else: a single key is not all that follow on it.
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        let first = Bytes::from_static(&[0]);
+        rights.may_read(if self.key.is_empty() { &first } else { &self.key }, &self.range_end)
+    }
+}
+
+/// The keys that a lease would take with it are shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadsOfLease(pub(crate) i64);
+
+impl Needs for ReadsOfLease {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.may_all_of_lease(Access::Read, self.0)
+    }
+}
+
+impl Needs for LeaseKeepAliveRequest {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.is_somebody()?;
+        rights.may_all_of_lease(Access::Write, self.id)
+    }
+}
+
+impl Needs for RangeRequest {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.may_read(&self.key, &self.range_end)
+    }
+}
+
+impl Needs for PutRequest {
+    /// What a lease takes with it when it ends could be deleted by whoever attaches a key to it.
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        let (key, end) = (&self.key, &Bytes::new());
+        rights.may_write(key, end)?;
+        if self.lease != 0 {
+            rights.may_all_of_lease(Access::Write, self.lease)?;
+        }
+        if self.prev_kv { rights.may_read(key, end) } else { Ok(()) }
+    }
+}
+
+impl Needs for DeleteRangeRequest {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.may_write(&self.key, &self.range_end)?;
+        if self.prev_kv { rights.may_read(&self.key, &self.range_end) } else { Ok(()) }
+    }
+}
+
+impl Needs for TxnRequest {
+    /// Both branches, whichever is taken: which one is says something of the keys.
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        self.compare.iter().try_for_each(|compare| rights.may_read(&compare.key, &compare.range_end))?;
+        let mut ops = self.success.iter().chain(&self.failure).filter_map(|op| op.request.as_ref());
+        ops.try_for_each(|op| match op {
+            Request::RequestRange(range) => range.check(rights),
+            Request::RequestPut(put) => put.check(rights),
+            Request::RequestDeleteRange(delete) => {
+                if delete.prev_kv {
+                    rights.may_read(&delete.key, &delete.range_end)?;
+                }
+                rights.may_write(&delete.key, &delete.range_end)
+            }
+            Request::RequestTxn(nested) => nested.check(rights),
+        })
+    }
+}
+
+impl Needs for LeaseRevokeRequest {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.may_all_of_lease(Access::Write, self.id)
+    }
+}
+
+impl Needs for AuthUserGetRequest {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.is_root_or_user(&self.name)
+    }
+}
+
+impl Needs for AuthRoleGetRequest {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.is_root_or_holds(&self.role)
+    }
+}
+
+macro_rules! needs {
+    ($($Request:ident),* => $check:expr) => {
+        $(impl Needs for $Request {
+            fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+                let check: fn(&Rights<'_>) -> Result<(), AuthError> = $check;
+                check(rights)
+            }
+        })*
+    };
+}
+
+needs! {
+    AuthEnableRequest, AuthDisableRequest, AuthUserAddRequest, AuthUserListRequest, AuthUserDeleteRequest,
+    AuthUserChangePasswordRequest, AuthUserGrantRoleRequest, AuthUserRevokeRoleRequest, AuthRoleAddRequest,
+    AuthRoleListRequest, AuthRoleDeleteRequest, AuthRoleGrantPermissionRequest, AuthRoleRevokePermissionRequest
+    => |rights| rights.is_root()
+}
+
+// What the gate asks of their callers is all; in the log they need nothing more.
+needs! {
+    CompactionRequest, LeaseGrantRequest, LeaseCheckpointRequest, AlarmRequest, AuthStatusRequest,
+    InternalAuthenticateRequest, ClusterVersionSetRequest, ClusterMemberAttrSetRequest, DowngradeInfoSetRequest
+    => |_| Ok(())
+}

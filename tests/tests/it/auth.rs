@@ -1,0 +1,106 @@
+//! Users, roles, and what they may.
+
+mod life;
+mod matrix;
+
+use http::Method;
+use http_body_util::{BodyExt, Full};
+use keyport_tests::Server;
+use keyport_tests::http::{Answer, Http, b64};
+use keyport_tests::wait::within;
+use serde_json::{Value, json};
+
+/// A server with users and roles, and authentication on.
+struct Realm {
+    server: Server,
+    http: Http,
+}
+
+impl Realm {
+    /// - `root`
+    /// - `reader` may read `k/` and what is under it, and `a`
+    /// - `writer` may do both under `k/`
+    /// - `nobody` may do nothing
+    /// - `cert` has no password
+    async fn start() -> Realm {
+        Realm::on(Server::start()).await
+    }
+
+    async fn on(server: Server) -> Realm {
+        let http = server.http();
+        for (path, body) in [
+            ("role/add", json!({ "name": "reads" })),
+            (
+                "role/grant",
+                json!({ "name": "reads", "perm": { "permType": "READ", "key": b64("k/"), "range_end": b64("k0") } }),
+            ),
+            ("role/grant", json!({ "name": "reads", "perm": { "permType": "READ", "key": b64("a") } })),
+            ("role/add", json!({ "name": "writes" })),
+            (
+                "role/grant",
+                json!({ "name": "writes", "perm": { "permType": "READWRITE", "key": b64("k/"), "range_end": b64("k0") } }),
+            ),
+            ("user/add", json!({ "name": "root", "password": "root's" })),
+            ("user/add", json!({ "name": "reader", "password": "reader's" })),
+            ("user/add", json!({ "name": "writer", "password": "writer's" })),
+            ("user/add", json!({ "name": "nobody", "password": "nobody's" })),
+            ("user/add", json!({ "name": "cert", "options": { "no_password": true } })),
+            ("user/grant", json!({ "user": "root", "role": "root" })),
+            ("user/grant", json!({ "user": "reader", "role": "reads" })),
+            ("user/grant", json!({ "user": "writer", "role": "writes" })),
+            ("enable", json!({})),
+        ] {
+            http.call(&format!("/v3/auth/{path}"), body).await;
+        }
+        Realm { server, http }
+    }
+
+    /// A token for one of the users.
+    async fn token(&self, user: &str) -> String {
+        let answer =
+            self.http.call("/v3/auth/authenticate", json!({ "name": user, "password": format!("{user}'s") })).await;
+        answer["token"].as_str().unwrap().to_owned()
+    }
+
+    /// What comes of a call by whoever holds a token; nobody if it is empty.
+    async fn ask(&self, token: &str, path: &str, body: Value) -> Answer {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend((!token.is_empty()).then_some(("authorization", token)));
+        self.http.send(Method::POST, path, &headers, body.to_string()).await
+    }
+
+    /// The first message of an answer, whether more follow or not.
+    async fn first(&self, token: &str, path: &str, body: &Value) -> Value {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend((!token.is_empty()).then_some(("authorization", token)));
+        let body = Full::new(format!("{body}\n").into()).boxed();
+        let mut answer = self.http.open(Method::POST, path, &headers, body).await;
+        let mut text = Vec::new();
+        while let Some(part) = within("a part of an answer", answer.body_mut().frame()).await {
+            text.extend(part.unwrap().into_data().unwrap_or_default());
+            if text.ends_with(b"\n") {
+                break;
+            }
+        }
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        serde_json::from_slice(line).unwrap_or_else(|error| panic!("{path}: {error} in {text:?}"))
+    }
+
+    /// The same of a call that succeeds.
+    async fn done(&self, token: &str, path: &str, body: Value) -> Value {
+        let answer = self.ask(token, path, body.clone()).await;
+        assert_eq!(answer.status, 200, "{path} {body}: {}", answer.text());
+        answer.json()
+    }
+
+    /// The same of a call that does not: the message.
+    async fn refusal(&self, token: &str, path: &str, body: Value) -> String {
+        let answer = self.ask(token, path, body.clone()).await;
+        assert_ne!(answer.status, 200, "{path} {body}: {}", answer.text());
+        answer.json()["message"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+const DENIED: &str = "etcdserver: permission denied";
+const NO_NAME: &str = "etcdserver: user name is empty";
+const NO_TOKEN: &str = "etcdserver: invalid auth token";

@@ -1,0 +1,235 @@
+//! Who may make which call: every RPC by everybody over every face, compared with what a real etcd answers.
+//!
+//! `KEYPORT_TESTS_BLESS=1` records the table anew; against an etcd, that is etcd's.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use http::Method as Verb;
+use http_body_util::BodyExt;
+use keyport_api::methods::{Method, MethodInfo};
+use keyport_tests::Server;
+use keyport_tests::grpc::frame;
+use keyport_tests::http::b64;
+use keyport_tests::target::workspace;
+use keyport_tests::wait::within;
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::{Value, json};
+
+use super::Realm;
+
+/// Requests that succeed, or fail for another reason than who makes them, without changing what the next one is about.
+fn requests(method: Method, own_url: &str) -> Vec<Value> {
+    let key = b64("k/1");
+    let leader = json!({ "name": b64("k/e"), "key": b64("k/e/1"), "rev": 99, "lease": 77 });
+    let one = match method {
+        Method::Range | Method::RangeStream | Method::DeleteRange => json!({ "key": key }),
+        Method::Put => json!({ "key": key, "value": key }),
+        Method::Txn => {
+            return vec![
+                json!({ "success": [{ "requestRange": { "key": key } }] }),
+                json!({ "success": [{ "requestPut": { "key": key } }] }),
+                json!({ "compare": [{ "key": b64("z") }] }),
+            ];
+        }
+        Method::Compact => json!({ "revision": 1_000_000 }),
+        Method::Watch => json!({ "create_request": { "key": key } }),
+        Method::LeaseGrant => json!({ "TTL": 1000 }),
+        Method::LeaseRevoke => json!({ "ID": 77 }),
+        Method::LeaseKeepAlive => return vec![json!({ "ID": 1234 }), json!({ "ID": 77 })],
+        Method::LeaseTimeToLive => {
+            return vec![json!({ "ID": 1234 }), json!({ "ID": 1234, "keys": true }), json!({ "ID": 77 })];
+        }
+        Method::MemberAdd => json!({ "peerURLs": [own_url] }),
+        Method::MemberUpdate => json!({ "ID": 1, "peerURLs": ["http://127.0.0.1:1"] }),
+        Method::MemberRemove | Method::MemberPromote => json!({ "ID": 1 }),
+        Method::Alarm => return vec![json!({}), json!({ "action": "DEACTIVATE", "memberID": 1, "alarm": "NOSPACE" })],
+        Method::MoveLeader => json!({ "targetID": 1 }),
+        Method::Downgrade => json!({ "action": "VALIDATE", "version": "9.9" }),
+        Method::Authenticate => json!({ "name": "reader", "password": "?" }),
+        Method::UserAdd => json!({ "name": "reader", "password": "?" }),
+        Method::UserGet => return vec![json!({ "name": "reader" }), json!({ "name": "root" })],
+        Method::UserDelete | Method::UserChangePassword => json!({ "name": "nosuch" }),
+        Method::UserGrantRole => json!({ "user": "nosuch", "role": "reads" }),
+        Method::UserRevokeRole => json!({ "name": "nosuch", "role": "reads" }),
+        Method::RoleAdd => json!({ "name": "reads" }),
+        Method::RoleGet => return vec![json!({ "role": "reads" }), json!({ "role": "nosuch" })],
+        Method::RoleDelete => json!({ "role": "nosuch" }),
+        Method::RoleGrantPermission => json!({ "name": "nosuch", "perm": { "key": key } }),
+        Method::RoleRevokePermission => json!({ "role": "nosuch", "key": key }),
+        Method::Lock => json!({ "name": b64("k/l"), "lease": 77 }),
+        Method::Unlock => json!({ "key": b64("k/l/1") }),
+        Method::Campaign => json!({ "name": b64("k/c"), "lease": 77, "value": key }),
+        Method::Leader | Method::Observe => json!({ "name": b64("k/e") }),
+        Method::Proclaim => json!({ "leader": leader, "value": key }),
+        Method::Resign => json!({ "leader": leader }),
+        _ => json!({}),
+    };
+    vec![one]
+}
+
+/// What a call comes to: 0 and nothing, or a code and its message.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome(u64, String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Face {
+    Json,
+    Grpc,
+    GrpcWeb,
+}
+
+struct Faces {
+    realm: Realm,
+    pool: DescriptorPool,
+}
+
+impl Faces {
+    async fn ask(&self, face: Face, token: &str, method: &MethodInfo, body: &Value) -> Outcome {
+        match face {
+            Face::Json => self.json(token, method.routes[0], body).await,
+            Face::Grpc => self.grpc("application/grpc", token, method, body).await,
+            Face::GrpcWeb => self.grpc("application/grpc-web+proto", token, method, body).await,
+        }
+    }
+
+    async fn json(&self, token: &str, route: &str, body: &Value) -> Outcome {
+        let value = self.realm.first(token, route, body).await;
+        // An answer of its own, one message of a stream, or a watch that was refused in a message.
+        let error = value.get("error").filter(|error| error.is_object()).unwrap_or(&value);
+        let reason = value["result"]["cancel_reason"].as_str();
+        match (error["code"].as_u64(), reason) {
+            (Some(code), _) => Outcome(code, error["message"].as_str().unwrap_or_default().to_owned()),
+            (None, Some(reason)) => Outcome(0, reason.to_owned()),
+            (None, None) => Outcome(0, String::new()),
+        }
+    }
+
+    async fn grpc(&self, content_type: &str, token: &str, method: &MethodInfo, body: &Value) -> Outcome {
+        let request = self.pool.get_message_by_name(method.request).unwrap();
+        let message = DynamicMessage::deserialize(request, body).unwrap().encode_to_vec();
+        let mut headers = vec![("content-type", content_type), ("te", "trailers")];
+        headers.extend((!token.is_empty()).then_some(("token", token)));
+        let body = http_body_util::Full::new(Bytes::from(frame(&message))).boxed();
+        let http = self.realm.server.http2();
+        let mut answer = http.open(Verb::POST, method.path, &headers, body).await;
+        if let Some(status) = answer.headers().get("grpc-status") {
+            let message = answer.headers().get("grpc-message").map_or("", |message| message.to_str().unwrap());
+            return Outcome(status.to_str().unwrap().parse().unwrap(), percent_decoded(message));
+        }
+        let (body, mut data) = (answer.body_mut(), Vec::new());
+        while let Some(part) = within("a part of an answer", body.frame()).await {
+            match part.unwrap().into_data() {
+                Ok(more) => data.extend(more),
+                Err(part) => return said_in(&text_of(part.trailers_ref().unwrap())),
+            }
+            while let Some((flag, message)) = taken(&mut data) {
+                if flag & 0x80 != 0 {
+                    return said_in(&String::from_utf8_lossy(&message));
+                }
+                if method.kind.server_streams() {
+                    let reply = self.pool.get_message_by_name(method.response).unwrap();
+                    let reply = DynamicMessage::decode(reply, &message[..]).unwrap();
+                    let reason = reply.get_field_by_name("cancel_reason");
+                    return Outcome(0, reason.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default());
+                }
+            }
+        }
+        panic!("{} ended without a status", method.path);
+    }
+}
+
+/// The first whole message, and what it is flagged with.
+fn taken(data: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let (&[flag, a, b, c, d], _) = data.split_first_chunk()?;
+    let end = 5 + u32::from_be_bytes([a, b, c, d]) as usize;
+    let message = data.get(5..end)?.to_vec();
+    data.drain(..end);
+    Some((flag, message))
+}
+
+fn text_of(trailers: &http::HeaderMap) -> String {
+    trailers.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap())).collect()
+}
+
+fn said_in(trailers: &str) -> Outcome {
+    let field = |name: &str| {
+        let found = trailers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        found.unwrap_or_default().trim().to_owned()
+    };
+    Outcome(field("grpc-status").parse().unwrap(), percent_decoded(&field("grpc-message")))
+}
+
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned()
+}
+
+#[tokio::test]
+async fn who_may_make_which_call() {
+    let realm = Realm::on(Server::start()).await;
+    let root = realm.token("root").await;
+    realm.done(&root, "/v3/lease/grant", json!({ "ID": 1234, "TTL": 100_000 })).await;
+    realm.done(&root, "/v3/kv/put", json!({ "key": b64("k/leased"), "lease": 1234 })).await;
+    realm.done(&root, "/v3/kv/put", json!({ "key": b64("k/e/1"), "value": b64("elected") })).await;
+    realm.done(&root, "/v3/auth/user/add", json!({ "name": "gone", "password": "gone's" })).await;
+    let gone = realm.token("gone").await;
+    realm.done(&root, "/v3/auth/user/delete", json!({ "name": "gone" })).await;
+    let (nobody, reader, writer) =
+        (realm.token("nobody").await, realm.token("reader").await, realm.token("writer").await);
+    let members = realm.done(&root, "/v3/cluster/member/list", json!({})).await;
+    let own_url = members["members"][0]["peerURLs"][0].as_str().unwrap().to_owned();
+    let callers: [(&str, &str); 8] = [
+        ("anyone", ""),
+        ("bad token", "bad"),
+        ("token of the future", "abcdefghijklmnop.99999999999"),
+        ("deleted user", &gone),
+        ("user without roles", &nobody),
+        ("reader", &reader),
+        ("writer", &writer),
+        ("root", &root),
+    ];
+    let is_etcd = realm.server.is_etcd();
+    let pool = DescriptorPool::decode(keyport_api::FILE_DESCRIPTOR_SET).unwrap();
+    let faces = Faces { realm, pool };
+    let mut table = String::new();
+    for method in Method::ALL.into_iter().map(Method::info).filter(|method| !method.foreign) {
+        for body in requests(method.method, &own_url) {
+            writeln!(table, "{} {}", method.path, body.to_string().replace(&own_url, "OWN")).unwrap();
+            for (caller, token) in callers {
+                // It would end the test; and etcd would wait for what such a token promises.
+                let ends = (method.method, caller) == (Method::AuthDisable, "root");
+                if ends || (is_etcd && caller == "token of the future") {
+                    continue;
+                }
+                // etcd ends this stream without a word; what it would say is what it says of the same keys here.
+                let mute = is_etcd && method.method == Method::Observe;
+                let asked = if mute { Method::Leader.info() } else { method };
+                let outcome = faces.ask(Face::Grpc, token, asked, &body).await;
+                if method.route().is_some() && !mute {
+                    let json = faces.ask(Face::Json, token, method, &body).await;
+                    assert_eq!(json, outcome, "{} {body} by {caller} in JSON", method.path);
+                }
+                if !is_etcd && !method.kind.client_streams() {
+                    let web = faces.ask(Face::GrpcWeb, token, method, &body).await;
+                    assert_eq!(web, outcome, "{} {body} by {caller} over gRPC-Web", method.path);
+                }
+                if caller != "token of the future" {
+                    writeln!(table, "    {caller:20}{} {}", outcome.0, outcome.1).unwrap();
+                } else if method.method != Method::Authenticate {
+                    let bad = faces.ask(Face::Grpc, "bad", method, &body).await;
+                    assert_eq!(outcome, bad, "{} {body} by a token of the future", method.path);
+                }
+            }
+        }
+    }
+    let file = workspace().join("tests/golden/who-may.txt");
+    if std::env::var_os("KEYPORT_TESTS_BLESS").is_some() {
+        std::fs::write(&file, &table).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap();
+    for (ours, theirs) in table.lines().zip(expected.lines()) {
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(table.lines().count(), expected.lines().count());
+}
