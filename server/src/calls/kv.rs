@@ -80,7 +80,7 @@ impl Kv {
         if !request.serializable {
             desk.node.read_barrier().await?;
         }
-        Ok(range_stream::chunks(desk.clone(), pass, request))
+        Ok(range_stream::chunks(desk.clone(), desk.gate.renew(&pass), request))
     }
 
     /// # Errors
@@ -147,7 +147,8 @@ impl Desk {
         }
         metrics.range_total.inc();
         let start = Instant::now();
-        let reply = self.read(pass, request, read).await;
+        // Who he is by what is known now: users and roles may have changed with what was waited for.
+        let reply = self.read(&self.gate.renew(pass), request, read).await;
         timer.ranged(start, reply.is_ok());
         let reply = reply?;
         Ok(RangeAnswer { header: self.node.header(reply.revision), reply })
@@ -179,7 +180,8 @@ impl Desk {
         if !txn::is_serializable(&request) {
             self.node.read_barrier().await?;
         }
-        let read = self.read(pass, request, |store, leash, request| {
+        let pass = self.gate.renew(pass);
+        let read = self.read(&pass, request, |store, leash, request| {
             let view = Snapshot::now(store, leash);
             txn::read(&view, view.revision(), request)
         });

@@ -137,7 +137,7 @@ impl Queue {
     }
 
     async fn one(&self, pass: &Pass, request: RangeRequest) -> Result<Seen, Error> {
-        let RangeAnswer { header, reply } = self.desk.range(&self.desk.gate.renew(pass), request).await?;
+        let RangeAnswer { header, reply } = self.desk.range(pass, request).await?;
         Ok((header, reply.records.first().map(keyport_storage::Record::to_message)))
     }
 

@@ -1,6 +1,7 @@
 //! Three and five members: what every member answers, and what holds while they are killed, paused, cut off and replaced.
 
 mod apply;
+mod auth;
 mod bad_peers;
 mod catch_up;
 mod checkpoints;
