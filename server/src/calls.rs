@@ -28,11 +28,11 @@ use crate::gate::{Gate, Pass, Permission, Users};
 use crate::node::Node;
 
 pub(crate) use crate::gate::{Caller, Claims, Identified};
-pub(crate) use crate::kv::RangeReply;
+pub(crate) use crate::kv::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
 pub(crate) use auth::Auth;
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
-pub(crate) use kv::{Kv, RangeAnswer, RangeChunks};
+pub(crate) use kv::{Kv, KvAnswer, RangeChunks};
 pub(crate) use lease::{KeepAlives, Lease};
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::{Maintenance, SnapshotBlobs};
@@ -135,11 +135,6 @@ impl Calls {
     /// For what of a call is too large for an event loop.
     pub(crate) fn aside<'a>(&'a self, caller: &'a Caller) -> Aside<'a> {
         self.desk.bulk.aside(caller.lane())
-    }
-
-    /// The threads for what is too large for an event loop.
-    pub(crate) fn bulk(&self) -> &Bulk {
-        &self.desk.bulk
     }
 
     /// Who makes these claims.

@@ -6,6 +6,7 @@ pub(crate) mod grpc;
 pub(crate) mod json;
 mod kit;
 pub(crate) mod ops;
+mod pieces;
 pub(crate) mod routes;
 mod sse;
 mod text;

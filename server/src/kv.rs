@@ -4,7 +4,8 @@ pub(crate) mod compare;
 pub(crate) mod error;
 pub(crate) mod keys;
 pub(crate) mod range;
+pub(crate) mod reply;
 pub(crate) mod txn;
 
 pub(crate) use error::KvError;
-pub(crate) use range::RangeReply;
+pub(crate) use reply::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};

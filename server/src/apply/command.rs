@@ -7,6 +7,7 @@ use keyport_storage::auth::AuthError;
 use keyport_storage::mvcc::CompactionHandle;
 
 use crate::auth::{Needs, Rights};
+use crate::kv::{DeleteReply, PutReply, TxnReply};
 use crate::membership::Member;
 
 /// A request that goes through the log and knows what comes of it.
@@ -95,9 +96,9 @@ macro_rules! commands {
 }
 
 commands! {
-    Put(PutRequest) in put, gives PutResponse;
-    Txn(TxnRequest) in txn, gives TxnResponse;
-    DeleteRange(DeleteRangeRequest) in delete_range, gives DeleteRangeResponse;
+    Put(PutRequest) in put, gives PutReply;
+    Txn(TxnRequest) in txn, gives TxnReply;
+    DeleteRange(DeleteRangeRequest) in delete_range, gives DeleteReply;
     LeaseGrant(LeaseGrantRequest) in lease_grant, gives LeaseGrantResponse;
     LeaseRevoke(LeaseRevokeRequest) in lease_revoke, gives LeaseRevokeResponse;
     /// Its rows are removed after it was applied.

@@ -5,14 +5,16 @@ mod observe;
 use bytes::Bytes;
 use keyport_api::error::{Error, of_own_client};
 use keyport_api::etcdserverpb::request_op::Request as Op;
-use keyport_api::etcdserverpb::{DeleteRangeRequest, PutRequest, TxnResponse};
+use keyport_api::etcdserverpb::{DeleteRangeRequest, PutRequest};
 use keyport_api::methods::Method;
 use keyport_api::v3electionpb::*;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::kv::KvAnswer;
 use super::queue::Queue;
 use crate::gate::{Caller, Pass};
+use crate::kv::TxnReply;
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ impl Election {
         let ProclaimRequest { leader, value } = request;
         let leader = leader.ok_or(Error::ElectionLeaderMissing)?;
         let response = self.proclaim_value(&pass, leader, value).await.map_err(of_own_client)?;
-        Ok(ProclaimResponse { header: response.header })
+        Ok(ProclaimResponse { header: Some(response.header) })
     }
 
     /// # Errors
@@ -78,13 +80,13 @@ impl Election {
         let leader = request.leader.ok_or(Error::ElectionLeaderMissing)?;
         let delete = DeleteRangeRequest { key: leader.key.clone(), ..DeleteRangeRequest::default() };
         let changed = self.queue.change(&pass, leader.key, leader.rev, Op::RequestDeleteRange(delete)).await;
-        Ok(ResignResponse { header: changed.map_err(of_own_client)?.header })
+        Ok(ResignResponse { header: Some(changed.map_err(of_own_client)?.header) })
     }
 
-    async fn proclaim_value(&self, pass: &Pass, leader: LeaderKey, value: Bytes) -> Result<TxnResponse, Error> {
+    async fn proclaim_value(&self, pass: &Pass, leader: LeaderKey, value: Bytes) -> Result<KvAnswer<TxnReply>, Error> {
         let put = PutRequest { key: leader.key.clone(), value, lease: leader.lease, ..PutRequest::default() };
         let response = self.queue.change(pass, leader.key, leader.rev, Op::RequestPut(put)).await?;
-        if response.succeeded { Ok(response) } else { Err(Error::ElectionNotLeader) }
+        if response.reply.succeeded { Ok(response) } else { Err(Error::ElectionNotLeader) }
     }
 
     async fn win(&self, pass: &Pass, request: CampaignRequest) -> Result<CampaignResponse, Error> {
@@ -99,6 +101,6 @@ impl Election {
             return Err(Error::ElectionSessionExpired);
         }
         // Of when it entered, not of when it won: so clients of etcd know it.
-        Ok(CampaignResponse { header: place.header, leader: Some(leader) })
+        Ok(CampaignResponse { header: Some(place.header), leader: Some(leader) })
     }
 }

@@ -12,7 +12,8 @@ use keyport_api::methods::Method;
 use super::{Desk, validate};
 use crate::apply::waiters::Answer;
 use crate::gate::{Caller, Pass};
-use crate::kv::{KvError, RangeReply, txn};
+use crate::kv::{DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
+use crate::node::Node;
 pub(crate) use range_stream::RangeChunks;
 use reads::{Read, Snapshot};
 
@@ -22,24 +23,35 @@ pub struct Kv {
     desk: Desk,
 }
 
-/// A range whose keys are still shared with the store: the faces encode from there.
+/// An answer whose keys are still shared with the store: the faces encode from there.
 #[derive(Clone, Debug)]
-pub struct RangeAnswer {
+pub struct KvAnswer<R> {
     pub header: ResponseHeader,
-    pub reply: RangeReply,
+    pub reply: R,
 }
 
-impl RangeAnswer {
-    /// The wire message; copies keys and values.
-    pub fn into_message(self) -> RangeResponse {
-        self.reply.into_message(self.header)
+impl<R: Reply> KvAnswer<R> {
+    fn new(node: &Node, reply: R) -> KvAnswer<R> {
+        KvAnswer { header: node.header(reply.revision()), reply }
     }
 }
 
-impl From<RangeAnswer> for RangeResponse {
-    fn from(answer: RangeAnswer) -> RangeResponse {
-        answer.into_message()
-    }
+macro_rules! messages {
+    ($($Reply:ty => $Message:ty;)*) => {
+        $(impl From<KvAnswer<$Reply>> for $Message {
+            /// Copies keys and values.
+            fn from(answer: KvAnswer<$Reply>) -> $Message {
+                answer.reply.into_message(answer.header)
+            }
+        })*
+    };
+}
+
+messages! {
+    RangeReply => RangeResponse;
+    PutReply => PutResponse;
+    DeleteReply => DeleteRangeResponse;
+    TxnReply => TxnResponse;
 }
 
 impl Kv {
@@ -54,7 +66,7 @@ impl Kv {
 
     /// # Errors
     /// As the RPC.
-    pub async fn range(&self, caller: &Caller, request: RangeRequest) -> Result<RangeAnswer, Error> {
+    pub async fn range(&self, caller: &Caller, request: RangeRequest) -> Result<KvAnswer<RangeReply>, Error> {
         let pass = self.desk.gate.admit_read(caller, Method::Range, request.serializable)?;
         self.desk.range(&pass, request).await
     }
@@ -63,7 +75,7 @@ impl Kv {
     ///
     /// # Errors
     /// As the RPC.
-    pub async fn page(&self, caller: &Caller, request: RangeRequest) -> Result<RangeAnswer, Error> {
+    pub async fn page(&self, caller: &Caller, request: RangeRequest) -> Result<KvAnswer<RangeReply>, Error> {
         let pass = self.desk.gate.admit_read(caller, Method::Range, request.serializable)?;
         self.desk.found(&pass, request, reads::PAGE).await
     }
@@ -85,13 +97,13 @@ impl Kv {
 
     /// # Errors
     /// As the RPC.
-    pub async fn put(&self, caller: &Caller, request: PutRequest) -> Result<PutResponse, Error> {
+    pub async fn put(&self, caller: &Caller, request: PutRequest) -> Result<KvAnswer<PutReply>, Error> {
         let desk = &self.desk;
         let pass = desk.gate.admit(caller, Method::Put)?;
         desk.check_quota(&pass, &request).await?;
         validate::put(&request)?;
-        let Answer { revision, reply } = desk.propose(&pass, request).await?;
-        Ok(PutResponse { header: Some(desk.node.header(revision)), ..reply })
+        let reply = desk.propose(&pass, request).await?.reply;
+        Ok(KvAnswer::new(&desk.node, reply))
     }
 
     /// # Errors
@@ -100,14 +112,14 @@ impl Kv {
         &self,
         caller: &Caller,
         request: DeleteRangeRequest,
-    ) -> Result<DeleteRangeResponse, Error> {
+    ) -> Result<KvAnswer<DeleteReply>, Error> {
         let pass = self.desk.gate.admit(caller, Method::DeleteRange)?;
         self.desk.delete_range(&pass, request).await
     }
 
     /// # Errors
     /// As the RPC.
-    pub async fn txn(&self, caller: &Caller, request: TxnRequest) -> Result<TxnResponse, Error> {
+    pub async fn txn(&self, caller: &Caller, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
         let pass = self.desk.gate.admit(caller, Method::Txn)?;
         self.desk.txn(&pass, request).await
     }
@@ -128,7 +140,7 @@ impl Kv {
 
 /// What locks and elections are made of, too.
 impl Desk {
-    pub(super) async fn range(&self, pass: &Pass, request: RangeRequest) -> Result<RangeAnswer, Error> {
+    pub(super) async fn range(&self, pass: &Pass, request: RangeRequest) -> Result<KvAnswer<RangeReply>, Error> {
         self.found(pass, request, reads::RANGE).await
     }
 
@@ -138,7 +150,7 @@ impl Desk {
         pass: &Pass,
         request: RangeRequest,
         read: Read<RangeRequest, RangeReply>,
-    ) -> Result<RangeAnswer, Error> {
+    ) -> Result<KvAnswer<RangeReply>, Error> {
         validate::range(&request)?;
         let metrics = self.node.metrics();
         let timer = metrics.time_request("Range");
@@ -150,32 +162,31 @@ impl Desk {
         // Who he is by what is known now: users and roles may have changed with what was waited for.
         let reply = self.read(&self.gate.renew(pass), request, read).await;
         timer.ranged(start, reply.is_ok());
-        let reply = reply?;
-        Ok(RangeAnswer { header: self.node.header(reply.revision), reply })
+        Ok(KvAnswer::new(&self.node, reply?))
     }
 
     pub(super) async fn delete_range(
         &self,
         pass: &Pass,
         request: DeleteRangeRequest,
-    ) -> Result<DeleteRangeResponse, Error> {
+    ) -> Result<KvAnswer<DeleteReply>, Error> {
         validate::delete_range(&request)?;
-        let Answer { revision, reply } = self.propose(pass, request).await?;
-        Ok(DeleteRangeResponse { header: Some(self.node.header(revision)), ..reply })
+        let reply = self.propose(pass, request).await?.reply;
+        Ok(KvAnswer::new(&self.node, reply))
     }
 
-    pub(super) async fn txn(&self, pass: &Pass, request: TxnRequest) -> Result<TxnResponse, Error> {
+    pub(super) async fn txn(&self, pass: &Pass, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
         self.check_quota(pass, &request).await?;
         validate::txn(&request, self.node.limits().txn_ops)?;
         if txn::is_read_only(&request) {
             return self.read_only_txn(pass, request).await;
         }
-        let Answer { revision, reply } = self.propose(pass, request).await?;
-        Ok(TxnResponse { header: Some(self.node.header(revision)), ..reply })
+        let reply = self.propose(pass, request).await?.reply;
+        Ok(KvAnswer::new(&self.node, reply))
     }
 
     /// Needs no log entry: all of it is answered at the one revision at which it began.
-    async fn read_only_txn(&self, pass: &Pass, request: TxnRequest) -> Result<TxnResponse, Error> {
+    async fn read_only_txn(&self, pass: &Pass, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
         let timer = self.node.metrics().time_request("ReadonlyTxn");
         if !txn::is_serializable(&request) {
             self.node.read_barrier().await?;
@@ -185,9 +196,8 @@ impl Desk {
             let view = Snapshot::now(store, leash);
             txn::read(&view, view.revision(), request)
         });
-        let response = read.await?;
+        let reply = read.await?;
         timer.succeeded();
-        let revision = response.header.map_or(0, |header| header.revision);
-        Ok(TxnResponse { header: Some(self.node.header(revision)), ..response })
+        Ok(KvAnswer::new(&self.node, reply))
     }
 }

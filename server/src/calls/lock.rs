@@ -34,8 +34,8 @@ impl Lock {
     /// As the RPC.
     pub async fn unlock(&self, caller: &Caller, request: UnlockRequest) -> Result<UnlockResponse, Status> {
         let pass = self.queue.desk.gate.admit(caller, Method::Unlock)?;
-        let header = self.queue.delete(&pass, request.key).await.map_err(of_own_client)?.header;
-        Ok(UnlockResponse { header })
+        let deleted = self.queue.delete(&pass, request.key).await.map_err(of_own_client)?;
+        Ok(UnlockResponse { header: Some(deleted.header) })
     }
 
     async fn acquire(&self, pass: &Pass, request: LockRequest) -> Result<LockResponse, Error> {

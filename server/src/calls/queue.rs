@@ -6,15 +6,16 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::request_op::Request;
-use keyport_api::etcdserverpb::response_op::Response;
 use keyport_api::etcdserverpb::*;
 use keyport_api::mvccpb::KeyValue;
-use keyport_storage::EventKind;
+
 use keyport_storage::watch::{WatchMessage, WatchSpec, WatchStream};
+use keyport_storage::{EventKind, Record};
 
 use super::Desk;
-use super::kv::RangeAnswer;
+use super::kv::KvAnswer;
 use crate::gate::Pass;
+use crate::kv::{DeleteReply, OpReply, TxnReply};
 use crate::node::Node;
 
 /// Seconds that a lease lives which was granted because the caller brought none. Nobody renews it.
@@ -36,7 +37,7 @@ pub(super) struct Place {
     /// What the key held when it was there already.
     pub(super) found: Option<KeyValue>,
     /// Of the transaction that took or found the place.
-    pub(super) header: Option<ResponseHeader>,
+    pub(super) header: ResponseHeader,
     /// Nobody stood before it then, so nobody ever will.
     pub(super) is_first: bool,
 }
@@ -68,15 +69,15 @@ impl Queue {
             success: vec![op(Request::RequestPut(create)), op(Request::RequestRange(first.clone()))],
             failure: vec![op(Request::RequestRange(look)), op(Request::RequestRange(first))],
         };
-        let TxnResponse { header, succeeded, responses } = self.desk.txn(pass, request).await?;
-        let mut looks = responses.into_iter().filter_map(|op| match op.response {
-            Some(Response::ResponseRange(range)) => Some(range.kvs.into_iter().next()),
+        let KvAnswer { header, reply: TxnReply { revision, succeeded, replies } } =
+            self.desk.txn(pass, request).await?;
+        let mut looks = replies.iter().filter_map(|reply| match reply {
+            OpReply::Range(range) => Some(range.records.first()),
             _ => None,
         });
-        let found = if succeeded { None } else { looks.next().flatten() };
-        let is_first = looks.next().flatten().is_some_and(|first| first.key == key);
-        let created = header.map_or(0, |header| header.revision);
-        let revision = found.as_ref().map_or(created, |kv| kv.create_revision);
+        let found = if succeeded { None } else { looks.next().flatten().map(Record::to_message) };
+        let is_first = looks.next().flatten().is_some_and(|first| first.key() == &key[..]);
+        let revision = found.as_ref().map_or(revision, |kv| kv.create_revision);
         Ok(Place { key, revision, lease, found, header, is_first })
     }
 
@@ -89,7 +90,7 @@ impl Queue {
         place: &Place,
     ) -> Result<Option<ResponseHeader>, Error> {
         if place.is_first {
-            return Ok(place.header);
+            return Ok(Some(place.header));
         }
         let leave = LeaveOnDrop { queue: self, pass, key: Some(place.key.clone()) };
         while let (seen, Some(predecessor)) = self.last_before(pass, name, place.revision).await? {
@@ -114,13 +115,13 @@ impl Queue {
         key: Bytes,
         revision: i64,
         change: Request,
-    ) -> Result<TxnResponse, Error> {
+    ) -> Result<KvAnswer<TxnReply>, Error> {
         let compare = vec![created_at(key, revision)];
         let request = TxnRequest { compare, success: vec![op(change)], failure: Vec::new() };
         self.desk.txn(&self.desk.gate.renew(pass), request).await
     }
 
-    pub(super) async fn delete(&self, pass: &Pass, key: Bytes) -> Result<DeleteRangeResponse, Error> {
+    pub(super) async fn delete(&self, pass: &Pass, key: Bytes) -> Result<KvAnswer<DeleteReply>, Error> {
         self.desk.delete_range(pass, DeleteRangeRequest { key, ..DeleteRangeRequest::default() }).await
     }
 
@@ -137,8 +138,8 @@ impl Queue {
     }
 
     async fn one(&self, pass: &Pass, request: RangeRequest) -> Result<Seen, Error> {
-        let RangeAnswer { header, reply } = self.desk.range(pass, request).await?;
-        Ok((header, reply.records.first().map(keyport_storage::Record::to_message)))
+        let KvAnswer { header, reply } = self.desk.range(pass, request).await?;
+        Ok((header, reply.records.first().map(Record::to_message)))
     }
 
     /// Returns when a key that was there at `revision` is deleted. The later the revision, the less there is to go through

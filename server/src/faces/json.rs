@@ -15,6 +15,7 @@ mod dialogue;
 mod handshake;
 mod inbound;
 mod index;
+mod keys;
 mod refusal;
 mod split;
 mod stream;

@@ -4,8 +4,7 @@ use std::any::Any;
 
 use http::Extensions;
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::response_op::Response;
-use keyport_api::etcdserverpb::{DeleteRangeResponse, LeaseLeasesResponse, LeaseTimeToLiveResponse, TxnResponse};
+use keyport_api::etcdserverpb::{LeaseLeasesResponse, LeaseTimeToLiveResponse};
 use prost::Message;
 
 use crate::bulk::{LARGE, LONG};
@@ -28,29 +27,13 @@ pub(super) fn is_large<T: Message + 'static>(answer: &T) -> bool {
 
 /// How many elements the lists of an answer have that may be long.
 fn elements(answer: &dyn Any) -> usize {
-    if let Some(answer) = answer.downcast_ref::<TxnResponse>() {
-        of_txn(answer)
-    } else if let Some(answer) = answer.downcast_ref::<DeleteRangeResponse>() {
-        answer.prev_kvs.len()
-    } else if let Some(answer) = answer.downcast_ref::<LeaseLeasesResponse>() {
+    if let Some(answer) = answer.downcast_ref::<LeaseLeasesResponse>() {
         answer.leases.len()
     } else if let Some(answer) = answer.downcast_ref::<LeaseTimeToLiveResponse>() {
         answer.keys.len()
     } else {
         0
     }
-}
-
-/// As deep as the request was nested, which is bounded.
-fn of_txn(answer: &TxnResponse) -> usize {
-    let ops = answer.responses.iter().filter_map(|op| op.response.as_ref());
-    ops.map(|op| match op {
-        Response::ResponseRange(range) => range.kvs.len(),
-        Response::ResponseDeleteRange(deleted) => deleted.prev_kvs.len(),
-        Response::ResponseTxn(nested) => of_txn(nested),
-        Response::ResponsePut(_) => 1,
-    })
-    .sum()
 }
 
 impl Identify for Calls {
@@ -62,24 +45,18 @@ impl Identify for Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keyport_api::etcdserverpb::{PutResponse, RangeResponse, ResponseOp};
-    use keyport_api::mvccpb::KeyValue;
+    use keyport_api::etcdserverpb::{LeaseStatus, StatusResponse};
 
     #[test]
-    fn long_lists_are_large_wherever_they_are() {
-        let op = |response| TxnResponse {
-            responses: vec![ResponseOp { response: Some(response) }],
-            ..TxnResponse::default()
-        };
+    fn long_lists_are_large_and_so_are_many_bytes() {
         for (len, large) in [(LONG, false), (LONG + 1, true)] {
-            let kvs = vec![KeyValue::default(); len];
-            let txn = op(Response::ResponseRange(RangeResponse { kvs: kvs.clone(), ..RangeResponse::default() }));
-            assert_eq!(is_large(&op(Response::ResponseTxn(txn))), large);
-            assert_eq!(is_large(&DeleteRangeResponse { prev_kvs: kvs, ..DeleteRangeResponse::default() }), large);
+            let leases = vec![LeaseStatus::default(); len];
+            assert_eq!(is_large(&LeaseLeasesResponse { leases, ..LeaseLeasesResponse::default() }), large);
+            let keys = vec![bytes::Bytes::new(); len];
+            assert_eq!(is_large(&LeaseTimeToLiveResponse { keys, ..LeaseTimeToLiveResponse::default() }), large);
         }
-        let value = |len: usize| KeyValue { value: vec![0; len].into(), ..KeyValue::default() };
         for (len, large) in [(1, false), (LARGE, true)] {
-            assert_eq!(is_large(&PutResponse { prev_kv: Some(value(len)), ..PutResponse::default() }), large);
+            assert_eq!(is_large(&StatusResponse { version: "v".repeat(len), ..StatusResponse::default() }), large);
         }
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderValue;
 pub(super) use body::GatewayBody;
 #[cfg(test)]
 pub(super) use records::tests::record;
-pub(super) use records::{key_value, size_hint, write_event};
+pub(super) use records::{key_value, size_of, write_event};
 
 /// A token was sent and is not good; a call without one is told so in other words (`user name is empty`, 400).
 pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"keyport\", error=\"invalid_token\"");

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::{DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader};
+use keyport_api::etcdserverpb::{DeleteRangeRequest, PutRequest};
 use keyport_storage::backend::Applied;
 use keyport_storage::lease::Lessor;
 use keyport_storage::mvcc::{Changes, MvccError, RangeOptions, RangeResult, WriteTxn};
@@ -12,6 +12,7 @@ use keyport_storage::{KeyRange, Record};
 
 use super::error::KvError;
 use super::range::View;
+use super::reply::{DeleteReply, PutReply};
 use crate::metrics::{IntCounter, Metrics};
 
 /// A write transaction of the store together with the lessor that follows its keys.
@@ -94,7 +95,7 @@ impl View for KvTxn<'_> {
 ///
 /// # Errors
 /// `LeaseNotFound`, then `KeyNotFound` when something of a missing key is to be kept.
-pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutResponse, KvError> {
+pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply, KvError> {
     txn.check_put(request)?;
     let kept = if request.ignore_value || request.ignore_lease { txn.store.get(&request.key) } else { None };
     let (mut value, mut lease) = (&request.value[..], request.lease);
@@ -110,29 +111,22 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutRespon
     txn.count(&txn.metrics.put_total);
     txn.metrics.put_bytes.add(i64::try_from(request.key.len() + value.len()).unwrap_or(i64::MAX));
     txn.reattach(|| request.key.clone(), previous.as_ref().map_or(0, Record::lease), lease);
-    Ok(PutResponse {
-        header: Some(header(txn)),
-        prev_kv: previous.filter(|_| request.prev_kv).map(|record| record.to_message()),
-    })
+    Ok(PutReply { revision: txn.revision(), previous: previous.filter(|_| request.prev_kv) })
 }
 
 /// Deletes what is in a range; nothing there is no error.
 ///
 /// # Errors
 /// A failure of the backend.
-pub(crate) fn delete_range(txn: &mut KvTxn<'_>, request: DeleteRangeRequest) -> Result<DeleteRangeResponse, KvError> {
+pub(crate) fn delete_range(txn: &mut KvTxn<'_>, request: DeleteRangeRequest) -> Result<DeleteReply, KvError> {
     let removed = txn.store.delete_range(&KeyRange::new(request.key, request.range_end))?;
     txn.count(&txn.metrics.delete_total);
     for record in &removed {
         txn.reattach(|| Bytes::copy_from_slice(record.key()), record.lease(), 0);
     }
-    Ok(DeleteRangeResponse {
-        header: Some(header(txn)),
+    Ok(DeleteReply {
+        revision: txn.revision(),
         deleted: i64::try_from(removed.len()).unwrap_or(i64::MAX),
-        prev_kvs: if request.prev_kv { removed.iter().map(Record::to_message).collect() } else { Vec::new() },
+        previous: if request.prev_kv { removed } else { Vec::new() },
     })
-}
-
-fn header(txn: &KvTxn<'_>) -> ResponseHeader {
-    ResponseHeader { revision: txn.revision(), ..ResponseHeader::default() }
 }

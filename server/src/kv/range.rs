@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
+use keyport_api::etcdserverpb::RangeRequest;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
-use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
 use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
 use keyport_storage::{KeyRange, Record, Versions};
 
 use super::error::KvError;
+use super::reply::RangeReply;
 
 /// Something that keys can be read from at a revision: the store itself, or a transaction under way.
 pub(crate) trait View {
@@ -31,30 +32,6 @@ impl View for Store {
 
     fn compacted(&self) -> i64 {
         Store::compacted(self)
-    }
-}
-
-/// The answer to a range, its keys still shared with the store.
-#[derive(Clone, Debug, Default)]
-pub struct RangeReply {
-    /// The store's revision when the range was read.
-    pub revision: i64,
-    pub records: Vec<Record>,
-    /// Whether the limit cut keys off.
-    pub more: bool,
-    /// Keys in the range at that revision, whatever limit and filters left of them.
-    pub count: i64,
-}
-
-impl RangeReply {
-    /// The wire message; copies keys and values.
-    pub fn into_message(self, header: ResponseHeader) -> RangeResponse {
-        RangeResponse {
-            header: Some(header),
-            kvs: self.records.iter().map(Record::to_message).collect(),
-            more: self.more,
-            count: self.count,
-        }
     }
 }
 

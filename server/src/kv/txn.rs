@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::request_op::Request;
-use keyport_api::etcdserverpb::response_op::Response;
-use keyport_api::etcdserverpb::{RangeRequest, RequestOp, ResponseHeader, ResponseOp, TxnRequest, TxnResponse};
+use keyport_api::etcdserverpb::{RangeRequest, RequestOp, TxnRequest};
 
 use super::compare;
 use super::error::KvError;
 use super::keys::{self, KvTxn};
 use super::range::{self, View};
+use super::reply::{OpReply, TxnReply};
 
 /// The branches that a transaction takes, its nested ones included, in the order in which they are met.
 ///
@@ -43,29 +43,27 @@ fn branch(txn: &TxnRequest, succeeded: bool) -> &[RequestOp] {
 ///
 /// # Errors
 /// Whatever the checks of the taken branches find; then nothing was changed.
-pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnResponse, KvError> {
+pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnReply, KvError> {
     let path = Path::choose(txn, &request)?;
     check(txn, &request, &mut path.0.iter().copied(), &mut Vec::new())?;
-    let mut response = run(txn, request, &mut path.0.iter().copied())?;
-    response.header = Some(ResponseHeader { revision: txn.revision(), ..ResponseHeader::default() });
-    Ok(response)
+    let reply = run(txn, request, &mut path.0.iter().copied())?;
+    Ok(TxnReply { revision: txn.revision(), ..reply })
 }
 
 /// Answers a transaction of ranges alone from a view that does not change meanwhile.
 ///
 /// # Errors
 /// As a range.
-pub(crate) fn read(view: &impl View, revision: i64, request: &TxnRequest) -> Result<TxnResponse, KvError> {
+pub(crate) fn read(view: &impl View, revision: i64, request: &TxnRequest) -> Result<TxnReply, KvError> {
     let succeeded = compare::all_hold(view, &request.compare)?;
     let ops = branch(request, succeeded);
-    let mut responses = Vec::with_capacity(ops.len());
+    let mut replies = Vec::with_capacity(ops.len());
     for op in ops {
         let Some(Request::RequestRange(request)) = &op.request else { return Err(Error::KeyNotFound.into()) };
         check_revision(view, request)?;
-        responses.push(range_op(view, request)?);
+        replies.push(OpReply::Range(range::range(view, request)?));
     }
-    let header = ResponseHeader { revision, ..ResponseHeader::default() };
-    Ok(TxnResponse { header: Some(header), succeeded, responses })
+    Ok(TxnReply { revision, succeeded, replies })
 }
 
 /// Whether a transaction needs no log entry: every operation of both branches is a range.
@@ -121,39 +119,19 @@ fn check_revision(view: &impl View, request: &RangeRequest) -> Result<(), KvErro
     }
 }
 
-fn run(
-    txn: &mut KvTxn<'_>,
-    request: TxnRequest,
-    path: &mut impl Iterator<Item = bool>,
-) -> Result<TxnResponse, KvError> {
+fn run(txn: &mut KvTxn<'_>, request: TxnRequest, path: &mut impl Iterator<Item = bool>) -> Result<TxnReply, KvError> {
     let succeeded = path.next().unwrap_or(false);
     let ops = if succeeded { request.success } else { request.failure };
-    let mut responses = Vec::with_capacity(ops.len());
+    let mut replies = Vec::with_capacity(ops.len());
     for op in ops {
-        responses.push(match op.request {
-            Some(Request::RequestRange(request)) => range_op(txn, &request)?,
-            Some(Request::RequestPut(request)) => op_of(Response::ResponsePut(keys::put(txn, &request)?)),
-            Some(Request::RequestDeleteRange(request)) => {
-                op_of(Response::ResponseDeleteRange(keys::delete_range(txn, request)?))
-            }
-            Some(Request::RequestTxn(request)) => {
-                let mut nested = run(txn, request, path)?;
-                nested.header = Some(ResponseHeader::default());
-                op_of(Response::ResponseTxn(nested))
-            }
+        replies.push(match op.request {
+            Some(Request::RequestRange(request)) => OpReply::Range(range::range(txn, &request)?),
+            Some(Request::RequestPut(request)) => OpReply::Put(keys::put(txn, &request)?),
+            Some(Request::RequestDeleteRange(request)) => OpReply::Delete(keys::delete_range(txn, request)?),
+            Some(Request::RequestTxn(request)) => OpReply::Txn(run(txn, request, path)?),
             // Refused by validation before it was proposed.
-            None => ResponseOp::default(),
+            None => OpReply::Nothing,
         });
     }
-    Ok(TxnResponse { header: None, succeeded, responses })
-}
-
-fn range_op(view: &impl View, request: &RangeRequest) -> Result<ResponseOp, KvError> {
-    let reply = range::range(view, request)?;
-    let header = ResponseHeader { revision: reply.revision, ..ResponseHeader::default() };
-    Ok(op_of(Response::ResponseRange(reply.into_message(header))))
-}
-
-fn op_of(response: Response) -> ResponseOp {
-    ResponseOp { response: Some(response) }
+    Ok(TxnReply { revision: 0, succeeded, replies })
 }

@@ -12,6 +12,7 @@ use tokio_stream::Stream;
 
 use super::{Desk, reads};
 use crate::gate::Pass;
+use crate::kv::Reply as _;
 
 /// Keys asked for at first; then as many as make messages of about half to twice the request size limit, or of what an
 /// event loop encodes in passing.

@@ -14,10 +14,11 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Status, Streaming};
 
+use super::keys::Encode;
 use super::watch_codec::WatchCodec;
 use super::{HotBody, unary};
 use crate::bulk::{Aside, LONG};
-use crate::calls::{Caller, Calls, RangeAnswer, WatchReply, WatchSession};
+use crate::calls::{Caller, Calls, KvAnswer, WatchReply, WatchSession};
 use crate::faces::kit;
 
 /// The hot methods that are unary.
@@ -91,15 +92,7 @@ impl HotPaths {
         let aside = self.calls.aside(&caller);
         let read = Reader { headers: &parts.headers, limits: self.limits, aside };
         match hot {
-            Hot::Range => {
-                let RangeAnswer { header, reply } = kv.range(&caller, read.message(body).await?).await?;
-                let bulk = self.calls.bulk();
-                if reply.records.len() <= LONG {
-                    return HotBody::range(&header, reply, bulk);
-                }
-                let bulk = bulk.clone();
-                aside.run(move |_| HotBody::range(&header, reply, &bulk)).await?
-            }
+            Hot::Range => write(aside, kv.range(&caller, read.message(body).await?).await?).await,
             Hot::Put => write(aside, kv.put(&caller, read.message(body).await?).await?).await,
             Hot::DeleteRange => write(aside, kv.delete_range(&caller, read.message(body).await?).await?).await,
             Hot::Txn => write(aside, kv.txn(&caller, read.message(body).await?).await?).await,
@@ -141,11 +134,14 @@ impl Reader<'_> {
     }
 }
 
-async fn write(aside: Aside<'_>, answer: impl Message + 'static) -> Result<HotBody, Status> {
-    if !kit::is_large(&answer) {
-        return HotBody::message(&answer);
+/// Here, or aside if going through the list would hold up an event loop.
+async fn write(aside: Aside<'_>, answer: KvAnswer<impl Encode>) -> Result<HotBody, Status> {
+    let bulk = aside.bulk();
+    if answer.reply.elements() <= LONG {
+        return HotBody::answer(answer, bulk);
     }
-    aside.run(move |_| HotBody::message(&answer)).await?
+    let bulk = bulk.clone();
+    aside.run(move |_| HotBody::answer(answer, &bulk)).await?
 }
 
 struct WatchCall {

@@ -1,22 +1,18 @@
 //! The text of an answer to a unary call: in one piece, or, where it has many keys, in pieces as fast as they are taken.
 
-use std::io::Write as _;
-use std::task::Poll;
-
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use keyport_api::json::{self, JsonError, ToJson};
-use keyport_storage::Record;
 use prost::Message;
+use tokio::task::yield_now;
 
+use super::keys::{self, Encode};
 use crate::bulk::{Bulk, LONG};
-use crate::calls::{RangeAnswer, RangeReply};
+use crate::calls::KvAnswer;
 use crate::faces::kit;
-use crate::faces::text::{GatewayBody, key_value, size_hint};
-
-/// A large range is written in pieces of about this many bytes.
-const PIECE_BYTES: usize = 64 * 1024;
+use crate::faces::pieces::{Draft, Laid, PIECE_BYTES, Pieces};
+use crate::faces::text::{GatewayBody, size_of};
 
 /// What can be answered to a unary call.
 pub(super) trait Answer: Send + 'static {
@@ -38,116 +34,65 @@ impl<T: Message + ToJson + 'static> Answer for T {
 }
 
 /// Written without copying the keys first.
-impl Answer for RangeAnswer {
+impl<R: Encode> Answer for KvAnswer<R> {
     /// Only the beginning is written before the answer goes out.
     fn is_large(&self) -> bool {
         false
     }
 
     fn into_body(self, bulk: &Bulk) -> Result<GatewayBody, JsonError> {
-        let mut text = RangeText::begin(self)?;
-        Ok(match text.next_piece() {
-            (whole, true) => GatewayBody::Full(whole),
-            (first, false) => GatewayBody::stream(text.after(first, bulk.clone())),
+        let KvAnswer { header, reply } = self;
+        let elements = reply.elements();
+        // A list that is too long for a piece is not gone through to find out.
+        let bytes = if elements > LONG { usize::MAX } else { HEADER_BYTES + size_of(elements, reply.bytes()) };
+        let mut draft = match bytes {
+            ..=PIECE_BYTES => Draft::whole(keys::write_record, bytes),
+            _ => Draft::in_pieces(keys::write_record),
+        };
+        reply.write(&header, &mut draft)?;
+        Ok(match draft.finish(bulk) {
+            Laid::Whole(text) => GatewayBody::Full(text),
+            Laid::InPieces(mut pieces) => match pieces.next() {
+                (whole, true) => GatewayBody::Full(whole),
+                (first, false) => GatewayBody::stream(after(first, pieces)),
+            },
         })
     }
 }
 
-/// The JSON of a `RangeResponse` under way.
-struct RangeText {
-    /// What was written and is in no piece yet.
-    begun: Vec<u8>,
-    records: std::vec::IntoIter<Record>,
-    tail: Vec<u8>,
-    /// Where what nobody wants any more is dropped, if there may be much.
-    bulk: Option<Bulk>,
-}
+/// About how long a header is, and what else is said once.
+const HEADER_BYTES: usize = 192;
 
-impl RangeText {
-    fn begin(RangeAnswer { header, reply }: RangeAnswer) -> Result<RangeText, JsonError> {
-        let RangeReply { records, more, count, .. } = reply;
-        // All of it, if it is no more than a piece. A list that is too long for one is not gone through to find out.
-        let keys = if records.len() > LONG { PIECE_BYTES } else { records.iter().map(size_hint).sum() };
-        let mut begun = Vec::with_capacity(192 + keys.min(PIECE_BYTES + PIECE_BYTES / 4));
-        begun.extend_from_slice(b"{\"header\":");
-        header.write(&mut begun)?;
-        let mut tail = Vec::new();
-        if !records.is_empty() {
-            begun.extend_from_slice(b",\"kvs\":[");
-            tail.push(b']');
+/// A first piece, and the rest.
+fn after(first: Bytes, pieces: Pieces) -> impl Stream<Item = Bytes> + Send {
+    let rest = stream::unfold((pieces, false, false), |(mut pieces, done, wrote)| async move {
+        if done {
+            return None;
         }
-        if more {
-            tail.extend_from_slice(b",\"more\":true");
+        if wrote {
+            // The others on this event loop come first.
+            yield_now().await;
         }
-        if count != 0 {
-            // A vector takes everything.
-            let _ = write!(tail, ",\"count\":\"{count}\"");
-        }
-        tail.push(b'}');
-        Ok(RangeText { begun, records: records.into_iter(), tail, bulk: None })
-    }
-
-    /// The next piece, and whether it is the last.
-    fn next_piece(&mut self) -> (Bytes, bool) {
-        let mut piece = std::mem::take(&mut self.begun);
-        while piece.len() < PIECE_BYTES {
-            let Some(record) = self.records.next() else {
-                piece.extend_from_slice(&self.tail);
-                return (piece.into(), true);
-            };
-            // What is a record already has a JSON form.
-            let _ = key_value(&record).write(&mut piece);
-            if self.records.len() > 0 {
-                piece.push(b',');
-            }
-        }
-        self.begun = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
-        (piece.into(), false)
-    }
-
-    /// The rest, after a first piece.
-    fn after(mut self, first: Bytes, bulk: Bulk) -> impl Stream<Item = Bytes> + Send {
-        self.bulk = Some(bulk);
-        let (mut first, mut done, mut wrote) = (Some(first), false, false);
-        stream::poll_fn(move |cx| {
-            if let Some(first) = first.take() {
-                return Poll::Ready(Some(first));
-            }
-            if done {
-                return Poll::Ready(None);
-            }
-            if std::mem::take(&mut wrote) {
-                // The others on this event loop come first.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            wrote = true;
-            let (piece, last) = self.next_piece();
-            done = last;
-            Poll::Ready(Some(piece))
-        })
-    }
-}
-
-impl Drop for RangeText {
-    fn drop(&mut self) {
-        if let Some(bulk) = &self.bulk {
-            bulk.discard(std::mem::take(&mut self.records));
-        }
-    }
+        let (piece, last) = pieces.next();
+        Some((piece, (pieces, last, true)))
+    });
+    stream::iter([first]).chain(rest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calls::{RangeReply, Reply};
     use crate::faces::text::record;
+    use crate::kv::reply::tests::txn;
     use http_body_util::BodyExt;
     use keyport_api::etcdserverpb::ResponseHeader;
-    use keyport_storage::Versions;
+    use keyport_storage::{Record, Versions};
     use prometheus::IntCounter;
     use proptest::prelude::*;
+    use std::task::Poll;
 
-    fn text(answer: RangeAnswer) -> (bool, String) {
+    fn text(answer: KvAnswer<impl Encode>) -> (bool, String) {
         let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
         let body = answer.into_body(&bulk).unwrap();
         let whole = matches!(body, GatewayBody::Full(_));
@@ -160,16 +105,10 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
         #[test]
-        fn a_range_is_written_as_its_message(
-            records in prop::collection::vec(record(), 0..4),
-            more in any::<bool>(),
-            count in 0..3_i64,
-            revision in any::<i64>(),
-        ) {
+        fn an_answer_is_written_as_its_message(reply in txn(record()), revision in any::<i64>()) {
             let header = ResponseHeader { revision, cluster_id: 1, ..ResponseHeader::default() };
-            let reply = RangeReply { revision, records, more, count };
             let message = json::to_vec(&reply.clone().into_message(header)).unwrap();
-            let written = text(RangeAnswer { header, reply });
+            let written = text(KvAnswer { header, reply });
             prop_assert_eq!(written, (true, String::from_utf8(message).unwrap()));
         }
     }
@@ -181,7 +120,7 @@ mod tests {
         let records: Vec<Record> = (0..10).map(key).collect();
         let reply = RangeReply { revision: 7, records, more: false, count: 10 };
         let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
-        let answer = RangeAnswer { header: ResponseHeader::default(), reply };
+        let answer = KvAnswer { header: ResponseHeader::default(), reply };
         let GatewayBody::Stream(mut pieces) = answer.into_body(&bulk).unwrap() else { panic!("it is long") };
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let mut polled = Vec::new();
@@ -203,7 +142,7 @@ mod tests {
             let reply = RangeReply { revision: 7, records: (0..keys).map(key).collect(), more: true, count: 9_000 };
             let header = ResponseHeader { revision: 7, ..ResponseHeader::default() };
             let message = json::to_vec(&reply.clone().into_message(header)).unwrap();
-            let (whole, written) = text(RangeAnswer { header, reply });
+            let (whole, written) = text(KvAnswer { header, reply });
             assert!(!whole);
             assert_eq!(written, String::from_utf8(message).unwrap());
         }

@@ -5,7 +5,7 @@ use keyport_api::json::{JsonError, ToJson};
 use keyport_storage::watch::{Encoding, SelectedEvent};
 
 use crate::calls::WatchReply;
-use crate::faces::text::{size_hint, write_event};
+use crate::faces::text::{size_of, write_event};
 
 impl ToJson for WatchReply {
     /// The events are written once for all who get them.
@@ -25,7 +25,7 @@ impl ToJson for WatchReply {
 
 /// The array of `mvccpb.Event`.
 fn events(events: &[SelectedEvent]) -> Bytes {
-    let mut out = Vec::with_capacity(events.iter().map(|event| size_hint(&event.event.kv) + 64).sum());
+    let mut out = Vec::with_capacity(events.iter().map(|event| size_of(1, event.event.kv.encoded().len()) + 64).sum());
     out.push(b'[');
     for (at, SelectedEvent { event, .. }) in events.iter().enumerate() {
         if at > 0 {

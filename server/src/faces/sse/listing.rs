@@ -6,7 +6,7 @@ use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::{KeyRange, RangeEnd, Record};
 
 use super::selectors;
-use crate::calls::{Caller, Kv, RangeAnswer};
+use crate::calls::{Caller, Kv, KvAnswer};
 
 const FIRST_LIMIT: i64 = 32;
 const MAX_LIMIT: i64 = 1024;
@@ -58,7 +58,7 @@ impl Listing {
             revision: self.revision,
             ..RangeRequest::default()
         };
-        let RangeAnswer { header, reply } = kv.page(caller, request).await?;
+        let KvAnswer { header, reply } = kv.page(caller, request).await?;
         if self.revision == 0 {
             self.revision = header.revision;
         }

@@ -25,9 +25,9 @@ pub(in crate::faces) fn key_value(record: &Record) -> KeyValueRef<'_> {
     KeyValueRef { key: record.key(), create_revision, mod_revision, version, value: record.value(), lease }
 }
 
-/// About how long a record is as JSON.
-pub(in crate::faces) fn size_hint(record: &Record) -> usize {
-    160 + record.encoded().len() / 3 * 4
+/// About how long so many records of so many bytes are as JSON.
+pub(in crate::faces) fn size_of(records: usize, bytes: usize) -> usize {
+    160 * records + bytes / 3 * 4
 }
 
 #[cfg(test)]
