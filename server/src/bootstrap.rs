@@ -39,6 +39,7 @@ use crate::memory::burst_bytes;
 use crate::metrics::{self, Metrics, NetworkMetrics};
 use crate::net::dial::PeerDialler;
 use crate::node::{Identity, Limits, Node, corruption};
+use crate::state::ending::Recurring;
 use crate::state::leadership::Leadership;
 use crate::state::{AppliedIndex, Snapshots, State, conf_state};
 use crate::version;
@@ -251,7 +252,8 @@ fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> 
     let applied = backend.durable_applied();
     let applied = AppliedIndex::new(applied.index, applied.term);
     let leadership = Leadership::new(config.election_timeout);
-    Ok(State { backend, store, lessor, alarms, auth, tokens, hub, membership, applied, leadership, metrics })
+    let rules_changed = Recurring::default();
+    Ok(State { backend, store, lessor, alarms, auth, rules_changed, tokens, hub, membership, applied, leadership, metrics })
 }
 
 fn backend_options(config: &Config, metrics: &Metrics) -> BackendOptions {

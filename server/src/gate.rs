@@ -11,10 +11,11 @@ use std::sync::Arc;
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
 use keyport_raft::RaftHandle;
+use keyport_storage::KeyRange;
 
-use crate::auth::Needs;
+use crate::auth::{Needs, Watches};
 use crate::state::State;
-use crate::state::ending::Ending;
+use crate::state::ending::{Ending, Heard};
 pub use caller::{Caller, Claims, Identified, Token};
 pub(crate) use pass::{Pass, StreamEnd};
 pub(crate) use users::Users;
@@ -69,6 +70,20 @@ impl Gate {
     /// What the rules of users and roles say.
     pub(crate) fn check(&self, pass: &Pass, request: &impl Needs) -> Result<(), Error> {
         self.0.users.check(pass.caller(), request)
+    }
+
+    /// Whether a caller who was let in before, and goes on, may still look at these keys: judged by who he was found to be,
+    /// for his token may end before what he began with it.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say now.
+    pub(crate) fn still_may_read(&self, pass: &Pass, ranges: &[KeyRange]) -> Result<(), Error> {
+        self.0.users.still_may(pass.caller(), &Watches(ranges))
+    }
+
+    /// For who has to be judged anew when users, roles or what they may have changed.
+    pub(crate) fn rules_changed(&self) -> Heard {
+        self.0.state.rules_changed.heard()
     }
 
     /// Whether what was read on behalf of a caller may be shown to him: nothing has changed since he was found to be

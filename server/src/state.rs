@@ -16,6 +16,7 @@ use keyport_storage::backend::{Applied, Backend, BackendError};
 use keyport_storage::lease::{Lessor, RecoverError};
 use keyport_storage::mvcc::Store;
 use keyport_storage::watch::WatchHub;
+use ending::Recurring;
 use leadership::Leadership;
 use tokio::sync::watch;
 
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) alarms: Arc<Alarms>,
     /// Users, roles and what they may.
     pub(crate) auth: Arc<AuthStore>,
+    /// Happens whenever users, roles or what they may are others than before.
+    pub(crate) rules_changed: Recurring,
     /// By which users are known.
     pub(crate) tokens: Tokens,
     pub(crate) hub: WatchHub,
@@ -66,6 +69,7 @@ impl State {
         self.lessor.recover(&self.backend, &self.store)?;
         self.alarms.recover(&self.backend)?;
         self.auth.recover(&self.backend)?;
+        self.rules_changed.happened();
         self.membership.reload(&self.backend)?;
         self.hub.resync();
         self.applied.advance(applied.index, applied.term);

@@ -26,6 +26,7 @@ mod tests;
 pub use history::{History, HistoryError, HistoryPage, HistoryRead, RevisionEvents};
 pub use hub::WatchHub;
 pub use message::{CreateError, Created, EventFilters, WatchMessage, WatchSpec};
+pub use selector::Watched;
 pub use selection::{Encoding, SelectedEvent, Selection};
 pub use shared::WatchOptions;
 pub use stats::WatchStats;

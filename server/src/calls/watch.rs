@@ -13,7 +13,8 @@ use tonic::Status;
 
 use super::Desk;
 use crate::auth::Watches;
-use crate::gate::{Caller, StreamEnd};
+use crate::gate::{Caller, Pass, StreamEnd};
+use crate::state::ending::Heard;
 pub(crate) use reply::WatchReply;
 pub(crate) use session::WatchSession;
 
@@ -30,6 +31,9 @@ pub struct Subscription {
     pub stream: WatchStream,
     /// The reason to end, once there is one.
     pub(crate) end: StreamEnd,
+    /// When it has to be asked whether the caller may still watch.
+    pub(crate) rules_changed: Heard,
+    pass: Pass,
 }
 
 impl Watch {
@@ -56,8 +60,20 @@ impl Watch {
     pub fn subscribe(&self, caller: &Caller, ranges: &[KeyRange]) -> Result<Subscription, Error> {
         let Desk { node, gate, .. } = &self.desk;
         let pass = gate.admit(caller, Method::Watch)?;
+        // From before the check on, lest a change in between is missed.
+        let rules_changed = gate.rules_changed();
         gate.check(&pass, &Watches(ranges))?;
-        Ok(Subscription { stream: node.state().hub.stream(), end: gate.end_of(&pass) })
+        let (stream, end) = (node.state().hub.stream(), gate.end_of(&pass));
+        Ok(Subscription { stream, end, rules_changed, pass })
+    }
+
+    /// Whether the caller may still watch what he watches.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn still_may(&self, subscription: &Subscription) -> Result<(), Error> {
+        let mut watched = subscription.stream.watched().into_iter();
+        watched.try_for_each(|(_, watched)| self.desk.gate.still_may_read(&subscription.pass, watched.ranges()))
     }
 
     /// The compacted revision.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use keyport_api::error::Error;
 use keyport_api::methods::{Method, Need};
 use keyport_raft::RaftHandle;
-use keyport_storage::auth::Policy;
+use keyport_storage::auth::{Policy, Who};
 
 use super::{Caller, Claims, Identified, Permission};
 use crate::auth::tokens::Meaning;
-use crate::auth::{Needs, Rights, refused};
+use crate::auth::{Author, Needs, Rights, refused};
 use crate::state::State;
 
 /// A token from further ahead in the log than this has been made up.
@@ -83,6 +83,13 @@ impl Users {
         self.judge(caller, |rights, _| request.check(rights).map_err(refused))
     }
 
+    pub(super) fn still_may(&self, caller: &Caller, request: &impl Needs) -> Result<(), Error> {
+        fn as_of_now<'a>(author: &'a Author, policy: &Policy) -> Who<'a> {
+            Who { auth_revision: policy.revision(), ..author.who() }
+        }
+        self.judge_as(caller, as_of_now, |rights, _| request.check(rights).map_err(refused))
+    }
+
     pub(super) fn recheck(&self, caller: &Caller) -> Result<(), Error> {
         let author = caller.found();
         self.judge(caller, |_, policy| match author? {
@@ -96,11 +103,21 @@ impl Users {
         caller: &Caller,
         judge: impl FnOnce(&Rights<'_>, &Policy) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.judge_as(caller, |author, _| author.who(), judge)
+    }
+
+    /// Before the rules a caller is `who` makes of him.
+    fn judge_as(
+        &self,
+        caller: &Caller,
+        who: impl for<'a> FnOnce(&'a Author, &Policy) -> Who<'a>,
+        judge: impl FnOnce(&Rights<'_>, &Policy) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.state.auth.with(|policy| {
             if !policy.is_enabled() || caller.is_internal() {
                 return Ok(());
             }
-            let who = caller.found()?.map(|author| author.who());
+            let who = caller.found()?.map(|author| who(author, policy));
             judge(&Rights::new(policy, who, &self.state.lessor), policy)
         })
     }

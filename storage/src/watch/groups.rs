@@ -8,7 +8,7 @@ use slab::Slab;
 
 use super::outbox::{Member, Outbox};
 use super::range_index::{GroupId, RangeIndex};
-use super::selector::Selector;
+use super::selector::{Selector, Watched};
 use super::{RevisionEvents, SelectedEvent};
 
 /// Index of a stream in the hub.
@@ -72,6 +72,11 @@ impl Groups {
         }
         self.by_selector.insert(selector, id);
         id
+    }
+
+    /// What the watchers of a group look at.
+    pub(super) fn watched(&self, id: GroupId) -> Watched {
+        Watched(Arc::clone(&self.groups[id].selector))
     }
 
     /// Counts a watcher out; it must not be among the synced any more.

@@ -1,5 +1,7 @@
 //! What a group looks at, and finding it in a page of history.
 
+use std::sync::Arc;
+
 use super::{EventFilters, RevisionEvents, SelectedEvent};
 use crate::{Event, KeyRange, RangeEnd};
 
@@ -9,6 +11,17 @@ pub(super) struct Selector {
     pub(super) ranges: Box<[KeyRange]>,
     pub(super) filters: EventFilters,
     pub(super) prev_kv: bool,
+}
+
+/// What a watcher looks at; shared with the others that look at the same.
+#[derive(Clone, Debug)]
+pub struct Watched(pub(super) Arc<Selector>);
+
+impl Watched {
+    /// Its keys.
+    pub fn ranges(&self) -> &[KeyRange] {
+        &self.0.ranges
+    }
 }
 
 impl Selector {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use super::groups::StreamId;
 use super::outbox::Outbox;
-use super::selector::Selector;
+use super::selector::{Selector, Watched};
 use super::shared::Hub;
 use super::state::{Position, Stream, Wakes, Watcher};
 use super::{CreateError, Created, WatchMessage, WatchSpec};
@@ -113,6 +113,13 @@ impl WatchStream {
         drop(state);
         waker.into_iter().for_each(|waker| waker.wake());
         true
+    }
+
+    /// All that is watched, by the watcher's id.
+    pub fn watched(&self) -> Vec<(i64, Watched)> {
+        let state = self.hub.state.lock();
+        let watchers = state.streams[self.id].watchers.iter();
+        watchers.map(|(&watch_id, &id)| (watch_id, state.groups.watched(state.watchers[id].group))).collect()
     }
 
     /// Queues a [`WatchMessage::Progress`] for the whole stream if all its watchers are up to date and none starts in

@@ -18,7 +18,9 @@ fn change<T>(
     batch: &mut Batch,
     change: impl FnOnce(&mut Edit<'_>) -> Result<T, AuthError>,
 ) -> Result<T, OpError> {
-    state.auth.change(batch, change).map_err(OpError::from)
+    let outcome = state.auth.change(batch, change)?;
+    state.rules_changed.happened();
+    Ok(outcome)
 }
 
 pub(super) fn enable(state: &State, batch: &mut Batch) -> Outcome {

@@ -23,6 +23,7 @@ use crate::membership::Membership;
 use crate::metrics::NetworkMetrics;
 use crate::net::dial::PeerDialler;
 use crate::state::AppliedIndex;
+use crate::state::ending::Recurring;
 use crate::state::leadership::Leadership;
 
 struct NoSnapshots;
@@ -62,6 +63,7 @@ impl World {
             lessor,
             alarms: Arc::default(),
             auth: Arc::default(),
+            rules_changed: Recurring::default(),
             tokens: Tokens::None,
             hub: WatchHub::new(store as _, WatchOptions::default()).unwrap(),
             membership: Membership::load(&backend).unwrap(),

@@ -1,5 +1,6 @@
 //! Follows an election: its present leader, each change of what it proclaims, then its successor.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use keyport_api::error::{Error, of_own_client};
 use keyport_api::etcdserverpb::ResponseHeader;
 use keyport_api::mvccpb::KeyValue;
 use keyport_api::v3electionpb::LeaderResponse;
-use keyport_storage::EventKind;
+use keyport_storage::{EventKind, KeyRange};
 use keyport_storage::watch::WatchMessage;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -26,10 +27,22 @@ type Answer = Result<LeaderResponse, Status>;
 pub(in crate::calls) fn start(queue: Queue, pass: Pass, name: Bytes, mut end: StreamEnd) -> ReceiverStream<Answer> {
     let (answers, stream) = mpsc::channel(BUFFER);
     tokio::spawn(async move {
-        let reason = tokio::select! {
-            outcome = observe(&queue, &pass, &name, &answers) => outcome.err().map(of_own_client),
-            reason = end.reached() => Some(reason.into()),
-            () = answers.closed() => None,
+        let mut observed = pin!(observe(&queue, &pass, &name, &answers));
+        let gate = &queue.desk.gate;
+        let mut rules_changed = gate.rules_changed();
+        let (key, range_end) = line(&name);
+        let line = [KeyRange::new(key, range_end)];
+        let reason = loop {
+            tokio::select! {
+                outcome = &mut observed => break outcome.err().map(of_own_client),
+                reason = end.reached() => break Some(reason.into()),
+                () = answers.closed() => break None,
+                () = rules_changed.again() => {
+                    if let Err(error) = gate.still_may_read(&pass, &line) {
+                        break Some(of_own_client(error));
+                    }
+                }
+            }
         };
         if let Some(reason) = reason {
             // Whoever is slow to read does not hold up a server that stops.

@@ -1,7 +1,7 @@
 //! One watch stream: requests in, replies out, until the client is gone.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,16 +13,19 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::watch_create_request::FilterType;
 use keyport_api::etcdserverpb::watch_request::RequestUnion;
 use keyport_api::etcdserverpb::{WatchCreateRequest, WatchRequest};
-use keyport_storage::watch::{EventFilters, WatchMessage, WatchSpec, WatchStream};
+use keyport_storage::watch::{EventFilters, WatchMessage, WatchSpec, WatchStream, Watched};
 use tokio::time::{Instant, Sleep};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
 use super::{Desk, WatchReply};
 use crate::gate::{Pass, StreamEnd};
+use crate::state::ending::Heard;
 
 /// Requests taken up before replies get their turn again.
 const REQUESTS_PER_POLL: usize = 32;
+/// Watchers that are judged anew before replies get their turn again.
+const JUDGED_PER_POLL: usize = 512;
 /// Replies that may wait for the client while further requests of it are taken up.
 const MAX_BACKLOG: usize = 128;
 
@@ -40,6 +43,12 @@ pub struct WatchSession<S> {
     progress: Option<Pin<Box<Sleep>>>,
     /// What was handed out last, and when. The connection asks for more once it has taken that.
     sending: Option<(Sent, std::time::Instant)>,
+    /// Those whose caller must not read any more what they watch, and why: to be told with the end of each.
+    denied: HashMap<i64, Error>,
+    /// When users, roles or what they may have changed.
+    rules_changed: Heard,
+    /// Whose caller is still to be judged by the changed rules.
+    unjudged: Vec<(i64, Watched)>,
     end: StreamEnd,
     ended: bool,
 }
@@ -55,8 +64,21 @@ impl<S> WatchSession<S> {
     pub(super) fn new(desk: Desk, pass: Pass, requests: S) -> WatchSession<S> {
         let hub = desk.node.state().hub.stream();
         let end = desk.gate.end_of(&pass);
-        let (requests, next) = (Some(requests), VecDeque::new());
-        WatchSession { desk, pass, hub, requests, next, progress: None, sending: None, end, ended: false }
+        let rules_changed = desk.gate.rules_changed();
+        WatchSession {
+            desk,
+            pass,
+            hub,
+            requests: Some(requests),
+            next: VecDeque::new(),
+            progress: None,
+            sending: None,
+            denied: HashMap::new(),
+            rules_changed,
+            unjudged: Vec::new(),
+            end,
+            ended: false,
+        }
     }
 
     fn send<T>(&mut self, reply: WatchReply) -> Poll<Option<Result<WatchReply, T>>> {
@@ -92,7 +114,10 @@ impl<S> WatchSession<S> {
                 // What is asked for in vain is refused for that, whoever asks.
                 let checked = match request.start_revision {
                     ..0 => Ok(()),
-                    _ => self.desk.gate.check(&self.desk.gate.renew(&self.pass), &request),
+                    _ => {
+                        self.pass = self.desk.gate.renew(&self.pass);
+                        self.desk.gate.check(&self.pass, &request)
+                    }
                 };
                 match checked {
                     // Whether it was created or refused, the stream says so itself.
@@ -118,6 +143,21 @@ impl<S> WatchSession<S> {
             cancel_reason,
             ..WatchReply::default()
         });
+    }
+
+    /// Ends what the caller must not watch any more, as far as its turn goes; whether something is left to be judged.
+    fn judge_anew(&mut self) -> bool {
+        if self.rules_changed.anew() {
+            self.unjudged = self.hub.watched();
+        }
+        let rest = self.unjudged.len().saturating_sub(JUDGED_PER_POLL);
+        for (watch_id, watched) in self.unjudged.drain(rest..) {
+            let Err(error) = self.desk.gate.still_may_read(&self.pass, watched.ranges()) else { continue };
+            if self.hub.cancel(watch_id) {
+                self.denied.insert(watch_id, error);
+            }
+        }
+        rest > 0
     }
 
     /// A little longer for some streams than for others, so that not all of them speak at once.
@@ -159,7 +199,15 @@ impl<S> WatchSession<S> {
                 WatchReply { header: self.desk.node.header(revision), watch_id, ..reply }
             }
             WatchMessage::Canceled { watch_id, revision } => {
-                WatchReply { header: self.desk.node.header(revision), watch_id, canceled: true, ..reply }
+                let cancel_reason = self.denied.remove(&watch_id).map(|error| Cow::Owned(error.rpc_text()));
+                let cancel_reason = cancel_reason.unwrap_or_default();
+                WatchReply {
+                    header: self.desk.node.header(revision),
+                    watch_id,
+                    canceled: true,
+                    cancel_reason,
+                    ..reply
+                }
             }
             WatchMessage::Compacted { watch_id, compact_revision } => {
                 WatchReply { header: self.desk.node.header(0), watch_id, canceled: true, compact_revision, ..reply }
@@ -236,6 +284,9 @@ where
         if let Some(reason) = this.end.reason() {
             return this.fail(reason);
         }
+        if this.judge_anew() {
+            cx.waker().wake_by_ref();
+        }
         if let Some(fragment) = this.next.pop_front() {
             return this.send(fragment);
         }
@@ -258,6 +309,10 @@ where
             Poll::Pending => {
                 if turn == Turn::Over {
                     // Not every request has an answer, and nobody else knows of those that are still to be read.
+                    cx.waker().wake_by_ref();
+                }
+                if this.rules_changed.poll(cx).is_ready() {
+                    this.unjudged = this.hub.watched();
                     cx.waker().wake_by_ref();
                 }
                 let reason = ready!(this.end.poll(cx));

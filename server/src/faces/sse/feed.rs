@@ -86,6 +86,11 @@ impl Feed {
 
     async fn next(&mut self) -> Option<Bytes> {
         while !self.ended {
+            if self.subscription.rules_changed.anew()
+                && let Err(error) = self.calls.watch.still_may(&self.subscription)
+            {
+                return Some(self.fail(error));
+            }
             let frame = if self.listing.is_some() { self.list().await } else { self.follow().await };
             if !frame.is_empty() {
                 return Some(frame);
@@ -140,7 +145,7 @@ impl Feed {
 
     /// Fills the batch. What is waited for in vain is answered with a heartbeat.
     async fn wait(&mut self) -> Bytes {
-        let Subscription { stream, end } = &mut self.subscription;
+        let Subscription { stream, end, rules_changed, .. } = &mut self.subscription;
         tokio::select! {
             count = stream.next_batch(&mut self.batch, BATCH) => {
                 self.batch.reverse();
@@ -153,6 +158,10 @@ impl Feed {
                 self.format.heartbeat()
             }
             reason = end.leader_lost() => self.fail(reason),
+            () = rules_changed.again() => match self.calls.watch.still_may(&self.subscription) {
+                Ok(()) => Bytes::new(),
+                Err(error) => self.fail(error),
+            },
         }
     }
 
