@@ -253,7 +253,20 @@ fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> 
     let applied = AppliedIndex::new(applied.index, applied.term);
     let leadership = Leadership::new(config.election_timeout);
     let rules_changed = Recurring::default();
-    Ok(State { backend, store, lessor, alarms, auth, rules_changed, tokens, hub, membership, applied, leadership, metrics })
+    Ok(State {
+        backend,
+        store,
+        lessor,
+        alarms,
+        auth,
+        rules_changed,
+        tokens,
+        hub,
+        membership,
+        applied,
+        leadership,
+        metrics,
+    })
 }
 
 fn backend_options(config: &Config, metrics: &Metrics) -> BackendOptions {

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Instant;
 
+use ending::Recurring;
 use keyport_storage::alarm::Alarms;
 use keyport_storage::auth::AuthStore;
 use keyport_storage::backend::{Applied, Backend, BackendError};
 use keyport_storage::lease::{Lessor, RecoverError};
 use keyport_storage::mvcc::Store;
 use keyport_storage::watch::WatchHub;
-use ending::Recurring;
 use leadership::Leadership;
 use tokio::sync::watch;
 

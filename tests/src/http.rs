@@ -142,11 +142,20 @@ impl Http {
 
     /// POST whose answer is a stream of lines; more of the request can follow with [`Lines::send`].
     pub async fn stream(&self, path: &str, first: impl Into<Bytes>) -> Lines {
+        self.stream_with(path, &[], first).await
+    }
+
+    /// The same with more headers.
+    ///
+    /// # Panics
+    /// If one of them is none.
+    pub async fn stream_with(&self, path: &str, headers: &[(&str, &str)], first: impl Into<Bytes>) -> Lines {
         let (send, more) = mpsc::channel::<Bytes>(16);
         send.send(first.into()).await.expect("the channel is open");
         let body = StreamBody::new(ReceiverStream::new(more).map(|b| Ok(Frame::data(b)))).boxed();
         let mut request = Request::builder().method(Method::POST).uri(format!("http://{}{path}", self.addr));
         request = request.header("content-type", "application/json");
+        request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request.body(body).expect("a well-formed request");
         let answer = tokio::spawn(self.client.request(request));
         Lines { send: Some(send), answer: Some(answer), open: None, buffer: BytesMut::new() }

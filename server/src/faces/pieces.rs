@@ -125,3 +125,39 @@ impl Drop for Pieces {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyport_storage::Versions;
+    use prometheus::IntCounter;
+
+    const FORM: Form = |field, record, more, to| {
+        to.extend_from_slice(record.value());
+        to.extend_from_slice(if more { b"," } else { b";" });
+        assert_eq!(field, 3);
+    };
+
+    /// Where a reader stops, nothing is written; and no piece is much larger than it is meant to be.
+    #[test]
+    fn records_are_written_when_their_turn_comes() {
+        let value = vec![b'v'; PIECE_BYTES / 4 - 1];
+        let record = Record::new(b"k", &value, Versions::default());
+        let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
+        let mut draft = Draft::in_pieces(FORM);
+        draft.text().extend_from_slice(b"begin:");
+        draft.records(3, vec![record.clone(); 5]);
+        draft.records(3, Vec::new());
+        draft.records(3, vec![record.clone()]);
+        draft.text().extend_from_slice(b"end");
+        let Laid::InPieces(mut pieces) = draft.finish(&bulk) else { panic!("it was to be in pieces") };
+        let one = String::from_utf8(value).unwrap();
+        let (first, last) = pieces.next();
+        assert_eq!(String::from_utf8(first.into()).unwrap(), format!("begin:{one},{one},{one},{one},"));
+        assert!(!last);
+        assert!(matches!(pieces.parts.front(), Some(Part::Records { rest, .. }) if rest.len() == 1));
+        let (second, last) = pieces.next();
+        assert_eq!(String::from_utf8(second.into()).unwrap(), format!("{one};{one};end"));
+        assert!(last);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod life;
 mod matrix;
+mod watches;
 
 use http::Method;
 use http_body_util::{BodyExt, Full};

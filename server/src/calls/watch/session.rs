@@ -201,13 +201,7 @@ impl<S> WatchSession<S> {
             WatchMessage::Canceled { watch_id, revision } => {
                 let cancel_reason = self.denied.remove(&watch_id).map(|error| Cow::Owned(error.rpc_text()));
                 let cancel_reason = cancel_reason.unwrap_or_default();
-                WatchReply {
-                    header: self.desk.node.header(revision),
-                    watch_id,
-                    canceled: true,
-                    cancel_reason,
-                    ..reply
-                }
+                WatchReply { header: self.desk.node.header(revision), watch_id, canceled: true, cancel_reason, ..reply }
             }
             WatchMessage::Compacted { watch_id, compact_revision } => {
                 WatchReply { header: self.desk.node.header(0), watch_id, canceled: true, compact_revision, ..reply }
