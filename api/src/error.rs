@@ -136,6 +136,10 @@ catalogue! {
     RoleNotFound = FailedPrecondition, "etcdserver: role name not found";
     RoleEmpty = InvalidArgument, "etcdserver: role name is empty";
     AuthFailed = InvalidArgument, "etcdserver: authentication failed, invalid user ID or password";
+    /// Keyport's own: a request that brings a user and a password, and they do not belong together.
+    InvalidCredentials = Unauthenticated, "keyport: invalid user name or password";
+    /// Keyport's own: too many passwords that were wrong; see [`Error::retry_after`].
+    TooManyLogins = ResourceExhausted, "keyport: too many failed logins";
     PermissionNotGiven = InvalidArgument, "etcdserver: permission not given";
     PermissionDenied = PermissionDenied, "etcdserver: permission denied";
     RoleNotGranted = FailedPrecondition, "etcdserver: role is not granted to the user";
@@ -238,6 +242,23 @@ impl Error {
             Error::MessageTooLarge { .. } | Error::BodyTooLarge { .. } => http::StatusCode::PAYLOAD_TOO_LARGE,
             Error::BodyTooSlow => http::StatusCode::REQUEST_TIMEOUT,
             _ => http_status(self.code()),
+        }
+    }
+
+    /// The HTTP status of problem details: the same, but who says nothing of himself is asked to. (etcd has a 400 for it,
+    /// which its gateway's clients know.)
+    pub fn problem_status(self) -> http::StatusCode {
+        match self {
+            Error::UserEmpty => http::StatusCode::UNAUTHORIZED,
+            error => error.http_status(),
+        }
+    }
+
+    /// Seconds after which it may go well, where that is known.
+    pub const fn retry_after(self) -> Option<u32> {
+        match self {
+            Error::TooManyLogins => Some(10),
+            _ => None,
         }
     }
 

@@ -4,13 +4,19 @@
 //! here looks at them, and changes nothing.
 
 mod author;
+mod logins;
 mod needs;
 pub(crate) mod passwords;
 mod refusal;
+mod remembered;
 mod rights;
+mod secret;
 pub(crate) mod tokens;
+mod tries;
 
 pub(crate) use author::Author;
+pub(crate) use logins::{Logins, Proof};
 pub(crate) use needs::{Needs, ReadsOfLease, Root, Watches};
 pub(crate) use refusal::refused;
 pub(crate) use rights::Rights;
+pub use secret::{Login, Secret};

@@ -15,14 +15,14 @@ mod validate;
 mod watch;
 
 use std::io;
+use std::sync::Arc;
 
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
 
 use crate::apply::waiters::Answer;
 use crate::apply::{Cost, Replicated};
-use crate::auth::Needs;
-use crate::auth::passwords::Passwords;
+use crate::auth::{Logins, Needs};
 use crate::bulk::{Aside, Bulk};
 use crate::gate::{Gate, Pass, Permission, Users};
 use crate::node::Node;
@@ -104,18 +104,27 @@ impl Calls {
     /// # Errors
     /// When the threads for large work cannot be had.
     pub(crate) fn new(node: &Node) -> io::Result<Calls> {
-        Calls::permitting(node, Users::new(node.raft().clone(), node.shared_state()))
+        let users = Calls::users(node)?;
+        Calls::of(node, users.clone(), users)
     }
 
-    /// With somebody who says who may do what.
-    ///
-    /// # Errors
-    /// As [`Calls::new`].
+    /// With somebody else who says who may do what.
+    #[cfg(test)]
     pub(crate) fn permitting(node: &Node, permission: impl Permission + 'static) -> io::Result<Calls> {
-        let gate = Gate::new(node.raft().clone(), node.shared_state(), node.stopping().clone(), permission);
+        Calls::of(node, Calls::users(node)?, permission)
+    }
+
+    fn users(node: &Node) -> io::Result<Users> {
+        let (state, metrics) = (node.shared_state(), node.metrics());
+        let logins = Logins::new(Arc::clone(&state.auth), node.limits().bcrypt_cost, metrics.bulk_work.clone())?;
+        Ok(Users::new(node.raft().clone(), state, logins))
+    }
+
+    fn of(node: &Node, users: Users, permission: impl Permission + 'static) -> io::Result<Calls> {
+        let (raft, state, logins) = (node.raft().clone(), node.shared_state(), users.logins().clone());
+        let gate = Gate::new(raft, state, node.stopping().clone(), users, permission);
         let bulk = Bulk::start(node.metrics().bulk_work.clone())?;
         let desk = Desk { node: node.clone(), gate, bulk };
-        let passwords = Passwords::new(node.limits().bcrypt_cost, node.metrics().bulk_work.clone())?;
         let kv = Kv::new(desk.clone());
         let lease = Lease::new(desk.clone());
         let queue = queue::Queue::new(desk.clone());
@@ -125,7 +134,7 @@ impl Calls {
             watch: Watch::new(desk.clone()),
             cluster: Cluster::new(desk.clone()),
             maintenance: Maintenance::new(desk.clone()),
-            auth: Auth::new(desk.clone(), passwords),
+            auth: Auth::new(desk.clone(), logins),
             lock: Lock::new(queue.clone()),
             election: Election::new(queue),
             desk,

@@ -13,10 +13,11 @@ use keyport_api::methods::Method;
 use keyport_raft::RaftHandle;
 use keyport_storage::KeyRange;
 
+pub use crate::auth::{Login, Secret};
 use crate::auth::{Needs, Watches};
 use crate::state::State;
 use crate::state::ending::{Ending, Heard};
-pub use caller::{Caller, Claims, Identified, Token};
+pub use caller::{Caller, Claims, Identified};
 pub(crate) use pass::{Pass, StreamEnd};
 pub(crate) use users::Users;
 
@@ -41,14 +42,14 @@ struct Inner {
 }
 
 impl Gate {
-    /// `stopping` is what ends streams.
+    /// `stopping` is what ends streams; `users` knows who is who.
     pub(crate) fn new(
         raft: RaftHandle,
         state: Arc<State>,
         stopping: Ending,
+        users: Users,
         permission: impl Permission + 'static,
     ) -> Gate {
-        let users = Users::new(raft.clone(), Arc::clone(&state));
         Gate(Arc::new(Inner { raft, state, stopping, users, permission: Box::new(permission) }))
     }
 

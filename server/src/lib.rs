@@ -33,5 +33,5 @@ pub(crate) mod testing;
 pub mod trial;
 mod version;
 
-pub use gate::{Caller, Claims, Identified, Token};
+pub use gate::{Caller, Claims, Identified, Login, Secret};
 pub use run::{Clients, RunError, run, run_within};

@@ -119,11 +119,12 @@ impl Problem {
 
 /// The problem a status stands for.
 pub fn problem(status: &Status) -> Problem {
-    let kind = match Error::from_status(status) {
+    let error = Error::from_status(status);
+    let kind = match error {
         Some(error) => Cow::Owned(format!("urn:keyport:error:{}", kebab_case(error.name()))),
         None => Cow::Borrowed("about:blank"),
     };
-    let http = http_status(status.code());
+    let http = error.map_or_else(|| http_status(status.code()), Error::problem_status);
     Problem {
         kind,
         title: reason_phrase(http),

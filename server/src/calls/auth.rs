@@ -6,19 +6,19 @@ use keyport_api::methods::Method;
 
 use super::Desk;
 use crate::apply::waiters::Answer;
-use crate::auth::passwords::Passwords;
+use crate::auth::{Login, Logins, Secret};
 use crate::gate::{Caller, Pass};
 
 /// See the module's text.
 #[derive(Clone, Debug)]
 pub struct Auth {
     desk: Desk,
-    passwords: Passwords,
+    logins: Logins,
 }
 
 impl Auth {
-    pub(super) fn new(desk: Desk, passwords: Passwords) -> Auth {
-        Auth { desk, passwords }
+    pub(super) fn new(desk: Desk, logins: Logins) -> Auth {
+        Auth { desk, logins }
     }
 
     /// # Errors
@@ -31,11 +31,15 @@ impl Auth {
         let node = &self.desk.node;
         let pass = self.desk.gate.admit(caller, Method::Authenticate)?;
         node.read_barrier().await?;
+        let login = Login { user: name.into(), password: Secret::new(&password) };
         loop {
-            let known = self.password_is_right(&name, &password).await?;
+            let known = self.logins.check(&login, caller.from()).await?.auth_revision;
             let seed = node.state().tokens.seed();
-            let request =
-                InternalAuthenticateRequest { name: name.clone(), password: String::new(), simple_token: seed.clone() };
+            let request = InternalAuthenticateRequest {
+                name: login.user.to_string(),
+                password: String::new(),
+                simple_token: seed.clone(),
+            };
             let Answer { revision, reply } = node.propose(&pass, request).await?;
             if reply.auth_revision != known {
                 // The password may be another one since.
@@ -46,22 +50,6 @@ impl Auth {
         }
     }
 
-    /// The revision of users and roles at which it was.
-    async fn password_is_right(&self, name: &str, password: &str) -> Result<u64, Error> {
-        let (known, hashed) = self.desk.node.state().auth.with(|policy| {
-            if !policy.is_enabled() {
-                return Err(Error::AuthNotEnabled);
-            }
-            let hashed = match policy.user(name) {
-                Some(account) => Some(account.password_hash().ok_or(Error::NoPasswordUser)?),
-                None => None,
-            };
-            // What is no bcrypt text is no user's password.
-            Ok((policy.revision(), hashed.map(|hashed| String::from_utf8_lossy(hashed).into_owned())))
-        })?;
-        if self.passwords.is(password.to_owned(), hashed).await? { Ok(known) } else { Err(Error::AuthFailed) }
-    }
-
     /// # Errors
     /// As the RPC.
     pub async fn user_add(&self, caller: &Caller, request: AuthUserAddRequest) -> Result<AuthUserAddResponse, Error> {
@@ -69,7 +57,7 @@ impl Auth {
         let AuthUserAddRequest { name, password, options, .. } = request;
         let hashed_password = match options {
             Some(options) if options.no_password => String::new(),
-            _ => self.passwords.hash(password).await?,
+            _ => self.logins.passwords().hash(password).await?,
         };
         let request = AuthUserAddRequest { name, password: String::new(), options, hashed_password };
         let header = self.change(&pass, request).await?;
@@ -87,7 +75,7 @@ impl Auth {
         let AuthUserChangePasswordRequest { name, password, hashed_password } = request;
         // A hash can be given in place of a password, and is taken as it is.
         let hashed_password = match hashed_password.is_empty() || !password.is_empty() {
-            true => self.passwords.hash(password).await?,
+            true => self.logins.passwords().hash(password).await?,
             false => hashed_password,
         };
         let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };

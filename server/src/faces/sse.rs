@@ -39,6 +39,7 @@ use super::kit;
 use super::text::GatewayBody;
 use crate::calls::{Caller, Calls};
 use crate::http::layers::{LastWord, LastsLong};
+use crate::http::refusal::is_of_page;
 use encode::{Encoding, Format, Framing};
 use feed::Feed;
 use listing::Listing;
@@ -66,10 +67,10 @@ impl Events {
     pub(super) async fn answer(&self, parts: Parts) -> Response<GatewayBody> {
         let head_only = parts.method == Method::HEAD;
         let framing = framing(&parts.headers);
-        let hears = accepts(&parts.headers, EVENT_STREAM);
+        let (hears, is_page) = (accepts(&parts.headers, EVENT_STREAM), is_of_page(&parts.headers));
         let mut response = match open(self.calls.clone(), parts, framing, self.stop.clone()).await {
             Ok(response) => response,
-            Err(failure) => failure.response(framing, hears),
+            Err(failure) => failure.response(framing, hears, is_page),
         };
         if head_only && response.status().is_success() {
             *response.body_mut() = GatewayBody::empty();

@@ -1,41 +1,24 @@
 //! Who asks.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use keyport_api::error::Error;
 
-use crate::auth::Author;
+use crate::auth::{Author, Login, Proof, Secret};
 use crate::bulk::Lane;
-
-/// A secret by which a caller is known. Not to be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(Arc<str>);
-
-impl Token {
-    /// The token itself, without a scheme before it.
-    pub fn new(token: &str) -> Token {
-        Token(token.into())
-    }
-
-    /// For whoever checks it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
-}
 
 /// What a request says of its caller. Nothing of it is proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Not asked for while there are no users.
-    pub token: Option<Token>,
+    pub token: Option<Secret>,
+    /// Asked for where there is no token.
+    pub login: Option<Login>,
+    /// Where it comes from; none for a unix socket.
+    pub from: Option<IpAddr>,
     /// Rather refused than served by a member that lost its leader (`hasleader: true`).
     pub insists_on_leader: bool,
 }
@@ -45,10 +28,20 @@ pub struct Claims {
 pub struct Caller {
     identity: Identity,
     /// By which he can be asked for once more.
-    token: Option<Token>,
+    known_by: KnownBy,
+    from: Option<IpAddr>,
     insists_on_leader: bool,
     /// Where the work for its connection waits that is too large for an event loop.
     lane: Option<Lane>,
+}
+
+/// What somebody is known by.
+#[derive(Clone, Debug)]
+pub(super) enum KnownBy {
+    Nothing,
+    Token(Secret),
+    /// He has said a password, of which nothing is kept.
+    Proof(Arc<Proof>),
 }
 
 #[derive(Clone, Debug)]
@@ -62,27 +55,49 @@ enum Identity {
     Internal(&'static str),
 }
 
+impl Identity {
+    fn of(found: Result<Option<Author>, Error>) -> Identity {
+        match found {
+            Ok(Some(author)) => Identity::User(author),
+            Ok(None) => Identity::Anyone,
+            Err(error) => Identity::Refused(error),
+        }
+    }
+}
+
 impl Caller {
     fn new(claims: &Claims, identity: Identity) -> Caller {
-        let Claims { token, insists_on_leader } = claims.clone();
-        Caller { identity, token, insists_on_leader, lane: None }
+        let Claims { token, from, insists_on_leader, .. } = claims;
+        let known_by = token.clone().map_or(KnownBy::Nothing, KnownBy::Token);
+        Caller { identity, known_by, from: *from, insists_on_leader: *insists_on_leader, lane: None }
     }
 
     pub(super) fn anyone(claims: &Claims) -> Caller {
         Caller::new(claims, Identity::Anyone)
     }
 
-    pub(super) fn user(claims: &Claims, author: Author) -> Caller {
-        Caller::new(claims, Identity::User(author))
+    /// Who makes these claims is found to be somebody, or anyone.
+    pub(super) fn found(claims: &Claims, found: Result<Option<Author>, Error>) -> Caller {
+        Caller::new(claims, Identity::of(found))
     }
 
-    pub(super) fn refused(claims: &Claims, error: Error) -> Caller {
-        Caller::new(claims, Identity::Refused(error))
+    /// Somebody who has said a password.
+    pub(super) fn proven(claims: &Claims, author: Author, proof: Arc<Proof>) -> Caller {
+        Caller { known_by: KnownBy::Proof(proof), ..Caller::found(claims, Ok(Some(author))) }
     }
 
-    /// What he claims.
-    pub(super) fn claims(&self) -> Claims {
-        Claims { token: self.token.clone(), insists_on_leader: self.insists_on_leader }
+    /// The same, found to be somebody else, or nobody.
+    pub(super) fn found_again(&self, found: Result<Option<Author>, Error>) -> Caller {
+        Caller { identity: Identity::of(found), ..self.clone() }
+    }
+
+    pub(super) fn known_by(&self) -> &KnownBy {
+        &self.known_by
+    }
+
+    /// Where he calls from; none from a unix socket.
+    pub(crate) fn from(&self) -> Option<IpAddr> {
+        self.from
     }
 
     /// The node itself, because of a duty of its own.
@@ -107,7 +122,7 @@ impl Caller {
     ///
     /// # Errors
     /// Why he is not who he says.
-    pub(super) fn found(&self) -> Result<Option<&Author>, Error> {
+    pub(super) fn author_found(&self) -> Result<Option<&Author>, Error> {
         match &self.identity {
             Identity::User(author) => Ok(Some(author)),
             Identity::Refused(error) => Err(*error),
@@ -131,7 +146,7 @@ impl Caller {
     /// A user that nobody has checked.
     #[cfg(test)]
     pub(crate) fn unchecked(author: Author) -> Caller {
-        Caller::user(&Claims::default(), author)
+        Caller::found(&Claims::default(), Ok(Some(author)))
     }
 }
 

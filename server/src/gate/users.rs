@@ -8,9 +8,10 @@ use keyport_api::methods::{Method, Need};
 use keyport_raft::RaftHandle;
 use keyport_storage::auth::{Policy, Who};
 
+use super::caller::KnownBy;
 use super::{Caller, Claims, Identified, Permission};
 use crate::auth::tokens::Meaning;
-use crate::auth::{Author, Needs, Rights, refused};
+use crate::auth::{Author, Login, Logins, Needs, Rights, Secret, refused};
 use crate::state::State;
 
 /// A token from further ahead in the log than this has been made up.
@@ -23,58 +24,93 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Users {
     raft: RaftHandle,
     state: Arc<State>,
+    logins: Logins,
 }
 
 impl Users {
-    pub(crate) fn new(raft: RaftHandle, state: Arc<State>) -> Users {
-        Users { raft, state }
+    pub(crate) fn new(raft: RaftHandle, state: Arc<State>, logins: Logins) -> Users {
+        Users { raft, state, logins }
+    }
+
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.logins
     }
 
     pub(super) fn identify(&self, claims: &Claims) -> Identified {
-        match self.known(claims) {
-            Ok(caller) => Identified::Now(caller),
+        let token = match (&claims.token, &claims.login) {
+            (Some(token), _) => token,
+            (None, Some(login)) => return self.identify_by_password(claims, login),
+            (None, None) => return Identified::Now(Caller::anyone(claims)),
+        };
+        match self.known(token) {
+            Ok(found) => Identified::Now(Caller::found(claims, found)),
             Err(index) if index > self.raft.commit().saturating_add(FURTHEST_AHEAD) => {
-                Identified::Now(Caller::refused(claims, Error::InvalidAuthToken))
+                Identified::Now(Caller::found(claims, Err(Error::InvalidAuthToken)))
             }
             Err(index) => {
-                let (users, claims) = (self.clone(), claims.clone());
+                let (users, claims, token) = (self.clone(), claims.clone(), token.clone());
                 Identified::Later(Box::pin(async move {
                     // Whether it came in time is seen below.
                     let _ = tokio::time::timeout(LONGEST_WAIT, users.state.applied.reached(index)).await;
-                    users.as_of_now(&claims)
+                    Caller::found(&claims, users.known(&token).unwrap_or(Err(Error::InvalidAuthToken)))
                 }))
             }
         }
     }
 
     pub(super) fn renew(&self, caller: &Caller) -> Caller {
-        if caller.is_internal() {
-            return caller.clone();
-        }
-        let renewed = self.as_of_now(&caller.claims());
-        match caller.lane() {
-            Some(lane) => renewed.in_lane(lane),
-            None => renewed,
-        }
+        let found = match caller.known_by() {
+            KnownBy::Nothing => return caller.clone(),
+            KnownBy::Token(token) => self.known(token).unwrap_or(Err(Error::InvalidAuthToken)),
+            KnownBy::Proof(proof) => self.state.auth.with(|policy| match policy.is_enabled() {
+                true => proof.author(policy).map(Some).ok_or(Error::InvalidCredentials),
+                false => Ok(None),
+            }),
+        };
+        caller.found_again(found)
     }
 
-    fn as_of_now(&self, claims: &Claims) -> Caller {
-        self.known(claims).unwrap_or_else(|_| Caller::refused(claims, Error::InvalidAuthToken))
+    /// By what is remembered, or after hashing the password.
+    fn identify_by_password(&self, claims: &Claims, login: &Login) -> Identified {
+        let known = self.state.auth.with(|policy| {
+            if !policy.is_enabled() {
+                return Some(Caller::anyone(claims));
+            }
+            let proof = self.logins.remembered(login, policy)?;
+            proof.author(policy).map(|author| Caller::proven(claims, author, proof))
+        });
+        if let Some(caller) = known {
+            return Identified::Now(caller);
+        }
+        let (users, claims, login) = (self.clone(), claims.clone(), login.clone());
+        Identified::Later(Box::pin(async move {
+            match users.logins.check_and_remember(&login, claims.from).await {
+                Ok(proof) => match users.state.auth.with(|policy| proof.author(policy)) {
+                    Some(author) => Caller::proven(&claims, author, proof),
+                    None => Caller::found(&claims, Err(Error::InvalidCredentials)),
+                },
+                Err(Error::AuthNotEnabled) => Caller::anyone(&claims),
+                // Whether there is such a user is nobody's business.
+                Err(Error::AuthFailed | Error::NoPasswordUser) => {
+                    Caller::found(&claims, Err(Error::InvalidCredentials))
+                }
+                Err(error) => Caller::found(&claims, Err(error)),
+            }
+        }))
     }
 
-    /// Who makes a claim; or the index at which it is known.
-    fn known(&self, claims: &Claims) -> Result<Caller, u64> {
-        let Some(token) = &claims.token else { return Ok(Caller::anyone(claims)) };
+    /// Whose token it is, nobody's where nobody is asked; or the index at which it is known.
+    fn known(&self, token: &Secret) -> Result<Result<Option<Author>, Error>, u64> {
         // Looked at first: what is applied after the look at the tokens is waited for.
         let applied = self.state.applied.index();
         self.state.auth.with(|policy| {
             if !policy.is_enabled() {
-                return Ok(Caller::anyone(claims));
+                return Ok(Ok(None));
             }
             match self.state.tokens.meaning(token.as_str(), policy) {
-                Meaning::Author(author) => Ok(Caller::user(claims, author)),
+                Meaning::Author(author) => Ok(Ok(Some(author))),
                 Meaning::NotBefore(index) if index > applied => Err(index),
-                Meaning::NotBefore(_) | Meaning::Invalid => Ok(Caller::refused(claims, Error::InvalidAuthToken)),
+                Meaning::NotBefore(_) | Meaning::Invalid => Ok(Err(Error::InvalidAuthToken)),
             }
         })
     }
@@ -91,7 +127,7 @@ impl Users {
     }
 
     pub(super) fn recheck(&self, caller: &Caller) -> Result<(), Error> {
-        let author = caller.found();
+        let author = caller.author_found();
         self.judge(caller, |_, policy| match author? {
             Some(author) if author.auth_revision == policy.revision() => Ok(()),
             _ => Err(Error::AuthOldRevision),
@@ -117,7 +153,7 @@ impl Users {
             if !policy.is_enabled() || caller.is_internal() {
                 return Ok(());
             }
-            let who = caller.found()?.map(|author| who(author, policy));
+            let who = caller.author_found()?.map(|author| who(author, policy));
             judge(&Rights::new(policy, who, &self.state.lessor), policy)
         })
     }
@@ -129,7 +165,7 @@ impl Permission for Users {
             // The keys are in the request.
             Need::Nothing | Need::Keys => Ok(()),
             Need::SoundToken => self.judge(caller, |_, _| Ok(())),
-            Need::Identity => self.judge(caller, |_, _| match caller.found()? {
+            Need::Identity => self.judge(caller, |_, _| match caller.author_found()? {
                 Some(_) => Ok(()),
                 None => Err(Error::UserEmpty),
             }),

@@ -3,20 +3,21 @@
 //! | | in this order |
 //! |---|---|
 //! | gRPC, gRPC-Web | `token`, `authorization` |
-//! | JSON, other HTTP | `Grpc-Metadata-Token`, `Authorization`, `Grpc-Metadata-Authorization` |
+//! | JSON, other HTTP | `Grpc-Metadata-Token`, `Authorization` (a token, or `Basic`), `Grpc-Metadata-Authorization` |
 //! | WebSocket from a page | the subprotocol after `Bearer` |
 //! | `EventSource` from a page | `access_token` in the query |
 //! | any page | the cookie `token` |
 
 use std::borrow::Cow;
 
+use base64_simd::STANDARD;
 use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, Method, Request};
 use percent_encoding::percent_decode_str;
 
 use super::rare::Rare;
 use super::{Call, Protocol, asks_for_websocket};
-use crate::gate::{Claims, Token};
+use crate::gate::{Claims, Login, Secret};
 
 const HASLEADER: HeaderName = HeaderName::from_static("hasleader");
 const TOKEN: HeaderName = HeaderName::from_static("token");
@@ -27,9 +28,10 @@ const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("grpc-metadata
 
 /// Everything that is claimed.
 pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>) -> Claims {
+    let from = call.and_then(|call| call.connection.remote).map(|remote| remote.ip());
     // Most requests claim nothing.
     if !Call::may_have(call, Rare::CREDENTIALS) && request.uri().query().is_none() {
-        return Claims::default();
+        return Claims { from, ..Claims::default() };
     }
     let headers = request.headers();
     let protocol = call.map_or(Protocol::Http, |call| call.protocol);
@@ -42,10 +44,26 @@ pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>) -> Claims {
     if token.is_none() && !protocol.is_grpc() {
         token = of_a_page(request);
     }
+    // Over gRPC it would be new to everybody, and is a token that nobody has.
+    let login = if protocol.is_grpc() { None } else { token.as_deref().and_then(login) };
+    let token = token.filter(|_| login.is_none());
     Claims {
-        token: token.map(|token| Token::new(token.strip_prefix("Bearer ").unwrap_or(&token))),
+        token: token.map(|token| Secret::new(token.strip_prefix("Bearer ").unwrap_or(&token))),
+        login,
+        from,
         insists_on_leader: headers.get(insists).is_some_and(|value| value == "true"),
     }
+}
+
+/// A user and his password (RFC 7617), if the credentials are that.
+fn login(credentials: &str) -> Option<Login> {
+    let (scheme, encoded) = credentials.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode_to_vec(encoded.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some(Login { user: user.into(), password: Secret::new(password) })
 }
 
 /// The token of a caller that cannot set headers.

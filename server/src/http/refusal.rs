@@ -1,13 +1,16 @@
 //! How a request is refused that goes no further: in the words of what it speaks.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode};
-use keyport_api::error::{self, Problem};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, Response, StatusCode};
+use keyport_api::error::{self, Error, Problem};
 use tonic::{Code, Status};
 
 use super::Protocol;
 
+const TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"keyport\"");
+const OTHER_TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"keyport\", error=\"invalid_token\"");
+const PASSWORD: HeaderValue = HeaderValue::from_static("Basic realm=\"keyport\", charset=\"UTF-8\"");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The answer of whoever speaks `protocol`: a status of gRPC, an object of the gateway, or problem details.
@@ -32,6 +35,30 @@ pub(crate) fn refusal_as<B: From<Bytes>>(protocol: Protocol, http: StatusCode, s
     *response.status_mut() = http;
     response.extensions_mut().insert(status.code());
     response
+}
+
+/// Says beside a refusal what would help: when to come back, or who to be. `is_page` is for requests that a browser makes for
+/// a page: asked for a password, it would show a window of its own.
+pub(crate) fn add_hints<B>(response: &mut Response<B>, status: &Status, is_page: bool) {
+    let (error, unauthorized) = (Error::from_status(status), response.status() == StatusCode::UNAUTHORIZED);
+    let headers = response.headers_mut();
+    if let Some(seconds) = error.and_then(Error::retry_after) {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if !unauthorized {
+        return;
+    }
+    if error != Some(Error::InvalidCredentials) {
+        headers.insert(WWW_AUTHENTICATE, if error == Some(Error::UserEmpty) { TOKEN } else { OTHER_TOKEN });
+    }
+    if !is_page && error != Some(Error::InvalidAuthToken) {
+        headers.append(WWW_AUTHENTICATE, PASSWORD);
+    }
+}
+
+/// Whether a browser makes a request for a page.
+pub(crate) fn is_of_page(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-mode")
 }
 
 /// The code behind an answer that says no, when whoever made it has told.

@@ -1,6 +1,7 @@
 //! Users, roles, and what they may.
 
 mod life;
+mod logins;
 mod matrix;
 mod watches;
 

@@ -5,10 +5,11 @@ use std::fmt::Display;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use keyport_api::error::{self, Error};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::body::CollectError;
-use crate::faces::text::{CHALLENGE, GatewayBody};
+use crate::faces::text::GatewayBody;
+use crate::http::refusal::add_hints;
 
 /// Why a call was not answered.
 #[derive(Debug)]
@@ -56,9 +57,6 @@ impl Refusal {
         *response.status_mut() = self.http();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
-        if self.status.code() == Code::Unauthenticated {
-            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
-        }
         if let Some(allow) = &self.allow {
             headers.insert(header::ALLOW, allow.clone());
         }
@@ -67,6 +65,7 @@ impl Refusal {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
+        add_hints(&mut response, &self.status, false);
         // For whoever counts calls by their codes: the HTTP status has fewer.
         response.extensions_mut().insert(self.status.code());
         response

@@ -13,8 +13,8 @@ use tonic::{Code, Status};
 use super::encode::{Encoding, Format, Framing};
 use super::query::QueryError;
 use super::{Anew, set_media_type};
-use crate::faces::text::{CHALLENGE, GatewayBody};
-use crate::http::refusal::problem_document;
+use crate::faces::text::GatewayBody;
+use crate::http::refusal::{add_hints, problem_document};
 
 /// Why a stream did not begin.
 pub(super) enum Failure {
@@ -28,8 +28,8 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// `hears` says whether the reader asked for events by name.
-    pub(super) fn response(self, framing: Framing, hears: bool) -> Response<GatewayBody> {
+    /// `hears` says whether the reader asked for events by name, and `is_page` whether it is a page.
+    pub(super) fn response(self, framing: Framing, hears: bool, is_page: bool) -> Response<GatewayBody> {
         let format = Format { framing, encoding: Encoding::default() };
         match self {
             Failure::Query(error) => malformed(&error),
@@ -37,7 +37,12 @@ impl Failure {
             Failure::Refused(error) if hears && is_transient(error) => events(format, |out| {
                 format.error(out, &error::problem(&error.into()).to_json());
             }),
-            Failure::Refused(error) => refused(error.http_status(), error::problem(&Status::from(error)).to_json()),
+            Failure::Refused(error) => {
+                let status = Status::from(error);
+                let mut response = refused(error.problem_status(), error::problem(&status).to_json());
+                add_hints(&mut response, &status, is_page);
+                response
+            }
             Failure::Compacted(anew) if hears => events(format, |out| format.compacted(out, anew)),
             Failure::Compacted(anew) => refused(StatusCode::GONE, gone(anew.revision)),
             Failure::Ahead(anew) => events(format, |out| format.ahead(out, anew)),
@@ -69,9 +74,6 @@ fn refused(status: StatusCode, problem: Vec<u8>) -> Response<GatewayBody> {
     let mut response: Response<GatewayBody> = problem_document(status, problem);
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("accept, last-event-id"));
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
-    }
     response
 }
 
