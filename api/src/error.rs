@@ -208,6 +208,8 @@ catalogue! {
     MissingHost = InvalidArgument, "missing required Host header";
     /// A request whose host cannot be the name of one.
     MalformedHost = InvalidArgument, "malformed Host header";
+    /// Keyport's own: what a page of another site must not do.
+    ForeignPage = PermissionDenied, "pages of other sites may not do this; --cors lists those that may";
     /// Keyport's own: a body in an encoding that HTTP/1.1 need not know.
     UnknownTransferEncoding = InvalidArgument, "no transfer encoding but chunked is known here";
     /// Keyport's own: a body that came in so slowly that nobody waits for the rest.

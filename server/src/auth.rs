@@ -7,6 +7,7 @@ mod author;
 mod logins;
 mod needs;
 pub(crate) mod passwords;
+mod proof;
 mod refusal;
 mod remembered;
 mod rights;
@@ -15,8 +16,9 @@ pub(crate) mod tokens;
 mod tries;
 
 pub(crate) use author::Author;
-pub(crate) use logins::{Logins, Proof};
+pub(crate) use logins::Logins;
 pub(crate) use needs::{Needs, ReadsOfLease, Root, Watches};
+pub(crate) use proof::Proof;
 pub(crate) use refusal::refused;
 pub(crate) use rights::Rights;
 pub use secret::{Login, Secret};

@@ -108,6 +108,9 @@ pub struct HttpConfig {
     pub warning_unary_request_duration: Duration,
 }
 
+/// In a list of hosts or origins: those of the server itself.
+pub const OWN: &str = "own";
+
 /// `*`, or what is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowList {

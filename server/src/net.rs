@@ -13,6 +13,6 @@ pub(crate) mod turn;
 pub use listen::{BindError, Face, Listener, bind};
 pub(crate) use listen::{ListenSocket, bind_peers, check_free};
 pub(crate) use overheard::{Ear, Overheard};
-pub use own_address::own_address;
+pub use own_address::{own_address, own_name};
 pub(crate) use socket::{Socket, StdSocket};
 pub(crate) use stream::Stream;

@@ -49,7 +49,7 @@ def fill(address):
 
 def post(path, body):
     text = json.dumps(body)
-    return f"POST {path} HTTP/1.1\r\nhost: h\r\ncontent-length: {len(text)}\r\n\r\n{text}".encode()
+    return f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(text)}\r\n\r\n{text}".encode()
 
 
 def attacks(old):
@@ -63,7 +63,7 @@ def attacks(old):
         "an old revision": (8, post("/v3/kv/range", EVERYTHING | {"revision": old}) * 5, True),
         "a transaction of four ranges": (4, post("/v3/kv/txn", txn) * 3, True),
         "everything in JSON": (4, post("/v3/kv/range", EVERYTHING) * 10, True),
-        "events from the state on": (8, b"GET /v3/watch?prefix=k&initial=true HTTP/1.1\r\nhost: h\r\n\r\n", True),
+        "events from the state on": (8, b"GET /v3/watch?prefix=k&initial=true HTTP/1.1\r\nhost: localhost\r\n\r\n", True),
     }
 
 

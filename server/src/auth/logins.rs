@@ -11,7 +11,7 @@ use keyport_storage::auth::{AuthStore, Policy};
 use super::passwords::Passwords;
 use super::remembered::Remembered;
 use super::tries::Tries;
-use super::{Author, Login};
+use super::{Login, Proof};
 use crate::metrics::IntCounter;
 
 /// See the module's text. Cheap to clone.
@@ -21,25 +21,6 @@ pub(crate) struct Logins {
     passwords: Passwords,
     tries: Arc<Tries>,
     remembered: Arc<Remembered>,
-}
-
-/// That somebody has said the password of a user. It lasts for as long as the user has that password.
-#[derive(Clone, Debug)]
-pub(crate) struct Proof {
-    user: Arc<str>,
-    /// What the password was compared with.
-    hashed: Arc<[u8]>,
-    /// The revision of users and roles then.
-    pub(crate) auth_revision: u64,
-}
-
-impl Proof {
-    /// Who it stands for under these rules, if it still does.
-    pub(crate) fn author(&self, policy: &Policy) -> Option<Author> {
-        let hashed = policy.user(&self.user)?.password_hash()?;
-        let author = || Author { user: Arc::clone(&self.user), auth_revision: policy.revision() };
-        (*hashed == *self.hashed).then(author)
-    }
 }
 
 impl Logins {
@@ -80,7 +61,7 @@ impl Logins {
         let is_right = self.passwords.is(login.password.as_str().to_owned(), text).await?;
         let Some(hashed) = hashed.filter(|_| is_right) else { return Err(Error::AuthFailed) };
         self.tries.give_back(from, &login.user);
-        Ok(Proof { user: (&*login.user).into(), hashed: hashed.into(), auth_revision })
+        Ok(Proof::new(&login.user, &hashed, auth_revision))
     }
 
     /// A login that was found right a moment ago, and nothing of users and roles has changed since.

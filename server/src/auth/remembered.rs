@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 
-use super::Login;
-use super::logins::Proof;
+use super::{Login, Proof};
 
 const LIFETIME: Duration = Duration::from_secs(60);
 const MOST_KEPT: usize = 4096;

@@ -8,7 +8,6 @@ use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::*;
 use keyport_api::mvccpb::KeyValue;
-
 use keyport_storage::watch::{WatchMessage, WatchSpec, WatchStream};
 use keyport_storage::{EventKind, Record};
 

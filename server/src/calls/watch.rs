@@ -13,8 +13,7 @@ use tonic::Status;
 
 use super::Desk;
 use crate::auth::Watches;
-use crate::gate::{Caller, Pass, StreamEnd};
-use crate::state::ending::Heard;
+use crate::gate::{Caller, Heard, Pass, StreamEnd};
 pub(crate) use reply::WatchReply;
 pub(crate) use session::WatchSession;
 

@@ -2,6 +2,7 @@
 //!
 //! The environment variables, the file's keys and `--help` all follow from it.
 
+use super::OWN;
 use super::flag::{Flag, Group, Kind, flag};
 use Group::{Auth, ClientTls, Cluster, Compaction, General, Listeners, Member, Observability, PeerTls, Raft};
 use Kind::{Bool, Choice, Duration as Dur, Int, List, Str, Uint, Uint32, Urls, Words};
@@ -62,8 +63,8 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(Listeners, "socket-reuse-port", Bool, "false", "Set SO_REUSEPORT on listeners.").at("socket-options.reuse-port"),
     flag(Listeners, "socket-reuse-address", Bool, "false", "Set SO_REUSEADDR on listeners; it always is.").at("socket-options.reuse-address"),
     flag(Listeners, "enable-grpc-gateway", Bool, "true", "Serve the JSON gateway."),
-    flag(Listeners, "cors", Words, "*", "Origins that browsers may call from: * or URLs with a port."),
-    flag(Listeners, "host-whitelist", Words, "*", "Host names that plain HTTP requests may name: * or a list."),
+    flag(Listeners, "cors", Words, OWN, "Origins of pages that may call: own for the server's, URLs with a port, or * for all."),
+    flag(Listeners, "host-whitelist", Words, OWN, "Host names that HTTP requests may name: own (this machine's, those in the URLs, addresses), names, or * for all."),
 
     flag(Cluster, "initial-advertise-peer-urls", Urls, "http://localhost:2380", "Peer URLs announced to the cluster."),
     flag(Cluster, "advertise-client-urls", Urls, "http://localhost:2379", "Client URLs announced to clients; needed with listen-client-urls."),

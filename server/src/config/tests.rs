@@ -75,7 +75,7 @@ fn without_flags() {
     assert_eq!(config.watch_progress_notify_interval, Duration::from_secs(600));
     assert_eq!(config.http.keepalive_interval, Some(Duration::from_secs(7200)));
     assert_eq!(config.http.max_concurrent_streams, u32::MAX);
-    assert_eq!(config.http.cors, AllowList::Any);
+    assert_eq!(config.http.cors, AllowList::Only(vec![OWN.to_owned()]));
     assert_eq!(config.log, LogConfig::default());
     assert_eq!(config.warnings, Vec::<String>::new());
 }

@@ -15,6 +15,9 @@ impl Rare {
     pub(super) const GRPC_TIMEOUT: Rare = Rare(1 << 4);
     /// Anything that [`credentials`](super::credentials) reads.
     pub(super) const CREDENTIALS: Rare = Rare(1 << 5);
+    const FETCH_SITE: Rare = Rare(1 << 6);
+    /// What browsers say of the page that a request is for.
+    pub(super) const OF_PAGES: Rare = Rare(Rare::ORIGIN.0 | Rare::FETCH_SITE.0);
 
     /// Those of a request.
     pub(super) fn of(headers: &HeaderMap) -> Rare {
@@ -30,6 +33,7 @@ impl Rare {
             "x-request-id" => Rare::REQUEST_ID,
             "client-api-version" => Rare::CLIENT_VERSION,
             "origin" => Rare::ORIGIN,
+            "sec-fetch-site" => Rare::FETCH_SITE,
             "transfer-encoding" => Rare::TRANSFER_ENCODING,
             "grpc-timeout" => Rare::GRPC_TIMEOUT,
             "hasleader"

@@ -8,17 +8,18 @@ use tower::{Layer, ServiceBuilder};
 use super::Pace;
 use super::layers::{
     Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors, CorsLayer, Count,
-    CountLayer, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Quota, RequestId, RequestIdLayer,
-    WellFormed,
+    CountLayer, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Origins, Quota, RequestId,
+    RequestIdLayer, WellFormed,
 };
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
+use crate::net;
 
 /// The settings of the layers.
 #[derive(Clone, Debug)]
 pub struct StackOptions {
     pub cors: AllowList,
-    pub hosts: AllowList,
+    pub hosts: Hosts,
     pub slow_request: Duration,
     /// The largest gRPC message.
     pub max_message_bytes: usize,
@@ -30,12 +31,20 @@ impl StackOptions {
     pub fn of(config: &Config) -> StackOptions {
         StackOptions {
             cors: config.http.cors.clone(),
-            hosts: config.http.hosts.clone(),
+            hosts: Hosts::new(config.http.hosts.clone(), own_names(config)),
             slow_request: config.http.warning_unary_request_duration,
             max_message_bytes: config.max_receive_bytes(),
             pace: Pace::default(),
         }
     }
+}
+
+/// What a server may be called by those whom it has told where it is.
+fn own_names(config: &Config) -> impl Iterator<Item = String> + '_ {
+    let Config { listen, cluster, .. } = config;
+    let listened = listen.client.iter().chain(&listen.client_http).chain(&listen.metrics);
+    let urls = listened.chain(&cluster.advertise_client_urls).chain(&cluster.advertise_peer_urls);
+    urls.map(|url| url.host.clone()).chain([net::own_name()])
 }
 
 /// All layers, as one.
@@ -45,13 +54,15 @@ pub struct Stack<I> {
     count: CountLayer,
     cors: CorsLayer,
     hosts: Hosts,
+    origins: Origins,
     limits: LimitsLayer,
     identity: IdentityLayer<I>,
     quota: CheckLayer<Quota>,
 }
 
 /// All layers around a service, as one type: no call through a pointer.
-pub type Column<S, I> = RequestId<Log<Count<Cors<CatchPanic<Checked<(WellFormed, Hosts, CleanPath), Worked<S, I>>>>>>>;
+pub type Column<S, I> =
+    RequestId<Log<Count<Cors<CatchPanic<Checked<(WellFormed, Hosts, Origins, CleanPath), Worked<S, I>>>>>>>;
 
 /// What stands behind the first checks.
 type Worked<S, I> = Limits<Attendance<Identity<Checked<Quota, S>, I>>>;
@@ -63,8 +74,9 @@ impl<I> Stack<I> {
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
+            origins: Origins(Arc::new(cors.clone())),
             cors: CorsLayer::new(cors),
-            hosts: Hosts(Arc::new(hosts)),
+            hosts,
             limits: LimitsLayer::new(max_message_bytes, pace),
             identity: IdentityLayer(identify),
             quota: CheckLayer(quota),
@@ -88,7 +100,7 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             // A failure like others for all above: it is logged, counted, and readable for pages.
             .layer(CatchPanicLayer)
             // Cheapest refusals first.
-            .layer(CheckLayer((WellFormed, self.hosts.clone(), CleanPath)))
+            .layer(CheckLayer((WellFormed, self.hosts.clone(), self.origins.clone(), CleanPath)))
             // Before anything is read or looked up.
             .layer(&self.limits)
             // Around all that may wait.

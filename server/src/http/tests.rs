@@ -11,7 +11,7 @@ mod vigil;
 use super::{BodyTooLarge, Call, Deadlines, Pace, Protocol, RequestBody, Stack, StackOptions};
 use crate::calls::{Claims, Identified};
 use crate::config::{AllowList, ListenConfig, Url};
-use crate::http::layers::Quota;
+use crate::http::layers::{Hosts, Quota};
 use crate::metrics::Metrics;
 use crate::net::{Face, Listener, bind};
 use crate::testing::{config, listen};
@@ -220,6 +220,7 @@ where
         release: Notify::new(),
     }));
     let metrics = Arc::new(Metrics::new(false));
+    let hosts = Hosts::new(hosts, []);
     let options =
         StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE, pace };
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));

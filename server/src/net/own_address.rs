@@ -1,4 +1,4 @@
-//! Where this machine is, as others see it.
+//! Where this machine is, and what it is called, as others see it.
 
 use std::net::{IpAddr, UdpSocket};
 
@@ -8,4 +8,9 @@ pub fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     Some(socket.local_addr().ok()?.ip())
+}
+
+/// The name that this machine has given itself.
+pub fn own_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -63,7 +63,7 @@ async fn a_layer_around_a_member_sees_every_answer() {
     let member = tokio::spawn(run_within(config(&settings), async { _ = stopped.await }, around));
     let put = "{\"key\":\"aw==\",\"value\":\"dg==\"}";
     // The second is refused before any face hears of it.
-    for (host, status) in [("host: h\r\n", 200), ("", 400)] {
+    for (host, status) in [("host: localhost\r\n", 200), ("", 400)] {
         let length = put.len();
         let request =
             format!("POST /v3/kv/put HTTP/1.1\r\n{host}connection: close\r\ncontent-length: {length}\r\n\r\n{put}");

@@ -40,14 +40,17 @@ impl Raw {
     /// Sends a whole request; `headers` are lines with their line ends.
     pub(crate) async fn request(&mut self, method: &str, path: &str, headers: &str, body: impl AsRef<[u8]>) {
         let body = body.as_ref();
-        self.send(format!("{method} {path} HTTP/1.1\r\nhost: h\r\n{headers}content-length: {}\r\n\r\n", body.len()))
-            .await;
+        self.send(format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {}\r\n\r\n",
+            body.len()
+        ))
+        .await;
         self.send(body).await;
     }
 
     /// Sends a head whose body comes in chunks.
     pub(crate) async fn begin(&mut self, path: &str) {
-        self.send(format!("POST {path} HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n")).await;
+        self.send(format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n")).await;
     }
 
     pub(crate) async fn send_chunk(&mut self, data: impl AsRef<[u8]>) {

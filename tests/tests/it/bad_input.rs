@@ -30,9 +30,9 @@ async fn bytes_that_are_no_protocol() {
         b"\0\0\0\0".to_vec(),
         b"GET\r\n\r\n".to_vec(),
         b"GET / HTTP/9.9\r\n\r\n".to_vec(),
-        b"POST /v3/kv/put HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n".to_vec(),
-        b"POST /v3/kv/put HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n".to_vec(),
-        b"POST /v3/kv/put HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"key\":".to_vec(),
+        b"POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n".to_vec(),
+        b"POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n".to_vec(),
+        b"POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"key\":".to_vec(),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x05\x01\x25\0\0\0\x01\x80\x80\x80\x80\x80".to_vec(),
         b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(),
@@ -143,7 +143,7 @@ async fn absurd_numbers() {
 async fn headers_that_are_too_large() {
     let server = Server::start();
     let mut raw = Raw::connect(server.addr()).await;
-    let mut head = b"GET /version HTTP/1.1\r\nHost: x\r\n".to_vec();
+    let mut head = b"GET /version HTTP/1.1\r\nHost: localhost\r\n".to_vec();
     for i in 0..2000 {
         head.extend(format!("X-Header-{i}: {}\r\n", "x".repeat(1000)).bytes());
     }
@@ -164,7 +164,7 @@ async fn bodies_that_are_too_large() {
     let before = resident(&server);
     for path in ["/v3/kv/put", "/v3/kv/range", "/v3/lease/leases", "/nonsense", "/health"] {
         let mut raw = Raw::connect(server.addr()).await;
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
         assert!(raw.send(head).await);
         let chunk = [b"100000\r\n".to_vec(), vec![b' '; 1 << 20], b"\r\n".to_vec()].concat();
         for _ in 0..100 {
@@ -188,7 +188,7 @@ async fn declared_lengths() {
         return; // reads all of it first
     }
     let mut raw = Raw::connect(server.addr()).await;
-    assert!(raw.send("POST /v3/kv/put HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n{").await);
+    assert!(raw.send("POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n{").await);
     let status = raw.status().await;
     assert!([413, 429].contains(&status), "{status}");
     undisturbed(&server).await;
@@ -204,10 +204,14 @@ async fn readers_that_never_read() {
             let mut raw = Raw::connect(server.addr()).await;
             let body = r#"{"create_request":{"key":"aw==","range_end":"bA=="}}"#;
             let request = match kind {
-                0 => format!("POST /v3/watch HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
-                1 => "GET /v3/watch?prefix=k HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n".to_string(),
+                0 => format!(
+                    "POST /v3/watch HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                ),
+                1 => "GET /v3/watch?prefix=k HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+                    .to_string(),
                 _ => format!(
-                    "POST /v3/watch HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}{body}",
+                    "POST /v3/watch HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}{body}",
                     2 * body.len()
                 ),
             };

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 const TIMES: usize = 20;
 
 fn post(path: &str, body: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// Asks, says that this was all, and reads to the end.
@@ -36,8 +36,8 @@ async fn who_waits_gets_an_answer() {
         return; // takes such a client for gone
     }
     let addr = server.addr();
-    all_answered(addr, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n", r#""health":"true""#).await;
-    all_answered(addr, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", "process_open_fds").await;
+    all_answered(addr, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", r#""health":"true""#).await;
+    all_answered(addr, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "process_open_fds").await;
     all_answered(addr, &post("/v3/kv/put", r#"{"key":"aw==","value":"dg=="}"#), r#""revision""#).await;
     all_answered(addr, &post("/v3/kv/range", r#"{"key":"aw=="}"#), r#""value":"dg==""#).await;
     let mut c = server.grpc().await;
@@ -51,7 +51,7 @@ async fn on_a_follower_too() {
         return;
     }
     let addr = cluster.members[cluster.follower().await].addr();
-    all_answered(addr, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n", r#""health":"true""#).await;
+    all_answered(addr, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", r#""health":"true""#).await;
     all_answered(addr, &post("/v3/kv/put", r#"{"key":"aw==","value":"dg=="}"#), r#""revision""#).await;
     all_answered(addr, &post("/v3/kv/range", r#"{"key":"aw=="}"#), r#""value":"dg==""#).await;
 }
@@ -66,9 +66,9 @@ struct Form {
 
 fn forms() -> [Form; 3] {
     let create = r#"{"create_request":{"key":"aw=="}}"#;
-    let upgrade = "GET /v3/watch HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    let upgrade = "GET /v3/watch HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    let events = "GET /v3/watch?key=k HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+    let events = "GET /v3/watch?key=k HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
     // A text, masked with zeros.
     let message = [&[0x81, 0x80 | create.len() as u8, 0, 0, 0, 0], create.as_bytes()].concat();
     [

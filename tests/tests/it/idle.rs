@@ -7,7 +7,7 @@ const COUNT: usize = 400;
 /// Of memory, for each. Release builds take less than half of it.
 const MOST_KIB: u64 = 50;
 
-const WEBSOCKET: &str = "GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+const WEBSOCKET: &str = "GET /v3/watch HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// A watch by WebSocket that nothing happens to.
@@ -24,7 +24,7 @@ async fn watch(server: &Server) -> Raw {
 /// A connection that is kept after its first request.
 async fn keep(server: &Server) -> Raw {
     let mut raw = Raw::connect(server.addr()).await;
-    assert!(raw.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await);
+    assert!(raw.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await);
     raw.read_until(br#""health":"true""#).await.unwrap();
     raw
 }

@@ -25,6 +25,7 @@ mod members;
 mod metrics;
 mod metrics_listener;
 mod ops;
+mod pages;
 mod patience;
 mod refusals;
 mod resets;

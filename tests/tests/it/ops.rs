@@ -121,7 +121,7 @@ async fn metrics() {
 
 #[tokio::test]
 async fn elsewhere() {
-    let server = Server::start();
+    let server = Server::builder().args(["--cors=*"]).start();
     let http = server.http();
     for path in ["/nonsense", "/v2/keys", "/members", "/v3/nonsense"] {
         assert_eq!(http.get(path).await.status, 404, "{path}");

@@ -157,7 +157,7 @@ async fn websockets() {
     }
     let mut raw = Raw::connect(server.addr()).await;
     let upgrade = format!(
-        "GET /v3/watch HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\ngrpc-timeout: {TIMEOUT}\r\n\
+        "GET /v3/watch HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\ngrpc-timeout: {TIMEOUT}\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     );
     let create = r#"{"create_request":{"key":"aw=="}}"#.as_bytes();

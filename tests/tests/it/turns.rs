@@ -99,7 +99,8 @@ async fn many_large_answers_that_nobody_reads() {
     let (server, _) = crowded().await;
     let body = r#"{"key":"AA==","range_end":"AA==","sort_order":"DESCEND","sort_target":"VALUE"}"#;
     let request =
-        format!("POST /v3/kv/range HTTP/1.1\r\nhost: h\r\ncontent-length: {}\r\n\r\n{body}", body.len()).repeat(12);
+        format!("POST /v3/kv/range HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            .repeat(12);
     let mut before = metric(&server, "keyport_bulk_work_total").await;
     let mut greedy = Vec::new();
     for _ in 0..8 {

@@ -19,8 +19,7 @@ use tokio_stream::Stream;
 use tonic::{Code, Status};
 
 use super::{Desk, WatchReply};
-use crate::gate::{Pass, StreamEnd};
-use crate::state::ending::Heard;
+use crate::gate::{Heard, Pass, StreamEnd};
 
 /// Requests taken up before replies get their turn again.
 const REQUESTS_PER_POLL: usize = 32;

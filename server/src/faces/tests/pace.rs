@@ -56,7 +56,7 @@ async fn over_the_gateway() {
     }
     // There is no request in it.
     let mut slow = Raw::open(address).await;
-    slow.send("GET /v3/watch?key=x HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{").await;
+    slow.send("GET /v3/watch?key=x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{").await;
     assert_eq!(slow.head().await.status, 408);
     watch.send_chunk("est\":{\"key\":\"aw==\"}}").await;
     assert_eq!(watch.head().await.status, 200);

@@ -15,10 +15,14 @@ pub trait Check: Clone {
 }
 
 /// One after the other.
-impl<C1: Check, C2: Check, C3: Check> Check for (C1, C2, C3) {
+impl<C1: Check, C2: Check, C3: Check, C4: Check> Check for (C1, C2, C3, C4) {
     fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
-        let (first, second, third) = self;
-        first.answer(request, call).or_else(|| second.answer(request, call)).or_else(|| third.answer(request, call))
+        let (first, second, third, fourth) = self;
+        first
+            .answer(request, call)
+            .or_else(|| second.answer(request, call))
+            .or_else(|| third.answer(request, call))
+            .or_else(|| fourth.answer(request, call))
     }
 }
 

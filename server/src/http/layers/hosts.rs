@@ -1,5 +1,6 @@
 //! Which names the server answers to: a page on another site cannot reach it by pointing its own name here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,21 +9,57 @@ use http::{Request, Response, StatusCode, header};
 use super::super::plain::text;
 use super::super::{Call, Protocol};
 use super::Check;
-use crate::config::AllowList;
+use crate::config::{AllowList, OWN};
 use crate::net::Face;
 
 /// See the module's text. gRPC goes by other names, and browsers cannot speak it.
 #[derive(Clone, Debug)]
-pub struct Hosts(pub Arc<AllowList>);
+pub struct Hosts(Arc<Known>);
+
+#[derive(Debug)]
+enum Known {
+    Any,
+    Only {
+        names: Vec<String>,
+        /// Whether addresses will do, and the names that every machine has for itself: nobody else can have these.
+        own: bool,
+    },
+}
+
+impl Hosts {
+    /// `own` are the server's own names, which count where the list says so.
+    pub fn new(list: AllowList, own: impl IntoIterator<Item = String>) -> Hosts {
+        Hosts(Arc::new(match list {
+            AllowList::Any => Known::Any,
+            AllowList::Only(mut names) => {
+                let has_own = names.iter().any(|name| name == OWN);
+                names.extend(own.into_iter().filter(|name| has_own && !name.is_empty()));
+                Known::Only { names, own: has_own }
+            }
+        }))
+    }
+
+    fn knows(&self, host: &str) -> bool {
+        let Known::Only { names, own } = &*self.0 else { return true };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let is = |name: &str| host.eq_ignore_ascii_case(name);
+        // Of an address inside a link, the link is the caller's affair.
+        let is_address = || host.split('%').next().is_some_and(|address| address.parse::<IpAddr>().is_ok());
+        let is_loopback = || is("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+        names.iter().any(|name| is(name)) || (*own && (is_loopback() || is_address()))
+    }
+}
 
 impl Check for Hosts {
     fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
-        let AllowList::Only(names) = &*self.0 else { return None };
         let exempt = call.is_some_and(|call| call.protocol == Protocol::Grpc || call.connection.face == Face::Metrics);
-        if exempt || names.iter().any(|name| name.eq_ignore_ascii_case(host(request))) {
+        // Only HTTP/1.0 can leave it out, and no browser does.
+        let host = host(request);
+        if exempt || host.is_empty() || self.knows(host) {
             return None;
         }
-        let message = "the Host header of this request is not in --host-whitelist\n";
+        let message =
+            "the Host header of this request names no host of this server; --host-whitelist lists more, * is all\n";
         Some(text(StatusCode::MISDIRECTED_REQUEST, message))
     }
 }
@@ -43,6 +80,34 @@ fn host<B>(request: &Request<B>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_names_are_those_that_nobody_else_can_have() {
+        let own = || ["etcd-0.etcd".to_owned(), String::new()];
+        let hosts = Hosts::new(AllowList::Only(vec![OWN.to_owned(), "listed".to_owned()]), own());
+        for known in [
+            "localhost",
+            "LocalHost",
+            "a.localhost",
+            "127.0.0.1",
+            "10.1.2.3",
+            "::1",
+            "fe80::1%25lo",
+            "etcd-0.etcd",
+            "listed",
+            "listed.",
+        ] {
+            assert!(hosts.knows(known), "{known}");
+        }
+        for other in
+            ["elsewhere", "localhost.elsewhere", "notlocalhost", "etcd-0", "own.elsewhere", "127.0.0.1.elsewhere"]
+        {
+            assert!(!hosts.knows(other), "{other}");
+        }
+        let listed = Hosts::new(AllowList::Only(vec!["listed".to_owned()]), own());
+        assert!(listed.knows("listed") && !listed.knows("localhost") && !listed.knows("etcd-0.etcd"));
+        assert!(Hosts::new(AllowList::Any, own()).knows("elsewhere"));
+    }
 
     #[test]
     fn ports_and_brackets_are_left_out() {

@@ -48,7 +48,7 @@ async fn whoever_has_said_all_it_has_to_say_gets_its_answer() {
     let server = start(Setup::default());
     for path in ["GET /wait", "POST /v3/kv/compaction"] {
         let mut stream = TcpStream::connect(server.addr).await.unwrap();
-        stream.write_all(format!("{path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+        stream.write_all(format!("{path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         timeout(LONG, server.app.0.arrived.notified()).await.unwrap();
         server.app.0.release.notify_one();
@@ -62,14 +62,14 @@ async fn what_may_last_for_ever_ends_with_its_caller() {
     let server = start(Setup::default());
     // Before there is an answer,
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream.write_all(b"POST /v3/lock/lock HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream.write_all(b"POST /v3/lock/lock HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     timeout(LONG, server.app.0.arrived.notified()).await.unwrap();
     stream.shutdown().await.unwrap();
     let answer = Answer::parse(&rest(&mut stream).await);
     assert_eq!((answer.status, answer.body.contains(r#""code":1,"#)), (499, true), "{answer:?}");
     // and in the middle of it.
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream.write_all(b"POST /v3/election/observe HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream.write_all(b"POST /v3/election/observe HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut buffer = Vec::new();
     while !buffer.ends_with(b"first\n\r\n") {
         assert!(timeout(LONG, stream.read_buf(&mut buffer)).await.unwrap().unwrap() > 0);
@@ -82,7 +82,7 @@ async fn what_may_last_for_ever_ends_with_its_caller() {
 async fn an_answer_is_there_though_the_client_writes_everything_first() {
     let server = start(Setup::default());
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    let head = b"POST /nope HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = b"POST /nope HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.write_all(head).await.unwrap();
     let chunk = [&b"100000\r\n"[..], &vec![7; 1 << 20], b"\r\n"].concat();
     for _ in 0..20 {

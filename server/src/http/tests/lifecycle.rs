@@ -6,10 +6,10 @@ async fn what_is_being_answered_is_answered_before_the_end() {
     let mut server = start(Setup::default());
     let addr = server.addr;
     let mut stream = TcpStream::connect(addr).await.unwrap();
-    stream.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     server.app.0.arrived.notified().await;
     let mut idle = TcpStream::connect(addr).await.unwrap();
-    idle.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut buffer = [0; 1024];
     assert!(idle.read(&mut buffer).await.unwrap() > 0);
 
@@ -28,7 +28,7 @@ async fn what_is_being_answered_is_answered_before_the_end() {
 async fn what_does_not_end_is_dropped() {
     let mut server = start(Setup { drain: Duration::from_millis(20), ..Setup::default() });
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     server.app.0.arrived.notified().await;
     drop(server.stop.take());
     server.serving.await.unwrap();
@@ -46,7 +46,7 @@ async fn unix_sockets() {
     let taken = ListenConfig { client: vec![Url::parse(&url).unwrap()], ..config(&[]).listen };
     assert!(bind(&taken).unwrap_err().to_string().starts_with(&format!("cannot listen on {url}: ")));
     let mut stream = UnixStream::connect(&path).await.unwrap();
-    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("hello"), "{answer}");

@@ -2,12 +2,12 @@
 
 use super::*;
 
-const NEXT: &str = "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+const NEXT: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /// The head of a request to nobody, and a body of this size.
 fn to_nobody(size: usize, announced: bool) -> (String, String) {
     let length = if announced { format!("Content-Length: {size}") } else { "Transfer-Encoding: chunked".to_owned() };
-    let head = format!("POST /nope HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n");
+    let head = format!("POST /nope HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n");
     let body = "x".repeat(size);
     (head, if announced { body } else { format!("{size:x}\r\n{body}\r\n0\r\n\r\n") })
 }
@@ -63,7 +63,7 @@ async fn what_is_announced_to_be_much_is_not_waited_for() {
 #[tokio::test]
 async fn nobody_is_told_to_go_on_for_nothing() {
     let server = start(Setup::default());
-    let ask = "POST /nope HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n";
+    let ask = "POST /nope HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n";
     let answer = answers(&server, &[ask]).await;
     assert_eq!((answer.status, answer.header("connection")), (404, Some("close")), "{answer:?}");
     let answer = answers(&server, &[&ask.replace("/nope", "/echo"), &"x".repeat(100), NEXT]).await;
@@ -74,7 +74,7 @@ async fn nobody_is_told_to_go_on_for_nothing() {
 #[tokio::test]
 async fn what_makes_no_sense_ends_the_connection() {
     let server = start(Setup::default());
-    let head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = answers(&server, &[head, "nonsense\r\n", &"x".repeat(4 << 20)]).await;
     assert_eq!((answer.status, answer.header("connection")), (400, Some("close")), "{answer:?}");
 }
@@ -91,7 +91,7 @@ async fn what_does_not_come_is_not_waited_for_long() {
 async fn what_came_too_slowly_ends_the_connection() {
     let pace = Pace { grace: Duration::from_millis(50), bytes_per_second: 1 << 20 };
     let server = start(Setup { pace, ..Setup::default() });
-    let answer = answers(&server, &["POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx"]).await;
+    let answer = answers(&server, &["POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nx"]).await;
     assert_eq!((answer.status, answer.header("connection")), (400, Some("close")), "{answer:?}");
     assert!(answer.body.contains("the request body took too long"), "{answer:?}");
 }

@@ -24,7 +24,7 @@ async fn who_sends_nothing_or_half_a_head_is_let_go() {
     }
     let settings = rest(&mut connect(&server, PREFACE).await).await;
     assert!(!settings.is_empty() && !settings.contains("HTTP/1.1"), "{settings:?}");
-    for head in ["G", "POST", "GET /hello HTTP/1.1\r\nHost: a\r\n"] {
+    for head in ["G", "POST", "GET /hello HTTP/1.1\r\nHost: localhost\r\n"] {
         let answer = Answer::parse(&rest(&mut connect(&server, head).await).await);
         assert_eq!((answer.status, answer.header("connection")), (408, Some("close")), "{head:?}");
     }
@@ -39,20 +39,20 @@ async fn who_sends_nothing_or_half_a_head_is_let_go() {
 #[tokio::test]
 async fn who_waits_for_an_answer_or_has_had_one_stays() {
     let server = strict(Face::All);
-    let mut idle = connect(&server, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut idle = connect(&server, "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let mut buffer = [0; 1024];
     assert!(idle.read(&mut buffer).await.unwrap() > 0);
-    let mut waiting = connect(&server, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut waiting = connect(&server, "GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     timeout(LONG, server.app.0.arrived.notified()).await.unwrap();
     let (mut streaming, mut http2) = (
-        connect(&server, "POST /v3/watch HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx").await,
+        connect(&server, "POST /v3/watch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nx").await,
         grpc::client(&server).await,
     );
     let_a_head_be_overdue(&server).await;
     let_a_head_be_overdue(&server).await;
     server.app.0.release.notify_one();
     assert!(waiting.read(&mut buffer).await.unwrap() > 0);
-    idle.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(idle.read(&mut buffer).await.unwrap() > 0);
     streaming.write_all(b"x").await.unwrap();
     assert!(streaming.read(&mut buffer).await.unwrap() > 0);
@@ -66,7 +66,7 @@ async fn who_waits_for_an_answer_or_has_had_one_stays() {
 async fn who_does_not_come_again_is_let_go() {
     let deadlines = Deadlines { head: Duration::from_secs(3600), idle: Duration::from_millis(50) };
     let server = start(Setup { deadlines, ..Setup::default() });
-    let mut stream = connect(&server, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut stream = connect(&server, "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let answer = Answer::parse(&rest(&mut stream).await);
     assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
 }

@@ -47,7 +47,7 @@ fn requests(method: Method, own_url: &str) -> Vec<Value> {
         Method::Alarm => return vec![json!({}), json!({ "action": "DEACTIVATE", "memberID": 1, "alarm": "NOSPACE" })],
         Method::MoveLeader => json!({ "targetID": 1 }),
         Method::Downgrade => json!({ "action": "VALIDATE", "version": "9.9" }),
-        Method::Authenticate => json!({ "name": "reader", "password": "?" }),
+        Method::Authenticate => json!({ "name": "reader", "password": "reader's" }),
         Method::UserAdd => json!({ "name": "reader", "password": "?" }),
         Method::UserGet => return vec![json!({ "name": "reader" }), json!({ "name": "root" })],
         Method::UserDelete | Method::UserChangePassword => json!({ "name": "nosuch" }),

@@ -56,7 +56,7 @@ async fn binary_and_text() {
 
 #[tokio::test]
 async fn errors_and_origins() {
-    let server = Server::start();
+    let server = Server::builder().args(["--cors=*"]).start();
     if server.is_etcd() {
         return; // has no gRPC-Web
     }

@@ -134,7 +134,7 @@ async fn one_chunk_a_message() {
     let mut raw = Raw::connect(server.addr()).await;
     let body = create("k", json!({}));
     let request = format!(
-        "POST /v3/watch HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip, deflate\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /v3/watch HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip, deflate\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     assert!(raw.send(request).await);

@@ -67,7 +67,7 @@ async fn a_reader_that_falls_behind_a_compaction_is_told_the_same() {
     let Some(server) = server() else { return };
     let mut c = server.grpc().await;
     let mut raw = Raw::connect(server.addr()).await;
-    raw.send("GET /v3/watch?key=k HTTP/1.0\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n").await;
+    raw.send("GET /v3/watch?key=k HTTP/1.0\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").await;
     raw.read_until(b"event: opened").await.unwrap();
     // More than all the buffers between here and there.
     let value = "x".repeat(200_000);

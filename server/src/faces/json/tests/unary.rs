@@ -164,7 +164,7 @@ async fn sizes_are_judged_before_and_after_decoding() {
     assert_eq!(body["message"], "grpc: received message larger than max (66007 vs. 65536)");
 
     // Declared and not sent: it is not waited for.
-    raw.send("POST /v3/kv/put HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000000\r\n\r\n").await;
+    raw.send("POST /v3/kv/put HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000000\r\n\r\n").await;
     let head = raw.head().await;
     assert_eq!(head.status, 413);
     let declared: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
@@ -183,7 +183,7 @@ async fn sizes_are_judged_before_and_after_decoding() {
 #[tokio::test]
 async fn a_refused_stream_says_the_status_that_it_has() {
     let (_member, mut raw) = start().await;
-    raw.send("POST /v3/maintenance/snapshot HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000000\r\n\r\n").await;
+    raw.send("POST /v3/maintenance/snapshot HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000000\r\n\r\n").await;
     let head = raw.head().await;
     let body: Value = serde_json::from_slice(&raw.body(&head).await).unwrap();
     let error = &body["error"];
