@@ -247,11 +247,12 @@ impl Error {
         }
     }
 
-    /// The HTTP status of problem details: the same, but who says nothing of himself is asked to. (etcd has a 400 for it,
-    /// which its gateway's clients know.)
+    /// The HTTP status of problem details: the same, where clients of etcd's gateway do not know another one. Who says nothing
+    /// of himself is asked to, and a password that is too long is the caller's fault.
     pub fn problem_status(self) -> http::StatusCode {
         match self {
             Error::UserEmpty => http::StatusCode::UNAUTHORIZED,
+            Error::PasswordTooLong => http::StatusCode::BAD_REQUEST,
             error => error.http_status(),
         }
     }

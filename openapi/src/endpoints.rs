@@ -9,6 +9,7 @@ mod document;
 mod events;
 mod operations;
 mod schemas;
+mod session;
 
 use std::ops::RangeInclusive;
 
@@ -36,6 +37,8 @@ pub struct Endpoint {
     /// What else there is to say, in Markdown; may be empty.
     pub description: &'static str,
     pub parameters: &'static [Parameter],
+    /// The JSON document that it wants, if it wants one.
+    pub body: Option<Shape>,
     /// Those of its own: that other methods are refused goes without saying.
     pub answers: &'static [Answer],
     /// How it says no, if it may do so in all the ways of a call of the API.
@@ -49,6 +52,9 @@ pub struct Endpoint {
 pub enum Verb {
     /// GET, and HEAD for all but the body.
     Get,
+    Post,
+    Put,
+    Delete,
     /// Whatever comes is answered like GET.
     Any,
 }
@@ -58,6 +64,9 @@ impl Verb {
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
             Verb::Get => &["GET", "HEAD"],
+            Verb::Post => &["POST"],
+            Verb::Put => &["PUT"],
+            Verb::Delete => &["DELETE"],
             Verb::Any => &[],
         }
     }
@@ -184,6 +193,12 @@ table! {
         Paths => operations::PATHS,
         /// Changes as server-sent events.
         Events => events::EVENTS,
+        /// Who the caller is.
+        Session => session::SHOW,
+        SessionBegin => session::BEGIN,
+        SessionEnd => session::END,
+        /// A user's own password.
+        SessionPassword => session::PASSWORD,
     }
 }
 
@@ -260,9 +275,10 @@ mod tests {
             for method in verb.methods() {
                 assert_eq!(Resource::find(method, path), Some(*resource), "{method} {path}");
             }
-            assert_eq!(Resource::find("POST", path), None, "{path}");
+            assert_eq!(Resource::find("PATCH", path), None, "{path}");
         }
         assert_eq!(Resource::methods_at("/v3/watch").collect::<Vec<_>>(), ["GET", "HEAD"]);
+        assert_eq!(Resource::methods_at("/v3/session").collect::<Vec<_>>(), ["GET", "HEAD", "POST", "DELETE"]);
         assert_eq!((Resource::find("GET", "/v3/watch/"), Resource::methods_at("/v3/kv/put").count()), (None, 0));
     }
 

@@ -105,6 +105,8 @@ pub struct HttpConfig {
     pub enable_gateway: bool,
     pub cors: AllowList,
     pub hosts: AllowList,
+    /// Whether a token may stand in the query, where others may write it into their logs.
+    pub token_in_query: bool,
     pub warning_unary_request_duration: Duration,
 }
 

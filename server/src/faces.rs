@@ -8,6 +8,7 @@ mod kit;
 pub(crate) mod ops;
 mod pieces;
 pub(crate) mod routes;
+mod session;
 mod sse;
 mod text;
 

@@ -11,6 +11,7 @@ mod patience;
 pub(crate) mod plain;
 mod rare;
 pub(crate) mod refusal;
+pub(crate) mod session_cookie;
 mod stack;
 mod unread;
 pub(crate) mod vigil;

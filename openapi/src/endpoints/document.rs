@@ -3,6 +3,7 @@
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, ParameterStyle, PathItem, PathsBuilder,
 };
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
@@ -16,21 +17,36 @@ use crate::errors;
 pub(crate) fn add(paths: PathsBuilder) -> PathsBuilder {
     let operations = Operation::ALL.iter().map(|operation| operation.info());
     let resources = Resource::ALL.iter().map(|resource| resource.info());
-    operations
-        .chain(resources)
-        .fold(paths, |paths, endpoint| paths.path(endpoint.path, PathItem::new(HttpMethod::Get, operation(endpoint))))
+    operations.chain(resources).fold(paths, |paths, endpoint| {
+        paths.path(endpoint.path, PathItem::new(method(endpoint.verb), operation(endpoint)))
+    })
+}
+
+fn method(verb: Verb) -> HttpMethod {
+    match verb {
+        Verb::Get | Verb::Any => HttpMethod::Get,
+        Verb::Post => HttpMethod::Post,
+        Verb::Put => HttpMethod::Put,
+        Verb::Delete => HttpMethod::Delete,
+    }
 }
 
 fn operation(endpoint: &Endpoint) -> OperationBuilder {
-    let Endpoint { id, tag, summary, description, parameters, public, .. } = *endpoint;
+    let Endpoint { id, tag, summary, description, parameters, ref body, public, .. } = *endpoint;
     let operation = OperationBuilder::new()
         .tag(tag)
         .operation_id(Some(id))
         .summary(Some(summary))
         .description(Some(description).filter(|text| !text.is_empty()))
+        .request_body(body.as_ref().map(request_body))
         .securities(public.then(|| [SecurityRequirement::default()]))
         .responses(responses(endpoint));
     parameters.iter().fold(operation, |operation, parameter| operation.parameter(described(parameter)))
+}
+
+fn request_body(shape: &Shape) -> RequestBody {
+    let content = ContentBuilder::new().schema(Some(schema(shape))).build();
+    RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build()
 }
 
 fn responses(endpoint: &Endpoint) -> ResponsesBuilder {
@@ -40,7 +56,7 @@ fn responses(endpoint: &Endpoint) -> ResponsesBuilder {
     match (endpoint.refusals, endpoint.verb) {
         (Some(form), _) => errors::declare(own, form),
         (None, Verb::Get) => own.response("405", method_not_allowed()),
-        (None, Verb::Any) => own,
+        (None, _) => own,
     }
 }
 

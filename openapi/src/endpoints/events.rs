@@ -16,6 +16,7 @@ pub(super) const EVENTS: Endpoint = Endpoint {
     summary: "Follows changes as server-sent events",
     description: DESCRIPTION,
     parameters: parameters::ALL,
+    body: None,
     answers: &[
         Answer {
             status: 200,

@@ -14,6 +14,7 @@ const PLAIN: Endpoint = Endpoint {
     summary: "",
     description: "",
     parameters: &[],
+    body: None,
     answers: &[],
     refusals: None,
     public: true,

@@ -1,6 +1,8 @@
 //! The schemas of answers that no proto file knows.
 
-use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ComponentsBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    AllOfBuilder, AnyOfBuilder, ArrayBuilder, ComponentsBuilder, ObjectBuilder, Schema, Type,
+};
 use utoipa::openapi::{Object, Ref};
 
 /// Adds them, under the names that the rows call them by.
@@ -11,6 +13,9 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("CompactedProblem", compacted())
         .schema("Health", health())
         .schema("Version", version())
+        .schema("Session", session())
+        .schema("Login", login())
+        .schema("NewPassword", new_password())
 }
 
 fn health() -> Schema {
@@ -32,6 +37,37 @@ fn version() -> Schema {
         .property("keyport", text("The version of this server."))
         .required("etcdserver")
         .required("etcdcluster")
+        .into()
+}
+
+fn session() -> Schema {
+    let roles = ArrayBuilder::new().items(Object::with_type(Type::String)).description(Some("His roles."));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("authentication", Object::with_type(Type::Boolean))
+        .property("user", text("Who the caller is; absent where nobody is asked."))
+        .property("roles", roles)
+        .required("authentication")
+        .into()
+}
+
+fn login() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("name", text("The user."))
+        .property("password", text("His password."))
+        .required("name")
+        .required("password")
+        .into()
+}
+
+fn new_password() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("old", text("What it is."))
+        .property("new", text("What it is to be; 72 bytes at most."))
+        .required("old")
+        .required("new")
         .into()
 }
 

@@ -16,6 +16,13 @@ pub struct Auth {
     logins: Logins,
 }
 
+/// A user, and what he is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub name: String,
+    pub roles: Vec<String>,
+}
+
 impl Auth {
     pub(super) fn new(desk: Desk, logins: Logins) -> Auth {
         Auth { desk, logins }
@@ -81,6 +88,50 @@ impl Auth {
         let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };
         let header = self.change(&pass, request).await?;
         Ok(AuthUserChangePasswordResponse { header })
+    }
+
+    /// Who the caller is; nobody where nobody is asked.
+    ///
+    /// # Errors
+    /// `InvalidAuthToken`, `UserEmpty` for who says nothing of himself.
+    #[expect(clippy::unused_async, reason = "a call like the others")]
+    pub async fn whoami(&self, caller: &Caller) -> Result<Option<Account>, Error> {
+        let pass = self.desk.gate.admit(caller, Method::AuthStatus)?;
+        let enabled = self.desk.node.state().auth.is_enabled();
+        let author = pass.caller().author().filter(|_| enabled);
+        match author {
+            Some(author) => Ok(Some(Account { roles: self.roles_of(&author.user), name: author.user.to_string() })),
+            None if enabled => Err(Error::UserEmpty),
+            None => Ok(None),
+        }
+    }
+
+    /// The roles of a user; none if there is no such user.
+    pub fn roles_of(&self, user: &str) -> Vec<String> {
+        let auth = &self.desk.node.state().auth;
+        auth.with(|policy| policy.user(user).map(|account| account.roles().to_vec())).unwrap_or_default()
+    }
+
+    /// Changes the password of the caller, who knows the old one.
+    ///
+    /// # Errors
+    /// `AuthNotEnabled`, `UserEmpty`, `AuthFailed`; as [`Auth::user_change_password`].
+    pub async fn change_own_password(&self, caller: &Caller, old: &str, new: String) -> Result<(), Error> {
+        let pass = self.desk.gate.admit(caller, Method::AuthStatus)?;
+        let auth = &self.desk.node.state().auth;
+        if !auth.is_enabled() {
+            return Err(Error::AuthNotEnabled);
+        }
+        let author = pass.caller().author().ok_or(Error::UserEmpty)?;
+        let login = Login { user: (&*author.user).into(), password: Secret::new(old) };
+        let proof = self.logins.check(&login, caller.from()).await?;
+        let hashed_password = self.logins.passwords().hash(new).await?;
+        // Hashing takes long, and somebody may have changed it for him meanwhile.
+        auth.with(|policy| proof.author(policy)).ok_or(Error::AuthFailed)?;
+        let name = author.user.to_string();
+        let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };
+        self.change(&Pass::internal("a user's own password"), request).await?;
+        Ok(())
     }
 
     async fn change<R>(&self, pass: &Pass, request: R) -> Result<Option<ResponseHeader>, Error>

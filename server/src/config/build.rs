@@ -164,6 +164,7 @@ fn http(s: &Settings) -> HttpConfig {
         enable_gateway: s.bool("enable-grpc-gateway"),
         cors: allow_list(s.list("cors")),
         hosts: allow_list(s.list("host-whitelist")),
+        token_in_query: s.bool("access-token-in-query"),
         warning_unary_request_duration: or_default(
             s.duration("warning-unary-request-duration"),
             Duration::from_millis(300),

@@ -168,6 +168,18 @@ where
     body::discard(std::pin::pin!(body)).await.map_err(|error| Refusal::from(error).response())
 }
 
+/// Reads a body of no more than `limit` bytes.
+///
+/// # Errors
+/// The answer to one that breaks, drips, or is too large.
+pub(super) async fn read_whole<B>(body: B, limit: usize) -> Result<Bytes, Response<GatewayBody>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    body::collect(std::pin::pin!(body), limit).await.map_err(|error| Refusal::from(error).response())
+}
+
 /// How a request comes in.
 enum Entry {
     Post,

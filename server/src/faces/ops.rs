@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{MethodRouter, any, get};
+use axum::routing::{MethodRouter, any, delete, get, post, put};
 use http::{HeaderValue, StatusCode, header};
 use keyport_api::etcdserverpb::AlarmType;
 use keyport_openapi::endpoints::{Endpoint, Listeners, Operation, Parameter, Resource, Verb};
@@ -112,6 +112,9 @@ where
 {
     match verb {
         Verb::Get => get(handler),
+        Verb::Post => post(handler),
+        Verb::Put => put(handler),
+        Verb::Delete => delete(handler),
         Verb::Any => any(handler),
     }
 }

@@ -21,6 +21,7 @@ use tower::{Layer as _, Service};
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
 use super::json::{self, Gateway, GatewayOptions};
+use super::session;
 use super::sse::Events;
 use super::text::GatewayBody;
 use crate::calls::Calls;
@@ -46,6 +47,7 @@ struct Table {
 /// What is below `/v3/`.
 #[derive(Clone, Debug)]
 struct Api {
+    calls: Calls,
     gateway: Gateway,
     events: Events,
 }
@@ -68,6 +70,7 @@ impl Routes {
             grpc_web: GrpcWebLayer::new().layer(grpc.clone()),
             grpc,
             api: gateway.map(|options| Api {
+                calls: calls.clone(),
                 events: Events::new(calls.clone(), options.stop.clone()),
                 gateway: Gateway::new(calls, options),
             }),
@@ -135,12 +138,21 @@ impl Api {
 
     async fn resource(&self, resource: Resource, request: Request<RequestBody>) -> Response<GatewayBody> {
         let (parts, body) = request.into_parts();
-        if let Err(refused) = json::read_away(body).await {
-            return refused;
-        }
+        let read = match resource.info().body {
+            Some(_) => json::read_whole(body, session::MOST_BYTES).await,
+            None => json::read_away(body).await.map(|()| Bytes::new()),
+        };
+        let body = match read {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        };
         match resource {
             Resource::Paths => json::paths(&parts.method),
             Resource::Events => self.events.answer(parts).await,
+            Resource::Session => session::show(&self.calls, &parts).await,
+            Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
+            Resource::SessionEnd => session::end(),
+            Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
         }
     }
 }

@@ -44,6 +44,11 @@ impl Connection {
         Connection { remote: None, face, stream: None, lane, unread, vigil }
     }
 
+    /// Whether nobody on the way can listen, or change what is said.
+    pub(super) fn is_secure(&self) -> bool {
+        false
+    }
+
     /// Whether the other side sends nothing more, or is gone. Only HTTP/1.1 has to ask, where nothing else would tell.
     pub(crate) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.stream.as_ref().map_or(Poll::Pending, |stream| stream.poll_read_closed(cx))

@@ -5,8 +5,8 @@
 //! | gRPC, gRPC-Web | `token`, `authorization` |
 //! | JSON, other HTTP | `Grpc-Metadata-Token`, `Authorization` (a token, or `Basic`), `Grpc-Metadata-Authorization` |
 //! | WebSocket from a page | the subprotocol after `Bearer` |
-//! | `EventSource` from a page | `access_token` in the query |
-//! | any page | the cookie `token` |
+//! | `EventSource` from a page | `access_token` in the query, with `--access-token-in-query` |
+//! | any page | a cookie ([`session_cookie`]) |
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, Method, Request};
 use percent_encoding::percent_decode_str;
 
 use super::rare::Rare;
-use super::{Call, Protocol, asks_for_websocket};
+use super::{Call, Protocol, asks_for_websocket, session_cookie};
 use crate::gate::{Claims, Login, Secret};
 
 const HASLEADER: HeaderName = HeaderName::from_static("hasleader");
@@ -27,10 +27,11 @@ const GATEWAY_TOKEN: HeaderName = HeaderName::from_static("grpc-metadata-token")
 const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("grpc-metadata-authorization");
 
 /// Everything that is claimed.
-pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>) -> Claims {
+pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>, token_in_query: bool) -> Claims {
     let from = call.and_then(|call| call.connection.remote).map(|remote| remote.ip());
     // Most requests claim nothing.
-    if !Call::may_have(call, Rare::CREDENTIALS) && request.uri().query().is_none() {
+    let query = request.uri().query().filter(|_| token_in_query);
+    if !Call::may_have(call, Rare::CREDENTIALS) && query.is_none() {
         return Claims { from, ..Claims::default() };
     }
     let headers = request.headers();
@@ -42,7 +43,7 @@ pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>) -> Claims {
     };
     let mut token = names.iter().find_map(|name| headers.get(name)?.to_str().ok()).map(Cow::Borrowed);
     if token.is_none() && !protocol.is_grpc() {
-        token = of_a_page(request);
+        token = of_a_page(request, query);
     }
     // Over gRPC it would be new to everybody, and is a token that nobody has.
     let login = if protocol.is_grpc() { None } else { token.as_deref().and_then(login) };
@@ -67,16 +68,23 @@ fn login(credentials: &str) -> Option<Login> {
 }
 
 /// The token of a caller that cannot set headers.
-fn of_a_page<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
+fn of_a_page<'a, B>(request: &'a Request<B>, query: Option<&'a str>) -> Option<Cow<'a, str>> {
     let headers = request.headers();
     let mut token = None;
     if asks_for_websocket(request.method(), headers) {
         let mut protocols = parts(headers, &SEC_WEBSOCKET_PROTOCOL, ',');
         token = if protocols.next() == Some("Bearer") { protocols.next().map(Cow::Borrowed) } else { None };
     } else if request.method() == Method::GET {
-        token = request.uri().query().and_then(|query| parameter(query, "access_token"));
+        token = query.and_then(|query| parameter(query, "access_token"));
     }
-    token.or_else(|| parts(headers, &COOKIE, ';').find_map(|cookie| cookie.strip_prefix("token=")).map(Cow::Borrowed))
+    token.or_else(|| cookie(headers).map(Cow::Borrowed))
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    session_cookie::NAMES.iter().find_map(|wanted| {
+        let mut pairs = parts(headers, &COOKIE, ';').filter_map(|cookie| cookie.split_once('='));
+        pairs.find(|(name, _)| name == wanted).map(|(_, token)| token)
+    })
 }
 
 fn parts<'a>(headers: &'a HeaderMap, name: &HeaderName, separator: char) -> impl Iterator<Item = &'a str> {
@@ -100,7 +108,7 @@ mod tests {
         let request = headers.iter().fold(Request::get(uri), |request, (name, value)| request.header(*name, *value));
         let request = request.body(()).unwrap();
         let call = Call { protocol, ..Call::of(&request, Arc::new(Connection::in_process(Face::All))) };
-        find(&request, Some(&call))
+        find(&request, Some(&call), true)
     }
 
     fn token(protocol: Protocol, uri: &str, headers: &[(&str, &str)]) -> Option<String> {
@@ -123,6 +131,8 @@ mod tests {
             (Protocol::Http, "/?access_token=other", vec![("authorization", "t")]),
             (Protocol::Http, "/?access_token=t", vec![("upgrade", "h2c"), ("sec-websocket-protocol", "Bearer, other")]),
             (Protocol::Http, "/", vec![("cookie", "token=t")]),
+            (Protocol::Http, "/", vec![("cookie", "token=other; keyport=t")]),
+            (Protocol::Http, "/", vec![("cookie", "keyport=other; __Host-keyport=t")]),
         ] {
             assert_eq!(token(protocol, uri, &headers), found, "{protocol:?} {uri} {headers:?}");
         }

@@ -20,6 +20,8 @@ use crate::net;
 pub struct StackOptions {
     pub cors: AllowList,
     pub hosts: Hosts,
+    /// Whether a token may stand in the query.
+    pub token_in_query: bool,
     pub slow_request: Duration,
     /// The largest gRPC message.
     pub max_message_bytes: usize,
@@ -31,6 +33,7 @@ impl StackOptions {
     pub fn of(config: &Config) -> StackOptions {
         StackOptions {
             cors: config.http.cors.clone(),
+            token_in_query: config.http.token_in_query,
             hosts: Hosts::new(config.http.hosts.clone(), own_names(config)),
             slow_request: config.http.warning_unary_request_duration,
             max_message_bytes: config.max_receive_bytes(),
@@ -70,7 +73,7 @@ type Worked<S, I> = Limits<Attendance<Identity<Checked<Quota, S>, I>>>;
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
-        let StackOptions { cors, hosts, slow_request, max_message_bytes, pace } = options;
+        let StackOptions { cors, hosts, token_in_query, slow_request, max_message_bytes, pace } = options;
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
@@ -78,7 +81,7 @@ impl<I> Stack<I> {
             cors: CorsLayer::new(cors),
             hosts,
             limits: LimitsLayer::new(max_message_bytes, pace),
-            identity: IdentityLayer(identify),
+            identity: IdentityLayer { identify, token_in_query },
             quota: CheckLayer(quota),
         }
     }

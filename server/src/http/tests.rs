@@ -221,8 +221,14 @@ where
     }));
     let metrics = Arc::new(Metrics::new(false));
     let hosts = Hosts::new(hosts, []);
-    let options =
-        StackOptions { cors, hosts, slow_request: Duration::from_secs(60), max_message_bytes: MAX_MESSAGE, pace };
+    let options = StackOptions {
+        cors,
+        hosts,
+        token_in_query: false,
+        slow_request: Duration::from_secs(60),
+        max_message_bytes: MAX_MESSAGE,
+        pace,
+    };
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));
     let column = build(stack, app.clone());
     let stop = CancellationToken::new();

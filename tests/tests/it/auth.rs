@@ -3,6 +3,7 @@
 mod life;
 mod logins;
 mod matrix;
+mod session;
 mod watches;
 
 use http::Method;

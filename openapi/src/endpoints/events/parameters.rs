@@ -70,8 +70,11 @@ pub(in super::super) const ENCODING: Parameter = one(
 );
 pub(in super::super) const HEARTBEAT: Parameter =
     one("heartbeat", "Seconds between signs of life, 1 to 3600; 15 if not given.", Shape::Integer(HEARTBEAT_SECONDS));
-pub(in super::super) const ACCESS_TOKEN: Parameter =
-    one("access_token", "The token, for those who cannot set a header.", Shape::Text);
+pub(in super::super) const ACCESS_TOKEN: Parameter = one(
+    "access_token",
+    "The token, for those who cannot set a header; where the server was started with `--access-token-in-query`.",
+    Shape::Text,
+);
 
 const fn one(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
     Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }

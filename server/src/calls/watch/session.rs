@@ -114,8 +114,13 @@ impl<S> WatchSession<S> {
                 let checked = match request.start_revision {
                     ..0 => Ok(()),
                     _ => {
-                        self.pass = self.desk.gate.renew(&self.pass);
-                        self.desk.gate.check(&self.pass, &request)
+                        let renewed = self.desk.gate.renew(&self.pass);
+                        let checked = self.desk.gate.check(&renewed, &request);
+                        // What was begun by a token goes on after it has ended.
+                        if checked.is_ok() {
+                            self.pass = renewed;
+                        }
+                        checked
                     }
                 };
                 match checked {

@@ -25,20 +25,24 @@ impl<F: Fn(&Claims) -> Identified + Clone> Identify for F {
 
 /// See the module's text.
 #[derive(Clone, Debug)]
-pub struct IdentityLayer<I>(pub I);
+pub struct IdentityLayer<I> {
+    pub identify: I,
+    /// Whether a token may stand in the query.
+    pub token_in_query: bool,
+}
 
 /// See [`IdentityLayer`].
 #[derive(Clone, Debug)]
 pub struct Identity<S, I> {
     inner: S,
-    identify: I,
+    layer: IdentityLayer<I>,
 }
 
 impl<S, I: Clone> Layer<S> for IdentityLayer<I> {
     type Service = Identity<S, I>;
 
     fn layer(&self, inner: S) -> Identity<S, I> {
-        Identity { inner, identify: self.0.clone() }
+        Identity { inner, layer: self.clone() }
     }
 }
 
@@ -54,8 +58,8 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let claims = credentials::find(&request, Call::get(request.extensions()));
-        match self.identify.identify(&claims) {
+        let claims = credentials::find(&request, Call::get(request.extensions()), self.layer.token_in_query);
+        match self.layer.identify.identify(&claims) {
             Identified::Now(caller) => {
                 put(&mut request, caller);
                 Identifying::Answering { answer: self.inner.call(request) }

@@ -75,14 +75,17 @@ async fn unknown_paths_and_other_methods_are_told_apart() {
 
 #[tokio::test]
 async fn resources_answer_as_the_document_says() {
-    for resource in Resource::ALL {
+    // Logins need users.
+    for resource in Resource::ALL.iter().filter(|resource| resource.info().body.is_none()) {
         let (_member, mut raw) = start().await;
-        let Endpoint { path, answers, .. } = resource.info();
+        let Endpoint { path, verb, answers, .. } = resource.info();
         // What a resource needs, the others do not look at.
-        raw.request("GET", &format!("{path}?key=k"), "", "").await;
+        raw.request(verb.methods()[0], &format!("{path}?key=k"), "", "").await;
         let head = raw.head().await;
         let ok = answers.iter().find(|answer| answer.status == head.status).unwrap();
-        assert!(ok.contents.iter().any(|content| Some(content.media_type) == head.header("content-type")), "{path}");
+        let content_type = head.header("content-type");
+        let described = ok.contents.iter().any(|content| Some(content.media_type) == content_type);
+        assert!(described || (ok.contents.is_empty() && content_type.is_none()), "{path}");
         assert!(ok.headers.iter().all(|name| head.header(&name.to_ascii_lowercase()).is_some()), "{path}");
     }
 }

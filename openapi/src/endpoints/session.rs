@@ -1,0 +1,67 @@
+//! Rows: who the caller is, and the cookie by which a page is known, `/v3/session`.
+
+use serde_json::json;
+
+use super::{Answer, Content, Endpoint, Listeners, Shape, Verb};
+use crate::errors::Form;
+
+/// What all of them have in common.
+const SESSION: Endpoint = Endpoint {
+    path: "/v3/session",
+    verb: Verb::Get,
+    listeners: Listeners::Clients,
+    id: "",
+    tag: "Auth",
+    summary: "",
+    description: "",
+    parameters: &[],
+    body: None,
+    answers: &[],
+    refusals: Some(Form::Problem),
+    public: false,
+};
+
+pub(super) const SHOW: Endpoint = Endpoint {
+    id: "Session_Show",
+    summary: "Tells who the caller is",
+    answers: &[Answer { status: 200, description: "Who that is.", contents: &[CONTENT], headers: &[] }],
+    ..SESSION
+};
+
+pub(super) const BEGIN: Endpoint = Endpoint {
+    verb: Verb::Post,
+    id: "Session_Begin",
+    summary: "Logs in by a cookie",
+    description: "For pages: the cookie is out of reach of scripts (`HttpOnly`), and comes only with requests of this server's own \
+pages (`SameSite=Strict`). Others ask for a token (`/v3/auth/authenticate`), or send `Authorization: Basic`.",
+    body: Some(Shape::Schema("Login")),
+    answers: &[Answer { status: 200, description: "Who that is.", contents: &[CONTENT], headers: &["Set-Cookie"] }],
+    public: true,
+    ..SESSION
+};
+
+pub(super) const END: Endpoint = Endpoint {
+    verb: Verb::Delete,
+    id: "Session_End",
+    summary: "Takes the cookie back",
+    answers: &[Answer { status: 204, description: "It is gone.", contents: &[], headers: &["Set-Cookie"] }],
+    public: true,
+    ..SESSION
+};
+
+pub(super) const PASSWORD: Endpoint = Endpoint {
+    path: "/v3/session/password",
+    verb: Verb::Put,
+    id: "Session_ChangePassword",
+    summary: "Changes the caller's own password",
+    description: "Needs no permission but the old password. All tokens of the user end, and the cookie is taken back.",
+    body: Some(Shape::Schema("NewPassword")),
+    answers: &[Answer { status: 204, description: "It is another one now.", contents: &[], headers: &["Set-Cookie"] }],
+    ..SESSION
+};
+
+const CONTENT: Content = Content {
+    media_type: "application/json",
+    shape: Shape::Schema("Session"),
+    example: Some(|| json!({"authentication": true, "user": "alice", "roles": ["reader"]})),
+};

@@ -1,0 +1,146 @@
+//! `/v3/session`: who the caller is, the cookie by which a page is known, and a user's own password.
+//!
+//! A page keeps no token where its scripts could read it, or somebody else's: the browser does, out of their reach. It sends
+//! the cookie with requests of this server's own pages alone; and what acts is refused to foreign pages whoever they are
+//! ([`Origins`](crate::http::layers::Origins)).
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use keyport_api::error::{self, Error, Problem};
+use keyport_api::etcdserverpb::AuthenticateRequest;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tonic::Status;
+
+use super::kit;
+use super::text::GatewayBody;
+use crate::calls::Calls;
+use crate::http::refusal::{add_hints, is_of_page, problem_document};
+use crate::http::session_cookie;
+
+/// Bodies of more bytes are no logins.
+pub(super) const MOST_BYTES: usize = 16 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    name: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    old: String,
+    new: String,
+}
+
+/// Who the caller is.
+pub(super) async fn show(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
+    let found = async {
+        let caller = kit::caller(&parts.extensions)?;
+        Ok(match calls.auth.whoami(&caller).await? {
+            Some(user) => document(&json!({ "authentication": true, "user": user.name, "roles": user.roles })),
+            None => document(&json!({ "authentication": false })),
+        })
+    };
+    told(found.await, &parts.headers)
+}
+
+/// Gives a page the cookie.
+pub(super) async fn begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<GatewayBody> {
+    told(try_begin(calls, parts, body).await, &parts.headers)
+}
+
+async fn try_begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response<GatewayBody>, Failure> {
+    let Login { name, password } = read(body)?;
+    let caller = kit::caller(&parts.extensions)?;
+    let request = AuthenticateRequest { name: name.clone(), password };
+    let token = match calls.auth.authenticate(&caller, request).await {
+        Ok(answer) => answer.token,
+        // Whether there is such a user is nobody's business.
+        Err(Error::AuthFailed | Error::NoPasswordUser) => return Err(Error::InvalidCredentials.into()),
+        Err(error) => return Err(error.into()),
+    };
+    let roles = calls.auth.roles_of(&name);
+    let mut response = document(&json!({ "authentication": true, "user": name, "roles": roles }));
+    let cookie = session_cookie::given(&parts.extensions, &token).ok_or(Error::InvalidAuthToken)?;
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// Takes the cookie back.
+pub(super) fn end() -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    for cookie in session_cookie::TAKEN_BACK {
+        response.headers_mut().append(SET_COOKIE, HeaderValue::from_static(cookie));
+    }
+    response
+}
+
+/// Changes the caller's own password.
+pub(super) async fn change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<GatewayBody> {
+    told(try_change_password(calls, parts, body).await, &parts.headers)
+}
+
+async fn try_change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response<GatewayBody>, Failure> {
+    let NewPassword { old, new } = read(body)?;
+    let caller = kit::caller(&parts.extensions)?;
+    match calls.auth.change_own_password(&caller, &old, new).await {
+        Ok(()) => Ok(end()),
+        Err(Error::AuthFailed | Error::NoPasswordUser) => Err(Error::InvalidCredentials.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn told(outcome: Result<Response<GatewayBody>, Failure>, headers: &HeaderMap) -> Response<GatewayBody> {
+    let mut response = outcome.unwrap_or_else(|failure| failure.response(headers));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    // Of what is wrong with it no more is said than where: it has a password in it.
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Failure::Malformed(format!("the body is not what is wanted here: line {line}, column {column}"))
+    })
+}
+
+fn document(document: &serde_json::Value) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::Full(document.to_string().into()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Why not.
+enum Failure {
+    Malformed(String),
+    Refused(Error),
+}
+
+impl Failure {
+    fn response(self, headers: &HeaderMap) -> Response<GatewayBody> {
+        match self {
+            Failure::Malformed(detail) => {
+                let status = StatusCode::BAD_REQUEST;
+                problem_document(status, Problem::http(status, detail).to_json())
+            }
+            Failure::Refused(error) => {
+                let status = Status::from(error);
+                let mut response = problem_document(error.problem_status(), error::problem(&status).to_json());
+                add_hints(&mut response, &status, is_of_page(headers));
+                response
+            }
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Refused(error)
+    }
+}
