@@ -176,6 +176,8 @@ catalogue! {
     MalformedTimeout = Internal, "malformed grpc-timeout";
     /// Keyport's own: the database of this member cannot be read or written any more.
     StorageFailed = Internal, "keyport: the database failed";
+    /// Keyport's own: a key that has signed before did not, and the log says which.
+    TokenNotSigned = Internal, "keyport: cannot sign a token";
     /// Keyport's own: a request got past the layer that finds out whose it is.
     Unidentified = Internal, "keyport: nobody knows who asks";
     /// Keyport's own: an invariant did not hold, and the log says which.

@@ -65,6 +65,7 @@ pub(crate) struct Started {
 /// # Errors
 /// When the directory cannot be used as it is; nothing in it was overwritten then.
 pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, BootstrapError> {
+    let tokens = Tokens::open(&config.tokens)?;
     let dir = DataDir::prepare(config)?;
     // The log is locked first: it is what a second process must not touch.
     let disk = Arc::new(FsDisk::open(&dir.wal)?);
@@ -83,13 +84,9 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     if let Some(threshold) = config.bootstrap_defrag_threshold_bytes {
         defragment::if_worthwhile(&backend, threshold, &metrics)?;
     }
-    dir.snapshots.clean(backend.durable_applied().index, true).map_err(|source| BootstrapError::Io {
-        path: config.snap_path(),
-        action: "cannot remove snapshots that are not needed any more",
-        source,
-    })?;
+    clean_snapshots(config, &dir, &backend)?;
 
-    let state = Arc::new(open_state(config, Arc::clone(&backend), Arc::clone(&metrics))?);
+    let state = Arc::new(open_state(config, tokens, Arc::clone(&backend), Arc::clone(&metrics))?);
     let metadata = recovered.metadata;
     let options = backend_options(config, &metrics);
     let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone(), options, Arc::clone(&metrics));
@@ -127,6 +124,14 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     peers.connect(&raft);
     let node = Node::new(own_identity(config, metadata), limits(config), state, raft, peers, waiters, metrics);
     Ok(Started { node, notices: received })
+}
+
+fn clean_snapshots(config: &Config, dir: &DataDir, backend: &Backend) -> Result<(), BootstrapError> {
+    dir.snapshots.clean(backend.durable_applied().index, true).map_err(|source| BootstrapError::Io {
+        path: config.snap_path(),
+        action: "cannot remove snapshots that are not needed any more",
+        source,
+    })
 }
 
 /// Holds what the directory has against the settings, and the data against other members', which a new member has none of.
@@ -237,7 +242,12 @@ fn report(recovered: &Recovered, wal: &Path) {
     );
 }
 
-fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> Result<State, BootstrapError> {
+fn open_state(
+    config: &Config,
+    tokens: Tokens,
+    backend: Arc<Backend>,
+    metrics: Arc<Metrics>,
+) -> Result<State, BootstrapError> {
     let store = Arc::new(Store::open(Arc::clone(&backend), store_options(config, &metrics))?);
     let lessor = Arc::new(Lessor::new(lessor_options(config), Instant::now()));
     lessor.recover(&backend, &store)?;
@@ -245,7 +255,6 @@ fn open_state(config: &Config, backend: Arc<Backend>, metrics: Arc<Metrics>) -> 
     alarms.recover(&backend)?;
     let auth = Arc::new(AuthStore::new());
     auth.recover(&backend)?;
-    let tokens = Tokens::of(&config.tokens);
     let membership = Membership::load(&backend)?;
     let hub = WatchHub::new(Arc::clone(&store) as _, WatchOptions::default())
         .map_err(|error| BootstrapError::Thread("watch-catch-up", error))?;

@@ -24,7 +24,7 @@ pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
 pub use source::{Action, Sources, load};
-pub use tokens::{TokenConfig, TokenKind};
+pub use tokens::{JwtConfig, SignMethod, TokenConfig, TokenKind};
 pub use url::{Scheme, Url, UrlError};
 
 use std::fmt;

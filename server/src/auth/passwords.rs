@@ -69,7 +69,11 @@ impl Passwords {
         .await
     }
 
-    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    /// Other work that comes with a login, on the same threads.
+    ///
+    /// # Errors
+    /// `RequestTooManyRequests`, `Stopped`.
+    pub(crate) async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let _waiting = self.waiting.try_acquire().map_err(|_| Error::RequestTooManyRequests)?;
         self.threads.aside(None).run(|_| work()).await
     }

@@ -1,12 +1,16 @@
 //! Tokens: what a caller is known by once he has said his password.
 
+mod jwt;
 mod simple;
 
+use keyport_api::error::Error;
 use keyport_storage::auth::Policy;
 
 use super::Author;
 use crate::config::{TokenConfig, TokenKind};
-pub(crate) use simple::SimpleTokens;
+use jwt::JwtTokens;
+pub(crate) use jwt::KeyError;
+use simple::SimpleTokens;
 
 /// What gives out tokens and knows them again.
 #[derive(Debug)]
@@ -14,6 +18,7 @@ pub(crate) enum Tokens {
     /// Nobody gets one.
     None,
     Simple(SimpleTokens),
+    Jwt(Box<JwtTokens>),
 }
 
 /// What a token says.
@@ -26,11 +31,16 @@ pub(crate) enum Meaning {
 }
 
 impl Tokens {
-    pub(crate) fn of(options: &TokenConfig) -> Tokens {
-        match options.kind {
+    /// Reads keys, where there are any.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub(crate) fn open(options: &TokenConfig) -> Result<Tokens, KeyError> {
+        Ok(match &options.kind {
             TokenKind::None => Tokens::None,
             TokenKind::Simple => Tokens::Simple(SimpleTokens::new(options.lifetime)),
-        }
+            TokenKind::Jwt(config) => Tokens::Jwt(Box::new(JwtTokens::open(config)?)),
+        })
     }
 
     /// Who holds `token`, under the rules of this moment.
@@ -38,13 +48,14 @@ impl Tokens {
         match self {
             Tokens::None => Meaning::Invalid,
             Tokens::Simple(tokens) => tokens.meaning(token, policy),
+            Tokens::Jwt(tokens) => tokens.meaning(token, policy),
         }
     }
 
     /// What a request for a token takes along through the log; empty where tokens do not come from there.
     pub(crate) fn seed(&self) -> String {
         match self {
-            Tokens::None => String::new(),
+            Tokens::None | Tokens::Jwt(_) => String::new(),
             Tokens::Simple(_) => SimpleTokens::seed(),
         }
     }
@@ -56,11 +67,15 @@ impl Tokens {
         }
     }
 
-    /// The token of a user who was entered so; none where nobody gets one.
-    pub(crate) fn issue(&self, seed: &str, index: u64) -> Option<String> {
+    /// The token of a user who was entered so, at this revision of users and roles. Signing may take some milliseconds.
+    ///
+    /// # Errors
+    /// `AuthFailed`, where nobody gets one; `VerifyOnlyKey`; `TokenNotSigned`.
+    pub(crate) fn issue(&self, user: &str, auth_revision: u64, seed: &str, index: u64) -> Result<String, Error> {
         match self {
-            Tokens::None => None,
-            Tokens::Simple(_) => Some(SimpleTokens::text(seed, index)),
+            Tokens::None => Err(Error::AuthFailed),
+            Tokens::Simple(_) => Ok(SimpleTokens::text(seed, index)),
+            Tokens::Jwt(tokens) => tokens.issue(user, auth_revision),
         }
     }
 
@@ -73,8 +88,10 @@ impl Tokens {
 
     /// The log says that nobody needs any.
     pub(crate) fn forget_all(&self) {
-        if let Tokens::Simple(tokens) = self {
-            tokens.forget_all();
+        match self {
+            Tokens::None => {}
+            Tokens::Simple(tokens) => tokens.forget_all(),
+            Tokens::Jwt(tokens) => tokens.forget_all(),
         }
     }
 

@@ -9,6 +9,7 @@ use keyport_storage::lease::RecoverError;
 
 use super::discovery::DiscoveryError;
 use super::existing::FetchError;
+use crate::auth::tokens::KeyError;
 use crate::membership::MembershipError;
 use crate::node::corruption::CorruptionError;
 
@@ -27,6 +28,8 @@ pub enum BootstrapError {
     Raft(#[from] StartError),
     #[error(transparent)]
     Membership(#[from] MembershipError),
+    #[error(transparent)]
+    Tokens(#[from] KeyError),
     #[error("couldn't find local name {0:?} in the initial cluster configuration")]
     NotInCluster(String),
     #[error("--initial-cluster has {listed} but missing from --initial-advertise-peer-urls={advertised} ({reason})")]

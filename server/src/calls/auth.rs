@@ -52,7 +52,9 @@ impl Auth {
                 // The password may be another one since.
                 continue;
             }
-            let token = node.state().tokens.issue(&seed, reply.index).ok_or(Error::AuthFailed)?;
+            let node_aside = node.clone();
+            let issue = move || node_aside.state().tokens.issue(&name, reply.auth_revision, &seed, reply.index);
+            let token = self.passwords.aside(issue).await??;
             return Ok(AuthenticateResponse { header: Some(node.header(revision)), token });
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, TokenKind, cluster, duration, invalid,
+    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, invalid, tokens,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -32,6 +32,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     if compact_hash_check_interval.is_zero() {
         return Err(invalid("--compact-hash-check-time must be >0 (set to 0s)"));
     }
+    let tokens = tokens(&mut s)?;
     warn(&mut s);
     let name = s.string("name");
     let data_dir = Some(s.string("data-dir")).filter(|d| !d.is_empty()).unwrap_or_else(|| format!("{name}.etcd"));
@@ -57,7 +58,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         initial_election_tick_advance: s.bool("initial-election-tick-advance"),
         raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
-        tokens: tokens(&s)?,
+        tokens,
         bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
         http: http(&s),
@@ -90,16 +91,10 @@ fn positive(value: i64, default: usize) -> usize {
     usize::try_from(value).ok().filter(|n| *n > 0).unwrap_or(default)
 }
 
-fn tokens(s: &Settings) -> Result<TokenConfig, ConfigError> {
+fn tokens(s: &mut Settings) -> Result<TokenConfig, ConfigError> {
     let lifetime = Duration::from_secs(Some(s.uint("auth-token-ttl")).filter(|ttl| *ttl > 0).unwrap_or(300));
     let text = s.string("auth-token");
-    let kind = match text.split(',').next() {
-        Some("simple") => TokenKind::Simple,
-        Some("") => TokenKind::None,
-        Some("jwt") => return Err(invalid("--auth-token: this release does not give out JWTs yet; use simple")),
-        _ => return Err(invalid("auth: invalid auth options")),
-    };
-    Ok(TokenConfig { kind, lifetime })
+    tokens::parse(&text, lifetime, &mut s.warnings)
 }
 
 /// As etcd, which takes its default for what bcrypt does not know.

@@ -126,7 +126,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(PeerTls, "peer-cert-allowed-hostname", List, "", "Host names allowed in peer certificates.").at("peer-transport-security.allowed-hostname").inert(),
     flag(PeerTls, "peer-skip-client-san-verification", Bool, "false", "Do not check the names in peer certificates.").at("peer-transport-security.skip-client-san-verification").inert(),
 
-    flag(Auth, "auth-token", Str, "simple", "Token provider: simple, or jwt with its options."),
+    flag(Auth, "auth-token", Str, "simple", "Token provider: simple, or jwt,sign-method=..,priv-key=..,pub-key=..,ttl=.."),
     flag(Auth, "auth-token-ttl", Uint, "300", "Idle lifetime of simple tokens, in seconds."),
     flag(Auth, "access-token-in-query", Bool, "false", "Take a token from the query, too: for EventSource, which can set no header."),
     flag(Auth, "bcrypt-cost", Uint, "10", "Cost of hashing passwords, 4 to 31."),
