@@ -1,5 +1,6 @@
 //! Users, roles, and what they may.
 
+mod jwt;
 mod life;
 mod logins;
 mod matrix;
