@@ -128,9 +128,18 @@ impl Incoming {
         Some(Claims {
             user: self.username.into(),
             revision: revision(self.revision)?,
-            not_before: self.nbf.map(f64::trunc),
-            ends: self.exp.map(f64::trunc),
+            not_before: time(self.nbf)?,
+            ends: time(self.exp)?,
         })
+    }
+}
+
+/// Whole seconds. Zero is the year 1970, though etcd's library takes it for nothing. None for what 64 bits do not count.
+fn time(seconds: Option<f64>) -> Option<Option<f64>> {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    match seconds.map(f64::trunc) {
+        Some(time) => (-BEYOND..BEYOND).contains(&time).then_some(Some(time)),
+        None => Some(None),
     }
 }
 

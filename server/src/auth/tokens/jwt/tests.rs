@@ -1,3 +1,4 @@
+mod random;
 mod vectors;
 
 use std::path::PathBuf;
@@ -141,7 +142,10 @@ fn only_claims_of_their_types_count() {
         (r#"{"username":"alice","revision":7,"nbf":32503680000}"#, Meaning::Invalid),
         (r#"{"username":"alice","revision":7,"exp":"32503680000"}"#, Meaning::Invalid),
         (r#"{"username":"alice","revision":7,"exp":null}"#, Meaning::Invalid),
+        (r#"{"username":"alice","revision":7,"exp":1e18}"#, author("alice", 7)),
+        (r#"{"username":"alice","revision":7,"exp":1e20}"#, Meaning::Invalid),
         (r#"{"username":"alice","revision":7,"exp":1e999}"#, Meaning::Invalid),
+        (r#"{"username":"alice","revision":7,"nbf":-1e20}"#, Meaning::Invalid),
         (r#"{"username":"alice","revision":7,"nbf":true}"#, Meaning::Invalid),
         (r#"{"username":"alice","revision":"7"}"#, Meaning::Invalid),
         (r#"{"username":"alice","revision":-1}"#, Meaning::Invalid),
