@@ -17,7 +17,7 @@ mod tries;
 
 pub(crate) use author::Author;
 pub(crate) use logins::Logins;
-pub(crate) use needs::{Needs, ReadsOfLease, Root, Watches};
+pub(crate) use needs::{Needs, ReadsLeased, ReadsOfLease, Root, Watches};
 pub(crate) use proof::Proof;
 pub(crate) use refusal::refused;
 pub(crate) use rights::Rights;

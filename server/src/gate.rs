@@ -12,6 +12,7 @@ use keyport_api::error::Error;
 use keyport_api::methods::Method;
 use keyport_raft::RaftHandle;
 use keyport_storage::KeyRange;
+use keyport_storage::auth::Policy;
 
 pub use crate::auth::{Login, Secret};
 use crate::auth::{Needs, Watches};
@@ -95,6 +96,20 @@ impl Gate {
     /// `AuthOldRevision`.
     pub(crate) fn recheck(&self, pass: &Pass) -> Result<(), Error> {
         self.0.users.recheck(pass.caller())
+    }
+
+    /// Counts the changes of users and roles.
+    pub(crate) fn auth_revision(&self) -> u64 {
+        self.0.state.auth.revision()
+    }
+
+    /// Whether users and roles are as they were. That a caller is known by what is older is no matter here.
+    ///
+    /// # Errors
+    /// `AuthOldRevision`.
+    pub(crate) fn unchanged_since(&self, auth_revision: u64) -> Result<(), Error> {
+        let is_so = |policy: &Policy| !policy.is_enabled() || policy.revision() == auth_revision;
+        if self.0.state.auth.with(is_so) { Ok(()) } else { Err(Error::AuthOldRevision) }
     }
 
     /// Lets a call in, or says why not: this member is a learner, the caller wants to be refused by a member without a

@@ -55,6 +55,16 @@ impl Needs for ReadsOfLease {
     }
 }
 
+/// What another member says that a lease would take with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadsLeased<'a>(pub(crate) &'a [Bytes]);
+
+impl Needs for ReadsLeased<'_> {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.may_all_leased(Access::Read, self.0)
+    }
+}
+
 impl Needs for LeaseKeepAliveRequest {
     fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
         rights.is_somebody()?;

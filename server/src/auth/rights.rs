@@ -54,11 +54,22 @@ impl<'a> Rights<'a> {
     /// # Errors
     /// The same.
     pub(crate) fn may_all_of_lease(&self, access: Access, id: i64) -> Result<(), AuthError> {
-        if !self.policy.is_enabled() || self.policy.check_admin(self.who).is_ok() {
+        if self.policy.check_admin(self.who).is_ok() {
             return Ok(());
         }
-        let keys = self.lessor.keys(id).unwrap_or_default();
-        keys.into_iter().try_for_each(|key| self.policy.check_keys(self.who, access, &KeyRange::single(key)))
+        self.may_all_leased(access, &self.lessor.keys(id).unwrap_or_default())
+    }
+
+    /// The same of keys that are known to be a lease's. Of root not even the revision counts.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn may_all_leased(&self, access: Access, keys: &[Bytes]) -> Result<(), AuthError> {
+        if self.policy.check_admin(self.who).is_ok() {
+            return Ok(());
+        }
+        let mut keys = keys.iter().map(|key| KeyRange::single(key.clone()));
+        keys.try_for_each(|key| self.policy.check_keys(self.who, access, &key))
     }
 
     /// Whether he has the role root.

@@ -5,14 +5,13 @@ mod keep_alive;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
-use keyport_storage::KeyRange;
 use keyport_storage::lease::MAX_TTL_SECONDS;
 use tokio_stream::Stream;
 use tonic::Status;
 
 use super::Desk;
 use crate::apply::waiters::Answer;
-use crate::auth::{ReadsOfLease, Watches};
+use crate::auth::{ReadsLeased, ReadsOfLease};
 use crate::bulk::LONG;
 use crate::gate::{Caller, Gate, Pass};
 use crate::node::Node;
@@ -78,8 +77,7 @@ impl Lease {
         match node.time_to_live(request).await {
             Ok(found) => {
                 // The leader may know of keys that this member does not know of yet; or users and roles are others.
-                gate.recheck(&pass)?;
-                found.keys.iter().try_for_each(|key| gate.check(&pass, &Watches(&[KeyRange::single(key.clone())])))?;
+                gate.check(&pass, &ReadsLeased(&found.keys))?;
                 Ok(LeaseTimeToLiveResponse { header, ..found })
             }
             Err(Error::LeaseNotFound) => {
@@ -101,13 +99,14 @@ impl Lease {
             ids.iter().try_for_each(|id| gate.check(pass, &ReadsOfLease(*id)))?;
             Ok::<Vec<_>, Error>(ids.into_iter().map(|id| LeaseStatus { id }).collect())
         };
+        let rules = gate.auth_revision();
         let leases = if node.state().lessor.count() <= LONG {
             list(node, gate, &pass)
         } else {
             let (node, gate, pass) = (node.clone(), gate.clone(), pass.clone());
             bulk.aside(caller.lane()).run(move |_| list(&node, &gate, &pass)).await?
         }?;
-        gate.recheck(&pass)?;
+        gate.unchanged_since(rules)?;
         Ok(LeaseLeasesResponse { header, leases })
     }
 }

@@ -21,7 +21,7 @@ const OLD: &str = "etcdserver: revision of auth store is old";
 const WRONG_PASSWORD: &str = "etcdserver: authentication failed, invalid user ID or password";
 
 /// Users and roles before such tokens. Passwords are cheap: they are not what this is about.
-async fn realm_of(flavor: Flavor, options: &str) -> Realm {
+pub(super) async fn realm_of(flavor: Flavor, options: &str) -> Realm {
     Realm::on(Server::of(flavor).args([options, "--bcrypt-cost=4"]).start()).await
 }
 
@@ -36,7 +36,7 @@ fn now() -> u64 {
 }
 
 /// The JSON of a token's part.
-fn said(token: &str, part: usize) -> Value {
+pub(super) fn said(token: &str, part: usize) -> Value {
     let text = token.split('.').nth(part).unwrap();
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
 }

@@ -8,16 +8,17 @@ use bytes::Bytes;
 use http::Method as Verb;
 use http_body_util::BodyExt;
 use keyport_api::methods::{Method, MethodInfo};
-use keyport_tests::Server;
 use keyport_tests::grpc::frame;
 use keyport_tests::http::b64;
 use keyport_tests::target::workspace;
 use keyport_tests::wait::within;
+use keyport_tests::{Flavor, Server};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
 
 use super::Realm;
+use super::jwt::{Keys, hs256, realm_of, said};
 
 /// Requests that succeed, or fail for another reason than who makes them, without changing what the next one is about.
 fn requests(method: Method, own_url: &str) -> Vec<Value> {
@@ -165,9 +166,8 @@ fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned()
 }
 
-#[tokio::test]
-async fn who_may_make_which_call() {
-    let realm = Realm::on(Server::start()).await;
+/// What the calls of the table are about, as far as it is not there already: a lease with a key, and an election.
+async fn furnish(realm: &Realm) -> String {
     let root = realm.token("root").await;
     realm.done(&root, "/v3/lease/grant", json!({ "ID": 1234, "TTL": 100_000 })).await;
     realm.done(&root, "/v3/kv/put", json!({ "key": b64("k/leased"), "lease": 1234 })).await;
@@ -175,10 +175,16 @@ async fn who_may_make_which_call() {
     realm.done(&root, "/v3/auth/user/add", json!({ "name": "gone", "password": "gone's" })).await;
     let gone = realm.token("gone").await;
     realm.done(&root, "/v3/auth/user/delete", json!({ "name": "gone" })).await;
+    gone
+}
+
+#[tokio::test]
+async fn who_may_make_which_call() {
+    let realm = Realm::on(Server::start()).await;
+    let gone = furnish(&realm).await;
     let (nobody, reader, writer) =
         (realm.token("nobody").await, realm.token("reader").await, realm.token("writer").await);
-    let members = realm.done(&root, "/v3/cluster/member/list", json!({})).await;
-    let own_url = members["members"][0]["peerURLs"][0].as_str().unwrap().to_owned();
+    let root = realm.token("root").await;
     let callers: [(&str, &str); 8] = [
         ("anyone", ""),
         ("bad token", "bad"),
@@ -189,6 +195,40 @@ async fn who_may_make_which_call() {
         ("writer", &writer),
         ("root", &root),
     ];
+    compare(realm, &callers, "who-may.txt").await;
+}
+
+/// What is signed says by itself who somebody is and since when, so more can be wrong with it.
+#[tokio::test]
+async fn what_a_signed_token_is_good_for() {
+    let keys = Keys::new();
+    let secret = keys.secret("secret");
+    let realm = realm_of(Flavor::under_test(), &keys.options("HS256", "secret", "")).await;
+    let (old_root, old_writer) = (realm.token("root").await, realm.token("writer").await);
+    furnish(&realm).await;
+    let (root, writer) = (realm.token("root").await, realm.token("writer").await);
+    let like_root = |claim: &str, value: Value| {
+        let mut claims = said(&root, 1);
+        claims[claim] = value;
+        hs256(&json!({ "alg": "HS256" }), &claims, secret)
+    };
+    let callers: [(&str, &str); 7] = [
+        ("expired", &like_root("exp", json!(1))),
+        ("tampered with", &format!("{root}A")),
+        ("deleted user", &like_root("username", json!("gone"))),
+        ("old, of a writer", &old_writer),
+        ("old, of root", &old_root),
+        ("writer", &writer),
+        ("root", &root),
+    ];
+    compare(realm, &callers, "who-may-signed.txt").await;
+}
+
+/// Every call by all of these over every face, held against a table in `tests/golden`.
+async fn compare(realm: Realm, callers: &[(&str, &str)], table_file: &str) {
+    let root = realm.token("root").await;
+    let members = realm.done(&root, "/v3/cluster/member/list", json!({})).await;
+    let own_url = members["members"][0]["peerURLs"][0].as_str().unwrap().to_owned();
     let is_etcd = realm.server.is_etcd();
     let pool = DescriptorPool::decode(keyport_api::FILE_DESCRIPTOR_SET).unwrap();
     let faces = Faces { realm, pool };
@@ -203,9 +243,9 @@ async fn who_may_make_which_call() {
             // In the table's order, whether the library keeps another one or not.
             body.sort_all_objects();
             writeln!(table, "{} {}", method.path, body.to_string().replace(&own_url, "OWN")).unwrap();
-            for (caller, token) in callers {
+            for &(caller, token) in callers {
                 // It would end the test; and etcd would wait for what such a token promises.
-                let ends = (method.method, caller) == (Method::AuthDisable, "root");
+                let ends = method.method == Method::AuthDisable && ["root", "old, of root"].contains(&caller);
                 if ends || (is_etcd && caller == "token of the future") {
                     continue;
                 }
@@ -230,7 +270,7 @@ async fn who_may_make_which_call() {
             }
         }
     }
-    let file = workspace().join("tests/golden/who-may.txt");
+    let file = workspace().join("tests/golden").join(table_file);
     if std::env::var_os("KEYPORT_TESTS_BLESS").is_some() {
         std::fs::write(&file, &table).unwrap();
     }
