@@ -1,6 +1,6 @@
 //! Users, roles, and what they may.
 
-mod jwt;
+pub(crate) mod jwt;
 mod life;
 mod logins;
 mod matrix;

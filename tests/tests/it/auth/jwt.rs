@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tonic::{Code, Request};
 
 use super::{DENIED, NO_NAME, NO_TOKEN, Realm};
-pub(super) use keys::{Keys, hs256};
+pub(crate) use keys::{Keys, hs256};
 
 const OLD: &str = "etcdserver: revision of auth store is old";
 const WRONG_PASSWORD: &str = "etcdserver: authentication failed, invalid user ID or password";
