@@ -12,7 +12,6 @@ use keyport_api::error::Error;
 use keyport_api::methods::Method;
 use keyport_raft::RaftHandle;
 use keyport_storage::KeyRange;
-use keyport_storage::auth::Policy;
 
 pub use crate::auth::{Login, Secret};
 use crate::auth::{Needs, Watches};
@@ -108,8 +107,8 @@ impl Gate {
     /// # Errors
     /// `AuthOldRevision`.
     pub(crate) fn unchanged_since(&self, auth_revision: u64) -> Result<(), Error> {
-        let is_so = |policy: &Policy| !policy.is_enabled() || policy.revision() == auth_revision;
-        if self.0.state.auth.with(is_so) { Ok(()) } else { Err(Error::AuthOldRevision) }
+        let is_so = self.0.state.auth.with(|policy| !policy.is_enabled() || policy.revision() == auth_revision);
+        if is_so { Ok(()) } else { Err(Error::AuthOldRevision) }
     }
 
     /// Lets a call in, or says why not: this member is a learner, the caller wants to be refused by a member without a

@@ -1,14 +1,18 @@
 //! The keys that tokens are signed with, and known by.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, PublicKey as RsaPublicKey, RsaParameters};
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, ParsedPublicKey, RsaEncoding, VerificationAlgorithm};
 use x509_parser::pem::Pem;
 
 use crate::config::{JwtConfig, SignMethod};
+
+/// Shorter keys are weak, and a longer one costs too much at every request.
+const RSA_BITS: RangeInclusive<u32> = 2048..=8192;
 
 /// Why tokens cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +146,10 @@ impl VerifyingKey {
 
     /// Of a public key in any of its forms.
     pub(super) fn of(method: SignMethod, public: &[u8]) -> Option<VerifyingKey> {
+        // Else no signature would be good, and nobody told why.
+        if is_rsa(method) && !RSA_BITS.contains(&rsa_bits(public)?) {
+            return None;
+        }
         ParsedPublicKey::new(verification(method)?, public).ok().map(VerifyingKey::Public)
     }
 
@@ -203,6 +211,16 @@ impl SigningKey {
     }
 }
 
+fn rsa_bits(public: &[u8]) -> Option<u32> {
+    let key = RsaPublicKey::from_der(public).ok()?;
+    RsaParameters::public_modulus_len(key.as_ref()).ok()
+}
+
+fn is_rsa(method: SignMethod) -> bool {
+    use SignMethod::*;
+    matches!(method, Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512)
+}
+
 fn secret(method: SignMethod) -> Option<hmac::Algorithm> {
     match method {
         SignMethod::Hs256 => Some(hmac::HMAC_SHA256),
@@ -217,6 +235,7 @@ fn verification(method: SignMethod) -> Option<&'static dyn VerificationAlgorithm
         SignMethod::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
         SignMethod::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
         SignMethod::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        // The salt is as long as the hash, as RFC 7518 has it.
         SignMethod::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
         SignMethod::Ps384 => &signature::RSA_PSS_2048_8192_SHA384,
         SignMethod::Ps512 => &signature::RSA_PSS_2048_8192_SHA512,
