@@ -98,12 +98,14 @@ pub(super) fn write(
     Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode_to_string(signature)))
 }
 
-/// An object: a list of its values would do for serde, but is no header and no claims.
+/// All of it has to be an object in JSON. Serde alone would take a list of the values, too, and not look at what it skips.
 fn parse<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
     let json = URL_SAFE_NO_PAD.decode_to_vec(part).ok()?;
-    if !json.trim_ascii_start().starts_with(b"{") {
+    let all: serde_json::Value = serde_json::from_slice(&json).ok()?;
+    if !all.is_object() {
         return None;
     }
+    // Once more from the text, where it shows whether a name is there twice.
     serde_json::from_slice(&json).ok()
 }
 

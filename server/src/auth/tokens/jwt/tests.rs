@@ -155,6 +155,7 @@ fn only_claims_of_their_types_count() {
         (r#"{"revision":7}"#, Meaning::Invalid),
         (r#"{"username":"bob","username":"alice","revision":7}"#, Meaning::Invalid),
         (r#"{"Username":"alice","revision":7}"#, Meaning::Invalid),
+        (r#"{"username":"alice","revision":7,"more":1e999}"#, Meaning::Invalid),
         (r#"["alice",7]"#, Meaning::Invalid),
         ("", Meaning::Invalid),
     ] {
