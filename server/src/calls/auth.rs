@@ -52,9 +52,9 @@ impl Auth {
                 // The password may be another one since.
                 continue;
             }
-            let node_aside = node.clone();
-            let issue = move || node_aside.state().tokens.issue(&name, reply.auth_revision, &seed, reply.index);
-            let token = self.passwords.aside(issue).await??;
+            let (signing, user) = (node.clone(), login.user.clone());
+            let issue = move || signing.state().tokens.issue(&user, reply.auth_revision, &seed, reply.index);
+            let token = self.logins.passwords().aside(issue).await??;
             return Ok(AuthenticateResponse { header: Some(node.header(revision)), token });
         }
     }
