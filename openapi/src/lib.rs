@@ -26,14 +26,9 @@ pub fn document() -> &'static str {
 pub fn build() -> Result<OpenApi, DescriptorError> {
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET)?;
     let mut paths = PathsBuilder::new();
-    let mut components = ComponentsBuilder::new().security_scheme(
-        "token",
-        SecurityScheme::Http({
-            let mut token = Http::new(HttpAuthScheme::Bearer);
-            token.description = Some("A token from `/v3/auth/authenticate`.".to_owned());
-            token
-        }),
-    );
+    let mut components = ComponentsBuilder::new()
+        .security_scheme("token", scheme(HttpAuthScheme::Bearer, "A token from `/v3/auth/authenticate`."))
+        .security_scheme("password", scheme(HttpAuthScheme::Basic, "A user and his password."));
     components = schemas::add(&pool, components);
     components = errors::add(components);
     components = endpoints::add_schemas(components);
@@ -56,10 +51,20 @@ pub fn build() -> Result<OpenApi, DescriptorError> {
                 .build(),
         )
         .tags(Some(tags))
-        .security(Some([SecurityRequirement::default(), SecurityRequirement::new("token", [""; 0])]))
+        .security(Some([
+            SecurityRequirement::default(),
+            SecurityRequirement::new("token", [""; 0]),
+            SecurityRequirement::new("password", [""; 0]),
+        ]))
         .paths(paths)
         .components(Some(components.build()))
         .build())
+}
+
+fn scheme(how: HttpAuthScheme, description: &str) -> SecurityScheme {
+    let mut scheme = Http::new(how);
+    scheme.description = Some(description.to_owned());
+    SecurityScheme::Http(scheme)
 }
 
 const ABOUT: &str = "A distributed key-value store that speaks the etcd v3 API.
