@@ -66,8 +66,16 @@ impl Desk {
     /// # Errors
     /// What the rules of users and roles say; as [`Node::propose`].
     async fn propose<R: Replicated + Needs>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error> {
+        let trail = pass.caller().trail();
+        if let Some(trail) = trail {
+            trail.set_keys(|| request.keys());
+        }
         self.allow(pass, &request).await?;
-        self.node.propose(pass, request).await
+        let answer = self.node.propose(pass, request).await?;
+        if let Some(trail) = trail {
+            trail.set_revision(answer.revision);
+        }
+        Ok(answer)
     }
 
     /// Refuses what there is no room for, and raises the alarm; but not because of who may not ask for it anyway.

@@ -60,6 +60,8 @@ pub struct Config {
     pub max_txn_ops: usize,
     /// What users are given for their passwords.
     pub tokens: TokenConfig,
+    /// Where it is written down who asked for what; `None` when it is not.
+    pub audit_log: Option<PathBuf>,
     /// What hashing a password costs, in powers of two.
     pub bcrypt_cost: u32,
     pub max_request_bytes: usize,

@@ -8,6 +8,7 @@
 
 mod apply;
 mod asking;
+mod audit;
 mod auth;
 mod bootstrap;
 mod bulk;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 
 use crate::apply::Ended;
+use crate::audit::AuditLog;
 use crate::bootstrap::{self, BootstrapError};
 use crate::calls::Calls;
 use crate::config::{Config, Gate, Url};
@@ -226,7 +227,9 @@ where
     let calls = Calls::new(&node)?;
     let state = node.shared_state();
     let full = Quota::new(move || state.alarms.no_space());
-    let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), calls.clone(), full);
+    let audit = config.audit_log.as_deref().map(|path| AuditLog::open(path, metrics.audit_lost.clone())).transpose()?;
+    let options = StackOptions { audit, ..StackOptions::of(&config) };
+    let stack = Stack::new(options, Arc::clone(&metrics), calls.clone(), full);
     let (for_metrics, for_clients): (Vec<_>, Vec<_>) =
         listeners.into_iter().partition(|listener| listener.face == Face::Metrics);
     // Whoever watches over this member has to hear from it while it waits for the others, too.

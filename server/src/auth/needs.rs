@@ -15,6 +15,15 @@ pub(crate) trait Needs {
     /// # Errors
     /// Why the request is refused; see [`Rights`].
     fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError>;
+
+    /// The keys that it is about, if it is about keys.
+    fn keys(&self) -> Vec<KeyRange> {
+        Vec::new()
+    }
+}
+
+fn range(key: &Bytes, range_end: &Bytes) -> KeyRange {
+    KeyRange::new(key.clone(), range_end.clone())
 }
 
 /// What only root may ask for, if the method does not say so of all its requests.
@@ -35,6 +44,10 @@ impl Needs for Watches<'_> {
     fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
         self.0.iter().try_for_each(|range| rights.may_read_range(range))
     }
+
+    fn keys(&self) -> Vec<KeyRange> {
+        self.0.to_vec()
+    }
 }
 
 impl Needs for WatchCreateRequest {
@@ -42,6 +55,10 @@ impl Needs for WatchCreateRequest {
     fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
         let first = Bytes::from_static(&[0]);
         rights.may_read(if self.key.is_empty() { &first } else { &self.key }, &self.range_end)
+    }
+
+    fn keys(&self) -> Vec<KeyRange> {
+        vec![range(&self.key, &self.range_end)]
     }
 }
 
@@ -76,6 +93,10 @@ impl Needs for RangeRequest {
     fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
         rights.may_read(&self.key, &self.range_end)
     }
+
+    fn keys(&self) -> Vec<KeyRange> {
+        vec![range(&self.key, &self.range_end)]
+    }
 }
 
 impl Needs for PutRequest {
@@ -88,12 +109,20 @@ impl Needs for PutRequest {
         }
         if self.prev_kv { rights.may_read(key, end) } else { Ok(()) }
     }
+
+    fn keys(&self) -> Vec<KeyRange> {
+        vec![KeyRange::single(self.key.clone())]
+    }
 }
 
 impl Needs for DeleteRangeRequest {
     fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
         rights.may_write(&self.key, &self.range_end)?;
         if self.prev_kv { rights.may_read(&self.key, &self.range_end) } else { Ok(()) }
+    }
+
+    fn keys(&self) -> Vec<KeyRange> {
+        vec![range(&self.key, &self.range_end)]
     }
 }
 
@@ -113,6 +142,18 @@ impl Needs for TxnRequest {
             }
             Request::RequestTxn(nested) => nested.check(rights),
         })
+    }
+
+    fn keys(&self) -> Vec<KeyRange> {
+        let compared = self.compare.iter().map(|compare| range(&compare.key, &compare.range_end));
+        let ops = self.success.iter().chain(&self.failure).filter_map(|op| op.request.as_ref());
+        let changed = ops.flat_map(|op| match op {
+            Request::RequestRange(range) => range.keys(),
+            Request::RequestPut(put) => put.keys(),
+            Request::RequestDeleteRange(delete) => delete.keys(),
+            Request::RequestTxn(nested) => nested.keys(),
+        });
+        compared.chain(changed).collect()
     }
 }
 

@@ -39,6 +39,9 @@ impl Auth {
         let pass = self.desk.gate.admit(caller, Method::Authenticate)?;
         node.read_barrier().await?;
         let login = Login { user: name.into(), password: Secret::new(&password) };
+        if let Some(trail) = caller.trail() {
+            trail.set_user(&login.user);
+        }
         loop {
             let known = self.logins.check(&login, caller.from()).await?.auth_revision;
             let seed = node.state().tokens.seed();

@@ -61,6 +61,9 @@ impl Watch {
         let pass = gate.admit(caller, Method::Watch)?;
         // From before the check on, lest a change in between is missed.
         let rules_changed = gate.rules_changed();
+        if let Some(trail) = caller.trail() {
+            trail.set_keys(|| ranges.to_vec());
+        }
         gate.check(&pass, &Watches(ranges))?;
         let (stream, end) = (node.state().hub.stream(), gate.end_of(&pass));
         Ok(Subscription { stream, end, rules_changed, pass })

@@ -59,6 +59,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
         tokens,
+        audit_log: Some(s.string("audit-log")).filter(|path| !path.is_empty()).map(PathBuf::from),
         bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
         http: http(&s),

@@ -128,6 +128,7 @@ pub(super) const FLAGS: &[Flag] = &[
 
     flag(Auth, "auth-token", Str, "simple", "Token provider: simple, or jwt,sign-method=..,priv-key=..,pub-key=..,ttl=.."),
     flag(Auth, "auth-token-ttl", Uint, "300", "Idle lifetime of simple tokens, in seconds."),
+    flag(Auth, "audit-log", Str, "", "File that lines of JSON are added to: who asked for what, and what came of it."),
     flag(Auth, "access-token-in-query", Bool, "false", "Take a token from the query, too: for EventSource, which can set no header."),
     flag(Auth, "bcrypt-cost", Uint, "10", "Cost of hashing passwords, 4 to 31."),
 

@@ -133,6 +133,8 @@ impl Failure {
                 let status = Status::from(error);
                 let mut response = problem_document(error.problem_status(), error::problem(&status).to_json());
                 add_hints(&mut response, &status, is_of_page(headers));
+                // For whoever counts calls by their codes: the HTTP status has fewer.
+                response.extensions_mut().insert(status.code());
                 response
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use keyport_api::error::Error;
 
+use crate::audit::Trail;
 use crate::auth::{Author, Login, Proof, Secret};
 use crate::bulk::Lane;
 
@@ -33,6 +34,8 @@ pub struct Caller {
     insists_on_leader: bool,
     /// Where the work for its connection waits that is too large for an event loop.
     lane: Option<Lane>,
+    /// Where it is noted what he asks for, if that is written down.
+    trail: Option<Arc<Trail>>,
 }
 
 /// What somebody is known by.
@@ -69,7 +72,7 @@ impl Caller {
     fn new(claims: &Claims, identity: Identity) -> Caller {
         let Claims { token, from, insists_on_leader, .. } = claims;
         let known_by = token.clone().map_or(KnownBy::Nothing, KnownBy::Token);
-        Caller { identity, known_by, from: *from, insists_on_leader: *insists_on_leader, lane: None }
+        Caller { identity, known_by, from: *from, insists_on_leader: *insists_on_leader, lane: None, trail: None }
     }
 
     pub(super) fn anyone(claims: &Claims) -> Caller {
@@ -133,6 +136,18 @@ impl Caller {
     /// As one of those that call over the same connection.
     pub(crate) fn in_lane(self, lane: &Lane) -> Caller {
         Caller { lane: Some(lane.clone()), ..self }
+    }
+
+    /// As one of whom it is written down what he asks for.
+    pub(crate) fn on_trail(self, trail: Option<Arc<Trail>>) -> Caller {
+        if let (Some(trail), Identity::User(author)) = (&trail, &self.identity) {
+            trail.set_user(&author.user);
+        }
+        Caller { trail, ..self }
+    }
+
+    pub(crate) fn trail(&self) -> Option<&Trail> {
+        self.trail.as_deref()
     }
 
     pub(crate) fn lane(&self) -> Option<&Lane> {

@@ -12,6 +12,7 @@ use keyport_api::routes;
 use super::rare::Rare;
 use super::unread::Unread;
 use super::vigil::Vigil;
+use crate::audit::Trail;
 use crate::bulk::Lane;
 use crate::gate::Caller;
 use crate::net::{Face, Stream};
@@ -88,6 +89,8 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Who asks, once that is known.
     pub caller: Option<Caller>,
+    /// For its line in the audit log, where there is one.
+    pub(super) trail: Option<Arc<Trail>>,
 }
 
 impl Call {
@@ -101,7 +104,7 @@ impl Call {
         };
         let protocol = grpc.unwrap_or(if method.is_some() { Protocol::Json } else { Protocol::Http });
         let rare = Rare::of(request.headers());
-        Call { connection, protocol, method, started: Instant::now(), rare, deadline: None, caller: None }
+        Call { connection, protocol, method, started: Instant::now(), rare, deadline: None, caller: None, trail: None }
     }
 
     /// That of a request on its way through the stack.
@@ -111,7 +114,7 @@ impl Call {
 
     /// Says who asks.
     pub(super) fn identified(&mut self, caller: Caller) {
-        self.caller = Some(caller.in_lane(&self.connection.lane));
+        self.caller = Some(caller.in_lane(&self.connection.lane).on_trail(self.trail.clone()));
     }
 
     /// Whether one of these headers may be there; if nothing is known of the request, it may.

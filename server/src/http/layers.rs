@@ -4,6 +4,7 @@
 //! They ask the request's [`Call`] for what is known of it.
 
 mod attendance;
+mod audit;
 mod check;
 mod clean_path;
 mod cors;
@@ -19,6 +20,7 @@ mod request_id;
 mod well_formed;
 
 pub use attendance::{Attendance, AttendanceLayer, Attended, LastWord, LastsLong};
+pub use audit::{Audit, AuditLayer};
 pub use check::{Check, CheckLayer, Checked};
 pub use clean_path::CleanPath;
 pub use cors::{Cors, CorsLayer};

@@ -7,10 +7,11 @@ use tower::{Layer, ServiceBuilder};
 
 use super::Pace;
 use super::layers::{
-    Attendance, AttendanceLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors, CorsLayer, Count,
-    CountLayer, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Origins, Quota, RequestId,
-    RequestIdLayer, WellFormed,
+    Attendance, AttendanceLayer, Audit, AuditLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors,
+    CorsLayer, Count, CountLayer, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Origins, Quota,
+    RequestId, RequestIdLayer, WellFormed,
 };
+use crate::audit::AuditLog;
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
 use crate::net;
@@ -25,6 +26,8 @@ pub struct StackOptions {
     pub slow_request: Duration,
     /// The largest gRPC message.
     pub max_message_bytes: usize,
+    /// Where it is written down who asked for what.
+    pub(crate) audit: Option<AuditLog>,
     /// The slowest that requests may come in.
     pub pace: Pace,
 }
@@ -33,6 +36,7 @@ impl StackOptions {
     pub fn of(config: &Config) -> StackOptions {
         StackOptions {
             cors: config.http.cors.clone(),
+            audit: None,
             token_in_query: config.http.token_in_query,
             hosts: Hosts::new(config.http.hosts.clone(), own_names(config)),
             slow_request: config.http.warning_unary_request_duration,
@@ -59,6 +63,7 @@ pub struct Stack<I> {
     hosts: Hosts,
     origins: Origins,
     limits: LimitsLayer,
+    audit: AuditLayer,
     identity: IdentityLayer<I>,
     quota: CheckLayer<Quota>,
 }
@@ -68,12 +73,12 @@ pub type Column<S, I> =
     RequestId<Log<Count<Cors<CatchPanic<Checked<(WellFormed, Hosts, Origins, CleanPath), Worked<S, I>>>>>>>;
 
 /// What stands behind the first checks.
-type Worked<S, I> = Limits<Attendance<Identity<Checked<Quota, S>, I>>>;
+type Worked<S, I> = Limits<Attendance<Audit<Identity<Checked<Quota, S>, I>>>>;
 
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
-        let StackOptions { cors, hosts, token_in_query, slow_request, max_message_bytes, pace } = options;
+        let StackOptions { cors, hosts, token_in_query, slow_request, max_message_bytes, audit, pace } = options;
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
@@ -81,6 +86,7 @@ impl<I> Stack<I> {
             cors: CorsLayer::new(cors),
             hosts,
             limits: LimitsLayer::new(max_message_bytes, pace),
+            audit: AuditLayer(audit),
             identity: IdentityLayer { identify, token_in_query },
             quota: CheckLayer(quota),
         }
@@ -108,6 +114,8 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             .layer(&self.limits)
             // Around all that may wait.
             .layer(AttendanceLayer)
+            // Around what decides, and inside of what no caller can help.
+            .layer(&self.audit)
             // Before everything that asks who it is.
             .layer(&self.identity)
             // Last: what is refused for want of room is refused to somebody, not to anyone.

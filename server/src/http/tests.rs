@@ -227,6 +227,7 @@ where
         token_in_query: false,
         slow_request: Duration::from_secs(60),
         max_message_bytes: MAX_MESSAGE,
+        audit: None,
         pace,
     };
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));

@@ -37,6 +37,9 @@ impl Desk {
         R: Needs + Send + Sync + 'static,
         T: Send + 'static,
     {
+        if let Some(trail) = pass.caller().trail() {
+            trail.set_keys(|| request.keys());
+        }
         self.allow(pass, &request).await?;
         let outcome = read(self.node.store(), &Leash::short(), &request);
         let outcome = match outcome {

@@ -19,6 +19,7 @@ use tokio_stream::Stream;
 use tonic::{Code, Status};
 
 use super::{Desk, WatchReply};
+use crate::auth::Needs as _;
 use crate::gate::{Heard, Pass, StreamEnd};
 
 /// Requests taken up before replies get their turn again.
@@ -123,6 +124,9 @@ impl<S> WatchSession<S> {
                         checked
                     }
                 };
+                if let Some(trail) = self.pass.caller().trail() {
+                    trail.asked(&request.keys(), checked);
+                }
                 match checked {
                     // Whether it was created or refused, the stream says so itself.
                     Ok(()) => _ = self.hub.create(spec(request)),

@@ -41,6 +41,8 @@ impl Failure {
                 let status = Status::from(error);
                 let mut response = refused(error.problem_status(), error::problem(&status).to_json());
                 add_hints(&mut response, &status, is_page);
+                // For whoever counts calls by their codes: the HTTP status has fewer.
+                response.extensions_mut().insert(status.code());
                 response
             }
             Failure::Compacted(anew) if hears => events(format, |out| format.compacted(out, anew)),
