@@ -18,6 +18,7 @@ use keyport_server::http::layers::Quota;
 use keyport_server::http::{Call, RequestBody, Server, Stack, StackOptions};
 use keyport_server::metrics::Metrics;
 use keyport_server::net::bind;
+use keyport_server::tls::Tls;
 use keyport_server::{Claims, Identified};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
@@ -62,6 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             interrupted.cancel();
         }
     });
-    Server::start(&config.http, &metrics)?.serve(bind(&config.listen)?, service, stop, Duration::from_secs(5)).await?;
+    let listeners = bind(&config.listen, &Tls::new(&config.tls, &metrics))?;
+    Server::start(&config.http, &metrics)?.serve(listeners, service, stop, Duration::from_secs(5)).await?;
     Ok(())
 }

@@ -26,6 +26,7 @@ use keyport_server::http::layers::Quota;
 use keyport_server::http::{RequestBody, Server, Stack, StackOptions};
 use keyport_server::metrics::Metrics;
 use keyport_server::net::bind;
+use keyport_server::tls::Tls;
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -161,6 +162,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = Arc::new(Metrics::new(false));
     let stack = Stack::new(StackOptions::of(&config), Arc::clone(&metrics), Identified::anyone, Quota::new(|| false));
     let (server, forever) = (Server::start(&config.http, &metrics)?, CancellationToken::new());
-    server.serve(bind(&config.listen)?, stack.layer(Nothing::new()), forever, Duration::ZERO).await?;
+    server
+        .serve(
+            bind(&config.listen, &Tls::new(&config.tls, &metrics))?,
+            stack.layer(Nothing::new()),
+            forever,
+            Duration::ZERO,
+        )
+        .await?;
     Ok(())
 }

@@ -38,10 +38,11 @@ use crate::membership::Membership;
 use crate::memory::burst_bytes;
 use crate::metrics::{self, Metrics, NetworkMetrics};
 use crate::net::dial::PeerDialler;
-use crate::node::{Identity, Limits, Node, corruption};
+use crate::node::{Identity, Limits, Node, Others, corruption};
 use crate::state::ending::Recurring;
 use crate::state::leadership::Leadership;
 use crate::state::{AppliedIndex, Snapshots, State, conf_state};
+use crate::tls::Tls;
 use crate::version;
 use data_dir::DataDir;
 pub(crate) use error::BootstrapError;
@@ -64,21 +65,16 @@ pub(crate) struct Started {
 ///
 /// # Errors
 /// When the directory cannot be used as it is; nothing in it was overwritten then.
-pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Started, BootstrapError> {
+pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>, tls: &Tls) -> Result<Started, BootstrapError> {
     let tokens = Tokens::open(&config.tokens)?;
-    let dir = DataDir::prepare(config)?;
+    let (dir, client) = prepare(config, &metrics, tls)?;
     // The log is locked first: it is what a second process must not touch.
     let disk = Arc::new(FsDisk::open(&dir.wal)?);
     let has_log = Wal::exists(disk.as_ref())?;
     if dir.database.exists() && !has_log {
         return Err(BootstrapError::LogMissing(dir.wal));
     }
-    let founding = if has_log {
-        None
-    } else {
-        let found = identity::found(config, &PeerClient::new()).await;
-        Some(found.map_err(|error| error.naming(&config.data_dir))?)
-    };
+    let founding = if has_log { None } else { Some(found(config, &client).await?) };
     let Opened { backend, mut wal, mut recovered } = open(config, &metrics, &dir, disk, founding.as_ref())?;
     report(&recovered, &dir.wal);
     if let Some(threshold) = config.bootstrap_defrag_threshold_bytes {
@@ -90,9 +86,9 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     let metadata = recovered.metadata;
     let options = backend_options(config, &metrics);
     let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone(), options, Arc::clone(&metrics));
-    let peers = peers(config, &metadata, snapshots, &metrics);
+    let peers = peers(config, &metadata, snapshots, &metrics, tls);
     if has_log {
-        resume(config, &mut wal, &mut recovered, &backend, &state).await?;
+        resume(config, &mut wal, &mut recovered, &backend, &state, &client).await?;
     }
     let known = founding.map_or_else(|| state.membership.list(), |founding| founding.members);
     let known = known.into_iter().map(|member| (member.id, member.peer_urls));
@@ -122,7 +118,8 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Star
     };
     let raft = keyport_raft::start(parts)?;
     peers.connect(&raft);
-    let node = Node::new(own_identity(config, metadata), limits(config), state, raft, peers, waiters, metrics);
+    let others = Others { peers, client };
+    let node = Node::new(own_identity(config, metadata), limits(config), state, raft, others, waiters, metrics);
     Ok(Started { node, notices: received })
 }
 
@@ -134,6 +131,18 @@ fn clean_snapshots(config: &Config, dir: &DataDir, backend: &Backend) -> Result<
     })
 }
 
+/// A place for the data, and a way to others. Certificates may have to be made in the first for the second.
+fn prepare(config: &Config, metrics: &Metrics, tls: &Tls) -> Result<(DataDir, PeerClient), BootstrapError> {
+    let dir = DataDir::prepare(config)?;
+    tls.open(metrics)?;
+    Ok((dir, PeerClient::new(tls.to_peers())))
+}
+
+/// The cluster that this member will be of.
+async fn found(config: &Config, client: &PeerClient) -> Result<Founding, BootstrapError> {
+    identity::found(config, client).await.map_err(|error| error.naming(&config.data_dir))
+}
+
 /// Holds what the directory has against the settings, and the data against other members', which a new member has none of.
 async fn resume(
     config: &Config,
@@ -141,6 +150,7 @@ async fn resume(
     recovered: &mut Recovered,
     backend: &Backend,
     state: &State,
+    client: &PeerClient,
 ) -> Result<(), BootstrapError> {
     let Metadata { node_id, cluster_id } = recovered.metadata;
     identity::check_restart(config, recovered.metadata, &state.membership)?;
@@ -148,7 +158,7 @@ async fn resume(
         force_new::force_new(config, wal, recovered, backend, &state.membership)?;
     }
     if config.feature_gates.enabled(Gate::InitialCorruptCheck) {
-        let client = PeerClient::new().of_cluster(cluster_id);
+        let client = client.clone().of_cluster(cluster_id);
         corruption::check_before_start(state, &client, node_id, config.request_timeout()).await?;
     }
     Ok(())
@@ -210,7 +220,7 @@ fn check_history(recovered: &Recovered, applied: Applied) -> Result<(), Bootstra
     }
 }
 
-fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Metrics>) -> Peers {
+fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Metrics>, tls: &Tls) -> Peers {
     let local = LocalMember {
         cluster_id: own.cluster_id,
         member_id: own.node_id,
@@ -225,7 +235,14 @@ fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Me
     };
     let runtime = tokio::runtime::Handle::current();
     let observer = NetworkMetrics::new(Arc::clone(metrics), own.node_id);
-    Peers::new(local, runtime, Arc::new(PeerDialler), Arc::new(snapshots), Arc::new(observer), options)
+    Peers::new(
+        local,
+        runtime,
+        Arc::new(PeerDialler(tls.to_peers().clone())),
+        Arc::new(snapshots),
+        Arc::new(observer),
+        options,
+    )
 }
 
 fn report(recovered: &Recovered, wal: &Path) {

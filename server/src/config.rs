@@ -16,6 +16,7 @@ mod help;
 mod log;
 mod settings;
 mod source;
+mod tls;
 mod tokens;
 mod url;
 
@@ -24,6 +25,7 @@ pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
 pub use source::{Action, Sources, load};
+pub use tls::{Allowed, AutoTls, KeyPairFiles, TlsConfig, TlsSide, TlsTerms, TlsVersions};
 pub use tokens::{JwtConfig, SignMethod, TokenConfig, TokenKind};
 pub use url::{Scheme, Url, UrlError};
 
@@ -66,6 +68,7 @@ pub struct Config {
     pub bcrypt_cost: u32,
     pub max_request_bytes: usize,
     pub listen: ListenConfig,
+    pub tls: TlsConfig,
     pub http: HttpConfig,
     pub cluster: ClusterConfig,
     /// `None` when automatic compaction is off.
@@ -164,6 +167,8 @@ pub struct DiscoveryService {
     pub keepalive_timeout: Duration,
     /// User and password.
     pub credentials: Option<(String, String)>,
+    /// For endpoints with TLS.
+    pub tls: Box<TlsSide>,
 }
 
 impl fmt::Debug for DiscoveryService {

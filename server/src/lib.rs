@@ -31,6 +31,7 @@ mod service_manager;
 mod state;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tls;
 pub mod trial;
 mod version;
 

@@ -1,18 +1,24 @@
-//! Sockets: one way in, one way out. What is accepted belongs to an event loop; what it speaks is none of this room's
+//! Sockets: one way in, one way out, encrypted or not. What is accepted belongs to an event loop; what it speaks is none of this room's
 //! business.
 
+mod arrival;
 pub(crate) mod dial;
 pub(crate) mod event_loops;
 mod listen;
 mod overheard;
 mod own_address;
+mod secure;
 mod socket;
 mod stream;
 pub(crate) mod turn;
+mod wire;
 
+pub(crate) use arrival::{Arrival, Ready};
 pub use listen::{BindError, Face, Listener, bind};
-pub(crate) use listen::{ListenSocket, bind_peers, check_free};
+pub(crate) use listen::{PeerListener, bind_peers, check_free};
 pub(crate) use overheard::{Ear, Overheard};
 pub use own_address::{own_address, own_name};
-pub(crate) use socket::{Socket, StdSocket};
+pub(crate) use secure::Secure;
+pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
+pub(crate) use wire::{StdSocket, Wire};

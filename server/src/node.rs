@@ -73,6 +73,15 @@ pub(crate) struct Limits {
     pub(crate) max_learners: usize,
 }
 
+/// The ways to other members.
+#[derive(Debug)]
+pub(crate) struct Others {
+    /// Of Raft.
+    pub(crate) peers: Peers,
+    /// For questions.
+    pub(crate) client: PeerClient,
+}
+
 /// The node. Cheap to clone; lives until the last face is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Node(Arc<Inner>);
@@ -103,13 +112,14 @@ impl Node {
         limits: Limits,
         state: Arc<State>,
         raft: RaftHandle,
-        peers: Peers,
+        others: Others,
         waiters: Arc<Waiters>,
         metrics: Arc<Metrics>,
     ) -> Node {
         let ids = RequestIds::new(identity.member_id, std::time::SystemTime::now());
         let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
-        let peer_client = PeerClient::new().of_cluster(identity.cluster_id);
+        let Others { peers, client } = others;
+        let peer_client = client.of_cluster(identity.cluster_id);
         let forwards = Semaphore::new(crate::asking::client::IDLE_CONNECTIONS);
         let stopping = Ending::default();
         Node(Arc::new(Inner {

@@ -25,12 +25,13 @@ use crate::config::{Config, Gate, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
-use crate::http::layers::Quota;
+use crate::http::layers::{GatewayNames, Quota};
 use crate::http::{BoxError, Column, RequestBody, Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
 use crate::service_manager::{self, Stage};
+use crate::tls::Tls;
 use crate::{peer_port, version};
 
 /// How long connections may finish what they are answering.
@@ -85,10 +86,11 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     announce(&config);
-    // First, so that a taken port is found before anything is written.
-    let listeners = net::bind(&config.listen)?;
-    let peer_listeners = net::bind_peers(&config.listen)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
+    let tls = Tls::new(&config.tls, &metrics);
+    // First, so that a taken port is found before anything is written.
+    let listeners = net::bind(&config.listen, &tls)?;
+    let peer_listeners = net::bind_peers(&config.listen, &tls)?;
     let server = Server::start(&config.http, &metrics).map_err(RunError::Threads)?;
     metrics.set_feature_gates(&config.feature_gates);
     let shutdown = async {
@@ -97,7 +99,7 @@ where
     };
     tokio::pin!(shutdown);
     let started = tokio::select! {
-        started = bootstrap::start(&config, Arc::clone(&metrics)) => started?,
+        started = bootstrap::start(&config, Arc::clone(&metrics), &tls) => started?,
         // Other founders may have to be waited for.
         () = &mut shutdown => return Ok(()),
     };
@@ -226,9 +228,11 @@ where
 {
     let calls = Calls::new(&node)?;
     let state = node.shared_state();
+    let (users, serves_gateway) = (Arc::clone(&state), config.http.enable_gateway);
     let full = Quota::new(move || state.alarms.no_space());
+    let gateway_names = GatewayNames::new(move || serves_gateway && users.auth.with(|policy| policy.is_enabled()));
     let audit = config.audit_log.as_deref().map(|path| AuditLog::open(path, metrics.audit_lost.clone())).transpose()?;
-    let options = StackOptions { audit, ..StackOptions::of(&config) };
+    let options = StackOptions { audit, gateway_names, ..StackOptions::of(&config) };
     let stack = Stack::new(options, Arc::clone(&metrics), calls.clone(), full);
     let (for_metrics, for_clients): (Vec<_>, Vec<_>) =
         listeners.into_iter().partition(|listener| listener.face == Face::Metrics);
@@ -266,9 +270,12 @@ fn announce_listeners(listeners: &[Listener]) {
         };
         let local = listener.local_addr();
         let address = local.map_or_else(|| listener.url.authority(), |a| a.to_string());
-        let docs = matches!(listener.face, Face::All | Face::Http).then(|| docs_url(local)).flatten();
+        let docs = matches!(listener.face, Face::All | Face::Http).then(|| docs_url(&listener.url, local)).flatten();
+        let is_encrypted = listener.url.scheme.is_tls();
+        if is_encrypted {
+            tracing::info!(traffic, address, docs, "serving client traffic securely");
         // Others on this machine are no strangers on the network.
-        if local.is_none_or(|local| local.ip().is_loopback()) {
+        } else if local.is_none_or(|local| local.ip().is_loopback()) {
             tracing::info!(traffic, address, docs, "serving client traffic");
         } else {
             tracing::info!(traffic, address, docs, "serving client traffic insecurely; this is strongly discouraged!");
@@ -277,12 +284,12 @@ fn announce_listeners(listeners: &[Listener]) {
 }
 
 /// What to open in a browser to get to know this server.
-fn docs_url(local: Option<SocketAddr>) -> Option<String> {
-    let local = local?;
+fn docs_url(url: &Url, local: Option<SocketAddr>) -> Option<String> {
+    let (local, scheme) = (local?, url.scheme.as_str());
     Some(if local.ip().is_unspecified() {
-        format!("http://localhost:{}/docs", local.port())
+        format!("{scheme}://localhost:{}/docs", local.port())
     } else {
-        format!("http://{local}/docs")
+        format!("{scheme}://{local}/docs")
     })
 }
 

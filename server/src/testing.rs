@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tower::Layer as _;
 
 use crate::calls::Calls;
-use crate::config::{self, Action, Config, ListenConfig, Sources, Url};
+use crate::config::{self, Action, Config, ListenConfig, Sources, TlsConfig, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
@@ -29,6 +29,7 @@ use crate::http::{Column, Pace, Server, Stack, StackOptions};
 use crate::metrics::Metrics;
 use crate::net::{Face, Listener, bind};
 use crate::node::Node;
+use crate::tls::Tls;
 
 /// A key and its new value, or none to delete it.
 pub(crate) type Change<'a> = (&'a [u8], Option<&'a [u8]>);
@@ -54,7 +55,8 @@ impl Member {
         let dir = tempfile::tempdir().unwrap();
         let config = config(&[format!("--data-dir={}", dir.path().display()), "--unsafe-no-fsync".to_owned()]);
         let metrics = Arc::new(Metrics::new(false));
-        let started = crate::bootstrap::start(&config, Arc::clone(&metrics)).await.unwrap();
+        let started =
+            crate::bootstrap::start(&config, Arc::clone(&metrics), &Tls::new(&config.tls, &metrics)).await.unwrap();
         let node = started.node;
         let mut duties = JoinSet::new();
         let following = node.clone().follow(started.notices);
@@ -151,10 +153,14 @@ pub(crate) fn config(args: &[String]) -> Config {
     }
 }
 
+pub(crate) fn without_tls() -> Tls {
+    Tls::new(&TlsConfig::default(), &Metrics::new(false))
+}
+
 /// One listener. Must be called within a tokio runtime.
 pub(crate) fn listen(url: &str, face: Face) -> Vec<Listener> {
     let listen = ListenConfig { client: vec![Url::parse(url).unwrap()], ..config(&[]).listen };
-    let mut listeners = bind(&listen).unwrap();
+    let mut listeners = bind(&listen, &without_tls()).unwrap();
     listeners[0].face = face;
     listeners
 }

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::paths::CLUSTER_ID_HEADER;
 use crate::config::{Url, UrlError};
 use crate::net::dial::Dialler;
+use crate::tls::{Outgoing, Speaks};
 
 /// What is read of an answer; member lists and renewals are far smaller.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -56,13 +57,18 @@ pub(crate) enum PeerCallError {
 }
 
 impl PeerClient {
-    pub(crate) fn new() -> PeerClient {
+    pub(crate) fn new(tls: &Outgoing) -> PeerClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(Dialler { patience: CONNECT_TIMEOUT });
+            .build(Dialler { patience: CONNECT_TIMEOUT, tls: tls.clone() });
         PeerClient { client, cluster_id: None }
+    }
+
+    /// For members that do not encrypt, or by what the system knows of those who do.
+    pub(crate) fn without_files() -> PeerClient {
+        PeerClient::new(&Outgoing::without_files(Speaks::Http1))
     }
 
     /// The same for a member of this cluster.
@@ -101,7 +107,7 @@ impl PeerClient {
         content: Option<(&'static str, Bytes)>,
         timeout: Duration,
     ) -> Result<PeerResponse, PeerCallError> {
-        Url::parse(url)?.check_plain("talk to")?;
+        Url::parse(url)?;
         let uri: http::Uri =
             format!("{url}{path}").parse().map_err(|source| PeerCallError::Uri { url: url.to_owned(), source })?;
         let mut request = Request::builder().method(method).uri(uri);

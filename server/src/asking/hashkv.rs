@@ -125,7 +125,7 @@ mod tests {
     }
 
     async fn ask(url: String) -> Result<HashKv, HashError> {
-        super::ask(&PeerClient::new(), &[url], 5, Duration::from_secs(60)).await
+        super::ask(&PeerClient::without_files(), &[url], 5, Duration::from_secs(60)).await
     }
 
     #[tokio::test]

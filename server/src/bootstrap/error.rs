@@ -12,12 +12,15 @@ use super::existing::FetchError;
 use crate::auth::tokens::KeyError;
 use crate::membership::MembershipError;
 use crate::node::corruption::CorruptionError;
+use crate::tls::TlsError;
 
 /// A start that failed. Nothing was overwritten.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
     #[error("{}: {action}: {source}", path.display())]
     Io { path: PathBuf, action: &'static str, source: std::io::Error },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error(transparent)]
     Backend(#[from] BackendError),
     #[error(transparent)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, invalid, tokens,
+    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, invalid, tls, tokens,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -34,11 +34,11 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     }
     let tokens = tokens(&mut s)?;
     warn(&mut s);
-    let name = s.string("name");
-    let data_dir = Some(s.string("data-dir")).filter(|d| !d.is_empty()).unwrap_or_else(|| format!("{name}.etcd"));
+    let (name, data_dir) = place(&s);
+    let tls = tls::build(&mut s, &listen, &cluster, &data_dir)?;
     let quota = s.int("quota-backend-bytes");
     Ok(Config {
-        data_dir: PathBuf::from(data_dir),
+        data_dir,
         wal_dir: Some(s.string("wal-dir")).filter(|d| !d.is_empty()).map(PathBuf::from),
         snapshot_count: Some(s.uint("snapshot-count")).filter(|n| *n > 0).unwrap_or(10_000),
         snapshot_catchup_entries: s.uint("snapshot-catchup-entries"),
@@ -80,8 +80,16 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         feature_gates,
         name,
         listen,
+        tls,
         warnings: s.warnings,
     })
+}
+
+/// The member's name, and where its data is.
+fn place(s: &Settings) -> (String, PathBuf) {
+    let name = s.string("name");
+    let data_dir = Some(s.string("data-dir")).filter(|d| !d.is_empty()).unwrap_or_else(|| format!("{name}.etcd"));
+    (name, PathBuf::from(data_dir))
 }
 
 fn or_default(value: Duration, default: Duration) -> Duration {
@@ -140,12 +148,9 @@ fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
             return Err(invalid(format!("--{flag} must name at least one URL")));
         }
     }
-    let served = || listen.client.iter().chain(&listen.client_http).chain(&listen.metrics);
-    for url in listen.peer.iter().chain(served()) {
+    for url in [&listen.peer, &listen.client, &listen.client_http, &listen.metrics].into_iter().flatten() {
         url.check_bindable()?;
     }
-    // Serving such an address without encryption would break the promise that its scheme makes.
-    listen.peer.iter().chain(served()).try_for_each(|url| url.check_plain("listen on"))?;
     if let Some(url) = listen.client_http.iter().find(|u| listen.client.contains(u)) {
         return Err(invalid(format!("{url} is both in --listen-client-urls and in --listen-client-http-urls")));
     }

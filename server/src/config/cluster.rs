@@ -1,7 +1,12 @@
 //! What the settings say of the cluster: who founds it, or where to find that out.
 
+use std::path::PathBuf;
+
 use super::settings::Settings;
-use super::{ClusterConfig, ConfigError, Discovery, DiscoveryService, InitialState, ListenConfig, Url, invalid};
+use super::{
+    ClusterConfig, ConfigError, Discovery, DiscoveryService, InitialState, KeyPairFiles, ListenConfig, TlsSide, Url,
+    invalid,
+};
 
 /// Flags of discovery that name files for TLS.
 const TLS_FILES: [&str; 3] = ["discovery-cert", "discovery-key", "discovery-cacert"];
@@ -34,8 +39,6 @@ pub(super) fn build(
     } else {
         vec![(s.string("name"), advertise_peer_urls.clone())]
     };
-    let peers = initial.iter().flat_map(|(_, urls)| urls);
-    peers.chain(&advertise_peer_urls).try_for_each(|url| url.check_plain("be, or talk to, a peer at"))?;
     let initial_state = match s.string("initial-cluster-state").as_str() {
         "existing" => InitialState::Existing,
         _ => InitialState::New,
@@ -104,8 +107,7 @@ fn discovery(s: &Settings) -> Result<Option<Discovery>, ConfigError> {
         return Ok(None);
     }
     let asks_for_tls = asks_for_tls(s);
-    let endpoints =
-        endpoints.iter().map(|endpoint| plain_endpoint(endpoint, asks_for_tls)).collect::<Result<_, _>>()?;
+    let endpoints = endpoints.iter().map(|it| read_endpoint(it, asks_for_tls)).collect::<Result<_, _>>()?;
     Ok(Some(Discovery::Service(DiscoveryService {
         token,
         endpoints,
@@ -114,35 +116,38 @@ fn discovery(s: &Settings) -> Result<Option<Discovery>, ConfigError> {
         keepalive_time: s.duration("discovery-keepalive-time"),
         keepalive_timeout: s.duration("discovery-keepalive-timeout"),
         credentials: credentials(s)?,
+        tls: Box::new(tls(s)?),
     })))
 }
 
-/// The flag, if any, by which an endpoint without a scheme is to be asked over TLS.
-fn asks_for_tls(s: &Settings) -> Option<&'static str> {
-    if let Some(flag) = TLS_FILES.into_iter().find(|flag| !s.string(flag).is_empty()) {
-        return Some(flag);
-    }
-    if s.bool("discovery-insecure-skip-tls-verify") {
-        return Some("discovery-insecure-skip-tls-verify");
-    }
-    (!s.bool("discovery-insecure-transport")).then_some("discovery-insecure-transport=false")
+/// Whether an endpoint without a scheme is to be asked over TLS.
+fn asks_for_tls(s: &Settings) -> bool {
+    TLS_FILES.into_iter().any(|flag| !s.string(flag).is_empty())
+        || s.bool("discovery-insecure-skip-tls-verify")
+        || !s.bool("discovery-insecure-transport")
 }
 
-/// `http://host:port`, whatever the flags for TLS say; or `host:port`, unless they ask for it.
-fn plain_endpoint(endpoint: &str, asks_for_tls: Option<&str>) -> Result<Url, ConfigError> {
-    let has_scheme = endpoint.contains("://");
-    if let Some(flag) = asks_for_tls.filter(|_| !has_scheme) {
-        return Err(invalid(format!(
-            "TLS is not available in this release: cannot ask {endpoint} with --{flag}; http://{endpoint} is asked without"
-        )));
-    }
-    let text = if has_scheme { endpoint.to_owned() } else { format!("http://{endpoint}") };
+/// A URL, whatever the flags for TLS say; or `host:port`, for which they do.
+fn read_endpoint(endpoint: &str, asks_for_tls: bool) -> Result<Url, ConfigError> {
+    let scheme = if asks_for_tls { "https" } else { "http" };
+    let text = if endpoint.contains("://") { endpoint.to_owned() } else { format!("{scheme}://{endpoint}") };
     let url = Url::parse(&text)?;
-    url.check_plain("ask")?;
     if url.scheme.is_unix() {
         return Err(invalid(format!("--discovery-endpoints must be host:port: {endpoint}")));
     }
     Ok(url)
+}
+
+/// Of the endpoints that are asked over TLS.
+fn tls(s: &Settings) -> Result<TlsSide, ConfigError> {
+    let [cert, key, ca] = TLS_FILES.map(|flag| Some(s.string(flag)).filter(|path| !path.is_empty()).map(PathBuf::from));
+    let dialling = match (cert, key) {
+        (Some(cert), Some(key)) => Some(KeyPairFiles { cert, key }),
+        (None, None) => None,
+        _ => return Err(invalid("--discovery-cert and --discovery-key need each other")),
+    };
+    let skip_verification = s.bool("discovery-insecure-skip-tls-verify");
+    Ok(TlsSide { dialling, trusted_ca: ca, skip_verification, ..TlsSide::default() })
 }
 
 /// `--discovery-user name[:password]`, with the password here or in its own flag.

@@ -1,3 +1,5 @@
+mod tls;
+
 use super::*;
 
 #[derive(Default)]
@@ -159,11 +161,6 @@ fn mistakes_on_the_line_exit_with_2_and_in_sense_with_1() {
             &["--listen-client-urls=http://example.com:1", "--advertise-client-urls=http://example.com:1"],
             "expected IP in URL for binding (http://example.com:1)",
         ),
-        (
-            &["--listen-client-urls=https://localhost:1", "--advertise-client-urls=https://localhost:1"],
-            "TLS is not available in this release: cannot listen on https://localhost:1",
-        ),
-        (&["--listen-metrics-urls=unixs://x"], "TLS is not available in this release: cannot listen on unixs://x"),
         (&["--auto-compaction-mode=x"], "unknown auto-compaction-mode \"x\""),
         (&["--compact-hash-check-time=0"], "--compact-hash-check-time must be >0 (set to 0s)"),
         (&["--log-level=loud"], "unrecognized level: \"loud\""),
@@ -263,12 +260,12 @@ fn tokens_are_simple_or_signed_or_nobody_gets_one() {
 
 #[test]
 fn flags_without_effect_are_named_in_one_line() {
-    let config = args(&["--cert-file=a", "--memory-mlock", "--snapshot=1", "--peer-auto-tls=false"]).config();
+    let config = args(&["--max-wals=3", "--memory-mlock", "--snapshot=1", "--enable-pprof=false"]).config();
     assert_eq!(
         config.warnings,
         [
             "flag -snapshot is no longer supported - ignoring",
-            "accepted, but without effect in this release: --memory-mlock, --cert-file"
+            "accepted, but without effect in this release: --max-wals, --memory-mlock"
         ]
     );
     let config =
@@ -362,31 +359,26 @@ fn how_founders_find_each_other() {
     assert!(refused(&["--discovery-srv=x"]).1.starts_with("multiple discovery or bootstrap flags are set"));
     assert!(refused(&["--discovery-user=u"]).1.contains("needs a password"));
     assert!(refused(&["--discovery-password=p"]).1.contains("needs --discovery-user"));
-    for endpoint in ["https://a:1", "http://b:1,https://a:1"] {
-        let error = refused(&[&format!("--discovery-endpoints={endpoint}")]).1;
-        assert_eq!(error, "TLS is not available in this release: cannot ask https://a:1");
-    }
 }
 
 /// A scheme says whether there is TLS; only an endpoint without one leaves that to the flags.
 #[test]
-fn flags_for_tls_do_not_matter_to_a_plain_discovery_endpoint() {
-    for (flag, named) in [
-        ("--discovery-cert=c", "--discovery-cert"),
-        ("--discovery-key=k", "--discovery-key"),
-        ("--discovery-cacert=ca", "--discovery-cacert"),
-        ("--discovery-insecure-transport=false", "--discovery-insecure-transport=false"),
-        ("--discovery-insecure-skip-tls-verify", "--discovery-insecure-skip-tls-verify"),
+fn how_a_discovery_endpoint_is_asked_is_in_its_url_or_else_in_the_flags() {
+    for flags in [
+        &["--discovery-cert=c", "--discovery-key=k"][..],
+        &["--discovery-cacert=ca"],
+        &["--discovery-insecure-transport=false"],
+        &["--discovery-insecure-skip-tls-verify"],
     ] {
-        let with = |endpoints: &str| {
-            args(&["--discovery-token=t", &format!("--discovery-endpoints={endpoints}"), flag]).load().map(drop)
+        let words = ["--discovery-token=t", "--discovery-endpoints=http://b:1,a:1,https://c:1"];
+        let Some(Discovery::Service(service)) = args(&[&words[..], flags].concat()).config().cluster.discovery else {
+            panic!("a service was named")
         };
-        assert_eq!(with("http://a:1,http://b:1"), Ok(()), "{flag}");
-        assert_eq!(
-            with("http://b:1,a:1").unwrap_err().to_string(),
-            format!("TLS is not available in this release: cannot ask a:1 with {named}; http://a:1 is asked without")
-        );
+        assert_eq!(texts(&service.endpoints), ["http://b:1", "https://a:1", "https://c:1"], "{flags:?}");
+        assert_eq!(service.tls.skip_verification, flags[0].ends_with("verify"));
     }
+    let half = args(&["--discovery-token=t", "--discovery-endpoints=a:1", "--discovery-cert=c"]).error();
+    assert_eq!(half, (1, "--discovery-cert and --discovery-key need each other".to_owned()));
 }
 
 #[test]
@@ -397,10 +389,6 @@ fn peers_and_their_limits() {
     assert!(config.cluster.force_new && config.cluster.strict_reconfig_check && config.initial_election_tick_advance);
     assert_eq!(config.election_ticks(), 10);
     assert_eq!(args(&["--max-learners=-1"]).error(), (1, "--max-learners must not be negative".to_owned()));
-    for flag in ["listen-peer-urls", "initial-advertise-peer-urls"] {
-        let error = args(&[&format!("--{flag}=https://127.0.0.1:1")]).error();
-        assert!(error.1.starts_with("TLS is not available in this release"), "{flag}: {}", error.1);
-    }
     let error = args(&["--listen-peer-urls=http://example.com:2380"]).error();
     assert_eq!(error.1, "expected IP in URL for binding (http://example.com:2380)");
 }

@@ -51,8 +51,6 @@ pub enum UrlError {
     Path(String),
     #[error("expected IP in URL for binding ({0})")]
     NotBindable(String),
-    #[error("TLS is not available in this release: cannot {what} {url}")]
-    Tls { what: &'static str, url: String },
 }
 
 impl Url {
@@ -89,11 +87,6 @@ impl Url {
     pub fn check_bindable(&self) -> Result<(), UrlError> {
         let bindable = self.scheme.is_unix() || self.host == "localhost" || self.ip().is_some();
         if bindable { Ok(()) } else { Err(UrlError::NotBindable(self.to_string())) }
-    }
-
-    /// Whether there is no promise of encryption in it. `what` is what cannot be done otherwise, with its preposition.
-    pub fn check_plain(&self, what: &'static str) -> Result<(), UrlError> {
-        if self.scheme.is_tls() { Err(UrlError::Tls { what, url: self.to_string() }) } else { Ok(()) }
     }
 
     pub fn ip(&self) -> Option<IpAddr> {

@@ -11,13 +11,15 @@ use crate::audit::Trail;
 use crate::auth::{Author, Login, Proof, Secret};
 use crate::bulk::Lane;
 
-/// What a request says of its caller. Nothing of it is proven.
+/// What a request says of its caller. Nothing of it is proven, but what its connection's certificate says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Not asked for while there are no users.
     pub token: Option<Secret>,
     /// Asked for where there is no token.
     pub login: Option<Login>,
+    /// Whom a certificate names that was vouched for. A token or a login says more.
+    pub common_name: Option<Arc<str>>,
     /// Where it comes from; none for a unix socket.
     pub from: Option<IpAddr>,
     /// Rather refused than served by a member that lost its leader (`hasleader: true`).
@@ -43,6 +45,8 @@ pub struct Caller {
 pub(super) enum KnownBy {
     Nothing,
     Token(Secret),
+    /// A certificate that was vouched for has his name.
+    Certificate(Arc<str>),
     /// He has said a password, of which nothing is kept.
     Proof(Arc<Proof>),
 }
@@ -70,8 +74,12 @@ impl Identity {
 
 impl Caller {
     fn new(claims: &Claims, identity: Identity) -> Caller {
-        let Claims { token, from, insists_on_leader, .. } = claims;
-        let known_by = token.clone().map_or(KnownBy::Nothing, KnownBy::Token);
+        let Claims { token, common_name, from, insists_on_leader, .. } = claims;
+        let known_by = match (token, common_name) {
+            (Some(token), _) => KnownBy::Token(token.clone()),
+            (None, Some(name)) => KnownBy::Certificate(Arc::clone(name)),
+            (None, None) => KnownBy::Nothing,
+        };
         Caller { identity, known_by, from: *from, insists_on_leader: *insists_on_leader, lane: None, trail: None }
     }
 

@@ -40,7 +40,10 @@ impl Users {
         let token = match (&claims.token, &claims.login) {
             (Some(token), _) => token,
             (None, Some(login)) => return self.identify_by_password(claims, login),
-            (None, None) => return Identified::Now(Caller::anyone(claims)),
+            (None, None) => {
+                let found = claims.common_name.as_ref().and_then(|name| self.named(name));
+                return Identified::Now(Caller::found(claims, Ok(found)));
+            }
         };
         match self.known(token) {
             Ok(found) => Identified::Now(Caller::found(claims, found)),
@@ -61,6 +64,7 @@ impl Users {
     pub(super) fn renew(&self, caller: &Caller) -> Caller {
         let found = match caller.known_by() {
             KnownBy::Nothing => return caller.clone(),
+            KnownBy::Certificate(name) => Ok(self.named(name)),
             KnownBy::Token(token) => self.known(token).unwrap_or(Err(Error::InvalidAuthToken)),
             KnownBy::Proof(proof) => self.state.auth.with(|policy| match policy.is_enabled() {
                 true => proof.author(policy).map(Some).ok_or(Error::InvalidCredentials),
@@ -113,6 +117,12 @@ impl Users {
                 Meaning::NotBefore(_) | Meaning::Invalid => Ok(Err(Error::InvalidAuthToken)),
             }
         })
+    }
+
+    /// Who has no token is whom his certificate names, if there is such a user or not.
+    fn named(&self, user: &Arc<str>) -> Option<Author> {
+        let author = |policy: &Policy| Author { user: Arc::clone(user), auth_revision: policy.revision() };
+        self.state.auth.with(|policy| policy.is_enabled().then(|| author(policy)))
     }
 
     pub(super) fn check(&self, caller: &Caller, request: &impl Needs) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use crate::audit::Trail;
 use crate::bulk::Lane;
 use crate::gate::Caller;
 use crate::net::{Face, Stream};
+use crate::tls::CertificateIdentity;
 
 /// What is known of a connection.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Connection {
     pub remote: Option<SocketAddr>,
     /// What its listener is for.
     pub face: Face,
+    /// Who is at its other end by his certificate; `None` without encryption.
+    identity: Option<CertificateIdentity>,
     stream: Option<Stream>,
     /// For what its requests ask that is too large for an event loop.
     lane: Lane,
@@ -34,20 +37,30 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(remote: Option<SocketAddr>, face: Face, stream: Stream) -> Connection {
+    pub(crate) fn new(
+        remote: Option<SocketAddr>,
+        face: Face,
+        identity: Option<CertificateIdentity>,
+        stream: Stream,
+    ) -> Connection {
         let (lane, unread, vigil) = (Lane::new(), Arc::default(), Arc::default());
-        Connection { remote, face, stream: Some(stream), lane, unread, vigil }
+        Connection { remote, face, identity, stream: Some(stream), lane, unread, vigil }
     }
 
     /// One without a socket: of requests that are made in the process.
     pub fn in_process(face: Face) -> Connection {
         let (lane, unread, vigil) = (Lane::new(), Arc::default(), Arc::default());
-        Connection { remote: None, face, stream: None, lane, unread, vigil }
+        Connection { remote: None, face, identity: None, stream: None, lane, unread, vigil }
     }
 
-    /// Whether nobody on the way can listen, or change what is said.
-    pub(super) fn is_secure(&self) -> bool {
-        false
+    /// Whether it is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// The common name in the certificate of who is at the other end, where certificates say who somebody is.
+    pub fn common_name(&self) -> Option<&Arc<str>> {
+        self.identity.as_ref()?.common_name.as_ref()
     }
 
     /// Whether the other side sends nothing more, or is gone. Only HTTP/1.1 has to ask, where nothing else would tell.

@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,7 +32,7 @@ use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::turn::{InTurn, LoopExecutor};
-use crate::net::{Face, ListenSocket, Listener, Overheard, Socket, StdSocket, Stream};
+use crate::net::{Arrival, Face, Listener, Overheard, Ready, Stream};
 
 /// What is said to a client that has not sent the whole head of its request in time.
 const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -183,12 +182,12 @@ where
                 Some(ended) = connections.join_next_with_id(), if !connections.is_empty() => {
                     open.remove(&ended_id(ended));
                 }
-                accepted = accept(&listener.socket, &self.server.slots) => match accepted {
-                    Ok((stream, remote, slot)) => {
+                accepted = accept(&listener, &self.server.slots) => match accepted {
+                    Ok((arrival, slot)) => {
                         backoff = BACKOFF_FIRST;
                         let Some((event_loop, seat)) = self.server.loops.seat() else { continue };
                         let (close, closing) = oneshot::channel();
-                        let connection = self.connection(stream, remote, listener.face, closing, (slot, seat));
+                        let connection = self.connection(arrival, listener.face, closing, (slot, seat));
                         open.insert(connections.spawn_on(InTurn::new(connection), event_loop).id(), close);
                     }
                     Err(error) if is_of_the_peer(&error) => {}
@@ -213,25 +212,32 @@ where
 
     fn connection(
         &self,
-        socket: StdSocket,
-        remote: Option<SocketAddr>,
+        arrival: Arrival,
         face: Face,
-        closing: oneshot::Receiver<()>,
+        mut closing: oneshot::Receiver<()>,
         places: (OwnedSemaphorePermit, Seat),
     ) -> impl Future<Output = ()> + Send + 'static {
         // Whoever speaks HTTP/1.1 where it is not spoken gets no answer. (What can be upgraded speaks all there is.)
         let builder = Arc::clone(if face == Face::Grpc { &self.server.http2 } else { &self.server.any });
         let (service, deadlines) = (self.service.clone(), self.server.deadlines);
         async move {
+            let remote = arrival.remote;
             // From here on the connection belongs to the loop that runs this.
-            let stream = match Socket::try_from(socket) {
-                Ok(socket) => Stream::from(socket),
+            let taken = tokio::select! {
+                taken = arrival.take() => taken,
+                // Nobody has asked anything so far.
+                _ = &mut closing => return,
+            };
+            let Ready { socket, identity } = match taken {
+                Ok(Some(ready)) => ready,
+                Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(%error, "failed to take over a connection");
                     return;
                 }
             };
-            let connection = Arc::new(Connection::new(remote, face, stream.clone()));
+            let stream = Stream::from(socket);
+            let connection = Arc::new(Connection::new(remote, face, identity, stream.clone()));
             let (lent, mut returned) = stream.lend();
             let (unread, vigil) = (Arc::clone(&connection.unread), Arc::clone(&connection.vigil));
             let io = TokioIo::new(Overheard { stream: lent, ear: Arc::clone(&vigil) });
@@ -325,13 +331,10 @@ fn ended_id(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {
     }
 }
 
-type Accepted = (StdSocket, Option<SocketAddr>, OwnedSemaphorePermit);
-
 /// The next connection, once there is room for it.
-async fn accept(socket: &ListenSocket, slots: &Arc<Semaphore>) -> io::Result<Accepted> {
+async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> io::Result<(Arrival, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    let (socket, remote) = socket.accept().await?;
-    Ok((socket, remote, slot))
+    Ok((listener.accept().await?, slot))
 }
 
 /// Connections that went away before they were accepted say nothing about us.

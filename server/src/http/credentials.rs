@@ -7,6 +7,8 @@
 //! | WebSocket from a page | the subprotocol after `Bearer` |
 //! | `EventSource` from a page | `access_token` in the query, with `--access-token-in-query` |
 //! | any page | a cookie ([`session_cookie`]) |
+//!
+//! gRPC without any of them goes by the name in the connection's certificate.
 
 use std::borrow::Cow;
 
@@ -29,13 +31,15 @@ const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("grpc-metadata
 /// Everything that is claimed.
 pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>, token_in_query: bool) -> Claims {
     let from = call.and_then(|call| call.connection.remote).map(|remote| remote.ip());
+    let protocol = call.map_or(Protocol::Http, |call| call.protocol);
+    // As in etcd, whose gateway has a certificate of its own.
+    let common_name = call.filter(|_| protocol.is_grpc()).and_then(|call| call.connection.common_name().cloned());
     // Most requests claim nothing.
     let query = request.uri().query().filter(|_| token_in_query);
     if !Call::may_have(call, Rare::CREDENTIALS) && query.is_none() {
-        return Claims { from, ..Claims::default() };
+        return Claims { common_name, from, ..Claims::default() };
     }
     let headers = request.headers();
-    let protocol = call.map_or(Protocol::Http, |call| call.protocol);
     let (insists, names): (_, &[HeaderName]) = if protocol.is_grpc() {
         (&HASLEADER, &[TOKEN, AUTHORIZATION])
     } else {
@@ -49,6 +53,7 @@ pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>, token_in_query:
     let login = if protocol.is_grpc() { None } else { token.as_deref().and_then(login) };
     let token = token.filter(|_| login.is_none());
     Claims {
+        common_name,
         token: token.map(|token| Secret::new(token.strip_prefix("Bearer ").unwrap_or(&token))),
         login,
         from,

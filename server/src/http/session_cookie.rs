@@ -20,8 +20,8 @@ pub(crate) const TAKEN_BACK: [&str; 2] = [
 
 /// Gives a token to the browser that made a request, until it is closed; none if it cannot stand in a header.
 pub(crate) fn given(extensions: &Extensions, token: &str) -> Option<HeaderValue> {
-    let is_secure = Call::get(extensions).is_some_and(|call| call.connection.is_secure());
-    let (name, secure) = if is_secure { (SECURE, " Secure;") } else { (PLAIN, "") };
+    let is_encrypted = Call::get(extensions).is_some_and(|call| call.connection.is_encrypted());
+    let (name, secure) = if is_encrypted { (SECURE, " Secure;") } else { (PLAIN, "") };
     let mut cookie =
         HeaderValue::try_from(format!("{name}={token}; Path=/;{secure} HttpOnly; SameSite=Strict")).ok()?;
     cookie.set_sensitive(true);

@@ -8,8 +8,8 @@ use tower::{Layer, ServiceBuilder};
 use super::Pace;
 use super::layers::{
     Attendance, AttendanceLayer, Audit, AuditLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors,
-    CorsLayer, Count, CountLayer, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer, Origins, Quota,
-    RequestId, RequestIdLayer, WellFormed,
+    CorsLayer, Count, CountLayer, GatewayNames, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer,
+    Origins, Quota, RequestId, RequestIdLayer, WellFormed,
 };
 use crate::audit::AuditLog;
 use crate::config::{AllowList, Config};
@@ -30,6 +30,8 @@ pub struct StackOptions {
     pub(crate) audit: Option<AuditLog>,
     /// The slowest that requests may come in.
     pub pace: Pace,
+    /// Whether who somebody is matters on the JSON gateway.
+    pub gateway_names: GatewayNames,
 }
 
 impl StackOptions {
@@ -42,6 +44,7 @@ impl StackOptions {
             slow_request: config.http.warning_unary_request_duration,
             max_message_bytes: config.max_receive_bytes(),
             pace: Pace::default(),
+            gateway_names: GatewayNames::new(|| false),
         }
     }
 }
@@ -62,6 +65,7 @@ pub struct Stack<I> {
     cors: CorsLayer,
     hosts: Hosts,
     origins: Origins,
+    gateway_names: GatewayNames,
     limits: LimitsLayer,
     audit: AuditLayer,
     identity: IdentityLayer<I>,
@@ -69,8 +73,9 @@ pub struct Stack<I> {
 }
 
 /// All layers around a service, as one type: no call through a pointer.
-pub type Column<S, I> =
-    RequestId<Log<Count<Cors<CatchPanic<Checked<(WellFormed, Hosts, Origins, CleanPath), Worked<S, I>>>>>>>;
+pub type Column<S, I> = RequestId<Log<Count<Cors<CatchPanic<Checked<FirstChecks, Worked<S, I>>>>>>>;
+
+type FirstChecks = (WellFormed, Hosts, Origins, CleanPath, GatewayNames);
 
 /// What stands behind the first checks.
 type Worked<S, I> = Limits<Attendance<Audit<Identity<Checked<Quota, S>, I>>>>;
@@ -78,13 +83,15 @@ type Worked<S, I> = Limits<Attendance<Audit<Identity<Checked<Quota, S>, I>>>>;
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
-        let StackOptions { cors, hosts, token_in_query, slow_request, max_message_bytes, audit, pace } = options;
+        let StackOptions { cors, hosts, token_in_query, slow_request, max_message_bytes, audit, pace, gateway_names } =
+            options;
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
             origins: Origins(Arc::new(cors.clone())),
             cors: CorsLayer::new(cors),
             hosts,
+            gateway_names,
             limits: LimitsLayer::new(max_message_bytes, pace),
             audit: AuditLayer(audit),
             identity: IdentityLayer { identify, token_in_query },
@@ -109,7 +116,13 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             // A failure like others for all above: it is logged, counted, and readable for pages.
             .layer(CatchPanicLayer)
             // Cheapest refusals first.
-            .layer(CheckLayer((WellFormed, self.hosts.clone(), self.origins.clone(), CleanPath)))
+            .layer(CheckLayer((
+                WellFormed,
+                self.hosts.clone(),
+                self.origins.clone(),
+                CleanPath,
+                self.gateway_names.clone(),
+            )))
             // Before anything is read or looked up.
             .layer(&self.limits)
             // Around all that may wait.

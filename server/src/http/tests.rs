@@ -11,10 +11,10 @@ mod vigil;
 use super::{BodyTooLarge, Call, Deadlines, Pace, Protocol, RequestBody, Stack, StackOptions};
 use crate::calls::{Claims, Identified};
 use crate::config::{AllowList, ListenConfig, Url};
-use crate::http::layers::{Hosts, Quota};
+use crate::http::layers::{GatewayNames, Hosts, Quota};
 use crate::metrics::Metrics;
 use crate::net::{Face, Listener, bind};
-use crate::testing::{config, listen};
+use crate::testing::{config, listen, without_tls};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -229,6 +229,7 @@ where
         max_message_bytes: MAX_MESSAGE,
         audit: None,
         pace,
+        gateway_names: GatewayNames::new(|| false),
     };
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));
     let column = build(stack, app.clone());

@@ -1,4 +1,4 @@
-//! The way out: the one place where a URL becomes a connection. Who asks for an encrypted one is refused here.
+//! The way out: the one place where a URL becomes a connection, encrypted where it says so.
 
 use std::future::Future;
 use std::io;
@@ -14,8 +14,9 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tower::Service;
 
-use super::Socket;
+use super::{Secure, Socket, Wire};
 use crate::config::{Url, UrlError};
+use crate::tls::Outgoing;
 
 /// A connection that says nothing is probed after this, and again after this, so many times.
 const KEEPALIVE: Duration = Duration::from_secs(5);
@@ -28,31 +29,37 @@ pub(crate) enum DialError {
     Url(#[from] UrlError),
     #[error(transparent)]
     Connect(#[from] io::Error),
+    #[error("no encrypted connection: {0}")]
+    Encrypt(io::Error),
     #[error("no connection within {0:?}")]
     Timeout(Duration),
 }
 
 /// A connection to where a URL says, within `patience`; the name's addresses are tried one after the other, each for its
 /// part of it. What is written is sent without delay.
-pub(crate) async fn dial(url: &Url, patience: Duration) -> Result<Socket, DialError> {
+async fn dial(url: &Url, patience: Duration, tls: &Outgoing) -> Result<Socket, DialError> {
     check(url)?;
-    match timeout(patience, connect(url, patience)).await {
-        Ok(socket) => Ok(socket?),
-        Err(_) => Err(DialError::Timeout(patience)),
-    }
+    let dialled = async {
+        let wire = connect(url, patience).await?;
+        if !url.scheme.is_tls() {
+            return Ok(Socket::Plain(wire));
+        }
+        // The path of a socket is no name that a certificate could have.
+        let host = if url.scheme.is_unix() { "localhost" } else { &url.host };
+        let encrypted = tls.encrypt(wire, host).await.and_then(|(wire, session)| Secure::new(wire, session));
+        encrypted.map(|secure| Socket::Secure(Box::new(secure))).map_err(DialError::Encrypt)
+    };
+    timeout(patience, dialled).await.unwrap_or(Err(DialError::Timeout(patience)))
 }
 
 /// Whether a URL is of a kind that can be dialled.
 fn check(url: &Url) -> Result<(), UrlError> {
-    if url.host.is_empty() {
-        return Err(UrlError::HostPort(url.to_string()));
-    }
-    url.check_plain("talk to")
+    if url.host.is_empty() { Err(UrlError::HostPort(url.to_string())) } else { Ok(()) }
 }
 
-async fn connect(url: &Url, patience: Duration) -> io::Result<Socket> {
+async fn connect(url: &Url, patience: Duration) -> io::Result<Wire> {
     if url.scheme.is_unix() {
-        return UnixStream::connect(&url.host).await.map(Socket::Unix);
+        return UnixStream::connect(&url.host).await.map(Wire::Unix);
     }
     let addresses: Vec<_> = lookup_host((url.host.as_str(), url.port)).await?.collect();
     let part = patience / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
@@ -63,7 +70,7 @@ async fn connect(url: &Url, patience: Duration) -> io::Result<Socket> {
                 stream.set_nodelay(true)?;
                 let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(PROBES);
                 SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-                return Ok(Socket::Tcp(stream));
+                return Ok(Wire::Tcp(stream));
             }
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),
@@ -73,10 +80,11 @@ async fn connect(url: &Url, patience: Duration) -> io::Result<Socket> {
 }
 
 /// Dials for whoever has not more than the text of a URL: clients of HTTP, and Raft.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dialler {
     /// For a client of HTTP.
     pub(crate) patience: Duration,
+    pub(crate) tls: Outgoing,
 }
 
 impl Service<Uri> for Dialler {
@@ -89,19 +97,19 @@ impl Service<Uri> for Dialler {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let patience = self.patience;
+        let Dialler { patience, tls } = self.clone();
         Box::pin(async move {
             let (scheme, authority) =
                 (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |it| it.as_str()));
             let url = Url::parse(&format!("{scheme}://{authority}"))?;
-            dial(&url, patience).await.map(TokioIo::new)
+            dial(&url, patience, &tls).await.map(TokioIo::new)
         })
     }
 }
 
 /// The connections of Raft: streams and snapshots.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PeerDialler;
+#[derive(Clone, Debug)]
+pub(crate) struct PeerDialler(pub(crate) Outgoing);
 
 impl peers::Dial for PeerDialler {
     fn check(&self, url: &str) -> Result<(), peers::DialError> {
@@ -111,7 +119,7 @@ impl peers::Dial for PeerDialler {
     fn dial<'a>(&'a self, url: &'a str, patience: Duration) -> Dialling<'a> {
         Box::pin(async move {
             let url = Url::parse(url).map_err(DialError::from)?;
-            Ok(Box::new(dial(&url, patience).await?) as Box<dyn PeerStream>)
+            Ok(Box::new(dial(&url, patience, &self.0).await?) as Box<dyn PeerStream>)
         })
     }
 }
@@ -120,7 +128,7 @@ impl From<DialError> for peers::DialError {
     fn from(error: DialError) -> peers::DialError {
         match error {
             DialError::Url(error) => peers::DialError::Url(error.to_string()),
-            DialError::Connect(error) => peers::DialError::Connect(error),
+            DialError::Connect(error) | DialError::Encrypt(error) => peers::DialError::Connect(error),
             DialError::Timeout(_) => peers::DialError::Timeout,
         }
     }
@@ -133,15 +141,21 @@ mod tests {
     use tokio::net::{TcpListener, UnixListener};
 
     use super::*;
+    use crate::tls::Speaks;
 
     const LONG: Duration = Duration::from_secs(20);
 
+    fn peers() -> PeerDialler {
+        PeerDialler(Outgoing::without_files(Speaks::Http1))
+    }
+
     #[tokio::test]
     async fn plain_urls_are_dialled_over_tcp_and_unix_sockets() {
+        let peers = peers();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://localhost:{}", tcp.local_addr().unwrap().port())).unwrap();
-        let (ours, theirs) = tokio::join!(dial(&url, LONG), tcp.accept());
-        let Ok(Socket::Tcp(ours)) = ours else { panic!("{ours:?}") };
+        let (ours, theirs) = tokio::join!(dial(&url, LONG, &peers.0), tcp.accept());
+        let Ok(Socket::Plain(Wire::Tcp(ours))) = ours else { panic!("{ours:?}") };
         assert!(ours.nodelay().unwrap() && SockRef::from(&ours).keepalive().unwrap());
         drop((ours, theirs));
 
@@ -149,7 +163,7 @@ mod tests {
         let path = dir.path().join("socket");
         let unix = UnixListener::bind(&path).unwrap();
         let url = Url::parse(&format!("unix://{}", path.display())).unwrap();
-        let (ours, theirs) = tokio::join!(dial(&url, LONG), unix.accept());
+        let (ours, theirs) = tokio::join!(dial(&url, LONG, &peers.0), unix.accept());
         ours.unwrap().write_all(b"hello").await.unwrap();
         let mut heard = String::new();
         theirs.unwrap().0.read_to_string(&mut heard).await.unwrap();
@@ -159,21 +173,19 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_dialled_says_why() {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let refused = PeerDialler.dial(&format!("http://{closed}"), LONG).await.unwrap_err();
+        let refused = peers().dial(&format!("http://{closed}"), LONG).await.unwrap_err();
         assert!(
             matches!(refused, peers::DialError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused)
         );
         for (url, reason) in [
-            ("https://infra0:2380", "TLS is not available in this release: cannot talk to https://infra0:2380"),
-            ("unixs://infra0", "TLS is not available in this release: cannot talk to unixs://infra0"),
             ("infra0:2380", "URL scheme must be http, https, unix, or unixs: infra0:2380"),
             ("http://infra0", "URL address does not have the form \"host:port\": http://infra0"),
             ("http://:2380", "URL address does not have the form \"host:port\": http://:2380"),
             ("http://a:1/path", "URL must not contain a path: http://a:1/path"),
             ("http://u@a:1", "URL address does not have the form \"host:port\": http://u@a:1"),
         ] {
-            let checked = PeerDialler.check(url).unwrap_err().to_string();
-            let dialled = PeerDialler.dial(url, LONG).await.unwrap_err().to_string();
+            let checked = peers().check(url).unwrap_err().to_string();
+            let dialled = peers().dial(url, LONG).await.unwrap_err().to_string();
             assert_eq!((checked.as_str(), dialled.as_str()), (reason, reason));
         }
     }
@@ -181,11 +193,9 @@ mod tests {
     #[tokio::test]
     async fn clients_of_http_come_by_the_same_way() {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut dialler = Dialler { patience: LONG };
+        let mut dialler = Dialler { patience: LONG, tls: peers().0 };
         let uri: Uri = format!("http://{}/version", tcp.local_addr().unwrap()).parse().unwrap();
         let (ours, theirs) = tokio::join!(dialler.call(uri), tcp.accept());
         assert!(ours.is_ok() && theirs.is_ok());
-        let refused = dialler.call(Uri::from_static("https://a:1/version")).await.unwrap_err().to_string();
-        assert_eq!(refused, "TLS is not available in this release: cannot talk to https://a:1");
     }
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockAddr, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Socket, StdSocket};
+use super::{Arrival, StdSocket};
 use crate::config::{ListenConfig, Url};
+use crate::tls::{Acceptor, Speaks, Tls};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -34,11 +35,20 @@ pub enum Face {
 pub struct Listener {
     pub face: Face,
     pub url: Url,
-    pub(crate) socket: ListenSocket,
+    socket: ListenSocket,
+    /// Encrypts what comes in, if the URL says so.
+    tls: Option<Acceptor>,
+}
+
+/// One for peers.
+#[derive(Debug)]
+pub(crate) struct PeerListener {
+    socket: ListenSocket,
+    tls: Option<Acceptor>,
 }
 
 #[derive(Debug)]
-pub(crate) enum ListenSocket {
+enum ListenSocket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
@@ -51,20 +61,33 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// Opens the listeners for clients. Must be called within a tokio runtime.
-pub fn bind(config: &ListenConfig) -> Result<Vec<Listener>, BindError> {
+/// Opens the listeners for clients. Must be called within a tokio runtime. `tls` need not have been opened yet.
+pub fn bind(config: &ListenConfig, tls: &Tls) -> Result<Vec<Listener>, BindError> {
     let client_face = if config.client_http.is_empty() { Face::All } else { Face::Grpc };
     let groups = [(client_face, &config.client), (Face::Http, &config.client_http), (Face::Metrics, &config.metrics)];
     let mut listeners = Vec::new();
     for (face, url) in groups.iter().flat_map(|(face, urls)| urls.iter().map(move |url| (*face, url))) {
-        listeners.push(Listener { face, url: url.clone(), socket: open(url, config)? });
+        let tls = url.scheme.is_tls().then(|| acceptor(face, tls));
+        listeners.push(Listener { face, url: url.clone(), socket: open(url, config)?, tls });
     }
     Ok(listeners)
 }
 
 /// Opens the listeners for peers. Must be called within a tokio runtime.
-pub(crate) fn bind_peers(config: &ListenConfig) -> Result<Vec<ListenSocket>, BindError> {
-    config.peer.iter().map(|url| open(url, config)).collect()
+pub(crate) fn bind_peers(config: &ListenConfig, tls: &Tls) -> Result<Vec<PeerListener>, BindError> {
+    let listener = |url: &Url| {
+        let tls = url.scheme.is_tls().then(|| tls.peers());
+        Ok(PeerListener { socket: open(url, config)?, tls })
+    };
+    config.peer.iter().map(listener).collect()
+}
+
+fn acceptor(face: Face, tls: &Tls) -> Acceptor {
+    match face {
+        Face::All | Face::Http => tls.clients(),
+        Face::Grpc => tls.clients().speaking(Speaks::Http2),
+        Face::Metrics => tls.clients().checking_names(),
+    }
 }
 
 /// Whether somebody could listen there now.
@@ -94,17 +117,30 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> io::Result<Arrival> {
+        self.socket.accept(self.tls.as_ref()).await
+    }
+}
+
+impl PeerListener {
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> io::Result<Arrival> {
+        self.socket.accept(self.tls.as_ref()).await
+    }
+}
+
 impl ListenSocket {
-    /// The next connection, and where it comes from; `None` over unix sockets.
-    pub(crate) async fn accept(&self) -> io::Result<(StdSocket, Option<SocketAddr>)> {
+    async fn accept(&self, tls: Option<&Acceptor>) -> io::Result<Arrival> {
         let (socket, remote) = match self {
             ListenSocket::Tcp(listener) => {
                 let (socket, remote) = listener.accept().await?;
-                (Socket::Tcp(socket), Some(remote))
+                (StdSocket::Tcp(socket.into_std()?), Some(remote))
             }
-            ListenSocket::Unix(listener) => (Socket::Unix(listener.accept().await?.0), None),
+            ListenSocket::Unix(listener) => (StdSocket::Unix(listener.accept().await?.0.into_std()?), None),
         };
-        Ok((socket.into_std()?, remote))
+        Ok(Arrival::new(socket, remote, tls.cloned()))
     }
 }
 

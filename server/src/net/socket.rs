@@ -1,4 +1,4 @@
-//! A connected socket of whatever kind, accepted or dialled. What else may carry a connection becomes a kind of it.
+//! A connection of whatever kind, accepted or dialled, encrypted or not.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,73 +6,35 @@ use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use keyport_raft::peers::PeerStream;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Secure, Wire};
 
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
+    Plain(Wire),
+    Secure(Box<Secure>),
 }
 
-/// A socket on its way to the event loop that will serve it.
-pub(crate) enum StdSocket {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
-}
-
-/// Calls the same method of whichever socket it is.
+/// Calls the same method of whichever it is.
 macro_rules! delegate {
     ($self:expr, $socket:ident => $call:expr) => {
         match $self {
-            Socket::Tcp($socket) => $call,
-            Socket::Unix($socket) => $call,
+            Socket::Plain($socket) => $call,
+            Socket::Secure($socket) => $call,
         }
     };
 }
 
-impl TryFrom<StdSocket> for Socket {
-    type Error = io::Error;
-
-    /// From here on it belongs to the event loop that runs this.
-    fn try_from(socket: StdSocket) -> io::Result<Socket> {
-        Ok(match socket {
-            StdSocket::Tcp(socket) => Socket::Tcp(TcpStream::from_std(socket)?),
-            StdSocket::Unix(socket) => Socket::Unix(UnixStream::from_std(socket)?),
-        })
-    }
-}
-
 impl Socket {
-    /// Away from the event loop that it belongs to.
-    pub(super) fn into_std(self) -> io::Result<StdSocket> {
-        Ok(match self {
-            Socket::Tcp(socket) => StdSocket::Tcp(socket.into_std()?),
-            Socket::Unix(socket) => StdSocket::Unix(socket.into_std()?),
-        })
+    /// Whether the other side sends nothing more, or is gone; see [`Wire::poll_read_closed`].
+    pub(super) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        delegate!(self, socket => socket.poll_read_closed(cx))
     }
 
-    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, socket => socket.poll_read_ready(cx))
-    }
-
-    pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        delegate!(self, socket => socket.ready(interest).await)
-    }
-
-    /// Has `operation` done on the socket; that it would block is remembered.
-    pub(super) fn try_io<T>(
-        &self,
-        interest: Interest,
-        operation: impl FnOnce(SockRef<'_>) -> io::Result<T>,
-    ) -> io::Result<T> {
-        delegate!(self, socket => socket.try_io(interest, || operation(SockRef::from(socket))))
-    }
-
-    pub(super) fn as_raw(&self) -> SockRef<'_> {
-        delegate!(self, socket => SockRef::from(socket))
+    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+        delegate!(self, socket => socket.shutdown_write())
     }
 }
 
@@ -110,7 +72,7 @@ impl AsyncWrite for Socket {
 
 impl PeerStream for Socket {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        delegate!(self, socket => socket.try_write_vectored(slices))
+        delegate!(self, socket => socket.try_write(slices))
     }
 
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -118,16 +80,23 @@ impl PeerStream for Socket {
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, socket => socket.poll_write_ready(cx))
+        match self {
+            Socket::Plain(socket) => socket.poll_write_ready(cx),
+            Socket::Secure(socket) => socket.poll_writable(cx),
+        }
     }
 
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_read_ready(cx)
+        match self {
+            Socket::Plain(socket) => socket.poll_read_ready(cx),
+            Socket::Secure(socket) => socket.poll_readable(cx),
+        }
     }
 }
 
 /// For clients of HTTP that keep connections.
 impl Connection for Socket {
+    /// Which version of HTTP was agreed on is what was asked for: each client has one.
     fn connected(&self) -> Connected {
         Connected::new()
     }

@@ -2,16 +2,14 @@
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::net::Shutdown;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use keyport_raft::peers::PeerStream as _;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -46,25 +44,7 @@ impl Stream {
     /// Whether the other side has said that it sends nothing more, or is gone: which of the two cannot be told before
     /// something is written. To be polled by the task that reads. What has been sent before and is not read yet hides it.
     pub(crate) fn poll_read_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let socket = self.socket.lock();
-        loop {
-            if ready!(socket.poll_read_ready(cx)).is_err() {
-                return Poll::Ready(());
-            }
-            match pin!(socket.ready(Interest::READABLE)).poll(cx) {
-                Poll::Ready(Ok(ready)) if !ready.is_read_closed() => {}
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => continue,
-            }
-            // It may be ready only because nobody has found yet that there is nothing more to read. The look takes that
-            // back, and the next round waits.
-            let mut byte = [MaybeUninit::uninit()];
-            match socket.try_io(Interest::READABLE, |raw| raw.peek(&mut byte)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) | Err(_) => return Poll::Ready(()),
-                Ok(_) => return Poll::Pending,
-            }
-        }
+        self.socket.lock().poll_read_closed(cx)
     }
 
     /// Closes for writing, then reads what still comes and throws it away, up to a bound in time and size.
@@ -90,7 +70,7 @@ impl Stream {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        self.socket.lock().as_raw().shutdown(Shutdown::Write)
+        self.socket.lock().shutdown_write()
     }
 }
 
@@ -128,6 +108,7 @@ impl AsyncWrite for Stream {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Wire;
     use super::*;
     use std::future::poll_fn;
     use tokio::io::AsyncWriteExt as _;
@@ -136,7 +117,7 @@ mod tests {
     async fn pair() -> (TcpStream, Stream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (ours, theirs) = tokio::join!(listener.accept(), TcpStream::connect(listener.local_addr().unwrap()));
-        (theirs.unwrap(), Stream::from(Socket::Tcp(ours.unwrap().0)))
+        (theirs.unwrap(), Stream::from(Socket::Plain(Wire::Tcp(ours.unwrap().0))))
     }
 
     #[tokio::test]

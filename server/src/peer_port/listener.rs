@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 use super::places::{Place, Places};
 use crate::http::vigil::{Answered, Vigil};
 use crate::http::{Deadlines, Unread};
-use crate::net::{ListenSocket, Overheard, Socket, StdSocket, Stream};
+use crate::net::{Arrival, Overheard, PeerListener, Ready, Stream};
 
 /// Waits after a failed accept, such as for want of descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ const BACKOFF: Duration = Duration::from_millis(100);
 const DEADLINES: Deadlines = Deadlines { head: Duration::from_secs(5), idle: Duration::from_secs(60) };
 
 /// Serves `router` until told to stop. Streams that Raft has taken over belong to it.
-pub(crate) async fn serve(listeners: Vec<ListenSocket>, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(listeners: Vec<PeerListener>, router: Router, stop: CancellationToken) {
     let places = Places::default();
     let mut acceptors = JoinSet::new();
     for listener in listeners {
@@ -37,7 +37,7 @@ pub(crate) async fn serve(listeners: Vec<ListenSocket>, router: Router, stop: Ca
     acceptors.join_all().await;
 }
 
-async fn run(listener: ListenSocket, router: Router, places: Places, stop: CancellationToken) {
+async fn run(listener: PeerListener, router: Router, places: Places, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -45,10 +45,13 @@ async fn run(listener: ListenSocket, router: Router, places: Places, stop: Cance
             () = stop.cancelled() => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
-                Ok((socket, from)) => match places.take(from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip())) {
-                    Some(place) => _ = connections.spawn(connection(socket, place, router.clone(), stop.clone())),
-                    None => tracing::debug!(?from, "no place for a connection of a peer"),
-                },
+                Ok(arrival) => {
+                    let from = arrival.remote.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip());
+                    match places.take(from) {
+                        Some(place) => _ = connections.spawn(connection(arrival, place, router.clone(), stop.clone())),
+                        None => tracing::debug!(%from, "no place for a connection of a peer"),
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection of a peer, will retry");
                     tokio::time::sleep(BACKOFF).await;
@@ -60,9 +63,15 @@ async fn run(listener: ListenSocket, router: Router, places: Places, stop: Cance
     connections.join_all().await;
 }
 
-async fn connection(socket: StdSocket, place: Place, router: Router, stop: CancellationToken) {
-    let stream = match Socket::try_from(socket) {
-        Ok(socket) => Stream::from(socket),
+async fn connection(arrival: Arrival, place: Place, router: Router, stop: CancellationToken) {
+    let taken = tokio::select! {
+        taken = arrival.take() => taken,
+        () = place.lost() => return,
+        () = stop.cancelled() => return,
+    };
+    let stream = match taken {
+        Ok(Some(Ready { socket, .. })) => Stream::from(socket),
+        Ok(None) => return,
         Err(error) => {
             tracing::warn!(%error, "failed to take over a connection of a peer");
             return;

@@ -12,12 +12,13 @@ use crate::testing::config;
 
 #[test]
 fn the_address_to_open() {
-    let url = |address: &str| docs_url(Some(address.parse().unwrap())).unwrap();
+    let plain = Url::parse("http://127.0.0.1:1").unwrap();
+    let url = |address: &str| docs_url(&plain, Some(address.parse().unwrap())).unwrap();
     assert_eq!(url("127.0.0.1:2379"), "http://127.0.0.1:2379/docs");
     assert_eq!(url("[::1]:2379"), "http://[::1]:2379/docs");
     assert_eq!(url("0.0.0.0:2379"), "http://localhost:2379/docs");
     assert_eq!(url("[::]:2379"), "http://localhost:2379/docs");
-    assert_eq!(docs_url(None), None);
+    assert_eq!(docs_url(&plain, None), None);
 }
 
 #[tokio::test]

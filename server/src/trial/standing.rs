@@ -66,7 +66,7 @@ impl Standing {
 pub(super) fn follow() -> watch::Receiver<Standing> {
     let (standing, receiver) = watch::channel(Standing::default());
     tokio::spawn(async move {
-        let client = PeerClient::new();
+        let client = PeerClient::without_files();
         let mut every = tokio::time::interval(ASK_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !standing.is_closed() {

@@ -25,6 +25,7 @@ use crate::net::dial::PeerDialler;
 use crate::state::AppliedIndex;
 use crate::state::ending::Recurring;
 use crate::state::leadership::Leadership;
+use crate::tls::{Outgoing, Speaks};
 
 struct NoSnapshots;
 
@@ -78,7 +79,7 @@ impl World {
         let peers = Peers::new(
             local,
             runtime.handle().clone(),
-            Arc::new(PeerDialler),
+            Arc::new(PeerDialler(Outgoing::without_files(Speaks::Http1))),
             Arc::new(NoSnapshots),
             observer,
             PeerOptions::default(),

@@ -18,6 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::config::{DiscoveryService, Url};
 use crate::net::dial::Dialler;
+use crate::tls::{Outgoing, Speaks};
 
 const REGISTRY: &str = "/_etcd/registry";
 /// The pause between attempts doubles up to this many times, from one second.
@@ -46,7 +47,8 @@ struct Registry {
 /// Registers a member; returns the founders as `--initial-cluster` writes them. Waits for the service and for the other
 /// founders for as long as it takes.
 pub(super) async fn register(service: &DiscoveryService, id: u64, own: &str) -> Result<String, ServiceError> {
-    let mut client = Client { service, next: 0, failures: 0 };
+    let tls = Outgoing::new((*service.tls).clone(), Speaks::Http2);
+    let mut client = Client { service, tls, next: 0, failures: 0 };
     let key = format!("{}/{id:x}", client.members_prefix());
     let registry = client.registry().await?;
     registry.check_place(&key)?;
@@ -80,6 +82,7 @@ impl Registry {
 /// Goes from endpoint to endpoint until one answers.
 struct Client<'a> {
     service: &'a DiscoveryService,
+    tls: Outgoing,
     next: usize,
     /// In a row.
     failures: u32,
@@ -188,7 +191,8 @@ impl Client<'_> {
                 .keep_alive_timeout(service.keepalive_timeout)
                 .keep_alive_while_idle(true);
         }
-        let channel = endpoint.connect_with_connector(Dialler { patience: service.dial_timeout }).await?;
+        let channel =
+            endpoint.connect_with_connector(Dialler { patience: service.dial_timeout, tls: self.tls.clone() }).await?;
         let mut session = Session { channel, token: None, timeout: service.request_timeout };
         if let Some((name, password)) = &service.credentials {
             let request = AuthenticateRequest { name: name.clone(), password: password.clone() };

@@ -1,6 +1,6 @@
 //! Founders by DNS: one SRV record each, under `_etcd-server._tcp` of a domain, or `_etcd-server-ssl._tcp`.
 
-use super::{DiscoveryError, check_plain};
+use super::DiscoveryError;
 use crate::bootstrap::names::Names;
 use crate::bootstrap::plan::Plan;
 use crate::config::{Config, Url, parse_members};
@@ -33,7 +33,6 @@ pub(in crate::bootstrap) async fn find(
     }
     let members = parse_members(&pairs.join(",")).map_err(DiscoveryError::Dns)?;
     let plan = Plan { members, token: config.cluster.token.clone() };
-    check_plain(&plan)?;
     if plan.own(&config.name).is_err() {
         // The reason may be one of those that spared the other service's records.
         errors.iter().for_each(|error| tracing::warn!(error, "failed to resolve during SRV discovery"));

@@ -36,7 +36,7 @@ async fn join_at(url: &str, more: &[&str]) -> Result<Founding, String> {
     let own = format!("--initial-advertise-peer-urls={OWN}");
     let mut args = vec!["--name=new", "--initial-cluster-state=existing", &cluster, &own];
     args.extend(more);
-    found(&config(&args), &PeerClient::new()).await.map_err(|error| error.to_string())
+    found(&config(&args), &PeerClient::without_files()).await.map_err(|error| error.to_string())
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn nobody_there() {
         "cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs";
     assert_eq!(join_at("http://127.0.0.1:2", &[]).await.unwrap_err(), expected);
     let discovery = ["--discovery-token=t", "--discovery-endpoints=127.0.0.1:2", "--initial-cluster-state=existing"];
-    let refused = found(&config(&discovery), &PeerClient::new()).await.unwrap_err().to_string();
+    let refused = found(&config(&discovery), &PeerClient::without_files()).await.unwrap_err().to_string();
     assert_eq!(refused, "discovery URL should not be set when joining existing initial cluster");
 }
 
@@ -102,7 +102,7 @@ async fn founding_twice_is_refused() {
     let found_at = async |url: &str| {
         let args = args(url);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        found(&config(&args), &PeerClient::new()).await.map_err(|error| error.to_string())
+        found(&config(&args), &PeerClient::without_files()).await.map_err(|error| error.to_string())
     };
     let own_id = crate::membership::bootstrap_member_id(&[OWN.to_owned()], "etcd-cluster");
     let served = move |url: &str| json!([{"id": own_id, "peerURLs": [OWN], "clientURLs": ["http://c:1"]}, {"id": 1, "peerURLs": [url]}]);

@@ -2,7 +2,7 @@ use super::*;
 use crate::bootstrap::tests::config;
 
 async fn founding(args: &[&str]) -> Result<Founding, String> {
-    found(&config(args), &PeerClient::new()).await.map_err(|error| error.to_string())
+    found(&config(args), &PeerClient::without_files()).await.map_err(|error| error.to_string())
 }
 
 /// As member `a` at port 1, of the cluster given.

@@ -12,7 +12,8 @@ use super::Check;
 use crate::config::{AllowList, OWN};
 use crate::net::Face;
 
-/// See the module's text. gRPC goes by other names, and browsers cannot speak it.
+/// See the module's text. gRPC goes by other names, and browsers cannot speak it; nor have they a certificate for another's
+/// name, on a connection that is encrypted.
 #[derive(Clone, Debug)]
 pub struct Hosts(Arc<Known>);
 
@@ -52,7 +53,10 @@ impl Hosts {
 
 impl Check for Hosts {
     fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
-        let exempt = call.is_some_and(|call| call.protocol == Protocol::Grpc || call.connection.face == Face::Metrics);
+        let exempt = call.is_some_and(|call| {
+            let connection = &call.connection;
+            call.protocol == Protocol::Grpc || connection.face == Face::Metrics || connection.is_encrypted()
+        });
         // Only HTTP/1.0 can leave it out, and no browser does.
         let host = host(request);
         if exempt || host.is_empty() || self.knows(host) {

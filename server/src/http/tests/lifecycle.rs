@@ -44,7 +44,7 @@ async fn unix_sockets() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let server = start_on(listen(&url, Face::All), Setup::default());
     let taken = ListenConfig { client: vec![Url::parse(&url).unwrap()], ..config(&[]).listen };
-    assert!(bind(&taken).unwrap_err().to_string().starts_with(&format!("cannot listen on {url}: ")));
+    assert!(bind(&taken, &without_tls()).unwrap_err().to_string().starts_with(&format!("cannot listen on {url}: ")));
     let mut stream = UnixStream::connect(&path).await.unwrap();
     stream.write_all(b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
@@ -59,6 +59,6 @@ async fn a_taken_port_is_an_error_with_its_url() {
     let port = listeners[0].local_addr().unwrap().port();
     let taken =
         ListenConfig { client: vec![Url::parse(&format!("http://127.0.0.1:{port}")).unwrap()], ..config(&[]).listen };
-    let error = bind(&taken).unwrap_err().to_string();
+    let error = bind(&taken, &without_tls()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot listen on http://127.0.0.1:{port}: Address already in use")), "{error}");
 }

@@ -1,0 +1,70 @@
+//! A connection that came in, on its way to whoever serves it.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Secure, Socket, StdSocket, Wire};
+use crate::tls::{Acceptor, CertificateIdentity};
+
+/// Said to those who do not encrypt where it is asked for, in their own words.
+const PLAIN_REQUEST: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+/// How requests begin, as far as five letters go.
+const PLAIN_STARTS: [&[u8; 5]; 5] = [b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"];
+/// Until the first bytes are there. Nothing is kept for who says nothing but the connection itself.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// See the module's text.
+pub(crate) struct Arrival {
+    socket: StdSocket,
+    /// Where it comes from; `None` over unix sockets.
+    pub(crate) remote: Option<SocketAddr>,
+    tls: Option<Acceptor>,
+}
+
+/// What can be spoken on.
+pub(crate) struct Ready {
+    pub(crate) socket: Socket,
+    /// `None` on a connection without encryption.
+    pub(crate) identity: Option<CertificateIdentity>,
+}
+
+impl Arrival {
+    pub(super) fn new(socket: StdSocket, remote: Option<SocketAddr>, tls: Option<Acceptor>) -> Arrival {
+        Arrival { socket, remote, tls }
+    }
+
+    /// Takes it over for the event loop that runs this, and encrypts it where that is asked for. `None` if nothing came of
+    /// it, which is logged.
+    ///
+    /// # Errors
+    /// When the system does not let go of it.
+    pub(crate) async fn take(self) -> io::Result<Option<Ready>> {
+        let Arrival { socket, remote, tls } = self;
+        let wire = Wire::try_from(socket)?;
+        let Some(tls) = tls else { return Ok(Some(Ready { socket: Socket::Plain(wire), identity: None })) };
+        if !encrypts(&wire).await {
+            return Ok(None);
+        }
+        let Some(accepted) = tls.accept(wire, remote).await else { return Ok(None) };
+        let secure = Secure::new(accepted.io, accepted.session)?;
+        Ok(Some(Ready { socket: Socket::Secure(Box::new(secure)), identity: Some(accepted.identity) }))
+    }
+}
+
+/// Whether the other side may begin a handshake. Who sends a plain request is told.
+async fn encrypts(wire: &Wire) -> bool {
+    let mut start = [0; PLAIN_STARTS[0].len()];
+    match timeout(SILENCE, wire.peek(&mut start)).await {
+        Ok(Some(Ok(0) | Err(_))) | Err(_) => return false,
+        Ok(Some(Ok(_)) | None) => {}
+    }
+    let is_plain = PLAIN_STARTS.contains(&&start);
+    if is_plain {
+        // Who does not read it does not miss it.
+        let _ = wire.try_write(&[IoSlice::new(PLAIN_REQUEST)]);
+    }
+    !is_plain
+}
