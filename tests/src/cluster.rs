@@ -78,6 +78,7 @@ pub struct Builder {
     data: Vec<(usize, PathBuf)>,
     hosts: Option<Hosts>,
     direct: bool,
+    peer_scheme: &'static str,
     memory: &'static str,
 }
 
@@ -118,6 +119,12 @@ impl Builder {
         self
     }
 
+    /// Members talk to each other with TLS, by the certificates of [`Builder::args`], and without proxies.
+    pub fn encrypted(mut self) -> Builder {
+        self.peer_scheme = "https";
+        self.direct()
+    }
+
     /// The memory that every member may count on, as `GOMEMLIMIT` says it. 1 GiB else, whatever the machine has.
     pub fn memory(mut self, limit: &'static str) -> Builder {
         self.memory = limit;
@@ -136,6 +143,7 @@ impl Builder {
             network,
             hosts: self.hosts,
             direct: self.direct,
+            peer_scheme: self.peer_scheme,
             memory: self.memory,
             initial: String::new(),
             dir: Some(dir),
@@ -174,6 +182,7 @@ pub struct Cluster {
     pub network: Network,
     hosts: Option<Hosts>,
     direct: bool,
+    peer_scheme: &'static str,
     memory: &'static str,
     initial: String,
     dir: Option<TempDir>,
@@ -191,6 +200,7 @@ impl Cluster {
             data: Vec::new(),
             hosts: None,
             direct: false,
+            peer_scheme: "http",
             memory: "1GiB",
         }
     }
@@ -246,6 +256,7 @@ impl Cluster {
         };
         let mut member = Member::new(self.flavor, name, dir, data, place, self.memory);
         member.args.clone_from(&self.args);
+        member.peer_scheme = self.peer_scheme;
         member
     }
 

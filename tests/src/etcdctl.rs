@@ -1,9 +1,12 @@
 //! Runs etcd's own command line client.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::certificates::Pair;
 use crate::spawn::spawn;
 use crate::target::etcd_tool;
 
@@ -11,6 +14,7 @@ use crate::target::etcd_tool;
 #[derive(Clone, Debug)]
 pub struct Etcdctl {
     endpoints: String,
+    flags: Vec<OsString>,
 }
 
 impl Etcdctl {
@@ -22,12 +26,25 @@ impl Etcdctl {
     /// For several members of a cluster.
     pub fn of(addrs: impl IntoIterator<Item = SocketAddr>) -> Etcdctl {
         let endpoints: Vec<String> = addrs.into_iter().map(|addr| addr.to_string()).collect();
-        Etcdctl { endpoints: endpoints.join(",") }
+        Etcdctl { endpoints: endpoints.join(","), flags: Vec::new() }
+    }
+
+    /// For a server that `ca` vouches for.
+    pub fn trusting(addr: SocketAddr, ca: &Path) -> Etcdctl {
+        let flags = vec!["--cacert".into(), ca.into()];
+        Etcdctl { endpoints: format!("https://{addr}"), flags }
+    }
+
+    /// For such a server, to which it shows a certificate.
+    pub fn encrypted(addr: SocketAddr, ca: &Path, shown: &Pair) -> Etcdctl {
+        let mut ctl = Etcdctl::trusting(addr, ca);
+        ctl.flags.extend(["--cert".into(), shown.cert.clone().into(), "--key".into(), shown.key.clone().into()]);
+        ctl
     }
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(etcd_tool("etcdctl"));
-        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoints]).args(args);
+        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoints]).args(&self.flags).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

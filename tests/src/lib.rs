@@ -7,14 +7,17 @@
 //! - [`history`] records what concurrent clients and watchers saw while it is cut, and judges it
 //! - [`target`] finds the binaries, [`server`] runs them (start, stop, kill, restart, logs of a failed test)
 //! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
+//! - [`certificates`] makes authorities and what they issue, [`encrypted`] is a client with TLS, and runs `curl`
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`fuzz`] has the fuzz targets and a small runner for them
 //! - [`tiny`] is a disk that can be full
 //! - [`trial`] is `keyport cluster` with somebody who types
 //! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
 
+pub mod certificates;
 pub mod cluster;
 pub mod differential;
+pub mod encrypted;
 pub mod etcdctl;
 pub mod fuzz;
 pub mod grpc;

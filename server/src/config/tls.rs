@@ -131,7 +131,7 @@ pub(super) fn build(
     peer.skip_caller_names = s.bool("peer-skip-client-san-verification");
     client.allowed.check()?;
     peer.allowed.check()?;
-    for url in &listen.client {
+    for url in listen.client.iter().chain(&listen.client_http) {
         if url.scheme.is_tls() && client.own.is_none() {
             return Err(invalid(format!(
                 "TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS scheme"
@@ -140,6 +140,10 @@ pub(super) fn build(
     }
     if client.own.is_none() && listen.metrics.iter().any(|url| url.scheme.is_tls()) {
         return Err(invalid("client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url"));
+    }
+    if ![&listen.client, &listen.client_http, &listen.metrics].into_iter().flatten().any(|url| url.scheme.is_tls()) {
+        // Nobody looks at files that nobody uses, as in etcd.
+        client = TlsSide { terms: client.terms, ..TlsSide::default() };
     }
     if peer.own.is_none()
         && let Some(url) = listen.peer.iter().find(|url| url.scheme.is_tls())

@@ -1,12 +1,12 @@
 //! A connection that came in, on its way to whoever serves it.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Secure, Socket, StdSocket, Wire};
+use super::{Secure, Socket, StdSocket, Stream, Wire};
 use crate::tls::{Acceptor, CertificateIdentity};
 
 /// Said to those who do not encrypt where it is asked for, in their own words.
@@ -45,26 +45,25 @@ impl Arrival {
         let Arrival { socket, remote, tls } = self;
         let wire = Wire::try_from(socket)?;
         let Some(tls) = tls else { return Ok(Some(Ready { socket: Socket::Plain(wire), identity: None })) };
-        if !encrypts(&wire).await {
-            return Ok(None);
-        }
+        let Some(wire) = begins(wire).await else { return Ok(None) };
         let Some(accepted) = tls.accept(wire, remote).await else { return Ok(None) };
         let secure = Secure::new(accepted.io, accepted.session)?;
         Ok(Some(Ready { socket: Socket::Secure(Box::new(secure)), identity: Some(accepted.identity) }))
     }
 }
 
-/// Whether the other side may begin a handshake. Who sends a plain request is told.
-async fn encrypts(wire: &Wire) -> bool {
+/// The connection, if the other side may begin a handshake on it. Who sends a plain request is told.
+async fn begins(wire: Wire) -> Option<Wire> {
     let mut start = [0; PLAIN_STARTS[0].len()];
     match timeout(SILENCE, wire.peek(&mut start)).await {
-        Ok(Some(Ok(0) | Err(_))) | Err(_) => return false,
+        Ok(Some(Ok(0) | Err(_))) | Err(_) => return None,
         Ok(Some(Ok(_)) | None) => {}
     }
-    let is_plain = PLAIN_STARTS.contains(&&start);
-    if is_plain {
-        // Who does not read it does not miss it.
-        let _ = wire.try_write(&[IoSlice::new(PLAIN_REQUEST)]);
+    if !PLAIN_STARTS.contains(&&start) {
+        return Some(wire);
     }
-    !is_plain
+    let stream = Stream::from(Socket::Plain(wire));
+    stream.say(PLAIN_REQUEST);
+    stream.linger().await;
+    None
 }

@@ -47,7 +47,7 @@ impl Revoked {
         for certificate in shown {
             let serial = Certificate::parse(certificate)?.serial;
             if self.0.contains(&serial) {
-                let text = serial.iter().map(|byte| format!("{byte:X}"));
+                let text = serial.iter().map(|byte| format!("{byte:02x}"));
                 return Err(CrlRefusal::Revoked(text.collect()));
             }
         }

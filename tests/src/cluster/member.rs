@@ -48,6 +48,7 @@ pub struct Member {
     /// Its id in the cluster.
     pub id: u64,
     pub(super) args: Vec<OsString>,
+    pub(super) peer_scheme: &'static str,
     flavor: Flavor,
     place: Place,
     child: Option<Child>,
@@ -68,7 +69,19 @@ impl Member {
     ) -> Member {
         std::fs::create_dir_all(&dir).expect("a member's folder can be made");
         let data = data.unwrap_or_else(|| dir.join("data"));
-        Member { name, id: 0, args: Vec::new(), flavor, place, child: None, paused: false, memory, dir, data }
+        Member {
+            name,
+            id: 0,
+            args: Vec::new(),
+            peer_scheme: "http",
+            flavor,
+            place,
+            child: None,
+            paused: false,
+            memory,
+            dir,
+            data,
+        }
     }
 
     pub(super) fn set_id(&mut self, id: u64) {
@@ -101,7 +114,9 @@ impl Member {
     pub fn peer_url(&self) -> String {
         match &self.place {
             Place::Loopback { proxy: Some(proxy), .. } => format!("http://127.0.0.1:{}", proxy.port),
-            Place::Loopback { proxy: None, .. } | Place::Host(_) => format!("http://{}", self.peer_addr()),
+            Place::Loopback { proxy: None, .. } | Place::Host(_) => {
+                format!("{}://{}", self.peer_scheme, self.peer_addr())
+            }
         }
     }
 
@@ -174,7 +189,8 @@ impl Member {
             let path = self.dir.join(name);
             File::options().create(true).append(true).open(path).expect("a log file can be made")
         };
-        let (client, peer, advertised) = (self.url(), format!("http://{}", self.peer_addr()), self.peer_url());
+        let (client, peer, advertised) =
+            (self.url(), format!("{}://{}", self.peer_scheme, self.peer_addr()), self.peer_url());
         let mut command = match &self.place {
             Place::Loopback { .. } => Command::new(self.flavor.binary()),
             Place::Host(host) => host.command(self.flavor.binary()),

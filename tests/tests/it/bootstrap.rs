@@ -171,7 +171,6 @@ fn what_contradicts_itself_is_refused() {
         "multiple discovery or bootstrap flags are set",
     );
     if Flavor::under_test() == Flavor::Keyport {
-        refused(&["--initial-cluster=a=OWN,b=https://127.0.0.1:1"], "TLS is not available in this release");
         refused(&["--discovery-token=t"], "both --discovery-token and --discovery-endpoints must be set");
     }
 }

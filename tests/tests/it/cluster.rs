@@ -7,6 +7,7 @@ mod catch_up;
 mod checkpoints;
 mod corruption;
 mod ctl;
+mod encrypted;
 mod hosts;
 mod keys;
 mod late_revocations;

@@ -33,6 +33,7 @@ mod service_manager;
 mod services;
 mod snapshots;
 mod sse;
+mod tls;
 mod trial;
 mod turns;
 mod watch;

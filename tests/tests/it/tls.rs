@@ -1,0 +1,70 @@
+//! TLS on every listener, as clients see it: who is let in, who is named by a certificate, and what changes while it runs.
+
+mod auto;
+mod handshakes;
+mod identity;
+mod matrix;
+mod rotation;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use keyport_tests::Server;
+use keyport_tests::certificates::{Authority, Holder, Pair};
+use keyport_tests::encrypted::curl;
+use keyport_tests::http::Http;
+use keyport_tests::server::free_port;
+use keyport_tests::wait::eventually;
+
+/// In the server's folder.
+const SOCKET: &str = "client.sock:1";
+
+/// A server with encrypted listeners for clients, peers and metrics, and a plain one by which it is seen to be ready.
+struct Encrypted {
+    server: Server,
+    /// Encrypted, as the two below.
+    client: u16,
+    peer: u16,
+    metrics: u16,
+    plain: SocketAddr,
+}
+
+impl Encrypted {
+    async fn start(flags: impl IntoIterator<Item = String>) -> Encrypted {
+        let [plain, client, peer, metrics] = [(); 4].map(|()| free_port());
+        let url = |port: u16| format!("https://127.0.0.1:{port}");
+        let clients = format!("http://127.0.0.1:{plain},{},unixs://{SOCKET}", url(client));
+        let server = Server::builder()
+            .plain()
+            .args(["--name=n0", "--data-dir=data"])
+            .args([
+                format!("--listen-client-urls={clients}"),
+                format!("--advertise-client-urls={}", url(client)),
+                format!("--listen-metrics-urls={}", url(metrics)),
+                format!("--listen-peer-urls={}", url(peer)),
+                format!("--initial-advertise-peer-urls={}", url(peer)),
+                format!("--initial-cluster=n0={}", url(peer)),
+            ])
+            .args(flags)
+            .spawn_only();
+        let plain = SocketAddr::from((Ipv4Addr::LOCALHOST, plain));
+        let mut encrypted = Encrypted { server, client, peer, metrics, plain };
+        eventually("it serves", async || {
+            assert!(encrypted.server.ended().is_none(), "{}", encrypted.server.log());
+            tokio::net::TcpStream::connect(plain).await.ok()?;
+            (Http::new(plain).get("/health").await.status == 200).then_some(())
+        })
+        .await;
+        encrypted
+    }
+
+    /// Whether `curl` gets an answer with what it shows.
+    fn answers(&self, port: u16, path: &str, ca: &Path, shown: Option<&Pair>) -> bool {
+        curl(ca, shown, &["--http1.1", &format!("https://127.0.0.1:{port}{path}")]).status.success()
+    }
+}
+
+/// A certificate for the server itself.
+fn own(authority: &Authority) -> Pair {
+    authority.issue("own", &Holder::new("server", &["127.0.0.1", "localhost"]))
+}
