@@ -45,11 +45,16 @@ impl Arrival {
         let Arrival { socket, remote, tls } = self;
         let wire = Wire::try_from(socket)?;
         let Some(tls) = tls else { return Ok(Some(Ready { socket: Socket::Plain(wire), identity: None })) };
-        let Some(wire) = begins(wire).await else { return Ok(None) };
-        let Some(accepted) = tls.accept(wire, remote).await else { return Ok(None) };
-        let secure = Secure::new(accepted.io, accepted.session)?;
-        Ok(Some(Ready { socket: Socket::Secure(Box::new(secure)), identity: Some(accepted.identity) }))
+        // In a box, which those who do not encrypt need not carry around for as long as they are connected.
+        Box::pin(encrypt(wire, remote, tls)).await
     }
+}
+
+async fn encrypt(wire: Wire, remote: Option<SocketAddr>, tls: Acceptor) -> io::Result<Option<Ready>> {
+    let Some(wire) = begins(wire).await else { return Ok(None) };
+    let Some(accepted) = tls.accept(wire, remote).await else { return Ok(None) };
+    let secure = Secure::new(accepted.io, accepted.session)?;
+    Ok(Some(Ready { socket: Socket::Secure(Box::new(secure)), identity: Some(accepted.identity) }))
 }
 
 /// The connection, if the other side may begin a handshake on it. Who sends a plain request is told.

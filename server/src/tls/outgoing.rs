@@ -36,7 +36,11 @@ impl Outgoing {
     /// # Errors
     /// What is wrong with the files, if some are named.
     pub(super) fn open(&self) -> Result<(), TlsError> {
-        if self.0.source().paths().is_empty() { Ok(()) } else { self.0.get().map(drop) }
+        if self.0.source().paths().is_empty() { Ok(()) } else { self.config().map(drop) }
+    }
+
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        self.0.get()
     }
 
     /// Encrypts a connection to a host. How long that may take is the caller's business.
@@ -47,7 +51,7 @@ impl Outgoing {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let config = self.0.get().map_err(io::Error::other)?;
+        let config = self.config().map_err(io::Error::other)?;
         let name = self.0.source().side.server_name.as_deref().unwrap_or(host);
         // An address may name the network card that leads to it.
         let name = name.split('%').next().unwrap_or_default();

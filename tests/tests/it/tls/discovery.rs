@@ -1,0 +1,54 @@
+//! Founders that find each other at a service that encrypts.
+
+use keyport_tests::certificates::{Authority, Holder, file_flag};
+use keyport_tests::etcdctl::Etcdctl;
+use keyport_tests::server::free_port;
+use keyport_tests::wait::eventually;
+use keyport_tests::{Flavor, Server};
+
+use super::{Encrypted, own};
+
+#[tokio::test]
+async fn they_show_a_certificate_to_it() {
+    if Flavor::under_test().older_than("3.6") {
+        return; // has no such service
+    }
+    let authority = Authority::new();
+    let (ca, own) = (authority.file(), own(&authority));
+    let mut flags = [own.flags(""), own.flags("peer-")].concat();
+    flags.extend(["trusted-ca-file", "peer-trusted-ca-file"].map(|flag| file_flag(flag, &ca)));
+    let service = Encrypted::start(flags).await;
+    let founder = authority.issue("founder", &Holder::new("founder", &[]));
+    let at = std::net::SocketAddr::from(([127, 0, 0, 1], service.client));
+    Etcdctl::encrypted(at, &ca, &founder).ok(&["put", "/_etcd/registry/T/_config/size", "1"]);
+
+    let [client, peer] = [(); 2].map(|()| format!("http://127.0.0.1:{}", free_port()));
+    let server = Server::builder()
+        .plain()
+        .args(["--name=f", "--data-dir=data", "--discovery-token=T"])
+        .args([
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--discovery-endpoints=https://{at}"),
+            file_flag("discovery-cacert", &ca),
+            file_flag("discovery-cert", &founder.cert),
+            file_flag("discovery-key", &founder.key),
+            "--discovery-insecure-transport=false".to_owned(),
+        ])
+        .spawn_only();
+    let addr: std::net::SocketAddr = client.trim_start_matches("http://").parse().unwrap();
+    eventually("it has founded its cluster", async || {
+        tokio::net::TcpStream::connect(addr).await.ok()?;
+        (keyport_tests::http::Http::new(addr).get("/health").await.status == 200).then_some(())
+    })
+    .await;
+    let found = Etcdctl::encrypted(at, &ca, &founder).ok(&[
+        "get",
+        "--prefix",
+        "--print-value-only",
+        "/_etcd/registry/T/members/",
+    ]);
+    assert_eq!(found.trim(), format!("f={peer}"));
+}
