@@ -23,7 +23,7 @@ async fn they_show_a_certificate_to_it() {
     Etcdctl::encrypted(at, &ca, &founder).ok(&["put", "/_etcd/registry/T/_config/size", "1"]);
 
     let [client, peer] = [(); 2].map(|()| format!("http://127.0.0.1:{}", free_port()));
-    let server = Server::builder()
+    let mut server = Server::builder()
         .plain()
         .args(["--name=f", "--data-dir=data", "--discovery-token=T"])
         .args([
@@ -40,6 +40,7 @@ async fn they_show_a_certificate_to_it() {
         .spawn_only();
     let addr: std::net::SocketAddr = client.trim_start_matches("http://").parse().unwrap();
     eventually("it has founded its cluster", async || {
+        assert!(server.ended().is_none(), "{}", server.log());
         tokio::net::TcpStream::connect(addr).await.ok()?;
         (keyport_tests::http::Http::new(addr).get("/health").await.status == 200).then_some(())
     })
