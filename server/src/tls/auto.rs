@@ -10,6 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P521_SHA512, SanType, SerialNumber,
 };
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::error::TlsError;
@@ -27,7 +28,8 @@ pub(super) fn provide(auto: &AutoTls, files: &KeyPairFiles) -> Result<(), TlsErr
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| TlsError::Write { path: folder.to_owned(), source })?;
     }
-    tracing::warn!(certificate_validity_bound_not_after = %until, "automatically generate certificates");
+    let end = until.format(&Rfc3339).unwrap_or_default();
+    tracing::warn!(certificate_validity_bound_not_after = end, "automatically generate certificates");
     // The key last: both are there only when both are whole.
     write(&files.cert, &certificate.pem(), 0o644)?;
     tracing::info!(path = %files.cert.display(), "created cert file");
