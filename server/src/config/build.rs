@@ -39,7 +39,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     let quota = s.int("quota-backend-bytes");
     Ok(Config {
         data_dir,
-        wal_dir: Some(s.string("wal-dir")).filter(|d| !d.is_empty()).map(PathBuf::from),
+        wal_dir: path(&s, "wal-dir"),
         snapshot_count: Some(s.uint("snapshot-count")).filter(|n| *n > 0).unwrap_or(10_000),
         snapshot_catchup_entries: s.uint("snapshot-catchup-entries"),
         quota_backend_bytes: match quota {
@@ -48,9 +48,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         },
         backend_batch_interval: or_default(s.duration("backend-batch-interval"), DEFAULT_BATCH_INTERVAL),
         backend_batch_limit: positive(s.int("backend-batch-limit"), DEFAULT_BATCH_ROWS),
-        bootstrap_defrag_threshold_bytes: Some(s.uint("bootstrap-defrag-threshold-megabytes"))
-            .filter(|megabytes| *megabytes > 0)
-            .map(|megabytes| megabytes.saturating_mul(1024 * 1024)),
+        bootstrap_defrag_threshold_bytes: defrag_threshold(s.uint("bootstrap-defrag-threshold-megabytes")),
         unsafe_no_fsync: s.bool("unsafe-no-fsync"),
         heartbeat_interval,
         election_timeout,
@@ -59,7 +57,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
         tokens,
-        audit_log: Some(s.string("audit-log")).filter(|path| !path.is_empty()).map(PathBuf::from),
+        audit_log: path(&s, "audit-log"),
         bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
         http: http(&s),
@@ -90,6 +88,14 @@ fn place(s: &Settings) -> (String, PathBuf) {
     let name = s.string("name");
     let data_dir = Some(s.string("data-dir")).filter(|d| !d.is_empty()).unwrap_or_else(|| format!("{name}.etcd"));
     (name, PathBuf::from(data_dir))
+}
+
+fn path(s: &Settings, flag: &str) -> Option<PathBuf> {
+    Some(s.string(flag)).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn defrag_threshold(megabytes: u64) -> Option<u64> {
+    (megabytes > 0).then(|| megabytes.saturating_mul(1024 * 1024))
 }
 
 fn or_default(value: Duration, default: Duration) -> Duration {
