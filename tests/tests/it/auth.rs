@@ -12,7 +12,7 @@ use http::Method;
 use http_body_util::{BodyExt, Full};
 use keyport_tests::Server;
 use keyport_tests::http::{Answer, Http, b64};
-use keyport_tests::wait::within;
+use keyport_tests::wait::{eventually, within};
 use serde_json::{Value, json};
 
 /// A server with users and roles, and authentication on.
@@ -72,6 +72,23 @@ impl Realm {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend((!token.is_empty()).then_some(("authorization", token)));
         self.http.send(Method::POST, path, &headers, body.to_string()).await
+    }
+
+    /// Puts a key under a lease of a second.
+    async fn lease(&self, token: &str) {
+        self.done(token, "/v3/lease/grant", json!({ "ID": 7, "TTL": 1 })).await;
+        self.done(token, "/v3/kv/put", json!({ "key": b64("k/leased"), "lease": 7 })).await;
+    }
+
+    /// What the cluster does of its own accord is done: that lease ends, and health is told.
+    async fn goes_on(&self, token: &str) {
+        eventually("the lease ends", async || {
+            let found = self.done(token, "/v3/kv/range", json!({ "key": b64("k/leased") })).await;
+            found.get("kvs").is_none().then_some(())
+        })
+        .await;
+        let health = self.http.send(Method::GET, "/health", &[], "").await;
+        assert_eq!((health.status.as_u16(), health.json()["health"].clone()), (200, json!("true")));
     }
 
     /// The first message of an answer, whether more follow or not.

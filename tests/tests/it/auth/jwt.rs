@@ -6,16 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::Method;
 use keyport_tests::grpc::{get, put, refused};
 use keyport_tests::http::b64;
-use keyport_tests::wait::eventually;
 use keyport_tests::{Flavor, Server};
 use serde_json::{Value, json};
 use tonic::{Code, Request};
 
 use super::{DENIED, NO_NAME, NO_TOKEN, Realm};
-pub(crate) use keys::{Keys, hs256};
+pub(crate) use keys::{Keys, Kind, hs256};
 
 const OLD: &str = "etcdserver: revision of auth store is old";
 const WRONG_PASSWORD: &str = "etcdserver: authentication failed, invalid user ID or password";
@@ -45,11 +43,11 @@ pub(super) fn said(token: &str, part: usize) -> Value {
 #[tokio::test]
 async fn every_method_is_etcds() {
     let keys = Keys::new();
-    keys.pair("rsa", "RSA -pkeyopt rsa_keygen_bits:2048");
-    keys.pair("p256", "EC -pkeyopt ec_paramgen_curve:P-256");
-    keys.pair("p384", "EC -pkeyopt ec_paramgen_curve:P-384");
-    keys.pair("p521", "EC -pkeyopt ec_paramgen_curve:P-521");
-    keys.pair("ed", "ED25519");
+    keys.pair("rsa", Kind::Rsa(2048));
+    keys.pair("p256", Kind::Ec("P-256"));
+    keys.pair("p384", Kind::Ec("P-384"));
+    keys.pair("p521", Kind::Ec("P-521"));
+    keys.pair("ed", Kind::Ed25519);
     for name in ["rsa", "p256", "p521"] {
         keys.in_own_form(name);
     }
@@ -218,7 +216,7 @@ async fn only_what_is_true_now_counts() {
 #[tokio::test]
 async fn a_public_key_signs_nothing() {
     let keys = Keys::new();
-    keys.pair("rsa", "RSA -pkeyopt rsa_keygen_bits:2048");
+    keys.pair("rsa", Kind::Rsa(2048));
     let realm = realm_of(Flavor::under_test(), &keys.options("RS256", "rsa.pem", "rsa.pub")).await;
     let claims = said(&realm.token("root").await, 1);
     let public = std::fs::read(keys.path("rsa.pub")).unwrap();
@@ -233,7 +231,7 @@ async fn a_public_key_signs_nothing() {
 #[tokio::test]
 async fn a_token_outlives_the_server() {
     let keys = Keys::new();
-    keys.pair("p256", "EC -pkeyopt ec_paramgen_curve:P-256");
+    keys.pair("p256", Kind::Ec("P-256"));
     let mut realm = realm_of(Flavor::under_test(), &keys.options("ES256", "p256.pem", "")).await;
     let writer = realm.token("writer").await;
     let mine = json!({ "key": b64("k/1") });
@@ -249,12 +247,11 @@ async fn a_token_outlives_the_server() {
 #[tokio::test]
 async fn a_public_key_is_enough_to_serve() {
     let keys = Keys::new();
-    keys.pair("p384", "EC -pkeyopt ec_paramgen_curve:P-384");
+    keys.pair("p384", Kind::Ec("P-384"));
     let signer = realm_of(Flavor::under_test(), &keys.options("ES384", "p384.pem", "")).await;
     let realm = realm_of(Flavor::under_test(), &keys.options("ES384", "", "p384.pub")).await;
     let root = signer.token("root").await;
-    realm.done(&root, "/v3/lease/grant", json!({ "ID": 7, "TTL": 1 })).await;
-    realm.done(&root, "/v3/kv/put", json!({ "key": b64("k/leased"), "lease": 7 })).await;
+    realm.lease(&root).await;
     for (password, status, message) in
         [("reader's", 500, "auth: token signing attempted with verify-only key"), ("wrong", 400, WRONG_PASSWORD)]
     {
@@ -263,13 +260,7 @@ async fn a_public_key_is_enough_to_serve() {
     }
     // etcd makes a token for these, which it cannot here.
     if !realm.server.is_etcd() {
-        eventually("the lease ends", async || {
-            let found = realm.done(&root, "/v3/kv/range", json!({ "key": b64("k/leased") })).await;
-            found.get("kvs").is_none().then_some(())
-        })
-        .await;
-        let health = realm.http.send(Method::GET, "/health", &[], "").await;
-        assert_eq!((health.status.as_u16(), health.json()["health"].clone()), (200, json!("true")));
+        realm.goes_on(&root).await;
     }
 }
 
@@ -280,9 +271,9 @@ fn bad_keys_are_told_at_the_start() {
         return; // starts with some of these
     }
     let keys = Keys::new();
-    keys.pair("rsa", "RSA -pkeyopt rsa_keygen_bits:2048");
-    keys.pair("other", "RSA -pkeyopt rsa_keygen_bits:2048");
-    keys.pair("p256", "EC -pkeyopt ec_paramgen_curve:P-256");
+    keys.pair("rsa", Kind::Rsa(2048));
+    keys.pair("other", Kind::Rsa(2048));
+    keys.pair("p256", Kind::Ec("P-256"));
     std::fs::write(keys.path("empty"), "").unwrap();
     std::fs::write(keys.path("text"), "no key\n").unwrap();
     let invalid = "auth: invalid auth options";
@@ -311,7 +302,7 @@ fn bad_keys_are_told_at_the_start() {
     }
     if Flavor::under_test() == Flavor::Keyport {
         // With the first etcd cannot make a token, and finds out when somebody wants one; the others are too weak.
-        keys.pair("short", "RSA -pkeyopt rsa_keygen_bits:1024");
+        keys.pair("short", Kind::Rsa(1024));
         for (method, private, public) in
             [("ES384", "p256.pem", ""), ("RS256", "short.pem", ""), ("PS256", "", "short.pub")]
         {

@@ -6,7 +6,7 @@ use keyport_tests::http::{Http, b64};
 use keyport_tests::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::auth::jwt::Keys;
+use crate::auth::jwt::{Keys, Kind};
 
 const ROUNDS: usize = 20;
 
@@ -73,7 +73,7 @@ async fn what_one_member_grants_every_other_one_knows() {
 #[tokio::test]
 async fn what_one_member_signs_every_other_one_knows() {
     let keys = Keys::new();
-    keys.pair("p256", "EC -pkeyopt ec_paramgen_curve:P-256");
+    keys.pair("p256", Kind::Ec("P-256"));
     let signs = keys.options("ES256", "p256.pem", "");
     let knows = keys.options("ES256", "", "p256.pub");
     let cluster =

@@ -1,4 +1,4 @@
-//! Keys in files, in all the forms that they come in, made by `openssl`; and tokens of one's own making.
+//! Keys in files, in all the forms that they come in, made by Node; and tokens of one's own making.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,8 +6,23 @@ use std::process::Command;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+const PRELUDE: &str = "const crypto = require('node:crypto'), fs = require('node:fs');
+    const read = (name) => fs.readFileSync(name), write = (name, text) => fs.writeFileSync(name, text);
+    const args = process.argv.slice(process.argv.indexOf('-') + 1);
+    ";
+
+/// What kind of key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// Of so many bits.
+    Rsa(u32),
+    /// On a curve.
+    Ec(&'static str),
+    Ed25519,
+}
 
 /// A folder of keys.
 pub(crate) struct Keys(TempDir);
@@ -28,29 +43,48 @@ impl Keys {
         secret
     }
 
-    fn openssl(&self, args: &str) {
-        let out = Command::new("openssl").args(args.split(' ')).current_dir(self.0.path()).output().unwrap();
-        assert!(out.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&out.stderr));
+    /// Runs a script of Node's that knows `crypto`, `read` and `write` for files in here, and these arguments.
+    fn node(&self, script: &str, args: &[&str]) {
+        let script = format!("{PRELUDE}{script}");
+        // Behind `-` come the script's arguments, whatever they begin with.
+        let out =
+            Command::new("node").args(["-e", &script, "-"]).args(args).current_dir(self.0.path()).output().unwrap();
+        assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
     }
 
-    /// A private key in PKCS #8, and its public key: `algorithm` as openssl's `-algorithm` takes it, options following.
-    pub(crate) fn pair(&self, name: &str, algorithm: &str) {
-        self.openssl(&format!("genpkey -algorithm {algorithm} -out {name}.pem"));
-        self.openssl(&format!("pkey -in {name}.pem -pubout -out {name}.pub"));
+    /// A private key in PKCS #8, and its public key.
+    pub(crate) fn pair(&self, name: &str, kind: Kind) {
+        let (kind, options) = match kind {
+            Kind::Rsa(bits) => ("rsa", json!({ "modulusLength": bits })),
+            Kind::Ec(curve) => ("ec", json!({ "namedCurve": curve })),
+            Kind::Ed25519 => ("ed25519", json!({})),
+        };
+        let script = "const {privateKey, publicKey} = crypto.generateKeyPairSync(args[1], JSON.parse(args[2]));
+            write(args[0] + '.pem', privateKey.export({type: 'pkcs8', format: 'pem'}));
+            write(args[0] + '.pub', publicKey.export({type: 'spki', format: 'pem'}));";
+        self.node(script, &[name, kind, &options.to_string()]);
     }
 
     /// The private key in the form that is its algorithm's own: PKCS #1 or SEC 1.
     pub(crate) fn in_own_form(&self, name: &str) {
-        self.openssl(&format!("pkey -in {name}.pem -traditional -out {name}.own"));
+        let script = "const key = crypto.createPrivateKey(read(args[0] + '.pem'));
+            const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1';
+            write(args[0] + '.own', key.export({type, format: 'pem'}));";
+        self.node(script, &[name]);
     }
 
     pub(crate) fn certificate(&self, name: &str) {
-        self.openssl(&format!("req -x509 -new -key {name}.pem -subj /CN=tokens -days 1 -out {name}.crt"));
+        let pem = std::fs::read_to_string(self.path(&format!("{name}.pem"))).unwrap();
+        let key = rcgen::KeyPair::from_pem(&pem).unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["tokens".to_owned()]).unwrap().self_signed(&key).unwrap();
+        std::fs::write(self.path(&format!("{name}.crt")), certificate.pem()).unwrap();
     }
 
     /// The public key in PKCS #1.
     pub(crate) fn public_pkcs1(&self, name: &str) {
-        self.openssl(&format!("rsa -in {name}.pem -RSAPublicKey_out -out {name}.rsapub"));
+        let script = "const key = crypto.createPublicKey(read(args[0] + '.pub'));
+            write(args[0] + '.rsapub', key.export({type: 'pkcs1', format: 'pem'}));";
+        self.node(script, &[name]);
     }
 
     /// Options of `--auth-token`, of files in here.
