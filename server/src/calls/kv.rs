@@ -162,11 +162,7 @@ impl Desk {
         // Who he is by what is known now: users and roles may have changed with what was waited for.
         let reply = self.read(&self.gate.renew(pass), request, read).await;
         timer.ranged(start, reply.is_ok());
-        let reply = reply?;
-        if let Some(trail) = pass.caller().trail() {
-            trail.set_revision(reply.revision);
-        }
-        Ok(KvAnswer::new(&self.node, reply))
+        Ok(KvAnswer::new(&self.node, reply?))
     }
 
     pub(super) async fn delete_range(

@@ -7,7 +7,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use super::allowed;
 use super::certificate::{Certificate, Usage};
@@ -48,7 +48,7 @@ impl ClientCertVerifier for Callers {
                 Certificate::parse(end_entity).map_err(|_| CertificateError::BadEncoding)?
             }
         };
-        allowed::check(&self.allowed, &certificate).map_err(|error| OtherError(Arc::new(error)))?;
+        allowed::check(&self.allowed, &certificate)?;
         Ok(ClientCertVerified::assertion())
     }
 

@@ -6,7 +6,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::allowed;
 use super::certificate::{Certificate, Usage};
@@ -64,7 +64,7 @@ impl Checks {
                 Certificate::parse(end_entity).map_err(|_| CertificateError::BadEncoding)?
             }
         };
-        Ok(allowed::check(&self.allowed, &certificate).map_err(|error| OtherError(Arc::new(error)))?)
+        allowed::check(&self.allowed, &certificate)
     }
 }
 

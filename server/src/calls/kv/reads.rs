@@ -10,7 +10,7 @@ use crate::auth::Needs;
 use crate::bulk::Leash;
 use crate::gate::Pass;
 use crate::kv::range::{self, View};
-use crate::kv::{KvError, RangeReply};
+use crate::kv::{KvError, RangeReply, Reply};
 
 /// Reads what a request asks for.
 pub(super) type Read<R, T> = fn(&Store, &Leash<'_>, &R) -> Result<T, KvError>;
@@ -35,9 +35,10 @@ impl Desk {
     pub(super) async fn read<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
     where
         R: Needs + Send + Sync + 'static,
-        T: Send + 'static,
+        T: Reply,
     {
-        if let Some(trail) = pass.caller().trail() {
+        let trail = pass.caller().trail();
+        if let Some(trail) = trail {
             trail.set_keys(|| request.keys());
         }
         self.allow(pass, &request).await?;
@@ -52,6 +53,9 @@ impl Desk {
         };
         let read = outcome?;
         self.gate.recheck(pass)?;
+        if let Some(trail) = trail {
+            trail.set_revision(read.revision());
+        }
         Ok(read)
     }
 }
