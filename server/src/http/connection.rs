@@ -27,7 +27,7 @@ use tower::Service;
 
 use super::unread::Settling;
 use super::vigil::{Answered, Deadlines, Phase};
-use super::{BoxError, Call, Connection, RequestBody};
+use super::{BoxError, Call, Connection, Protocol, RequestBody};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
@@ -296,8 +296,14 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let call = Call::of(&request, Arc::clone(&self.connection));
         let answering = (request.version() < Version::HTTP_2).then(|| self.connection.vigil.answers());
+        let waits = call.protocol != Protocol::Grpc;
         request.extensions_mut().insert(call);
-        let answer = self.connection.unread.answer(request, |request| self.service.borrow_mut().call(request));
+        let unread = &self.connection.unread;
+        let call = |request| self.service.borrow_mut().call(request);
+        let answer = match answering {
+            Some(_) => unread.answer(request, call),
+            None => unread.answer_http2(request, waits, call),
+        };
         Answered::new(answer, answering)
     }
 }

@@ -1,7 +1,12 @@
-//! Requests over HTTP/1.1 whose body nobody has read to its end when they are answered: the next request stands behind it.
+//! Requests whose body nobody has read to its end when they are answered.
 //!
-//! A little is read and thrown away before the answer goes out, and the connection is kept. With more to come the answer
-//! says that the connection ends; what the client still sends is then read by whoever closes it (`Stream::linger`).
+//! Over HTTP/1.1 the next request stands behind it. A little is read and thrown away before the answer goes out, and the
+//! connection is kept. With more to come the answer says that the connection ends; what the client still sends is then read
+//! by whoever closes it (`Stream::linger`).
+//!
+//! Over HTTP/2 an answer that comes before the end of the body resets the stream behind it. Clients that are still sending
+//! then (curl before 8.0) report the reset and throw the answer away, so as much is read there first. gRPC expects that and
+//! is not kept waiting: its streams stay open for as long as the client likes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +27,7 @@ use super::RequestBody;
 /// How much is read for the sake of the connection; as much as etcd does.
 const DRAIN_BYTES: u64 = 256 * 1024;
 /// How long that is waited for. The answer is held back meanwhile.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
+pub(super) const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// What becomes of the bodies of a connection's requests.
 #[derive(Debug, Default)]
@@ -43,7 +48,7 @@ enum Place {
 }
 
 impl Unread {
-    /// Has a request answered by `call`, and what it leaves of its body seen to.
+    /// Has a request of this connection over HTTP/1.1 answered by `call`, and what it leaves of its body seen to.
     #[inline]
     pub(crate) fn answer<F, B, E>(
         self: &Arc<Self>,
@@ -53,19 +58,46 @@ impl Unread {
     where
         F: Future<Output = Result<Response<B>, E>>,
     {
-        // Over HTTP/2 nothing stands behind it.
-        let is_http1 = request.version() < Version::HTTP_2;
-        if is_http1 {
-            // What was before has been read by now, or there would be no next one.
-            self.left.store(false, Relaxed);
+        // What was before has been read by now, or there would be no next one.
+        self.left.store(false, Relaxed);
+        self.answer_with_body(request, call)
+    }
+
+    /// Has one of many requests at a time answered by `call`, and what it leaves of its body seen to if it `waits` for that.
+    #[inline]
+    pub(crate) fn answer_http2<F, B, E>(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        waits: bool,
+        call: impl FnOnce(Request<RequestBody>) -> F,
+    ) -> Settling<F, Response<B>>
+    where
+        F: Future<Output = Result<Response<B>, E>>,
+    {
+        if waits && !request.body().is_end_stream() {
+            return Arc::<Unread>::default().answer_with_body(request, call);
         }
-        let has_body = is_http1 && !request.body().is_end_stream();
+        let inner = call(request.map(|incoming| RequestBody::new(incoming, self)));
+        Settling { inner, unread: None, closes: false, draining: None }
+    }
+
+    #[inline]
+    fn answer_with_body<F, B, E>(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        call: impl FnOnce(Request<RequestBody>) -> F,
+    ) -> Settling<F, Response<B>>
+    where
+        F: Future<Output = Result<Response<B>, E>>,
+    {
+        let closes = request.version() < Version::HTTP_2;
+        let has_body = !request.body().is_end_stream();
         // Who asks whether to send it at all is not told to for nothing.
         if has_body && !request.headers().contains_key(EXPECT) {
             *self.place.lock() = Place::Open;
         }
         let inner = call(request.map(|incoming| RequestBody::new(incoming, self)));
-        Settling { inner, unread: has_body.then(|| Arc::clone(self)), draining: None }
+        Settling { inner, unread: has_body.then(|| Arc::clone(self)), closes, draining: None }
     }
 
     /// Whether the connection may not be closed before what still comes is read.
@@ -102,6 +134,8 @@ pin_project! {
         #[pin]
         inner: F,
         unread: Option<Arc<Unread>>,
+        // Whether the connection ends where something of the body is left on it.
+        closes: bool,
         // In a box: it is rare.
         draining: Option<Box<Draining<T>>>,
     }
@@ -120,7 +154,7 @@ where
             let answer = ready!(this.inner.poll(cx))?;
             match unread.shut() {
                 Some(body) => *this.draining = Some(Box::new(Draining::new(answer, body))),
-                None => return Poll::Ready(Ok(closing(answer, unread.is_left()))),
+                None => return Poll::Ready(Ok(closing(answer, *this.closes && unread.is_left()))),
             }
         }
         let Some(draining) = this.draining.as_mut() else { return Poll::Pending };
@@ -128,7 +162,7 @@ where
             unread.leave();
         }
         match this.draining.take() {
-            Some(drained) => Poll::Ready(Ok(closing(drained.answer, unread.is_left()))),
+            Some(drained) => Poll::Ready(Ok(closing(drained.answer, *this.closes && unread.is_left()))),
             None => Poll::Pending,
         }
     }

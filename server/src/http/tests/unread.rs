@@ -1,6 +1,14 @@
 //! Bodies that nobody reads: what becomes of their connections.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use futures_util::FutureExt as _;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
 use super::*;
+use crate::http::unread::DRAIN_TIME;
 
 const NEXT: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
@@ -94,4 +102,39 @@ async fn what_came_too_slowly_ends_the_connection() {
     let answer = answers(&server, &["POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nx"]).await;
     assert_eq!((answer.status, answer.header("connection")), (400, Some("close")), "{answer:?}");
     assert!(answer.body.contains("the request body took too long"), "{answer:?}");
+}
+
+/// Curl before 8.0 throws away an answer whose stream is reset while it is still sending.
+#[tokio::test]
+async fn over_http2_the_answer_does_not_overtake_a_little() {
+    let server = start(Setup::default());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    let pieces = tokio_stream::iter(0..10).then(move |_| {
+        count.fetch_add(1, Relaxed);
+        tokio::time::sleep(Duration::from_millis(2))
+            .map(|()| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))))
+    });
+    let answer = send(&server, grpc::post(&server, "/nope", "application/json"), StreamBody::new(pieces)).await;
+    assert_eq!((answer.status(), sent.load(Relaxed)), (StatusCode::NOT_FOUND, 10));
+}
+
+/// Its streams stay open for as long as the client likes.
+#[tokio::test]
+async fn grpc_is_refused_at_once() {
+    let server = start(Setup::default());
+    let never = StreamBody::new(tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>());
+    let answer = send(&server, grpc::post(&server, "/no.Such/Call", "application/grpc"), never).await;
+    assert_eq!(answer.headers()["grpc-status"], "12");
+}
+
+async fn send<B>(server: &Server, request: http::request::Builder, body: B) -> Response<hyper::body::Incoming>
+where
+    B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut client, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    timeout(DRAIN_TIME, client.send_request(request.body(Box::pin(body)).unwrap())).await.expect("no answer").unwrap()
 }

@@ -38,8 +38,9 @@ async fn the_common_name_is_the_user_of_grpc_and_nobody_on_the_gateway() {
     let url = format!("https://127.0.0.1:{}/v3/kv/range", server.client);
     let shown = pair("root");
     let answer = curl(&ca, Some(&shown), &["--include", "--no-fail", "--data", r#"{"key":"aw=="}"#, &url]);
+    let why = String::from_utf8_lossy(&answer.stderr).into_owned();
     let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
-    assert!(answer.contains(" 400"), "{answer}");
+    assert!(answer.contains(" 400"), "{answer} {why}");
     assert!(
         answer.contains(
             "CommonName of client sending a request against gateway will be ignored and not used as expected"
