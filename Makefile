@@ -4,13 +4,14 @@ CARGO  ?= cargo
 PYTHON ?= python3
 TOOLS  := target/tools
 
-.PHONY: help run cluster build test soak tools lint fmt bench deny
+.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny
 
 help:
 	@echo "make run      build (release) and serve on 127.0.0.1:2379"
 	@echo "make cluster  build (release) and run three members on this machine; Ctrl-C ends them"
 	@echo "make test     everything: unit tests, end-to-end suites, real clients, a browser"
-	@echo "make soak     the simulation and the clusters of real processes for long: KEYPORT_SIM_SEEDS seeds, KEYPORT_SOAK minutes"
+	@echo "make soak     the simulation and the clusters of real processes for long: KEYPORT_SIM_SEEDS seeds, KEYPORT_SOAK minutes, every fuzz target for a minute"
+	@echo "make fuzz     a decoder of what comes over the network, guided by coverage: TARGET=json MINUTES=60"
 	@echo "make lint     format, clippy, documentation, licenses: what CI refuses"
 	@echo "make bench    inner benchmarks, then side by side with a real etcd"
 
@@ -42,6 +43,25 @@ soak:
 	$(CARGO) test --locked -p keyport-raft --lib seeds_hold -- --nocapture
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --locked -p keyport-tests --test it cluster::robustness::soak -- --nocapture
+	KEYPORT_FUZZ_SECONDS=60 $(CARGO) test --locked -p keyport-fuzz --test targets -- --nocapture
+
+# libFuzzer comes as source with a crate and needs a compiler for C++. Its instrumentation is for the program alone and not
+# for what builds it, hence the explicit target. What it finds is kept beside the corpus.
+TARGET  ?= requests
+MINUTES ?= 60
+CORPUS  ?= target/fuzz/corpus/$(TARGET)
+HOST    := $(shell rustc -vV | sed -n 's/^host: //p')
+fuzz: export CARGO_PROFILE_RELEASE_LTO := off
+fuzz: export RUSTFLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions
+fuzz: export KEYPORT_FUZZ_TARGET := $(TARGET)
+fuzz: export KEYPORT_FUZZ_CORPUS := $(CORPUS)
+fuzz:
+	$(CARGO) build --release --locked -p keyport-fuzz --features libfuzzer --target $(HOST) --target-dir target/fuzz
+	mkdir -p $(CORPUS) target/fuzz/found
+	target/fuzz/$(HOST)/release/fuzz $(CORPUS) -max_total_time=$$(($(MINUTES) * 60)) -max_len=4096 -timeout=60 \
+		-artifact_prefix=target/fuzz/found/$(TARGET)-
 
 lint:
 	$(CARGO) fmt --all --check

@@ -30,6 +30,8 @@ use crate::inbox::{Inbox, Input};
 use crate::transport::Transport;
 
 mod accept;
+#[cfg(any(test, feature = "sim"))]
+pub mod any_bytes;
 mod connection;
 mod dial;
 mod frame;

@@ -9,7 +9,6 @@
 //! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
 //! - [`certificates`] makes authorities and what they issue, [`encrypted`] is a client with TLS, and runs `curl`
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
-//! - [`fuzz`] has the fuzz targets and a small runner for them
 //! - [`tiny`] is a disk that can be full
 //! - [`trial`] is `keyport cluster` with somebody who types
 //! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
@@ -19,7 +18,6 @@ pub mod cluster;
 pub mod differential;
 pub mod encrypted;
 pub mod etcdctl;
-pub mod fuzz;
 pub mod grpc;
 pub mod history;
 pub mod http;

@@ -56,7 +56,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn of(byte: u8) -> Option<Kind> {
+    pub(super) fn of(byte: u8) -> Option<Kind> {
         const ALL: [Kind; 6] =
             [Kind::Messages, Kind::Ping, Kind::Pong, Kind::SnapshotHeader, Kind::SnapshotChunk, Kind::SnapshotEnd];
         ALL.into_iter().find(|kind| *kind as u8 == byte)

@@ -15,6 +15,8 @@ use std::io;
 use bytes::Bytes;
 use keyport_api::raftpb::SnapshotMetadata;
 
+#[cfg(any(test, feature = "sim"))]
+pub(super) use image::Parts;
 pub(super) use receive::Reception;
 
 /// Where snapshots come from and go to. Every call may block; they come from threads that may.

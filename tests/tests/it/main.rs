@@ -12,7 +12,6 @@ mod dense;
 mod differential;
 mod etcdctl;
 mod flags;
-mod fuzz;
 mod gateway;
 mod half_closed;
 mod headers;

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// The roots of its crates, and of what else is as large.
-pub(crate) const ROOTS: [&str; 11] = [
+pub(crate) const ROOTS: [&str; 12] = [
     "api/build",
     "api/src",
     "openapi/src",
     "raft/src",
     "server/src",
     "storage/src",
+    "tests/fuzz/src",
     "tests/loadgen/src",
     "tests/src",
     "tests/tests/it",

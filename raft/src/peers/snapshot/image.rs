@@ -76,7 +76,7 @@ pub(super) fn write_frames(
 
 /// What a snapshot's body is made of, checked.
 #[derive(Debug, PartialEq)]
-pub(super) enum Part {
+pub(in super::super) enum Part {
     Header(Box<Message>),
     Chunk(Bytes),
     End,
@@ -84,23 +84,23 @@ pub(super) enum Part {
 
 /// Puts a snapshot together from the pieces in which its body arrives.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(in super::super) struct Parts {
     frames: FrameReader,
     tally: Option<Tally>,
     ended: bool,
 }
 
 impl Parts {
-    pub(super) fn new() -> Parts {
+    pub(in super::super) fn new() -> Parts {
         Parts { frames: FrameReader::new(0), tally: None, ended: false }
     }
 
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub(in super::super) fn feed(&mut self, bytes: &[u8]) {
         self.frames.feed(bytes);
     }
 
     /// The next part, if it is there whole.
-    pub(super) fn next(&mut self) -> Result<Option<Part>, FrameError> {
+    pub(in super::super) fn next(&mut self) -> Result<Option<Part>, FrameError> {
         if self.ended {
             return if self.frames.is_empty() { Ok(None) } else { Err(FrameError::Shape("bytes behind the end")) };
         }
@@ -127,7 +127,7 @@ impl Parts {
     }
 
     /// Nothing more comes.
-    pub(super) fn end(&self) -> Result<(), FrameError> {
+    pub(in super::super) fn end(&self) -> Result<(), FrameError> {
         if self.ended && self.frames.is_empty() { Ok(()) } else { Err(FrameError::Truncated) }
     }
 }
