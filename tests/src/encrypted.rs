@@ -1,17 +1,18 @@
 //! Clients with TLS: one in this process, and `curl`.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -36,12 +37,41 @@ impl Encrypted {
     /// # Panics
     /// If the file holds no certificate.
     pub fn new(addr: SocketAddr, ca: &Path) -> Encrypted {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an authority's");
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-        let config = config.with_safe_default_protocol_versions().expect("versions");
-        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let config = trusting(ca).with_no_client_auth();
         Encrypted { addr, connector: TlsConnector::from(Arc::new(config)) }
+    }
+
+    /// One that shows a certificate, and speaks HTTP/2 as it says by ALPN.
+    ///
+    /// # Panics
+    /// If a file holds not what it should.
+    pub fn of_grpc(addr: SocketAddr, ca: &Path, shown: &Pair) -> Encrypted {
+        let chain = vec![CertificateDer::from_pem_file(&shown.cert).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_file(&shown.key).expect("a key");
+        let mut config = trusting(ca).with_client_auth_cert(chain, key).expect("a pair");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Encrypted { addr, connector: TlsConnector::from(Arc::new(config)) }
+    }
+
+    /// A port of this process whose connections go on encrypted, for clients that know no TLS. As long as the runtime lives.
+    ///
+    /// # Panics
+    /// If there is no port.
+    pub async fn tunnel(self) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let here = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((mut plain, _)) = listener.accept().await {
+                let client = self.clone();
+                tokio::spawn(async move {
+                    if let Ok(mut encrypted) = client.connect().await {
+                        // However it ends, both ends see it.
+                        let _ = tokio::io::copy_bidirectional(&mut plain, &mut encrypted).await;
+                    }
+                });
+            }
+        });
+        here
     }
 
     /// A connection.
@@ -67,6 +97,13 @@ impl Encrypted {
         stream.read_to_string(&mut answer).await?;
         Ok((answer, shown.unwrap_or_default()))
     }
+}
+
+fn trusting(ca: &Path) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an authority's");
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots)
 }
 
 /// Runs `curl`, silent and with a bound on its time, for a server that `ca` vouches for.

@@ -6,7 +6,7 @@
 //! - [`cluster`] runs several members with a network between them that a test can cut
 //! - [`history`] records what concurrent clients and watchers saw while it is cut, and judges it
 //! - [`target`] finds the binaries, [`server`] runs them (start, stop, kill, restart, logs of a failed test)
-//! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
+//! - [`grpc`], [`http`], [`raw`], [`sse`], [`websocket`] and [`etcdctl`] are the clients
 //! - [`certificates`] makes authorities and what they issue, [`encrypted`] is a client with TLS, and runs `curl`
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`tiny`] is a disk that can be full
@@ -30,6 +30,7 @@ pub mod target;
 pub mod tiny;
 pub mod trial;
 pub mod wait;
+pub mod websocket;
 
 pub use cluster::Cluster;
 pub use server::Server;

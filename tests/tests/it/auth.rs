@@ -33,6 +33,11 @@ impl Realm {
 
     async fn on(server: Server) -> Realm {
         let http = server.http();
+        Realm::over(server, http).await
+    }
+
+    /// One that is spoken to somewhere else than it usually is.
+    async fn over(server: Server, http: Http) -> Realm {
         for (path, body) in [
             ("role/add", json!({ "name": "reads" })),
             (

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use keyport_tests::Server;
-use keyport_tests::certificates::{Authority, Holder, Pair};
+use keyport_tests::certificates::{Authority, Holder, Pair, file_flag};
 use keyport_tests::encrypted::curl;
 use keyport_tests::http::Http;
 use keyport_tests::server::free_port;
@@ -21,13 +21,13 @@ use keyport_tests::wait::eventually;
 const SOCKET: &str = "client.sock:1";
 
 /// A server with encrypted listeners for clients, peers and metrics, and a plain one by which it is seen to be ready.
-struct Encrypted {
-    server: Server,
+pub(crate) struct Encrypted {
+    pub(crate) server: Server,
     /// Encrypted, as the two below.
-    client: u16,
+    pub(crate) client: u16,
     peer: u16,
     metrics: u16,
-    plain: SocketAddr,
+    pub(crate) plain: SocketAddr,
 }
 
 impl Encrypted {
@@ -57,6 +57,15 @@ impl Encrypted {
         })
         .await;
         encrypted
+    }
+
+    /// One where a certificate of that authority's says who its holder is.
+    pub(crate) async fn certifying(authority: &Authority) -> Encrypted {
+        let (ca, own) = (authority.file(), own(authority));
+        let mut flags = [own.flags(""), own.flags("peer-")].concat();
+        flags.extend(["--client-cert-auth".to_owned(), file_flag("trusted-ca-file", &ca)]);
+        flags.push(file_flag("peer-trusted-ca-file", &ca));
+        Encrypted::start(flags).await
     }
 
     /// Whether `curl` gets an answer with what it shows.

@@ -38,7 +38,7 @@ pub fn requests() -> Vec<Bytes> {
         b"\x01v3/lock/lock\n\n{\"name\":\"aw==\"}",
         b"\x01v3/session\n\n{\"name\":\"root\",\"password\":\"root\"}",
         b"\0v3/events?key=a&prefix=b%00&range_end=c&filters=noput&since=3.1&heartbeat=1\nLast-Event-ID: 4.0.2\nAccept: text/event-stream",
-        b"\0v3/events?key_base64=aw&initial=true&access_token=abc&_=1\nCookie: __Host-keyport=x; keyport=y; token=z",
+        b"\0v3/events?key_b64=aw&initial=true&access_token=abc&_=1\nCookie: __Host-keyport=x; keyport=y; token=z",
         b"\0health?serializable=1\nIf-None-Match: \"x\", W/\"y\"\nAccept-Encoding: gzip;q=0.5, br",
         b"\0openapi.json\nRange: bytes=0-10",
         b"\0//v3/./kv/../kv/range?a=%2f",

@@ -2,60 +2,8 @@
 
 use keyport_tests::Server;
 use keyport_tests::http::b64;
-use keyport_tests::raw::Raw;
-use serde_json::{Value, json};
-
-/// A client's text frame, masked as it must be.
-fn text(message: &str) -> Vec<u8> {
-    let mask = [1u8, 2, 3, 4];
-    let mut frame = vec![0x81];
-    let len = message.len();
-    if len < 126 {
-        frame.push(0x80 | len as u8);
-    } else {
-        frame.push(0x80 | 126);
-        frame.extend((len as u16).to_be_bytes());
-    }
-    frame.extend(mask);
-    frame.extend(message.bytes().zip(mask.iter().cycle()).map(|(b, m)| b ^ m));
-    frame
-}
-
-async fn read(raw: &mut Raw, count: usize) -> Vec<u8> {
-    while raw.buffer.len() < count {
-        assert!(raw.read_more().await, "the connection ended");
-    }
-    let rest = raw.buffer.split_off(count);
-    std::mem::replace(&mut raw.buffer, rest)
-}
-
-/// The next text message; pings are skipped.
-async fn message(raw: &mut Raw) -> Value {
-    loop {
-        let head = read(raw, 2).await;
-        let len = match head[1] & 0x7f {
-            126 => u16::from_be_bytes(read(raw, 2).await.try_into().unwrap()) as usize,
-            127 => u64::from_be_bytes(read(raw, 8).await.try_into().unwrap()) as usize,
-            len => len as usize,
-        };
-        let payload = read(raw, len).await;
-        if head[0] & 0x0f == 1 {
-            return serde_json::from_slice(&payload).unwrap();
-        }
-    }
-}
-
-async fn open(server: &Server, path: &str, more: &str) -> (Raw, String) {
-    let mut raw = Raw::connect(server.addr()).await;
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n",
-        server.addr()
-    );
-    assert!(raw.send(request).await);
-    let head = String::from_utf8(raw.read_until(b"\r\n\r\n").await.unwrap()).unwrap();
-    (raw, head)
-}
+use keyport_tests::websocket::{WebSocket, text};
+use serde_json::json;
 
 #[tokio::test]
 async fn a_watch() {
@@ -64,15 +12,16 @@ async fn a_watch() {
     if server.older_than("3.6") {
         return; // looks at the token although there is no auth
     }
-    let (mut raw, head) = open(&server, "/v3/watch", "Sec-WebSocket-Protocol: Bearer, token\r\n").await;
+    let (mut socket, head) =
+        WebSocket::open(server.addr(), "/v3/watch", "Sec-WebSocket-Protocol: Bearer, token\r\n").await;
     let lower = head.to_lowercase();
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     assert!(lower.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
     assert!(lower.contains("sec-websocket-protocol: bearer"), "{head}");
     for id in 1..=3 {
         let create = json!({ "create_request": { "key": b64("k"), "watch_id": id, "progress_notify": true } });
-        assert!(raw.send(text(&create.to_string())).await);
-        let created = message(&mut raw).await;
+        assert!(socket.send(&create.to_string()).await);
+        let created = socket.message().await;
         assert_eq!(
             (&created["result"]["created"], &created["result"]["watch_id"]),
             (&true.into(), &id.to_string().into())
@@ -80,10 +29,10 @@ async fn a_watch() {
     }
     c.put("k", "v").await;
     for _ in 0..3 {
-        assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["value"], b64("v"));
+        assert_eq!(socket.message().await["result"]["events"][0]["kv"]["value"], b64("v"));
     }
     c.put("k", &"x".repeat(100_000)).await;
-    assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["version"], "2");
+    assert_eq!(socket.message().await["result"]["events"][0]["kv"]["version"], "2");
 }
 
 /// As `watch::bursts`, in a frame each and, where a frame may hold several, all in one.
@@ -104,11 +53,11 @@ async fn a_create_after_many_requests_without_answers() {
             true => text(&requests.cloned().collect::<Vec<_>>().join("\n")),
             false => requests.flat_map(|request| text(request)).collect(),
         };
-        let (mut raw, _) = open(&server, "/v3/watch", "").await;
-        assert!(raw.send(burst).await);
-        while message(&mut raw).await["result"]["created"] != true {}
+        let (mut socket, _) = WebSocket::open(server.addr(), "/v3/watch", "").await;
+        assert!(socket.raw.send(burst).await);
+        while socket.message().await["result"]["created"] != true {}
         c.put(&key, "v").await;
-        assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["key"], b64(&key));
+        assert_eq!(socket.message().await["result"]["events"][0]["kv"]["key"], b64(&key));
     }
 }
 
@@ -117,11 +66,11 @@ async fn keep_alives() {
     let server = Server::start();
     let mut c = server.grpc().await;
     let id = c.grant(60).await;
-    let (mut raw, head) = open(&server, "/v3/lease/keepalive", "").await;
+    let (mut socket, head) = WebSocket::open(server.addr(), "/v3/lease/keepalive", "").await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     for _ in 0..3 {
-        assert!(raw.send(text(&json!({ "ID": id }).to_string())).await);
-        assert_eq!(message(&mut raw).await["result"]["TTL"], "60");
+        assert!(socket.send(&json!({ "ID": id }).to_string()).await);
+        assert_eq!(socket.message().await["result"]["TTL"], "60");
     }
 }
 
@@ -131,13 +80,13 @@ async fn pings_without_end() {
     /// Far more than what kernels keep for two sockets.
     const MOST: usize = 100 << 20;
     let server = Server::start();
-    let (mut raw, _) = open(&server, "/v3/watch", "").await;
+    let (mut socket, _) = WebSocket::open(server.addr(), "/v3/watch", "").await;
     let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
     ping.extend([b'x'; 125]);
     let many = ping.repeat(1000);
     let mut taken = 0;
     while taken < MOST {
-        let sent = tokio::time::timeout(std::time::Duration::from_secs(3), raw.send(&many)).await;
+        let sent = tokio::time::timeout(std::time::Duration::from_secs(3), socket.raw.send(&many)).await;
         if !matches!(sent, Ok(true)) {
             break;
         }

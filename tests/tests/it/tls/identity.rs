@@ -1,19 +1,15 @@
 //! Whom a certificate names, with users and roles on.
 
-use keyport_tests::certificates::{Authority, Holder, file_flag};
+use keyport_tests::certificates::{Authority, Holder};
 use keyport_tests::encrypted::curl;
 use keyport_tests::etcdctl::Etcdctl;
 
-use super::{Encrypted, own};
+use super::Encrypted;
 
 #[tokio::test]
 async fn the_common_name_is_the_user_of_grpc_and_nobody_on_the_gateway() {
     let authority = Authority::new();
-    let (ca, own) = (authority.file(), own(&authority));
-    let mut flags = [own.flags(""), own.flags("peer-")].concat();
-    flags.extend(["--client-cert-auth".to_owned(), file_flag("trusted-ca-file", &ca)]);
-    flags.push(file_flag("peer-trusted-ca-file", &ca));
-    let server = Encrypted::start(flags).await;
+    let (ca, server) = (authority.file(), Encrypted::certifying(&authority).await);
     let pair = |name: &str| authority.issue(&format!("cn-{name}"), &Holder::new(name, &[]));
     let ctl = |name: &str| Etcdctl::encrypted(([127, 0, 0, 1], server.client).into(), &ca, &pair(name));
     let root = ctl("root");
