@@ -1,5 +1,6 @@
 //! Servers on fresh data folders, warm-up, interleaved rounds, medians.
 
+mod beside;
 mod figures;
 mod options;
 mod probe;
@@ -10,20 +11,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::entry::{Tls, TlsMode};
 use crate::limits::fsync_probe;
 use crate::server::Cluster;
-use crate::stats::{Meter, Row, num};
+use crate::stats::{Meter, Outcome, Row, Used, num};
 use crate::workload::{Kind, Spec, drive};
 use options::Opts;
 pub(crate) use options::{CompareArgs, RunArgs};
 pub(crate) use report::{compare, run};
 
 /// A folder removed at the end.
-struct Work(PathBuf, bool);
+struct Work {
+    path: PathBuf,
+    keep: bool,
+}
 impl Drop for Work {
     fn drop(&mut self) {
-        if !self.1 {
-            let _ = std::fs::remove_dir_all(&self.0);
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.path);
         }
     }
 }
@@ -57,6 +62,7 @@ impl Bench {
             "counts must be at least 1"
         );
         ensure!(o.watchers != Some(0) && o.streams > 0 && o.writers > 0 && o.keyspace > 0, "counts must be at least 1");
+        ensure!(o.https_watches > 0 && o.watches_per_conn > 0 && o.login_clients > 0, "counts must be at least 1");
         ensure!(
             (8..1 << 20).contains(&o.value_size) && (10..4096).contains(&o.key_size),
             "--value-size is 8..1 MiB, --key-size 10..4096"
@@ -68,17 +74,22 @@ impl Bench {
             "failover needs --nodes 3 or more: fewer members have no leader without the one that is killed"
         );
         let base = o.workdir.clone().unwrap_or_else(std::env::temp_dir);
-        let work = Work(base.join(format!("loadgen-{}", std::process::id())), o.keep);
-        std::fs::create_dir_all(&work.0)?;
+        let work = Work { path: base.join(format!("loadgen-{}", std::process::id())), keep: o.keep };
+        std::fs::create_dir_all(&work.path)?;
         Ok(Bench { o: o.clone(), kinds, work, rows: vec![], dirs: 0 })
     }
 
     /// Runs everything; what failed is told, and the rest still runs. True if nothing failed.
     fn all(mut self, sides: &mut [Side]) -> Result<(Vec<Row>, bool)> {
+        let managed = sides.iter().all(|s| s.cluster.as_ref().is_none_or(Cluster::managed));
         if let Some(k) = self.kinds.iter().find(|k| k.stops_members()) {
-            let managed = sides.iter().all(|s| s.cluster.as_ref().is_none_or(Cluster::managed));
             ensure!(managed, "{} needs servers that loadgen starts (--server)", k.name());
         }
+        let guarded = |k: &Kind| k.needs_tls() || k.needs_users();
+        ensure!(
+            managed || self.o.tls.is_none() && !self.o.users && !self.kinds.iter().any(guarded),
+            "TLS and users need servers that loadgen starts (--server)"
+        );
         let (mut big, small): (Vec<Kind>, Vec<Kind>) = self.kinds.iter().partition(|k| k.big());
         // Memory is read before lists enlarge it; changes of the membership come last, for what they leave in the log.
         big.sort_by_key(|k| match k {
@@ -107,7 +118,7 @@ impl Bench {
 
     /// Workloads that share one pair of fresh servers.
     fn group(&mut self, sides: &mut [Side], kinds: &[Kind]) -> Result<()> {
-        self.start(sides)?;
+        self.start(sides, kinds)?;
         if kinds[0].big() {
             let rows = self.pair(sides, &|b, s| b.fill(s, b.o.keys))?;
             self.rows.extend(rows.into_iter().filter(|_| kinds[0] == Kind::Load));
@@ -126,6 +137,14 @@ impl Bench {
                 Kind::Restart => self.rounds(sides, &Self::restart)?,
                 Kind::Failover => self.rounds(sides, &Self::failover)?,
                 Kind::NewMember => self.rounds(sides, &Self::new_member)?,
+                Kind::WatchesHttps | Kind::Logins => {
+                    for clients in self.o.clients.clone() {
+                        for s in sides.iter_mut().filter(|_| self.o.warmup > 0.0) {
+                            self.measure(s, self.puts_beside(kind), clients, self.o.warmup)?;
+                        }
+                        self.rounds(sides, &|b, s| b.beside(s, kind, clients))?;
+                    }
+                }
                 _ => {
                     for clients in self.o.clients.clone() {
                         for s in sides.iter_mut().filter(|_| self.o.warmup > 0.0 && kind != Kind::LeaseRevoke) {
@@ -145,6 +164,7 @@ impl Bench {
         for s in sides {
             let row = f(self, s)?;
             let text = match row.value {
+                Some(v) if row.ops > 0 => format!("{} {}, p99 {} ms", num(v), row.unit, num(row.p99_ms)),
                 Some(v) => format!("{} {}", num(v), row.unit),
                 None => format!("{} ops/s, p99 {} ms", num(row.ops_per_s), num(row.p99_ms)),
             };
@@ -178,19 +198,25 @@ impl Bench {
     }
 
     /// Fresh servers for every side (not for servers started by others).
-    fn start(&mut self, sides: &mut [Side]) -> Result<()> {
+    fn start(&mut self, sides: &mut [Side], kinds: &[Kind]) -> Result<()> {
+        let mode = self.o.tls.or(kinds.iter().any(|k| k.needs_tls()).then_some(TlsMode::Server));
+        let users = self.o.users || kinds.iter().any(|k| k.needs_users());
+        let tls = mode.map(|mode| Tls::new(mode, &self.work.path)).transpose()?;
         for s in sides {
             if s.cluster.as_ref().is_some_and(|c| !c.managed()) {
                 continue;
             }
             s.cluster = None; // stops the previous one
-            let dir = self.work.0.join(format!("{}-{}", s.label, self.dirs));
+            let dir = self.work.path.join(format!("{}-{}", s.label, self.dirs));
             if !self.o.keep && self.dirs > 0 {
-                let _ = std::fs::remove_dir_all(self.work.0.join(format!("{}-{}", s.label, self.dirs - 1)));
+                let _ = std::fs::remove_dir_all(self.work.path.join(format!("{}-{}", s.label, self.dirs - 1)));
             }
-            let mut c = Cluster::new(&s.cmd, self.o.nodes, &dir)?;
+            let mut c = Cluster::new(&s.cmd, self.o.nodes, &dir, tls.as_ref())?;
             c.start()?;
             c.wait_ready(None, self.start_timeout()).with_context(|| format!("{} did not start", s.label))?;
+            if users {
+                c.enable_users(if kinds.contains(&Kind::Logins) { self.o.login_clients } else { 0 })?;
+            }
             s.cluster = Some(c);
         }
         self.dirs += 1;
@@ -201,13 +227,16 @@ impl Bench {
         Duration::from_secs_f64(self.o.start_timeout)
     }
 
-    fn spec(&self, s: &mut Side, kind: Kind, clients: usize, seconds: f64) -> Spec {
+    fn spec(&self, s: &mut Side, kind: Kind, clients: usize, seconds: f64) -> Result<Spec> {
         let o = &self.o;
-        let targets = s.cluster().targets(&o.target);
+        let c = s.cluster();
+        let targets = c.targets(&o.target);
+        let access = c.access(&targets, if kind.json() { clients } else { o.conns })?;
         let keyspace = if kind.big() { o.keys } else { o.keyspace };
-        Spec {
+        Ok(Spec {
             kind,
             targets,
+            access,
             clients,
             seconds,
             keyspace,
@@ -220,21 +249,22 @@ impl Bench {
             streams: o.streams,
             rate: o.rate,
             writers: o.writers,
-        }
+            beside: None,
+        })
     }
 
     fn measure(&self, s: &mut Side, kind: Kind, clients: usize, seconds: f64) -> Result<Row> {
         if kind == Kind::LeaseRevoke && s.cluster().leases.is_empty() {
             self.measure(s, Kind::LeaseGrant, clients.max(64), seconds)?;
         }
-        let spec = self.spec(s, kind, clients, seconds);
+        let spec = self.spec(s, kind, clients, seconds)?;
         self.go(s, spec)
     }
 
     /// Fills `keys` keys with at least 64 in flight.
     fn fill(&self, s: &mut Side, keys: u64) -> Result<Row> {
         let clients = self.o.clients.iter().copied().max().unwrap_or(1).clamp(64, 256);
-        let spec = Spec { keyspace: keys, ..self.spec(s, Kind::Load, clients, self.o.load_seconds) };
+        let spec = Spec { keyspace: keys, ..self.spec(s, Kind::Load, clients, self.o.load_seconds)? };
         let row = self.go(s, spec)?;
         if row.errors > 0 || row.ops < keys {
             bail!("filling {}: {} of {keys} keys, {} errors: {:?}", s.label, row.ops, row.errors, row.first_error);
@@ -250,21 +280,26 @@ impl Bench {
             nodes: s.cluster().size(),
             ..Default::default()
         };
-        let kind = spec.kind;
-        let leases = if kind == Kind::LeaseRevoke { std::mem::take(&mut s.cluster().leases) } else { vec![] };
-        rustix::fs::sync(); // the other side's dirty pages are not this side's to write
+        let (out, used, fsync_per_s) = self.outcome(s, spec)?;
+        row.fill(out, used);
+        row.fsync_per_s = fsync_per_s;
+        row.server_peak_rss_mib = s.cluster().mib("VmHWM");
+        Ok(row)
+    }
+
+    /// What a workload measured, what was used meanwhile, and the rate of syncs just before.
+    fn outcome(&self, s: &mut Side, spec: Spec) -> Result<(Outcome, Used, f64)> {
         let c = s.cluster();
+        let leases = if spec.kind == Kind::LeaseRevoke { std::mem::take(&mut c.leases) } else { vec![] };
+        rustix::fs::sync(); // the other side's dirty pages are not this side's to write
         self.wait_quiet(c);
-        let probe = fsync_probe(&self.work.0, 256, false, 0.1)?;
-        row.fsync_per_s = probe.ops as f64 / probe.elapsed.as_secs_f64();
+        let probe = fsync_probe(&self.work.path, 256, false, 0.1)?;
         c.reset_peak();
         let mut meter = Meter::new(c.pids());
         let mut out = drive(spec, leases, || meter.restart());
         let used = meter.read();
         c.leases.append(&mut out.leases);
-        row.fill(out, used);
-        row.server_peak_rss_mib = c.mib("VmHWM");
-        Ok(row)
+        Ok((out, used, probe.ops as f64 / probe.elapsed.as_secs_f64()))
     }
 
     fn wait_quiet(&self, c: &Cluster) {

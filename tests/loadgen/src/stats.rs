@@ -84,6 +84,9 @@ pub(crate) fn reset_peak(pid: u32) {
     let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
 }
 
+/// Seconds of CPU of the server and of this process, and the cores that others used.
+pub(crate) type Used = (f64, f64, f64);
+
 /// CPU used by the server's processes, by this one and by everybody, since a moment.
 pub(crate) struct Meter {
     pids: Vec<u32>,
@@ -102,8 +105,7 @@ impl Meter {
     fn now(&self) -> [f64; 3] {
         [self.pids.iter().map(|p| cpu_secs(*p)).sum(), self_cpu_secs(), machine_cpu_secs()]
     }
-    /// (server seconds, client seconds, cores that others used)
-    pub(crate) fn read(&self) -> (f64, f64, f64) {
+    pub(crate) fn read(&self) -> Used {
         let now = self.now();
         let [server, client, all] = std::array::from_fn(|i| now[i] - self.cpu[i]);
         (server, client, ((all - server - client) / self.since.elapsed().as_secs_f64()).max(0.0))
@@ -142,10 +144,10 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn fill(&mut self, o: Outcome, (server_cpu, client_cpu, others): (f64, f64, f64)) {
+    pub(crate) fn fill(&mut self, o: Outcome, (server_cpu, client_cpu, others): Used) {
         self.other_cores = others;
         let some = |x: f64| if o.ops == 0 { f64::NAN } else { x };
-        let q = |q: f64| some(o.hist.value_at_quantile(q) as f64 / 1e6);
+        let q = |q: f64| quantile_ms(&o, q);
         let per = |x: f64| some(x / (o.ops as f64 / 1000.0));
         self.seconds = o.elapsed.as_secs_f64();
         self.ops_per_s = if self.seconds > 0.0 { o.ops as f64 / self.seconds } else { 0.0 };
@@ -155,6 +157,11 @@ impl Row {
         self.client_cpu_s_per_kop = per(client_cpu);
         (self.ops, self.errors, self.first_error, self.extra) = (o.ops, o.errors, o.first_error, o.extra);
     }
+}
+
+/// NaN if nothing was done.
+pub(crate) fn quantile_ms(o: &Outcome, q: f64) -> f64 {
+    if o.ops == 0 { f64::NAN } else { o.hist.value_at_quantile(q) as f64 / 1e6 }
 }
 
 pub(crate) fn median(mut v: Vec<f64>) -> f64 {
@@ -241,7 +248,7 @@ pub(crate) fn row_table(rows: &[Row]) -> String {
         "value",
     ];
     let cells = |r: &Row| {
-        let rate = |x: f64| if r.value.is_some() { "-".into() } else { num(x) };
+        let rate = |x: f64| if r.value.is_some() && r.ops == 0 { "-".into() } else { num(x) };
         let value = r.value.map_or("-".into(), |v| format!("{} {}", num(v), r.unit));
         vec![
             r.workload.clone(),

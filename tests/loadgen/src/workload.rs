@@ -1,5 +1,6 @@
 //! The workloads: closed loops of N clients over C connections, and the watch fan-out.
 
+mod beside;
 mod client;
 mod kind;
 mod watch;
@@ -7,21 +8,26 @@ mod watch;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD as B64};
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use prost::Message;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::sync::Barrier;
+use tokio::task::spawn_local;
 
-use crate::grpc::{Conn, Fail, rpc};
+use crate::entry::Access;
+use crate::fail::{Fail, rpc};
+use crate::grpc::Conn;
 use crate::http1::Http;
+use crate::local::block_on;
 use crate::proto::*;
 use crate::stats::Outcome;
 use Kind::*;
+pub(crate) use beside::Beside;
 use client::{Client, Link};
 pub(crate) use kind::{Kind, NAMES};
 use watch::{Fan, watchers, writers};
@@ -30,6 +36,7 @@ use watch::{Fan, watchers, writers};
 pub(crate) struct Spec {
     pub(crate) kind: Kind,
     pub(crate) targets: Vec<SocketAddr>,
+    pub(crate) access: Access,
     pub(crate) clients: usize,
     pub(crate) conns: usize,
     pub(crate) threads: usize,
@@ -42,6 +49,8 @@ pub(crate) struct Spec {
     pub(crate) streams: usize,
     pub(crate) rate: f64,
     pub(crate) writers: usize,
+    /// What others do meanwhile, which is not measured.
+    pub(crate) beside: Option<Beside>,
 }
 
 /// What the threads of one run share.
@@ -51,8 +60,12 @@ struct Run {
     next: AtomicU64,
     leases: Mutex<Vec<i64>>,
     base: Instant,
+    /// Asynchronous: connections have to answer while those of others are opened.
     barrier: Barrier,
 }
+
+/// What the keys of all workloads begin with: those of [`key`], and the one that `failover` puts.
+pub(crate) const PREFIXES: [u8; 5] = [b'k', b't', b'j', b'w', b'f'];
 
 /// The key of index `i`: one prefix byte and zero-padded decimals, so that ranges of indexes are ranges of keys.
 pub(crate) fn key(prefix: u8, i: u64, size: usize) -> Bytes {
@@ -74,6 +87,10 @@ pub(crate) fn rand(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
+fn contains(hay: &[u8], needle: &[u8]) -> bool {
+    hay.windows(needle.len()).any(|w| w == needle)
+}
+
 /// Waits for a list of local tasks, at most until `limit`.
 async fn join_all(tasks: Vec<tokio::task::JoinHandle<()>>, limit: Instant) -> bool {
     let all = async {
@@ -88,15 +105,27 @@ async fn within<T>(secs: u64, f: impl std::future::Future<Output = Result<T, Fai
     tokio::time::timeout(Duration::from_secs(secs), f).await.unwrap_or(Err(rpc("setup timed out")))
 }
 
-fn on_thread<F: std::future::Future<Output = Outcome>>(f: F) -> Outcome {
-    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
-    LocalSet::new().block_on(&rt, f)
+/// What a thread does.
+enum Job {
+    Clients { number: usize, of: usize },
+    Watchers,
+    Writers,
+    Beside(Beside),
+}
+
+fn jobs(spec: &Spec) -> Vec<Job> {
+    let of = spec.threads.clamp(1, spec.clients);
+    let mut jobs: Vec<Job> = match spec.kind {
+        Watch | WatchMax => vec![Job::Watchers, Job::Writers],
+        _ => (0..of).map(|number| Job::Clients { number, of }).collect(),
+    };
+    jobs.extend(spec.beside.clone().map(Job::Beside));
+    jobs
 }
 
 /// Runs one workload; `started` is called when all connections stand and the clock starts.
 pub(crate) fn drive(spec: Spec, leases: Vec<i64>, started: impl FnOnce()) -> Outcome {
-    let watch = matches!(spec.kind, Watch | WatchMax);
-    let threads = if watch { 2 } else { spec.threads.clamp(1, spec.clients) };
+    let jobs = jobs(&spec);
     let mut rng = 42;
     let pool: Vec<u8> = (0..1 << 17).flat_map(|_| rand(&mut rng).to_le_bytes()).collect();
     let run = Arc::new(Run {
@@ -104,23 +133,27 @@ pub(crate) fn drive(spec: Spec, leases: Vec<i64>, started: impl FnOnce()) -> Out
         next: AtomicU64::new(0),
         leases: Mutex::new(leases),
         base: Instant::now(),
-        barrier: Barrier::new(threads + 1),
+        barrier: Barrier::new(jobs.len() + 1),
         spec,
     });
     let fan = Arc::new(Fan::default());
-    let handles: Vec<_> = (0..threads)
-        .map(|t| {
+    let handles: Vec<_> = jobs
+        .into_iter()
+        .map(|job| {
             let (run, fan) = (run.clone(), fan.clone());
-            std::thread::spawn(move || match (watch, t) {
-                (false, _) => on_thread(clients(run, t, threads)),
-                (true, 0) => on_thread(watchers(run, fan)),
-                (true, _) => on_thread(writers(run, fan)),
+            std::thread::spawn(move || match job {
+                Job::Clients { number, of } => block_on(clients(run, number, of)),
+                Job::Watchers => block_on(watchers(run, fan)),
+                Job::Writers => block_on(writers(run, fan)),
+                Job::Beside(what) => block_on(beside::go_on(run, what)),
             })
         })
         .collect();
-    run.barrier.wait(); // everyone is connected
-    started();
-    run.barrier.wait(); // go
+    block_on(async {
+        run.barrier.wait().await; // everyone is connected
+        started();
+        run.barrier.wait().await; // go
+    });
     let mut out = Outcome::default();
     for h in handles {
         match h.join() {
@@ -145,10 +178,12 @@ async fn clients(run: Arc<Run>, t: usize, threads: usize) -> Outcome {
         for (n, id) in mine.into_iter().enumerate() {
             let addr = s.targets[(t + n * threads) % s.targets.len()];
             let link = if s.kind.json() {
-                Link::Http(Box::new(Http::open(addr).await?))
+                Link::Http(Box::new(Http::open(s.access.entry(addr, id)).await?))
+            } else if s.kind == TlsConnect {
+                Link::None(s.access.entry(addr, id))
             } else {
                 if conns.len() < share {
-                    conns.push(Conn::open(addr).await?);
+                    conns.push(Conn::open(s.access.entry(addr, id)).await?);
                 }
                 Link::Grpc(conns[n % share].clone())
             };
@@ -159,8 +194,8 @@ async fn clients(run: Arc<Run>, t: usize, threads: usize) -> Outcome {
         Ok::<_, Fail>(clients)
     };
     let clients = within(60, setup).await;
-    run.barrier.wait();
-    run.barrier.wait();
+    run.barrier.wait().await;
+    run.barrier.wait().await;
     match clients {
         Err(e) => out.borrow_mut().error(format!("connecting: {e}")),
         Ok(clients) => {

@@ -1,7 +1,6 @@
 //! Workloads whose row is one figure with a unit, not a rate: what a filled server takes, and how long it takes until a
 //! cluster serves after something happened to it.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
@@ -10,8 +9,9 @@ use rustix::process::Signal;
 
 use super::probe::first_put;
 use super::{Bench, Side};
+use crate::local::block_on;
 use crate::proto::RangeRequest;
-use crate::server::{Cluster, block_on};
+use crate::server::Cluster;
 use crate::stats::{Meter, Row};
 use crate::workload::{Kind, key, rand};
 
@@ -61,11 +61,13 @@ impl Bench {
         let mut clock = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64;
         std::thread::sleep(Duration::from_micros(1_000_000 + rand(&mut clock) % HEARTBEAT_US));
         let leader = c.agreed_leader(limit)?;
-        let others: Vec<SocketAddr> =
-            c.endpoints().into_iter().enumerate().filter(|(i, _)| *i != leader.index).map(|(_, a)| a).collect();
+        let mut others = c.endpoints();
+        others.remove(leader.index);
+        let access = c.access(&others, others.len())?;
+        let others = others.into_iter().enumerate().map(|(i, addr)| access.entry(addr, i)).collect();
         c.reset_peak();
         let meter = Meter::new(c.pids());
-        let first = block_on(first_put(&others, || c.kill_member(leader.index), limit))?;
+        let first = block_on(first_put(others, || c.kill_member(leader.index), limit))?;
         let row = timed(label, Kind::Failover, c, first.after, &meter);
         ensure!(
             first.term > leader.term,

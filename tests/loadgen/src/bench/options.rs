@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::entry::TlsMode;
 use crate::workload::NAMES;
 
 #[derive(clap::Args, Clone)]
@@ -55,6 +56,26 @@ pub(crate) struct Opts {
     /// watch-max: closed-loop writers
     #[arg(long, default_value_t = 16)]
     pub(super) writers: usize,
+    /// Servers with a certificate of the run's own authority, which all clients check; =mutual: clients show one, too.
+    /// Between members there is none
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "server")]
+    pub(super) tls: Option<TlsMode>,
+    /// Servers with authentication enabled: root, and a user whose role may read and write the keys of the workloads. All
+    /// clients are logged in (64 logins at most, which further connections share) before the clock starts
+    #[arg(long)]
+    pub(super) users: bool,
+    /// watches-https: watches that are open while puts are measured, each on one of the keys that are put
+    #[arg(long, default_value_t = 1000)]
+    pub(super) https_watches: usize,
+    /// watches-https: watches that share a connection
+    #[arg(long, default_value_t = 1)]
+    pub(super) watches_per_conn: usize,
+    /// watches-https: watches and puts as JSON over HTTP/1.1 (a connection for each watch)
+    #[arg(long)]
+    pub(super) json_watches: bool,
+    /// logins: clients that log in all the time, each as a user of its own, while puts are measured
+    #[arg(long, default_value_t = 32)]
+    pub(super) login_clients: usize,
     /// Members per side. failover: 3 or more. new-member: 3 shows what catching up costs; with 1 there is no majority while
     /// the second member starts, and what a server does about that weighs most
     #[arg(long, default_value_t = 1)]
@@ -108,8 +129,8 @@ pub(crate) struct RunArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct CompareArgs {
-    /// Command of the server under test, with {data} {client} {peer} ({name} {cluster} {state} {client_port} {peer_port})
-    /// placeholders for the data folder and URLs ({state}: new or existing); without any placeholder etcd's flags are
+    /// Command of the server under test, with {data} {client} {peer} ({name} {cluster} {state} {client_port} {peer_port};
+    /// with TLS {cert} {key} {ca}) placeholders for the data folder and URLs ({state}: new or existing); without any placeholder etcd's flags are
     /// appended. VAR=value words may precede it
     #[arg(long)]
     pub(super) subject: String,

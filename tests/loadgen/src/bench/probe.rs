@@ -1,6 +1,5 @@
 //! Puts that look for the first member which takes one again after the leader was killed.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,9 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::grpc::{Conn, Fail, Method};
+use crate::entry::Entry;
+use crate::fail::Fail;
+use crate::grpc::{Conn, Method};
 use crate::proto::*;
 
 /// From one put to the next through the same member: how exact the result is.
@@ -26,10 +27,11 @@ pub(super) struct FirstPut {
 }
 
 /// Connects to `members`, calls `kill`, and puts through all of them until one acknowledges.
-pub(super) async fn first_put(members: &[SocketAddr], kill: impl FnOnce(), limit: Duration) -> Result<FirstPut> {
+pub(super) async fn first_put(members: Vec<Entry>, kill: impl FnOnce(), limit: Duration) -> Result<FirstPut> {
     let mut conns = vec![];
-    for addr in members {
-        conns.push(Conn::open(*addr).await.with_context(|| format!("connecting to {addr}"))?);
+    for entry in members {
+        let addr = entry.addr;
+        conns.push(Conn::open(entry).await.with_context(|| format!("connecting to {addr}"))?);
     }
     let (acknowledged, mut first) = mpsc::channel(1);
     let killed = Instant::now();

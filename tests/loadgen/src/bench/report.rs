@@ -74,22 +74,21 @@ fn ratios(rows: &[Row], medians: &[Row]) -> (Vec<serde_json::Value>, Vec<Vec<Str
         let x = |r: f64| if r.is_finite() { format!("{r:.2}x") } else { "-".into() };
         let mut row = vec![s.workload.clone(), if s.clients == 0 { "-".into() } else { s.clients.to_string() }];
         let mut json = serde_json::json!({ "workload": s.workload, "clients": s.clients });
-        if let (Some(sv), Some(pv)) = (s.value, p.value) {
-            let r = ratio(|r| r.value.unwrap_or(f64::NAN));
-            json["value"] = r.into();
-            row.extend([format!("{} {}", num(sv), s.unit), format!("{} {}", num(pv), s.unit), x(r)]);
-            row.extend(vec!["-".to_string(); 6]);
-        } else {
-            let fields: [(&str, Field); 3] = [
-                ("ops_per_s", |r| r.ops_per_s),
-                ("p99", |r| r.p99_ms),
-                ("server_cpu_per_op", |r| r.server_cpu_s_per_kop),
-            ];
-            for (name, f) in fields {
-                let r = ratio(f);
-                json[name] = r.into();
-                row.extend([num(f(s)), num(f(p)), x(r)]);
+        let first: (&str, Field) = match s.value {
+            Some(_) => ("value", |r| r.value.unwrap_or(f64::NAN)),
+            None => ("ops_per_s", |r| r.ops_per_s),
+        };
+        let fields = [first, ("p99", |r| r.p99_ms), ("server_cpu_per_op", |r| r.server_cpu_s_per_kop)];
+        for (name, f) in fields {
+            // A value that was not measured by operations stands alone.
+            if s.value.is_some() && s.ops == 0 && name != "value" {
+                row.extend(["-", "-", "-"].map(String::from));
+                continue;
             }
+            let unit = if name == "value" { format!(" {}", s.unit) } else { String::new() };
+            let r = ratio(f);
+            json[name] = r.into();
+            row.extend([num(f(s)) + &unit, num(f(p)) + &unit, x(r)]);
         }
         let rss = ratio(|r| r.server_peak_rss_mib);
         json["peak_rss"] = rss.into();

@@ -10,29 +10,55 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal};
 
-const HOLDERS: [&str; 8] =
-    ["{name}", "{data}", "{client}", "{peer}", "{client_port}", "{peer_port}", "{cluster}", "{state}"];
+use crate::entry::{ServerFiles, TlsMode};
+
+const HOLDERS: [&str; 11] = [
+    "{name}",
+    "{data}",
+    "{client}",
+    "{peer}",
+    "{client_port}",
+    "{peer_port}",
+    "{cluster}",
+    "{state}",
+    "{cert}",
+    "{key}",
+    "{ca}",
+];
 const ETCD_FLAGS: &str = "--name {name} --data-dir {data} --listen-client-urls {client} --advertise-client-urls {client} --listen-peer-urls {peer} \
                           --initial-advertise-peer-urls {peer} --initial-cluster {cluster} --initial-cluster-state {state}";
+const TLS_FLAGS: &str = "--cert-file {cert} --key-file {key}";
+const MUTUAL_FLAGS: &str = "--client-cert-auth --trusted-ca-file {ca}";
 
 /// The command of a side's servers, with placeholders for what differs between its members.
 #[derive(Default)]
-pub(super) struct Template(Vec<String>);
+pub(super) struct Template {
+    words: Vec<String>,
+    /// What clients are served with.
+    tls: Option<ServerFiles>,
+}
 
 impl Template {
     /// `cmd` may hold any of the placeholders; if it holds none, etcd's usual flags are appended. Leading VAR=value words
     /// become environment variables.
-    pub(super) fn new(cmd: &str) -> Result<Template> {
+    pub(super) fn new(cmd: &str, tls: Option<ServerFiles>) -> Result<Template> {
         let words = shell_words::split(cmd)?;
         ensure!(!words.is_empty(), "empty server command");
         let plain = !HOLDERS.iter().any(|h| cmd.contains(h));
-        let flags = ETCD_FLAGS.split_whitespace().filter(|_| plain).map(String::from);
-        Ok(Template(words.into_iter().chain(flags).collect()))
+        ensure!(
+            plain || tls.is_none() || cmd.contains("{cert}"),
+            "TLS needs {{cert}} and {{key}} (and {{ca}}, if clients show certificates) in a server command with placeholders"
+        );
+        let mode = tls.as_ref().map(|tls| tls.mode);
+        let secure = mode.map_or("", |_| TLS_FLAGS).split_whitespace();
+        let mutual = mode.filter(|mode| *mode == TlsMode::Mutual).map_or("", |_| MUTUAL_FLAGS).split_whitespace();
+        let flags = ETCD_FLAGS.split_whitespace().chain(secure).chain(mutual).filter(|_| plain).map(String::from);
+        Ok(Template { words: words.into_iter().chain(flags).collect(), tls })
     }
 
     /// Whether a member can be told to join a cluster that is there already.
     pub(super) fn can_join(&self) -> bool {
-        self.0.iter().any(|w| w.contains("{state}"))
+        self.words.iter().any(|w| w.contains("{state}"))
     }
 }
 
@@ -70,18 +96,25 @@ impl Member {
     /// Not started yet. `state` is etcd's `new` or `existing`.
     pub(super) fn new(template: &Template, place: Place, dir: &Path, cluster: &str, state: &str) -> Member {
         let data = dir.join(&place.name);
+        let scheme = if template.tls.is_some() { "https" } else { "http" };
+        let file = |of: fn(&ServerFiles) -> &PathBuf| {
+            template.tls.as_ref().map_or_else(String::new, |tls| of(tls).display().to_string())
+        };
         let values = [
             place.name.clone(),
             data.display().to_string(),
-            format!("http://127.0.0.1:{}", place.client),
+            format!("{scheme}://127.0.0.1:{}", place.client),
             place.peer_url(),
             place.client.to_string(),
             place.peer.to_string(),
             cluster.to_string(),
             state.to_string(),
+            file(|tls| &tls.cert),
+            file(|tls| &tls.key),
+            file(|tls| &tls.ca),
         ];
         let sub = |w: &String| HOLDERS.iter().zip(&values).fold(w.clone(), |w, (h, v)| w.replace(h, v));
-        let argv = template.0.iter().map(sub).collect();
+        let argv = template.words.iter().map(sub).collect();
         let log = dir.join(format!("{}.log", place.name));
         Member { place, argv, data, log, child: None }
     }
@@ -181,17 +214,18 @@ fn du(p: &Path) -> (u64, u64) {
 mod tests {
     use super::*;
 
-    fn command(cmd: &str, state: &str) -> String {
+    fn command(cmd: &str, state: &str, mode: Option<TlsMode>) -> String {
+        let tls = mode.map(|mode| ServerFiles { cert: "/c".into(), key: "/k".into(), ca: "/a".into(), mode });
         let place = Place { name: "n3".into(), client: 1, peer: 2 };
         let cluster = format!("n0=http://127.0.0.1:9,{}", place.in_cluster());
-        let template = Template::new(cmd).expect("a command");
+        let template = Template::new(cmd, tls).expect("a command");
         Member::new(&template, place, Path::new("/w"), &cluster, state).argv.join(" ")
     }
 
     #[test]
     fn a_plain_command_gets_the_flags_of_etcd() {
         assert_eq!(
-            command("A=b etcd --x", "existing"),
+            command("A=b etcd --x", "existing", None),
             "A=b etcd --x --name n3 --data-dir /w/n3 --listen-client-urls http://127.0.0.1:1 \
              --advertise-client-urls http://127.0.0.1:1 --listen-peer-urls http://127.0.0.1:2 \
              --initial-advertise-peer-urls http://127.0.0.1:2 \
@@ -200,9 +234,29 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_command_gets_the_flags_for_tls() {
+        let server = command("etcd", "new", Some(TlsMode::Server));
+        assert!(
+            server.contains("--listen-client-urls https://127.0.0.1:1 --advertise-client-urls https://127.0.0.1:1 ")
+        );
+        assert!(server.contains("--listen-peer-urls http://127.0.0.1:2 "), "between members there is none: {server}");
+        assert!(server.ends_with(" --cert-file /c --key-file /k"), "{server}");
+        let mutual = command("etcd", "new", Some(TlsMode::Mutual));
+        assert!(mutual.ends_with(" --cert-file /c --key-file /k --client-cert-auth --trusted-ca-file /a"), "{mutual}");
+    }
+
+    #[test]
+    fn a_command_with_placeholders_says_where_the_certificate_goes() {
+        let cmd = "srv {client} -c {cert} -k {key} -a {ca}";
+        assert_eq!(command(cmd, "new", Some(TlsMode::Mutual)), "srv https://127.0.0.1:1 -c /c -k /k -a /a");
+        let tls = ServerFiles { cert: "/c".into(), key: "/k".into(), ca: "/a".into(), mode: TlsMode::Server };
+        assert!(Template::new("srv {client}", Some(tls)).is_err());
+    }
+
+    #[test]
     fn placeholders_are_all_that_is_replaced() {
-        assert_eq!(command("srv {state}:{client_port}:{peer_port} {name}", "new"), "srv new:1:2 n3");
-        assert!(!Template::new("srv {cluster}").expect("a command").can_join());
-        assert!(Template::new("srv").expect("a command").can_join());
+        assert_eq!(command("srv {state}:{client_port}:{peer_port} {name}", "new", None), "srv new:1:2 n3");
+        assert!(!Template::new("srv {cluster}", None).expect("a command").can_join());
+        assert!(Template::new("srv", None).expect("a command").can_join());
     }
 }

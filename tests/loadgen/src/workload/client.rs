@@ -13,8 +13,10 @@ use serde::Deserialize;
 use tokio::time::sleep;
 
 use super::Kind::*;
-use super::{Run, key, rand};
-use crate::grpc::{Conn, Fail, Method, Stream, rpc};
+use super::{Run, contains, key, rand};
+use crate::entry::Entry;
+use crate::fail::{Fail, rpc};
+use crate::grpc::{Conn, Method, Stream};
 use crate::http1::Http;
 use crate::proto::*;
 use crate::stats::Outcome;
@@ -22,6 +24,8 @@ use crate::stats::Outcome;
 pub(super) enum Link {
     Grpc(Rc<Conn>),
     Http(Box<Http>),
+    /// A connection for each operation.
+    None(Entry),
 }
 
 /// One closed-loop client. `known` holds the (version, mod_revision) of the keys that only this client's txns write.
@@ -66,7 +70,7 @@ impl Client {
     fn conn(&self) -> &Rc<Conn> {
         match &self.link {
             Link::Grpc(c) => c,
-            Link::Http(_) => unreachable!("gRPC workload on an HTTP link"),
+            _ => unreachable!("gRPC workload on an HTTP link"),
         }
     }
 
@@ -127,7 +131,10 @@ impl Client {
             JsonPut => self.json_put().await,
             JsonRange => self.json_range().await,
             JsonTxn => self.json_txn().await,
-            Watch | WatchMax | Restart | Rss | Disk | Failover | NewMember => unreachable!("not a closed loop"),
+            TlsConnect => self.connect().await,
+            Watch | WatchMax | Restart | Rss | Disk | Failover | NewMember | WatchesHttps | Logins => {
+                unreachable!("not a closed loop")
+            }
         }
     }
 
@@ -203,7 +210,7 @@ impl Client {
     async fn post(&mut self, path: &str) -> Result<&[u8], Fail> {
         match &mut self.link {
             Link::Http(h) => h.post(path, self.text.as_bytes()).await,
-            Link::Grpc(_) => unreachable!("JSON workload on a gRPC link"),
+            _ => unreachable!("JSON workload on a gRPC link"),
         }
     }
 
@@ -246,11 +253,21 @@ impl Client {
         Ok(1)
     }
 
+    /// A new connection, and one request that costs nothing beside it.
+    async fn connect(&self) -> Result<u64, Fail> {
+        let Link::None(entry) = &self.link else { unreachable!("a workload of connections on a connection") };
+        let mut http = Http::open(entry.clone()).await?;
+        let known = contains(http.get("/version").await?, b"etcdserver");
+        http.close().await?;
+        if known { Ok(1) } else { Err(rpc("no version")) }
+    }
+
     async fn recover(&mut self, seen: u64) {
         sleep(Duration::from_millis(20)).await;
         let again = match &mut self.link {
             Link::Grpc(c) => c.reconnect(seen).await,
             Link::Http(h) => h.reconnect().await,
+            Link::None(_) => Ok(()),
         };
         if again.is_ok() {
             let _ = self.prepare().await;
@@ -262,7 +279,7 @@ impl Client {
         while t < until {
             let seen = match &self.link {
                 Link::Grpc(c) => c.generation(),
-                Link::Http(_) => 0,
+                Link::Http(_) | Link::None(_) => 0,
             };
             let r = self.op().await;
             let end = Instant::now();
@@ -273,7 +290,7 @@ impl Client {
                     out.borrow_mut().error(&e);
                     match e {
                         Fail::Net(_) => self.recover(seen).await,
-                        Fail::Rpc(_) => sleep(Duration::from_millis(1)).await,
+                        Fail::Rpc(_) | Fail::Token(_) => sleep(Duration::from_millis(1)).await,
                     }
                 }
             }
@@ -282,8 +299,4 @@ impl Client {
         }
         out.borrow_mut().leases.append(&mut self.granted);
     }
-}
-
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    hay.windows(needle.len()).any(|w| w == needle)
 }

@@ -22,15 +22,18 @@ pub(crate) enum Kind {
     Disk,
     Failover,
     NewMember,
+    TlsConnect,
+    WatchesHttps,
+    Logins,
 }
 use Kind::*;
 
 pub(crate) const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
-                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, load, rss, disk, restart, new-member, failover, all (but failover, which takes three members)";
+                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, tls-connect, watches-https, logins, load, rss, disk, restart, new-member, failover, all (but failover, which takes three members)";
 
 impl Kind {
     pub(crate) fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
-        const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn load rss disk restart list new-member";
+        const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn load rss disk restart list new-member tls-connect watches-https logins";
         Ok(match s {
             "all" => ALL.split(' ').map(Kind::parse).collect::<anyhow::Result<Vec<_>>>()?.concat(),
             "put" => vec![Put],
@@ -54,6 +57,9 @@ impl Kind {
             "disk" => vec![Disk],
             "failover" => vec![Failover],
             "new-member" => vec![NewMember],
+            "tls-connect" => vec![TlsConnect],
+            "watches-https" => vec![WatchesHttps],
+            "logins" => vec![Logins],
             _ => match s.strip_prefix("list-").and_then(|n| n.parse().ok()) {
                 Some(n) => vec![List(n)],
                 None => anyhow::bail!("unknown workload {s}; known: {NAMES}"),
@@ -73,6 +79,8 @@ impl Kind {
             JsonRange => "json-range".into(),
             JsonTxn => "json-txn".into(),
             NewMember => "new-member".into(),
+            TlsConnect => "tls-connect".into(),
+            WatchesHttps => "watches-https".into(),
             k => format!("{k:?}").to_lowercase(),
         }
     }
@@ -91,5 +99,13 @@ impl Kind {
     }
     pub(crate) fn json(self) -> bool {
         matches!(self, JsonPut | JsonRange | JsonTxn)
+    }
+    /// Takes servers with TLS, asked for or not.
+    pub(crate) fn needs_tls(self) -> bool {
+        matches!(self, TlsConnect | WatchesHttps)
+    }
+    /// Takes servers with users, asked for or not.
+    pub(crate) fn needs_users(self) -> bool {
+        matches!(self, WatchesHttps | Logins)
     }
 }

@@ -11,7 +11,8 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use super::{Kind::WatchMax, Run, join_all, key, within};
-use crate::grpc::{Conn, Fail, Method, rpc};
+use crate::fail::{Fail, rpc};
+use crate::grpc::{Conn, Method};
 use crate::proto::*;
 use crate::stats::Outcome;
 
@@ -31,7 +32,7 @@ pub(super) async fn watchers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
         let (mut conns, mut open) = (vec![], vec![]);
         for i in 0..streams {
             if i < s.conns {
-                conns.push(Conn::open(s.targets[i % s.targets.len()]).await?);
+                conns.push(Conn::open(s.access.entry(s.targets[i % s.targets.len()], i)).await?);
             }
             let mut st = conns[i % conns.len()].stream(Method::Watch).await?;
             for _ in (i..s.watchers).step_by(streams) {
@@ -47,8 +48,8 @@ pub(super) async fn watchers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
         Ok::<_, Fail>((open, conns))
     };
     let open = within(60, setup).await;
-    run.barrier.wait();
-    run.barrier.wait();
+    run.barrier.wait().await;
+    run.barrier.wait().await;
     let (open, _conns) = match open {
         Ok(v) => v,
         Err(e) => {
@@ -113,9 +114,9 @@ pub(super) async fn watchers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
 /// Puts on the watched prefix: at --rate (open loop), or as fast as --writers closed loops go.
 pub(super) async fn writers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
     let (s, out) = (run.spec.clone(), Rc::new(RefCell::new(Outcome::default())));
-    let conn = Conn::open(s.targets[0]).await;
-    run.barrier.wait();
-    run.barrier.wait();
+    let conn = Conn::open(s.access.entry(s.targets[0], 0)).await;
+    run.barrier.wait().await;
+    run.barrier.wait().await;
     match conn {
         Err(e) => out.borrow_mut().error(format!("connecting: {e}")),
         Ok(conn) => {

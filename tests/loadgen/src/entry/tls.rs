@@ -1,0 +1,149 @@
+//! A run's own authority, the certificate that it issues for the servers of both sides, and the TLS of the clients.
+//!
+//! The harness of the end-to-end suites has an authority, too. It is not used here: it comes with features of the server's
+//! crates that only tests turn on, and the server that is built beside this program is the one that is measured.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::fail::{Fail, net, rpc};
+
+/// Who shows a certificate.
+#[derive(Clone, Copy, PartialEq, Debug, clap::ValueEnum)]
+pub(crate) enum TlsMode {
+    /// The server
+    Server,
+    /// The server, and every client
+    Mutual,
+}
+
+/// What a connection speaks above TLS.
+#[derive(Clone, Copy)]
+pub(crate) enum Protocol {
+    H2,
+    Http1,
+}
+
+/// The files that a server is started with.
+#[derive(Clone)]
+pub(crate) struct ServerFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) ca: PathBuf,
+    pub(crate) mode: TlsMode,
+}
+
+/// Both ends of the TLS of a run.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) files: ServerFiles,
+    pub(crate) client: ClientTls,
+}
+
+impl Tls {
+    /// With a new authority; `dir` is where the files go.
+    pub(crate) fn new(mode: TlsMode, dir: &Path) -> Result<Tls> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "loadgen");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let write = |name: &str, text: String| -> Result<PathBuf> {
+            let path = dir.join(name);
+            fs::write(&path, text).with_context(|| path.display().to_string())?;
+            Ok(path)
+        };
+        let (server, server_key) = issue(&authority)?;
+        let files = ServerFiles {
+            cert: write("server.pem", server.pem())?,
+            key: write("server.key", server_key.serialize_pem())?,
+            ca: write("ca.pem", authority.pem())?,
+            mode,
+        };
+        let shown = if mode == TlsMode::Mutual { Some(issue(&authority)?) } else { None };
+        let shown = shown.map(|(cert, key)| (cert.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der())));
+        Ok(Tls { files, client: ClientTls::new(authority.der(), shown)? })
+    }
+}
+
+/// A certificate for the loopback address. For clients, too: a gateway may be its own server's client with it.
+///
+/// It names nobody: a gateway refuses clients whose certificate has a common name, which they might be taken for.
+fn issue(authority: &CertifiedIssuer<'_, KeyPair>) -> Result<(rcgen::Certificate, KeyPair)> {
+    let mut params = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()])?;
+    params.distinguished_name = DistinguishedName::new();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate()?;
+    Ok((params.signed_by(&key, authority)?, key))
+}
+
+/// The clients' end. Every connection is a full handshake.
+#[derive(Clone)]
+pub(crate) struct ClientTls {
+    h2: TlsConnector,
+    http1: TlsConnector,
+}
+
+impl ClientTls {
+    fn new(
+        ca: &CertificateDer<'static>,
+        shown: Option<(CertificateDer<'static>, PrivatePkcs8KeyDer<'static>)>,
+    ) -> Result<ClientTls> {
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.clone())?;
+        let config = ClientConfig::builder_with_provider(Arc::new(provider()));
+        let config = config.with_protocol_versions(&[&rustls::version::TLS13])?.with_root_certificates(roots);
+        let mut config = match shown {
+            None => config.with_no_client_auth(),
+            Some((cert, key)) => config.with_client_auth_cert(vec![cert], key.into())?,
+        };
+        config.resumption = Resumption::disabled();
+        let connector = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            TlsConnector::from(Arc::new(config))
+        };
+        Ok(ClientTls { h2: connector(b"h2"), http1: connector(b"http/1.1") })
+    }
+
+    /// Shakes hands over a connection that stands.
+    pub(super) async fn connect(
+        &self,
+        addr: SocketAddr,
+        tcp: TcpStream,
+        protocol: Protocol,
+    ) -> Result<TlsStream<TcpStream>, Fail> {
+        let connector = if let Protocol::H2 = protocol { &self.h2 } else { &self.http1 };
+        let stream = connector.connect(addr.ip().into(), tcp).await.map_err(net)?;
+        match (protocol, stream.get_ref().1.alpn_protocol()) {
+            // A server need not name HTTP/1.1, and etcd does not.
+            (Protocol::H2, Some(b"h2")) | (Protocol::Http1, None | Some(b"http/1.1")) => Ok(stream),
+            (_, None) => Err(rpc("the server names no protocol: not HTTP/2")),
+            (_, Some(other)) => Err(rpc(format!("the server chose {}", String::from_utf8_lossy(other)))),
+        }
+    }
+}
+
+/// One group and one suite, so that both servers do the same work, whatever each would rather have.
+fn provider() -> CryptoProvider {
+    CryptoProvider {
+        kx_groups: vec![aws_lc_rs::kx_group::X25519],
+        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
+        ..aws_lc_rs::default_provider()
+    }
+}
