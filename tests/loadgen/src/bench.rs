@@ -164,7 +164,10 @@ impl Bench {
         for s in sides {
             let row = f(self, s)?;
             let text = match row.value {
-                Some(v) if row.ops > 0 => format!("{} {}, p99 {} ms", num(v), row.unit, num(row.p99_ms)),
+                Some(v) if row.ops > 0 => {
+                    let extra = row.extra.iter().map(|(name, x)| format!(", {name} {}", num(*x)));
+                    format!("{} {}, p99 {} ms{}", num(v), row.unit, num(row.p99_ms), extra.collect::<String>())
+                }
                 Some(v) => format!("{} {}", num(v), row.unit),
                 None => format!("{} ops/s, p99 {} ms", num(row.ops_per_s), num(row.p99_ms)),
             };

@@ -65,3 +65,19 @@ impl Access {
         Entry { addr, tls: self.tls.clone(), login: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_share_logins_in_turn() {
+        let logins: Vec<_> = ["a", "b"].map(|name| Arc::new(Login::new(name, ""))).into();
+        let access = Access { logins, ..Access::default() };
+        let addr = SocketAddr::from(([127, 0, 0, 1], 1));
+        let names = (0..3).map(|number| access.entry(addr, number).login.map(|login| login.name));
+        assert_eq!(names.collect::<Vec<_>>(), [Some("a"), Some("b"), Some("a")]);
+        assert!(Access::default().entry(addr, 0).login.is_none());
+        assert!(access.stranger(addr).login.is_none());
+    }
+}

@@ -270,7 +270,14 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+    use tokio::task::spawn_local;
+
     use super::*;
+    use crate::entry::{Access, Login};
+    use crate::local::block_on;
+    use crate::proto::{RangeCount, RangeRequest};
 
     #[test]
     fn chunks_read_as_one_buffer() {
@@ -283,5 +290,58 @@ mod tests {
         assert_eq!((c.remaining(), c.chunk().len()), (0, 0));
         skipped.advance(3);
         assert_eq!((skipped.remaining(), skipped.chunk()), (4, &b"defg"[..]));
+    }
+
+    /// Answers calls in turn with a message or a status, and tells the paths and tokens.
+    async fn answering(
+        answers: Vec<Result<Bytes, &'static str>>,
+    ) -> (Entry, mpsc::UnboundedReceiver<(String, String)>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let entry = Access::default().stranger(listener.local_addr().unwrap());
+        let (asked, calls) = mpsc::unbounded_channel();
+        spawn_local(async move {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let mut conn = h2::server::handshake(tcp).await.unwrap();
+            let mut answers = answers.into_iter();
+            while let Some(Ok((request, mut respond))) = conn.accept().await {
+                let token = request.headers().get("token").map_or("-", |t| t.to_str().unwrap());
+                asked.send((request.uri().path().to_owned(), token.to_owned())).unwrap();
+                let answer = answers.next().unwrap();
+                let status = HeaderMap::from_iter([(
+                    http::HeaderName::from_static("grpc-status"),
+                    HeaderValue::from_static(answer.as_ref().err().unwrap_or(&"0")),
+                )]);
+                let mut head = http::Response::new(());
+                if answer.is_err() {
+                    head.headers_mut().extend(status.clone());
+                }
+                let mut body = respond.send_response(head, answer.is_err()).unwrap();
+                if let Ok(message) = answer {
+                    body.send_data(message, false).unwrap();
+                    body.send_trailers(status).unwrap();
+                }
+            }
+        });
+        (entry, calls)
+    }
+
+    #[test]
+    fn an_expired_token_is_renewed() {
+        let token = |token: &str| Ok(frame(&AuthenticateResponse { token: token.into() }));
+        let range = Ok(frame(&RangeCount { count: 3 }));
+        block_on(async {
+            let (entry, mut calls) =
+                answering(vec![token("one"), Err(UNAUTHENTICATED), token("two"), range, Err("7")]).await;
+            let login = Some(std::sync::Arc::new(Login::new("somebody", "secret")));
+            let conn = Conn::open(Entry { login, ..entry }).await.unwrap();
+            let read = || conn.call::<RangeCount>(Method::Range, frame(&RangeRequest::default()));
+            assert_eq!(read().await.unwrap().count, 3);
+            assert!(matches!(read().await, Err(Fail::Rpc(_))), "who may not do something is not logged in again");
+            let mut asked = vec![];
+            while let Ok((path, token)) = calls.try_recv() {
+                asked.push(format!("{} {token}", path.rsplit('/').next().unwrap()));
+            }
+            assert_eq!(asked, ["Authenticate -", "Range one", "Authenticate one", "Range two", "Range two"]);
+        });
     }
 }

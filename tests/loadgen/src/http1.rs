@@ -251,4 +251,54 @@ mod tests {
         assert!(matches!(h.post("/x", b"{}").await, Err(Fail::Rpc(e)) if e == "http 404: no"));
         assert_eq!(h.post("/x", b"{}").await.unwrap(), b"");
     }
+
+    /// Answers requests in turn, and tells what they were.
+    async fn answering(replies: Vec<&'static str>) -> (Entry, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let entry = Access::default().stranger(listener.local_addr().unwrap());
+        let asked = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut asked = vec![];
+            for reply in replies {
+                let mut request = [0; 1024];
+                let n = tcp.read(&mut request).await.unwrap();
+                asked.push(String::from_utf8_lossy(&request[..n]).into_owned());
+                tcp.write_all(reply.as_bytes()).await.unwrap();
+            }
+            asked
+        });
+        (entry, asked)
+    }
+
+    #[tokio::test]
+    async fn an_expired_token_is_renewed() {
+        let (entry, asked) = answering(vec![
+            "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"token\":\"one\"}",
+            "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"token\":\"two\"}",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        ])
+        .await;
+        let login = std::sync::Arc::new(crate::entry::Login::new("somebody", "secret"));
+        let mut h = Http::open(Entry { login: Some(login.clone()), ..entry }).await.unwrap();
+        assert_eq!(login.token().as_deref(), Some("one"), "the login is before the first request");
+        assert_eq!(h.post("/x", b"{}").await.unwrap(), b"ok");
+        assert_eq!(login.token().as_deref(), Some("two"));
+        let asked = asked.await.unwrap();
+        let carried: Vec<_> = asked.iter().map(|r| r.lines().find_map(|l| l.strip_prefix("Authorization: "))).collect();
+        assert_eq!(carried, [None, Some("one"), None, Some("two")]);
+        assert!(asked[0].starts_with("POST /v3/auth/authenticate ") && asked[0].contains(r#""name":"somebody""#));
+    }
+
+    #[tokio::test]
+    async fn answers_without_end_are_read_as_they_come() {
+        let (entry, _) = answering(vec!["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"]).await;
+        let mut h = Http::open(entry).await.unwrap();
+        h.post_endless("/x", b"{}").await.unwrap();
+        let mut came = vec![];
+        while !came.ends_with(b"ab\r\n") {
+            came.extend_from_slice(h.more().await.unwrap());
+        }
+        assert!(matches!(h.more().await, Err(Fail::Net(_))), "the connection has ended");
+    }
 }

@@ -1,4 +1,6 @@
-//! What was measured on.
+//! What is measured on.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Processors, memory, kernel and load, in a line.
 pub(crate) fn machine() -> String {
@@ -16,4 +18,10 @@ pub(crate) fn machine() -> String {
         read("/proc/sys/kernel/osrelease").trim(),
         read("/proc/loadavg").trim()
     )
+}
+
+/// Makes room for a thousand connections and more, here and in the servers that are started.
+pub(crate) fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

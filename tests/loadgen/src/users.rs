@@ -88,3 +88,20 @@ fn read_write(prefix: u8) -> RoleGrantPermissionRequest {
     let (key, range_end) = (Bytes::copy_from_slice(&[prefix]), Bytes::copy_from_slice(&[prefix + 1]));
     RoleGrantPermissionRequest { name: ROLE.into(), perm: Some(Permission { kind: 2, key, range_end }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::key;
+
+    #[test]
+    fn what_is_granted_holds_the_keys_of_the_workloads() {
+        for prefix in PREFIXES {
+            let granted = read_write(prefix).perm.unwrap();
+            for i in [0, 1, 1_000_000] {
+                let key = key(prefix, i, 16);
+                assert!(granted.key <= key && key < granted.range_end, "{key:?}");
+            }
+        }
+    }
+}

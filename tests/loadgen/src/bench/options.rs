@@ -140,3 +140,27 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(super) opts: Opts,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CompareArgs,
+    }
+
+    #[test]
+    fn tls_may_be_named_alone() {
+        let mode = |args: &[&str]| {
+            let line = ["x", "--subject", "s"].iter().chain(args);
+            Line::try_parse_from(line).unwrap_or_else(|e| panic!("{e}")).args.opts.tls
+        };
+        assert_eq!(mode(&[]), None);
+        assert_eq!(mode(&["--tls", "--users"]), Some(TlsMode::Server));
+        assert_eq!(mode(&["--tls=mutual"]), Some(TlsMode::Mutual));
+    }
+}

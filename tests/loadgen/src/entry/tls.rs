@@ -147,3 +147,87 @@ fn provider() -> CryptoProvider {
         ..aws_lc_rs::default_provider()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::entry::Access;
+
+    /// A server with these files that speaks one protocol, for one connection.
+    async fn serve(files: &ServerFiles, alpn: &[u8]) -> SocketAddr {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&files.ca).unwrap()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let config = match files.mode {
+            TlsMode::Server => config.with_no_client_auth(),
+            TlsMode::Mutual => config.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap(),
+            ),
+        };
+        let cert = CertificateDer::from_pem_file(&files.cert).unwrap();
+        let mut config =
+            config.with_single_cert(vec![cert], PrivateKeyDer::from_pem_file(&files.key).unwrap()).unwrap();
+        config.alpn_protocols = vec![alpn.to_vec()];
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (tcp, _) = listener.accept().await.unwrap();
+            if let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(tcp).await {
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"hello").await;
+            }
+        });
+        addr
+    }
+
+    /// What the server says to a client with that TLS.
+    async fn said(client: &Tls, addr: SocketAddr, protocol: Protocol) -> Result<Vec<u8>, String> {
+        let access = Access { tls: Some(client.client.clone()), logins: vec![] };
+        let mut socket = access.stranger(addr).dial(protocol).await.map_err(|e| e.to_string())?;
+        let mut said = vec![0; 5];
+        tokio::io::AsyncReadExt::read_exact(&mut socket, &mut said).await.map_err(|e| e.to_string())?;
+        Ok(said)
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("loadgen-tls-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[tokio::test]
+    async fn clients_believe_the_authority_of_the_run_alone() {
+        let dirs = [folder("ours"), folder("other")];
+        let [ours, other] = dirs.each_ref().map(|dir| Tls::new(TlsMode::Server, dir).unwrap());
+        assert_eq!(said(&ours, serve(&ours.files, b"h2").await, Protocol::H2).await.unwrap(), b"hello");
+        let refused = said(&other, serve(&ours.files, b"h2").await, Protocol::H2).await.unwrap_err();
+        assert!(refused.contains("certificate"), "{refused}");
+        dirs.iter().for_each(|dir| fs::remove_dir_all(dir).unwrap());
+    }
+
+    #[tokio::test]
+    async fn clients_show_a_certificate_when_they_are_to() {
+        let dir = folder("mutual");
+        let mutual = Tls::new(TlsMode::Mutual, &dir).unwrap();
+        assert_eq!(said(&mutual, serve(&mutual.files, b"http/1.1").await, Protocol::Http1).await.unwrap(), b"hello");
+        let silent = ClientTls::new(&CertificateDer::from_pem_file(&mutual.files.ca).unwrap(), None).unwrap();
+        let silent = Tls { client: silent, ..mutual.clone() };
+        assert!(said(&silent, serve(&mutual.files, b"http/1.1").await, Protocol::Http1).await.is_err());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn grpc_needs_a_server_that_names_http2() {
+        let dir = folder("alpn");
+        let tls = Tls::new(TlsMode::Server, &dir).unwrap();
+        assert!(said(&tls, serve(&tls.files, b"http/1.1").await, Protocol::H2).await.is_err());
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

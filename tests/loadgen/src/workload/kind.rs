@@ -109,3 +109,16 @@ impl Kind {
         matches!(self, WatchesHttps | Logins)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        let all = [Kind::parse("all").unwrap(), vec![Failover]].concat();
+        for kind in all {
+            assert!(Kind::parse(&kind.name()).unwrap().contains(&kind), "{}", kind.name());
+        }
+    }
+}
