@@ -57,22 +57,7 @@ struct Bench {
 impl Bench {
     fn new(o: &Opts) -> Result<Bench> {
         let kinds: Vec<Kind> = o.workloads.iter().map(|w| Kind::parse(w.trim())).collect::<Result<Vec<_>>>()?.concat();
-        ensure!(
-            o.clients.iter().all(|c| *c > 0) && o.conns > 0 && o.rounds > 0 && o.nodes > 0 && o.load_batch > 0,
-            "counts must be at least 1"
-        );
-        ensure!(o.watchers != Some(0) && o.streams > 0 && o.writers > 0 && o.keyspace > 0, "counts must be at least 1");
-        ensure!(o.https_watches > 0 && o.watches_per_conn > 0 && o.login_clients > 0, "counts must be at least 1");
-        ensure!(
-            (8..1 << 20).contains(&o.value_size) && (10..4096).contains(&o.key_size),
-            "--value-size is 8..1 MiB, --key-size 10..4096"
-        );
-        let list = kinds.iter().filter_map(|k| if let Kind::List(n) = k { Some(*n) } else { None }).max();
-        ensure!(list.unwrap_or(0) <= o.keys, "list needs --keys of at least its size");
-        ensure!(
-            o.nodes > 2 || !kinds.contains(&Kind::Failover),
-            "failover needs --nodes 3 or more: fewer members have no leader without the one that is killed"
-        );
+        o.check(&kinds)?;
         let base = o.workdir.clone().unwrap_or_else(std::env::temp_dir);
         let work = Work { path: base.join(format!("loadgen-{}", std::process::id())), keep: o.keep };
         std::fs::create_dir_all(&work.path)?;

