@@ -8,7 +8,7 @@ TOOLS  := target/tools
 
 help:
 	@echo "make run      build (release) and serve on 127.0.0.1:2379"
-	@echo "make cluster  build (release) and run three members on this machine; Ctrl-C ends them"
+	@echo "make cluster  build (release) and run three members on this machine, encrypted with TLS=1; Ctrl-C ends them"
 	@echo "make test     everything: unit tests, end-to-end suites, real clients, a browser"
 	@echo "make soak     the simulation and the clusters of real processes for long: KEYPORT_SIM_SEEDS seeds, KEYPORT_SOAK minutes, every fuzz target for a minute"
 	@echo "make fuzz     a decoder of what comes over the network, guided by coverage: TARGET=json MINUTES=60"
@@ -19,7 +19,7 @@ run:
 	$(CARGO) run --release --locked
 
 cluster:
-	$(CARGO) run --release --locked -- cluster
+	$(CARGO) run --release --locked -- cluster $(if $(TLS),--tls)
 
 build:
 	$(CARGO) build --locked -p keyport-server

@@ -3,6 +3,7 @@
 
 mod acceptor;
 mod allowed;
+mod among_us;
 mod auto;
 mod callers;
 mod certificate;
@@ -21,6 +22,7 @@ mod watched;
 use std::time::{Duration, SystemTime};
 
 pub(crate) use acceptor::{Acceptor, CertificateIdentity};
+pub(crate) use among_us::{AmongUs, Holders};
 pub use error::TlsError;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use provider::Speaks;

@@ -63,7 +63,8 @@ fn params(auto: &AutoTls, until: OffsetDateTime) -> Result<CertificateParams, Tl
     Ok(params)
 }
 
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
+/// A file anew, on disk when this returns.
+pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     let write = || -> io::Result<()> {
         if path.exists() {
             fs::remove_file(path)?;

@@ -7,12 +7,14 @@ use std::process::{Child, Command, ExitStatus};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{NAMES, client_url, output, say};
+use super::{NAMES, output, say};
 
 /// How to start a member.
 pub(super) struct Recipe {
     pub(super) number: usize,
     pub(super) command: Command,
+    /// Where it serves clients.
+    pub(super) url: String,
     pub(super) log: PathBuf,
     /// Whether all of its log is shown.
     pub(super) show: bool,
@@ -37,7 +39,7 @@ impl Member {
     }
 
     fn launch(&mut self) -> io::Result<()> {
-        let Recipe { number, command, log, show } = &mut self.recipe;
+        let Recipe { number, command, log, show, .. } = &mut self.recipe;
         let child = command.spawn()?;
         let name = NAMES.get(*number).copied().unwrap_or_default();
         (self.killed, self.again) = (false, false);
@@ -53,7 +55,7 @@ impl Member {
 
     pub(super) fn introduce(&self) {
         if let Some(child) = &self.child {
-            say(&format!("{} serves {}, process {}", self.name(), client_url(self.recipe.number), child.id()));
+            say(&format!("{} serves {}, process {}", self.name(), self.recipe.url, child.id()));
         }
     }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{NAMES, client_url};
+use super::NAMES;
+use super::plan::Plan;
 use crate::asking::PeerClient;
 
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -63,23 +64,24 @@ impl Standing {
 }
 
 /// Asks for as long as somebody wants to know.
-pub(super) fn follow() -> watch::Receiver<Standing> {
+pub(super) fn follow(plan: &Plan) -> watch::Receiver<Standing> {
     let (standing, receiver) = watch::channel(Standing::default());
+    let client = plan.client();
+    let urls: [String; NAMES.len()] = std::array::from_fn(|number| plan.client_url(number));
     tokio::spawn(async move {
-        let client = PeerClient::without_files();
         let mut every = tokio::time::interval(ASK_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !standing.is_closed() {
             every.tick().await;
-            let now = Standing::of(&join_all((0..NAMES.len()).map(|number| ask(&client, number))).await);
+            let now = Standing::of(&join_all(urls.iter().map(|url| ask(&client, url))).await);
             standing.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
         }
     });
     receiver
 }
 
-async fn ask(client: &PeerClient, number: usize) -> Option<Raft> {
-    let answer = client.get(&client_url(number), "/debug/vars", PATIENCE).await.ok()?;
+async fn ask(client: &PeerClient, url: &str) -> Option<Raft> {
+    let answer = client.get(url, "/debug/vars", PATIENCE).await.ok()?;
     serde_json::from_slice::<Vars>(&answer.body).ok().map(|vars| vars.raft)
 }
 

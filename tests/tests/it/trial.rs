@@ -1,5 +1,7 @@
 //! `keyport cluster`, and the tour of it in the README.
 
+mod encrypted;
+
 use std::net::TcpListener;
 use std::path::Path;
 
