@@ -3,6 +3,7 @@
 //! Every call takes its [`Caller`] and passes the gate once, here. Faces decode, call and encode; they know nothing below
 //! this.
 
+mod anew;
 mod auth;
 mod cluster;
 mod election;
@@ -17,6 +18,7 @@ mod watch;
 use std::io;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
 
@@ -65,28 +67,52 @@ impl Desk {
     ///
     /// # Errors
     /// What the rules of users and roles say; as [`Node::propose`].
-    async fn propose<R: Replicated + Needs>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error> {
+    async fn propose<R>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error>
+    where
+        R: Replicated + Needs + Clone + Send + Sync,
+    {
         let trail = pass.caller().trail();
         if let Some(trail) = trail {
             trail.set_keys(|| request.keys());
         }
-        self.allow(pass, &request).await?;
-        let answer = self.node.propose(pass, request).await?;
+        let again = pass.caller().is_user().then(|| request.clone());
+        let answer = match (self.propose_once(pass, request).await, again) {
+            (Err(Error::AuthOldRevision), Some(again)) => {
+                let propose = |pass: Pass| -> BoxFuture<'_, _> {
+                    let request = again.clone();
+                    Box::pin(async move { self.propose_once(&pass, request).await })
+                };
+                Box::pin(self.anew(pass, propose)).await
+            }
+            (outcome, _) => outcome,
+        }?;
         if let Some(trail) = trail {
             trail.set_revision(answer.revision);
         }
         Ok(answer)
     }
 
+    async fn propose_once<R: Replicated + Needs>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error> {
+        self.allow(pass, &request).await?;
+        self.node.propose(pass, request).await
+    }
+
     /// Refuses what there is no room for, and raises the alarm; but not because of who may not ask for it anyway.
     ///
     /// # Errors
     /// `NoSpace`; what the rules of users and roles say.
-    async fn check_quota(&self, pass: &Pass, request: &(impl Cost + Needs)) -> Result<(), Error> {
+    async fn check_quota(&self, pass: &Pass, request: &(impl Cost + Needs + Sync)) -> Result<(), Error> {
         if self.node.has_room_for(request) {
             return Ok(());
         }
-        self.allow(pass, request).await?;
+        match self.allow(pass, request).await {
+            Err(Error::AuthOldRevision) => {
+                let allow =
+                    |pass: Pass| -> BoxFuture<'_, _> { Box::pin(async move { self.allow(&pass, request).await }) };
+                Box::pin(self.anew(pass, allow)).await
+            }
+            allowed => allowed,
+        }?;
         self.node.raise_out_of_space();
         Err(Error::NoSpace)
     }

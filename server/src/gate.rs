@@ -66,6 +66,15 @@ impl Gate {
         Pass::new(self.0.users.renew(pass.caller()))
     }
 
+    /// The same caller as of now, if that says more than what he was known to be: he is a user, and users and roles have
+    /// changed.
+    pub(crate) fn newer(&self, pass: &Pass) -> Option<Pass> {
+        let known_at = |pass: &Pass| pass.caller().author().map(|author| author.auth_revision);
+        let known = known_at(pass).filter(|_| pass.caller().is_user())?;
+        let renewed = self.renew(pass);
+        known_at(&renewed).is_none_or(|now| now > known).then_some(renewed)
+    }
+
     /// Whether a caller may make a request, by what is known here.
     ///
     /// # Errors

@@ -85,10 +85,10 @@ impl Auth {
     ) -> Result<AuthUserChangePasswordResponse, Error> {
         let pass = self.desk.gate.admit(caller, Method::UserChangePassword)?;
         let AuthUserChangePasswordRequest { name, password, hashed_password } = request;
-        // A hash can be given in place of a password, and is taken as it is.
-        let hashed_password = match hashed_password.is_empty() || !password.is_empty() {
-            true => self.logins.passwords().hash(password).await?,
-            false => hashed_password,
+        // A hash can be given in place of a password, and is taken as it is. With neither of them nobody can log in any more.
+        let hashed_password = match password.is_empty() {
+            true => hashed_password,
+            false => self.logins.passwords().hash(password).await?,
         };
         let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };
         let header = self.change(&pass, request).await?;
@@ -141,7 +141,7 @@ impl Auth {
 
     async fn change<R>(&self, pass: &Pass, request: R) -> Result<Option<ResponseHeader>, Error>
     where
-        R: crate::apply::Replicated<Reply = ()> + crate::auth::Needs,
+        R: crate::apply::Replicated<Reply = ()> + crate::auth::Needs + Clone + Send + Sync,
     {
         let Answer { revision, reply: () } = self.desk.propose(pass, request).await?;
         Ok(Some(self.desk.node.header(revision)))

@@ -67,17 +67,30 @@ impl Lease {
         caller: &Caller,
         request: LeaseTimeToLiveRequest,
     ) -> Result<LeaseTimeToLiveResponse, Error> {
+        let pass = self.desk.gate.admit(caller, Method::LeaseTimeToLive)?;
+        match self.time_to_live(&pass, request).await {
+            Err(Error::AuthOldRevision) => {
+                self.desk.anew(&pass, |pass| Box::pin(async move { self.time_to_live(&pass, request).await })).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn time_to_live(
+        &self,
+        pass: &Pass,
+        request: LeaseTimeToLiveRequest,
+    ) -> Result<LeaseTimeToLiveResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
-        let pass = gate.admit(caller, Method::LeaseTimeToLive)?;
         let shown = ReadsOfLease(if request.keys { request.id } else { 0 });
-        self.desk.allow(&pass, &shown).await?;
+        self.desk.allow(pass, &shown).await?;
         // As of before the leader is asked, which may be far away: what it knows then is at least this new. The revision after
         // its answer could be that of a revocation which the answer knows nothing of.
         let header = Some(node.current_header());
         match node.time_to_live(request).await {
             Ok(found) => {
                 // The leader may know of keys that this member does not know of yet; or users and roles are others.
-                gate.check(&pass, &ReadsLeased(&found.keys))?;
+                gate.check(pass, &ReadsLeased(&found.keys))?;
                 Ok(LeaseTimeToLiveResponse { header, ..found })
             }
             Err(Error::LeaseNotFound) => {
@@ -90,8 +103,17 @@ impl Lease {
     /// # Errors
     /// As the RPC.
     pub async fn lease_leases(&self, caller: &Caller, _: LeaseLeasesRequest) -> Result<LeaseLeasesResponse, Error> {
+        let pass = self.desk.gate.admit(caller, Method::LeaseLeases)?;
+        match self.leases(&pass).await {
+            Err(Error::AuthOldRevision) => {
+                self.desk.anew(&pass, |pass| Box::pin(async move { self.leases(&pass).await })).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn leases(&self, pass: &Pass) -> Result<LeaseLeasesResponse, Error> {
         let Desk { node, gate, bulk } = &self.desk;
-        let pass = gate.admit(caller, Method::LeaseLeases)?;
         // As of before the look at the leases, which may then be newer but never older than the header says.
         let header = Some(node.current_header());
         let list = |node: &Node, gate: &Gate, pass: &Pass| {
@@ -101,10 +123,11 @@ impl Lease {
         };
         let rules = gate.auth_revision();
         let leases = if node.state().lessor.count() <= LONG {
-            list(node, gate, &pass)
+            list(node, gate, pass)
         } else {
+            let lane = pass.caller().lane().cloned();
             let (node, gate, pass) = (node.clone(), gate.clone(), pass.clone());
-            bulk.aside(caller.lane()).run(move |_| list(&node, &gate, &pass)).await?
+            bulk.aside(lane.as_ref()).run(move |_| list(&node, &gate, &pass)).await?
         }?;
         gate.unchanged_since(rules)?;
         Ok(LeaseLeasesResponse { header, leases })

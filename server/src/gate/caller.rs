@@ -125,6 +125,11 @@ impl Caller {
         }
     }
 
+    /// Whether he was found to be a user.
+    pub(crate) fn is_user(&self) -> bool {
+        matches!(self.identity, Identity::User(_))
+    }
+
     pub(super) fn is_internal(&self) -> bool {
         matches!(self.identity, Identity::Internal(_))
     }

@@ -1,5 +1,6 @@
 //! Reads of the store: on the event loop if they are small, aside otherwise.
 
+use futures_util::future::BoxFuture;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::KeyRange;
@@ -34,13 +35,35 @@ impl Desk {
     /// What the rules of users and roles say; the reader's own; `Stopped`.
     pub(super) async fn read<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
     where
-        R: Needs + Send + Sync + 'static,
+        R: Needs + Clone + Send + Sync + 'static,
         T: Reply,
     {
         let trail = pass.caller().trail();
         if let Some(trail) = trail {
             trail.set_keys(|| request.keys());
         }
+        let again = pass.caller().is_user().then(|| request.clone());
+        let outcome = match (self.read_once(pass, request, read).await, again) {
+            (Err(Error::AuthOldRevision), Some(again)) => {
+                let read = |pass: Pass| -> BoxFuture<'_, _> {
+                    let request = again.clone();
+                    Box::pin(async move { self.read_once(&pass, request, read).await })
+                };
+                Box::pin(self.anew(pass, read)).await
+            }
+            (outcome, _) => outcome,
+        };
+        if let (Some(trail), Ok(read)) = (trail, &outcome) {
+            trail.set_revision(read.revision());
+        }
+        outcome
+    }
+
+    async fn read_once<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
+    where
+        R: Needs + Send + Sync + 'static,
+        T: Reply,
+    {
         self.allow(pass, &request).await?;
         let outcome = read(self.node.store(), &Leash::short(), &request);
         let outcome = match outcome {
@@ -53,9 +76,6 @@ impl Desk {
         };
         let read = outcome?;
         self.gate.recheck(pass)?;
-        if let Some(trail) = trail {
-            trail.set_revision(read.revision());
-        }
         Ok(read)
     }
 }

@@ -1,5 +1,7 @@
 //! Users and roles in a cluster: what one member has answered for holds on every other one at once.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use http::Method;
 use keyport_tests::Cluster;
 use keyport_tests::http::{Http, b64};
@@ -9,6 +11,8 @@ use serde_json::{Value, json};
 use crate::auth::jwt::{Keys, Kind};
 
 const ROUNDS: usize = 20;
+/// Of users and roles, one after the other.
+const CHANGES: usize = 300;
 
 async fn ask(http: &Http, token: &str, path: &str, body: &Value) -> (u16, Value) {
     let mut headers = vec![("content-type", "application/json")];
@@ -66,6 +70,53 @@ async fn what_one_member_grants_every_other_one_knows() {
             }
         }
     }
+}
+
+/// Whoever holds a token has nothing to do with what others are granted: no call of his is too old for the log, however far
+/// behind the member is that he asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_others_are_no_reason_to_refuse() {
+    let cluster = Cluster::of(3).args(["--bcrypt-cost=4"]).start().await;
+    if cluster.is_etcd() {
+        return; // it has the client repeat what was overtaken
+    }
+    let members: Vec<Http> = cluster.members.iter().map(|member| Http::new(member.addr())).collect();
+    alice_and_root(&members[0]).await;
+    let root = token(&members[0], "root").await;
+    let own = json!({ "name": "keys", "perm": { "permType": "READWRITE", "key": b64("key") } });
+    assert_eq!(ask(&members[0], &root, "/v3/auth/role/grant", &own).await.0, 200);
+    assert_eq!(ask(&members[0], &root, "/v3/lease/grant", &json!({ "ID": 7, "TTL": 10_000 })).await.0, 200);
+    let changing = AtomicBool::new(true);
+    let change = async {
+        for round in 0..CHANGES {
+            let perm = json!({ "permType": "READ", "key": b64(format!("other{}", round % 5)) });
+            let grant = json!({ "name": "keys", "perm": perm });
+            assert_eq!(ask(&members[round % 3], &root, "/v3/auth/role/grant", &grant).await.0, 200);
+        }
+        changing.store(false, SeqCst);
+    };
+    let call = async |member: &Http| {
+        let alice = token(member, "alice").await;
+        let txn = json!({ "success": [{ "requestRange": { "key": b64("key") } }] });
+        let mut calls = 0;
+        while changing.load(SeqCst) {
+            for (path, body) in [
+                ("/v3/kv/put", json!({ "key": b64("key"), "lease": 7 })),
+                ("/v3/kv/range", json!({ "key": b64("key") })),
+                ("/v3/kv/txn", txn.clone()),
+                ("/v3/lease/timetolive", json!({ "ID": 7, "keys": true })),
+                ("/v3/lease/leases", json!({})),
+                ("/v3/kv/deleterange", json!({ "key": b64("key") })),
+            ] {
+                let (status, answer) = ask(member, &alice, path, &body).await;
+                assert_eq!(status, 200, "{path} after {calls}: {answer}");
+                calls += 1;
+            }
+        }
+        calls
+    };
+    let ((), one, two, three) = tokio::join!(change, call(&members[0]), call(&members[1]), call(&members[2]));
+    assert!(one + two + three > CHANGES, "{one}, {two} and {three} calls beside {CHANGES} changes");
 }
 
 /// Signed tokens are good everywhere as soon as they are given out, and old everywhere after the next change. One member has the
