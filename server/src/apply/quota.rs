@@ -87,3 +87,22 @@ impl Cost for TxnRequest {
         branch(&self.success).max(branch(&self.failure))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_inside_of_another_costs_as_much_as_alone() {
+        let put = |len: usize| {
+            let request = PutRequest { value: vec![0; len].into(), ..PutRequest::default() };
+            RequestOp { request: Some(Request::RequestPut(request)) }
+        };
+        let inner = TxnRequest { success: vec![put(1000)], failure: vec![put(10), put(3000)], ..TxnRequest::default() };
+        let cost = inner.cost();
+        assert_eq!(cost, 2 * KEY_OVERHEAD + 3010);
+        let inner = RequestOp { request: Some(Request::RequestTxn(inner)) };
+        let outer = TxnRequest { success: vec![inner, put(0)], ..TxnRequest::default() };
+        assert_eq!(outer.cost(), cost + KEY_OVERHEAD);
+    }
+}

@@ -26,3 +26,21 @@ impl<S: Sync> FromRequest<S> for WholeBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_too_large_is_not_read_to_its_end() {
+        let read = async |len: usize| {
+            let request = Request::new(Body::from(vec![0; len]));
+            WholeBody::from_request(request, &()).await.map(|WholeBody(body)| body.len())
+        };
+        assert_eq!(read(MAX_BODY_BYTES).await, Ok(MAX_BODY_BYTES));
+        let (status, _) = read(MAX_BODY_BYTES + 1).await.unwrap_err();
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}

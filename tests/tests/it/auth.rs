@@ -1,5 +1,6 @@
 //! Users, roles, and what they may.
 
+mod advisories;
 mod audit;
 pub(crate) mod jwt;
 mod life;

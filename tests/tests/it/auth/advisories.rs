@@ -1,0 +1,345 @@
+//! What was published about etcd's users, roles, certificates and the ways around them, each with the test that holds it here.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use keyport_api::etcdserverpb::PutRequest;
+use keyport_tests::Server;
+use keyport_tests::certificates::{Authority, Holder, Pair, file_flag};
+use keyport_tests::encrypted::curl;
+use keyport_tests::grpc::{all, frame, put};
+use keyport_tests::http::b64;
+use keyport_tests::server::free_port;
+use keyport_tests::target::workspace;
+use keyport_tests::wait::eventually;
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use super::{DENIED, NO_NAME, NO_TOKEN, Realm};
+
+/// What was published, by its numbers; what has to be so; and where that is tested: a file, and a test in it.
+type Advisory = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const MATRIX: (&str, &str) = ("tests/tests/it/auth/matrix.rs", "who_may_make_which_call");
+const CALLS: (&str, &str) = (HERE, "calls_that_advisories_are_about");
+const HERE: &str = "tests/tests/it/auth/advisories.rs";
+
+const ADVISORIES: &[Advisory] = &[
+    (
+        "CVE-2026-33413, GHSA-q8m4-xhhv-38mg; and what 3.6.10 and 3.6.12 took back of it",
+        "the members, alarms and leases need somebody, compactions and changes root",
+        &[MATRIX, CALLS],
+    ),
+    ("CVE-2026-33343, GHSA-rfx7-8w68-q57q", "transactions inside of others need what they would need alone", &[CALLS]),
+    (
+        "CVE-2026-44283, GHSA-x35m-3gp4-4fh5",
+        "a put in any transaction needs leave to read for what was there, and to write all keys of its lease",
+        &[CALLS],
+    ),
+    ("CVE-2026-73499, GHSA-xg4h-6gfc-h4m8", "to watch from a key on is not to watch that key", &[CALLS]),
+    (
+        "CVE-2026-73500, GHSA-6vch-q96h-7gc3",
+        "handshakes end in time and are bounded",
+        &[
+            ("tests/tests/it/tls/handshakes.rs", "nobody_waits_for_who_does_not_finish"),
+            ("server/src/tls/handshakes.rs", "the_oldest_goes_when_there_are_too_many"),
+        ],
+    ),
+    (
+        "GHSA-3wh4-j44w-pg92",
+        "certificates that were revoked are refused where nothing but gRPC is spoken, too",
+        &[(HERE, "a_revoked_certificate_is_refused_where_only_grpc_is_spoken")],
+    ),
+    (
+        "CVE-2021-28235, GHSA-gmph-wf7j-9gcm",
+        "no page, log line or number has a password or a token",
+        &[
+            (HERE, "passwords_and_tokens_are_told_to_nobody"),
+            ("tests/tests/it/auth/audit.rs", "it_says_who_asked_for_what_and_how_it_went"),
+        ],
+    ),
+    ("CVE-2023-32082, GHSA-3p4g-rcw5-8298", "whoever asks for a lease's keys may read them", &[CALLS]),
+    (
+        "CVE-2018-16886, GHSA-h6xx-pmxh-3wgp",
+        "calls by the gateway are nobody's whom a certificate names",
+        &[("tests/tests/it/tls/identity.rs", "the_common_name_is_the_user_of_grpc_and_nobody_on_the_gateway")],
+    ),
+    (
+        "CVE-2018-1098, CVE-2018-1099",
+        "pages of other sites write nothing, and other names lead nowhere",
+        &[
+            ("tests/tests/it/pages.rs", "pages_of_other_sites_do_nothing"),
+            ("tests/tests/it/pages.rs", "other_names_lead_nowhere"),
+        ],
+    ),
+    (
+        "CVE-2020-15113",
+        "nobody else reads the data directory",
+        &[
+            ("tests/tests/it/flags.rs", "the_ready_line_and_stopping"),
+            ("tests/tests/it/flags.rs", "a_directory_that_others_can_read_is_worth_a_warning"),
+        ],
+    ),
+    (
+        "GHSA-5x4g-q5rc-36jp",
+        "weak suites are not to be had",
+        &[("server/src/config/tests/tls.rs", "versions_and_suites_have_etcds_names")],
+    ),
+    (
+        "CVE-2026-33186, of grpc-go",
+        "a path without its slash leads to no call",
+        &[(HERE, "a_path_without_its_slash_leads_to_no_call")],
+    ),
+    (
+        "of 3.7.1, without a number",
+        "transactions inside of others count for the quota; what peers ask for leases is bounded",
+        &[
+            ("server/src/apply/quota.rs", "a_transaction_inside_of_another_costs_as_much_as_alone"),
+            ("server/src/peer_port/whole_body.rs", "what_is_too_large_is_not_read_to_its_end"),
+        ],
+    ),
+];
+
+/// The list leads somewhere.
+#[test]
+fn every_advisory_has_its_test() {
+    for (ids, what, tests) in ADVISORIES {
+        for (file, test) in *tests {
+            let text = std::fs::read_to_string(workspace().join(file)).unwrap_or_default();
+            assert!(text.contains(&format!("fn {test}(")), "{ids}: that {what} is not tested by {test} in {file}");
+        }
+    }
+}
+
+/// Users of the table, beside those of every realm: `blind` may write under `k/` and read nothing.
+async fn furnish(realm: &Realm) -> String {
+    let root = realm.token("root").await;
+    for (path, body) in [
+        ("/v3/auth/role/add", json!({ "name": "blind" })),
+        (
+            "/v3/auth/role/grant",
+            json!({ "name": "blind", "perm": { "permType": "WRITE", "key": b64("k/"), "range_end": b64("k0") } }),
+        ),
+        ("/v3/auth/user/add", json!({ "name": "blind", "password": "blind's" })),
+        ("/v3/auth/user/grant", json!({ "user": "blind", "role": "blind" })),
+        ("/v3/lease/grant", json!({ "ID": 7, "TTL": 10_000 })),
+        ("/v3/kv/put", json!({ "key": b64("secret"), "lease": 7 })),
+        ("/v3/kv/put", json!({ "key": b64("k/1"), "value": b64("was there") })),
+    ] {
+        realm.done(&root, path, body).await;
+    }
+    root
+}
+
+const DONE: &str = "";
+
+/// Who calls, what, with which body, and what is said to the contrary.
+type Row = (&'static str, &'static str, &'static str, Value, &'static str);
+
+fn rows() -> Vec<Row> {
+    let nested =
+        |op: Value| json!({ "success": [{ "requestTxn": { "failure": [{ "requestTxn": { "success": [op] } }] } }] });
+    let txn = |op: Value| json!({ "failure": [op] });
+    let put = |key: &str| json!({ "requestPut": { "key": b64(key) } });
+    let put_and_tell = json!({ "requestPut": { "key": b64("k/1"), "prev_kv": true } });
+    let put_to_lease = json!({ "requestPut": { "key": b64("k/1"), "lease": 7 } });
+    let delete_and_tell = json!({ "requestDeleteRange": { "key": b64("k/1"), "prev_kv": true } });
+    let get = |key: &str| json!({ "requestRange": { "key": b64(key) } });
+    let [identity, nesting, effects, leased] = ["CVE-2026-33413", "CVE-2026-33343", "CVE-2026-44283", "CVE-2023-32082"];
+    vec![
+        (identity, "", "/v3/cluster/member/list", json!({}), NO_NAME),
+        (identity, "", "/v3/maintenance/alarm", json!({}), NO_NAME),
+        (identity, "", "/v3/maintenance/status", json!({}), NO_NAME),
+        (identity, "", "/v3/lease/grant", json!({ "TTL": 100 }), NO_NAME),
+        (identity, "", "/v3/lease/revoke", json!({ "ID": 7 }), NO_NAME),
+        (identity, "", "/v3/lease/leases", json!({}), NO_NAME),
+        (identity, "", "/v3/lease/timetolive", json!({ "ID": 7 }), NO_NAME),
+        (identity, "", "/v3/kv/compaction", json!({ "revision": 1 }), NO_NAME),
+        (identity, "bad", "/v3/cluster/member/list", json!({}), NO_TOKEN),
+        (identity, "nobody", "/v3/lease/revoke", json!({ "ID": 7 }), DENIED),
+        (identity, "nobody", "/v3/kv/compaction", json!({ "revision": 1 }), DENIED),
+        (identity, "nobody", "/v3/maintenance/alarm", json!({ "action": "ACTIVATE", "alarm": "NOSPACE" }), DENIED),
+        (identity, "nobody", "/v3/maintenance/defragment", json!({}), DENIED),
+        (identity, "nobody", "/v3/cluster/member/list", json!({}), DONE),
+        (identity, "nobody", "/v3/maintenance/alarm", json!({}), DONE),
+        (identity, "nobody", "/v3/maintenance/status", json!({}), DONE),
+        (nesting, "writer", "/v3/kv/txn", nested(put("secret")), DENIED),
+        (nesting, "writer", "/v3/kv/txn", nested(get("secret")), DENIED),
+        (nesting, "reader", "/v3/kv/txn", nested(put("k/1")), DENIED),
+        (nesting, "writer", "/v3/kv/txn", nested(put("k/1")), DONE),
+        (effects, "blind", "/v3/kv/put", json!({ "key": b64("k/1"), "prev_kv": true }), DENIED),
+        (effects, "blind", "/v3/kv/txn", txn(put_and_tell.clone()), DENIED),
+        (effects, "blind", "/v3/kv/txn", nested(put_and_tell.clone()), DENIED),
+        (effects, "blind", "/v3/kv/txn", nested(delete_and_tell.clone()), DENIED),
+        (effects, "writer", "/v3/kv/put", json!({ "key": b64("k/1"), "lease": 7 }), DENIED),
+        (effects, "writer", "/v3/kv/txn", txn(put_to_lease.clone()), DENIED),
+        (effects, "writer", "/v3/kv/txn", nested(put_to_lease), DENIED),
+        (effects, "blind", "/v3/kv/txn", nested(put("k/1")), DONE),
+        (effects, "writer", "/v3/kv/txn", nested(put_and_tell), DONE),
+        (effects, "writer", "/v3/kv/txn", nested(delete_and_tell), DONE),
+        (leased, "writer", "/v3/lease/timetolive", json!({ "ID": 7, "keys": true }), DENIED),
+        (leased, "writer", "/v3/lease/leases", json!({}), DENIED),
+        (leased, "writer", "/v3/lease/timetolive", json!({ "ID": 7 }), DONE),
+    ]
+}
+
+#[tokio::test]
+async fn calls_that_advisories_are_about() {
+    let realm = Realm::on(Server::start()).await;
+    let root = furnish(&realm).await;
+    for (id, who, path, body, said) in rows() {
+        let token = match who {
+            "" | "bad" => who.to_owned(),
+            user => realm.token(user).await,
+        };
+        match said {
+            DONE => drop(realm.done(&token, path, body).await),
+            said => {
+                assert_eq!(realm.refusal(&token, path, body.clone()).await, said, "{id}: {path} {body} by {who}");
+            }
+        }
+    }
+    // CVE-2026-73499
+    realm.done(&root, "/v3/auth/role/grant", json!({ "name": "reads", "perm": { "key": b64("one") } })).await;
+    let reader = realm.token("reader").await;
+    let reason = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
+    for (end, canceled) in [(Some("\0"), true), (Some("onf"), true), (None, false)] {
+        let create = json!({ "create_request": { "key": b64("one"), "range_end": end.map(b64) } });
+        let answer = realm.first(&reader, "/v3/watch", &create).await;
+        let result = &answer["result"];
+        assert_eq!(result["canceled"] == true, canceled, "{answer}");
+        assert_eq!(result["cancel_reason"].as_str().unwrap_or_default(), if canceled { reason } else { "" });
+    }
+}
+
+#[tokio::test]
+async fn passwords_and_tokens_are_told_to_nobody() {
+    const CANARIES: [&str; 3] = ["canary-added", "canary-changed", "canary-guessed"];
+    let realm = Realm::on(Server::builder().args(["--log-level=debug"]).start()).await;
+    let root = realm.token("root").await;
+    let [added, changed, guessed] = CANARIES;
+    let user = |password: &str| json!({ "name": "bird", "password": password });
+    realm.done(&root, "/v3/auth/user/add", user(added)).await;
+    let token = realm.done("", "/v3/auth/authenticate", user(added)).await["token"].as_str().unwrap().to_owned();
+    realm.refusal("", "/v3/auth/authenticate", user(guessed)).await;
+    realm.refusal(&token, "/v3/kv/put", json!({ "key": b64("secret") })).await;
+    realm.done(&root, "/v3/auth/user/changepw", user(changed)).await;
+    // Of somebody else, and while they are used; a token that has ended is refused.
+    realm.refusal(&token, "/v3/kv/range", json!({ "key": b64("a") })).await;
+    realm.refusal("", "/v3/auth/user/add", user(guessed)).await;
+    realm.refusal(&root, "/v3/auth/user/add", user(guessed)).await;
+    let letters = token.split('.').next().unwrap();
+    let mut told = vec![("the log", realm.server.log())];
+    for page in ["/metrics", "/debug/vars", "/debug/requests", "/debug/events", "/health", "/version"] {
+        let headers = [("authorization", &*root)];
+        let answer = realm.http.send(http::Method::GET, page, &headers, "").await;
+        told.push((page, answer.text()));
+    }
+    for (what, text) in told {
+        for secret in CANARIES.into_iter().chain([letters, root.split('.').next().unwrap()]) {
+            assert!(!text.contains(secret), "{what} tells {secret}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_refused_where_only_grpc_is_spoken() {
+    const REVOKED: u64 = 0xbad;
+    let authority = Authority::new();
+    let (ca, crl) = (authority.file(), authority.revoke(&[REVOKED]));
+    let own = authority.issue("own", &Holder::new("server", &["127.0.0.1"]));
+    let (good, bad) = (
+        authority.issue("good", &Holder::new("a", &[])),
+        authority.issue("bad", &Holder::new("a", &[]).serial(REVOKED)),
+    );
+    let [grpc, http, peer] = [(); 3].map(|()| free_port());
+    let url = |port: u16| format!("https://127.0.0.1:{port}");
+    let builder = Server::builder().plain().args(["--name=n0", "--data-dir=data", "--client-cert-auth"]);
+    let server = builder
+        .args([
+            format!("--listen-client-urls={}", url(grpc)),
+            format!("--listen-client-http-urls={}", url(http)),
+            format!("--advertise-client-urls={}", url(grpc)),
+            format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
+            format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer}"),
+            format!("--initial-cluster=n0=http://127.0.0.1:{peer}"),
+            file_flag("trusted-ca-file", &ca),
+            file_flag("client-crl-file", &crl),
+        ])
+        .args(own.flags(""))
+        .spawn_only();
+    if server.older_than("3.6") {
+        return; // has no such listener
+    }
+    // Whether a handshake is the end of it: what is said then is no gRPC.
+    let handshake = |port: u16, shown: &Pair| {
+        let url = format!("{}/version", url(port));
+        let out = curl(&ca, Some(shown), &["--http2", "--output", "/dev/null", "--write-out", "%{http_code}", &url]);
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    eventually("it serves", async || (handshake(http, &good) == "200").then_some(())).await;
+    assert_ne!(handshake(grpc, &good), "000", "what is no call is answered as such");
+    for port in [grpc, http] {
+        assert_eq!(handshake(port, &bad), "000", "{}", server.log());
+    }
+    assert!(server.log().contains("revoked"));
+}
+
+/// Of HTTP/2, as bytes: a header whose name is in the table that everybody has, or is not.
+fn known(index: u8, value: &str) -> Vec<u8> {
+    [&[index, u8::try_from(value.len()).unwrap()][..], value.as_bytes()].concat()
+}
+
+fn named(name: &str, value: &str) -> Vec<u8> {
+    [&known(0, name)[..], &known(0, value)[1..]].concat()
+}
+
+fn h2_frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+#[tokio::test]
+async fn a_path_without_its_slash_leads_to_no_call() {
+    const POST: u8 = 0x83;
+    const PLAIN: u8 = 0x86;
+    let server = Server::start();
+    for path in ["etcdserverpb.KV/Put", "/etcdserverpb.KV/Put"] {
+        let headers = [
+            vec![POST, PLAIN],
+            known(4, path),
+            known(1, &server.addr().to_string()),
+            named("content-type", "application/grpc"),
+            named("te", "trailers"),
+        ];
+        let request: PutRequest = put(path, "written");
+        let bytes = [
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            h2_frame(4, 0, 0, &[]),
+            h2_frame(1, 4, 1, &headers.concat()),
+            h2_frame(0, 1, 1, &frame(&request.encode_to_vec())),
+            // An answer to this comes when the others are read.
+            h2_frame(6, 0, 0, b"are read"),
+        ];
+        let mut stream = TcpStream::connect(server.addr()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(&bytes.concat()).unwrap();
+        let (mut answer, mut part) = (Vec::new(), [0; 1024]);
+        // Until the stream's answer has come, or the connection ends.
+        while !answer.windows(9).any(|head| [1, 3].contains(&head[3]) && head[5..] == [0, 0, 0, 1]) {
+            match stream.read(&mut part) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => answer.extend_from_slice(&part[..read]),
+            }
+        }
+        let mut grpc = server.grpc().await;
+        let written = async || grpc.clone().range(all()).await.kvs.len();
+        if path.starts_with('/') {
+            eventually("the same with a slash is a call", async || (written().await == 1).then_some(())).await;
+        } else {
+            assert_eq!(written().await, 0, "{path}");
+        }
+        let _ = grpc.get(path).await;
+    }
+}
