@@ -1,7 +1,7 @@
 // The system's own browser, without anything that it does by itself.
 import { chromium } from "playwright-core";
 
-export const launch = () => chromium.launch({
+export const launch = (...more) => chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: [
     "--no-sandbox",
@@ -11,5 +11,6 @@ export const launch = () => chromium.launch({
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    ...more,
   ],
 });

@@ -1,6 +1,7 @@
 //! TLS on every listener, as clients see it: who is let in, who is named by a certificate, and what changes while it runs.
 
 mod auto;
+mod clients;
 mod discovery;
 mod handshakes;
 mod identity;

@@ -138,6 +138,8 @@ async fn nothing_leads_around_a_permission() {
         assert_eq!(realm.refusal(&writer, path, body).await, DENIED, "{path}");
     }
     realm.done(&writer, "/v3/lease/timetolive", json!({ "ID": 7 })).await;
+    // What needs nothing is anybody's.
+    realm.done("", "/v3/kv/txn", json!({})).await;
     realm.done(&writer, "/v3/kv/txn", json!({ "success": [put("k/1"), range("k/", "k0")] })).await;
 
     // To watch from a key on is not to watch that key.
