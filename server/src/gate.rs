@@ -20,7 +20,7 @@ use crate::state::ending::Ending;
 pub(crate) use crate::state::ending::Heard;
 pub use caller::{Caller, Claims, Identified};
 pub(crate) use pass::{Pass, StreamEnd};
-pub(crate) use users::Users;
+pub(crate) use users::{Rules, Users};
 
 /// Who may do what. Asked once for every call, after it is clear that this member serves it at all.
 pub(crate) trait Permission: fmt::Debug + Send + Sync {
@@ -97,13 +97,18 @@ impl Gate {
         self.0.state.rules_changed.heard()
     }
 
+    /// Users and roles as they are, to tell later whether they still are so.
+    pub(crate) fn rules(&self) -> Rules {
+        self.0.users.rules()
+    }
+
     /// Whether what was read on behalf of a caller may be shown to him: nothing has changed since he was found to be
-    /// allowed it.
+    /// allowed it, by these rules or newer ones.
     ///
     /// # Errors
     /// `AuthOldRevision`.
-    pub(crate) fn recheck(&self, pass: &Pass) -> Result<(), Error> {
-        self.0.users.recheck(pass.caller())
+    pub(crate) fn recheck(&self, pass: &Pass, judged_by: Rules) -> Result<(), Error> {
+        self.0.users.recheck(pass.caller(), judged_by)
     }
 
     /// Counts the changes of users and roles.

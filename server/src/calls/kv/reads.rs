@@ -64,6 +64,7 @@ impl Desk {
         R: Needs + Send + Sync + 'static,
         T: Reply,
     {
+        let rules = self.gate.rules();
         self.allow(pass, &request).await?;
         let outcome = read(self.node.store(), &Leash::short(), &request);
         let outcome = match outcome {
@@ -75,7 +76,7 @@ impl Desk {
             outcome => outcome,
         };
         let read = outcome?;
-        self.gate.recheck(pass)?;
+        self.gate.recheck(pass, rules)?;
         Ok(read)
     }
 }
