@@ -1,6 +1,7 @@
 //! Runs the same random history on two servers and compares everything they say.
 
 mod answers;
+mod users;
 mod watchers;
 
 use crate::Server;
@@ -8,6 +9,7 @@ use crate::grpc::Grpc;
 use crate::http::Http;
 use crate::random::{Op, Random};
 use answers::{Answer, Reading};
+pub use users::{DEPARTURES, UsersReport, run_with_users};
 use watchers::Watchers;
 
 /// What a run has compared.
@@ -79,9 +81,9 @@ pub async fn run(
         }
         let json = random.one_in(3) && reading.comparable_as_json(&op);
         let (x, y) = if json {
-            tokio::join!(answers::json(&a.http, &op), answers::json(&b.http, &other))
+            tokio::join!(answers::json(&a.http, "", &op), answers::json(&b.http, "", &other))
         } else {
-            tokio::join!(answers::grpc(&a.grpc, &op, reading), answers::grpc(&b.grpc, &other, reading))
+            tokio::join!(answers::grpc(&a.grpc, "", &op, reading), answers::grpc(&b.grpc, "", &other, reading))
         };
         if let (Op::Hash(at), true) = (&op, older("3.6")) {
             // The same tombstones; and hashes of compacted revisions were not kept.

@@ -1,5 +1,7 @@
 //! Random requests from a seed: few keys and revisions, so that they meet; every option, so that all are tried.
 
+mod users;
+
 use bytes::Bytes;
 use keyport_api::etcdserverpb::compare::TargetUnion;
 use keyport_api::etcdserverpb::{
@@ -10,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::grpc::{IntoOp, prefix_end};
+pub use users::{AuthOp, ROLES, RandomUsers, USERS};
 
 /// One request of a random history.
 #[derive(Clone, Debug)]
@@ -48,12 +51,14 @@ pub struct Random {
     pub compacted: i64,
     /// Whether enumerations may have numbers that no release knows.
     pub odd_numbers: bool,
+    /// Whether no range ends before it begins.
+    pub straight: bool,
 }
 
 impl Random {
     /// From a seed.
     pub fn new(seed: u64) -> Random {
-        Random { rng: StdRng::seed_from_u64(seed), revision: 1, compacted: -1, odd_numbers: true }
+        Random { rng: StdRng::seed_from_u64(seed), revision: 1, compacted: -1, odd_numbers: true, straight: false }
     }
 
     /// A number below `n`.
@@ -82,6 +87,12 @@ impl Random {
     }
 
     fn end(&mut self, key: &[u8]) -> Bytes {
+        let end = self.any_end(key);
+        let is_before = !end.is_empty() && end != b"\0"[..] && end <= *key;
+        if is_before && self.straight { prefix_end(key) } else { end }
+    }
+
+    fn any_end(&mut self, key: &[u8]) -> Bytes {
         match self.below(10) {
             0..4 => Bytes::new(),
             4..6 => prefix_end(key),
@@ -222,7 +233,8 @@ impl Random {
         TxnRequest { compare, success: self.branch(depth, open_ends), failure: self.branch(depth, open_ends) }
     }
 
-    fn watch(&mut self) -> WatchCreateRequest {
+    /// A watcher with any options.
+    pub fn watch(&mut self) -> WatchCreateRequest {
         let key = self.key();
         let mut request = WatchCreateRequest { range_end: self.end(&key), key, ..WatchCreateRequest::default() };
         if self.one_in(2) {

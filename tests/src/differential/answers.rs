@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use http::Method;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::{
     HashKvRequest, LeaseLeasesRequest, RangeRequest, RangeResponse, RequestOp, ResponseHeader, ResponseOp, TxnRequest,
@@ -9,7 +10,7 @@ use keyport_api::etcdserverpb::{
 };
 use keyport_api::mvccpb::KeyValue;
 use serde_json::{Value, json};
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::grpc::Grpc;
 use crate::http::Http;
@@ -113,13 +114,13 @@ fn sort_value(target: i32, kv: &KeyValue) -> Vec<u8> {
 }
 
 /// Ids and terms are each server's own.
-fn own(header: &mut Option<ResponseHeader>) -> i64 {
+pub(super) fn own(header: &mut Option<ResponseHeader>) -> i64 {
     let Some(header) = header else { return 0 };
     (header.cluster_id, header.member_id, header.raft_term) = (0, 0, 0);
     header.revision
 }
 
-fn settled<T: Debug>(answer: Result<Response<T>, Status>, settle: impl FnOnce(&mut T) -> i64) -> Answer {
+pub(super) fn settled<T: Debug>(answer: Result<Response<T>, Status>, settle: impl FnOnce(&mut T) -> i64) -> Answer {
     match answer {
         Err(status) => Answer::Refused(status.code().into(), status.message().into()),
         Ok(answer) => {
@@ -130,34 +131,43 @@ fn settled<T: Debug>(answer: Result<Response<T>, Status>, settle: impl FnOnce(&m
     }
 }
 
-/// Asks over gRPC.
-pub(super) async fn grpc(client: &Grpc, op: &Op, reading: Reading) -> Answer {
+/// A message of whoever holds a token; of anybody if there is none.
+pub(super) fn by<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    if let (false, Ok(token)) = (token.is_empty(), token.parse()) {
+        request.metadata_mut().insert("token", token);
+    }
+    request
+}
+
+/// Asks over gRPC, by a token.
+pub(super) async fn grpc(client: &Grpc, token: &str, op: &Op, reading: Reading) -> Answer {
     let mut c = client.clone();
     let ask = async {
         match op.clone() {
-            Op::Range(r) => settled(c.kv.range(r.clone()).await, |a| {
+            Op::Range(r) => settled(c.kv.range(by(token, r.clone())).await, |a| {
                 reading.settle(&r, a);
                 own(&mut a.header)
             }),
-            Op::Txn(t) => settled(c.kv.txn(t.clone()).await, |a| {
+            Op::Txn(t) => settled(c.kv.txn(by(token, t.clone())).await, |a| {
                 reading.settle_txn(&t, a);
                 own(&mut a.header)
             }),
-            Op::Put(r) => settled(c.kv.put(r).await, |a| own(&mut a.header)),
-            Op::Delete(r) => settled(c.kv.delete_range(r).await, |a| own(&mut a.header)),
-            Op::Compact(r) => settled(c.kv.compact(r).await, |a| own(&mut a.header)),
-            Op::Grant(r) => settled(c.lease.lease_grant(r).await, |a| own(&mut a.header)),
-            Op::Revoke(r) => settled(c.lease.lease_revoke(r).await, |a| own(&mut a.header)),
-            Op::TimeToLive(r) => settled(c.lease.lease_time_to_live(r).await, |a| {
+            Op::Put(r) => settled(c.kv.put(by(token, r)).await, |a| own(&mut a.header)),
+            Op::Delete(r) => settled(c.kv.delete_range(by(token, r)).await, |a| own(&mut a.header)),
+            Op::Compact(r) => settled(c.kv.compact(by(token, r)).await, |a| own(&mut a.header)),
+            Op::Grant(r) => settled(c.lease.lease_grant(by(token, r)).await, |a| own(&mut a.header)),
+            Op::Revoke(r) => settled(c.lease.lease_revoke(by(token, r)).await, |a| own(&mut a.header)),
+            Op::TimeToLive(r) => settled(c.lease.lease_time_to_live(by(token, r)).await, |a| {
                 a.ttl = a.ttl.signum(); // time passes
                 a.keys.sort();
                 own(&mut a.header)
             }),
-            Op::Leases => settled(c.lease.lease_leases(LeaseLeasesRequest {}).await, |a| {
+            Op::Leases => settled(c.lease.lease_leases(by(token, LeaseLeasesRequest {})).await, |a| {
                 a.leases.sort_by_key(|l| l.id);
                 own(&mut a.header)
             }),
-            Op::Hash(revision) => settled(c.maintenance.hash_kv(HashKvRequest { revision }).await, |a| {
+            Op::Hash(revision) => settled(c.maintenance.hash_kv(by(token, HashKvRequest { revision })).await, |a| {
                 a.hash_revision = 0; // not told by releases before 3.6
                 own(&mut a.header)
             }),
@@ -167,8 +177,8 @@ pub(super) async fn grpc(client: &Grpc, op: &Op, reading: Reading) -> Answer {
     within("an answer", ask).await
 }
 
-/// Asks over the JSON gateway.
-pub(super) async fn json(http: &Http, op: &Op) -> Answer {
+/// Asks over the JSON gateway, by a token.
+pub(super) async fn json(http: &Http, token: &str, op: &Op) -> Answer {
     let body = |message: serde_json::Result<Value>| message.unwrap_or_default();
     let (path, body) = match op {
         Op::Range(r) => ("/v3/kv/range", body(serde_json::to_value(r))),
@@ -181,7 +191,14 @@ pub(super) async fn json(http: &Http, op: &Op) -> Answer {
         Op::Hash(revision) => ("/v3/maintenance/hashkv", json!({ "revision": revision })),
         Op::TimeToLive(_) | Op::Leases | Op::Watch(_) => unreachable!("not comparable as JSON"),
     };
-    let answer = http.post(path, body.to_string()).await;
+    json_call(http, token, path, body).await
+}
+
+/// Makes a call over the JSON gateway.
+pub(super) async fn json_call(http: &Http, token: &str, path: &str, body: Value) -> Answer {
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend((!token.is_empty()).then_some(("authorization", token)));
+    let answer = http.send(Method::POST, path, &headers, body.to_string()).await;
     let mut value = answer.json();
     if answer.status != 200 {
         let code = value["code"].as_i64().and_then(|c| i32::try_from(c).ok()).unwrap_or(-1);

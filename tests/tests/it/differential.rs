@@ -2,7 +2,9 @@
 //!
 //! `KEYPORT_TESTS_SEED` runs one history again, `KEYPORT_TESTS_ROUNDS` runs more of them than usual.
 
-use keyport_tests::differential::run;
+use std::ops::Range;
+
+use keyport_tests::differential::{DEPARTURES, run, run_with_users};
 use keyport_tests::random::Op;
 use keyport_tests::{Flavor, Server};
 
@@ -10,12 +12,16 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Compares with each etcd there is.
-async fn histories(first: u64) {
-    let seeds = match (number("KEYPORT_TESTS_SEED"), number("KEYPORT_TESTS_ROUNDS")) {
+fn seeds(first: u64) -> Range<u64> {
+    match (number("KEYPORT_TESTS_SEED"), number("KEYPORT_TESTS_ROUNDS")) {
         (Some(seed), _) => seed..seed + 1,
         (None, rounds) => first..first + rounds.unwrap_or(2),
-    };
+    }
+}
+
+/// Compares with each etcd there is.
+async fn histories(first: u64) {
+    let seeds = seeds(first);
     for peer in Flavor::peers() {
         for seed in seeds.clone() {
             let (one, two) = (Server::start(), Server::of(peer).start());
@@ -40,6 +46,31 @@ async fn random_histories() {
 #[tokio::test]
 async fn more_random_histories() {
     histories(1001).await;
+}
+
+/// Several users with authentication on, beside the etcd that Keyport follows: older ones have holes that it does not have.
+#[tokio::test]
+async fn random_histories_of_users() {
+    for peer in Flavor::peers().into_iter().filter(|peer| !peer.older_than("3.7")) {
+        for seed in seeds(1) {
+            let start = |flavor| Server::of(flavor).args(["--bcrypt-cost=4", "--auth-token-ttl=10000"]).start();
+            let (mut one, mut two) = (start(Flavor::Keyport), start(peer));
+            match run_with_users(seed, 1200, &mut one, &mut two).await {
+                Ok(report) => {
+                    println!("{peer:?}, seed {seed}: {report:?}");
+                    let enough = report.requests > 1000
+                        && report.refused > 200
+                        && report.denied > 100
+                        && report.changes > 100
+                        && report.logins > 20
+                        && report.watchers > 5
+                        && report.restarts > 2;
+                    assert!(enough, "{report:?}");
+                }
+                Err(difference) => panic!("unlike {peer:?}, but for {DEPARTURES:#?}: {difference}"),
+            }
+        }
+    }
 }
 
 /// The comparison itself: one changed byte in one request must be noticed, in whichever answer it shows.
