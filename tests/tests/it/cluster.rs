@@ -19,3 +19,4 @@ mod quorum;
 mod robustness;
 mod settings;
 mod slow_disk;
+mod users;
