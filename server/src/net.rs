@@ -7,6 +7,7 @@ pub(crate) mod event_loops;
 mod listen;
 mod overheard;
 mod own_address;
+mod proxy;
 mod secure;
 mod socket;
 mod stream;

@@ -334,13 +334,7 @@ impl Server {
             command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
             command.args(["--initial-cluster", &format!("n0={peer}")]);
         }
-        // The suites' own environment is not the server's.
-        for (name, _) in std::env::vars_os() {
-            let foreign = name.to_str().is_some_and(|n| n.starts_with("ETCD") || n.starts_with("KEYPORT_"));
-            if foreign {
-                command.env_remove(name);
-            }
-        }
+        own_environment(&mut command);
         command.args(&self.args).envs(self.envs.iter().map(|(k, v)| (k, v))).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
         self.child = Some(spawn(command).expect("the server's program can be started"));
@@ -372,6 +366,17 @@ impl Drop for Server {
             for line in lines.iter().skip(lines.len().saturating_sub(12)) {
                 eprintln!("{}", line.chars().take(300).collect::<String>());
             }
+        }
+    }
+}
+
+/// The suites' own environment is not the server's: neither settings nor proxies.
+pub(crate) fn own_environment(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let foreign =
+            |n: &str| n.starts_with("ETCD") || n.starts_with("KEYPORT_") || n.to_uppercase().ends_with("_PROXY");
+        if name.to_str().is_some_and(foreign) {
+            command.env_remove(name);
         }
     }
 }

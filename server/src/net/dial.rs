@@ -1,4 +1,5 @@
-//! The way out: the one place where a URL becomes a connection, encrypted where it says so.
+//! The way out: the one place where a URL becomes a connection, encrypted where it says so, and through a proxy where the
+//! environment says so.
 
 use std::future::Future;
 use std::io;
@@ -14,6 +15,7 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tower::Service;
 
+use super::proxy::{self, Proxies};
 use super::{Secure, Socket, Wire};
 use crate::config::{Url, UrlError};
 use crate::tls::Outgoing;
@@ -38,9 +40,20 @@ pub(crate) enum DialError {
 /// A connection to where a URL says, within `patience`; the name's addresses are tried one after the other, each for its
 /// part of it. What is written is sent without delay.
 async fn dial(url: &Url, patience: Duration, tls: &Outgoing) -> Result<Socket, DialError> {
+    dial_by(url, patience, tls, &proxy::OF_ENVIRONMENT).await
+}
+
+async fn dial_by(url: &Url, patience: Duration, tls: &Outgoing, proxies: &Proxies) -> Result<Socket, DialError> {
     check(url)?;
     let dialled = async {
-        let wire = connect(url, patience).await?;
+        let wire = match proxies.to(url) {
+            None => connect(url, patience).await?,
+            Some(proxy) => {
+                let mut wire = connect(&proxy.url, patience).await?;
+                proxy.tunnel(&mut wire, url).await?;
+                wire
+            }
+        };
         if !url.scheme.is_tls() {
             return Ok(Socket::Plain(wire));
         }
@@ -167,6 +180,29 @@ mod tests {
         ours.unwrap().write_all(b"hello").await.unwrap();
         let mut heard = String::new();
         theirs.unwrap().0.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "hello");
+    }
+
+    #[tokio::test]
+    async fn through_a_proxy_names_are_its_own_business() {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxies = Proxies::all_through(&tcp.local_addr().unwrap().to_string());
+        let url = Url::parse("http://peer.invalid:2380").unwrap();
+        let peers = peers();
+        let (ours, theirs) = tokio::join!(dial_by(&url, LONG, &peers.0, &proxies), async {
+            let (mut theirs, _) = tcp.accept().await.unwrap();
+            let mut asked = [0; 1024];
+            let len = theirs.read(&mut asked).await.unwrap();
+            theirs.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            (theirs, String::from_utf8_lossy(&asked[..len]).into_owned())
+        });
+        let (mut theirs, asked) = theirs;
+        assert_eq!(asked, "CONNECT peer.invalid:2380 HTTP/1.1\r\nHost: peer.invalid:2380\r\n\r\n");
+        let mut ours = ours.unwrap();
+        ours.write_all(b"hello").await.unwrap();
+        drop(ours);
+        let mut heard = String::new();
+        theirs.read_to_string(&mut heard).await.unwrap();
         assert_eq!(heard, "hello");
     }
 

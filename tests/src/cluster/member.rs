@@ -15,7 +15,7 @@ use super::syncs::HeldSyncs;
 use super::threads::{self, StoppedThread};
 use crate::grpc::Grpc;
 use crate::http::Http;
-use crate::server::{free_port, health};
+use crate::server::{free_port, health, own_environment};
 use crate::spawn::spawn;
 use crate::target::Flavor;
 use crate::wait::eventually;
@@ -199,12 +199,7 @@ impl Member {
         command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
         command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &advertised]);
         command.args(cluster).args(&self.args);
-        // The suites' own environment is not the server's.
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|n| n.starts_with("ETCD") || n.starts_with("KEYPORT_")) {
-                command.env_remove(name);
-            }
-        }
+        own_environment(&mut command);
         command.env("GOMEMLIMIT", self.memory);
         command.current_dir(&self.dir).stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
         self.child = Some(spawn(command).expect("the server's program can be started"));

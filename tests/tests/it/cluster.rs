@@ -15,6 +15,7 @@ mod leases;
 mod lost_data;
 mod membership;
 mod peer_port;
+mod proxies;
 mod quorum;
 mod robustness;
 mod settings;
