@@ -116,6 +116,8 @@ pub struct HttpConfig {
 }
 
 /// In a list of hosts or origins: those of the server itself.
+    /// Whether certificates say who somebody is over HTTP, too, and not over gRPC alone.
+    pub certificate_names: bool,
 pub const OWN: &str = "own";
 
 /// `*`, or what is listed.

@@ -20,6 +20,7 @@ pub use body::{BodyTooLarge, Metered, Pace, RequestBody};
 pub(crate) use call::asks_for_websocket;
 pub use call::{Call, Connection, Protocol};
 pub use connection::Server;
+pub use credentials::Ways;
 pub use ending::Ending;
 pub use stack::{Column, Stack, StackOptions};
 pub(crate) use unread::Unread;

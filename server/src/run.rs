@@ -228,9 +228,9 @@ where
 {
     let calls = Calls::new(&node)?;
     let state = node.shared_state();
-    let (users, serves_gateway) = (Arc::clone(&state), config.http.enable_gateway);
+    let (users, ignores_names) = (Arc::clone(&state), config.http.enable_gateway && !config.http.certificate_names);
     let full = Quota::new(move || state.alarms.no_space());
-    let gateway_names = GatewayNames::new(move || serves_gateway && users.auth.with(|policy| policy.is_enabled()));
+    let gateway_names = GatewayNames::new(move || ignores_names && users.auth.with(|policy| policy.is_enabled()));
     let audit = config.audit_log.as_deref().map(|path| AuditLog::open(path, metrics.audit_lost.clone())).transpose()?;
     let options = StackOptions { audit, gateway_names, ..StackOptions::of(&config) };
     let stack = Stack::new(options, Arc::clone(&metrics), calls.clone(), full);

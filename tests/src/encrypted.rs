@@ -1,18 +1,17 @@
 //! Clients with TLS: one in this process, and `curl`.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, Read as _};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use rustls::client::WantsClientCert;
 use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -37,41 +36,12 @@ impl Encrypted {
     /// # Panics
     /// If the file holds no certificate.
     pub fn new(addr: SocketAddr, ca: &Path) -> Encrypted {
-        let config = trusting(ca).with_no_client_auth();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an authority's");
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+        let config = config.with_safe_default_protocol_versions().expect("versions");
+        let config = config.with_root_certificates(roots).with_no_client_auth();
         Encrypted { addr, connector: TlsConnector::from(Arc::new(config)) }
-    }
-
-    /// One that shows a certificate, and speaks HTTP/2 as it says by ALPN.
-    ///
-    /// # Panics
-    /// If a file holds not what it should.
-    pub fn of_grpc(addr: SocketAddr, ca: &Path, shown: &Pair) -> Encrypted {
-        let chain = vec![CertificateDer::from_pem_file(&shown.cert).expect("a certificate")];
-        let key = PrivateKeyDer::from_pem_file(&shown.key).expect("a key");
-        let mut config = trusting(ca).with_client_auth_cert(chain, key).expect("a pair");
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Encrypted { addr, connector: TlsConnector::from(Arc::new(config)) }
-    }
-
-    /// A port of this process whose connections go on encrypted, for clients that know no TLS. As long as the runtime lives.
-    ///
-    /// # Panics
-    /// If there is no port.
-    pub async fn tunnel(self) -> SocketAddr {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-        let here = listener.local_addr().expect("an address");
-        tokio::spawn(async move {
-            while let Ok((mut plain, _)) = listener.accept().await {
-                let client = self.clone();
-                tokio::spawn(async move {
-                    if let Ok(mut encrypted) = client.connect().await {
-                        // However it ends, both ends see it.
-                        let _ = tokio::io::copy_bidirectional(&mut plain, &mut encrypted).await;
-                    }
-                });
-            }
-        });
-        here
     }
 
     /// A connection.
@@ -99,22 +69,40 @@ impl Encrypted {
     }
 }
 
-fn trusting(ca: &Path) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an authority's");
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots)
-}
-
 /// Runs `curl`, silent and with a bound on its time, for a server that `ca` vouches for.
 ///
 /// # Panics
 /// If it cannot be started.
 pub fn curl(ca: &Path, shown: Option<&Pair>, args: &[&str]) -> Output {
+    curl_command(ca, shown, args).output().expect("curl can be started")
+}
+
+/// The same, told no more once it has said `wanted`: for answers that do not end. What it has said until then.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn curl_until(wanted: &str, ca: &Path, shown: Option<&Pair>, args: &[&str]) -> String {
+    let mut command = curl_command(ca, shown, args);
+    let mut curl = command.arg("--no-buffer").stdout(Stdio::piped()).spawn().expect("curl can be started");
+    let (mut said, mut part) = (Vec::new(), [0; 1024]);
+    let mut out = curl.stdout.take().expect("it was asked for");
+    while !String::from_utf8_lossy(&said).contains(wanted) {
+        match out.read(&mut part) {
+            Ok(0) | Err(_) => break,
+            Ok(length) => said.extend(part.iter().take(length)),
+        }
+    }
+    let _ = curl.kill();
+    let _ = curl.wait();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+fn curl_command(ca: &Path, shown: Option<&Pair>, args: &[&str]) -> Command {
     let mut command = Command::new("curl");
     command.args(["--silent", "--show-error", "--fail", "--max-time", "20", "--noproxy", "*", "--cacert"]).arg(ca);
     if let Some(Pair { cert, key }) = shown {
         command.arg("--cert").arg(cert).arg("--key").arg(key);
     }
-    command.args(args).output().expect("curl can be started")
+    command.args(args);
+    command
 }

@@ -173,6 +173,7 @@ fn http(s: &Settings) -> HttpConfig {
         hosts: allow_list(s.list("host-whitelist")),
         token_in_query: s.bool("access-token-in-query"),
         warning_unary_request_duration: or_default(
+        certificate_names: s.bool("client-cert-auth-http"),
             s.duration("warning-unary-request-duration"),
             Duration::from_millis(300),
         ),
@@ -248,6 +249,11 @@ fn warn(s: &mut Settings) {
         warnings.push(format!("--quota-backend-bytes {quota} exceeds the recommended {RECOMMENDED_QUOTA_BYTES}"));
     }
     if s.bool("unsafe-no-fsync") {
+    if s.bool("client-cert-auth-http") && !s.bool("client-cert-auth") {
+        warnings.push("--client-cert-auth-http is of no use without --client-cert-auth".to_owned());
+    } else if s.bool("client-cert-auth-http") && allow_list(s.list("cors")) == AllowList::Any {
+        warnings.push("with --cors=* any page acts as whom a browser's certificate names".to_owned());
+    }
         warnings.push("--unsafe-no-fsync: acknowledged writes may be lost when the machine stops".to_owned());
     }
     s.warnings.append(&mut warnings);

@@ -103,6 +103,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(ClientTls, "cert-file", Str, "", "Certificate of the server.").at("client-transport-security.cert-file"),
     flag(ClientTls, "key-file", Str, "", "Key of the server.").at("client-transport-security.key-file"),
     flag(ClientTls, "client-cert-auth", Bool, "false", "Require client certificates.").at("client-transport-security.client-cert-auth"),
+    flag(ClientTls, "client-cert-auth-http", Bool, "false", "With client-cert-auth: the common name is the user of JSON, events and other HTTP, too.").at("client-transport-security.client-cert-auth-http"),
     flag(ClientTls, "client-cert-file", Str, "", "Certificate for calls to itself.").at("client-transport-security.client-cert-file"),
     flag(ClientTls, "client-key-file", Str, "", "Key for calls to itself.").at("client-transport-security.client-key-file"),
     flag(ClientTls, "client-crl-file", Str, "", "Revoked client certificates.").not_in_file(),

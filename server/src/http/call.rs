@@ -53,6 +53,13 @@ impl Connection {
         Connection { remote: None, face, identity: None, stream: None, lane, unread, vigil }
     }
 
+    /// As [`Connection::in_process`], of somebody whom a certificate names.
+    #[cfg(test)]
+    pub(super) fn of_holder(common_name: &str) -> Connection {
+        let identity = Some(CertificateIdentity { common_name: Some(common_name.into()) });
+        Connection { identity, ..Connection::in_process(Face::All) }
+    }
+
     /// Whether it is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.identity.is_some()

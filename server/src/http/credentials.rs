@@ -8,7 +8,7 @@
 //! | `EventSource` from a page | `access_token` in the query, with `--access-token-in-query` |
 //! | any page | a cookie ([`session_cookie`]) |
 //!
-//! gRPC without any of them goes by the name in the connection's certificate.
+//! gRPC without any of them goes by the name in the connection's certificate, and with `--client-cert-auth-http` all of them do.
 
 use std::borrow::Cow;
 
@@ -28,14 +28,24 @@ const GATEWAY_HASLEADER: HeaderName = HeaderName::from_static("grpc-metadata-has
 const GATEWAY_TOKEN: HeaderName = HeaderName::from_static("grpc-metadata-token");
 const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("grpc-metadata-authorization");
 
+/// What is taken beside what always is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// Whether a token may stand in the query.
+    pub token_in_query: bool,
+    /// Whether the name in a certificate counts over HTTP, too.
+    pub certificate_names: bool,
+}
+
 /// Everything that is claimed.
-pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>, token_in_query: bool) -> Claims {
+pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>, ways: Ways) -> Claims {
     let from = call.and_then(|call| call.connection.remote).map(|remote| remote.ip());
     let protocol = call.map_or(Protocol::Http, |call| call.protocol);
     // As in etcd, whose gateway has a certificate of its own.
-    let common_name = call.filter(|_| protocol.is_grpc()).and_then(|call| call.connection.common_name().cloned());
+    let is_named = protocol.is_grpc() || ways.certificate_names;
+    let common_name = call.filter(|_| is_named).and_then(|call| call.connection.common_name().cloned());
     // Most requests claim nothing.
-    let query = request.uri().query().filter(|_| token_in_query);
+    let query = request.uri().query().filter(|_| ways.token_in_query);
     if !Call::may_have(call, Rare::CREDENTIALS) && query.is_none() {
         return Claims { common_name, from, ..Claims::default() };
     }
@@ -113,7 +123,7 @@ mod tests {
         let request = headers.iter().fold(Request::get(uri), |request, (name, value)| request.header(*name, *value));
         let request = request.body(()).unwrap();
         let call = Call { protocol, ..Call::of(&request, Arc::new(Connection::in_process(Face::All))) };
-        find(&request, Some(&call), true)
+        find(&request, Some(&call), Ways { token_in_query: true, certificate_names: false })
     }
 
     fn token(protocol: Protocol, uri: &str, headers: &[(&str, &str)]) -> Option<String> {
@@ -148,6 +158,31 @@ mod tests {
         ] {
             assert_eq!(token(protocol, uri, &headers), None, "{protocol:?} {uri} {headers:?}");
         }
+    }
+
+    #[test]
+    fn a_certificate_names_its_holder_over_grpc_and_where_it_is_asked_for() {
+        let named = |protocol, certificate_names, headers: &[(&str, &str)]| {
+            let request =
+                headers.iter().fold(Request::get("/"), |request, (name, value)| request.header(*name, *value));
+            let request = request.body(()).unwrap();
+            let call = Call { protocol, ..Call::of(&request, Arc::new(Connection::of_holder("alice"))) };
+            let claims = find(&request, Some(&call), Ways { token_in_query: false, certificate_names });
+            (claims.common_name.as_deref().map(str::to_owned), claims.token.is_some() || claims.login.is_some())
+        };
+        let alice = Some("alice".to_owned());
+        for (protocol, by_default) in [
+            (Protocol::Grpc, alice.clone()),
+            (Protocol::GrpcWeb, alice.clone()),
+            (Protocol::Json, None),
+            (Protocol::Http, None),
+        ] {
+            assert_eq!(named(protocol, false, &[]), (by_default, false), "{protocol:?}");
+            assert_eq!(named(protocol, true, &[]), (alice.clone(), false), "{protocol:?}");
+            // What is said beside it is heard, and says more.
+            assert_eq!(named(protocol, true, &[("authorization", "t")]), (alice.clone(), true), "{protocol:?}");
+        }
+        assert_eq!(named(Protocol::Http, true, &[("authorization", "Basic YTpi")]), (alice, true));
     }
 
     #[test]

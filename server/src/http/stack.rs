@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tower::{Layer, ServiceBuilder};
 
-use super::Pace;
 use super::layers::{
     Attendance, AttendanceLayer, Audit, AuditLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors,
     CorsLayer, Count, CountLayer, GatewayNames, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer,
     Origins, Quota, RequestId, RequestIdLayer, WellFormed,
 };
+use super::{Pace, Ways};
 use crate::audit::AuditLog;
 use crate::config::{AllowList, Config};
 use crate::metrics::Metrics;
@@ -21,8 +21,8 @@ use crate::net;
 pub struct StackOptions {
     pub cors: AllowList,
     pub hosts: Hosts,
-    /// Whether a token may stand in the query.
-    pub token_in_query: bool,
+    /// How somebody may say who he is.
+    pub ways: Ways,
     pub slow_request: Duration,
     /// The largest gRPC message.
     pub max_message_bytes: usize,
@@ -39,7 +39,7 @@ impl StackOptions {
         StackOptions {
             cors: config.http.cors.clone(),
             audit: None,
-            token_in_query: config.http.token_in_query,
+            ways: Ways { token_in_query: config.http.token_in_query, certificate_names: config.http.certificate_names },
             hosts: Hosts::new(config.http.hosts.clone(), own_names(config)),
             slow_request: config.http.warning_unary_request_duration,
             max_message_bytes: config.max_receive_bytes(),
@@ -83,8 +83,7 @@ type Worked<S, I> = Limits<Attendance<Audit<Identity<Checked<Quota, S>, I>>>>;
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
-        let StackOptions { cors, hosts, token_in_query, slow_request, max_message_bytes, audit, pace, gateway_names } =
-            options;
+        let StackOptions { cors, hosts, ways, slow_request, max_message_bytes, audit, pace, gateway_names } = options;
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
@@ -94,7 +93,7 @@ impl<I> Stack<I> {
             gateway_names,
             limits: LimitsLayer::new(max_message_bytes, pace),
             audit: AuditLayer(audit),
-            identity: IdentityLayer { identify, token_in_query },
+            identity: IdentityLayer { identify, ways },
             quota: CheckLayer(quota),
         }
     }

@@ -8,7 +8,7 @@ mod lifecycle;
 mod unread;
 mod vigil;
 
-use super::{BodyTooLarge, Call, Deadlines, Pace, Protocol, RequestBody, Stack, StackOptions};
+use super::{BodyTooLarge, Call, Deadlines, Pace, Protocol, RequestBody, Stack, StackOptions, Ways};
 use crate::calls::{Claims, Identified};
 use crate::config::{AllowList, ListenConfig, Url};
 use crate::http::layers::{GatewayNames, Hosts, Quota};
@@ -224,7 +224,7 @@ where
     let options = StackOptions {
         cors,
         hosts,
-        token_in_query: false,
+        ways: Ways::default(),
         slow_request: Duration::from_secs(60),
         max_message_bytes: MAX_MESSAGE,
         audit: None,

@@ -8,7 +8,8 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::super::{Call, credentials};
+use super::super::Call;
+use super::super::credentials::{self, Ways};
 use crate::gate::{Caller, Claims, Identified};
 
 /// Finds out who makes a claim.
@@ -27,8 +28,7 @@ impl<F: Fn(&Claims) -> Identified + Clone> Identify for F {
 #[derive(Clone, Debug)]
 pub struct IdentityLayer<I> {
     pub identify: I,
-    /// Whether a token may stand in the query.
-    pub token_in_query: bool,
+    pub ways: Ways,
 }
 
 /// See [`IdentityLayer`].
@@ -58,7 +58,7 @@ where
     super::ready_as_inner!();
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let claims = credentials::find(&request, Call::get(request.extensions()), self.layer.token_in_query);
+        let claims = credentials::find(&request, Call::get(request.extensions()), self.layer.ways);
         match self.layer.identify.identify(&claims) {
             Identified::Now(caller) => {
                 put(&mut request, caller);

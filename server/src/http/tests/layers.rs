@@ -52,7 +52,7 @@ async fn a_caller_who_is_known_only_later_is_waited_for() {
         }))
     };
     let server = start(Setup::default());
-    let service = IdentityLayer { identify, token_in_query: false }.layer(server.app.clone());
+    let service = IdentityLayer { identify, ways: Ways::default() }.layer(server.app.clone());
     let ask = |token: &str| {
         let mut request = Request::get("/caller").header("authorization", token).body(RequestBody::empty()).unwrap();
         let call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));

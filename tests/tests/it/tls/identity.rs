@@ -1,18 +1,20 @@
 //! Whom a certificate names, with users and roles on.
 
-use keyport_tests::certificates::{Authority, Holder};
-use keyport_tests::encrypted::curl;
+use keyport_tests::certificates::{Authority, Holder, Pair, file_flag};
+use keyport_tests::encrypted::{curl, curl_until};
 use keyport_tests::etcdctl::Etcdctl;
 
-use super::Encrypted;
+use super::{Encrypted, own};
 
-#[tokio::test]
-async fn the_common_name_is_the_user_of_grpc_and_nobody_on_the_gateway() {
-    let authority = Authority::new();
-    let (ca, server) = (authority.file(), Encrypted::certifying(&authority).await);
-    let pair = |name: &str| authority.issue(&format!("cn-{name}"), &Holder::new(name, &[]));
-    let ctl = |name: &str| Etcdctl::encrypted(([127, 0, 0, 1], server.client).into(), &ca, &pair(name));
-    let root = ctl("root");
+/// A server where certificates say who somebody is, with users on: `root`, and `reader`, who may read `k`.
+async fn realm(authority: &Authority, more: &[&str]) -> Encrypted {
+    let (ca, own) = (authority.file(), own(authority));
+    let mut flags = [own.flags(""), own.flags("peer-")].concat();
+    flags.extend(["--client-cert-auth".to_owned(), file_flag("trusted-ca-file", &ca)]);
+    flags.push(file_flag("peer-trusted-ca-file", &ca));
+    flags.extend(more.iter().map(|&flag| flag.to_owned()));
+    let server = Encrypted::start(flags).await;
+    let root = ctl(authority, &server, "root");
     for args in [
         &["user", "add", "root", "--no-password"][..],
         &["user", "add", "reader", "--no-password"],
@@ -24,6 +26,24 @@ async fn the_common_name_is_the_user_of_grpc_and_nobody_on_the_gateway() {
     ] {
         root.ok(args);
     }
+    server
+}
+
+fn pair(authority: &Authority, name: &str) -> Pair {
+    authority.issue(&format!("cn-{name}"), &Holder::new(name, &[]))
+}
+
+fn ctl(authority: &Authority, server: &Encrypted, name: &str) -> Etcdctl {
+    Etcdctl::encrypted(([127, 0, 0, 1], server.client).into(), &authority.file(), &pair(authority, name))
+}
+
+#[tokio::test]
+async fn the_common_name_is_the_user_of_grpc_and_nobody_on_the_gateway() {
+    let authority = Authority::new();
+    let server = realm(&authority, &[]).await;
+    let (ca, pair) = (authority.file(), |name: &str| pair(&authority, name));
+    let ctl = |name: &str| ctl(&authority, &server, name);
+    let root = ctl("root");
     assert_eq!(ctl("reader").ok(&["get", "k"]), "k\nv\n");
     let refused = |name: &str, args: &[&str]| String::from_utf8_lossy(&ctl(name).output(args).stderr).into_owned();
     assert!(refused("reader", &["put", "k", "w"]).contains("permission denied"));
@@ -48,4 +68,55 @@ async fn the_common_name_is_the_user_of_grpc_and_nobody_on_the_gateway() {
     let answer = curl(&ca, Some(&nameless), &["--no-fail", "--data", r#"{"key":"aw=="}"#, &url]);
     let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
     assert!(answer.contains("user name is empty"), "{answer}");
+}
+
+#[tokio::test]
+async fn with_a_flag_it_is_the_user_of_everything() {
+    let authority = Authority::new();
+    let server = realm(&authority, &["--client-cert-auth-http"]).await;
+    let ca = authority.file();
+    let ask = |name: &str, path: &str, more: &[&str]| {
+        let url = format!("https://127.0.0.1:{}{path}", server.client);
+        let args = [&["--no-fail", "--include"], more, &[&url]].concat();
+        let answer = curl(&ca, Some(&pair(&authority, name)), &args);
+        String::from_utf8_lossy(&answer.stdout).into_owned()
+    };
+    let key = ["--data", r#"{"key":"aw=="}"#];
+    let value = ["--data", r#"{"key":"aw==","value":"dw=="}"#];
+    for version in ["--http1.1", "--http2"] {
+        let ask = |name: &str, path: &str, more: &[&str]| ask(name, path, &[&[version], more].concat());
+        let read = ask("reader", "/v3/kv/range", &key);
+        assert!(read.contains(r#""value":"dg==""#), "{version}: {read}");
+        for (name, path, body, refusal) in [
+            ("reader", "/v3/kv/put", &value, "permission denied"),
+            ("reader", "/v3/auth/user/list", &["--data", "{}"], "permission denied"),
+            ("nobody", "/v3/kv/range", &key, "permission denied"),
+            ("nobody", "/v3/auth/user/list", &["--data", "{}"], "user name not found"),
+        ] {
+            let answer = ask(name, path, body);
+            assert!(answer.contains(refusal), "{version} {name} {path}: {answer}");
+        }
+        assert!(ask("root", "/v3/auth/user/list", &["--data", "{}"]).contains(r#""reader""#), "{version}");
+        // What somebody says beside it counts, right or wrong.
+        let told = [&key[..], &["--header", "Authorization: Bearer none"]].concat();
+        assert!(ask("reader", "/v3/kv/range", &told).contains("invalid auth token"), "{version}");
+        let login = [&key[..], &["--user", "reader:none"]].concat();
+        let answer = ask("reader", "/v3/kv/range", &login);
+        assert!(answer.contains(" 401"), "{version}: {answer}");
+
+        let refused = ask("nobody", "/v3/watch?key=k", &[]);
+        assert!(refused.contains("permission denied"), "{version}: {refused}");
+    }
+    // These go on until they are left.
+    let begin = |wanted: &str, path: &str, headers: &[&str]| {
+        let url = format!("https://127.0.0.1:{}{path}", server.client);
+        let headers = headers.iter().flat_map(|header| ["--header", header]);
+        let args: Vec<_> = ["--http1.1", "--include", &url].into_iter().chain(headers).collect();
+        curl_until(wanted, &ca, Some(&pair(&authority, "reader")), &args)
+    };
+    let events = begin("event: opened", "/v3/watch?key=k", &[]);
+    assert!(events.contains(" 200") && events.contains("event: opened"), "{events}");
+    let upgrade = ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+    let upgraded = begin("\r\n\r\n", "/v3/watch", &[&["Connection: Upgrade"], &upgrade[..]].concat());
+    assert!(upgraded.contains(" 101"), "{upgraded}");
 }
