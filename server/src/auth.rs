@@ -13,6 +13,7 @@ mod remembered;
 mod rights;
 mod secret;
 pub(crate) mod tokens;
+mod signed;
 mod tries;
 
 pub(crate) use author::Author;

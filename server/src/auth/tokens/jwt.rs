@@ -4,32 +4,27 @@
 //! A token says who somebody is and at which revision of users and roles that was found. It cannot be taken back: what
 //! ends it is its time, or the next change of users and roles, after which it is told to be of an old revision.
 
-mod compact;
+mod claims;
 mod keys;
-mod verified;
-
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keyport_api::error::Error;
 use keyport_storage::auth::Policy;
 
 use super::Meaning;
 use crate::auth::Author;
+use crate::auth::signed::verified::{Fingerprint, Verified};
+use crate::auth::signed::{MOST_BYTES, compact, now, unix_time};
 use crate::config::JwtConfig;
-use compact::{Claims, Outgoing};
+use claims::{Claims, Incoming, Outgoing};
 pub(crate) use keys::KeyError;
 use keys::Keys;
-use verified::{Fingerprint, Verified};
-
-/// A longer text is not looked at. The largest keys make signatures of some 1,400 letters.
-const MOST_BYTES: usize = 16 * 1024;
 
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct JwtTokens {
     keys: Keys,
     config: JwtConfig,
-    verified: Verified,
+    verified: Verified<Claims>,
 }
 
 impl JwtTokens {
@@ -48,12 +43,13 @@ impl JwtTokens {
         let claims = self.verified.get(&fingerprint).or_else(|| {
             let claims = self.read(token)?;
             // What has ended, or not begun, has no place among what is in use.
-            if claims.hold(now) {
-                self.verified.keep(fingerprint, &claims, |kept| kept.hold(now) && kept.revision >= policy.revision());
+            if claims.life.holds(now) {
+                self.verified
+                    .keep(fingerprint, &claims, |kept| kept.life.holds(now) && kept.revision >= policy.revision());
             }
             Some(claims)
         });
-        match claims.filter(|claims| claims.hold(now)) {
+        match claims.filter(|claims| claims.life.holds(now)) {
             Some(Claims { user, revision, .. }) => Meaning::Author(Author { user, auth_revision: revision }),
             None => Meaning::Invalid,
         }
@@ -61,7 +57,11 @@ impl JwtTokens {
 
     fn read(&self, token: &str) -> Option<Claims> {
         let method = self.config.method.name();
-        let read = compact::read(token, |header| (header.alg == method).then_some(self.keys.verifying()));
+        let read = compact::read(
+            token,
+            |header| (header.alg == method).then_some(self.keys.verifying()),
+            |claims: Incoming| claims.check(),
+        );
         read.inspect_err(|flaw| tracing::debug!(%flaw, "refused a token")).ok()
     }
 
@@ -82,15 +82,6 @@ impl JwtTokens {
     pub(super) fn forget_all(&self) {
         self.verified.clear();
     }
-}
-
-fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// Seconds since 1970, as claims count them.
-fn now() -> f64 {
-    unix_time().as_secs_f64()
 }
 
 #[cfg(test)]

@@ -1,18 +1,15 @@
 //! The keys that tokens are signed with, and known by.
 
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, PublicKey as RsaPublicKey, RsaParameters};
-use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, ParsedPublicKey, RsaEncoding, VerificationAlgorithm};
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaEncoding};
 use x509_parser::pem::Pem;
 
+use crate::auth::signed::key::VerifyingKey;
 use crate::config::{JwtConfig, SignMethod};
-
-/// Shorter keys are weak, and a longer one costs too much at every request.
-const RSA_BITS: RangeInclusive<u32> = 2048..=8192;
 
 /// Why tokens cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +31,6 @@ pub enum KeyError {
 pub(super) struct Keys {
     signing: Option<SigningKey>,
     verifying: VerifyingKey,
-}
-
-/// What tokens of one algorithm are known by. Does not show itself.
-#[derive(Debug)]
-pub(super) enum VerifyingKey {
-    Public(ParsedPublicKey),
-    Secret(Box<hmac::Key>),
 }
 
 /// What tokens are signed with. Does not show itself.
@@ -102,7 +92,7 @@ impl Keys {
         };
         let given = match public {
             Some((path, bytes)) => {
-                let key = VerifyingKey::in_file(method, &first_block(&path, &bytes)?);
+                let key = in_file(method, &first_block(&path, &bytes)?);
                 Some(key.ok_or_else(|| unfit(&path, "public"))?)
             }
             None => None,
@@ -135,29 +125,11 @@ fn first_block(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
     first.and_then(Result::ok).map(|block| block.contents).ok_or_else(|| KeyError::NotPem(path.to_owned()))
 }
 
-impl VerifyingKey {
-    /// Of a certificate, a SubjectPublicKeyInfo, or, for RSA, an RSAPublicKey.
-    fn in_file(method: SignMethod, der: &[u8]) -> Option<VerifyingKey> {
-        match x509_parser::parse_x509_certificate(der) {
-            Ok((_, certificate)) => VerifyingKey::of(method, certificate.public_key().raw),
-            Err(_) => VerifyingKey::of(method, der),
-        }
-    }
-
-    /// Of a public key in any of its forms.
-    pub(super) fn of(method: SignMethod, public: &[u8]) -> Option<VerifyingKey> {
-        // Else no signature would be good, and nobody told why.
-        if is_rsa(method) && !RSA_BITS.contains(&rsa_bits(public)?) {
-            return None;
-        }
-        ParsedPublicKey::new(verification(method)?, public).ok().map(VerifyingKey::Public)
-    }
-
-    pub(super) fn is_signed_by(&self, text: &[u8], signature: &[u8]) -> bool {
-        match self {
-            VerifyingKey::Public(key) => key.verify_sig(text, signature).is_ok(),
-            VerifyingKey::Secret(key) => hmac::verify(key, text, signature).is_ok(),
-        }
+/// Of a certificate, a SubjectPublicKeyInfo, or, for RSA, an RSAPublicKey.
+fn in_file(method: SignMethod, der: &[u8]) -> Option<VerifyingKey> {
+    match x509_parser::parse_x509_certificate(der) {
+        Ok((_, certificate)) => VerifyingKey::of(method, certificate.public_key().raw),
+        Err(_) => VerifyingKey::of(method, der),
     }
 }
 
@@ -211,16 +183,6 @@ impl SigningKey {
     }
 }
 
-fn rsa_bits(public: &[u8]) -> Option<u32> {
-    let key = RsaPublicKey::from_der(public).ok()?;
-    RsaParameters::public_modulus_len(key.as_ref()).ok()
-}
-
-fn is_rsa(method: SignMethod) -> bool {
-    use SignMethod::*;
-    matches!(method, Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512)
-}
-
 fn secret(method: SignMethod) -> Option<hmac::Algorithm> {
     match method {
         SignMethod::Hs256 => Some(hmac::HMAC_SHA256),
@@ -228,21 +190,4 @@ fn secret(method: SignMethod) -> Option<hmac::Algorithm> {
         SignMethod::Hs512 => Some(hmac::HMAC_SHA512),
         _ => None,
     }
-}
-
-fn verification(method: SignMethod) -> Option<&'static dyn VerificationAlgorithm> {
-    Some(match method {
-        SignMethod::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-        SignMethod::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-        SignMethod::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-        // The salt is as long as the hash, as RFC 7518 has it.
-        SignMethod::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
-        SignMethod::Ps384 => &signature::RSA_PSS_2048_8192_SHA384,
-        SignMethod::Ps512 => &signature::RSA_PSS_2048_8192_SHA512,
-        SignMethod::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
-        SignMethod::Es384 => &signature::ECDSA_P384_SHA384_FIXED,
-        SignMethod::Es512 => &signature::ECDSA_P521_SHA512_FIXED,
-        SignMethod::EdDsa => &signature::ED25519,
-        SignMethod::Hs256 | SignMethod::Hs384 | SignMethod::Hs512 => return None,
-    })
 }

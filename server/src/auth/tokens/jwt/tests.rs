@@ -2,14 +2,16 @@ mod random;
 mod vectors;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64_simd::URL_SAFE_NO_PAD;
 use keyport_storage::auth::AuthStore;
 
-use super::compact::Flaw;
-use super::keys::VerifyingKey;
 use super::*;
+use crate::auth::signed::Lifetime;
+use crate::auth::signed::compact::Flaw;
+use crate::auth::signed::key::VerifyingKey;
 use crate::config::SignMethod;
 use vectors::TOKENS;
 
@@ -102,9 +104,9 @@ fn the_examples_of_the_standards_are_known() {
     ] {
         let token = format!("{header}.{claims}.{signature}");
         // The signature is good, and only then the claims are missed.
-        assert_eq!(compact::read(&token, |_| Some(key)), Err(Flaw::Claims), "{header}");
+        assert_eq!(compact::read(&token, |_| Some(key), Incoming::check), Err(Flaw::Claims), "{header}");
         let token = format!("{header}.{claims}A.{signature}");
-        assert_eq!(compact::read(&token, |_| Some(key)), Err(Flaw::Signature), "{header}");
+        assert_eq!(compact::read(&token, |_| Some(key), Incoming::check), Err(Flaw::Signature), "{header}");
     }
 }
 
@@ -165,9 +167,9 @@ fn only_claims_of_their_types_count() {
 
 #[test]
 fn a_token_is_good_to_the_second() {
-    let claims = Claims { user: "alice".into(), revision: 1, not_before: Some(10.0), ends: Some(20.0) };
+    let life = Lifetime { not_before: Some(10.0), ends: Some(20.0) };
     let times = [9.999, 10.0, 19.999, 20.0];
-    assert_eq!(times.map(|now| claims.hold(now)), [false, true, true, false]);
+    assert_eq!(times.map(|now| life.holds(now)), [false, true, true, false]);
 }
 
 #[test]
@@ -177,7 +179,11 @@ fn what_ends_ends_though_it_is_remembered() {
     assert_eq!(meaning(&tokens, &token), author("alice", 7));
     let fingerprint = Fingerprint::of(&token);
     let claims = tokens.verified.get(&fingerprint).unwrap();
-    tokens.verified.keep(fingerprint, &Claims { ends: Some(now() - 1.0), ..claims }, |_| true);
+    tokens.verified.keep(
+        fingerprint,
+        &Claims { life: Lifetime { ends: Some(now() - 1.0), ..claims.life }, ..claims },
+        |_| true,
+    );
     assert_eq!(meaning(&tokens, &token), Meaning::Invalid);
     tokens.forget_all();
     assert_eq!(meaning(&tokens, &token), author("alice", 7));

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{author, meaning, signed, with_secret};
 use crate::auth::Author;
+use crate::auth::signed::now;
 use crate::auth::tokens::Meaning;
-use crate::auth::tokens::jwt::now;
 use crate::config::SignMethod;
 
 /// A text of JSON, mostly of what claims are made of, and whatever may be between.

@@ -12,34 +12,38 @@ use std::collections::HashMap;
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 
-use super::compact::Claims;
-
 /// More are in use at one time in no cluster that is not under attack; about a megabyte.
 const MOST: usize = 4096;
 
 /// A token without its secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 32]);
+pub(in crate::auth) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    pub(super) fn of(token: &str) -> Fingerprint {
+    pub(in crate::auth) fn of(token: &str) -> Fingerprint {
         Fingerprint(Sha256::digest(token).into())
     }
 }
 
 /// See the module's text.
-#[derive(Debug, Default)]
-pub(super) struct Verified {
-    claims: RwLock<HashMap<Fingerprint, Claims>>,
+#[derive(Debug)]
+pub(in crate::auth) struct Verified<C> {
+    claims: RwLock<HashMap<Fingerprint, C>>,
 }
 
-impl Verified {
-    pub(super) fn get(&self, token: &Fingerprint) -> Option<Claims> {
+impl<C> Default for Verified<C> {
+    fn default() -> Verified<C> {
+        Verified { claims: RwLock::default() }
+    }
+}
+
+impl<C: Clone> Verified<C> {
+    pub(in crate::auth) fn get(&self, token: &Fingerprint) -> Option<C> {
         self.claims.read().get(token).cloned()
     }
 
     /// When there is no room, all go that are not `of_use` any more; if that does not do, all of them.
-    pub(super) fn keep(&self, token: Fingerprint, claims: &Claims, of_use: impl Fn(&Claims) -> bool) {
+    pub(in crate::auth) fn keep(&self, token: Fingerprint, claims: &C, of_use: impl Fn(&C) -> bool) {
         let mut kept = self.claims.write();
         if kept.len() >= MOST {
             kept.retain(|_, claims| of_use(claims));
@@ -50,7 +54,7 @@ impl Verified {
         kept.insert(token, claims.clone());
     }
 
-    pub(super) fn clear(&self) {
+    pub(in crate::auth) fn clear(&self) {
         self.claims.write().clear();
     }
 }
@@ -59,22 +63,18 @@ impl Verified {
 mod tests {
     use super::*;
 
-    fn claims(revision: u64) -> Claims {
-        Claims { user: "alice".into(), revision, not_before: None, ends: None }
-    }
-
     #[test]
     fn room_is_made_by_what_is_of_no_use() {
-        let verified = Verified::default();
+        let verified = Verified::<u64>::default();
         let token = |number: usize| Fingerprint::of(&number.to_string());
         for number in 0..MOST {
-            verified.keep(token(number), &claims(number as u64), |_| panic!("there is room"));
+            verified.keep(token(number), &(number as u64), |_| panic!("there is room"));
         }
-        verified.keep(token(MOST), &claims(0), |claims| claims.revision >= 10);
+        verified.keep(token(MOST), &0, |claims| *claims >= 10);
         let known = |number: usize| verified.get(&token(number)).is_some();
         assert_eq!([known(0), known(9), known(10), known(MOST)], [false, false, true, true]);
         for number in MOST + 1..MOST + 12 {
-            verified.keep(token(number), &claims(0), |_| true);
+            verified.keep(token(number), &0, |_| true);
         }
         assert_eq!([known(10), known(MOST + 10), known(MOST + 11)], [false, true, true]);
         assert!(verified.claims.read().len() < MOST);
