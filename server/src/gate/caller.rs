@@ -74,11 +74,12 @@ impl Identity {
 
 impl Caller {
     fn new(claims: &Claims, identity: Identity) -> Caller {
-        let Claims { token, common_name, from, insists_on_leader, .. } = claims;
-        let known_by = match (token, common_name) {
-            (Some(token), _) => KnownBy::Token(token.clone()),
-            (None, Some(name)) => KnownBy::Certificate(Arc::clone(name)),
-            (None, None) => KnownBy::Nothing,
+        let Claims { token, login, common_name, from, insists_on_leader } = claims;
+        let known_by = match (token, login, common_name) {
+            (Some(token), ..) => KnownBy::Token(token.clone()),
+            (None, None, Some(name)) => KnownBy::Certificate(Arc::clone(name)),
+            // Of a login that was found right, see [`Caller::proven`]; a wrong one is not made good by a certificate.
+            (None, Some(_), _) | (None, None, None) => KnownBy::Nothing,
         };
         Caller { identity, known_by, from: *from, insists_on_leader: *insists_on_leader, lane: None, trail: None }
     }
