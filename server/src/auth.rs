@@ -4,6 +4,7 @@
 //! here looks at them, and changes nothing.
 
 mod author;
+pub(crate) mod identities;
 mod logins;
 mod needs;
 pub(crate) mod passwords;
@@ -12,8 +13,8 @@ mod refusal;
 mod remembered;
 mod rights;
 mod secret;
-pub(crate) mod tokens;
 mod signed;
+pub(crate) mod tokens;
 mod tries;
 
 pub(crate) use author::Author;

@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::apply::waiters::Waiters;
 use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue};
 use crate::asking::PeerClient;
+use crate::auth::identities::Identities;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, Gate, Url};
 use crate::membership::Membership;
@@ -66,7 +67,10 @@ pub(crate) struct Started {
 /// # Errors
 /// When the directory cannot be used as it is; nothing in it was overwritten then.
 pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>, tls: &Tls) -> Result<Started, BootstrapError> {
-    let tokens = Tokens::open(&config.tokens)?;
+    let known_by = KnownBy {
+        tokens: Tokens::open(&config.tokens)?,
+        identities: config.identity.as_ref().map(Identities::open).transpose()?.map(Arc::new),
+    };
     let (dir, client) = prepare(config, &metrics, tls)?;
     // The log is locked first: it is what a second process must not touch.
     let disk = Arc::new(FsDisk::open(&dir.wal)?);
@@ -82,7 +86,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>, tls: &Tls) -> 
     }
     clean_snapshots(config, &dir, &backend)?;
 
-    let state = Arc::new(open_state(config, tokens, Arc::clone(&backend), Arc::clone(&metrics))?);
+    let state = Arc::new(open_state(config, known_by, Arc::clone(&backend), Arc::clone(&metrics))?);
     let metadata = recovered.metadata;
     let options = backend_options(config, &metrics);
     let snapshots = Snapshots::new(Arc::clone(&backend), dir.snapshots.clone(), options, Arc::clone(&metrics));
@@ -259,9 +263,15 @@ fn report(recovered: &Recovered, wal: &Path) {
     );
 }
 
+/// By what users are known.
+struct KnownBy {
+    tokens: Tokens,
+    identities: Option<Arc<Identities>>,
+}
+
 fn open_state(
     config: &Config,
-    tokens: Tokens,
+    known_by: KnownBy,
     backend: Arc<Backend>,
     metrics: Arc<Metrics>,
 ) -> Result<State, BootstrapError> {
@@ -279,6 +289,7 @@ fn open_state(
     let applied = AppliedIndex::new(applied.index, applied.term);
     let leadership = Leadership::new(config.election_timeout);
     let rules_changed = Recurring::default();
+    let KnownBy { tokens, identities } = known_by;
     Ok(State {
         backend,
         store,
@@ -287,6 +298,7 @@ fn open_state(
         auth,
         rules_changed,
         tokens,
+        identities,
         hub,
         membership,
         applied,

@@ -13,6 +13,7 @@ mod flags;
 mod former;
 mod gates;
 mod help;
+mod identity;
 mod log;
 mod settings;
 mod source;
@@ -23,6 +24,7 @@ mod url;
 pub(crate) use cluster::parse_members;
 pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
+pub use identity::{IdentityConfig, KeySource, UserClaim, WebUrl, WebUrlError};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
 pub use source::{Action, Sources, load};
 pub use tls::{Allowed, AutoTls, KeyPairFiles, TlsConfig, TlsSide, TlsTerms, TlsVersions};
@@ -62,6 +64,8 @@ pub struct Config {
     pub max_txn_ops: usize,
     /// What users are given for their passwords.
     pub tokens: TokenConfig,
+    /// Whose tokens are taken beside those; `None` when nobody's are.
+    pub identity: Option<IdentityConfig>,
     /// Where it is written down who asked for what; `None` when it is not.
     pub audit_log: Option<PathBuf>,
     /// What hashing a password costs, in powers of two.
@@ -112,12 +116,12 @@ pub struct HttpConfig {
     pub hosts: AllowList,
     /// Whether a token may stand in the query, where others may write it into their logs.
     pub token_in_query: bool,
+    /// Whether certificates say who somebody is over HTTP, too, and not over gRPC alone.
+    pub certificate_names: bool,
     pub warning_unary_request_duration: Duration,
 }
 
 /// In a list of hosts or origins: those of the server itself.
-    /// Whether certificates say who somebody is over HTTP, too, and not over gRPC alone.
-    pub certificate_names: bool,
 pub const OWN: &str = "own";
 
 /// `*`, or what is listed.

@@ -155,6 +155,6 @@ impl Gate {
     pub(crate) fn end_of(&self, pass: &Pass) -> StreamEnd {
         let Inner { state, stopping, .. } = &*self.0;
         let insists = pass.caller().insists_on_leader();
-        StreamEnd::new(stopping.wait(), insists.then(|| state.leadership.lost()))
+        StreamEnd::new(stopping.wait(), insists.then(|| state.leadership.lost()), pass.caller().until())
     }
 }

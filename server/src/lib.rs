@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod net;
 mod node;
 mod peer_port;
+mod provider;
 mod run;
 mod service_manager;
 mod state;

@@ -216,6 +216,8 @@ handles! {
     log_first_index: IntGauge("keyport_raft_log_first_index", "First entry of the log in memory: who lacks an earlier one gets a snapshot.");
 
     audit_lost: IntCounter("keyport_audit_lines_lost_total", "Lines of the audit log that could not be written.");
+    identity_keys_age: IntGaugeVec("keyport_identity_keys_age_seconds", "Time since the keys of an identity provider were seen last; -1 before the first time.", labels ["issuer"]);
+    identity_keys_failures: IntCounterVec("keyport_identity_keys_failures_total", "Looks at the keys of an identity provider that failed.", labels ["issuer"]);
     tls_certificate_expiry: IntGaugeVec("keyport_tls_certificate_expiry_seconds", "Time until the certificate that is shown there ends.", labels ["endpoint"]);
     tls_rejected: IntCounterVec("keyport_tls_rejected_connections_total", "Connections closed during or after the handshake.", labels ["endpoint"]);
     bulk_work: IntCounter("keyport_bulk_work_total", "Pieces of work that were too large for an event loop, and done aside.");

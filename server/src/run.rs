@@ -32,7 +32,7 @@ use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
 use crate::service_manager::{self, Stage};
 use crate::tls::Tls;
-use crate::{peer_port, version};
+use crate::{peer_port, provider, version};
 
 /// How long connections may finish what they are answering.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -162,6 +162,9 @@ fn duties(config: &Config, node: &Node) -> JoinSet<()> {
     }
     if config.feature_gates.enabled(Gate::CompactHashCheck) {
         duties.spawn(node.clone().check_compactions(config.compact_hash_check_interval));
+    }
+    if let Some(identities) = &node.state().identities {
+        duties.spawn(provider::keep_fresh(Arc::clone(identities), Arc::clone(&node.state().metrics)));
     }
     let leaderless = node.clone();
     duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });

@@ -20,6 +20,7 @@ use keyport_storage::watch::WatchHub;
 use leadership::Leadership;
 use tokio::sync::watch;
 
+use crate::auth::identities::Identities;
 use crate::auth::tokens::Tokens;
 use crate::membership::{Membership, MembershipError};
 use crate::metrics::Metrics;
@@ -38,6 +39,8 @@ pub(crate) struct State {
     pub(crate) rules_changed: Recurring,
     /// By which users are known.
     pub(crate) tokens: Tokens,
+    /// By which users are known who come from outside; `None` when nobody does.
+    pub(crate) identities: Option<Arc<Identities>>,
     pub(crate) hub: WatchHub,
     pub(crate) membership: Membership,
     pub(crate) applied: AppliedIndex,

@@ -58,11 +58,16 @@ pub(crate) enum PeerCallError {
 
 impl PeerClient {
     pub(crate) fn new(tls: &Outgoing) -> PeerClient {
+        PeerClient::dialling(tls, CONNECT_TIMEOUT)
+    }
+
+    /// For those who may be further away: a connection has this long to be there.
+    pub(crate) fn dialling(tls: &Outgoing, patience: Duration) -> PeerClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(Dialler { patience: CONNECT_TIMEOUT, tls: tls.clone() });
+            .build(Dialler { patience, tls: tls.clone() });
         PeerClient { client, cluster_id: None }
     }
 

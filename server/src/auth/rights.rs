@@ -27,6 +27,15 @@ impl<'a> Rights<'a> {
         if self.who.is_some() || !self.policy.is_enabled() { Ok(()) } else { Err(AuthError::UserEmpty) }
     }
 
+    /// Whether there is such a user. Who only has a name may be nobody.
+    ///
+    /// # Errors
+    /// `PermissionDenied`.
+    pub(crate) fn is_user(&self) -> Result<(), AuthError> {
+        let is_user = !self.policy.is_enabled() || self.who.is_some_and(|who| self.policy.user(who.user).is_some());
+        if is_user { Ok(()) } else { Err(AuthError::PermissionDenied) }
+    }
+
     /// # Errors
     /// `UserEmpty`, `OldRevision`, `PermissionDenied`.
     pub(crate) fn may_read_range(&self, range: &KeyRange) -> Result<(), AuthError> {

@@ -9,6 +9,7 @@ use keyport_storage::lease::RecoverError;
 
 use super::discovery::DiscoveryError;
 use super::existing::FetchError;
+use crate::auth::identities::KeySetError;
 use crate::auth::tokens::KeyError;
 use crate::membership::MembershipError;
 use crate::node::corruption::CorruptionError;
@@ -33,6 +34,8 @@ pub enum BootstrapError {
     Membership(#[from] MembershipError),
     #[error(transparent)]
     Tokens(#[from] KeyError),
+    #[error("--identity-jwks: {0}")]
+    Identities(#[from] KeySetError),
     #[error("couldn't find local name {0:?} in the initial cluster configuration")]
     NotInCluster(String),
     #[error("--initial-cluster has {listed} but missing from --initial-advertise-peer-urls={advertised} ({reason})")]

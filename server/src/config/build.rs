@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, invalid, tls, tokens,
+    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, identity, invalid, tls, tokens,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -57,6 +57,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
         tokens,
+        identity: identity::build(&s)?,
         audit_log: path(&s, "audit-log"),
         bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
@@ -172,8 +173,8 @@ fn http(s: &Settings) -> HttpConfig {
         cors: allow_list(s.list("cors")),
         hosts: allow_list(s.list("host-whitelist")),
         token_in_query: s.bool("access-token-in-query"),
-        warning_unary_request_duration: or_default(
         certificate_names: s.bool("client-cert-auth-http"),
+        warning_unary_request_duration: or_default(
             s.duration("warning-unary-request-duration"),
             Duration::from_millis(300),
         ),
@@ -248,12 +249,12 @@ fn warn(s: &mut Settings) {
     if quota > RECOMMENDED_QUOTA_BYTES {
         warnings.push(format!("--quota-backend-bytes {quota} exceeds the recommended {RECOMMENDED_QUOTA_BYTES}"));
     }
-    if s.bool("unsafe-no-fsync") {
     if s.bool("client-cert-auth-http") && !s.bool("client-cert-auth") {
         warnings.push("--client-cert-auth-http is of no use without --client-cert-auth".to_owned());
     } else if s.bool("client-cert-auth-http") && allow_list(s.list("cors")) == AllowList::Any {
         warnings.push("with --cors=* any page acts as whom a browser's certificate names".to_owned());
     }
+    if s.bool("unsafe-no-fsync") {
         warnings.push("--unsafe-no-fsync: acknowledged writes may be lost when the machine stops".to_owned());
     }
     s.warnings.append(&mut warnings);

@@ -130,6 +130,13 @@ pub(super) const FLAGS: &[Flag] = &[
 
     flag(Auth, "auth-token", Str, "simple", "Token provider: simple, or jwt,sign-method=..,priv-key=..,pub-key=..,ttl=.."),
     flag(Auth, "auth-token-ttl", Uint, "300", "Idle lifetime of simple tokens, in seconds."),
+    flag(Auth, "identity-issuer", Str, "", "Take tokens of this issuer, too (OpenID Connect): iss is this text, letter for letter."),
+    flag(Auth, "identity-audience", Str, "", "What aud of its tokens has to be, or to contain."),
+    flag(Auth, "identity-jwks", Str, "", "Its public keys: a file, or a URL; if empty, the issuer is asked where they are."),
+    flag(Auth, "identity-user-claim", Str, "sub", "The claim that names the user, or /a/b for one inside of another."),
+    flag(Auth, "identity-user-prefix", Str, "oidc/", "What the user's name here begins with; empty lets outsiders be any user, root too."),
+    flag(Auth, "identity-ca-file", Str, "", "CA of the issuer's server; the system's if empty."),
+    flag(Auth, "identity-refresh-interval", Dur, "5m0s", "Time between two looks at keys behind a URL; a file is looked at each second."),
     flag(Auth, "audit-log", Str, "", "File that lines of JSON are added to: who asked for what, and what came of it."),
     flag(Auth, "access-token-in-query", Bool, "false", "Take a token from the query, too: for EventSource, which can set no header."),
     flag(Auth, "bcrypt-cost", Uint, "10", "Cost of hashing passwords, 4 to 31."),

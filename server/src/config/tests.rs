@@ -259,6 +259,36 @@ fn tokens_are_simple_or_signed_or_nobody_gets_one() {
 }
 
 #[test]
+fn identities_are_of_an_issuer_and_for_an_audience() {
+    assert_eq!(args(&[]).config().identity, None);
+    let with = |more: &[&str]| args(&[&["--identity-audience=us"], more].concat());
+    let of = |more: &[&str]| with(more).config().identity.unwrap();
+    let found = of(&["--identity-issuer=https://a.example/realm"]);
+    assert_eq!((&*found.issuer, &*found.audience), ("https://a.example/realm", "us"));
+    let KeySource::Discovered(url) = &found.keys else { panic!("{found:?}") };
+    assert_eq!(url.to_string(), "https://a.example:443/realm/.well-known/openid-configuration");
+    assert_eq!((found.user, &*found.user_prefix), (UserClaim::Named("sub".into()), "oidc/"));
+    assert_eq!((found.refresh, found.tls.trusted_ca), (Duration::from_secs(300), None));
+    let found = of(&[
+        "--identity-issuer=me",
+        "--identity-jwks=keys.json",
+        "--identity-user-claim=/a/b",
+        "--identity-user-prefix=",
+        "--identity-refresh-interval=0s",
+        "--identity-ca-file=ca.pem",
+    ]);
+    assert_eq!(found.keys, KeySource::File("keys.json".into()));
+    assert_eq!((found.user, &*found.user_prefix), (UserClaim::Inside("/a/b".into()), ""));
+    assert_eq!((found.refresh, found.tls.trusted_ca), (Duration::from_secs(1), Some("ca.pem".into())));
+    let found = of(&["--identity-issuer=me", "--identity-jwks=http://localhost/keys"]);
+    assert!(matches!(found.keys, KeySource::At(_)), "{found:?}");
+    for more in [&[][..], &["--identity-issuer=me"], &["--identity-issuer=me", "--identity-jwks=ftp://a/b"]] {
+        assert_eq!(with(more).error().0, 1, "{more:?}");
+    }
+    assert_eq!(args(&["--identity-issuer=https://a.example"]).error().0, 1);
+}
+
+#[test]
 fn flags_without_effect_are_named_in_one_line() {
     let config = args(&["--max-wals=3", "--memory-mlock", "--snapshot=1", "--enable-pprof=false"]).config();
     assert_eq!(

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use keyport_api::error::Error;
 
@@ -32,12 +33,28 @@ pub struct Caller {
     identity: Identity,
     /// By which he can be asked for once more.
     known_by: KnownBy,
+    /// See [`Found::until`].
+    until: Option<Instant>,
     from: Option<IpAddr>,
     insists_on_leader: bool,
     /// Where the work for its connection waits that is too large for an event loop.
     lane: Option<Lane>,
     /// Where it is noted what he asks for, if that is written down.
     trail: Option<Arc<Trail>>,
+}
+
+/// Who somebody is found to be.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) author: Author,
+    /// When what he is known by ends; `None` if that does not end what he has begun with it.
+    pub(super) until: Option<Instant>,
+}
+
+impl From<Author> for Found {
+    fn from(author: Author) -> Found {
+        Found { author, until: None }
+    }
 }
 
 /// What somebody is known by.
@@ -63,9 +80,9 @@ enum Identity {
 }
 
 impl Identity {
-    fn of(found: Result<Option<Author>, Error>) -> Identity {
+    fn of(found: Result<Option<Found>, Error>) -> Identity {
         match found {
-            Ok(Some(author)) => Identity::User(author),
+            Ok(Some(found)) => Identity::User(found.author),
             Ok(None) => Identity::Anyone,
             Err(error) => Identity::Refused(error),
         }
@@ -81,7 +98,8 @@ impl Caller {
             // Of a login that was found right, see [`Caller::proven`]; a wrong one is not made good by a certificate.
             (None, Some(_), _) | (None, None, None) => KnownBy::Nothing,
         };
-        Caller { identity, known_by, from: *from, insists_on_leader: *insists_on_leader, lane: None, trail: None }
+        let (from, insists_on_leader) = (*from, *insists_on_leader);
+        Caller { identity, known_by, until: None, from, insists_on_leader, lane: None, trail: None }
     }
 
     pub(super) fn anyone(claims: &Claims) -> Caller {
@@ -89,18 +107,24 @@ impl Caller {
     }
 
     /// Who makes these claims is found to be somebody, or anyone.
-    pub(super) fn found(claims: &Claims, found: Result<Option<Author>, Error>) -> Caller {
-        Caller::new(claims, Identity::of(found))
+    pub(super) fn found(claims: &Claims, found: Result<Option<Found>, Error>) -> Caller {
+        Caller::new(claims, Identity::Anyone).found_again(found)
     }
 
     /// Somebody who has said a password.
     pub(super) fn proven(claims: &Claims, author: Author, proof: Arc<Proof>) -> Caller {
-        Caller { known_by: KnownBy::Proof(proof), ..Caller::found(claims, Ok(Some(author))) }
+        Caller { known_by: KnownBy::Proof(proof), ..Caller::found(claims, Ok(Some(author.into()))) }
     }
 
     /// The same, found to be somebody else, or nobody.
-    pub(super) fn found_again(&self, found: Result<Option<Author>, Error>) -> Caller {
-        Caller { identity: Identity::of(found), ..self.clone() }
+    pub(super) fn found_again(&self, found: Result<Option<Found>, Error>) -> Caller {
+        let until = found.as_ref().ok().and_then(|found| found.as_ref()?.until);
+        Caller { identity: Identity::of(found), until, ..self.clone() }
+    }
+
+    /// When what he began has to end, because nobody vouches for him any longer.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until
     }
 
     pub(super) fn known_by(&self) -> &KnownBy {
@@ -175,7 +199,7 @@ impl Caller {
     /// A user that nobody has checked.
     #[cfg(test)]
     pub(crate) fn unchecked(author: Author) -> Caller {
-        Caller::found(&Claims::default(), Ok(Some(author)))
+        Caller::found(&Claims::default(), Ok(Some(author.into())))
     }
 }
 

@@ -1,9 +1,12 @@
 //! What the gate gives to a call that it lets in.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use keyport_api::error::Error;
+use tokio::time::{Sleep, sleep_until};
 
 use super::Caller;
 use crate::state::ending::Waiter;
@@ -36,17 +39,22 @@ pub(crate) struct StreamEnd {
     stopped: Waiter,
     /// For callers who insist on a leader.
     leader_lost: Option<Waiter>,
+    /// For callers whom somebody vouches for, but not for ever.
+    expired: Option<Pin<Box<Sleep>>>,
 }
 
 impl StreamEnd {
-    pub(super) fn new(stopped: Waiter, leader_lost: Option<Waiter>) -> StreamEnd {
-        StreamEnd { stopped, leader_lost }
+    pub(super) fn new(stopped: Waiter, leader_lost: Option<Waiter>, until: Option<Instant>) -> StreamEnd {
+        StreamEnd { stopped, leader_lost, expired: until.map(|until| Box::pin(sleep_until(until.into()))) }
     }
 
     /// The reason to end now, if there is one.
     pub(crate) fn reason(&self) -> Option<Error> {
         if self.stopped.is_raised() {
             return Some(Error::Stopped);
+        }
+        if self.expired.as_ref().is_some_and(|end| end.deadline() <= tokio::time::Instant::now()) {
+            return Some(Error::InvalidAuthToken);
         }
         self.leader_lost.as_ref().filter(|lost| lost.is_raised()).map(|_| Error::NoLeader)
     }
@@ -55,6 +63,15 @@ impl StreamEnd {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         if self.stopped.poll(cx).is_ready() {
             return Poll::Ready(Error::Stopped);
+        }
+        self.poll_cut_short(cx)
+    }
+
+    fn poll_cut_short(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        if let Some(end) = &mut self.expired
+            && end.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Error::InvalidAuthToken);
         }
         match &mut self.leader_lost {
             Some(lost) => lost.poll(cx).map(|()| Error::NoLeader),
@@ -68,12 +85,8 @@ impl StreamEnd {
     }
 
     /// The reason that is left to a stream which ends without a word when the server stops.
-    pub(crate) async fn leader_lost(&mut self) -> Error {
-        match &mut self.leader_lost {
-            Some(lost) => lost.raised().await,
-            None => std::future::pending().await,
-        }
-        Error::NoLeader
+    pub(crate) async fn cut_short(&mut self) -> Error {
+        poll_fn(|cx| self.poll_cut_short(cx)).await
     }
 
     /// Runs a call that may wait for long, and gives it up when there is a reason.

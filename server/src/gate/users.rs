@@ -1,15 +1,16 @@
 //! Who a caller is and what he may, by the users and roles of this moment.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyport_api::error::Error;
 use keyport_api::methods::{Method, Need};
 use keyport_raft::RaftHandle;
 use keyport_storage::auth::{Policy, Who};
 
-use super::caller::KnownBy;
+use super::caller::{Found, KnownBy};
 use super::{Caller, Claims, Identified, Permission};
+use crate::auth::identities::Outsider;
 use crate::auth::tokens::Meaning;
 use crate::auth::{Author, Login, Logins, Needs, Rights, Secret, refused};
 use crate::state::State;
@@ -54,7 +55,7 @@ impl Users {
             (Some(token), _) => token,
             (None, Some(login)) => return self.identify_by_password(claims, login),
             (None, None) => {
-                let found = claims.common_name.as_ref().and_then(|name| self.named(name));
+                let found = claims.common_name.as_ref().and_then(|name| self.named(name)).map(Found::from);
                 return Identified::Now(Caller::found(claims, Ok(found)));
             }
         };
@@ -77,10 +78,10 @@ impl Users {
     pub(super) fn renew(&self, caller: &Caller) -> Caller {
         let found = match caller.known_by() {
             KnownBy::Nothing => return caller.clone(),
-            KnownBy::Certificate(name) => Ok(self.named(name)),
+            KnownBy::Certificate(name) => Ok(self.named(name).map(Found::from)),
             KnownBy::Token(token) => self.known(token).unwrap_or(Err(Error::InvalidAuthToken)),
             KnownBy::Proof(proof) => self.state.auth.with(|policy| match policy.is_enabled() {
-                true => proof.author(policy).map(Some).ok_or(Error::InvalidCredentials),
+                true => proof.author(policy).map(|author| Some(author.into())).ok_or(Error::InvalidCredentials),
                 false => Ok(None),
             }),
         };
@@ -117,7 +118,7 @@ impl Users {
     }
 
     /// Whose token it is, nobody's where nobody is asked; or the index at which it is known.
-    fn known(&self, token: &Secret) -> Result<Result<Option<Author>, Error>, u64> {
+    fn known(&self, token: &Secret) -> Result<Result<Option<Found>, Error>, u64> {
         // Looked at first: what is applied after the look at the tokens is waited for.
         let applied = self.state.applied.index();
         self.state.auth.with(|policy| {
@@ -125,11 +126,18 @@ impl Users {
                 return Ok(Ok(None));
             }
             match self.state.tokens.meaning(token.as_str(), policy) {
-                Meaning::Author(author) => Ok(Ok(Some(author))),
+                Meaning::Author(author) => Ok(Ok(Some(author.into()))),
                 Meaning::NotBefore(index) if index > applied => Err(index),
-                Meaning::NotBefore(_) | Meaning::Invalid => Ok(Err(Error::InvalidAuthToken)),
+                Meaning::NotBefore(_) => Ok(Err(Error::InvalidAuthToken)),
+                Meaning::Invalid => Ok(self.from_outside(token, policy).map(Some).ok_or(Error::InvalidAuthToken)),
             }
         })
+    }
+
+    /// Whom somebody else vouches for, until his word ends.
+    fn from_outside(&self, token: &Secret, policy: &Policy) -> Option<Found> {
+        let Outsider { author, left } = self.state.identities.as_ref()?.named(token.as_str(), policy)?;
+        Some(Found { author, until: Instant::now().checked_add(left) })
     }
 
     /// Who has no token is whom his certificate names, if there is such a user or not.
@@ -194,7 +202,9 @@ impl Permission for Users {
             // The keys are in the request.
             Need::Nothing | Need::Keys => Ok(()),
             Need::SoundToken => self.judge(caller, |_, _| Ok(())),
-            Need::Identity => self.judge(caller, |_, _| match caller.author_found()? {
+            Need::Identity => self.judge(caller, |rights, _| match caller.author_found()? {
+                // Others may vouch for whom they like.
+                Some(_) if caller.until().is_some() => rights.is_user().map_err(refused),
                 Some(_) => Ok(()),
                 None => Err(Error::UserEmpty),
             }),

@@ -72,6 +72,7 @@ impl Waiter {
         }
     }
 
+    #[cfg(test)]
     pub(crate) async fn raised(&mut self) {
         poll_fn(|cx| self.poll(cx)).await;
     }

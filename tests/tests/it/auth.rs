@@ -2,6 +2,7 @@
 
 mod advisories;
 mod audit;
+mod identities;
 pub(crate) mod jwt;
 mod life;
 mod logins;

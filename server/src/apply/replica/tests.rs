@@ -66,6 +66,7 @@ impl World {
             auth: Arc::default(),
             rules_changed: Recurring::default(),
             tokens: Tokens::None,
+            identities: None,
             hub: WatchHub::new(store as _, WatchOptions::default()).unwrap(),
             membership: Membership::load(&backend).unwrap(),
             applied: AppliedIndex::new(applied.index, applied.term),

@@ -157,7 +157,7 @@ impl Feed {
                 stream.request_progress();
                 self.format.heartbeat()
             }
-            reason = end.leader_lost() => self.fail(reason),
+            reason = end.cut_short() => self.fail(reason),
             () = rules_changed.again() => match self.calls.watch.still_may(&self.subscription) {
                 Ok(()) => Bytes::new(),
                 Err(error) => self.fail(error),

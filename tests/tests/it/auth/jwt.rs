@@ -23,13 +23,13 @@ pub(super) async fn realm_of(flavor: Flavor, options: &str) -> Realm {
     Realm::on(Server::of(flavor).args([options, "--bcrypt-cost=4"]).start()).await
 }
 
-fn with_token<T>(message: T, token: &str) -> Request<T> {
+pub(super) fn with_token<T>(message: T, token: &str) -> Request<T> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("token", token.parse().unwrap());
     request
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 

@@ -15,7 +15,7 @@ impl Realm {
         self.done(root, "/v3/auth/role/revoke", all).await;
     }
 
-    async fn watch(&self, token: &str, creates: &[Value]) -> Lines {
+    pub(super) async fn watch(&self, token: &str, creates: &[Value]) -> Lines {
         let requests: String =
             creates.iter().map(|create| format!("{}\n", json!({ "create_request": create }))).collect();
         let headers: &[(&str, &str)] = if token.is_empty() { &[] } else { &[("authorization", token)] };
@@ -26,7 +26,7 @@ impl Realm {
         lines
     }
 
-    async fn events(&self, token: &str, query: &str) -> EventStream {
+    pub(super) async fn events(&self, token: &str, query: &str) -> EventStream {
         let headers: &[(&str, &str)] = if token.is_empty() { &[] } else { &[("authorization", token)] };
         let answer = self.http.get_stream(&format!("/v3/watch?{query}"), headers).await;
         assert_eq!(answer.status(), 200, "{query}");

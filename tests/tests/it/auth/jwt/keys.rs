@@ -43,13 +43,14 @@ impl Keys {
         secret
     }
 
-    /// Runs a script of Node's that knows `crypto`, `read` and `write` for files in here, and these arguments.
-    fn node(&self, script: &str, args: &[&str]) {
+    /// Runs a script of Node's that knows `crypto`, `read` and `write` for files in here, and these arguments. What it says.
+    fn node(&self, script: &str, args: &[&str]) -> String {
         let script = format!("{PRELUDE}{script}");
         // Behind `-` come the script's arguments, whatever they begin with.
         let out =
             Command::new("node").args(["-e", &script, "-"]).args(args).current_dir(self.0.path()).output().unwrap();
         assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
     }
 
     /// A private key in PKCS #8, and its public key.
@@ -85,6 +86,27 @@ impl Keys {
         let script = "const key = crypto.createPublicKey(read(args[0] + '.pub'));
             write(args[0] + '.rsapub', key.export({type: 'pkcs1', format: 'pem'}));";
         self.node(script, &[name]);
+    }
+
+    /// The public key as a set of keys has it, with more said about it.
+    pub(crate) fn jwk(&self, name: &str, more: Value) -> Value {
+        let script = "const key = crypto.createPublicKey(read(args[0] + '.pub'));
+            console.log(JSON.stringify({...key.export({format: 'jwk'}), ...JSON.parse(args[1])}));";
+        serde_json::from_str(&self.node(script, &[name, &more.to_string()])).unwrap()
+    }
+
+    /// A token with this header, which names the algorithm, and these claims.
+    pub(crate) fn token(&self, name: &str, header: &Value, claims: &Value) -> String {
+        let script = "const [name, header, claims] = args, {alg} = JSON.parse(header);
+            const text = [header, claims].map((part) => Buffer.from(part).toString('base64url')).join('.');
+            const hash = alg === 'EdDSA' ? null : 'sha' + alg.slice(2), {constants} = crypto;
+            const options = {
+                PS: {padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST},
+                ES: {dsaEncoding: 'ieee-p1363'},
+            }[alg.slice(0, 2)];
+            const signature = crypto.sign(hash, Buffer.from(text), {key: read(name + '.pem'), ...options});
+            console.log(text + '.' + signature.toString('base64url'));";
+        self.node(script, &[name, &header.to_string(), &claims.to_string()]).trim().to_owned()
     }
 
     /// Options of `--auth-token`, of files in here.

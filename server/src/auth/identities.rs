@@ -1,0 +1,164 @@
+//! Identities from outside: tokens that somebody else has signed, an OpenID Connect provider mostly, and that name users of
+//! this cluster.
+//!
+//! A token says who somebody is and nothing of what he may: that is up to the user of that name, as the log has him at each
+//! call. Who is no user here may nothing: a provider may know thousands who are none. Unlike etcd's own tokens, these are
+//! good for a while and not for a revision of users and roles, so changes of those leave them good; the user's rights, and
+//! whether there is such a user, are those of the moment.
+//!
+//! The keys may change. Whoever looks after them ([`Identities::take`]) is woken by a token that names an unknown one.
+
+mod claims;
+mod error;
+mod jwk;
+mod key_set;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyport_storage::auth::Policy;
+use parking_lot::{Mutex, RwLock};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::Author;
+use super::signed::verified::{Fingerprint, Verified};
+use super::signed::{MOST_BYTES, compact, now};
+use crate::config::{IdentityConfig, KeySource};
+use claims::Claims;
+pub(crate) use error::KeySetError;
+use key_set::KeySet;
+
+/// A longer text is no set of keys.
+pub(crate) const MOST_KEY_SET_BYTES: usize = 1 << 20;
+
+/// Nobody waits for longer: a century.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Identities {
+    config: IdentityConfig,
+    known: RwLock<Arc<Known>>,
+    /// When the keys were last seen where they come from.
+    seen: Mutex<Option<Instant>>,
+    /// A token names a key that is not known.
+    unknown_key: Notify,
+}
+
+/// What is known by one set of keys. Another one begins anew, so that nothing is remembered of keys that are gone.
+#[derive(Debug, Default)]
+struct Known {
+    /// What the set was read from.
+    text: Vec<u8>,
+    keys: KeySet,
+    verified: Verified<Claims>,
+}
+
+/// Whom a token names.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outsider {
+    pub(crate) author: Author,
+    /// For how long the token is good.
+    pub(crate) left: Duration,
+}
+
+impl Identities {
+    /// Without keys, unless they are in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub(crate) fn open(config: &IdentityConfig) -> Result<Identities, KeySetError> {
+        let identities = Identities {
+            config: config.clone(),
+            known: RwLock::default(),
+            seen: Mutex::default(),
+            unknown_key: Notify::new(),
+        };
+        if let KeySource::File(path) = &config.keys {
+            identities.take(&key_set::read(path)?)?;
+        }
+        Ok(identities)
+    }
+
+    pub(crate) fn config(&self) -> &IdentityConfig {
+        &self.config
+    }
+
+    /// Whom `token` names under the rules of this moment, be he a user or not; none if it is not good.
+    pub(crate) fn named(&self, token: &str, policy: &Policy) -> Option<Outsider> {
+        if token.len() > MOST_BYTES {
+            return None;
+        }
+        let now = now();
+        let known = Arc::clone(&self.known.read());
+        let fingerprint = Fingerprint::of(token);
+        let claims = match known.verified.get(&fingerprint) {
+            Some(claims) => claims,
+            None => {
+                let claims = self.read(token, &known.keys)?;
+                // What has ended, or not begun, has no place among what is in use.
+                if claims.life.holds(now) {
+                    known.verified.keep(fingerprint, &claims, |kept| kept.life.holds(now));
+                }
+                claims
+            }
+        };
+        let is_good = claims.life.holds(now);
+        let Claims { user, life } = claims;
+        let left = Duration::try_from_secs_f64(life.ends.unwrap_or(now) - now).unwrap_or_default().min(FOR_EVER);
+        let author = Author { user, auth_revision: policy.revision() };
+        is_good.then_some(Outsider { author, left })
+    }
+
+    fn read(&self, token: &str, keys: &KeySet) -> Option<Claims> {
+        let key = |header: &compact::Header| {
+            if keys.lacks_key_of(header) {
+                self.unknown_key.notify_one();
+            }
+            keys.find(header)
+        };
+        let read = compact::read(token, key, |said: Value| Claims::of(&said, &self.config));
+        read.inspect_err(|flaw| tracing::debug!(%flaw, "refused a token from outside")).ok()
+    }
+
+    /// Takes the text of a set of keys in the place of the one before; whether that was another one.
+    ///
+    /// # Errors
+    /// When there is no key in it that could be used. Then the one before stays.
+    pub(crate) fn take(&self, text: &[u8]) -> Result<bool, KeySetError> {
+        let is_new = self.known.read().text != text;
+        if is_new {
+            let keys = KeySet::parse(text)?;
+            *self.known.write() = Arc::new(Known { text: text.to_vec(), keys, verified: Verified::default() });
+        }
+        *self.seen.lock() = Some(Instant::now());
+        Ok(is_new)
+    }
+
+    /// As [`Identities::take`], of what a file holds now. Waits for the disk.
+    ///
+    /// # Errors
+    /// The same, and when it cannot be read.
+    pub(crate) fn take_file(&self, path: &Path) -> Result<bool, KeySetError> {
+        self.take(&key_set::read(path)?)
+    }
+
+    /// How many keys can be used.
+    pub(crate) fn key_count(&self) -> usize {
+        self.known.read().keys.len()
+    }
+
+    /// For how long the keys have not been seen where they come from; `None` if they never were.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        self.seen.lock().map(|seen| seen.elapsed())
+    }
+
+    /// Returns once a token names a key that is not known, since the last time or from now on.
+    pub(crate) async fn unknown_key(&self) {
+        self.unknown_key.notified().await;
+    }
+}
