@@ -1,14 +1,14 @@
 //! Clients with TLS: one in this process, and `curl`.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -36,11 +36,27 @@ impl Encrypted {
     /// # Panics
     /// If the file holds no certificate.
     pub fn new(addr: SocketAddr, ca: &Path) -> Encrypted {
+        Encrypted::showing(None, addr, ca)
+    }
+
+    /// The same, with something to show to who asks for it.
+    ///
+    /// # Panics
+    /// If a file does not hold what it should.
+    pub fn showing(shown: Option<&Pair>, addr: SocketAddr, ca: &Path) -> Encrypted {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an authority's");
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
         let config = config.with_safe_default_protocol_versions().expect("versions");
-        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let config = config.with_root_certificates(roots);
+        let config = match shown {
+            Some(Pair { cert, key }) => {
+                let chain = CertificateDer::pem_file_iter(cert).expect("a file").map(|der| der.expect("a certificate"));
+                let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+                config.with_client_auth_cert(chain.collect(), key).expect("a certificate and its key")
+            }
+            None => config.with_no_client_auth(),
+        };
         Encrypted { addr, connector: TlsConnector::from(Arc::new(config)) }
     }
 
@@ -51,6 +67,23 @@ impl Encrypted {
     pub async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
         let tcp = TcpStream::connect(self.addr).await?;
         self.connector.connect(self.addr.ip().into(), tcp).await
+    }
+
+    /// What is answered to a request, given as HTTP/1.1 writes it, until `wanted` or the end.
+    ///
+    /// # Errors
+    /// When it was not answered.
+    pub async fn begin(&self, request: &str, wanted: &str) -> io::Result<String> {
+        let mut stream = self.connect().await?;
+        stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains(wanted) {
+            if stream.read_buf(&mut said).await? == 0 {
+                break;
+            }
+        }
+        Ok(String::from_utf8_lossy(&said).into_owned())
     }
 
     /// A request on a connection of its own: the answer, and the certificate that was shown.
@@ -74,35 +107,10 @@ impl Encrypted {
 /// # Panics
 /// If it cannot be started.
 pub fn curl(ca: &Path, shown: Option<&Pair>, args: &[&str]) -> Output {
-    curl_command(ca, shown, args).output().expect("curl can be started")
-}
-
-/// The same, told no more once it has said `wanted`: for answers that do not end. What it has said until then.
-///
-/// # Panics
-/// If it cannot be started.
-pub fn curl_until(wanted: &str, ca: &Path, shown: Option<&Pair>, args: &[&str]) -> String {
-    let mut command = curl_command(ca, shown, args);
-    let mut curl = command.arg("--no-buffer").stdout(Stdio::piped()).spawn().expect("curl can be started");
-    let (mut said, mut part) = (Vec::new(), [0; 1024]);
-    let mut out = curl.stdout.take().expect("it was asked for");
-    while !String::from_utf8_lossy(&said).contains(wanted) {
-        match out.read(&mut part) {
-            Ok(0) | Err(_) => break,
-            Ok(length) => said.extend(part.iter().take(length)),
-        }
-    }
-    let _ = curl.kill();
-    let _ = curl.wait();
-    String::from_utf8_lossy(&said).into_owned()
-}
-
-fn curl_command(ca: &Path, shown: Option<&Pair>, args: &[&str]) -> Command {
     let mut command = Command::new("curl");
     command.args(["--silent", "--show-error", "--fail", "--max-time", "20", "--noproxy", "*", "--cacert"]).arg(ca);
     if let Some(Pair { cert, key }) = shown {
         command.arg("--cert").arg(cert).arg("--key").arg(key);
     }
-    command.args(args);
-    command
+    command.args(args).output().expect("curl can be started")
 }

@@ -1,8 +1,9 @@
 //! Whom a certificate names, with users and roles on.
 
 use keyport_tests::certificates::{Authority, Holder, Pair, file_flag};
-use keyport_tests::encrypted::{curl, curl_until};
+use keyport_tests::encrypted::{self, curl};
 use keyport_tests::etcdctl::Etcdctl;
+use keyport_tests::wait::within;
 
 use super::{Encrypted, own};
 
@@ -108,15 +109,15 @@ async fn with_a_flag_it_is_the_user_of_everything() {
         assert!(refused.contains("permission denied"), "{version}: {refused}");
     }
     // These go on until they are left.
-    let begin = |wanted: &str, path: &str, headers: &[&str]| {
-        let url = format!("https://127.0.0.1:{}{path}", server.client);
-        let headers = headers.iter().flat_map(|header| ["--header", header]);
-        let args: Vec<_> = ["--http1.1", "--include", &url].into_iter().chain(headers).collect();
-        curl_until(wanted, &ca, Some(&pair(&authority, "reader")), &args)
+    let reader =
+        encrypted::Encrypted::showing(Some(&pair(&authority, "reader")), ([127, 0, 0, 1], server.client).into(), &ca);
+    let begin = async |path: &str, headers: &str, wanted: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n");
+        let said = within(path, reader.begin(&request, wanted)).await.unwrap();
+        assert!(said.contains(wanted), "{said}");
     };
-    let events = begin("event: opened", "/v3/watch?key=k", &[]);
-    assert!(events.contains(" 200") && events.contains("event: opened"), "{events}");
-    let upgrade = ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
-    let upgraded = begin("\r\n\r\n", "/v3/watch", &[&["Connection: Upgrade"], &upgrade[..]].concat());
-    assert!(upgraded.contains(" 101"), "{upgraded}");
+    begin("/v3/watch?key=k", "", "event: opened").await;
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    begin("/v3/watch", upgrade, "HTTP/1.1 101 ").await;
 }
