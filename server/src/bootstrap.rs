@@ -34,7 +34,7 @@ use crate::apply::{Chain, Notice, Quota, Replica, ReplicaQueue};
 use crate::asking::PeerClient;
 use crate::auth::identities::Identities;
 use crate::auth::tokens::Tokens;
-use crate::config::{Config, Gate, Url};
+use crate::config::{Config, Gate, IdentityConfig, Url};
 use crate::membership::Membership;
 use crate::memory::burst_bytes;
 use crate::metrics::{self, Metrics, NetworkMetrics};
@@ -43,7 +43,7 @@ use crate::node::{Identity, Limits, Node, Others, corruption};
 use crate::state::ending::Recurring;
 use crate::state::leadership::Leadership;
 use crate::state::{AppliedIndex, Snapshots, State, conf_state};
-use crate::tls::Tls;
+use crate::tls::{Outgoing, Speaks, Tls};
 use crate::version;
 use data_dir::DataDir;
 pub(crate) use error::BootstrapError;
@@ -69,7 +69,7 @@ pub(crate) struct Started {
 pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>, tls: &Tls) -> Result<Started, BootstrapError> {
     let known_by = KnownBy {
         tokens: Tokens::open(&config.tokens)?,
-        identities: config.identity.as_ref().map(Identities::open).transpose()?.map(Arc::new),
+        identities: config.identity.as_ref().map(identities).transpose()?.map(Arc::new),
     };
     let (dir, client) = prepare(config, &metrics, tls)?;
     // The log is locked first: it is what a second process must not touch.
@@ -267,6 +267,12 @@ fn report(recovered: &Recovered, wal: &Path) {
 struct KnownBy {
     tokens: Tokens,
     identities: Option<Arc<Identities>>,
+}
+
+/// What is wrong with the files is told now; the provider need not be there yet.
+fn identities(config: &IdentityConfig) -> Result<Identities, BootstrapError> {
+    Outgoing::new((*config.tls).clone(), Speaks::Http1).open()?;
+    Ok(Identities::open(config)?)
 }
 
 fn open_state(

@@ -156,3 +156,51 @@ impl Provider {
         let _ = timeout(config.refresh - least, self.identities.unknown_key()).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keyport_storage::auth::AuthStore;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::config::{IdentityConfig, TlsSide, UserClaim};
+
+    fn provider(keys: KeySource, refresh: u64) -> Provider {
+        let config = IdentityConfig {
+            issuer: "me".into(),
+            audience: "us".into(),
+            keys,
+            user: UserClaim::Named("sub".into()),
+            user_prefix: String::new(),
+            refresh: Duration::from_secs(refresh),
+            tls: Box::new(TlsSide::default()),
+        };
+        Provider::of(Arc::new(Identities::open(&config).unwrap()))
+    }
+
+    async fn paused(provider: &Provider, failures: u32) -> u64 {
+        let began = Instant::now();
+        provider.pause(failures).await;
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_can_have_a_provider_asked_more_than_now_and_then() {
+        let at = || KeySource::At(WebUrl::parse("https://provider.example/keys").unwrap());
+        let provider = self::provider(at(), 300);
+        assert_eq!(paused(&provider, 0).await, 300);
+        // Somebody names a key, again and again.
+        let header = base64_simd::URL_SAFE_NO_PAD.encode_to_string(r#"{"alg":"ES256","kid":"x"}"#);
+        for _ in 0..100 {
+            AuthStore::new().with(|policy| provider.identities.named(&format!("{header}.e30.AAAA"), policy));
+        }
+        assert_eq!([paused(&provider, 0).await, paused(&provider, 0).await], [10, 300]);
+        let mut after = Vec::new();
+        for failures in [1, 2, 3, 6, 7, 1000] {
+            after.push(paused(&provider, failures).await);
+        }
+        assert_eq!(after, [1, 2, 4, 32, 32, 32]);
+        let often = self::provider(at(), 2);
+        assert_eq!([paused(&often, 0).await, paused(&often, 9).await], [2, 2]);
+    }
+}

@@ -88,30 +88,28 @@ impl Identities {
         &self.config
     }
 
-    /// Whom `token` names under the rules of this moment, be he a user or not; none if it is not good.
+    /// Whom `token` names under the rules of this moment, be he a user or not; none if it is not good, or was never looked at.
+    pub(crate) fn remembered(&self, token: &str, policy: &Policy) -> Option<Outsider> {
+        // What is none of these is not worth a hash.
+        let is_signed = token.len() <= MOST_BYTES && token.bytes().filter(|byte| *byte == b'.').count() == 2;
+        let claims = if is_signed { self.known.read().verified.get(&Fingerprint::of(token)) } else { None };
+        outsider(claims?, policy)
+    }
+
+    /// The same of a token that is looked at for the first time.
     pub(crate) fn named(&self, token: &str, policy: &Policy) -> Option<Outsider> {
         if token.len() > MOST_BYTES {
             return None;
         }
-        let now = now();
         let known = Arc::clone(&self.known.read());
-        let fingerprint = Fingerprint::of(token);
-        let claims = match known.verified.get(&fingerprint) {
-            Some(claims) => claims,
-            None => {
-                let claims = self.read(token, &known.keys)?;
-                // What has ended, or not begun, has no place among what is in use.
-                if claims.life.holds(now) {
-                    known.verified.keep(fingerprint, &claims, |kept| kept.life.holds(now));
-                }
-                claims
-            }
-        };
-        let is_good = claims.life.holds(now);
-        let Claims { user, life } = claims;
-        let left = Duration::try_from_secs_f64(life.ends.unwrap_or(now) - now).unwrap_or_default().min(FOR_EVER);
-        let author = Author { user, auth_revision: policy.revision() };
-        is_good.then_some(Outsider { author, left })
+        let claims = self.read(token, &known.keys)?;
+        let found = outsider(claims.clone(), policy);
+        // What has ended, or not begun, has no place among what is in use.
+        if found.is_some() {
+            let now = now();
+            known.verified.keep(Fingerprint::of(token), &claims, |kept| kept.life.holds(now));
+        }
+        found
     }
 
     fn read(&self, token: &str, keys: &KeySet) -> Option<Claims> {
@@ -161,4 +159,12 @@ impl Identities {
     pub(crate) async fn unknown_key(&self) {
         self.unknown_key.notified().await;
     }
+}
+
+/// None for what has ended, or not begun.
+fn outsider(Claims { user, life }: Claims, policy: &Policy) -> Option<Outsider> {
+    let now = now();
+    let left = Duration::try_from_secs_f64(life.ends.unwrap_or(now) - now).unwrap_or_default().min(FOR_EVER);
+    let author = Author { user, auth_revision: policy.revision() };
+    life.holds(now).then_some(Outsider { author, left })
 }

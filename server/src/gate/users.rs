@@ -10,7 +10,7 @@ use keyport_storage::auth::{Policy, Who};
 
 use super::caller::{Found, KnownBy};
 use super::{Caller, Claims, Identified, Permission};
-use crate::auth::identities::Outsider;
+use crate::auth::identities::{Identities, Outsider};
 use crate::auth::tokens::Meaning;
 use crate::auth::{Author, Login, Logins, Needs, Rights, Secret, refused};
 use crate::state::State;
@@ -125,18 +125,23 @@ impl Users {
             if !policy.is_enabled() {
                 return Ok(Ok(None));
             }
+            // Before signatures are computed once more for who has none of ours.
+            if let Some(found) = self.vouched_for(|identities| identities.remembered(token.as_str(), policy)) {
+                return Ok(Ok(Some(found)));
+            }
+            let named = |identities: &Identities| identities.named(token.as_str(), policy);
             match self.state.tokens.meaning(token.as_str(), policy) {
                 Meaning::Author(author) => Ok(Ok(Some(author.into()))),
                 Meaning::NotBefore(index) if index > applied => Err(index),
                 Meaning::NotBefore(_) => Ok(Err(Error::InvalidAuthToken)),
-                Meaning::Invalid => Ok(self.from_outside(token, policy).map(Some).ok_or(Error::InvalidAuthToken)),
+                Meaning::Invalid => Ok(self.vouched_for(named).map(Some).ok_or(Error::InvalidAuthToken)),
             }
         })
     }
 
     /// Whom somebody else vouches for, until his word ends.
-    fn from_outside(&self, token: &Secret, policy: &Policy) -> Option<Found> {
-        let Outsider { author, left } = self.state.identities.as_ref()?.named(token.as_str(), policy)?;
+    fn vouched_for(&self, named: impl FnOnce(&Identities) -> Option<Outsider>) -> Option<Found> {
+        let Outsider { author, left } = named(self.state.identities.as_ref()?)?;
         Some(Found { author, until: Instant::now().checked_add(left) })
     }
 

@@ -35,7 +35,7 @@ impl Outgoing {
 
     /// # Errors
     /// What is wrong with the files, if some are named.
-    pub(super) fn open(&self) -> Result<(), TlsError> {
+    pub(crate) fn open(&self) -> Result<(), TlsError> {
         if self.0.source().paths().is_empty() { Ok(()) } else { self.config().map(drop) }
     }
 

@@ -51,10 +51,15 @@ fn add(store: &AuthStore, user: &str) {
     store.change(&mut Batch::new(), |edit| edit.user_add(user, true, || Ok(Default::default()))).unwrap();
 }
 
+/// As the gate looks, in memory first.
+fn look(identities: &Identities, token: &str, policy: &Policy) -> Option<Outsider> {
+    identities.remembered(token, policy).or_else(|| identities.named(token, policy))
+}
+
 /// Who it is.
 fn named(identities: &Identities, token: &str) -> Option<String> {
     let store = store(&["oidc/alice"]);
-    let found = store.with(|policy| identities.named(token, policy))?;
+    let found = store.with(|policy| look(identities, token, policy))?;
     assert_eq!(found.author.auth_revision, store.revision());
     assert!(found.left > Duration::ZERO);
     Some(found.author.user.to_string())
@@ -87,7 +92,8 @@ fn keys_of_every_kind_say_themselves_what_they_are_for() {
     for method in [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512, EdDsa] {
         let signer = Signer::new(method);
         let token = signer.token(&good());
-        for key in [signer.jwk(), signer.jwk_with(json!({ "alg": method.name(), "use": "sig", "key_ops": ["verify"] }))]
+        for key in
+            [signer.jwk(), signer.jwk_with(&json!({ "alg": method.name(), "use": "sig", "key_ops": ["verify"] }))]
         {
             let identities = with_keys(&[key]);
             // The second time it is remembered.
@@ -106,7 +112,7 @@ fn keys_of_every_kind_say_themselves_what_they_are_for() {
         );
         if method.name().starts_with(['R', 'P']) {
             let narrow =
-                with_keys(&[signer.jwk_with(json!({ "alg": if method == Rs384 { "RS512" } else { "RS384" } }))]);
+                with_keys(&[signer.jwk_with(&json!({ "alg": if method == Rs384 { "RS512" } else { "RS384" } }))]);
             assert_eq!(named(&narrow, &token), None, "{method:?}");
         }
     }
@@ -138,8 +144,8 @@ fn keys_for_something_else_are_left_out() {
         (json!({ "x": "+/==" }), "base64url"),
         (json!({ "y": 7 }), "no text"),
     ] {
-        let bad = signer.jwk_with(others.clone());
-        let error = KeySet::parse(set(&[bad.clone()]).as_bytes()).unwrap_err().to_string();
+        let bad = signer.jwk_with(&others);
+        let error = KeySet::parse(set(std::slice::from_ref(&bad)).as_bytes()).unwrap_err().to_string();
         assert!(error.starts_with("the set has no key") && error.contains(why), "{others}: {error}");
         // Others beside them are good all the same.
         let both = KeySet::parse(set(&[bad, rsa.jwk()]).as_bytes()).unwrap();
@@ -154,7 +160,7 @@ fn keys_for_something_else_are_left_out() {
         (json!({ "n": modulus.as_str().unwrap().get(..160).unwrap() }), false),
         (json!({ "e": "AAEAAQ" }), true),
     ] {
-        let parsed = KeySet::parse(set(&[rsa.jwk_with(others.clone())]).as_bytes());
+        let parsed = KeySet::parse(set(&[rsa.jwk_with(&others)]).as_bytes());
         assert_eq!(parsed.is_ok(), is_good, "{others}");
     }
 }
@@ -196,7 +202,7 @@ fn what_is_no_set_of_keys_changes_nothing() {
 fn the_key_is_the_one_that_is_named_or_the_only_one() {
     let [one, other] = [(); 2].map(|()| Signer::new(SignMethod::Es256));
     let rsa = Signer::new(SignMethod::Rs256);
-    let key = |signer: &Signer, kid: &str| signer.jwk_with(json!({ "kid": kid }));
+    let key = |signer: &Signer, kid: &str| signer.jwk_with(&json!({ "kid": kid }));
     let token = |signer: &Signer, header: Value| signer.token_with(header, &good());
     let identities = with_keys(&[key(&one, "1"), key(&other, "2"), rsa.jwk()]);
     for (token, expected) in [
@@ -225,8 +231,8 @@ fn the_key_is_the_one_that_is_named_or_the_only_one() {
 #[test]
 fn another_set_takes_the_place_of_the_one_before() {
     let [old, new] = [(); 2].map(|()| Signer::new(SignMethod::EdDsa));
-    let (old_key, new_key) = (old.jwk_with(json!({ "kid": "old" })), new.jwk_with(json!({ "kid": "new" })));
-    let identities = with_keys(&[old_key.clone()]);
+    let (old_key, new_key) = (old.jwk_with(&json!({ "kid": "old" })), new.jwk_with(&json!({ "kid": "new" })));
+    let identities = with_keys(std::slice::from_ref(&old_key));
     let (by_old, by_new) =
         (old.token_with(json!({ "kid": "old" }), &good()), new.token_with(json!({ "kid": "new" }), &good()));
     let both = |identities: &Identities| [named(identities, &by_old), named(identities, &by_new)];
@@ -238,7 +244,7 @@ fn another_set_takes_the_place_of_the_one_before() {
     assert!(!asked(&identities));
     assert_eq!(named(&identities, &by_new), None);
     assert!(asked(&identities) && !asked(&identities), "an unknown name is asked for once");
-    assert!(!identities.take(set(&[old_key.clone()]).as_bytes()).unwrap());
+    assert!(!identities.take(set(std::slice::from_ref(&old_key)).as_bytes()).unwrap());
     assert!(identities.take(set(&[old_key, new_key.clone()]).as_bytes()).unwrap());
     assert_eq!(both(&identities), [alice(), alice()]);
     // It was remembered, and is forgotten with its key.
@@ -337,7 +343,7 @@ fn the_user_is_whom_the_settings_say() {
 #[test]
 fn no_other_signature_is_good() {
     let signer = Signer::new(SignMethod::Rs256);
-    let identities = with_keys(&[signer.jwk_with(json!({ "kid": "1" }))]);
+    let identities = with_keys(&[signer.jwk_with(&json!({ "kid": "1" }))]);
     let jwk = signer.jwk();
     let header = |others: Value| {
         let mut header = json!({ "alg": "RS256", "typ": "JWT", "kid": "1" });
@@ -400,14 +406,14 @@ fn rules_are_those_of_the_moment_and_the_time_is_looked_at_each_time() {
     let token = signer.token(&good());
     let store = store(&["oidc/alice"]);
     let found =
-        |token: &str| store.with(|policy| identities.named(token, policy)).map(|found| found.author.auth_revision);
+        |token: &str| store.with(|policy| look(&identities, token, policy)).map(|found| found.author.auth_revision);
     assert_eq!(found(&token), Some(2));
     add(&store, "other");
     assert_eq!(found(&token), Some(3), "what is known of him is as new as the rules");
 
     let ends = now().trunc() + 100.0;
     let short = signer.token(&claims(json!({ "exp": ends })));
-    let left = store.with(|policy| identities.named(&short, policy)).unwrap().left;
+    let left = store.with(|policy| look(&identities, &short, policy)).unwrap().left;
     assert!((Duration::from_secs(60)..=Duration::from_secs(100)).contains(&left), "{left:?}");
     let known = Arc::clone(&identities.known.read());
     let fingerprint = Fingerprint::of(&short);

@@ -479,6 +479,10 @@ fn what_could_not_be_used_is_told_at_the_start() {
         (flags("https://a@issuer.example/keys"), "it has a user or a fragment"),
         (flags("/nowhere/set.json"), "--identity-jwks: /nowhere/set.json: No such file"),
         (flags(&short), "--identity-jwks: the set has no key for signatures that could be used"),
+        (
+            [flags("http://localhost/keys"), vec!["--identity-ca-file=/nowhere/ca.pem".into()]].concat(),
+            "/nowhere/ca.pem",
+        ),
         ([flags(&short), vec!["--identity-user-claim=".into()]].concat(), "--identity-user-claim must name a claim"),
     ] {
         let out = Server::builder().args(&args).run_to_end();

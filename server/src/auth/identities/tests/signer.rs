@@ -92,7 +92,7 @@ impl Signer {
     }
 
     /// The same, with some parts more or others.
-    pub(super) fn jwk_with(&self, others: Value) -> Value {
+    pub(super) fn jwk_with(&self, others: &Value) -> Value {
         let mut jwk = self.jwk();
         for (name, value) in others.as_object().unwrap() {
             jwk[name] = value.clone();
@@ -114,7 +114,7 @@ impl Signer {
 
     pub(super) fn token_of_text(&self, claims: &str) -> String {
         let header = json!({ "alg": self.method.name() });
-        self.signed(format!("{}.{}", encoded(&header), text(claims.as_bytes())))
+        self.signed(&format!("{}.{}", encoded(&header), text(claims.as_bytes())))
     }
 
     /// With this header; the algorithm is the key's if none is named.
@@ -122,10 +122,10 @@ impl Signer {
         if header.get("alg").is_none() {
             header["alg"] = self.method.name().into();
         }
-        self.signed(format!("{}.{}", encoded(&header), encoded(claims)))
+        self.signed(&format!("{}.{}", encoded(&header), encoded(claims)))
     }
 
-    fn signed(&self, signed: String) -> String {
+    fn signed(&self, signed: &str) -> String {
         let random = SystemRandom::new();
         let signature = match &self.pair {
             Pair::Rsa(pair, padding) => {
