@@ -1,7 +1,7 @@
 //! Clients with TLS: one in this process, and `curl`.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -58,6 +58,34 @@ impl Encrypted {
             None => config.with_no_client_auth(),
         };
         Encrypted { addr, connector: TlsConnector::from(Arc::new(config)) }
+    }
+
+    /// The same, which says by ALPN that it speaks HTTP/2.
+    pub fn speaking_http2(self) -> Encrypted {
+        let mut config = ClientConfig::clone(self.connector.config());
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Encrypted { addr: self.addr, connector: TlsConnector::from(Arc::new(config)) }
+    }
+
+    /// A port of this process whose connections go on encrypted, for clients that know no TLS. As long as the runtime lives.
+    ///
+    /// # Panics
+    /// If there is no port.
+    pub async fn tunnel(self) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let here = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((mut plain, _)) = listener.accept().await {
+                let client = self.clone();
+                tokio::spawn(async move {
+                    if let Ok(mut encrypted) = client.connect().await {
+                        // However it ends, both ends see it.
+                        let _ = tokio::io::copy_bidirectional(&mut plain, &mut encrypted).await;
+                    }
+                });
+            }
+        });
+        here
     }
 
     /// A connection.

@@ -61,11 +61,12 @@ impl Encrypted {
     }
 
     /// One where a certificate of that authority's says who its holder is.
-    pub(crate) async fn certifying(authority: &Authority) -> Encrypted {
+    pub(crate) async fn certifying(authority: &Authority, more: &[&str]) -> Encrypted {
         let (ca, own) = (authority.file(), own(authority));
         let mut flags = [own.flags(""), own.flags("peer-")].concat();
         flags.extend(["--client-cert-auth".to_owned(), file_flag("trusted-ca-file", &ca)]);
         flags.push(file_flag("peer-trusted-ca-file", &ca));
+        flags.extend(more.iter().map(|&flag| flag.to_owned()));
         Encrypted::start(flags).await
     }
 

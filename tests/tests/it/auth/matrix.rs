@@ -308,7 +308,7 @@ async fn what_a_signed_token_is_good_for() {
 async fn who_may_by_certificate() {
     let authority = Authority::new();
     let ca = authority.file();
-    let server = Encrypted::certifying(&authority).await;
+    let server = Encrypted::certifying(&authority, &[]).await;
     let realm = Realm::over(server.server, Http::new(server.plain)).await;
     furnish(&realm).await;
     let (writer, secure) = (realm.token("writer").await, (Ipv4Addr::LOCALHOST, server.client).into());
@@ -324,7 +324,7 @@ async fn who_may_by_certificate() {
         ("root", "root", ""),
     ] {
         let shown = authority.issue(&format!("cn-{holder}"), &Holder::new(holder, &[]));
-        let http2 = Http::h2c(encrypted::Encrypted::of_grpc(secure, &ca, &shown).tunnel().await);
+        let http2 = Http::h2c(encrypted::Encrypted::showing(Some(&shown), secure, &ca).speaking_http2().tunnel().await);
         callers.push(Caller { name, token, http2, is_certified: true });
     }
     compare(realm, &callers, "who-may-certified.txt").await;

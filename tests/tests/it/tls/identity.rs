@@ -1,20 +1,15 @@
 //! Whom a certificate names, with users and roles on.
 
-use keyport_tests::certificates::{Authority, Holder, Pair, file_flag};
+use keyport_tests::certificates::{Authority, Holder, Pair};
 use keyport_tests::encrypted::{self, curl};
 use keyport_tests::etcdctl::Etcdctl;
 use keyport_tests::wait::within;
 
-use super::{Encrypted, own};
+use super::Encrypted;
 
 /// A server where certificates say who somebody is, with users on: `root`, and `reader`, who may read `k`.
 async fn realm(authority: &Authority, more: &[&str]) -> Encrypted {
-    let (ca, own) = (authority.file(), own(authority));
-    let mut flags = [own.flags(""), own.flags("peer-")].concat();
-    flags.extend(["--client-cert-auth".to_owned(), file_flag("trusted-ca-file", &ca)]);
-    flags.push(file_flag("peer-trusted-ca-file", &ca));
-    flags.extend(more.iter().map(|&flag| flag.to_owned()));
-    let server = Encrypted::start(flags).await;
+    let server = Encrypted::certifying(authority, more).await;
     let root = ctl(authority, &server, "root");
     for args in [
         &["user", "add", "root", "--no-password"][..],
