@@ -420,5 +420,5 @@ fn rules_are_those_of_the_moment_and_the_time_is_looked_at_each_time() {
     let mut claims = known.verified.get(&fingerprint).unwrap();
     claims.life.ends = Some(now() - 1.0);
     known.verified.keep(fingerprint, &claims, |_| true);
-    assert_eq!(found(&short), None, "it is remembered, and has ended");
+    assert_eq!(store.with(|policy| identities.remembered(&short, policy)), None, "it is remembered, and has ended");
 }
