@@ -80,7 +80,7 @@ async fn a_token_of_an_issuer_names_a_user() {
     {
         keys.pair(name, kind);
     }
-    let jwks = ["rsa", "p256", "p521", "ed"].map(|name| keys.jwk(name, json!({ "kid": name, "use": "sig" })));
+    let jwks = ["rsa", "p256", "p521", "ed"].map(|name| keys.jwk(name, &json!({ "kid": name, "use": "sig" })));
     let realm = Realm::with_outsiders(Server::builder().args(flags(&write_set(&keys, &jwks))).start()).await;
     let key = json!({ "key": b64("k/1") });
     let signed = |name: &str, alg: &str, claims: &Value| {
@@ -167,7 +167,7 @@ async fn what_is_not_of_the_issuer_for_us_is_refused() {
     keys.pair("rsa", Kind::Rsa(2048));
     keys.pair("other", Kind::Rsa(2048));
     keys.pair("own", Kind::Rsa(2048));
-    let mut args = flags(&write_set(&keys, &[keys.jwk("rsa", json!({ "kid": "1", "alg": "RS256" }))]));
+    let mut args = flags(&write_set(&keys, &[keys.jwk("rsa", &json!({ "kid": "1", "alg": "RS256" }))]));
     // Beside etcd's own signed tokens, of the same algorithm.
     args.push(keys.options("RS256", "own.pem", ""));
     let realm = Realm::with_outsiders(Server::builder().args(args).start()).await;
@@ -250,7 +250,7 @@ async fn keys_in_a_file_are_read_again() {
 fn signer(keys: &Keys, name: &str) -> (Value, String) {
     keys.pair(name, Kind::Ec("P-256"));
     let token = keys.token(name, &json!({ "alg": "ES256", "kid": name }), &claims("reader"));
-    (keys.jwk(name, json!({ "kid": name })), token)
+    (keys.jwk(name, &json!({ "kid": name })), token)
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn a_provider_that_says_nothing_of_use_changes_nothing() {
     let keys = Keys::new();
     let ((jwk, token), (other, by_other)) = (signer(&keys, "old"), signer(&keys, "new"));
     let provider = Provider::start(None).await;
-    provider.says(SET, 503, "not yet");
+    provider.says(SET, 503, &"not yet");
     let mut args = flags(&provider.url(SET));
     args.push("--identity-refresh-interval=1s".to_owned());
     // It starts without its provider, and goes on asking.
@@ -281,16 +281,16 @@ async fn a_provider_that_says_nothing_of_use_changes_nothing() {
             (200, format!("{}{}", json!({ "keys": [other] }), " ".repeat(1 << 20))),
         ] {
             let failures = realm.metric("keyport_identity_keys_failures_total").await;
-            provider.says(SET, status, body);
+            provider.says(SET, status, &body);
             asked().await;
             assert_eq!((realm.takes(&token).await, realm.takes(&by_other).await), (known, false), "{status}");
             assert!(realm.metric("keyport_identity_keys_failures_total").await > failures, "{status}");
         }
-        provider.says(SET, 200, json!({ "keys": [jwk] }));
+        provider.says(SET, 200, &json!({ "keys": [jwk] }));
         eventually("the keys are known", async || realm.takes(&token).await.then_some(())).await;
         assert!(realm.metric("keyport_identity_keys_age_seconds").await >= Some(0.0));
     }
-    provider.says(SET, 200, json!({ "keys": [other] }));
+    provider.says(SET, 200, &json!({ "keys": [other] }));
     eventually("the new key is known", async || realm.takes(&by_other).await.then_some(())).await;
     assert!(!realm.takes(&token).await);
 }
@@ -305,7 +305,7 @@ async fn a_key_that_is_not_known_is_asked_for() {
     let ((old, by_old), (new, by_new), (_, by_nobody)) =
         (signer(&keys, "old"), signer(&keys, "new"), signer(&keys, "nobody"));
     let provider = Provider::start(None).await;
-    provider.says(SET, 200, json!({ "keys": [old] }));
+    provider.says(SET, 200, &json!({ "keys": [old] }));
     let mut args = flags(&provider.url(SET));
     args.push("--identity-refresh-interval=1h".to_owned());
     let realm = Realm::with_outsiders(Server::builder().args(args).start()).await;
@@ -316,7 +316,7 @@ async fn a_key_that_is_not_known_is_asked_for() {
     }
     let most = 1 + usize::try_from(began.elapsed().as_secs() / 10).unwrap();
     assert!(provider.asked(SET) <= 1 + most, "{} times", provider.asked(SET));
-    provider.says(SET, 200, json!({ "keys": [old, new] }));
+    provider.says(SET, 200, &json!({ "keys": [old, new] }));
     eventually("the new key is known", async || realm.takes(&by_new).await.then_some(())).await;
     assert!(realm.takes(&by_old).await && !realm.takes(&by_nobody).await);
 }
@@ -330,10 +330,10 @@ async fn an_issuer_says_where_its_keys_are() {
     keys.pair("rsa", Kind::Rsa(2048));
     let shown = authority.issue("provider", &Holder::new("provider", &["127.0.0.1"]));
     let provider = Provider::start(Some(&shown)).await;
-    provider.says(SET, 200, json!({ "keys": [keys.jwk("rsa", json!({}))] }));
+    provider.says(SET, 200, &json!({ "keys": [keys.jwk("rsa", &json!({}))] }));
     let issuer = provider.url("/realm");
     let says = |issuer: &str, place: &str| {
-        provider.says(DISCOVERY, 200, json!({ "issuer": issuer, "jwks_uri": place, "more": [] }));
+        provider.says(DISCOVERY, 200, &json!({ "issuer": issuer, "jwks_uri": place, "more": [] }));
     };
     says("https://other.example", &provider.url(SET));
     let args = |more: &[String]| {
@@ -377,7 +377,7 @@ async fn what_is_open_ends_with_the_token() {
     let keys = Keys::new();
     keys.pair("ed", Kind::Ed25519);
     let realm =
-        Realm::with_outsiders(Server::builder().args(flags(&write_set(&keys, &[keys.jwk("ed", json!({}))]))).start())
+        Realm::with_outsiders(Server::builder().args(flags(&write_set(&keys, &[keys.jwk("ed", &json!({}))]))).start())
             .await;
     let mut claims = claims("writer");
     claims["exp"] = (now() + 10).into();
@@ -411,7 +411,7 @@ async fn every_member_takes_it() {
     }
     let keys = Keys::new();
     keys.pair("p256", Kind::Ec("P-256"));
-    let cluster = Cluster::of(3).args(flags(&write_set(&keys, &[keys.jwk("p256", json!({}))]))).start().await;
+    let cluster = Cluster::of(3).args(flags(&write_set(&keys, &[keys.jwk("p256", &json!({}))]))).start().await;
     let members: Vec<Http> = cluster.members.iter().map(|member| Http::new(member.addr())).collect();
     for (path, body) in [
         ("role/add", json!({ "name": "writes" })),
@@ -466,7 +466,7 @@ fn what_could_not_be_used_is_told_at_the_start() {
     }
     let keys = Keys::new();
     keys.pair("short", Kind::Rsa(1024));
-    let short = write_set(&keys, &[keys.jwk("short", json!({}))]);
+    let short = write_set(&keys, &[keys.jwk("short", &json!({}))]);
     let issuer = format!("--identity-issuer={ISSUER}");
     let audience = "--identity-audience=keyport".to_owned();
     for (args, words) in [

@@ -58,7 +58,7 @@ impl Provider {
         format!("{}://{}{path}", self.scheme, self.addr)
     }
 
-    pub(super) fn says(&self, path: &str, status: u16, body: impl ToString) {
+    pub(super) fn says(&self, path: &str, status: u16, body: &impl ToString) {
         self.said.lock().answers.insert(path.to_owned(), (status, body.to_string()));
     }
 

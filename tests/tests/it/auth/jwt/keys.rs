@@ -89,7 +89,7 @@ impl Keys {
     }
 
     /// The public key as a set of keys has it, with more said about it.
-    pub(crate) fn jwk(&self, name: &str, more: Value) -> Value {
+    pub(crate) fn jwk(&self, name: &str, more: &Value) -> Value {
         let script = "const key = crypto.createPublicKey(read(args[0] + '.pub'));
             console.log(JSON.stringify({...key.export({format: 'jwk'}), ...JSON.parse(args[1])}));";
         serde_json::from_str(&self.node(script, &[name, &more.to_string()])).unwrap()
