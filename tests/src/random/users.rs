@@ -7,7 +7,6 @@ use keyport_api::etcdserverpb::{
     AuthRoleRevokePermissionRequest, AuthUserAddRequest, AuthUserChangePasswordRequest, AuthUserDeleteRequest,
     AuthUserGetRequest, AuthUserGrantRoleRequest, AuthUserRevokeRoleRequest, AuthenticateRequest,
 };
-
 use serde_json::{Value, json};
 
 use super::Random;
@@ -95,11 +94,7 @@ impl RandomUsers {
         match random.below(100) {
             0..12 => AuthOp::UserAdd(random.user_add()),
             12..16 => AuthOp::UserDelete(AuthUserDeleteRequest { name: random.user() }),
-            16..22 => AuthOp::UserChangePassword(AuthUserChangePasswordRequest {
-                name: random.user(),
-                password: random.password(),
-                hashed_password: String::new(),
-            }),
+            16..22 => AuthOp::UserChangePassword(random.user_change_password()),
             22..38 => AuthOp::UserGrantRole(AuthUserGrantRoleRequest { user: random.user(), role: random.role() }),
             38..44 => AuthOp::UserRevokeRole(AuthUserRevokeRoleRequest { name: random.user(), role: random.role() }),
             44..54 => AuthOp::RoleAdd(AuthRoleAddRequest { name: random.role() }),
@@ -161,6 +156,15 @@ impl Random {
         let no_password = self.one_in(8);
         let options = (no_password || self.one_in(3)).then_some(UserAddOptions { no_password });
         AuthUserAddRequest { name: self.user(), password: self.password(), options, hashed_password: String::new() }
+    }
+
+    /// Root keeps one that there is, or nobody would be in charge any more.
+    fn user_change_password(&mut self) -> AuthUserChangePasswordRequest {
+        let (name, mut password) = (self.user(), self.password());
+        if name == "root" && password.is_empty() {
+            password.push('p');
+        }
+        AuthUserChangePasswordRequest { name, password, hashed_password: String::new() }
     }
 
     /// Leave to read or write some keys.
