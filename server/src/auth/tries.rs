@@ -66,10 +66,16 @@ impl Tries {
             // Only now, when so many have failed within seconds: nobody new is let in.
             return false;
         }
-        let mut take =
-            |user: &str, allowance| used.entry((from, user.into())).or_insert(Used { until: now }).take(now, allowance);
+        let mut of = |user: &str| *used.entry((from, user.into())).or_insert(Used { until: now });
         // No user has no name.
-        take("", OF_ADDRESS) && take(user, OF_USER)
+        let (mut of_user, mut of_address) = (of(user), of(""));
+        // Both or none: who is kept out for one user's sake takes no place from the others behind his address.
+        let is_let_in = of_user.take(now, OF_USER) && of_address.take(now, OF_ADDRESS);
+        if is_let_in {
+            used.insert((from, user.into()), of_user);
+            used.insert((from, "".into()), of_address);
+        }
+        is_let_in
     }
 
     /// The password was right.
@@ -121,6 +127,19 @@ mod tests {
         for _ in 0..OF_USER.places {
             assert!(tries.admit(here, "root", all));
         }
+    }
+
+    #[test]
+    fn who_tries_one_user_in_vain_keeps_no_others_from_his_address_out() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        let here = address("10.0.0.1");
+        assert_eq!((0..1000).filter(|_| tries.admit(here, "root", now)).count(), OF_USER.places as usize);
+        let others = OF_ADDRESS.places - OF_USER.places;
+        assert!((0..others).all(|i| tries.admit(here, &format!("user{i}"), now)));
+        // Nor does an address without a place use up those of its users.
+        assert!((0..100).all(|_| !tries.admit(here, "alice", now)));
+        let later = now + OF_ADDRESS.each * OF_USER.places;
+        assert_eq!((0..100).filter(|_| tries.admit(here, "alice", later)).count(), OF_USER.places as usize);
     }
 
     #[test]
