@@ -24,6 +24,9 @@ pub use parts::{
 };
 pub use render::{Problem, gateway_body, http_status, problem, reason_phrase, stream_body, stream_body_as};
 
+/// Says in a trailer, in milliseconds, when clients of gRPC that try again by themselves should.
+const RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
+
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $name:ident = $code:ident, $message:literal;)*) => {
         /// An error of the public surface, named as in etcd without its `ErrGRPC` prefix.
@@ -140,6 +143,12 @@ catalogue! {
     InvalidCredentials = Unauthenticated, "keyport: invalid user name or password";
     /// Keyport's own: too many passwords that were wrong; see [`Error::retry_after`].
     TooManyLogins = ResourceExhausted, "keyport: too many failed logins";
+    /// Keyport's own: more requests of one user than the operator allows.
+    UserRateExceeded = ResourceExhausted, "keyport: too many requests of this user";
+    /// Keyport's own: more requests from one address than the operator allows.
+    AddressRateExceeded = ResourceExhausted, "keyport: too many requests from this address";
+    /// Keyport's own: more requests for the keys with a prefix than the operator allows.
+    PrefixRateExceeded = ResourceExhausted, "keyport: too many requests for these keys";
     PermissionNotGiven = InvalidArgument, "etcdserver: permission not given";
     PermissionDenied = PermissionDenied, "etcdserver: permission denied";
     RoleNotGranted = FailedPrecondition, "etcdserver: role is not granted to the user";
@@ -263,6 +272,7 @@ impl Error {
     pub const fn retry_after(self) -> Option<u32> {
         match self {
             Error::TooManyLogins => Some(10),
+            Error::UserRateExceeded | Error::AddressRateExceeded | Error::PrefixRateExceeded => Some(1),
             _ => None,
         }
     }
@@ -288,10 +298,14 @@ impl Error {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Status {
-        match error.fixed_message() {
+        let mut status = match error.fixed_message() {
             Some(message) => Status::new(error.code(), message),
             None => Status::new(error.code(), error.to_string()),
+        };
+        if let Some(seconds) = error.retry_after() {
+            status.metadata_mut().insert(RETRY_PUSHBACK, (u64::from(seconds) * 1000).into());
         }
+        status
     }
 }
 

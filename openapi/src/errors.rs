@@ -52,7 +52,7 @@ const REFUSALS: &[Refusal] = &[
     refusal(
         "429",
         "TooManyRequests",
-        "The server has too much to do, or the database has reached its quota.",
+        "The server has too much to do, the caller asks too often (see `Retry-After`), or the database has reached its quota.",
         8,
         "etcdserver: too many requests",
     ),

@@ -372,5 +372,6 @@ fn limits(config: &Config) -> Limits {
         election_timeout: config.election_timeout,
         strict_reconfig_check: config.cluster.strict_reconfig_check,
         max_learners: config.cluster.max_learners,
+        rates: config.rates.clone(),
     }
 }

@@ -28,6 +28,7 @@ use crate::auth::{Logins, Needs};
 use crate::bulk::{Aside, Bulk};
 use crate::gate::{Gate, Pass, Permission, Users};
 use crate::node::Node;
+use crate::rates::CallRates;
 
 pub(crate) use crate::gate::{Caller, Claims, Identified};
 pub(crate) use crate::kv::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
@@ -156,7 +157,8 @@ impl Calls {
 
     fn of(node: &Node, users: Users, permission: impl Permission + 'static) -> io::Result<Calls> {
         let (raft, state, logins) = (node.raft().clone(), node.shared_state(), users.logins().clone());
-        let gate = Gate::new(raft, state, node.stopping().clone(), users, permission);
+        let rates = CallRates::new(&node.limits().rates, node.metrics());
+        let gate = Gate::new(raft, state, node.stopping().clone(), users, permission, rates);
         let bulk = Bulk::start(node.metrics().bulk_work.clone())?;
         let desk = Desk { node: node.clone(), gate, bulk };
         let kv = Kv::new(desk.clone());

@@ -15,6 +15,7 @@ mod gates;
 mod help;
 mod identity;
 mod log;
+mod rates;
 mod settings;
 mod source;
 mod tls;
@@ -26,6 +27,7 @@ pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
 pub use identity::{IdentityConfig, KeySource, UserClaim, WebUrl, WebUrlError};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput};
+pub use rates::{Rate, RatesConfig};
 pub use source::{Action, Sources, load};
 pub use tls::{Allowed, AutoTls, KeyPairFiles, TlsConfig, TlsSide, TlsTerms, TlsVersions};
 pub use tokens::{JwtConfig, SignMethod, TokenConfig, TokenKind};
@@ -74,6 +76,8 @@ pub struct Config {
     pub listen: ListenConfig,
     pub tls: TlsConfig,
     pub http: HttpConfig,
+    /// How often may be asked.
+    pub rates: RatesConfig,
     pub cluster: ClusterConfig,
     /// `None` when automatic compaction is off.
     pub auto_compaction: Option<AutoCompaction>,

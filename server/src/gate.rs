@@ -15,6 +15,7 @@ use keyport_storage::KeyRange;
 
 pub use crate::auth::{Login, Secret};
 use crate::auth::{Needs, Watches};
+use crate::rates::{self, CallRates, Touches};
 use crate::state::State;
 use crate::state::ending::Ending;
 pub(crate) use crate::state::ending::Heard;
@@ -40,6 +41,8 @@ struct Inner {
     stopping: Ending,
     users: Users,
     permission: Box<dyn Permission>,
+    /// How often may be asked; none where that is not counted.
+    rates: Option<CallRates>,
 }
 
 impl Gate {
@@ -50,8 +53,9 @@ impl Gate {
         stopping: Ending,
         users: Users,
         permission: impl Permission + 'static,
+        rates: Option<CallRates>,
     ) -> Gate {
-        Gate(Arc::new(Inner { raft, state, stopping, users, permission: Box::new(permission) }))
+        Gate(Arc::new(Inner { raft, state, stopping, users, permission: Box::new(permission), rates }))
     }
 
     /// Finds out who asks: at once, or after waiting for a place in the log that a token names and that is not applied here
@@ -129,7 +133,7 @@ impl Gate {
     /// leader, or may not do it.
     ///
     /// # Errors
-    /// `NotSupportedForLearner`, `NoLeader`, what the permission says.
+    /// `NotSupportedForLearner`, `NoLeader`, `UserRateExceeded`, what the permission says.
     pub(crate) fn admit(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {
         self.admit_read(caller, method, matches!(method, Method::Status | Method::Snapshot))
     }
@@ -139,6 +143,21 @@ impl Gate {
     /// # Errors
     /// The same.
     pub(crate) fn admit_read(&self, caller: &Caller, method: Method, serializable: bool) -> Result<Pass, Error> {
+        // Watches are counted one by one.
+        if let Some(rates) = &self.0.rates
+            && !rates::is_exempt(method)
+            && method != Method::Watch
+        {
+            caller.user().map_or(Ok(()), |user| rates.count_user(user))?;
+        }
+        self.admit_part(caller, method, serializable)
+    }
+
+    /// As [`Gate::admit_read`], for what is part of a call that has been counted.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn admit_part(&self, caller: &Caller, method: Method, serializable: bool) -> Result<Pass, Error> {
         let raft = &self.0.raft;
         // A learner may be far behind, so it says that it does not serve instead.
         if !serializable && raft.is_learner() {
@@ -149,6 +168,27 @@ impl Gate {
         }
         self.0.permission.permit(caller, method)?;
         Ok(Pass::new(caller.clone()))
+    }
+
+    /// Counts a request for keys, if its caller may make it: nobody uses up what others may ask for.
+    ///
+    /// # Errors
+    /// `PrefixRateExceeded`.
+    pub(crate) fn count_keys(&self, pass: &Pass, request: &(impl Needs + Touches)) -> Result<(), Error> {
+        match &self.0.rates {
+            Some(rates) if self.check(pass, request).is_ok() => rates.count_keys(request),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a watch, of which there may be many in one call.
+    ///
+    /// # Errors
+    /// `UserRateExceeded`, `PrefixRateExceeded`.
+    pub(crate) fn count_watch(&self, pass: &Pass, request: &(impl Needs + Touches)) -> Result<(), Error> {
+        let Some(rates) = &self.0.rates else { return Ok(()) };
+        pass.caller().user().map_or(Ok(()), |user| rates.count_user(user))?;
+        self.count_keys(pass, request)
     }
 
     /// When a stream, or a call that may wait for long, has to end though its caller would go on.

@@ -27,6 +27,7 @@ pub mod net;
 mod node;
 mod peer_port;
 mod provider;
+mod rates;
 mod run;
 mod service_manager;
 mod state;

@@ -220,6 +220,7 @@ handles! {
     identity_keys_failures: IntCounterVec("keyport_identity_keys_failures_total", "Looks at the keys of an identity provider that failed.", labels ["issuer"]);
     tls_certificate_expiry: IntGaugeVec("keyport_tls_certificate_expiry_seconds", "Time until the certificate that is shown there ends.", labels ["endpoint"]);
     tls_rejected: IntCounterVec("keyport_tls_rejected_connections_total", "Connections closed during or after the handshake.", labels ["endpoint"]);
+    rate_limited: IntCounterVec("keyport_rate_limited_total", "Requests refused because of too many others: of the user, from the address, under the prefix.", labels ["by"]);
     bulk_work: IntCounter("keyport_bulk_work_total", "Pieces of work that were too large for an event loop, and done aside.");
 
     tasks: IntGauge("go_goroutines", "Tasks under way, which is what goroutines are here.");
@@ -283,6 +284,9 @@ impl Metrics {
         handles.server_version.with_label_values(&[version::ETCD_SERVER]).set(1);
         handles.go_version.with_label_values(&[&version::toolchain()]).set(1);
         handles.compact_revision.set(-1);
+        for by in ["user", "address", "prefix"] {
+            handles.rate_limited.with_label_values(&[by]);
+        }
         for code in ["200", "500", "503"] {
             handles.scrapes.with_label_values(&[code]);
         }

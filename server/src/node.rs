@@ -33,6 +33,7 @@ use tokio::sync::Semaphore;
 use crate::apply::Quota;
 use crate::apply::waiters::Waiters;
 use crate::asking::PeerClient;
+use crate::config::RatesConfig;
 use crate::metrics::Metrics;
 use crate::state::State;
 use crate::state::ending::Ending;
@@ -71,6 +72,8 @@ pub(crate) struct Limits {
     /// Whether membership changes that would lose the quorum are refused.
     pub(crate) strict_reconfig_check: bool,
     pub(crate) max_learners: usize,
+    /// How often users may ask, and how often may be asked for keys.
+    pub(crate) rates: RatesConfig,
 }
 
 /// The ways to other members.

@@ -9,6 +9,7 @@ use keyport_storage::KeyRange;
 use keyport_storage::auth::{Access, AuthError};
 
 use super::Rights;
+use crate::rates::Touches;
 
 /// See the module's text.
 pub(crate) trait Needs {
@@ -47,6 +48,12 @@ impl Needs for Watches<'_> {
 
     fn keys(&self) -> Vec<KeyRange> {
         self.0.to_vec()
+    }
+}
+
+impl Touches for Watches<'_> {
+    fn operations(&self, prefix: &[u8]) -> u32 {
+        self.0.operations(prefix)
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::rates::network;
+
 /// For a user, from one address.
 const OF_USER: Allowance = Allowance { places: 10, each: Duration::from_secs(10) };
 /// For an address, whomever it says to be.
@@ -87,17 +89,6 @@ impl Tries {
                 used.give_back(allowance);
             }
         }
-    }
-}
-
-/// What is given out as a whole: a site gets at least 64 bits of an IPv6 address to do with as it likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        address => address,
     }
 }
 

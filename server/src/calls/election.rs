@@ -37,6 +37,7 @@ impl Election {
     /// As the RPC.
     pub async fn campaign(&self, caller: &Caller, request: CampaignRequest) -> Result<CampaignResponse, Status> {
         let pass = self.admit(caller, Method::Campaign)?;
+        self.queue.count(&pass, &request.name)?;
         let end = self.queue.desk.gate.end_of(&pass);
         end.unless_ended(async { self.win(&pass, request).await.map_err(of_own_client) }).await
     }
@@ -47,6 +48,7 @@ impl Election {
         let pass = self.admit(caller, Method::Proclaim)?;
         let ProclaimRequest { leader, value } = request;
         let leader = leader.ok_or(Error::ElectionLeaderMissing)?;
+        self.queue.count(&pass, &leader.name)?;
         let response = self.proclaim_value(&pass, leader, value).await.map_err(of_own_client)?;
         Ok(ProclaimResponse { header: Some(response.header) })
     }
@@ -55,6 +57,7 @@ impl Election {
     /// As the RPC.
     pub async fn leader(&self, caller: &Caller, request: LeaderRequest) -> Result<LeaderResponse, Status> {
         let pass = self.admit(caller, Method::Leader)?;
+        self.queue.count(&pass, &request.name)?;
         let (header, first) = self.queue.first(&pass, &request.name).await.map_err(of_own_client)?;
         let kv = first.ok_or(Error::ElectionNoLeader)?;
         Ok(LeaderResponse { header: Some(header), kv: Some(kv) })
@@ -69,6 +72,7 @@ impl Election {
         request: LeaderRequest,
     ) -> Result<ReceiverStream<Result<LeaderResponse, Status>>, Error> {
         let pass = self.admit(caller, Method::Observe)?;
+        self.queue.count(&pass, &request.name)?;
         let end = self.queue.desk.gate.end_of(&pass);
         Ok(observe::start(self.queue.clone(), pass, request.name, end))
     }

@@ -68,15 +68,17 @@ impl Kv {
     /// As the RPC.
     pub async fn range(&self, caller: &Caller, request: RangeRequest) -> Result<KvAnswer<RangeReply>, Error> {
         let pass = self.desk.gate.admit_read(caller, Method::Range, request.serializable)?;
+        self.desk.gate.count_keys(&pass, &request)?;
         self.desk.range(&pass, request).await
     }
 
-    /// As [`Kv::range`], but what lies behind the limit is not looked at, and the count is that of the keys returned.
+    /// As [`Kv::range`], but what lies behind the limit is not looked at, and the count is that of the keys returned. It is part of a
+    /// call that has been counted.
     ///
     /// # Errors
     /// As the RPC.
     pub async fn page(&self, caller: &Caller, request: RangeRequest) -> Result<KvAnswer<RangeReply>, Error> {
-        let pass = self.desk.gate.admit_read(caller, Method::Range, request.serializable)?;
+        let pass = self.desk.gate.admit_part(caller, Method::Range, request.serializable)?;
         self.desk.found(&pass, request, reads::PAGE).await
     }
 
@@ -89,6 +91,7 @@ impl Kv {
         let pass = desk.gate.admit(caller, Method::RangeStream)?;
         validate::range(&request)?;
         range_stream::check(&request)?;
+        desk.gate.count_keys(&pass, &request)?;
         if !request.serializable {
             desk.node.read_barrier().await?;
         }
@@ -100,6 +103,7 @@ impl Kv {
     pub async fn put(&self, caller: &Caller, request: PutRequest) -> Result<KvAnswer<PutReply>, Error> {
         let desk = &self.desk;
         let pass = desk.gate.admit(caller, Method::Put)?;
+        desk.gate.count_keys(&pass, &request)?;
         desk.check_quota(&pass, &request).await?;
         validate::put(&request)?;
         let reply = desk.propose(&pass, request).await?.reply;
@@ -114,6 +118,7 @@ impl Kv {
         request: DeleteRangeRequest,
     ) -> Result<KvAnswer<DeleteReply>, Error> {
         let pass = self.desk.gate.admit(caller, Method::DeleteRange)?;
+        self.desk.gate.count_keys(&pass, &request)?;
         self.desk.delete_range(&pass, request).await
     }
 
@@ -121,6 +126,7 @@ impl Kv {
     /// As the RPC.
     pub async fn txn(&self, caller: &Caller, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
         let pass = self.desk.gate.admit(caller, Method::Txn)?;
+        self.desk.gate.count_keys(&pass, &request)?;
         self.desk.txn(&pass, request).await
     }
 

@@ -27,6 +27,7 @@ impl Lock {
     pub async fn lock(&self, caller: &Caller, request: LockRequest) -> Result<LockResponse, Status> {
         let gate = &self.queue.desk.gate;
         let pass = gate.admit(caller, Method::Lock)?;
+        self.queue.count(&pass, &request.name)?;
         gate.end_of(&pass).unless_ended(async { self.acquire(&pass, request).await.map_err(of_own_client) }).await
     }
 

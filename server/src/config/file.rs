@@ -69,7 +69,7 @@ fn read(flag: &Flag, node: &Yaml) -> Result<Value, String> {
             Some(text) => return flag.parse(&text),
             None => Err("a text, in quotes if it looks like something else"),
         },
-        Kind::List => match (node, scalar::text(node)) {
+        Kind::List | Kind::Repeated => match (node, scalar::text(node)) {
             (Yaml::Sequence(items), _) => {
                 let words = items.iter().map(scalar::text).collect::<Option<Vec<_>>>();
                 words.map(Value::List).ok_or("a list of texts")

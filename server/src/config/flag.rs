@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Words,
     /// Comma separated on the command line, a YAML list in the file.
     List,
+    /// As [`Kind::List`]; given several times, all of it counts.
+    Repeated,
     /// Comma-separated URLs, in the file too.
     Urls,
 }
@@ -128,7 +130,7 @@ impl Flag {
             Kind::Str => Some(Value::Str(text.to_owned())),
             Kind::Choice(words) if words.contains(&text) => Some(Value::Str(text.to_owned())),
             Kind::Choice(words) => return Err(format!("must be one of {}", words.join(", "))),
-            Kind::Words | Kind::List => Some(Value::List(split(text))),
+            Kind::Words | Kind::List | Kind::Repeated => Some(Value::List(split(text))),
             Kind::Urls => return url::parse_list(text).map(Value::Urls).map_err(|e| e.to_string()),
         };
         parsed.ok_or_else(|| "parse error".to_owned())

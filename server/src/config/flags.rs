@@ -5,7 +5,7 @@
 use super::OWN;
 use super::flag::{Flag, Group, Kind, flag};
 use Group::{Auth, ClientTls, Cluster, Compaction, General, Listeners, Member, Observability, PeerTls, Raft};
-use Kind::{Bool, Choice, Duration as Dur, Int, List, Str, Uint, Uint32, Urls, Words};
+use Kind::{Bool, Choice, Duration as Dur, Int, List, Repeated, Str, Uint, Uint32, Urls, Words};
 
 /// Flags of old releases: accepted, warned about, ignored.
 pub(super) const IGNORED: [&str; 13] = [
@@ -57,6 +57,9 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(Listeners, "max-txn-ops", Uint, "128", "Most operations in a branch of a transaction."),
     flag(Listeners, "max-request-bytes", Uint32, "1572864", "Largest write request."),
     flag(Listeners, "max-concurrent-streams", Uint32, "4294967295", "HTTP/2 streams at once on one connection."),
+    flag(Listeners, "rate-limit-per-user", Str, "", "Requests a second of each user, and after a colon how many at once: 100:500; empty means no limit."),
+    flag(Listeners, "rate-limit-per-address", Str, "", "The same of each client's address."),
+    flag(Listeners, "rate-limit-prefix", Repeated, "", "The same of all keys with a prefix, <prefix>=100:500; may be given several times."),
     flag(Listeners, "grpc-keepalive-min-time", Dur, "5s", "Shortest time between pings that a client may keep.").inert(),
     flag(Listeners, "grpc-keepalive-interval", Dur, "2h0m0s", "Time between pings to clients; 0 disables."),
     flag(Listeners, "grpc-keepalive-timeout", Dur, "20s", "Time to wait for the answer to a ping."),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::flag::{Flag, Value};
+use super::flag::{Flag, Kind, Value};
 use super::settings::Settings;
 use super::{Config, ConfigError, args, build, file, former};
 
@@ -42,7 +42,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Action, ConfigError> {
     if line.help {
         return Ok(Action::Help);
     }
-    let line_set: BTreeMap<&'static str, Value> = line.set.into_iter().map(|(f, v)| (f.name, v)).collect();
+    let line_set = last_of_each(line.set);
     if line_set.get("version") == Some(&Value::Bool(true)) {
         return Ok(Action::Version);
     }
@@ -81,6 +81,18 @@ pub fn load(sources: &Sources<'_>) -> Result<Action, ConfigError> {
     }
     former::settle(&mut settings)?;
     build::build(settings, sources.default_host).map(|config| Action::Run(Box::new(config)))
+}
+
+/// The last value of each flag, or all of them where that is meant.
+fn last_of_each(given: Vec<(&'static Flag, Value)>) -> BTreeMap<&'static str, Value> {
+    let mut set = BTreeMap::new();
+    for (flag, value) in given {
+        match (flag.kind, set.get_mut(flag.name), value) {
+            (Kind::Repeated, Some(Value::List(before)), Value::List(more)) => before.extend(more),
+            (_, _, value) => _ = set.insert(flag.name, value),
+        }
+    }
+    set
 }
 
 struct Variable<'a> {

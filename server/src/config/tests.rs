@@ -111,6 +111,28 @@ fn environment() {
 }
 
 #[test]
+fn rates_of_several_prefixes_add_up() {
+    let rate = |per_second, burst| Rate { per_second, burst };
+    let expected = [("/a=b/".to_owned(), rate(5, 5)), ("/b/".to_owned(), rate(1, 10))];
+    let twice = args(&["--rate-limit-prefix=/a=b/=5", "--rate-limit-prefix", "/b/=1:10"]).config();
+    assert_eq!(twice.rates.prefixes, expected);
+    assert_eq!(args(&[]).env("KEYPORT_RATE_LIMIT_PREFIX", "/a=b/=5,/b/=1:10").config().rates.prefixes, expected);
+    let file = "rate-limit-prefix: ['/a=b/=5', '/b/=1:10']\nrate-limit-per-user: 7\nrate-limit-per-address: '1:2'\n";
+    let RatesConfig { per_user, per_address, prefixes } = args(&["--config-file=conf.yml"]).file(file).config().rates;
+    assert_eq!((per_user, per_address, prefixes), (Some(rate(7, 7)), Some(rate(1, 2)), expected.to_vec()));
+    assert_eq!(args(&[]).config().rates, RatesConfig::default());
+    for (flag, text) in [
+        ("--rate-limit-prefix=/a", "--rate-limit-prefix: \"/a\" is no <prefix>= and rate: "),
+        ("--rate-limit-prefix=/a=x", "--rate-limit-prefix: \"/a=x\" is no <prefix>= and rate: "),
+        ("--rate-limit-prefix=/a=1,/a=2", "--rate-limit-prefix names \"/a\" twice"),
+        ("--rate-limit-per-user=fast", "--rate-limit-per-user: \"fast\" is no rate: "),
+    ] {
+        let (code, message) = args(&[flag]).error();
+        assert!(code == 1 && message.starts_with(text), "{message}");
+    }
+}
+
+#[test]
 fn a_file_replaces_everything_else() {
     let file = "name: f\nwal-dir: /w\nsnapshot-count: 5\n";
     let config = args(&["--name=a", "--snapshot-catchup-entries=9", "--config-file", "conf.yml"])

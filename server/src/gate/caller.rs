@@ -171,6 +171,14 @@ impl Caller {
         }
     }
 
+    /// His name, if he has proven one.
+    pub(super) fn user(&self) -> Option<&str> {
+        match &self.identity {
+            Identity::User(author) => Some(&author.user),
+            Identity::Anyone | Identity::Refused(_) | Identity::Internal(_) => None,
+        }
+    }
+
     /// As one of those that call over the same connection.
     pub(crate) fn in_lane(self, lane: &Lane) -> Caller {
         Caller { lane: Some(lane.clone()), ..self }

@@ -17,6 +17,7 @@ mod metrics;
 mod origins;
 mod panics;
 mod quota;
+mod rate;
 mod request_id;
 mod well_formed;
 
@@ -34,6 +35,7 @@ pub use metrics::{Count, CountLayer};
 pub use origins::Origins;
 pub use panics::{CatchPanic, CatchPanicLayer};
 pub use quota::Quota;
+pub use rate::Rate;
 pub use request_id::{RequestId, RequestIdLayer};
 pub use well_formed::WellFormed;
 

@@ -21,6 +21,9 @@ pub(crate) fn refusal<B: From<Bytes>>(protocol: Protocol, status: &Status) -> Re
         Protocol::Json => typed(http, JSON, error::gateway_body(status)),
         Protocol::Http => problem(http, &error::problem(status)),
     };
+    if !protocol.is_grpc() {
+        add_retry_after(response.headers_mut(), Error::from_status(status));
+    }
     // For whoever counts calls by their codes: the HTTP status has fewer.
     response.extensions_mut().insert(status.code());
     response
@@ -42,9 +45,7 @@ pub(crate) fn refusal_as<B: From<Bytes>>(protocol: Protocol, http: StatusCode, s
 pub(crate) fn add_hints<B>(response: &mut Response<B>, status: &Status, is_page: bool) {
     let (error, unauthorized) = (Error::from_status(status), response.status() == StatusCode::UNAUTHORIZED);
     let headers = response.headers_mut();
-    if let Some(seconds) = error.and_then(Error::retry_after) {
-        headers.insert(RETRY_AFTER, seconds.into());
-    }
+    add_retry_after(headers, error);
     if !unauthorized {
         return;
     }
@@ -53,6 +54,12 @@ pub(crate) fn add_hints<B>(response: &mut Response<B>, status: &Status, is_page:
     }
     if !is_page && error != Some(Error::InvalidAuthToken) {
         headers.append(WWW_AUTHENTICATE, PASSWORD);
+    }
+}
+
+fn add_retry_after(headers: &mut HeaderMap, error: Option<Error>) {
+    if let Some(seconds) = error.and_then(Error::retry_after) {
+        headers.insert(RETRY_AFTER, seconds.into());
     }
 }
 

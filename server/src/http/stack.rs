@@ -8,13 +8,14 @@ use tower::{Layer, ServiceBuilder};
 use super::layers::{
     Attendance, AttendanceLayer, Audit, AuditLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors,
     CorsLayer, Count, CountLayer, GatewayNames, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer,
-    Origins, Quota, RequestId, RequestIdLayer, WellFormed,
+    Origins, Quota, Rate, RequestId, RequestIdLayer, WellFormed,
 };
 use super::{Pace, Ways};
 use crate::audit::AuditLog;
-use crate::config::{AllowList, Config};
+use crate::config::{AllowList, Config, RatesConfig};
 use crate::metrics::Metrics;
 use crate::net;
+use crate::rates::AddressRate;
 
 /// The settings of the layers.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct StackOptions {
     pub pace: Pace,
     /// Whether who somebody is matters on the JSON gateway.
     pub gateway_names: GatewayNames,
+    /// How often each address may ask.
+    pub rates: RatesConfig,
 }
 
 impl StackOptions {
@@ -45,6 +48,7 @@ impl StackOptions {
             max_message_bytes: config.max_receive_bytes(),
             pace: Pace::default(),
             gateway_names: GatewayNames::new(|| false),
+            rates: config.rates.clone(),
         }
     }
 }
@@ -66,6 +70,7 @@ pub struct Stack<I> {
     hosts: Hosts,
     origins: Origins,
     gateway_names: GatewayNames,
+    rate: Rate,
     limits: LimitsLayer,
     audit: AuditLayer,
     identity: IdentityLayer<I>,
@@ -75,7 +80,7 @@ pub struct Stack<I> {
 /// All layers around a service, as one type: no call through a pointer.
 pub type Column<S, I> = RequestId<Log<Count<Cors<CatchPanic<Checked<FirstChecks, Worked<S, I>>>>>>>;
 
-type FirstChecks = (WellFormed, Hosts, Origins, CleanPath, GatewayNames);
+type FirstChecks = (WellFormed, Hosts, Origins, CleanPath, GatewayNames, Rate);
 
 /// What stands behind the first checks.
 type Worked<S, I> = Limits<Attendance<Audit<Identity<Checked<Quota, S>, I>>>>;
@@ -83,7 +88,9 @@ type Worked<S, I> = Limits<Attendance<Audit<Identity<Checked<Quota, S>, I>>>>;
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
-        let StackOptions { cors, hosts, ways, slow_request, max_message_bytes, audit, pace, gateway_names } = options;
+        let rate = Rate(AddressRate::new(&options.rates, &metrics).map(Arc::new));
+        let StackOptions { cors, hosts, ways, slow_request, max_message_bytes, audit, pace, .. } = options;
+        let gateway_names = options.gateway_names;
         Stack {
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
@@ -91,6 +98,7 @@ impl<I> Stack<I> {
             cors: CorsLayer::new(cors),
             hosts,
             gateway_names,
+            rate,
             limits: LimitsLayer::new(max_message_bytes, pace),
             audit: AuditLayer(audit),
             identity: IdentityLayer { identify, ways },
@@ -114,13 +122,14 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             .layer(&self.cors)
             // A failure like others for all above: it is logged, counted, and readable for pages.
             .layer(CatchPanicLayer)
-            // Cheapest refusals first.
+            // Cheapest refusals first; what they refuse need not be counted.
             .layer(CheckLayer((
                 WellFormed,
                 self.hosts.clone(),
                 self.origins.clone(),
                 CleanPath,
                 self.gateway_names.clone(),
+                self.rate.clone(),
             )))
             // Before anything is read or looked up.
             .layer(&self.limits)

@@ -230,6 +230,7 @@ where
         audit: None,
         pace,
         gateway_names: GatewayNames::new(|| false),
+        rates: config(&args).rates,
     };
     let stack = Stack::new(options, Arc::clone(&metrics), Identified::anyone as Anyone, Quota::new(|| false));
     let column = build(stack, app.clone());

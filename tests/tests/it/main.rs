@@ -18,6 +18,7 @@ mod headers;
 mod idle;
 mod kv;
 mod lease;
+mod limits;
 mod log;
 mod maintenance;
 mod members;

@@ -54,7 +54,8 @@ impl Failure {
 
 /// Whether it may go well if only it is tried again.
 fn is_transient(error: Error) -> bool {
-    matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded) || error == Error::RequestTooManyRequests
+    matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded)
+        || matches!(error, Error::RequestTooManyRequests | Error::UserRateExceeded | Error::PrefixRateExceeded)
 }
 
 /// A stream that says one thing and ends.

@@ -15,15 +15,16 @@ pub trait Check: Clone {
 }
 
 /// One after the other.
-impl<C1: Check, C2: Check, C3: Check, C4: Check, C5: Check> Check for (C1, C2, C3, C4, C5) {
+impl<C1: Check, C2: Check, C3: Check, C4: Check, C5: Check, C6: Check> Check for (C1, C2, C3, C4, C5, C6) {
     fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
-        let (first, second, third, fourth, fifth) = self;
+        let (first, second, third, fourth, fifth, sixth) = self;
         first
             .answer(request, call)
             .or_else(|| second.answer(request, call))
             .or_else(|| third.answer(request, call))
             .or_else(|| fourth.answer(request, call))
             .or_else(|| fifth.answer(request, call))
+            .or_else(|| sixth.answer(request, call))
     }
 }
 
