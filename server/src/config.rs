@@ -112,9 +112,15 @@ pub struct ListenConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
     pub max_concurrent_streams: u32,
+    /// Worked on at once, of one HTTP/2 connection; 0 for as many as there are.
+    pub max_concurrent_requests: usize,
+    /// Of one address of clients; 0 for as many as it likes.
+    pub max_connections_per_address: usize,
     /// `None` when the server sends no pings.
     pub keepalive_interval: Option<Duration>,
     pub keepalive_timeout: Duration,
+    /// Between pings that a client may keep while it has calls.
+    pub keepalive_min_time: Duration,
     pub enable_gateway: bool,
     pub cors: AllowList,
     pub hosts: AllowList,

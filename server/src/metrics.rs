@@ -221,6 +221,7 @@ handles! {
     tls_certificate_expiry: IntGaugeVec("keyport_tls_certificate_expiry_seconds", "Time until the certificate that is shown there ends.", labels ["endpoint"]);
     tls_rejected: IntCounterVec("keyport_tls_rejected_connections_total", "Connections closed during or after the handshake.", labels ["endpoint"]);
     rate_limited: IntCounterVec("keyport_rate_limited_total", "Requests refused because of too many others: of the user, from the address, under the prefix.", labels ["by"]);
+    address_connections_closed: IntCounterVec("keyport_address_connections_closed_total", "Connections closed because their address has as many as it may: idle ones, to make room, or else new ones.", labels ["which"]);
     bulk_work: IntCounter("keyport_bulk_work_total", "Pieces of work that were too large for an event loop, and done aside.");
 
     tasks: IntGauge("go_goroutines", "Tasks under way, which is what goroutines are here.");
@@ -286,6 +287,9 @@ impl Metrics {
         handles.compact_revision.set(-1);
         for by in ["user", "address", "prefix"] {
             handles.rate_limited.with_label_values(&[by]);
+        }
+        for which in ["idle", "new"] {
+            handles.address_connections_closed.with_label_values(&[which]);
         }
         for code in ["200", "500", "503"] {
             handles.scrapes.with_label_values(&[code]);

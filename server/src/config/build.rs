@@ -169,8 +169,11 @@ fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
 fn http(s: &Settings) -> HttpConfig {
     HttpConfig {
         max_concurrent_streams: u32::try_from(s.uint("max-concurrent-streams")).unwrap_or(u32::MAX),
+        max_concurrent_requests: usize::try_from(s.uint("max-concurrent-requests")).unwrap_or(usize::MAX),
+        max_connections_per_address: usize::try_from(s.uint("max-connections-per-address")).unwrap_or(usize::MAX),
         keepalive_interval: Some(s.duration("grpc-keepalive-interval")).filter(|d| !d.is_zero()),
         keepalive_timeout: or_default(s.duration("grpc-keepalive-timeout"), Duration::from_secs(20)),
+        keepalive_min_time: s.duration("grpc-keepalive-min-time"),
         enable_gateway: s.bool("enable-grpc-gateway"),
         cors: allow_list(s.list("cors")),
         hosts: allow_list(s.list("host-whitelist")),

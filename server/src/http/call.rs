@@ -9,6 +9,7 @@ use http::{Extensions, HeaderMap, Method as Verb, Request, Version, header};
 use keyport_api::methods::Method;
 use keyport_api::routes;
 
+use super::line::Line;
 use super::rare::Rare;
 use super::unread::Unread;
 use super::vigil::Vigil;
@@ -34,6 +35,8 @@ pub struct Connection {
     pub(super) unread: Arc<Unread>,
     /// How long it may keep the server waiting.
     pub(super) vigil: Arc<Vigil>,
+    /// Where its requests stand when there are many at once.
+    pub(super) line: Option<Arc<Line>>,
 }
 
 impl Connection {
@@ -42,15 +45,17 @@ impl Connection {
         face: Face,
         identity: Option<CertificateIdentity>,
         stream: Stream,
+        vigil: Arc<Vigil>,
+        line: Option<Arc<Line>>,
     ) -> Connection {
-        let (lane, unread, vigil) = (Lane::new(), Arc::default(), Arc::default());
-        Connection { remote, face, identity, stream: Some(stream), lane, unread, vigil }
+        let (lane, unread) = (Lane::new(), Arc::default());
+        Connection { remote, face, identity, stream: Some(stream), lane, unread, vigil, line }
     }
 
     /// One without a socket: of requests that are made in the process.
     pub fn in_process(face: Face) -> Connection {
         let (lane, unread, vigil) = (Lane::new(), Arc::default(), Arc::default());
-        Connection { remote: None, face, identity: None, stream: None, lane, unread, vigil }
+        Connection { remote: None, face, identity: None, stream: None, lane, unread, vigil, line: None }
     }
 
     /// As [`Connection::in_process`], of somebody whom a certificate names.

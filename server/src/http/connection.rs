@@ -3,39 +3,47 @@
 //! Every listener has a task that accepts, and every connection one that serves it, on one of the event loops. A
 //! shutdown stops accepting, lets connections finish what they are answering, and after a deadline drops what is left.
 
+mod entry;
+mod leave;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{io, thread};
 
 use bytes::Bytes;
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulConnection;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::unread::Settling;
-use super::vigil::{Answered, Deadlines, Phase};
-use super::{BoxError, Call, Connection, Protocol, RequestBody};
+use super::crowd::{Crowd, Place};
+use super::line::Line;
+use super::listening::{Listening, too_many_pings};
+use super::vigil::{Deadlines, Phase, Vigil};
+use super::{BoxError, Connection, RequestBody};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::turn::{InTurn, LoopExecutor};
 use crate::net::{Arrival, Face, Listener, Overheard, Ready, Stream};
+use entry::Entry;
+use leave::{Leave, Spoken, wanted};
 
 /// What is said to a client that has not sent the whole head of its request in time.
 const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// What is said to a client from whose address there are as many connections as there may be.
+const TOO_MANY_CONNECTIONS: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
+/// To so many of them at once.
+const TURNED_AWAY: usize = 64;
 /// The head of an HTTP/1.1 request, and what is read at once of its body.
 const HTTP1_BUFFER_BYTES: usize = 128 * 1024;
 const HTTP2_HEADER_LIST_BYTES: u32 = 64 * 1024;
@@ -58,6 +66,13 @@ const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
 pub struct Server {
     loops: Arc<EventLoops>,
     slots: Arc<Semaphore>,
+    crowd: Crowd,
+    /// The least between pings while there are calls.
+    ping_time: Duration,
+    /// Requests worked on at once of one HTTP/2 connection; 0 for all of them.
+    at_once: usize,
+    /// Places for those who are told that there is none.
+    turned_away: Arc<Semaphore>,
     /// Speaks HTTP of any version.
     any: Arc<auto::Builder<LoopExecutor>>,
     /// Speaks HTTP/2 alone.
@@ -74,6 +89,10 @@ impl Server {
         Ok(Server {
             loops: Arc::new(loops),
             slots: Arc::new(Semaphore::new(connection_limit())),
+            crowd: Crowd::new(config.max_connections_per_address, metrics),
+            ping_time: config.keepalive_min_time,
+            at_once: config.max_concurrent_requests,
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
             any: Arc::new(builder(config)),
             http2: Arc::new(builder(config).http2_only()),
             deadlines: Deadlines::default(),
@@ -186,8 +205,15 @@ where
                     Ok((arrival, slot)) => {
                         backoff = BACKOFF_FIRST;
                         let Some((event_loop, seat)) = self.server.loops.seat() else { continue };
+                        let vigil = Arc::default();
+                        let Ok(place) = self.server.crowd.enter(&arrival, listener.face, &vigil) else {
+                            if let Ok(place) = Arc::clone(&self.server.turned_away).try_acquire_owned() {
+                                connections.spawn_on(turn_away(arrival, (slot, seat, place)), event_loop);
+                            }
+                            continue;
+                        };
                         let (close, closing) = oneshot::channel();
-                        let connection = self.connection(arrival, listener.face, closing, (slot, seat));
+                        let connection = self.connection(arrival, listener.face, vigil, closing, (slot, seat, place));
                         open.insert(connections.spawn_on(InTurn::new(connection), event_loop).id(), close);
                     }
                     Err(error) if is_of_the_peer(&error) => {}
@@ -214,12 +240,14 @@ where
         &self,
         arrival: Arrival,
         face: Face,
+        vigil: Arc<Vigil>,
         mut closing: oneshot::Receiver<()>,
-        places: (OwnedSemaphorePermit, Seat),
+        places: (OwnedSemaphorePermit, Seat, Option<Place>),
     ) -> impl Future<Output = ()> + Send + 'static {
         // Whoever speaks HTTP/1.1 where it is not spoken gets no answer. (What can be upgraded speaks all there is.)
         let builder = Arc::clone(if face == Face::Grpc { &self.server.http2 } else { &self.server.any });
-        let (service, deadlines) = (self.service.clone(), self.server.deadlines);
+        let Server { deadlines, at_once, ping_time, .. } = self.server;
+        let service = self.service.clone();
         async move {
             let remote = arrival.remote;
             // From here on the connection belongs to the loop that runs this.
@@ -227,6 +255,7 @@ where
                 taken = arrival.take() => taken,
                 // Nobody has asked anything so far.
                 _ = &mut closing => return,
+                () = wanted(places.2.as_ref()) => return,
             };
             let Ready { socket, identity } = match taken {
                 Ok(Some(ready)) => ready,
@@ -237,22 +266,31 @@ where
                 }
             };
             let stream = Stream::from(socket);
-            let connection = Arc::new(Connection::new(remote, face, identity, stream.clone()));
+            let connection = Arc::new(Connection::new(
+                remote,
+                face,
+                identity,
+                stream.clone(),
+                Arc::clone(&vigil),
+                Line::new(at_once),
+            ));
             let (lent, mut returned) = stream.lend();
-            let (unread, vigil) = (Arc::clone(&connection.unread), Arc::clone(&connection.vigil));
-            let io = TokioIo::new(Overheard { stream: lent, ear: Arc::clone(&vigil) });
+            let unread = Arc::clone(&connection.unread);
+            let io = TokioIo::new(Overheard { stream: lent, ear: Listening::new(Arc::clone(&vigil), ping_time) });
             let service = Entry { connection, service: RefCell::new(service) };
+            let leave = Leave::new(closing, places.2.as_ref());
             // In a place of its own, which is given back before a WebSocket goes on.
             let outcome = if face == Face::Grpc {
                 let connection = Box::pin(builder.serve_connection(io, service));
-                vigil.keep(deadlines, Spoken { connection, closing }).await
+                vigil.keep(deadlines, Spoken { connection, leave, vigil: &vigil }).await
             } else {
                 let connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
-                vigil.keep(deadlines, Spoken { connection, closing }).await
+                vigil.keep(deadlines, Spoken { connection, leave, vigil: &vigil }).await
             };
             // Somebody else speaks on it now: it is a WebSocket, and still a connection of this server.
             let handed_on = returned.try_recv() == Err(TryRecvError::Empty);
             if handed_on {
+                let _serving = vigil.answers();
                 let _ = returned.await;
             }
             let outcome = match outcome {
@@ -266,6 +304,13 @@ where
                     return;
                 }
             };
+            if let Some(last_stream) = vigil.given_up() {
+                tracing::debug!(?remote, "a client pings too often");
+                if !vigil.is_cut() {
+                    stream.say(&too_many_pings(last_stream));
+                }
+                return stream.linger().await;
+            }
             match outcome {
                 // Only then there may be more to come that would take the last words back.
                 Ok(()) if handed_on || unread.is_left() => stream.linger().await,
@@ -277,52 +322,10 @@ where
     }
 }
 
-/// Where requests of a connection enter the stack.
-struct Entry<S> {
-    connection: Arc<Connection>,
-    /// Only used by the connection's own task, one request after the other.
-    service: RefCell<S>,
-}
-
-impl<S, B> hyper::service::Service<Request<Incoming>> for Entry<S>
-where
-    S: Service<Request<RequestBody>, Response = Response<B>>,
-{
-    type Response = Response<Answered<B>>;
-    type Error = S::Error;
-    /// Less than a kilobyte, if what is behind the layers answers with a box.
-    type Future = Answered<Settling<S::Future, Response<B>>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let call = Call::of(&request, Arc::clone(&self.connection));
-        let answering = (request.version() < Version::HTTP_2).then(|| self.connection.vigil.answers());
-        let waits = call.protocol != Protocol::Grpc;
-        request.extensions_mut().insert(call);
-        let unread = &self.connection.unread;
-        let call = |request| self.service.borrow_mut().call(request);
-        let answer = match answering {
-            Some(_) => unread.answer(request, call),
-            None => unread.answer_http2(request, waits, call),
-        };
-        Answered::new(answer, answering)
-    }
-}
-
-/// A connection that goes on until it ends, or until it is told to finish what it is answering.
-struct Spoken<C> {
-    connection: Pin<Box<C>>,
-    closing: oneshot::Receiver<()>,
-}
-
-impl<C: GracefulConnection> Future for Spoken<C> {
-    type Output = Result<(), C::Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.closing.is_terminated() && Pin::new(&mut self.closing).poll(cx).is_ready() {
-            self.connection.as_mut().graceful_shutdown();
-        }
-        self.connection.as_mut().poll(cx)
-    }
+/// Turns away a connection from where there are too many.
+async fn turn_away(arrival: Arrival, places: (OwnedSemaphorePermit, Seat, OwnedSemaphorePermit)) {
+    arrival.turn_away(TOO_MANY_CONNECTIONS).await;
+    drop(places);
 }
 
 fn ended_id(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {

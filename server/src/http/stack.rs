@@ -7,8 +7,8 @@ use tower::{Layer, ServiceBuilder};
 
 use super::layers::{
     Attendance, AttendanceLayer, Audit, AuditLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors,
-    CorsLayer, Count, CountLayer, GatewayNames, Hosts, Identity, IdentityLayer, Limits, LimitsLayer, Log, LogLayer,
-    Origins, Quota, Rate, RequestId, RequestIdLayer, WellFormed,
+    CorsLayer, Count, CountLayer, GatewayNames, Hosts, Identity, IdentityLayer, InLine, InLineLayer, Limits,
+    LimitsLayer, Log, LogLayer, Origins, Quota, Rate, RequestId, RequestIdLayer, WellFormed,
 };
 use super::{Pace, Ways};
 use crate::audit::AuditLog;
@@ -83,7 +83,7 @@ pub type Column<S, I> = RequestId<Log<Count<Cors<CatchPanic<Checked<FirstChecks,
 type FirstChecks = (WellFormed, Hosts, Origins, CleanPath, GatewayNames, Rate);
 
 /// What stands behind the first checks.
-type Worked<S, I> = Limits<Attendance<Audit<Identity<Checked<Quota, S>, I>>>>;
+type Worked<S, I> = Limits<Attendance<InLine<Audit<Identity<Checked<Quota, S>, I>>>>>;
 
 impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
@@ -135,6 +135,8 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             .layer(&self.limits)
             // Around all that may wait.
             .layer(AttendanceLayer)
+            // Before the work begins; a caller's time goes on meanwhile.
+            .layer(InLineLayer)
             // Around what decides, and inside of what no caller can help.
             .layer(&self.audit)
             // Before everything that asks who it is.

@@ -1,10 +1,13 @@
 //! The stack from outside: real sockets, a small app behind it.
 
 mod attendance;
+mod crowd;
 mod grpc;
 mod h1;
 mod layers;
 mod lifecycle;
+mod line;
+mod pings;
 mod unread;
 mod vigil;
 
@@ -248,6 +251,21 @@ async fn connect(server: &Server, first: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(first.as_bytes()).await.unwrap();
     stream
+}
+
+/// Lets all requests to `/wait` go on, until this is done.
+async fn released<T>(server: &Server, done: impl Future<Output = T>) -> T {
+    let mut done = std::pin::pin!(done);
+    let goes_on = async {
+        loop {
+            // Those who have arrived need not wait yet.
+            server.app.0.release.notify_waiters();
+            if let Ok(done) = timeout(Duration::from_millis(5), &mut done).await {
+                break done;
+            }
+        }
+    };
+    timeout(LONG, goes_on).await.expect("they still wait")
 }
 
 /// All that still comes, up to the end of the connection.

@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, sleep};
 
-use crate::net::Ear;
+use super::frames::PREFACE;
+use crate::net::{Ear, turn};
 
 /// How long the other side may take.
 #[derive(Clone, Copy, Debug)]
@@ -70,18 +71,50 @@ impl Phase {
 }
 
 /// Keeps track of a connection's phase. Only its own event loop does so: nothing has to be ordered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Vigil {
     /// The phase, and above it a count of all there were.
     phase: AtomicU32,
     /// How much of HTTP/2's preface has come in.
     preface: AtomicU8,
+    /// Answers under way in HTTP/2.
+    streams: AtomicU32,
+    /// The last of the streams that the client has begun.
+    last_stream: AtomicU32,
+    /// Whether a part of an answer has gone out in HTTP/2 since somebody has asked that.
+    spoken: AtomicBool,
+    /// Whether something else than gRPC was asked for in HTTP/2.
+    plain: AtomicBool,
+    /// Whether the socket has taken only a part of what was written last.
+    cut: AtomicBool,
+    /// Whether nothing more is to be heard from the client.
+    given_up: AtomicBool,
+    /// When the last answer ended, in milliseconds of the clock of [`turn`].
+    rested: AtomicU64,
 }
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+impl Default for Vigil {
+    fn default() -> Vigil {
+        Vigil {
+            phase: AtomicU32::default(),
+            preface: AtomicU8::default(),
+            streams: AtomicU32::default(),
+            last_stream: AtomicU32::default(),
+            spoken: AtomicBool::default(),
+            plain: AtomicBool::default(),
+            cut: AtomicBool::default(),
+            given_up: AtomicBool::default(),
+            rested: AtomicU64::new(millis()),
+        }
+    }
+}
+
+fn millis() -> u64 {
+    u64::try_from(turn::now().as_millis()).unwrap_or(u64::MAX)
+}
 
 impl Vigil {
-    fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         Vigil::phase_of(self.phase.load(Relaxed))
     }
 
@@ -95,10 +128,63 @@ impl Vigil {
         self.phase.store((count << Phase::BITS) | phase as u32, Relaxed);
     }
 
-    /// A request over HTTP/1.1 has come in: it is being answered until what this returns is dropped.
+    /// A request has come in: it is being answered until what this returns is dropped.
     pub(crate) fn answers(self: &Arc<Self>) -> Answering {
-        self.enter(Phase::Answering);
+        match self.phase() {
+            Phase::Http2 => _ = self.streams.fetch_add(1, Relaxed),
+            _ => self.enter(Phase::Answering),
+        }
         Answering(Arc::clone(self))
+    }
+
+    pub(super) fn has_streams(&self) -> bool {
+        self.streams.load(Relaxed) > 0
+    }
+
+    pub(super) fn saw_stream(&self, stream: u32) {
+        self.last_stream.fetch_max(stream, Relaxed);
+    }
+
+    /// Something else than gRPC is asked for.
+    pub(super) fn speaks_plainly(&self) {
+        self.plain.store(true, Relaxed);
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain.load(Relaxed)
+    }
+
+    /// Whether a part of an answer has gone out since this was asked last.
+    pub(super) fn take_spoken(&self) -> bool {
+        self.spoken.swap(false, Relaxed)
+    }
+
+    pub(super) fn set_cut(&self, is_cut: bool) {
+        self.cut.store(is_cut, Relaxed);
+    }
+
+    /// Whether what is written next would stand in the midst of something.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.load(Relaxed)
+    }
+
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Relaxed);
+    }
+
+    /// The last stream of a client that is given up.
+    pub(super) fn given_up(&self) -> Option<u32> {
+        self.given_up.load(Relaxed).then(|| self.last_stream.load(Relaxed))
+    }
+
+    /// Since when nothing is being answered, in milliseconds of some clock; none if something is.
+    pub(super) fn idle_since(&self) -> Option<u64> {
+        let is_idle = match self.phase() {
+            Phase::Answering => false,
+            Phase::Http2 => self.streams.load(Relaxed) == 0,
+            Phase::Mute | Phase::Preface | Phase::Head | Phase::Idle => true,
+        };
+        is_idle.then(|| self.rested.load(Relaxed))
     }
 
     /// Has `connection` go on until it ends.
@@ -137,8 +223,9 @@ impl Vigil {
     }
 }
 
-impl Ear for Arc<Vigil> {
-    fn hears(&self, data: &[u8]) {
+impl Vigil {
+    /// These bytes have come in.
+    pub(super) fn heard(&self, data: &[u8]) {
         match self.phase() {
             Phase::Mute | Phase::Preface => {
                 let known = self.preface.load(Relaxed);
@@ -162,13 +249,30 @@ impl Ear for Arc<Vigil> {
     }
 }
 
+/// For those who have nothing else to hear.
+impl Ear for Arc<Vigil> {
+    fn hears(&mut self, data: &[u8]) {
+        self.heard(data);
+    }
+}
+
 /// A request that is being answered.
 #[derive(Debug)]
 pub(crate) struct Answering(Arc<Vigil>);
 
+impl Answering {
+    fn speaks(&self) {
+        self.0.spoken.store(true, Relaxed);
+    }
+}
+
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.enter(Phase::Idle);
+        match self.0.phase() {
+            Phase::Http2 => _ = self.0.streams.fetch_sub(1, Relaxed),
+            _ => self.0.enter(Phase::Idle),
+        }
+        self.0.rested.store(millis(), Relaxed);
     }
 }
 
@@ -194,7 +298,11 @@ impl<F: Future<Output = Result<Response<B>, E>>, B, E> Future for Answered<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.inner.poll(cx).map_ok(|response| response.map(|body| Answered::new(body, this.answering.take())))
+        this.inner.poll(cx).map_ok(|response| {
+            let answering = this.answering.take();
+            answering.iter().for_each(Answering::speaks);
+            response.map(|body| Answered::new(body, answering))
+        })
     }
 }
 
@@ -203,7 +311,12 @@ impl<B: Body<Data = Bytes>> Body for Answered<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
+        let this = self.project();
+        let frame = this.inner.poll_frame(cx);
+        if frame.is_ready() {
+            this.answering.iter().for_each(Answering::speaks);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -219,23 +332,38 @@ impl<B: Body<Data = Bytes>> Body for Answered<B> {
 mod tests {
     use super::*;
 
-    fn heard(parts: &[&[u8]]) -> Phase {
+    fn phase_after(parts: &[&[u8]]) -> Phase {
         let vigil = Arc::new(Vigil::default());
-        parts.iter().for_each(|part| vigil.hears(part));
+        parts.iter().for_each(|part| vigil.heard(part));
         vigil.phase()
     }
 
     #[test]
     fn the_first_bytes_say_what_is_spoken() {
-        assert_eq!(heard(&[]), Phase::Mute);
-        assert_eq!(heard(&[b"G"]), Phase::Head);
-        assert_eq!(heard(&[b"P"]), Phase::Preface);
-        assert_eq!(heard(&[b"P", b"OST"]), Phase::Head);
-        assert_eq!(heard(&[PREFACE]), Phase::Preface, "its settings belong to it");
-        assert_eq!(heard(&[PREFACE, b"\0"]), Phase::Http2);
+        assert_eq!(phase_after(&[]), Phase::Mute);
+        assert_eq!(phase_after(&[b"G"]), Phase::Head);
+        assert_eq!(phase_after(&[b"P"]), Phase::Preface);
+        assert_eq!(phase_after(&[b"P", b"OST"]), Phase::Head);
+        assert_eq!(phase_after(&[PREFACE]), Phase::Preface, "its settings belong to it");
+        assert_eq!(phase_after(&[PREFACE, b"\0"]), Phase::Http2);
         for cut in 1..PREFACE.len() {
-            assert_eq!(heard(&[&PREFACE[..cut], &PREFACE[cut..], b"\0"]), Phase::Http2);
-            assert_eq!(heard(&[&PREFACE[..cut], b"x"]), Phase::Head);
+            assert_eq!(phase_after(&[&PREFACE[..cut], &PREFACE[cut..], b"\0"]), Phase::Http2);
+            assert_eq!(phase_after(&[&PREFACE[..cut], b"x"]), Phase::Head);
+        }
+    }
+
+    #[test]
+    fn a_connection_is_idle_while_nothing_is_answered() {
+        for first in [&b"GET"[..], b"P", &[PREFACE, b"\0"].concat()] {
+            let vigil = Arc::new(Vigil::default());
+            assert!(vigil.idle_since().is_some());
+            vigil.heard(first);
+            assert!(vigil.idle_since().is_some(), "{first:?}: nothing has been asked so far");
+            let (one, other) = (vigil.answers(), (vigil.phase() == Phase::Http2).then(|| vigil.answers()));
+            drop(one);
+            assert_eq!(vigil.idle_since().is_some(), other.is_none(), "{first:?}");
+            drop(other);
+            assert!(vigil.idle_since().is_some(), "{first:?}");
         }
     }
 
@@ -245,18 +373,18 @@ mod tests {
         let vigil = Arc::new(Vigil::default());
         let begun = Instant::now();
         let story = async {
-            vigil.hears(b"GET");
+            vigil.heard(b"GET");
             tokio::time::sleep(Duration::from_millis(500)).await;
             let answering = vigil.answers();
-            vigil.hears(b"a body");
+            vigil.heard(b"a body");
             tokio::time::sleep(Duration::from_secs(100)).await;
             drop(answering);
             tokio::time::sleep(Duration::from_secs(9)).await;
-            vigil.hears(b"GET");
+            vigil.heard(b"GET");
             // Drops do not help.
             loop {
                 tokio::time::sleep(Duration::from_millis(300)).await;
-                vigil.hears(b"x");
+                vigil.heard(b"x");
             }
         };
         let overdue = vigil.keep(deadlines, pin!(story)).await;
@@ -270,7 +398,7 @@ mod tests {
         let begun = Instant::now();
         let story = async {
             for _ in 0..100 {
-                vigil.hears(b"GET");
+                vigil.heard(b"GET");
                 drop(vigil.answers());
                 tokio::time::sleep(Duration::from_secs(9)).await;
             }

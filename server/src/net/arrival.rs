@@ -1,5 +1,6 @@
 //! A connection that came in, on its way to whoever serves it.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,6 +16,9 @@ const PLAIN_REQUEST: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HT
 const PLAIN_STARTS: [&[u8; 5]; 5] = [b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"];
 /// Until the first bytes are there. Nothing is kept for who says nothing but the connection itself.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// How long who is turned away may take to hear it.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// See the module's text.
 pub(crate) struct Arrival {
@@ -47,6 +51,23 @@ impl Arrival {
         let Some(tls) = tls else { return Ok(Some(Ready { socket: Socket::Plain(wire), identity: None })) };
         // In a box, which those who do not encrypt need not carry around for as long as they are connected.
         Box::pin(encrypt(wire, remote, tls)).await
+    }
+
+    /// Turns it away with a word, where that can be understood at once.
+    pub(crate) async fn turn_away(self, word: &[u8]) {
+        let Arrival { socket, tls: None, .. } = self else { return };
+        // Whoever is not there any more need not be told.
+        let Ok(wire) = Wire::try_from(socket) else { return };
+        let farewell = async {
+            // Nothing is known of a new socket before it has been asked.
+            poll_fn(|cx| wire.poll_write_ready(cx)).await?;
+            let stream = Stream::from(Socket::Plain(wire));
+            stream.say(word);
+            stream.linger().await;
+            Ok::<_, io::Error>(())
+        };
+        // Whether he hears it or not, past that he is not waited for.
+        let _ = timeout(FAREWELL, farewell).await;
     }
 }
 

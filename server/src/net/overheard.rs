@@ -9,7 +9,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Who is told.
 pub(crate) trait Ear {
     /// These bytes have come in; there is at least one.
-    fn hears(&self, data: &[u8]);
+    fn hears(&mut self, data: &[u8]);
+
+    /// Something was written: all that was to be, or only a part.
+    fn wrote(&mut self, _all: bool) {}
+
+    /// Whether nothing more is to be read: whoever waits for it waits in vain, and has to be ended.
+    fn has_heard_enough(&self) -> bool {
+        false
+    }
 }
 
 /// See the module's text.
@@ -21,6 +29,9 @@ pub(crate) struct Overheard<S, E> {
 
 impl<S: AsyncRead + Unpin, E: Ear + Unpin> AsyncRead for Overheard<S, E> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ear.has_heard_enough() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         if let Some(data) = buf.filled().get(before..).filter(|data| !data.is_empty()) {
@@ -30,9 +41,9 @@ impl<S: AsyncRead + Unpin, E: Ear + Unpin> AsyncRead for Overheard<S, E> {
     }
 }
 
-impl<S: AsyncWrite + Unpin, E: Unpin> AsyncWrite for Overheard<S, E> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
+impl<S: AsyncWrite + Unpin, E: Ear + Unpin> AsyncWrite for Overheard<S, E> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(data)])
     }
 
     fn poll_write_vectored(
@@ -40,7 +51,9 @@ impl<S: AsyncWrite + Unpin, E: Unpin> AsyncWrite for Overheard<S, E> {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, data))?;
+        self.ear.wrote(written == data.iter().map(|slice| slice.len()).sum::<usize>());
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

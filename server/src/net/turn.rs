@@ -130,7 +130,7 @@ impl Wake for TurnOver {
     }
 }
 
-fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     Duration::try_from(clock_gettime(ClockId::MonotonicCoarse)).unwrap_or_default()
 }
 

@@ -1,5 +1,7 @@
 //! What protects a server from its callers, where the operator asks for it. (etcd has none of it.)
 
+mod connections;
+mod pings;
 mod rates;
 
 use keyport_tests::http::Http;

@@ -11,15 +11,15 @@ use prost::Message;
 use std::time::Duration;
 use tonic::Request;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-fn h2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn h2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -34,7 +34,7 @@ fn header(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// The head of a gRPC call.
-fn head(stream: u32, path: &str) -> Vec<u8> {
+pub(crate) fn head(stream: u32, path: &str) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in [
         (":method", "POST"),
@@ -50,7 +50,7 @@ fn head(stream: u32, path: &str) -> Vec<u8> {
 }
 
 /// The next frame: its kind, its stream, its payload.
-async fn next(raw: &mut Raw) -> (u8, u32, Vec<u8>) {
+pub(crate) async fn next(raw: &mut Raw) -> (u8, u32, Vec<u8>) {
     loop {
         if let Some(head) = raw.buffer.first_chunk::<9>().copied() {
             let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;

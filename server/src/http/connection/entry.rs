@@ -1,0 +1,44 @@
+//! Where requests of a connection enter the stack.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use tower::Service;
+
+use super::super::unread::Settling;
+use super::super::vigil::Answered;
+use super::super::{Call, Connection, Protocol, RequestBody};
+
+/// See the module's text.
+pub(super) struct Entry<S> {
+    pub(super) connection: Arc<Connection>,
+    /// Only used by the connection's own task, one request after the other.
+    pub(super) service: RefCell<S>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Entry<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+{
+    type Response = Response<Answered<B>>;
+    type Error = S::Error;
+    /// Less than a kilobyte, if what is behind the layers answers with a box.
+    type Future = Answered<Settling<S::Future, Response<B>>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let call = Call::of(&request, Arc::clone(&self.connection));
+        let is_http1 = request.version() < Version::HTTP_2;
+        let answering = self.connection.vigil.answers();
+        let waits = call.protocol != Protocol::Grpc;
+        if waits {
+            self.connection.vigil.speaks_plainly();
+        }
+        request.extensions_mut().insert(call);
+        let unread = &self.connection.unread;
+        let call = |request| self.service.borrow_mut().call(request);
+        let answer = if is_http1 { unread.answer(request, call) } else { unread.answer_http2(request, waits, call) };
+        Answered::new(answer, Some(answering))
+    }
+}
