@@ -1,6 +1,7 @@
 //! The way of every request on the client port: its connection, the stack of layers, bodies. Knows no face: what answers is
 //! any [`tower::Service`] of HTTP.
 
+pub(crate) mod answered;
 mod body;
 mod call;
 mod connection;

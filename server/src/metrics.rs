@@ -106,6 +106,20 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -
     Ok(collector)
 }
 
+/// Has series be there from the start whose labels are known.
+fn show_labels(handles: &Handles) {
+    let Handles { rate_limited, address_connections_closed, scrapes, .. } = handles;
+    for (family, labels) in [
+        (rate_limited, ["user", "address", "prefix"].as_slice()),
+        (address_connections_closed, &["idle", "new"]),
+        (scrapes, &["200", "500", "503"]),
+    ] {
+        for label in labels {
+            family.with_label_values(&[label]);
+        }
+    }
+}
+
 /// First bound, factor, number of bounds.
 fn exp((start, factor, count): (f64, f64, usize)) -> prometheus::Result<Vec<f64>> {
     exponential_buckets(start, factor, count)
@@ -285,15 +299,7 @@ impl Metrics {
         handles.server_version.with_label_values(&[version::ETCD_SERVER]).set(1);
         handles.go_version.with_label_values(&[&version::toolchain()]).set(1);
         handles.compact_revision.set(-1);
-        for by in ["user", "address", "prefix"] {
-            handles.rate_limited.with_label_values(&[by]);
-        }
-        for which in ["idle", "new"] {
-            handles.address_connections_closed.with_label_values(&[which]);
-        }
-        for code in ["200", "500", "503"] {
-            handles.scrapes.with_label_values(&[code]);
-        }
+        show_labels(&handles);
         Ok(Metrics {
             registry,
             refresh: Mutex::default(),

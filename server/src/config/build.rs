@@ -28,7 +28,6 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     let feature_gates = FeatureGates::parse(&s.string("feature-gates"))?;
     let auto_compaction = auto_compaction(&s)?;
     let log = log(&s)?;
-    let rates = rates::build(&s)?;
     let compact_hash_check_interval = s.duration("compact-hash-check-time");
     if compact_hash_check_interval.is_zero() {
         return Err(invalid("--compact-hash-check-time must be >0 (set to 0s)"));
@@ -63,7 +62,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
         http: http(&s),
-        rates,
+        rates: rates::build(&s)?,
         cluster,
         auto_compaction,
         corrupt_check_interval: Some(s.duration("corrupt-check-time")).filter(|interval| !interval.is_zero()),

@@ -26,8 +26,8 @@ use tower::Service;
 
 use super::crowd::{Crowd, Place};
 use super::line::Line;
-use super::listening::{Listening, too_many_pings};
-use super::vigil::{Deadlines, Phase, Vigil};
+use super::listening::Listening;
+use super::vigil::{Deadlines, Vigil};
 use super::{BoxError, Connection, RequestBody};
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
@@ -35,10 +35,8 @@ use crate::net::event_loops::{EventLoops, Seat};
 use crate::net::turn::{InTurn, LoopExecutor};
 use crate::net::{Arrival, Face, Listener, Overheard, Ready, Stream};
 use entry::Entry;
-use leave::{Leave, Spoken, wanted};
+use leave::{Leave, Spoken, see_off, wanted};
 
-/// What is said to a client that has not sent the whole head of its request in time.
-const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 /// What is said to a client from whose address there are as many connections as there may be.
 const TOO_MANY_CONNECTIONS: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
@@ -250,20 +248,8 @@ where
         let service = self.service.clone();
         async move {
             let remote = arrival.remote;
-            // From here on the connection belongs to the loop that runs this.
-            let taken = tokio::select! {
-                taken = arrival.take() => taken,
-                // Nobody has asked anything so far.
-                _ = &mut closing => return,
-                () = wanted(places.2.as_ref()) => return,
-            };
-            let Ready { socket, identity } = match taken {
-                Ok(Some(ready)) => ready,
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "failed to take over a connection");
-                    return;
-                }
+            let Some(Ready { socket, identity }) = taken(arrival, &mut closing, places.2.as_ref()).await else {
+                return;
             };
             let stream = Stream::from(socket);
             let connection = Arc::new(Connection::new(
@@ -293,33 +279,24 @@ where
                 let _serving = vigil.answers();
                 let _ = returned.await;
             }
-            let outcome = match outcome {
-                Ok(outcome) => outcome,
-                Err(phase) => {
-                    tracing::debug!(?phase, "a client took too long");
-                    // What was answered before is on its way by now, or there is no room for this either.
-                    if phase == Phase::Head && face != Face::Grpc {
-                        stream.say(REQUEST_TIMEOUT);
-                    }
-                    return;
-                }
-            };
-            if let Some(last_stream) = vigil.given_up() {
-                tracing::debug!(?remote, "a client pings too often");
-                if !vigil.is_cut() {
-                    stream.say(&too_many_pings(last_stream));
-                }
-                return stream.linger().await;
-            }
-            match outcome {
-                // Only then there may be more to come that would take the last words back.
-                Ok(()) if handed_on || unread.is_left() => stream.linger().await,
-                Ok(()) => {}
-                Err(error) => tracing::debug!(%error, "connection ended with an error"),
-            }
+            see_off(&stream, &vigil, outcome, face, handed_on || unread.is_left()).await;
             drop(places);
         }
     }
+}
+
+/// What can be spoken on, if something comes of a connection. From here on it belongs to the loop that runs this.
+async fn taken(arrival: Arrival, closing: &mut oneshot::Receiver<()>, place: Option<&Place>) -> Option<Ready> {
+    let taken = tokio::select! {
+        taken = arrival.take() => taken,
+        // Nobody has asked anything so far.
+        _ = closing => return None,
+        () = wanted(place) => return None,
+    };
+    taken.unwrap_or_else(|error| {
+        tracing::warn!(%error, "failed to take over a connection");
+        None
+    })
 }
 
 /// Turns away a connection from where there are too many.

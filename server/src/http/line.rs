@@ -13,7 +13,7 @@ const MOST_WAITING: usize = 16 * 1024;
 
 /// The line of one connection.
 #[derive(Debug)]
-pub struct Line {
+pub(crate) struct Line {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
 }

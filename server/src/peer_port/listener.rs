@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::places::{Place, Places};
-use crate::http::vigil::{Answered, Vigil};
+use crate::http::answered::Answered;
+use crate::http::vigil::Vigil;
 use crate::http::{Deadlines, Unread};
 use crate::net::{Arrival, Overheard, PeerListener, Ready, Stream};
 

@@ -7,8 +7,8 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use tower::Service;
 
+use super::super::answered::Answered;
 use super::super::unread::Settling;
-use super::super::vigil::Answered;
 use super::super::{Call, Connection, Protocol, RequestBody};
 
 /// See the module's text.

@@ -1,6 +1,7 @@
 //! How a connection goes on, and what ends it before its client does: the server that stops, and another connection that
 //! gets its place.
 
+use std::fmt::Display;
 use std::future::pending;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,8 +13,12 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::super::crowd::Place;
-use super::super::vigil::Vigil;
+use super::super::listening::too_many_pings;
+use super::super::vigil::{Phase, Vigil};
+use crate::net::{Face, Stream};
 
+/// What is said to a client that has not sent the whole head of its request in time.
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 /// How long a connection may finish what it is answering when another one gets its place.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -78,5 +83,34 @@ pub(super) async fn wanted(place: Option<&Place>) {
     match place {
         Some(place) => place.wanted().cancelled().await,
         None => pending().await,
+    }
+}
+
+/// Says what is left to be said at the end of a connection. `is_more` says that more may come, which would take the last words back.
+pub(super) async fn see_off<E: Display>(
+    stream: &Stream,
+    vigil: &Vigil,
+    outcome: Result<Result<(), E>, Phase>,
+    face: Face,
+    is_more: bool,
+) {
+    match (outcome, vigil.given_up()) {
+        (Err(phase), _) => {
+            tracing::debug!(?phase, "a client took too long");
+            // What was answered before is on its way by now, or there is no room for this either.
+            if phase == Phase::Head && face != Face::Grpc {
+                stream.say(REQUEST_TIMEOUT);
+            }
+        }
+        (Ok(_), Some(last_stream)) => {
+            tracing::debug!("a client pings too often");
+            if !vigil.is_cut() {
+                stream.say(&too_many_pings(last_stream));
+            }
+            stream.linger().await;
+        }
+        (Ok(Ok(())), None) if is_more => stream.linger().await,
+        (Ok(Ok(())), None) => {}
+        (Ok(Err(error)), None) => tracing::debug!(%error, "connection ended with an error"),
     }
 }
