@@ -5,6 +5,7 @@
 
 mod format;
 mod output;
+mod sampled;
 mod short;
 
 use tracing::level_filters::LevelFilter;
@@ -16,6 +17,7 @@ use tracing_subscriber::{Layer, Registry};
 use crate::config::{LogConfig, LogFormat, LogLevel};
 use format::{Console, Json};
 use output::Outputs;
+use sampled::Sampled;
 use short::Short;
 
 /// The target of lines that say why the process ends; written with level `fatal`.
@@ -67,14 +69,17 @@ fn layer(config: &LogConfig, outputs: Outputs) -> Box<dyn Layer<Registry> + Send
     let terminal = outputs.are_terminals();
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(outputs);
     match config.format {
-        LogFormat::Fitting if terminal => layer.event_format(Short).boxed(),
-        LogFormat::Json | LogFormat::Fitting => layer.event_format(Json).boxed(),
-        LogFormat::Console => layer.event_format(Console).boxed(),
+        LogFormat::Fitting if terminal => layer.event_format(Sampled::new(Short)).boxed(),
+        LogFormat::Json | LogFormat::Fitting => layer.event_format(Sampled::new(Json)).boxed(),
+        LogFormat::Console => layer.event_format(Sampled::new(Console)).boxed(),
     }
 }
 
+/// What the other side of a connection gets to hear from, by name: they warn of what it sends, however often it does.
+const SPEAKERS: [&str; 7] = ["axum", "h2", "hyper", "hyper_util", "rustls", "tonic", "tungstenite"];
+
 /// Our own lines from `level` on. Libraries are heard from `warn` on, or `info` when everything is: their debug lines
-/// tell of every frame.
+/// tell of every frame. Those that speak with clients are heard of errors alone, unless everything is.
 fn filter(level: LogLevel) -> Targets {
     let (own, others) = match level {
         LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::INFO),
@@ -83,7 +88,9 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
         LogLevel::Panic | LogLevel::Fatal => (LevelFilter::OFF, LevelFilter::OFF),
     };
-    Targets::new().with_default(others).with_target("keyport", own).with_target(FATAL, LevelFilter::ERROR)
+    let speakers = if level == LogLevel::Debug { others } else { others.min(LevelFilter::ERROR) };
+    let targets = Targets::new().with_default(others).with_target("keyport", own);
+    targets.with_targets(SPEAKERS.map(|name| (name, speakers))).with_target(FATAL, LevelFilter::ERROR)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One line: what is in it, and how it is written.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use base64_simd::STANDARD;
@@ -74,10 +75,23 @@ impl Line<'_> {
                 }
             }
         }
-        let mut line = Value::Object(fields).to_string().into_bytes();
+        let mut line = plain(&Value::Object(fields).to_string()).into_bytes();
         line.push(b'\n');
         line
     }
+}
+
+/// JSON leaves some characters as they are that a terminal obeys. Outside of strings there are none.
+fn plain(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn keys(range: &KeyRange) -> Value {
@@ -113,6 +127,22 @@ mod tests {
         assert_eq!(text.last(), Some(&b'\n'));
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1);
         serde_json::from_slice(&text).unwrap()
+    }
+
+    #[test]
+    fn nothing_in_it_is_obeyed_by_a_terminal() {
+        let said = "a\n\u{1b}[2J\u{7f}\u{9b}2J\u{e4}";
+        let line = Line {
+            user: Some(said),
+            from: None,
+            call: "c",
+            keys: &[KeyRange::new(Bytes::from_static(said.as_bytes()), Bytes::new())],
+            outcome: Outcome::Done(None),
+        };
+        let text = String::from_utf8(line.to_json()).unwrap();
+        assert!(!text.trim_end().contains(char::is_control), "{text:?}");
+        let line = written(&line);
+        assert_eq!((&line["user"], &line["keys"][0]["key"]), (&json!(said), &json!(said)));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'stat
 impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'static> FormatEvent<S, N> for Console {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let line = Line::of(event);
-        write!(out, "{}\t{}\t{}\t{}", Timestamp::now(), level(event.metadata()), line.caller, line.message)?;
+        write!(out, "{}\t{}\t{}\t{}", Timestamp::now(), level(event.metadata()), line.caller, harmless(&line.message))?;
         if !line.fields.is_empty() {
             write!(out, "\t{{{}}}", line.fields)?;
         }
@@ -170,26 +170,33 @@ fn caller(metadata: &Metadata<'_>) -> String {
     out
 }
 
+/// What others sent may hold sequences that a terminal obeys.
+pub(super) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_debug()) } else { out.push(c) }
+    }
+    out
+}
+
 /// Writes what goes through it as the inside of a JSON string.
 struct Escaped<W>(W);
 
 impl<W: fmt::Write> fmt::Write for Escaped<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut plain = 0;
-        for (at, byte) in text.bytes().enumerate() {
-            if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-                continue;
-            }
+        // More than JSON asks for: a line may be read on a terminal, which obeys the others, too.
+        for (at, c) in text.char_indices().filter(|(_, c)| c.is_control() || matches!(c, '"' | '\\')) {
             self.0.write_str(&text[plain..at])?;
-            match byte {
-                b'"' => self.0.write_str("\\\"")?,
-                b'\\' => self.0.write_str("\\\\")?,
-                b'\n' => self.0.write_str("\\n")?,
-                b'\r' => self.0.write_str("\\r")?,
-                b'\t' => self.0.write_str("\\t")?,
-                _ => write!(self.0, "\\u{byte:04x}")?,
+            match c {
+                '"' => self.0.write_str("\\\"")?,
+                '\\' => self.0.write_str("\\\\")?,
+                '\n' => self.0.write_str("\\n")?,
+                '\r' => self.0.write_str("\\r")?,
+                '\t' => self.0.write_str("\\t")?,
+                _ => write!(self.0, "\\u{:04x}", u32::from(c))?,
             }
-            plain = at + 1;
+            plain = at + c.len_utf8();
         }
         self.0.write_str(&text[plain..])
     }
@@ -206,10 +213,11 @@ mod tests {
     #[test]
     fn escapes_what_json_must() {
         let mut out = String::new();
-        escape(&mut out, "a\"b\\c\nd\u{1}\u{e9}\u{7f}").unwrap();
-        assert_eq!(out, "a\\\"b\\\\c\\nd\\u0001\u{e9}\u{7f}");
+        let text = "a\"b\\c\nd\u{1}\u{e9}\u{7f}\u{9b}31m\u{a0}";
+        escape(&mut out, text).unwrap();
+        assert_eq!(out, "a\\\"b\\\\c\\nd\\u0001\u{e9}\\u007f\\u009b31m\u{a0}");
         let back: String = serde_json::from_str(&format!("\"{out}\"")).unwrap();
-        assert_eq!(back, "a\"b\\c\nd\u{1}\u{e9}\u{7f}");
+        assert_eq!(back, text);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::format::level;
+use super::format::{harmless, level};
 
 /// Where fields go on in the next line.
 const WIDTH: usize = 110;
@@ -56,15 +56,6 @@ impl Line {
         let bare = !value.is_empty() && value.chars().all(|c| !c.is_whitespace() && c != '"' && !c.is_control());
         self.fields.push(if bare { format!("{name}={value}") } else { format!("{name}={value:?}") });
     }
-}
-
-/// What others sent may hold sequences that a terminal obeys.
-fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_debug()) } else { out.push(c) }
-    }
-    out
 }
 
 impl Visit for Line {

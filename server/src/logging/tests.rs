@@ -35,6 +35,9 @@ fn console_lines_are_for_people() {
     let text = record(&config, || tracing::warn!(n = 1, "slow"));
     let parts: Vec<&str> = text.trim_end().split('\t').collect();
     assert_eq!((parts[1], parts[3], parts[4]), ("warn", "slow", "{\"n\":1}"));
+    // Nobody's words begin a line of their own, or reach the terminal as a command.
+    let text = record(&config, || tracing::warn!(key = "\n\u{1b}[2J\u{9b}2J", "slow\n\u{9b}2J"));
+    assert!(text.trim_end().ends_with("\tslow\\n\\u{9b}2J\t{\"key\":\"\\n\\u001b[2J\\u009b2J\"}"), "{text}");
 }
 
 #[test]
@@ -63,20 +66,42 @@ fn levels() {
             tracing::warn!("c");
             tracing::error!("d");
             crate::fatal!("e");
-            tracing::debug!(target: "h2::codec", "f");
-            tracing::info!(target: "h2::codec", "g");
-            tracing::warn!(target: "h2::codec", "h");
+            tracing::debug!(target: "redb::tree", "f");
+            tracing::info!(target: "redb::tree", "g");
+            tracing::warn!(target: "redb::tree", "h");
+            // What a client does wrong, it may do a million times.
+            tracing::info!(target: "h2::proto", "i");
+            tracing::warn!(target: "h2::proto", "j");
+            tracing::error!(target: "h2::proto", "k");
         })
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
         .map(|line| format!("{}{}", line["msg"].as_str().unwrap(), line["level"].as_str().unwrap()))
         .collect::<Vec<_>>()
     };
-    assert_eq!(levels(LogLevel::Debug), ["adebug", "binfo", "cwarn", "derror", "efatal", "ginfo", "hwarn"]);
-    assert_eq!(levels(LogLevel::Info), ["binfo", "cwarn", "derror", "efatal", "hwarn"]);
-    assert_eq!(levels(LogLevel::Warn), ["cwarn", "derror", "efatal", "hwarn"]);
-    assert_eq!(levels(LogLevel::Error), ["derror", "efatal"]);
+    assert_eq!(
+        levels(LogLevel::Debug),
+        ["adebug", "binfo", "cwarn", "derror", "efatal", "ginfo", "hwarn", "iinfo", "jwarn", "kerror"]
+    );
+    assert_eq!(levels(LogLevel::Info), ["binfo", "cwarn", "derror", "efatal", "hwarn", "kerror"]);
+    assert_eq!(levels(LogLevel::Warn), ["cwarn", "derror", "efatal", "hwarn", "kerror"]);
+    assert_eq!(levels(LogLevel::Error), ["derror", "efatal", "kerror"]);
     assert_eq!(levels(LogLevel::Fatal), ["efatal"]);
+}
+
+/// Nobody fills the disk with a line that he can have written again and again; other lines are not lost by that.
+#[test]
+fn of_one_kind_of_line_only_so_many_are_written() {
+    let text = record(&LogConfig { level: LogLevel::Debug, ..LogConfig::default() }, || {
+        for n in 0..1000 {
+            tracing::warn!(n, "again");
+            tracing::debug!(n, "seen by those who look closely");
+        }
+        tracing::warn!("something else");
+    });
+    let count = |message: &str| text.lines().filter(|line| line.contains(message)).count();
+    assert!((109..200).contains(&count("again")), "{}", count("again"));
+    assert_eq!((count("look closely"), count("something else")), (1000, 1));
 }
 
 #[test]

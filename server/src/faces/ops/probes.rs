@@ -73,9 +73,14 @@ pub(super) async fn readyz_one<H: HealthSource>(
     one(&ops, READYZ, &name, query.as_deref()).await
 }
 
+/// No check has a longer one.
+const LONGEST_NAME: usize = 64;
+
 async fn all<H: HealthSource>(ops: &Ops<H>, (probe, checks): (&str, &[Check]), query: Option<&str>) -> Response {
     let excluded: Vec<String> = parameters(query, &EXCLUDED_CHECKS).filter(|name| !name.is_empty()).collect();
-    for name in excluded.iter().filter(|name| !checks.iter().any(|c| c.name() == *name)) {
+    // Once a request, and as much of it as a name has: anybody can have this written.
+    let unknown = excluded.iter().find(|name| !checks.iter().any(|c| c.name() == *name));
+    if let Some(name) = unknown.map(|name| name.chars().take(LONGEST_NAME).collect::<String>()) {
         tracing::warn!(probe, name, "some health checks cannot be excluded");
     }
     let checks = checks.iter().copied().filter(|c| !excluded.iter().any(|name| name == c.name()));
