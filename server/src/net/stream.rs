@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::Socket;
+use super::{Socket, turn};
 
 /// How long what a client still sends is read after the last answer, and how many bytes of it: whoever sends a large body
 /// reads the answer only afterwards, and a socket that is closed over unread bytes takes the answer back.
@@ -76,7 +76,13 @@ impl Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.socket.lock()).poll_read(cx, buf)
+        if turn::has_read_enough(cx) {
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut *self.socket.lock()).poll_read(cx, buf);
+        turn::has_read(buf.filled().len().saturating_sub(before));
+        read
     }
 }
 
@@ -118,6 +124,34 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (ours, theirs) = tokio::join!(listener.accept(), TcpStream::connect(listener.local_addr().unwrap()));
         (theirs.unwrap(), Stream::from(Socket::Plain(Wire::Tcp(ours.unwrap().0))))
+    }
+
+    /// What fits a socket's buffers is read in several goes, between which others have theirs.
+    #[tokio::test]
+    async fn nobody_reads_without_end() {
+        let (mut theirs, mut ours) = pair().await;
+        let sender = tokio::spawn(async move { theirs.write_all(&vec![7; 1 << 20]).await });
+        let (mut read, mut most) = (0, 0);
+        while read < 1 << 20 {
+            let mut buffer = vec![0; 8 * 1024];
+            // All that is there, as a task would.
+            let at_once = turn::InTurn::new(poll_fn(|cx| {
+                let mut count = 0;
+                loop {
+                    let mut buffer = ReadBuf::new(&mut buffer);
+                    match Pin::new(&mut ours).poll_read(cx, &mut buffer) {
+                        Poll::Ready(Ok(())) if !buffer.filled().is_empty() => count += buffer.filled().len(),
+                        Poll::Pending if count == 0 => return Poll::Pending,
+                        _ => return Poll::Ready(count),
+                    }
+                }
+            }))
+            .await;
+            read += at_once;
+            most = most.max(at_once);
+        }
+        sender.await.unwrap().unwrap();
+        assert!(most <= turn::READ_BYTES + 8 * 1024, "{most} bytes at once");
     }
 
     #[tokio::test]

@@ -4,10 +4,13 @@
 //! ready all the time and takes a millisecond, so a few of them would keep everybody else waiting for 61 ms. Here a turn
 //! ends after a few milliseconds: tasks that come later in it stand back until the loop has looked.
 //!
+//! Nor does a task read as much at a time as its other side can send: a connection is read until nothing is there, and what
+//! fits a socket's buffers may be thousands of requests that are given up again at once.
+//!
 //! The clock is the kernel's coarse one. It moves every few milliseconds, which is what matters here, and costs next to
 //! nothing to read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -24,9 +27,30 @@ use crate::metrics::Timings;
 /// is not taken for long since the clock moved in it.
 const LONG: Duration = Duration::from_millis(6);
 
+/// What a task may read before others have their turn: some milliseconds of the smallest requests.
+pub(super) const READ_BYTES: usize = 64 * 1024;
+
 thread_local! {
     /// The turn of the loop that this thread runs, if it runs one.
     static HERE: RefCell<Option<Turn>> = const { RefCell::new(None) };
+    /// What the task that runs on this thread may still read.
+    static READABLE: Cell<usize> = const { Cell::new(READ_BYTES) };
+}
+
+/// Whether the task that runs here has read its share. Then it is woken when others have had their turn.
+pub(super) fn has_read_enough(cx: &Context<'_>) -> bool {
+    let enough = READABLE.get() == 0;
+    if enough {
+        // Tasks that are no turns of their own begin anew.
+        READABLE.set(READ_BYTES);
+        cx.waker().wake_by_ref();
+    }
+    enough
+}
+
+/// The task that runs here has read so many bytes.
+pub(super) fn has_read(bytes: usize) {
+    READABLE.set(READABLE.get().saturating_sub(bytes));
 }
 
 struct Turn {
@@ -96,7 +120,11 @@ impl<F: Future> Future for InTurn<F> {
         let this = self.project();
         // Once: others may have more to do than a turn takes, for ever.
         *this.stood_back = !*this.stood_back && stand_back(cx);
-        if *this.stood_back { Poll::Pending } else { this.task.poll(cx) }
+        if *this.stood_back {
+            return Poll::Pending;
+        }
+        READABLE.set(READ_BYTES);
+        this.task.poll(cx)
     }
 }
 
