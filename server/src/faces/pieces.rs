@@ -1,7 +1,8 @@
 //! A large answer as it goes out: what is written already, and keys that are written when their turn comes.
 //!
 //! Records are shared with the store, so an answer of millions of keys takes little more memory than their pointers, and
-//! is written as fast as the client takes it. A small one is written at once, into one buffer.
+//! is written as fast as the client takes it. A small one is written at once, into one buffer. A record that is larger than a
+//! piece is not written at all where it goes out as it is: its bytes stay the store's, however many wait for it.
 
 use std::collections::VecDeque;
 use std::{mem, vec};
@@ -14,8 +15,14 @@ use crate::bulk::Bulk;
 /// A large answer is written in pieces of about this many bytes.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
-/// Writes a record as an element of a list, which is the field of this number; `more` come behind it.
-pub(super) type Form = fn(field: u32, record: &Record, more: bool, to: &mut Vec<u8>);
+/// How records are elements of a list, which is the field of a number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    /// Writes one; `more` come behind it.
+    pub(super) write: fn(field: u32, record: &Record, more: bool, to: &mut Vec<u8>),
+    /// Writes what stands before one, if the rest is its encoded form as it is.
+    pub(super) head: Option<fn(field: u32, record: &Record, to: &mut Vec<u8>)>,
+}
 
 /// An answer that is being laid out, from its beginning to its end.
 #[derive(Debug)]
@@ -29,7 +36,21 @@ pub(super) struct Draft {
 #[derive(Debug)]
 enum Part {
     Written(Vec<u8>),
-    Records { field: u32, rest: vec::IntoIter<Record> },
+    Records {
+        field: u32,
+        rest: vec::IntoIter<Record>,
+    },
+    /// A record, or what of an answer is one.
+    Shared(Bytes),
+}
+
+/// A record's encoded form, which it keeps alive.
+struct Encoded(Record);
+
+impl AsRef<[u8]> for Encoded {
+    fn as_ref(&self) -> &[u8] {
+        self.0.encoded()
+    }
 }
 
 /// What a [`Draft`] becomes.
@@ -69,7 +90,7 @@ impl Draft {
         let mut rest = records.into_iter();
         let Some(parts) = &mut self.parts else {
             while let Some(record) = rest.next() {
-                (self.form)(field, &record, rest.len() > 0, &mut self.written);
+                (self.form.write)(field, &record, rest.len() > 0, &mut self.written);
             }
             return;
         };
@@ -93,23 +114,39 @@ impl Draft {
 impl Pieces {
     /// The next piece, and whether it is the last.
     pub(super) fn next(&mut self) -> (Bytes, bool) {
+        if let Some(Part::Shared(_)) = self.parts.front()
+            && let Some(Part::Shared(bytes)) = self.parts.pop_front()
+        {
+            return (bytes, self.parts.is_empty());
+        }
         let mut piece = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
         while piece.len() < PIECE_BYTES {
+            let mut shared = None;
             let done = match self.parts.front_mut() {
-                None => break,
+                None | Some(Part::Shared(_)) => break,
                 Some(Part::Written(written)) => {
                     piece.append(written);
                     true
                 }
                 Some(Part::Records { field, rest }) => {
                     if let Some(record) = rest.next() {
-                        (self.form)(*field, &record, rest.len() > 0, &mut piece);
+                        match self.form.head.filter(|_| record.encoded().len() > PIECE_BYTES) {
+                            Some(head) => {
+                                head(*field, &record, &mut piece);
+                                shared = Some(Part::Shared(Bytes::from_owner(Encoded(record))));
+                            }
+                            None => (self.form.write)(*field, &record, rest.len() > 0, &mut piece),
+                        }
                     }
                     rest.len() == 0
                 }
             };
             if done {
                 self.parts.pop_front();
+            }
+            if let Some(shared) = shared {
+                self.parts.push_front(shared);
+                break;
             }
         }
         (piece.into(), self.parts.is_empty())
@@ -132,10 +169,13 @@ mod tests {
     use keyport_storage::Versions;
     use prometheus::IntCounter;
 
-    const FORM: Form = |field, record, more, to| {
-        to.extend_from_slice(record.value());
-        to.extend_from_slice(if more { b"," } else { b";" });
-        assert_eq!(field, 3);
+    const FORM: Form = Form {
+        write: |field, record, more, to| {
+            to.extend_from_slice(record.value());
+            to.extend_from_slice(if more { b"," } else { b";" });
+            assert_eq!(field, 3);
+        },
+        head: None,
     };
 
     /// Where a reader stops, nothing is written; and no piece is much larger than it is meant to be.
@@ -159,5 +199,30 @@ mod tests {
         let (second, last) = pieces.next();
         assert_eq!(String::from_utf8(second.into()).unwrap(), format!("{one};{one};end"));
         assert!(last);
+    }
+
+    /// Whoever does not read a large value keeps nobody's memory but the store's.
+    #[test]
+    fn what_is_larger_than_a_piece_is_shared() {
+        let (small, large) = (vec![b's'; 10], vec![b'l'; 2 * PIECE_BYTES]);
+        let records = [&small, &large, &small, &large].map(|value| Record::new(b"k", value, Versions::default()));
+        let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
+        let form = Form {
+            write: |_, record, _, to| to.extend_from_slice(record.encoded()),
+            head: Some(|_, _, to| to.push(b':')),
+        };
+        let mut draft = Draft::in_pieces(form);
+        draft.records(3, records.to_vec());
+        draft.text().extend_from_slice(b"end");
+        let Laid::InPieces(mut pieces) = draft.finish(&bulk) else { panic!("it was to be in pieces") };
+        let of = |index: usize| records[index].encoded();
+        let expected = [&[of(0), b":"].concat(), of(1), &[of(2), b":"].concat(), of(3), b"end"];
+        for (at, expected) in expected.into_iter().enumerate() {
+            let (piece, last) = pieces.next();
+            assert_eq!((&*piece, last), (expected, at == 4), "{at}");
+            if at % 2 == 1 {
+                assert_eq!(piece.as_ptr(), expected.as_ptr(), "not copied");
+            }
+        }
     }
 }

@@ -33,7 +33,7 @@ enum Next {
 }
 
 impl HotBody {
-    /// The message of an answer, its keys copied once: from the store's records into the frames. `bulk` is where what is
+    /// The message of an answer, its keys copied once: from the store's records into the frames. Large ones are not copied. `bulk` is where what is
     /// left of it is dropped when nobody wants it any more.
     ///
     /// # Errors
@@ -42,8 +42,8 @@ impl HotBody {
         let len = reply.len(&header);
         let prefix = prefix(len)?;
         let mut draft = match len {
-            ..=PIECE_BYTES => Draft::whole(keys::put_record, PREFIX_LEN + len),
-            _ => Draft::in_pieces(keys::put_record),
+            ..=PIECE_BYTES => Draft::whole(keys::RECORDS, PREFIX_LEN + len),
+            _ => Draft::in_pieces(keys::RECORDS),
         };
         draft.text().put_slice(&prefix);
         reply.write(&header, &mut draft);

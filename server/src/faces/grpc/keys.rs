@@ -9,7 +9,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use crate::calls::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
-use crate::faces::pieces::Draft;
+use crate::faces::pieces::{Draft, Form};
 
 /// The tag that every answer has its header under.
 const HEADER: u32 = 1;
@@ -44,12 +44,16 @@ pub(super) trait Encode: Reply {
     fn write(self, header: &ResponseHeader, to: &mut Draft);
 }
 
-/// Writes an element of a list, as the [`Form`] of a draft.
-///
-/// [`Form`]: crate::faces::pieces::Form
-pub(super) fn put_record(field: u32, record: &Record, _more: bool, to: &mut Vec<u8>) {
-    put_prefix(field, record.encoded().len(), to);
+/// An element of a list is a record as it is, behind its tag and length.
+pub(super) const RECORDS: Form = Form { write: put_record, head: Some(put_record_head) };
+
+fn put_record(field: u32, record: &Record, _more: bool, to: &mut Vec<u8>) {
+    put_record_head(field, record, to);
     to.put_slice(record.encoded());
+}
+
+fn put_record_head(field: u32, record: &Record, to: &mut Vec<u8>) {
+    put_prefix(field, record.encoded().len(), to);
 }
 
 impl Encode for RangeReply {
@@ -215,8 +219,8 @@ mod tests {
             let header = ResponseHeader { revision, cluster_id: 1, ..ResponseHeader::default() };
             let expected = reply.clone().into_message(header).encode_to_vec();
             prop_assert_eq!(reply.len(&header), expected.len());
-            prop_assert_eq!(&written(reply.clone(), &header, Draft::whole(put_record, 0)), &expected);
-            prop_assert_eq!(&written(reply, &header, Draft::in_pieces(put_record)), &expected);
+            prop_assert_eq!(&written(reply.clone(), &header, Draft::whole(RECORDS, 0)), &expected);
+            prop_assert_eq!(&written(reply, &header, Draft::in_pieces(RECORDS)), &expected);
         }
     }
 }

@@ -46,8 +46,8 @@ impl<R: Encode> Answer for KvAnswer<R> {
         // A list that is too long for a piece is not gone through to find out.
         let bytes = if elements > LONG { usize::MAX } else { HEADER_BYTES + size_of(elements, reply.bytes()) };
         let mut draft = match bytes {
-            ..=PIECE_BYTES => Draft::whole(keys::write_record, bytes),
-            _ => Draft::in_pieces(keys::write_record),
+            ..=PIECE_BYTES => Draft::whole(keys::RECORDS, bytes),
+            _ => Draft::in_pieces(keys::RECORDS),
         };
         reply.write(&header, &mut draft)?;
         Ok(match draft.finish(bulk) {

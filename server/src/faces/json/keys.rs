@@ -7,7 +7,7 @@ use keyport_api::json::{JsonError, ToJson};
 use keyport_storage::Record;
 
 use crate::calls::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
-use crate::faces::pieces::Draft;
+use crate::faces::pieces::{Draft, Form};
 use crate::faces::text::key_value;
 
 /// What is written as an object with a header.
@@ -17,10 +17,10 @@ pub(super) trait Encode: Reply {
     fn write(self, header: &ResponseHeader, to: &mut Draft) -> Result<(), JsonError>;
 }
 
-/// Writes an element of a list, as the [`Form`] of a draft.
-///
-/// [`Form`]: crate::faces::pieces::Form
-pub(super) fn write_record(_field: u32, record: &Record, more: bool, to: &mut Vec<u8>) {
+/// An element of a list is a text of its own.
+pub(super) const RECORDS: Form = Form { write: write_record, head: None };
+
+fn write_record(_field: u32, record: &Record, more: bool, to: &mut Vec<u8>) {
     // What is a record already has a JSON form.
     let _ = key_value(record).write(to);
     if more {
