@@ -48,6 +48,8 @@ const PRECREATED: [&str; 7] = [
 ];
 /// Client versions that get a series of their own. What clients send there is up to them, memory is not.
 const MAX_CLIENT_VERSIONS: usize = 64;
+/// What is longer is no version.
+const MAX_VERSION_BYTES: usize = 32;
 const HANDLING_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The counters that every call touches.
@@ -224,7 +226,12 @@ impl GrpcMetrics {
     /// Counts a call by the client's version, which is the value of its `client-api-version`.
     pub fn count_client(&self, version: Option<&[u8]>, kind: Kind) {
         let version = version.unwrap_or(b"unknown");
-        let text = std::str::from_utf8(version).unwrap_or("other");
+        let label = if kind == Kind::Unary { "unary" } else { "stream" };
+        let text = std::str::from_utf8(version).ok().filter(|text| text.len() <= MAX_VERSION_BYTES);
+        let Some(text) = text else {
+            self.client_requests.with_label_values(&[label, "other"]).inc();
+            return;
+        };
         for cell in &self.by_version {
             let known = cell.get_or_init(|| ClientVersion {
                 version: version.into(),
@@ -235,7 +242,6 @@ impl GrpcMetrics {
                 return;
             }
         }
-        let label = if kind == Kind::Unary { "unary" } else { "stream" };
         self.client_requests.with_label_values(&[label, "other"]).inc();
     }
 }
