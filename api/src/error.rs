@@ -223,6 +223,8 @@ catalogue! {
     ForeignPage = PermissionDenied, "pages of other sites may not do this; --cors lists those that may";
     /// Keyport's own: a body in an encoding that HTTP/1.1 need not know.
     UnknownTransferEncoding = InvalidArgument, "no transfer encoding but chunked is known here";
+    /// Keyport's own: a body that would have to be unpacked first.
+    UnknownContentEncoding = InvalidArgument, "no content encoding is known here: bodies are taken as they are";
     /// Keyport's own: a body that came in so slowly that nobody waits for the rest.
     BodyTooSlow = DeadlineExceeded, "the request body took too long";
     /// Keyport's own: a path that is nobody's.

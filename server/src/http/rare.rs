@@ -16,6 +16,7 @@ impl Rare {
     /// Anything that [`credentials`](super::credentials) reads.
     pub(super) const CREDENTIALS: Rare = Rare(1 << 5);
     const FETCH_SITE: Rare = Rare(1 << 6);
+    pub(super) const CONTENT_ENCODING: Rare = Rare(1 << 7);
     /// What browsers say of the page that a request is for.
     pub(super) const OF_PAGES: Rare = Rare(Rare::ORIGIN.0 | Rare::FETCH_SITE.0);
 
@@ -34,6 +35,7 @@ impl Rare {
             "client-api-version" => Rare::CLIENT_VERSION,
             "origin" => Rare::ORIGIN,
             "sec-fetch-site" => Rare::FETCH_SITE,
+            "content-encoding" => Rare::CONTENT_ENCODING,
             "transfer-encoding" => Rare::TRANSFER_ENCODING,
             "grpc-timeout" => Rare::GRPC_TIMEOUT,
             "hasleader"

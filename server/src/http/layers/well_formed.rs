@@ -1,8 +1,9 @@
 //! What HTTP forbids and its parser lets through: a request of HTTP/1.1 names one host that can be one, encodes its body in
-//! a way that is known here, and gRPC is always a POST.
+//! a way that is known here, and gRPC is always a POST. Bodies that are packed are not unpacked: of a little it would make
+//! much. (gRPC has a header of its own for that, and a bound on what comes of it.)
 
 use bytes::Bytes;
-use http::header::{ALLOW, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Response, StatusCode, Version};
 use keyport_api::error::Error;
 
@@ -18,13 +19,29 @@ pub struct WellFormed;
 impl Check for WellFormed {
     fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
         let protocol = call.map_or(Protocol::Http, |call| call.protocol);
-        let (status, error) = fault(request, protocol, Call::may_have(call, Rare::TRANSFER_ENCODING))?;
+        let (status, error) = fault(request, protocol, Call::may_have(call, Rare::TRANSFER_ENCODING))
+            .or_else(|| if Call::may_have(call, Rare::CONTENT_ENCODING) { packed(request, protocol) } else { None })?;
         let mut response = refusal_as(protocol, status, &error.into());
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        let headers = response.headers_mut();
+        match status {
+            StatusCode::METHOD_NOT_ALLOWED => _ = headers.insert(ALLOW, HeaderValue::from_static("POST")),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            _ => {}
         }
         Some(response)
     }
+}
+
+/// Whoever only reads sends nothing that could be packed.
+fn packed<B>(request: &Request<B>, protocol: Protocol) -> Option<(StatusCode, Error)> {
+    if protocol.is_grpc() || matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return None;
+    }
+    let as_they_are = |value: &HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let packed = !request.headers().get_all(CONTENT_ENCODING).iter().all(as_they_are);
+    packed.then_some((StatusCode::UNSUPPORTED_MEDIA_TYPE, Error::UnknownContentEncoding))
 }
 
 fn fault<B>(request: &Request<B>, protocol: Protocol, is_encoded: bool) -> Option<(StatusCode, Error)> {

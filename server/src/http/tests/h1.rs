@@ -160,6 +160,20 @@ async fn json_calls_count_as_the_calls_they_are() {
 }
 
 #[tokio::test]
+async fn bodies_that_are_packed_are_refused() {
+    let server = start(Setup::default());
+    for (path, content_type) in [("/v3/kv/put", "application/json"), ("/echo", "application/problem+json")] {
+        for encoding in ["gzip", "br", "gzip, identity", "identity\nContent-Encoding: gzip"] {
+            let answer = server.ask("POST", path, &format!("Content-Encoding: {encoding}")).await;
+            assert_eq!((answer.status, answer.header("content-type")), (415, Some(content_type)), "{path} {encoding}");
+            assert_eq!(answer.header("accept-encoding"), Some("identity"), "{path} {encoding}");
+        }
+        assert_eq!(server.ask("POST", path, "Content-Encoding: identity").await.status, 200, "{path}");
+    }
+    assert_eq!(server.ask("GET", "/hello", "Content-Encoding: gzip").await.status, 200);
+}
+
+#[tokio::test]
 async fn what_http_forbids_is_refused() {
     let server = start(Setup::default());
     let status = async |head: &str| server.raw(&format!("{head}\r\nConnection: close\r\n\r\n")).await.status;
