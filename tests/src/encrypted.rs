@@ -39,7 +39,7 @@ impl Encrypted {
         Encrypted::showing(None, addr, ca)
     }
 
-    /// The same, with something to show to who asks for it.
+    /// The same, with something to show to who asks for it. It takes sessions up again, and sends early, where it is let.
     ///
     /// # Panics
     /// If a file does not hold what it should.
@@ -49,7 +49,7 @@ impl Encrypted {
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
         let config = config.with_safe_default_protocol_versions().expect("versions");
         let config = config.with_root_certificates(roots);
-        let config = match shown {
+        let mut config = match shown {
             Some(Pair { cert, key }) => {
                 let chain = CertificateDer::pem_file_iter(cert).expect("a file").map(|der| der.expect("a certificate"));
                 let key = PrivateKeyDer::from_pem_file(key).expect("a key");
@@ -57,6 +57,7 @@ impl Encrypted {
             }
             None => config.with_no_client_auth(),
         };
+        config.enable_early_data = shown.is_some();
         Encrypted { addr, connector: TlsConnector::from(Arc::new(config)) }
     }
 

@@ -6,7 +6,8 @@
 //! - [`cluster`] runs several members with a network between them that a test can cut
 //! - [`history`] records what concurrent clients and watchers saw while it is cut, and judges it
 //! - [`target`] finds the binaries, [`server`] runs them (start, stop, kill, restart, logs of a failed test)
-//! - [`grpc`], [`http`], [`raw`], [`sse`], [`websocket`] and [`etcdctl`] are the clients
+//! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
+//! - [`frames`] and [`websocket`] are HTTP/2 and WebSocket by hand
 //! - [`certificates`] makes authorities and what they issue, [`encrypted`] is a client with TLS, and runs `curl`
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`tiny`] is a disk that can be full
@@ -18,6 +19,7 @@ pub mod cluster;
 pub mod differential;
 pub mod encrypted;
 pub mod etcdctl;
+pub mod frames;
 pub mod grpc;
 pub mod history;
 pub mod http;

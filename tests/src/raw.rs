@@ -1,11 +1,16 @@
 //! A TCP connection that sends exactly the bytes it is told to: for what no proper client would say.
 
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::wait::within;
+
+/// Whoever takes nothing for so long does not read any more. Too short is no mistake but in tests that want to be read.
+const STALLED: Duration = Duration::from_secs(2);
 
 /// A raw connection.
 #[derive(Debug)]
@@ -29,6 +34,36 @@ impl Raw {
     /// Sends bytes; whether the other side still took them.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         within("send", self.tcp.write_all(bytes.as_ref())).await.is_ok()
+    }
+
+    /// Sends bytes and takes in what comes meanwhile, as the other side may wait for that; whether it took all of them.
+    pub async fn send_reading(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let (mut read, mut write) = self.tcp.split();
+        let mut sent = pin!(write.write_all(bytes.as_ref()));
+        let buffer = &mut self.buffer;
+        within("send", async {
+            loop {
+                tokio::select! {
+                    sent = &mut sent => return sent.is_ok(),
+                    count = read.read_buf(buffer) => if !matches!(count, Ok(1..)) {
+                        return false;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends bytes and reads nothing; whether all of them were taken before the other side took none for a while.
+    pub async fn send_while_taken(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let mut rest = bytes.as_ref();
+        while !rest.is_empty() {
+            match tokio::time::timeout(STALLED, self.tcp.write(rest)).await {
+                Ok(Ok(taken @ 1..)) => rest = rest.get(taken..).unwrap_or_default(),
+                _ => return false,
+            }
+        }
+        true
     }
 
     /// Closes our half.
@@ -60,6 +95,17 @@ impl Raw {
         }
     }
 
+    /// The next so many bytes; none if the connection ends before.
+    pub async fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.buffer.len() < count {
+            if !self.read_more().await {
+                return None;
+            }
+        }
+        let rest = self.buffer.split_off(count);
+        Some(std::mem::replace(&mut self.buffer, rest))
+    }
+
     /// The status of an HTTP/1.1 answer, after reading its head; 0 if the connection ended without one.
     pub async fn status(&mut self) -> u16 {
         let Ok(head) = self.read_until(b"\r\n\r\n").await else { return 0 };
@@ -72,13 +118,7 @@ impl Raw {
         let size = self.read_until(b"\r\n").await.ok()?;
         let size = String::from_utf8_lossy(&size).trim().to_string();
         let size = usize::from_str_radix(&size, 16).ok()?;
-        while self.buffer.len() < size + 2 {
-            if !self.read_more().await {
-                return None;
-            }
-        }
-        let rest = self.buffer.split_off(size + 2);
-        let mut chunk = std::mem::replace(&mut self.buffer, rest);
+        let mut chunk = self.take(size + 2).await?;
         chunk.truncate(size);
         Some(chunk)
     }

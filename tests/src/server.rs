@@ -208,6 +208,14 @@ impl Server {
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") >> 10
     }
 
+    /// Has the kernel forget the most memory that it ever had (`VmHWM`): from here on it is the most since now.
+    ///
+    /// # Panics
+    /// If it does not run, or that is not allowed.
+    pub fn forget_peak_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").expect("an account that can be reset");
+    }
+
     /// A gRPC client with a connection of its own.
     pub async fn grpc(&self) -> Grpc {
         Grpc::connect(self.addr()).await

@@ -2,7 +2,7 @@
 
 use keyport_tests::Server;
 use keyport_tests::http::b64;
-use keyport_tests::websocket::{WebSocket, text};
+use keyport_tests::websocket::{self, FIN, message, opcode, text};
 use serde_json::json;
 
 #[tokio::test]
@@ -12,16 +12,16 @@ async fn a_watch() {
     if server.older_than("3.6") {
         return; // looks at the token although there is no auth
     }
-    let (mut socket, head) =
-        WebSocket::open(server.addr(), "/v3/watch", "Sec-WebSocket-Protocol: Bearer, token\r\n").await;
+    let (mut raw, head) =
+        websocket::open(server.addr(), "/v3/watch", "Sec-WebSocket-Protocol: Bearer, token\r\n").await;
     let lower = head.to_lowercase();
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     assert!(lower.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
     assert!(lower.contains("sec-websocket-protocol: bearer"), "{head}");
     for id in 1..=3 {
         let create = json!({ "create_request": { "key": b64("k"), "watch_id": id, "progress_notify": true } });
-        assert!(socket.send(&create.to_string()).await);
-        let created = socket.message().await;
+        assert!(raw.send(text(&create.to_string())).await);
+        let created = message(&mut raw).await;
         assert_eq!(
             (&created["result"]["created"], &created["result"]["watch_id"]),
             (&true.into(), &id.to_string().into())
@@ -29,10 +29,10 @@ async fn a_watch() {
     }
     c.put("k", "v").await;
     for _ in 0..3 {
-        assert_eq!(socket.message().await["result"]["events"][0]["kv"]["value"], b64("v"));
+        assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["value"], b64("v"));
     }
     c.put("k", &"x".repeat(100_000)).await;
-    assert_eq!(socket.message().await["result"]["events"][0]["kv"]["version"], "2");
+    assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["version"], "2");
 }
 
 /// As `watch::bursts`, in a frame each and, where a frame may hold several, all in one.
@@ -53,11 +53,11 @@ async fn a_create_after_many_requests_without_answers() {
             true => text(&requests.cloned().collect::<Vec<_>>().join("\n")),
             false => requests.flat_map(|request| text(request)).collect(),
         };
-        let (mut socket, _) = WebSocket::open(server.addr(), "/v3/watch", "").await;
-        assert!(socket.raw.send(burst).await);
-        while socket.message().await["result"]["created"] != true {}
+        let (mut raw, _) = websocket::open(server.addr(), "/v3/watch", "").await;
+        assert!(raw.send(burst).await);
+        while message(&mut raw).await["result"]["created"] != true {}
         c.put(&key, "v").await;
-        assert_eq!(socket.message().await["result"]["events"][0]["kv"]["key"], b64(&key));
+        assert_eq!(message(&mut raw).await["result"]["events"][0]["kv"]["key"], b64(&key));
     }
 }
 
@@ -66,11 +66,11 @@ async fn keep_alives() {
     let server = Server::start();
     let mut c = server.grpc().await;
     let id = c.grant(60).await;
-    let (mut socket, head) = WebSocket::open(server.addr(), "/v3/lease/keepalive", "").await;
+    let (mut raw, head) = websocket::open(server.addr(), "/v3/lease/keepalive", "").await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     for _ in 0..3 {
-        assert!(socket.send(&json!({ "ID": id }).to_string()).await);
-        assert_eq!(socket.message().await["result"]["TTL"], "60");
+        assert!(raw.send(text(&json!({ "ID": id }).to_string())).await);
+        assert_eq!(message(&mut raw).await["result"]["TTL"], "60");
     }
 }
 
@@ -80,13 +80,11 @@ async fn pings_without_end() {
     /// Far more than what kernels keep for two sockets.
     const MOST: usize = 100 << 20;
     let server = Server::start();
-    let (mut socket, _) = WebSocket::open(server.addr(), "/v3/watch", "").await;
-    let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
-    ping.extend([b'x'; 125]);
-    let many = ping.repeat(1000);
+    let (mut raw, _) = websocket::open(server.addr(), "/v3/watch", "").await;
+    let many = websocket::frame(FIN | opcode::PING, &[b'x'; 125]).repeat(1000);
     let mut taken = 0;
     while taken < MOST {
-        let sent = tokio::time::timeout(std::time::Duration::from_secs(3), socket.raw.send(&many)).await;
+        let sent = tokio::time::timeout(std::time::Duration::from_secs(3), raw.send(&many)).await;
         if !matches!(sent, Ok(true)) {
             break;
         }
