@@ -18,9 +18,9 @@ use keyport_tests::wait::{eventually, within};
 use serde_json::{Value, json};
 
 /// A server with users and roles, and authentication on.
-struct Realm {
-    server: Server,
-    http: Http,
+pub(crate) struct Realm {
+    pub(crate) server: Server,
+    pub(crate) http: Http,
 }
 
 impl Realm {
@@ -33,7 +33,7 @@ impl Realm {
         Realm::on(Server::start()).await
     }
 
-    async fn on(server: Server) -> Realm {
+    pub(crate) async fn on(server: Server) -> Realm {
         let http = server.http();
         Realm::over(server, http).await
     }
@@ -68,14 +68,18 @@ impl Realm {
     }
 
     /// A token for one of the users.
-    async fn token(&self, user: &str) -> String {
-        let answer =
-            self.http.call("/v3/auth/authenticate", json!({ "name": user, "password": format!("{user}'s") })).await;
+    pub(crate) async fn token(&self, user: &str) -> String {
+        self.token_of(user, &format!("{user}'s")).await
+    }
+
+    /// A token for whoever has this password.
+    pub(crate) async fn token_of(&self, user: &str, password: &str) -> String {
+        let answer = self.http.call("/v3/auth/authenticate", json!({ "name": user, "password": password })).await;
         answer["token"].as_str().unwrap().to_owned()
     }
 
     /// What comes of a call by whoever holds a token; nobody if it is empty.
-    async fn ask(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn ask(&self, token: &str, path: &str, body: Value) -> Answer {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend((!token.is_empty()).then_some(("authorization", token)));
         self.http.send(Method::POST, path, &headers, body.to_string()).await

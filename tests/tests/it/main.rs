@@ -15,6 +15,7 @@ mod flags;
 mod gateway;
 mod half_closed;
 mod headers;
+mod hostile;
 mod idle;
 mod kv;
 mod lease;

@@ -32,7 +32,7 @@ pub(crate) struct Encrypted {
 }
 
 impl Encrypted {
-    async fn start(flags: impl IntoIterator<Item = String>) -> Encrypted {
+    pub(crate) async fn start(flags: impl IntoIterator<Item = String>) -> Encrypted {
         let [plain, client, peer, metrics] = [(); 4].map(|()| free_port());
         let url = |port: u16| format!("https://127.0.0.1:{port}");
         let clients = format!("http://127.0.0.1:{plain},{},unixs://{SOCKET}", url(client));
@@ -77,6 +77,6 @@ impl Encrypted {
 }
 
 /// A certificate for the server itself.
-fn own(authority: &Authority) -> Pair {
+pub(crate) fn own(authority: &Authority) -> Pair {
     authority.issue("own", &Holder::new("server", &["127.0.0.1", "localhost"]))
 }
