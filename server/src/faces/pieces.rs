@@ -2,11 +2,12 @@
 //!
 //! Records are shared with the store, so an answer of millions of keys takes little more memory than their pointers, and
 //! is written as fast as the client takes it. A small one is written at once, into one buffer. A record that is larger than a
-//! piece is not written at all where it goes out as it is: its bytes stay the store's, however many wait for it.
+//! piece stays the store's, however many wait for it: it goes out as it is, or its value is written a piece at a time.
 
 use std::collections::VecDeque;
 use std::{mem, vec};
 
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use keyport_storage::Record;
 
@@ -20,9 +21,21 @@ pub(super) const PIECE_BYTES: usize = 64 * 1024;
 pub(super) struct Form {
     /// Writes one; `more` come behind it.
     pub(super) write: fn(field: u32, record: &Record, more: bool, to: &mut Vec<u8>),
-    /// Writes what stands before one, if the rest is its encoded form as it is.
-    pub(super) head: Option<fn(field: u32, record: &Record, to: &mut Vec<u8>)>,
+    /// How one goes out that is larger than a piece.
+    pub(super) large: Large,
 }
+
+/// See [`Form`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Large {
+    /// In its encoded form, as it is; `head` writes what stands before that.
+    AsItIs { head: fn(field: u32, record: &Record, to: &mut Vec<u8>) },
+    /// With its value in base64, between what these two write.
+    InBase64 { head: fn(record: &Record, to: &mut Vec<u8>), tail: fn(record: &Record, more: bool, to: &mut Vec<u8>) },
+}
+
+/// What of a value is written at once as base64: without padding but for its end.
+const VALUE_BYTES: usize = PIECE_BYTES / 4 * 3;
 
 /// An answer that is being laid out, from its beginning to its end.
 #[derive(Debug)]
@@ -40,8 +53,14 @@ enum Part {
         field: u32,
         rest: vec::IntoIter<Record>,
     },
-    /// A record, or what of an answer is one.
+    /// A record as it is.
     Shared(Bytes),
+    /// What is left of a record's value, from this byte on.
+    Value {
+        record: Record,
+        from: usize,
+        more: bool,
+    },
 }
 
 /// A record's encoded form, which it keeps alive.
@@ -121,35 +140,61 @@ impl Pieces {
         }
         let mut piece = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
         while piece.len() < PIECE_BYTES {
-            let mut shared = None;
-            let done = match self.parts.front_mut() {
-                None | Some(Part::Shared(_)) => break,
-                Some(Part::Written(written)) => {
-                    piece.append(written);
-                    true
-                }
-                Some(Part::Records { field, rest }) => {
-                    if let Some(record) = rest.next() {
-                        match self.form.head.filter(|_| record.encoded().len() > PIECE_BYTES) {
-                            Some(head) => {
-                                head(*field, &record, &mut piece);
-                                shared = Some(Part::Shared(Bytes::from_owner(Encoded(record))));
-                            }
-                            None => (self.form.write)(*field, &record, rest.len() > 0, &mut piece),
-                        }
+            let Some(part) = self.parts.pop_front() else { break };
+            match part {
+                Part::Written(mut written) => piece.append(&mut written),
+                Part::Records { field, mut rest } => {
+                    let mut large = None;
+                    while large.is_none()
+                        && piece.len() < PIECE_BYTES
+                        && let Some(record) = rest.next()
+                    {
+                        large = self.put(field, record, rest.len() > 0, &mut piece);
                     }
-                    rest.len() == 0
+                    if rest.len() > 0 {
+                        self.parts.push_front(Part::Records { field, rest });
+                    }
+                    if let Some(large) = large {
+                        self.parts.push_front(large);
+                    }
                 }
-            };
-            if done {
-                self.parts.pop_front();
-            }
-            if let Some(shared) = shared {
-                self.parts.push_front(shared);
-                break;
+                Part::Value { record, from, more } => {
+                    let rest = record.value().get(from..).unwrap_or_default();
+                    let now = rest.get(..VALUE_BYTES).unwrap_or(rest);
+                    STANDARD.encode_append(now, &mut piece);
+                    let (from, is_last) = (from + now.len(), now.len() == rest.len());
+                    if !is_last {
+                        self.parts.push_front(Part::Value { record, from, more });
+                    } else if let Large::InBase64 { tail, .. } = self.form.large {
+                        tail(&record, more, &mut piece);
+                    }
+                }
+                // A piece of its own.
+                Part::Shared(_) => {
+                    self.parts.push_front(part);
+                    break;
+                }
             }
         }
         (piece.into(), self.parts.is_empty())
+    }
+
+    /// Writes a record, or as much of it as comes before what is left to be written.
+    fn put(&self, field: u32, record: Record, more: bool, piece: &mut Vec<u8>) -> Option<Part> {
+        match self.form.large {
+            Large::AsItIs { head } if record.encoded().len() > PIECE_BYTES => {
+                head(field, &record, piece);
+                Some(Part::Shared(Bytes::from_owner(Encoded(record))))
+            }
+            Large::InBase64 { head, .. } if record.value().len() > PIECE_BYTES => {
+                head(&record, piece);
+                Some(Part::Value { record, from: 0, more })
+            }
+            Large::AsItIs { .. } | Large::InBase64 { .. } => {
+                (self.form.write)(field, &record, more, piece);
+                None
+            }
+        }
     }
 }
 
@@ -175,7 +220,7 @@ mod tests {
             to.extend_from_slice(if more { b"," } else { b";" });
             assert_eq!(field, 3);
         },
-        head: None,
+        large: Large::InBase64 { head: |_, to| to.push(b'"'), tail: |_, _, to| to.push(b'"') },
     };
 
     /// Where a reader stops, nothing is written; and no piece is much larger than it is meant to be.
@@ -209,7 +254,7 @@ mod tests {
         let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
         let form = Form {
             write: |_, record, _, to| to.extend_from_slice(record.encoded()),
-            head: Some(|_, _, to| to.push(b':')),
+            large: Large::AsItIs { head: |_, _, to| to.push(b':') },
         };
         let mut draft = Draft::in_pieces(form);
         draft.records(3, records.to_vec());
@@ -223,6 +268,28 @@ mod tests {
             if at % 2 == 1 {
                 assert_eq!(piece.as_ptr(), expected.as_ptr(), "not copied");
             }
+        }
+    }
+
+    #[test]
+    fn a_large_value_is_written_a_piece_at_a_time() {
+        for length in [2 * PIECE_BYTES, 2 * VALUE_BYTES, 2 * VALUE_BYTES + 1, 5 * VALUE_BYTES - 1] {
+            let value: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            let record = Record::new(b"k", &value, Versions::default());
+            let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
+            let mut draft = Draft::in_pieces(FORM);
+            draft.records(3, vec![record.clone(), record]);
+            draft.text().extend_from_slice(b"end");
+            let Laid::InPieces(mut pieces) = draft.finish(&bulk) else { panic!("it was to be in pieces") };
+            let (mut all, mut last) = (Vec::new(), false);
+            while !last {
+                let piece;
+                (piece, last) = pieces.next();
+                assert!(piece.len() <= 2 * PIECE_BYTES + 10, "{}", piece.len());
+                all.extend_from_slice(&piece);
+            }
+            let text = STANDARD.encode_to_string(&value);
+            assert!(String::from_utf8(all).unwrap() == format!("\"{text}\"\"{text}\"end"), "{length}");
         }
     }
 }

@@ -6,4 +6,4 @@ mod records;
 pub(super) use body::GatewayBody;
 #[cfg(test)]
 pub(super) use records::tests::record;
-pub(super) use records::{key_value, size_of, write_event};
+pub(super) use records::{around_value, key_value, size_of, write_event};

@@ -9,7 +9,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use crate::calls::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
-use crate::faces::pieces::{Draft, Form};
+use crate::faces::pieces::{Draft, Form, Large};
 
 /// The tag that every answer has its header under.
 const HEADER: u32 = 1;
@@ -45,7 +45,7 @@ pub(super) trait Encode: Reply {
 }
 
 /// An element of a list is a record as it is, behind its tag and length.
-pub(super) const RECORDS: Form = Form { write: put_record, head: Some(put_record_head) };
+pub(super) const RECORDS: Form = Form { write: put_record, large: Large::AsItIs { head: put_record_head } };
 
 fn put_record(field: u32, record: &Record, _more: bool, to: &mut Vec<u8>) {
     put_record_head(field, record, to);

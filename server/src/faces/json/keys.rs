@@ -7,8 +7,8 @@ use keyport_api::json::{JsonError, ToJson};
 use keyport_storage::Record;
 
 use crate::calls::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
-use crate::faces::pieces::{Draft, Form};
-use crate::faces::text::key_value;
+use crate::faces::pieces::{Draft, Form, Large};
+use crate::faces::text::{around_value, key_value};
 
 /// What is written as an object with a header.
 pub(super) trait Encode: Reply {
@@ -18,7 +18,19 @@ pub(super) trait Encode: Reply {
 }
 
 /// An element of a list is a text of its own.
-pub(super) const RECORDS: Form = Form { write: write_record, head: None };
+pub(super) const RECORDS: Form =
+    Form { write: write_record, large: Large::InBase64 { head: write_head, tail: write_tail } };
+
+fn write_head(record: &Record, to: &mut Vec<u8>) {
+    to.extend_from_slice(&around_value(record).0);
+}
+
+fn write_tail(record: &Record, more: bool, to: &mut Vec<u8>) {
+    to.extend_from_slice(&around_value(record).1);
+    if more {
+        to.push(b',');
+    }
+}
 
 fn write_record(_field: u32, record: &Record, more: bool, to: &mut Vec<u8>) {
     // What is a record already has a JSON form.

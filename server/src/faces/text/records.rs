@@ -25,6 +25,18 @@ pub(in crate::faces) fn key_value(record: &Record) -> KeyValueRef<'_> {
     KeyValueRef { key: record.key(), create_revision, mod_revision, version, value: record.value(), lease }
 }
 
+/// What stands before the base64 of a record's value, if it has one, and what behind it.
+pub(in crate::faces) fn around_value(record: &Record) -> (Vec<u8>, Vec<u8>) {
+    // It would be as this one, whose text has four letters. No key has a quote in its text.
+    const VALUE: &[u8; 3] = b"\0\0\0";
+    const NAME: &[u8] = b"\"value\":\"";
+    let mut text = Vec::new();
+    let _ = KeyValueRef { value: VALUE, ..key_value(record) }.write(&mut text);
+    let at = text.windows(NAME.len()).position(|part| part == NAME).map_or(0, |at| at + NAME.len());
+    let tail = text.split_off(at);
+    (text, tail.get(4..).unwrap_or_default().to_vec())
+}
+
 /// About how long so many records of so many bytes are as JSON.
 pub(in crate::faces) fn size_of(records: usize, bytes: usize) -> usize {
     160 * records + bytes / 3 * 4
@@ -45,6 +57,16 @@ pub(in crate::faces) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_value_stands_between_its_surroundings(record in record()) {
+            prop_assume!(!record.value().is_empty());
+            let (head, tail) = around_value(&record);
+            let mut whole = Vec::new();
+            key_value(&record).write(&mut whole).unwrap();
+            let value = base64_simd::STANDARD.encode_to_string(record.value());
+            prop_assert_eq!([&head[..], value.as_bytes(), &tail].concat(), whole);
+        }
+
         #[test]
         fn an_event_is_written_as_its_message(
             kv in record(),
