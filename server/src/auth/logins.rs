@@ -53,14 +53,16 @@ impl Logins {
             };
             Ok((policy.revision(), hashed))
         })?;
-        if !self.tries.admit(from, &login.user, Instant::now()) {
-            return Err(Error::TooManyLogins);
-        }
+        let admitted = self.tries.admit(from, &login.user).await?;
         // What is no bcrypt text is no user's password.
         let text = hashed.as_deref().map(|hashed| String::from_utf8_lossy(hashed).into_owned());
-        let is_right = self.passwords.is(login.password.as_str().to_owned(), text).await?;
+        let looked_at = self.passwords.is(login.password.as_str().to_owned(), text).await;
+        if looked_at != Ok(false) {
+            // Nothing was found out in vain.
+            admitted.give_back();
+        }
+        let is_right = looked_at?;
         let Some(hashed) = hashed.filter(|_| is_right) else { return Err(Error::AuthFailed) };
-        self.tries.give_back(from, &login.user);
         Ok(Proof::new(&login.user, &hashed, auth_revision))
     }
 

@@ -15,8 +15,7 @@ use keyport_tests::grpc::frame;
 use keyport_tests::http::{Http, b64};
 use keyport_tests::target::workspace;
 use keyport_tests::wait::within;
-use keyport_tests::websocket::WebSocket;
-use keyport_tests::{Flavor, Server};
+use keyport_tests::{Flavor, Server, websocket};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
@@ -128,10 +127,10 @@ impl Faces {
     async fn websocket(&self, token: &str, route: &str, body: &Value) -> Outcome {
         let bearer =
             if token.is_empty() { String::new() } else { format!("Sec-WebSocket-Protocol: Bearer, {token}\r\n") };
-        let (mut socket, head) = WebSocket::open(self.realm.server.addr(), route, &bearer).await;
+        let (mut socket, head) = websocket::open(self.realm.server.addr(), route, &bearer).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        assert!(socket.send(&body.to_string()).await);
-        Faces::said_in_json(&socket.message().await)
+        assert!(socket.send(websocket::text(&body.to_string())).await);
+        Faces::said_in_json(&websocket::message(&mut socket).await)
     }
 
     /// A stream of events, which a problem is the answer to where it does not begin.

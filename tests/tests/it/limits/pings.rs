@@ -2,45 +2,42 @@
 
 use keyport_api::etcdserverpb::RangeRequest;
 use keyport_tests::Server;
+use keyport_tests::frames::{self, Http2, flag, kind, reason};
 use keyport_tests::grpc::{frame, get};
-use keyport_tests::raw::Raw;
 use prost::Message as _;
-
-use crate::resets::{DATA, END_STREAM, GOAWAY, HEADERS, SETTINGS, h2_frame, head, next};
-
-const PING: u8 = 6;
-/// The reason of who wants less to be asked.
-const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 11];
 
 #[tokio::test]
 async fn who_pings_all_the_time_while_nothing_is_asked_is_let_go() {
     let server = Server::start();
-    let mut raw = Raw::connect(server.addr()).await;
+    let mut client = Http2::open(server.addr()).await;
     let range: RangeRequest = get("k");
-    raw.send([b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), h2_frame(SETTINGS, 0, 0, &[])].concat()).await;
-    let message = h2_frame(DATA, END_STREAM, 1, &frame(&range.encode_to_vec()));
-    raw.send([head(1, "/etcdserverpb.KV/Range"), message].concat()).await;
+    client.send(frames::grpc(1, "/etcdserverpb.KV/Range")).await;
+    client.send(frames::frame(kind::DATA, flag::END_STREAM, 1, &frame(&range.encode_to_vec()))).await;
     // Its head, and its trailers.
     let mut heads = 0;
     while heads < 2 {
-        heads += u32::from(next(&mut raw).await.0 == HEADERS);
+        heads += u32::from(client.next().await.expect("an answer").kind == kind::HEADERS);
     }
+    let ping = frames::frame(kind::PING, 0, 0, b"pingpong");
     // The first comes after an answer, and two more are overlooked.
     for time in 0..3 {
-        raw.send(h2_frame(PING, 0, 0, b"pingpong")).await;
-        let (mut kind, mut payload) = (SETTINGS, Vec::new());
-        while kind != PING {
-            (kind, _, payload) = next(&mut raw).await;
-            assert_ne!(kind, GOAWAY, "{time}");
-        }
-        assert_eq!(payload, b"pingpong");
+        client.send(&ping).await;
+        let pong = loop {
+            let frame = client.next().await.expect("the connection goes on");
+            assert_ne!(frame.kind, kind::GOAWAY, "{time}");
+            if frame.kind == kind::PING {
+                break frame;
+            }
+        };
+        assert_eq!(pong.payload, b"pingpong");
     }
-    raw.send(h2_frame(PING, 0, 0, b"pingpong")).await;
+    client.send(&ping).await;
     let told = loop {
-        if let (GOAWAY, _, payload) = next(&mut raw).await {
-            break payload;
+        let frame = client.next().await.expect("a last word");
+        if frame.kind == kind::GOAWAY {
+            break frame.payload;
         }
     };
-    assert_eq!(told, [&[0, 0, 0, 1][..], &ENHANCE_YOUR_CALM, b"too_many_pings"].concat());
-    raw.read_to_end().await;
+    assert_eq!(told, [&[0, 0, 0, 1][..], &reason::ENHANCE_YOUR_CALM.to_be_bytes(), b"too_many_pings"].concat());
+    assert_eq!(client.next().await.map(|frame| frame.kind), None);
 }
