@@ -43,9 +43,7 @@ async fn say(realm: &Realm) {
     let message = frame(&put(FORGED, FORGED).encode_to_vec());
     let headers = [("content-type", "application/grpc"), ("te", "trailers")];
     realm.server.http2().send(Method::POST, FORGED_PATH, &headers, message).await;
-    for bytes in
-        [b"\x1b[2J\n\n\x9b2J\r\n\r\n".to_vec(), format!("GET /\u{9b}2J HTTP/1.1\r\nHost: \u{1b}[2J\r\n\r\n").into()]
-    {
+    for bytes in [b"\x1b[2J\n\n\x9b2J\r\n\r\n".to_vec(), "GET /\u{9b}2J HTTP/1.1\r\nHost: \u{1b}[2J\r\n\r\n".into()] {
         let mut raw = Raw::connect(realm.server.addr()).await;
         raw.send(bytes).await;
         raw.finish().await;

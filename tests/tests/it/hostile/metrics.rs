@@ -18,7 +18,7 @@ async fn nobody_makes_series() {
             let (http, http2) = (server.http(), Http::h2c(server.addr()));
             let ask = async |n: usize| {
                 let name = format!("x{n}");
-                let version = name.repeat(if n % 2 == 0 { 1 } else { 1000 });
+                let version = name.repeat(if n.is_multiple_of(2) { 1 } else { 1000 });
                 let agent = [("user-agent", &*name), ("client-api-version", &*version), ("x-request-id", &*name)];
                 let verb = Method::from_bytes(format!("VERB{n}").as_bytes()).unwrap();
                 http.send(verb, "/version", &[], "").await;
