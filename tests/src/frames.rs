@@ -140,9 +140,14 @@ impl Http2 {
             let length = piece.len() as i64;
             while self.room(0) < length || self.room(stream) < length {
                 let Some(frame) = self.next().await else { return false };
-                let is_answer = frame.stream == stream && matches!(frame.kind, kind::RST_STREAM | kind::HEADERS);
-                if is_answer || frame.kind == kind::GOAWAY {
+                let ends = frame.kind == kind::RST_STREAM
+                    || (frame.kind == kind::HEADERS && frame.flags & flag::END_STREAM != 0);
+                if (ends && frame.stream == stream) || frame.kind == kind::GOAWAY {
                     return false;
+                }
+                // The room that settings make is there once they are acknowledged.
+                if frame.kind == kind::SETTINGS && frame.flags & flag::ACK == 0 {
+                    self.raw.send(self::frame(kind::SETTINGS, flag::ACK, 0, &[])).await;
                 }
             }
             for id in [0, stream] {
