@@ -18,7 +18,7 @@ mod watch;
 use std::io;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
 
@@ -68,34 +68,43 @@ impl Desk {
     ///
     /// # Errors
     /// What the rules of users and roles say; as [`Node::propose`].
-    async fn propose<R>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error>
+    fn propose<R>(&self, pass: &Pass, request: R) -> impl Future<Output = Result<Answer<R::Reply>, Error>>
     where
         R: Replicated + Needs + Clone + Send + Sync,
     {
-        let trail = pass.caller().trail();
-        if let Some(trail) = trail {
+        if let Some(trail) = pass.caller().trail() {
             trail.set_keys(|| request.keys());
         }
-        let again = pass.caller().is_user().then(|| request.clone());
-        let answer = match (self.propose_once(pass, request).await, again) {
-            (Err(Error::AuthOldRevision), Some(again)) => {
+        match pass.caller().is_user() {
+            // In a box, and with a copy, lest all requests without users pay for it.
+            true => Either::Left(Box::pin(self.propose_for_user(pass, request))),
+            false => Either::Right(self.propose_once(pass, request)),
+        }
+    }
+
+    async fn propose_for_user<R>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error>
+    where
+        R: Replicated + Needs + Clone + Send + Sync,
+    {
+        match self.propose_once(pass, request.clone()).await {
+            Err(Error::AuthOldRevision) => {
                 let propose = |pass: Pass| -> BoxFuture<'_, _> {
-                    let request = again.clone();
+                    let request = request.clone();
                     Box::pin(async move { self.propose_once(&pass, request).await })
                 };
-                Box::pin(self.anew(pass, propose)).await
+                self.anew(pass, propose).await
             }
-            (outcome, _) => outcome,
-        }?;
-        if let Some(trail) = trail {
-            trail.set_revision(answer.revision);
+            outcome => outcome,
         }
-        Ok(answer)
     }
 
     async fn propose_once<R: Replicated + Needs>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error> {
         self.allow(pass, &request).await?;
-        self.node.propose(pass, request).await
+        let answer = self.node.propose(pass, request).await?;
+        if let Some(trail) = pass.caller().trail() {
+            trail.set_revision(answer.revision);
+        }
+        Ok(answer)
     }
 
     /// Refuses what there is no room for, and raises the alarm; but not because of who may not ask for it anyway.

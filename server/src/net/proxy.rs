@@ -3,10 +3,9 @@
 //!
 //! Whatever the scheme, the proxy is asked for a tunnel (`CONNECT`): streams of Raft are no requests that it could make.
 
-use std::env;
-use std::io;
 use std::net::IpAddr;
 use std::sync::LazyLock;
+use std::{env, io};
 
 use base64_simd::STANDARD;
 use percent_encoding::percent_decode_str;
@@ -272,6 +271,7 @@ mod tests {
         let ask = async |answer: &[u8]| {
             let (mut ours, mut theirs) = duplex(64 * 1024);
             theirs.write_all(answer).await.unwrap();
+            theirs.shutdown().await.unwrap();
             let outcome = proxy.tunnel(&mut ours, &to).await.map_err(|error| error.to_string());
             let mut asked = vec![0; 1024];
             let len = theirs.read(&mut asked).await.unwrap();

@@ -1,6 +1,6 @@
 //! Reads of the store: on the event loop if they are small, aside otherwise.
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::KeyRange;
@@ -33,30 +33,36 @@ impl Desk {
     ///
     /// # Errors
     /// What the rules of users and roles say; the reader's own; `Stopped`.
-    pub(super) async fn read<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
+    pub(super) fn read<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> impl Future<Output = Result<T, Error>>
     where
         R: Needs + Clone + Send + Sync + 'static,
         T: Reply,
     {
-        let trail = pass.caller().trail();
-        if let Some(trail) = trail {
+        if let Some(trail) = pass.caller().trail() {
             trail.set_keys(|| request.keys());
         }
-        let again = pass.caller().is_user().then(|| request.clone());
-        let outcome = match (self.read_once(pass, request, read).await, again) {
-            (Err(Error::AuthOldRevision), Some(again)) => {
+        match pass.caller().is_user() {
+            // As with proposals: those without users do not pay for it.
+            true => Either::Left(Box::pin(self.read_for_user(pass, request, read))),
+            false => Either::Right(self.read_once(pass, request, read)),
+        }
+    }
+
+    async fn read_for_user<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
+    where
+        R: Needs + Clone + Send + Sync + 'static,
+        T: Reply,
+    {
+        match self.read_once(pass, request.clone(), read).await {
+            Err(Error::AuthOldRevision) => {
                 let read = |pass: Pass| -> BoxFuture<'_, _> {
-                    let request = again.clone();
+                    let request = request.clone();
                     Box::pin(async move { self.read_once(&pass, request, read).await })
                 };
-                Box::pin(self.anew(pass, read)).await
+                self.anew(pass, read).await
             }
-            (outcome, _) => outcome,
-        };
-        if let (Some(trail), Ok(read)) = (trail, &outcome) {
-            trail.set_revision(read.revision());
+            outcome => outcome,
         }
-        outcome
     }
 
     async fn read_once<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
@@ -77,6 +83,9 @@ impl Desk {
         };
         let read = outcome?;
         self.gate.recheck(pass, rules)?;
+        if let Some(trail) = pass.caller().trail() {
+            trail.set_revision(read.revision());
+        }
         Ok(read)
     }
 }
