@@ -273,9 +273,12 @@ async fn all_members_come_to_the_same_verdicts() {
         }
         root.ask((giving + 1) % 3, "/v3/auth/user/delete", &own).await.unwrap();
         for wire in &root.wires {
-            let refused =
-                eventually("the token is forgotten", async || call(wire, token, "/v3/auth/user/get", &own).await.err());
-            assert!(refused.await.contains("invalid auth token"));
+            // A member that is behind knows it, and proposes for a user who is not there any more.
+            eventually("the token is forgotten", async || {
+                let refused = call(wire, token, "/v3/auth/user/get", &own).await.err();
+                refused.filter(|why| why.contains("invalid auth token"))
+            })
+            .await;
         }
     }
     cluster.check_logs();
