@@ -107,7 +107,7 @@ async fn sessions_are_not_taken_up_again() {
     }
     let addr = SocketAddr::from(([127, 0, 0, 1], server.client));
     let shown = authority.issue("shown", &Holder::new("a", &[]).serial(SERIAL));
-    let client = Encrypted::showing(addr, &authority.file(), &shown);
+    let client = Encrypted::showing(Some(&shown), addr, &authority.file());
     let ask = async || -> std::io::Result<String> {
         let mut stream = client.connect().await?;
         stream.write_all(b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await?;
