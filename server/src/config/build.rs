@@ -36,16 +36,12 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     warn(&mut s);
     let (name, data_dir) = place(&s);
     let tls = tls::build(&mut s, &listen, &cluster, &data_dir)?;
-    let quota = s.int("quota-backend-bytes");
     Ok(Config {
         data_dir,
         wal_dir: path(&s, "wal-dir"),
         snapshot_count: Some(s.uint("snapshot-count")).filter(|n| *n > 0).unwrap_or(10_000),
         snapshot_catchup_entries: s.uint("snapshot-catchup-entries"),
-        quota_backend_bytes: match quota {
-            0 => Some(DEFAULT_QUOTA_BYTES),
-            _ => u64::try_from(quota).ok(),
-        },
+        quota_backend_bytes: quota(s.int("quota-backend-bytes")),
         backend_batch_interval: or_default(s.duration("backend-batch-interval"), DEFAULT_BATCH_INTERVAL),
         backend_batch_limit: positive(s.int("backend-batch-limit"), DEFAULT_BATCH_ROWS),
         bootstrap_defrag_threshold_bytes: defrag_threshold(s.uint("bootstrap-defrag-threshold-megabytes")),
@@ -94,6 +90,11 @@ fn place(s: &Settings) -> (String, PathBuf) {
 
 fn path(s: &Settings, flag: &str) -> Option<PathBuf> {
     Some(s.string(flag)).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// None where there is none.
+fn quota(bytes: i64) -> Option<u64> {
+    if bytes == 0 { Some(DEFAULT_QUOTA_BYTES) } else { u64::try_from(bytes).ok() }
 }
 
 fn defrag_threshold(megabytes: u64) -> Option<u64> {
