@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io, thread};
 
 use keyport_api::error::Error;
+use rustix::process::setpriority_process;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
@@ -25,6 +26,9 @@ pub(crate) const LARGE: usize = 256 * 1024;
 
 /// Lists of more records are gone through aside.
 pub(crate) const LONG: usize = 4096;
+
+/// The priority of those who let everybody else go first: the lowest that the system knows.
+const LAST: i32 = 19;
 
 /// The threads. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -60,14 +64,24 @@ impl Bulk {
     /// # Errors
     /// When the system refuses what a runtime needs.
     pub(crate) fn start(done: IntCounter) -> io::Result<Bulk> {
-        let threads = thread::available_parallelism().map_or(1, usize::from).div_ceil(2).max(2);
-        Bulk::of(threads, done)
+        Bulk::of(threads(), done, "keyport-bulk", || {})
     }
 
-    fn of(threads: usize, done: IntCounter) -> io::Result<Bulk> {
+    /// The same, which let everybody else go first where there is no core to spare: for work that is one long calculation,
+    /// whatever it is for.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn start_patient(done: IntCounter) -> io::Result<Bulk> {
+        // Of the thread that asks, and nobody refuses to be asked for less.
+        Bulk::of(threads(), done, "keyport-hash", || _ = setpriority_process(None, LAST))
+    }
+
+    fn of(threads: usize, done: IntCounter, name: &str, begin: impl Fn() + Send + Sync + 'static) -> io::Result<Bulk> {
+        let mut builder = Builder::new_current_thread();
+        builder.thread_name(name).on_thread_start(begin);
         // One more, for what is only to be dropped.
-        let runtime =
-            Builder::new_current_thread().thread_name("keyport-bulk").max_blocking_threads(threads + 1).build()?;
+        let runtime = builder.max_blocking_threads(threads + 1).build()?;
         Ok(Bulk(Arc::new(Threads { runtime: Some(runtime), places: Arc::new(Semaphore::new(threads)), done })))
     }
 
@@ -83,6 +97,10 @@ impl Bulk {
             _ => drop(rest),
         }
     }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).div_ceil(2).max(2)
 }
 
 impl fmt::Debug for Threads {
@@ -188,14 +206,30 @@ mod tests {
     use std::sync::mpsc;
     use std::task::{Context, Waker};
 
+    use rustix::process::getpriority_process;
+
     use super::*;
 
+    fn done() -> IntCounter {
+        IntCounter::new("done", "done").unwrap()
+    }
+
     fn threads(count: usize) -> Bulk {
-        Bulk::of(count, IntCounter::new("done", "done").unwrap()).unwrap()
+        Bulk::of(count, done(), "keyport-bulk", || {}).unwrap()
     }
 
     fn bulk() -> Bulk {
         threads(1)
+    }
+
+    #[tokio::test]
+    async fn patient_threads_are_the_last_and_others_are_not() {
+        let priority = || getpriority_process(None).unwrap();
+        let own = priority();
+        for (bulk, expected) in [(Bulk::start_patient(done()).unwrap(), LAST), (Bulk::start(done()).unwrap(), own)] {
+            assert_eq!(bulk.aside(None).run(move |_| priority()).await, Ok(expected));
+        }
+        assert_eq!(priority(), own);
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! Passwords: bcrypt, aside, on threads of its own.
 //!
 //! To hash a password takes a tenth of a second of a core, or whatever the cost asks for. So it happens after the caller
-//! was found to be allowed what he asks for, never on an event loop, a few at a time, and what waits is bounded.
+//! was found to be allowed what he asks for, never on an event loop, a few at a time, behind everybody else who wants a core, and
+//! what waits is bounded.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -41,7 +42,7 @@ impl Passwords {
     /// When the threads cannot be had.
     pub(crate) fn new(cost: u32, done: IntCounter) -> io::Result<Passwords> {
         let waiting = Arc::new(Semaphore::new(MOST_WAITING));
-        Ok(Passwords { threads: Bulk::start(done)?, waiting, cost, nobody: Arc::default() })
+        Ok(Passwords { threads: Bulk::start_patient(done)?, waiting, cost, nobody: Arc::default() })
     }
 
     /// The hash of a password, as the log carries it.
