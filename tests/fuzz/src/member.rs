@@ -11,6 +11,7 @@ use keyport_server::config::{self, Action, Sources};
 use keyport_tests::certificates::{Authority, Holder, file_flag};
 use keyport_tests::server::free_port;
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Nothing takes this long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -80,7 +81,11 @@ impl Member {
             let sources = Sources { args: &args, env: &[], read_file: &read_file, default_host: &|| None };
             let Ok(Action::Run(config)) = config::load(&sources) else { panic!("the flags are taken") };
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            let ended = runtime.expect("a runtime").block_on(keyport_server::run(*config, std::future::pending()));
+            let ended = runtime.expect("a runtime").block_on(async {
+                // A fuzzer's main does not, as others do, have a write to a closed socket be an error.
+                let _heard = signal(SignalKind::pipe()).expect("a handler");
+                keyport_server::run(*config, std::future::pending()).await
+            });
             panic!("the member ended: {ended:?}");
         });
         let member = Member { clients, secure_clients, peers, metrics, dir };
