@@ -48,24 +48,10 @@ enum Place {
 }
 
 impl Unread {
-    /// Has a request of this connection over HTTP/1.1 answered by `call`, and what it leaves of its body seen to.
+    /// Has a request answered by `call`, and what it leaves of its body seen to, if the answer `waits` for that. Over HTTP/1.1 it
+    /// has to.
     #[inline]
     pub(crate) fn answer<F, B, E>(
-        self: &Arc<Self>,
-        request: Request<Incoming>,
-        call: impl FnOnce(Request<RequestBody>) -> F,
-    ) -> Settling<F, Response<B>>
-    where
-        F: Future<Output = Result<Response<B>, E>>,
-    {
-        // What was before has been read by now, or there would be no next one.
-        self.left.store(false, Relaxed);
-        self.answer_with_body(request, call)
-    }
-
-    /// Has one of many requests at a time answered by `call`, and what it leaves of its body seen to if it `waits` for that.
-    #[inline]
-    pub(crate) fn answer_http2<F, B, E>(
         self: &Arc<Self>,
         request: Request<Incoming>,
         waits: bool,
@@ -74,30 +60,21 @@ impl Unread {
     where
         F: Future<Output = Result<Response<B>, E>>,
     {
-        if waits && !request.body().is_end_stream() {
-            return Arc::<Unread>::default().answer_with_body(request, call);
+        let is_http1 = request.version() < Version::HTTP_2;
+        if is_http1 {
+            // What was before has been read by now, or there would be no next one.
+            self.left.store(false, Relaxed);
         }
-        let inner = call(request.map(|incoming| RequestBody::new(incoming, self)));
-        Settling { inner, unread: None, closes: false, draining: None }
-    }
-
-    #[inline]
-    fn answer_with_body<F, B, E>(
-        self: &Arc<Self>,
-        request: Request<Incoming>,
-        call: impl FnOnce(Request<RequestBody>) -> F,
-    ) -> Settling<F, Response<B>>
-    where
-        F: Future<Output = Result<Response<B>, E>>,
-    {
-        let closes = request.version() < Version::HTTP_2;
-        let has_body = !request.body().is_end_stream();
+        let waits = waits && !request.body().is_end_stream();
+        // Over HTTP/2 there are many at a time, each with a place of its own.
+        let own = (waits && !is_http1).then(Arc::default);
+        let unread = own.as_ref().unwrap_or(self);
         // Who asks whether to send it at all is not told to for nothing.
-        if has_body && !request.headers().contains_key(EXPECT) {
-            *self.place.lock() = Place::Open;
+        if waits && !request.headers().contains_key(EXPECT) {
+            *unread.place.lock() = Place::Open;
         }
-        let inner = call(request.map(|incoming| RequestBody::new(incoming, self)));
-        Settling { inner, unread: has_body.then(|| Arc::clone(self)), closes, draining: None }
+        let inner = call(request.map(|incoming| RequestBody::new(incoming, unread)));
+        Settling { inner, unread: waits.then(|| Arc::clone(unread)), closes: is_http1, draining: None }
     }
 
     /// Whether the connection may not be closed before what still comes is read.

@@ -85,7 +85,7 @@ async fn connection(arrival: Arrival, place: Place, router: Router, stop: Cancel
         let answering = vigil.answers();
         place.answers();
         request.extensions_mut().insert(place.clone());
-        let answer = unread.answer(request, |request| router.clone().oneshot(request.map(Body::new)));
+        let answer = unread.answer(request, true, |request| router.clone().oneshot(request.map(Body::new)));
         let place = place.clone();
         let answer = async move {
             let response = answer.await;

@@ -29,16 +29,14 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let call = Call::of(&request, Arc::clone(&self.connection));
-        let is_http1 = request.version() < Version::HTTP_2;
         let answering = self.connection.vigil.answers();
-        let waits = call.protocol != Protocol::Grpc;
-        if waits {
+        let is_plain = call.protocol != Protocol::Grpc;
+        if is_plain {
             self.connection.vigil.speaks_plainly();
         }
+        let waits = is_plain || request.version() < Version::HTTP_2;
         request.extensions_mut().insert(call);
-        let unread = &self.connection.unread;
-        let call = |request| self.service.borrow_mut().call(request);
-        let answer = if is_http1 { unread.answer(request, call) } else { unread.answer_http2(request, waits, call) };
+        let answer = self.connection.unread.answer(request, waits, |request| self.service.borrow_mut().call(request));
         Answered::new(answer, Some(answering))
     }
 }
