@@ -111,7 +111,7 @@ pub struct Http2 {
     initial: i64,
 }
 
-/// What came back until the connection ended, or until a certain stream was answered.
+/// What came back until the connection ended, or until certain streams were answered.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Why the connection is given up, if that was said.
@@ -209,10 +209,14 @@ impl Http2 {
         }
     }
 
-    /// Reads until the connection ends or a stream is answered or given up.
-    pub async fn outcome(&mut self, last: u32) -> Outcome {
+    /// Reads until the connection ends or each of these streams is answered or given up: they come in any order.
+    pub async fn outcome(&mut self, streams: &[u32]) -> Outcome {
         let mut outcome = Outcome::default();
-        while let Some(frame) = self.next().await {
+        while !streams.iter().all(|id| outcome.statuses.contains_key(id) || outcome.resets.contains_key(id)) {
+            let Some(frame) = self.next().await else {
+                outcome.ended = true;
+                break;
+            };
             let code = |at: usize| frame.payload.get(at..at + 4).and_then(|code| code.try_into().ok());
             match frame.kind {
                 kind::GOAWAY => outcome.goaway = code(4).map(u32::from_be_bytes),
@@ -224,11 +228,7 @@ impl Http2 {
                 kind::PING if frame.flags & flag::ACK != 0 => outcome.pongs += 1,
                 _ => {}
             }
-            if frame.stream == last && matches!(frame.kind, kind::RST_STREAM | kind::HEADERS) {
-                return outcome;
-            }
         }
-        outcome.ended = true;
         outcome
     }
 }

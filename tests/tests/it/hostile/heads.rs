@@ -145,7 +145,7 @@ async fn too_much_metadata_leaves_other_streams() {
             let large = "x".repeat(80_000);
             let call = block(&[("content-type", "application/grpc"), ("te", "trailers"), ("a", &large)]);
             http2.send(whole(3, &[request("POST", "/etcdserverpb.KV/Range"), call].concat())).await;
-            let refused = http2.outcome(3).await;
+            let refused = http2.outcome(&[3]).await;
             assert!(!refused.ended && refused.goaway.is_none(), "{refused:?}");
             server.grpc().await.put("k1", "v").await;
             loop {

@@ -32,6 +32,14 @@ pub(super) enum Expect {
 }
 
 impl Expect {
+    /// The streams of which something is expected.
+    fn streams(self) -> &'static [u32] {
+        match self {
+            Expect::Reset(_) | Expect::Status(_) => &[1, PROBE],
+            Expect::Ends(_) | Expect::Served | Expect::ServedOrCalmed => &[PROBE],
+        }
+    }
+
     fn is_met(self, outcome: &Outcome) -> bool {
         // A connection that is closed while more comes in is reset, and what was said before may be lost with that.
         let ends = |reason| outcome.ended && outcome.goaway.is_none_or(|said| said == reason);
@@ -54,7 +62,7 @@ pub(super) async fn table(siege: Siege, rows: Vec<(&str, Vec<u8>, Expect)>) {
                 let mut http2 = Http2::open(server.addr()).await;
                 http2.send(bytes).await;
                 http2.send(get(PROBE, "/version")).await;
-                let outcome = http2.outcome(PROBE).await;
+                let outcome = http2.outcome(expected.streams()).await;
                 siege.expect(expected.is_met(&outcome), || format!("{name}: {expected:?}, but {outcome:?}"));
                 Box::new(http2) as Held
             })

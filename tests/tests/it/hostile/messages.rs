@@ -76,7 +76,7 @@ async fn messages_of_grpc() {
                     let mut http2 = Http2::open(server.addr()).await;
                     http2.send([grpc(1, path), frame(DATA, 0, 1, &prefix)].concat()).await;
                     // It is refused by what it announces, though the stream stays open.
-                    let outcome = http2.outcome(1).await;
+                    let outcome = http2.outcome(&[1]).await;
                     assert!(!outcome.ended && outcome.statuses.contains_key(&1), "{path}: {outcome:?}");
                     Box::new(http2) as Held
                 })

@@ -38,7 +38,7 @@ async fn answers_for_which_there_is_no_room() {
                 // What has been asked before this has been taken up by now.
                 let probe = 2 * STREAMS + 1;
                 http2.send(get(probe, "/version")).await;
-                let outcome = http2.outcome(probe).await;
+                let outcome = http2.outcome(&[probe]).await;
                 assert!(outcome.statuses.contains_key(&probe) || outcome.goaway.is_some(), "{name}: {outcome:?}");
                 Box::new(http2) as Held
             })
@@ -55,7 +55,7 @@ async fn answers_for_which_there_is_no_room() {
             let asked: Vec<u8> = (0..STREAMS / 2).flat_map(asked).collect();
             http2.send([setting(INITIAL_WINDOW, 0), asked].concat()).await;
             http2.send(get(2 * STREAMS + 1, "/version")).await;
-            let outcome = http2.outcome(2 * STREAMS + 1).await;
+            let outcome = http2.outcome(&[2 * STREAMS + 1]).await;
             assert!(outcome.statuses.contains_key(&(2 * STREAMS + 1)) || outcome.goaway.is_some(), "{outcome:?}");
             Box::new(http2) as Held
         })
