@@ -1,6 +1,8 @@
 //! The line that lock holders and election candidates stand in: one key each under a common prefix, first come first
 //! served by create revision, each key held by its owner's lease.
 
+mod leaving;
+
 use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
@@ -16,6 +18,7 @@ use super::kv::KvAnswer;
 use crate::gate::Pass;
 use crate::kv::{DeleteReply, OpReply, TxnReply};
 use crate::node::Node;
+use leaving::{Entering, LeaveOnDrop};
 
 /// Seconds that a lease lives which was granted because the caller brought none. Nobody renews it.
 const DEFAULT_TTL: i64 = 60;
@@ -58,23 +61,27 @@ impl Queue {
         self.desk.gate.count_keys(pass, &one_of(name, SortOrder::None, 0))
     }
 
-    /// Takes a place under `name`, or finds the one that the lease has already.
+    /// Takes a place under `name`, or finds the one that the lease has already. Dropping the future leaves the line.
     pub(super) async fn enter(&self, pass: &Pass, name: &[u8], lease: i64, value: Bytes) -> Result<Place, Error> {
         let lease = match lease {
             0 => self.desk.grant(pass, LeaseGrantRequest { ttl: DEFAULT_TTL, id: 0 }).await?.id,
             lease => lease,
         };
-        let key = Bytes::from([name, format!("/{lease:x}").as_bytes()].concat());
+        Entering::new(self, pass, self.clone().take(pass.clone(), Bytes::copy_from_slice(name), lease, value)).await
+    }
+
+    async fn take(self, pass: Pass, name: Bytes, lease: i64, value: Bytes) -> Result<Place, Error> {
+        let key = Bytes::from([&name[..], format!("/{lease:x}").as_bytes()].concat());
         let create = PutRequest { key: key.clone(), value, lease, ..PutRequest::default() };
         let look = RangeRequest { key: key.clone(), ..RangeRequest::default() };
-        let first = one_of(name, SortOrder::Ascend, 0);
+        let first = one_of(&name, SortOrder::Ascend, 0);
         let request = TxnRequest {
             compare: vec![created_at(key.clone(), 0)],
             success: vec![op(Request::RequestPut(create)), op(Request::RequestRange(first.clone()))],
             failure: vec![op(Request::RequestRange(look)), op(Request::RequestRange(first))],
         };
         let KvAnswer { header, reply: TxnReply { revision, succeeded, replies } } =
-            self.desk.txn(pass, request).await?;
+            self.desk.txn(&pass, request).await?;
         let mut looks = replies.iter().filter_map(|reply| match reply {
             OpReply::Range(range) => Some(range.records.first()),
             _ => None,
@@ -96,7 +103,7 @@ impl Queue {
         if place.is_first {
             return Ok(Some(place.header));
         }
-        let leave = LeaveOnDrop { queue: self, pass, key: Some(place.key.clone()) };
+        let leave = LeaveOnDrop::new(self, pass, place);
         while let (seen, Some(predecessor)) = self.last_before(pass, name, place.revision).await? {
             self.wait_gone(&predecessor.key, seen.revision).await?;
         }
@@ -198,29 +205,4 @@ fn created_at(key: Bytes, revision: i64) -> Compare {
 
 fn op(request: Request) -> RequestOp {
     RequestOp { request: Some(request) }
-}
-
-/// A caller that goes away while it waits must not block those behind it.
-struct LeaveOnDrop<'a> {
-    queue: &'a Queue,
-    pass: &'a Pass,
-    key: Option<Bytes>,
-}
-
-impl LeaveOnDrop<'_> {
-    fn disarm(mut self) {
-        self.key = None;
-    }
-}
-
-impl Drop for LeaveOnDrop<'_> {
-    fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
-        let (queue, pass) = (self.queue.clone(), self.pass.clone());
-        tokio::spawn(async move {
-            if let Err(error) = queue.delete(&pass, key).await {
-                tracing::warn!(%error, "could not leave the line; the lease will");
-            }
-        });
-    }
 }
