@@ -3,6 +3,8 @@
 //! The harness of the end-to-end suites has an authority, too. It is not used here: it comes with features of the server's
 //! crates that only tests turn on, and the server that is built beside this program is the one that is measured.
 
+mod servers;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,15 +15,16 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
+use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::fail::{Fail, net, rpc};
+use servers::Servers;
 
 /// Who shows a certificate.
 #[derive(Clone, Copy, PartialEq, Debug, clap::ValueEnum)]
@@ -104,10 +107,10 @@ impl ClientTls {
         ca: &CertificateDer<'static>,
         shown: Option<(CertificateDer<'static>, PrivatePkcs8KeyDer<'static>)>,
     ) -> Result<ClientTls> {
-        let mut roots = RootCertStore::empty();
-        roots.add(ca.clone())?;
-        let config = ClientConfig::builder_with_provider(Arc::new(provider()));
-        let config = config.with_protocol_versions(&[&rustls::version::TLS13])?.with_root_certificates(roots);
+        let provider = Arc::new(provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let config = config.with_protocol_versions(&[&rustls::version::TLS13])?;
+        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Servers::new(ca, provider)?));
         let mut config = match shown {
             None => config.with_no_client_auth(),
             Some((cert, key)) => config.with_client_auth_cert(vec![cert], key.into())?,
@@ -150,6 +153,7 @@ fn provider() -> CryptoProvider {
 
 #[cfg(test)]
 mod tests {
+    use rustls::RootCertStore;
     use rustls::ServerConfig;
     use rustls::pki_types::PrivateKeyDer;
     use rustls::pki_types::pem::PemObject;
