@@ -181,11 +181,12 @@ impl Gate {
         }
     }
 
-    /// Counts a watch, of which there may be many in one call.
+    /// Counts what is a request by itself though its call was not counted: a watch, of which there may be many in one, or what
+    /// is exempt only where it gives something back.
     ///
     /// # Errors
     /// `UserRateExceeded`, `PrefixRateExceeded`.
-    pub(crate) fn count_watch(&self, pass: &Pass, request: &(impl Needs + Touches)) -> Result<(), Error> {
+    pub(crate) fn count_one(&self, pass: &Pass, request: &(impl Needs + Touches)) -> Result<(), Error> {
         let Some(rates) = &self.0.rates else { return Ok(()) };
         pass.caller().user().map_or(Ok(()), |user| rates.count_user(user))?;
         self.count_keys(pass, request)

@@ -25,7 +25,8 @@ use prefixes::Prefixes;
 use table::Table;
 pub(crate) use touches::Touches;
 
-/// Whether a call is what others depend on, and never refused for its rate.
+/// Whether a call is what others depend on, and not refused for its rate. (Of `Unlock` and `Resign` only what gives a place back:
+/// see `calls::queue`.)
 pub(crate) fn is_exempt(method: Method) -> bool {
     use Method::*;
     matches!(

@@ -48,7 +48,8 @@ impl Election {
         let pass = self.admit(caller, Method::Proclaim)?;
         let ProclaimRequest { leader, value } = request;
         let leader = leader.ok_or(Error::ElectionLeaderMissing)?;
-        self.queue.count(&pass, &leader.name)?;
+        // What is written is the key, whatever the name says.
+        self.queue.desk.gate.count_keys(&pass, &PutRequest { key: leader.key.clone(), ..PutRequest::default() })?;
         let response = self.proclaim_value(&pass, leader, value).await.map_err(of_own_client)?;
         Ok(ProclaimResponse { header: Some(response.header) })
     }
@@ -82,6 +83,7 @@ impl Election {
     pub async fn resign(&self, caller: &Caller, request: ResignRequest) -> Result<ResignResponse, Status> {
         let pass = self.admit(caller, Method::Resign)?;
         let leader = request.leader.ok_or(Error::ElectionLeaderMissing)?;
+        self.queue.count_leaving(&pass, &leader.key)?;
         let delete = DeleteRangeRequest { key: leader.key.clone(), ..DeleteRangeRequest::default() };
         let changed = self.queue.change(&pass, leader.key, leader.rev, Op::RequestDeleteRange(delete)).await;
         Ok(ResignResponse { header: Some(changed.map_err(of_own_client)?.header) })

@@ -35,6 +35,7 @@ impl Lock {
     /// As the RPC.
     pub async fn unlock(&self, caller: &Caller, request: UnlockRequest) -> Result<UnlockResponse, Status> {
         let pass = self.queue.desk.gate.admit(caller, Method::Unlock)?;
+        self.queue.count_leaving(&pass, &request.key)?;
         let deleted = self.queue.delete(&pass, request.key).await.map_err(of_own_client)?;
         Ok(UnlockResponse { header: Some(deleted.header) })
     }

@@ -61,25 +61,32 @@ impl Queue {
         self.desk.gate.count_keys(pass, &one_of(name, SortOrder::None, 0))
     }
 
+    /// Counts the giving up of a place like any other deletion, unless it is one: what is given back makes room for others.
+    pub(super) fn count_leaving(&self, pass: &Pass, key: &Bytes) -> Result<(), Error> {
+        let record = self.node().state().store.get(key);
+        if record.is_some_and(|record| is_place(key, record.lease())) {
+            return Ok(());
+        }
+        let delete = DeleteRangeRequest { key: key.clone(), ..DeleteRangeRequest::default() };
+        self.desk.gate.count_one(pass, &delete)
+    }
+
     /// Takes a place under `name`, or finds the one that the lease has already. Dropping the future leaves the line.
     pub(super) async fn enter(&self, pass: &Pass, name: &[u8], lease: i64, value: Bytes) -> Result<Place, Error> {
         let lease = match lease {
-            0 => self.desk.grant(pass, LeaseGrantRequest { ttl: DEFAULT_TTL, id: 0 }).await?.id,
+            0 => {
+                let id = self.node().next_lease_id();
+                // Who may not have the place is granted nothing for it.
+                self.desk.allow_as_of_now(pass, &taking(name, &place_of(name, id), id, value.clone())).await?;
+                self.desk.grant(pass, LeaseGrantRequest { ttl: DEFAULT_TTL, id }).await?.id
+            }
             lease => lease,
         };
-        Entering::new(self, pass, self.clone().take(pass.clone(), Bytes::copy_from_slice(name), lease, value)).await
+        let request = taking(name, &place_of(name, lease), lease, value);
+        Entering::new(self, pass, self.clone().take(pass.clone(), place_of(name, lease), lease, request)).await
     }
 
-    async fn take(self, pass: Pass, name: Bytes, lease: i64, value: Bytes) -> Result<Place, Error> {
-        let key = Bytes::from([&name[..], format!("/{lease:x}").as_bytes()].concat());
-        let create = PutRequest { key: key.clone(), value, lease, ..PutRequest::default() };
-        let look = RangeRequest { key: key.clone(), ..RangeRequest::default() };
-        let first = one_of(&name, SortOrder::Ascend, 0);
-        let request = TxnRequest {
-            compare: vec![created_at(key.clone(), 0)],
-            success: vec![op(Request::RequestPut(create)), op(Request::RequestRange(first.clone()))],
-            failure: vec![op(Request::RequestRange(look)), op(Request::RequestRange(first))],
-        };
+    async fn take(self, pass: Pass, key: Bytes, lease: i64, request: TxnRequest) -> Result<Place, Error> {
         let KvAnswer { header, reply: TxnReply { revision, succeeded, replies } } =
             self.desk.txn(&pass, request).await?;
         let mut looks = replies.iter().filter_map(|reply| match reply {
@@ -170,6 +177,28 @@ impl Queue {
             }
         }
         Err(Error::Stopped)
+    }
+}
+
+/// The key of a lease's place.
+fn place_of(name: &[u8], lease: i64) -> Bytes {
+    Bytes::from([name, format!("/{lease:x}").as_bytes()].concat())
+}
+
+/// Whether a key that has this lease is a place in a line.
+fn is_place(key: &[u8], lease: i64) -> bool {
+    lease != 0 && key.ends_with(format!("/{lease:x}").as_bytes())
+}
+
+/// Takes a place, or looks at the one that is there, and at who is first.
+fn taking(name: &[u8], key: &Bytes, lease: i64, value: Bytes) -> TxnRequest {
+    let create = PutRequest { key: key.clone(), value, lease, ..PutRequest::default() };
+    let look = RangeRequest { key: key.clone(), ..RangeRequest::default() };
+    let first = one_of(name, SortOrder::Ascend, 0);
+    TxnRequest {
+        compare: vec![created_at(key.clone(), 0)],
+        success: vec![op(Request::RequestPut(create)), op(Request::RequestRange(first.clone()))],
+        failure: vec![op(Request::RequestRange(look)), op(Request::RequestRange(first))],
     }
 }
 

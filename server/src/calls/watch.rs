@@ -65,7 +65,7 @@ impl Watch {
             trail.set_keys(|| ranges.to_vec());
         }
         gate.check(&pass, &Watches(ranges))?;
-        gate.count_watch(&pass, &Watches(ranges))?;
+        gate.count_one(&pass, &Watches(ranges))?;
         let (stream, end) = (node.state().hub.stream(), gate.end_of(&pass));
         Ok(Subscription { stream, end, rules_changed, pass })
     }

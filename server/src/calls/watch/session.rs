@@ -121,7 +121,7 @@ impl<S> WatchSession<S> {
                         if checked.is_ok() {
                             self.pass = renewed;
                         }
-                        checked.and_then(|()| self.desk.gate.count_watch(&self.pass, &request))
+                        checked.and_then(|()| self.desk.gate.count_one(&self.pass, &request))
                     }
                 };
                 if let Some(trail) = self.pass.caller().trail() {

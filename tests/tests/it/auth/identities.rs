@@ -121,6 +121,7 @@ async fn a_token_of_an_issuer_names_a_user() {
     assert_eq!(realm.refusal(&writer, "/v3/auth/user/list", json!({})).await, DENIED);
     let root = realm.token("root").await;
     realm.done(&root, "/v3/auth/user/list", json!({})).await;
+    realm.done(&root, "/v3/lease/grant", json!({ "ID": 4242, "TTL": 900 })).await;
     // Who is none here is nobody, and nobody's name is taken from those who are here.
     for user in ["stranger", "root", "reader "] {
         let token = signed("p256", "ES256", &claims(user));
@@ -129,10 +130,15 @@ async fn a_token_of_an_issuer_names_a_user() {
             ("/v3/kv/put", key.clone()),
             ("/v3/cluster/member/list", json!({})),
             ("/v3/lease/grant", json!({ "TTL": 10 })),
+            ("/v3/lock/lock", json!({ "name": b64("k/lock") })),
         ] {
             assert_eq!(realm.refusal(&token, path, body).await, DENIED, "{user} {path}");
         }
+        let renewal = realm.first(&token, "/v3/lease/keepalive", &json!({ "ID": 4242 })).await;
+        assert_eq!(renewal["error"]["message"], DENIED, "{user}: {renewal}");
     }
+    let leases = realm.done(&root, "/v3/lease/leases", json!({})).await;
+    assert_eq!(leases["leases"], json!([{ "ID": "4242" }]));
     realm.done(&reader, "/v3/cluster/member/list", json!({})).await;
 
     // What he may is what he may now, and nothing he holds grows old by that.

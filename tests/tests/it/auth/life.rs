@@ -157,6 +157,25 @@ async fn nothing_leads_around_a_permission() {
     }
 }
 
+/// A lock or an election without a lease grants one, but to nobody who may not have the place.
+#[tokio::test]
+async fn a_place_that_is_refused_leaves_no_lease() {
+    let realm = Realm::start().await;
+    let (root, reader) = (realm.token("root").await, realm.token("reader").await);
+    let refused = [("", NO_NAME), (&*reader, DENIED)];
+    for path in ["/v3/lock/lock", "/v3/election/campaign"] {
+        for (token, expected) in refused {
+            assert_eq!(realm.refusal(token, path, json!({ "name": b64("k/line") })).await, expected, "{path}");
+        }
+    }
+    let leases = realm.done(&root, "/v3/lease/leases", json!({})).await;
+    assert!(leases.get("leases").is_none(), "{leases}");
+    let writer = realm.token("writer").await;
+    realm.done(&writer, "/v3/lock/lock", json!({ "name": b64("k/line") })).await;
+    let leases = realm.done(&root, "/v3/lease/leases", json!({})).await;
+    assert_eq!(leases["leases"].as_array().map(Vec::len), Some(1), "{leases}");
+}
+
 /// What the cluster does of its own accord needs nobody's permission.
 #[tokio::test]
 async fn leases_end_and_health_is_told() {

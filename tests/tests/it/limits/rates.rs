@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 use keyport_api::etcdserverpb::{LeaseGrantRequest, MemberListRequest, StatusRequest, TxnRequest};
+use keyport_api::v3electionpb::{LeaderKey, ProclaimRequest, ResignRequest};
 use keyport_api::v3lockpb::{LockRequest, UnlockRequest};
 use keyport_tests::grpc::{IntoOp as _, get, list, put, refused, watch};
 use keyport_tests::http::{Answer, b64};
@@ -156,5 +157,21 @@ async fn keys_are_counted_by_their_prefix_whatever_asks_for_them() {
     let lock = LockRequest { name: "/none/lock".into(), lease: grpc.grant(60).await };
     let held = grpc.lock.lock(lock).await.unwrap().into_inner();
     says_when_to_come_back(&until_refused_by_grpc(async || grpc.kv.put(put("/none/x", "v")).await).await, BY_KEYS);
-    grpc.lock.unlock(UnlockRequest { key: held.key }).await.unwrap();
+    grpc.lock.unlock(UnlockRequest { key: held.key.clone() }).await.unwrap();
+    // What is no place any more, or never was, is a key like others, whatever else the request names.
+    let leader = LeaderKey { name: "/other/x".into(), key: "/none/x".into(), ..LeaderKey::default() };
+    let proclaim = ProclaimRequest { leader: Some(leader.clone()), ..ProclaimRequest::default() };
+    for key in ["/none/x".into(), held.key] {
+        let leave = async || grpc.lock.clone().unlock(UnlockRequest { key: key.clone() }).await;
+        says_when_to_come_back(&until_refused_by_grpc(leave).await, BY_KEYS);
+    }
+    let told = until_refused_by_grpc(async || match grpc.election.proclaim(proclaim.clone()).await {
+        // There is no such leader; but it was asked.
+        Err(status) if status.code() != Code::ResourceExhausted => Ok(()),
+        answer => answer.map(drop),
+    });
+    says_when_to_come_back(&told.await, BY_KEYS);
+    let resign = ResignRequest { leader: Some(leader) };
+    let told = until_refused_by_grpc(async || grpc.election.resign(resign.clone()).await).await;
+    says_when_to_come_back(&told, BY_KEYS);
 }
