@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, identity, invalid, rates, tls, tokens,
+    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, identity, invalid, origins, rates, tls,
+    tokens,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -33,7 +34,8 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         return Err(invalid("--compact-hash-check-time must be >0 (set to 0s)"));
     }
     let tokens = tokens(&mut s)?;
-    warn(&mut s);
+    let cors = origins::listed(s.list("cors"))?;
+    warn(&mut s, &cors);
     let (name, data_dir) = place(&s);
     let tls = tls::build(&mut s, &listen, &cluster, &data_dir)?;
     Ok(Config {
@@ -57,7 +59,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         audit_log: path(&s, "audit-log"),
         bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
-        http: http(&s),
+        http: http(&s, cors),
         rates: rates::build(&s)?,
         cluster,
         auto_compaction,
@@ -166,7 +168,7 @@ fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
     Ok(listen)
 }
 
-fn http(s: &Settings) -> HttpConfig {
+fn http(s: &Settings, cors: AllowList) -> HttpConfig {
     HttpConfig {
         max_concurrent_streams: u32::try_from(s.uint("max-concurrent-streams")).unwrap_or(u32::MAX),
         max_concurrent_requests: usize::try_from(s.uint("max-concurrent-requests")).unwrap_or(usize::MAX),
@@ -175,7 +177,7 @@ fn http(s: &Settings) -> HttpConfig {
         keepalive_timeout: or_default(s.duration("grpc-keepalive-timeout"), Duration::from_secs(20)),
         keepalive_min_time: s.duration("grpc-keepalive-min-time"),
         enable_gateway: s.bool("enable-grpc-gateway"),
-        cors: allow_list(s.list("cors")),
+        cors,
         hosts: allow_list(s.list("host-whitelist")),
         token_in_query: s.bool("access-token-in-query"),
         certificate_names: s.bool("client-cert-auth-http"),
@@ -239,7 +241,7 @@ fn log(s: &Settings) -> Result<LogConfig, ConfigError> {
     })
 }
 
-fn warn(s: &mut Settings) {
+fn warn(s: &mut Settings, cors: &AllowList) {
     let inert = s.inert();
     let mut warnings = Vec::new();
     if !inert.is_empty() {
@@ -256,8 +258,13 @@ fn warn(s: &mut Settings) {
     }
     if s.bool("client-cert-auth-http") && !s.bool("client-cert-auth") {
         warnings.push("--client-cert-auth-http is of no use without --client-cert-auth".to_owned());
-    } else if s.bool("client-cert-auth-http") && allow_list(s.list("cors")) == AllowList::Any {
+    } else if s.bool("client-cert-auth-http") && *cors == AllowList::Any {
         warnings.push("with --cors=* any page acts as whom a browser's certificate names".to_owned());
+    }
+    let cost = s.uint("bcrypt-cost");
+    let hashed_with = bcrypt_cost(cost);
+    if u64::from(hashed_with) != cost {
+        warnings.push(format!("--bcrypt-cost {cost} is not from 4 to 31; using {hashed_with}"));
     }
     if s.bool("unsafe-no-fsync") {
         warnings.push("--unsafe-no-fsync: acknowledged writes may be lost when the machine stops".to_owned());

@@ -235,7 +235,7 @@ fn derived_values() {
     assert_eq!(config.http.keepalive_interval, None);
     assert_eq!(config.http.warning_unary_request_duration, Duration::from_millis(300));
     assert_eq!(config.backend_batch_limit, 16_000);
-    assert_eq!(config.http.cors, AllowList::Only(vec!["http://a:80".into(), "http://b:80".into()]));
+    assert_eq!(config.http.cors, AllowList::Only(vec!["http://a".into(), "http://b".into()]));
     assert_eq!(config.http.hosts, AllowList::Any);
     assert_eq!(args(&["--quota-backend-bytes=5"]).config().quota_backend_bytes, Some(5));
     assert_eq!(config.bootstrap_defrag_threshold_bytes, None);

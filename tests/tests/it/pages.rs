@@ -106,6 +106,8 @@ async fn whoever_wants_to_lets_them() {
     }
     let http = listed.http();
     let host = ("host", "own.example");
+    // As a browser says it, and as it was listed.
+    assert_eq!(put_by(&http, &[host, ("origin", "http://page.example")]).await, 200);
     assert_eq!(put_by(&http, &[host, ("origin", "http://page.example:80")]).await, 200);
     assert_eq!(put_by(&http, &[host, ("origin", "http://elsewhere.example")]).await, 403);
     assert_eq!(put_by(&http, &[("host", "localhost")]).await, 421, "only what is listed");

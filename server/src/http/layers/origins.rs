@@ -14,11 +14,11 @@ use super::super::rare::Rare;
 use super::super::refusal::refusal;
 use super::super::{Call, asks_for_websocket};
 use super::{Check, protocol};
-use crate::config::AllowList;
+use crate::config::{AllowList, canonical_origin};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// See the module's text.
+/// See the module's text. What is listed is as browsers say it: in lower case, without the scheme's own port.
 #[derive(Clone, Debug)]
 pub struct Origins(pub Arc<AllowList>);
 
@@ -31,8 +31,8 @@ impl Check for Origins {
         let headers = request.headers();
         let may = match headers.get(ORIGIN) {
             Some(origin) => {
-                let origin = origin.to_str().unwrap_or_default();
-                listed.iter().any(|listed| listed == origin) || is_own(request, origin)
+                let origin = canonical_origin(origin.to_str().unwrap_or_default());
+                origin.is_some_and(|origin| listed.contains(&origin) || is_own(request, &origin))
             }
             None => headers.get(SEC_FETCH_SITE).is_none_or(|site| site != "cross-site" && site != "same-site"),
         };
@@ -69,12 +69,13 @@ mod tests {
 
     #[test]
     fn only_own_and_listed_pages_act() {
-        let listed = ["http://listed:80"];
+        let listed = ["http://listed"];
         for headers in [
             &[][..],
             &[("origin", "http://here:2379")],
             &[("origin", "https://HERE:2379")],
             &[("origin", "http://listed:80")],
+            &[("origin", "http://listed")],
             &[("sec-fetch-site", "same-origin")],
             &[("sec-fetch-site", "none")],
             &[("origin", "http://here:2379"), ("sec-fetch-site", "same-site")],
@@ -85,7 +86,7 @@ mod tests {
             &[("origin", "http://elsewhere")][..],
             &[("origin", "http://here")],
             &[("origin", "http://here:2380")],
-            &[("origin", "http://listed")],
+            &[("origin", "https://listed")],
             &[("origin", "null")],
             &[("origin", "")],
             &[("origin", "http://hü")],
