@@ -115,6 +115,16 @@ impl Desk {
         if self.node.has_room_for(request) {
             return Ok(());
         }
+        self.allow_as_of_now(pass, request).await?;
+        self.node.raise_out_of_space();
+        Err(Error::NoSpace)
+    }
+
+    /// As [`Desk::allow`], for what is not proposed itself, by who the caller is by now.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say.
+    async fn allow_as_of_now(&self, pass: &Pass, request: &(impl Needs + Sync)) -> Result<(), Error> {
         match self.allow(pass, request).await {
             Err(Error::AuthOldRevision) => {
                 let allow =
@@ -122,9 +132,7 @@ impl Desk {
                 Box::pin(self.anew(pass, allow)).await
             }
             allowed => allowed,
-        }?;
-        self.node.raise_out_of_space();
-        Err(Error::NoSpace)
+        }
     }
 
     /// Whether a caller may make a request. Who may not by what is known here may have been allowed to meanwhile; so a

@@ -82,8 +82,8 @@ async fn encrypt(wire: Wire, remote: Option<SocketAddr>, tls: Acceptor) -> io::R
 async fn begins(wire: Wire) -> Option<Wire> {
     let mut start = [0; PLAIN_STARTS[0].len()];
     match timeout(SILENCE, wire.peek(&mut start)).await {
-        Ok(Some(Ok(0) | Err(_))) | Err(_) => return None,
-        Ok(Some(Ok(_)) | None) => {}
+        Ok(Ok(0) | Err(_)) | Err(_) => return None,
+        Ok(Ok(_)) => {}
     }
     if !PLAIN_STARTS.contains(&&start) {
         return Some(wire);

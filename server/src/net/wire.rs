@@ -3,9 +3,11 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
+use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -62,11 +64,15 @@ impl Wire {
         delegate!(self, socket => socket.try_write_vectored(slices))
     }
 
-    /// The first bytes that come in, which stay where they are; how many there are. `None` where that cannot be done.
-    pub(super) async fn peek(&self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
-        match self {
-            Wire::Tcp(socket) => Some(socket.peek(buffer).await),
-            Wire::Unix(_) => None,
+    /// The first bytes that come in, which stay where they are; how many there are.
+    pub(super) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            delegate!(self, socket => socket.readable().await)?;
+            let mut look = |socket: BorrowedFd<'_>| Ok(recv(socket, &mut *buffer, RecvFlags::PEEK)?.0);
+            match delegate!(self, socket => socket.try_io(Interest::READABLE, || look(socket.as_fd()))) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                looked => return looked,
+            }
         }
     }
 

@@ -1,8 +1,7 @@
 //! An authority for a few servers and their clients that are to trust each other and nobody else. It vouches for all of
 //! them at once and is not kept, so that nobody can add to them.
 
-use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -52,25 +51,18 @@ impl AmongUs {
         AmongUs { authority: folder.join("ca.pem"), server: pair("member"), client: pair("client") }
     }
 
-    /// Makes the files, unless all of them are there and good for another day.
+    /// Makes the files, unless they are there. Somebody else may have put them there, so they are not made anew when they do
+    /// not last for another day.
     ///
     /// # Errors
-    /// When they cannot be made or written.
+    /// When they cannot be made or written, or one that is there will not do.
     pub(crate) fn provide(&self, holders: Holders<'_>) -> Result<(), TlsError> {
-        if self.are_good() {
-            return Ok(());
+        let folder = self.authority.parent().unwrap_or(Path::new("."));
+        if self.authority.exists() {
+            return self.check(folder);
         }
-        if let Some(folder) = self.authority.parent() {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|source| TlsError::Write { path: folder.to_owned(), source })?;
-        }
-        // What is left of others goes first, so that none of them is taken for one of these.
-        match fs::remove_file(&self.authority) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(TlsError::Write { path: self.authority.clone(), source });
-            }
-            _ => {}
-        }
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| TlsError::Write { path: folder.to_owned(), source })?;
         let Holders { server, hosts, client } = holders;
         let mut params = params("members on this machine", &[])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -84,14 +76,19 @@ impl AmongUs {
         auto::write(&self.authority, &authority.pem(), 0o644)
     }
 
-    fn are_good(&self) -> bool {
+    fn check(&self, folder: &Path) -> Result<(), TlsError> {
         let AmongUs { authority, server, client } = self;
-        let lasts = |path: &PathBuf| {
-            let first = certificates(path).ok().and_then(|all| all.into_iter().next());
-            let first = first.and_then(|der| Certificate::parse(&der).ok());
-            first.is_some_and(|certificate| certificate.ends() - now() > LEAST_LEFT)
-        };
-        [authority, &server.cert, &client.cert].into_iter().all(lasts) && server.key.exists() && client.key.exists()
+        let spent = |path: &Path, reason| TlsError::Spent { path: path.to_owned(), folder: folder.to_owned(), reason };
+        for path in [authority, &server.cert, &client.cert] {
+            let first = certificates(path)?.into_iter().next().and_then(|der| Certificate::parse(&der).ok());
+            match first {
+                Some(certificate) if certificate.ends() - now() > LEAST_LEFT => {}
+                Some(_) => return Err(spent(path, "ends within a day")),
+                None => return Err(spent(path, "is no certificate")),
+            }
+        }
+        let missing = [&server.key, &client.key].into_iter().find(|path| !path.exists());
+        missing.map_or(Ok(()), |path| Err(spent(path, "is missing")))
     }
 }
 
@@ -124,12 +121,13 @@ fn params(common_name: &str, hosts: &[&str]) -> Result<CertificateParams, TlsErr
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
     #[test]
-    fn they_are_made_at_once_and_kept_while_all_are_there() {
+    fn they_are_made_at_once_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("certificates");
         let files = AmongUs::in_folder(&folder);
@@ -145,6 +143,11 @@ mod tests {
         files.provide(holders).unwrap();
         assert_eq!(read(&files.server.cert), server, "made once");
         fs::remove_file(&files.client.key).unwrap();
+        let error = files.provide(holders).unwrap_err().to_string();
+        assert!(error.contains("client.key: is missing; put another"), "{error}");
+        assert_eq!(read(&files.server.cert), server, "what is there may be somebody's own");
+        // Of those that were being made when the process ended, this one is missing.
+        fs::remove_file(&files.authority).unwrap();
         files.provide(holders).unwrap();
         assert_ne!(read(&files.server.cert), server, "nobody can vouch for one more");
     }

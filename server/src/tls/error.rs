@@ -18,6 +18,8 @@ pub enum TlsError {
     Generate(#[from] rcgen::Error),
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("{}: {reason}; put another in its place, or remove {} to have all of them made anew", path.display(), folder.display())]
+    Spent { path: PathBuf, folder: PathBuf, reason: &'static str },
     #[error("nothing is shown on this side: KeyFile and CertFile are not presented")]
     NoCertificate,
     #[error("{0}")]
