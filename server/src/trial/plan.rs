@@ -135,7 +135,8 @@ impl Plan {
 
     fn encryption(&self) -> Vec<String> {
         let Some(AmongUs { authority, server, .. }) = &self.certificates else { return Vec::new() };
-        let mut flags = vec![format!("--peer-cert-allowed-cn={PEER}")];
+        // With users, the certificate is root's over HTTP as it is over gRPC; whoever says a password is somebody else.
+        let mut flags = vec![format!("--peer-cert-allowed-cn={PEER}"), "--client-cert-auth-http".to_owned()];
         for prefix in ["", "peer-"] {
             flags.push(format!("--{prefix}cert-file={}", server.cert.display()));
             flags.push(format!("--{prefix}key-file={}", server.key.display()));
