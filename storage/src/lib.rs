@@ -7,6 +7,7 @@
 pub mod alarm;
 pub mod auth;
 pub mod backend;
+pub mod bbolt;
 mod event;
 mod key_range;
 pub mod lease;
