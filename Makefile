@@ -96,12 +96,13 @@ $(TOOLS)/python.done: tests/clients/python/requirements.txt
 	touch $@
 
 # A newer etcd, whose answers are the ones we follow. Without Go the suites compare with 3.5.1 alone.
-# With it, etcd's own client in Go.
-$(TOOLS)/new-etcd.done: tests/clients/go/go.mod tests/clients/go/go.sum tests/clients/go/tls/main.go
+# With it, etcd's own client in Go, and its database.
+$(TOOLS)/new-etcd.done: tests/clients/go/go.mod tests/clients/go/go.sum tests/clients/go/tls/main.go tests/clients/go/bbolt/main.go
 	mkdir -p $(TOOLS)/new-etcd
 	@if command -v go >/dev/null; then set -x; \
 	  cd tests/clients/go && go build -o ../../../$(TOOLS)/new-etcd/etcd go.etcd.io/etcd/server/v3 && \
-	  go build -o ../../../$(TOOLS)/new-etcd/tls-client ./tls; \
+	  go build -o ../../../$(TOOLS)/new-etcd/tls-client ./tls && \
+	  go build -o ../../../$(TOOLS)/new-etcd/bbolt ./bbolt; \
 	else echo "go is not installed: no newer etcd to compare with"; fi
 	touch $@
 

@@ -132,9 +132,8 @@ pub(super) struct LeafElement {
 
 impl LeafElement {
     pub(super) fn encode(self, out: &mut Vec<u8>) {
-        for number in [self.flags, self.pos, self.key_bytes, self.value_bytes] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
+        let numbers = [self.flags, self.pos, self.key_bytes, self.value_bytes].map(u32::to_le_bytes);
+        out.extend_from_slice(numbers.as_flattened());
     }
 
     pub(super) fn decode(mut bytes: &[u8]) -> Option<LeafElement> {

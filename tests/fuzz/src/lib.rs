@@ -1,4 +1,4 @@
-//! Fuzz targets: whatever comes over the network, these bytes are read or refused, and nothing panics.
+//! Fuzz targets: whatever comes over the network, or in files of others, these bytes are read or refused, and nothing panics.
 //!
 //! A [`Target`] takes any bytes. The [`decoders`] are called as functions; what is behind sockets is reached through them,
 //! at a whole [`member`] in this process ([`wire`]), so that a fuzzer sees how far its inputs come. Two runners share them:
@@ -27,12 +27,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "wal", run: decoders::wal, good: member::log_segments },
     Target { name: "peer-frames", run: decoders::peer_frames, good: decoders::good::peer_frames },
     Target { name: "json", run: decoders::json, good: decoders::good::json },
     Target { name: "json-splitting", run: decoders::json_splitting, good: decoders::good::json },
     Target { name: "protobuf", run: decoders::protobuf, good: decoders::good::protobuf },
+    Target { name: "bbolt", run: decoders::bbolt, good: decoders::good::bbolt },
     Target { name: "ranges", run: decoders::ranges, good: decoders::good::ranges },
     Target { name: "http1", run: wire::http1, good: wire::good::http1 },
     Target { name: "http2", run: wire::http2, good: wire::good::http2 },

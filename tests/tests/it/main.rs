@@ -3,6 +3,7 @@
 
 mod auth;
 mod bad_input;
+mod bbolt;
 mod bootstrap;
 mod clients;
 mod cluster;

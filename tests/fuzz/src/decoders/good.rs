@@ -1,9 +1,12 @@
 //! What the decoders take.
 
+use std::io::Cursor;
+
 use bytes::Bytes;
 use keyport_api::etcdserverpb::{RangeRequest, TxnRequest};
 use keyport_api::raftpb::{Entry, Message, MessageType, Snapshot};
 use keyport_api::routes::ROUTES;
+use keyport_storage::bbolt::Writer;
 use keyport_tests::random::Random;
 use prost::Message as _;
 
@@ -77,4 +80,25 @@ pub fn peer_frames() -> Vec<Bytes> {
             .concat()
             .into(),
     ]
+}
+
+/// Of the files in [`bbolt`]: small, so that a fuzzer sees several.
+pub const BBOLT_PAGE: usize = 1024;
+
+/// Database files: of one leaf, and with a branch and a large value.
+pub fn bbolt() -> Vec<Bytes> {
+    let file = |count: u8, value_bytes: usize| {
+        let page_bytes = u32::try_from(BBOLT_PAGE).expect("small");
+        let mut writer = Writer::with_page_bytes(Cursor::new(Vec::new()), page_bytes).expect("a vector takes all");
+        for name in ["key", "meta"] {
+            writer.bucket(name.as_bytes()).expect("names ascend");
+            for n in 0..count {
+                // One of them is larger than a page.
+                let value = vec![n; if n == 7 { 1200 } else { value_bytes }];
+                writer.put(&[name.as_bytes(), &[n]].concat(), &value).expect("keys ascend");
+            }
+        }
+        writer.finish().expect("a vector takes all").0.into_inner().into()
+    };
+    vec![file(0, 0), file(3, 20), file(9, 200)]
 }
