@@ -88,9 +88,13 @@ fn etcds_database_deletes_from_what_is_written() {
     let Some(judge) = judge() else { return };
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("db");
-    let sizes = [1, 2, 3, 119, 120, 121, 122, 240, 3000].map(|leaves| contents(leaves, 18, 4000));
-    let long = [4, 5, 6, 33].map(|leaves| contents(leaves, 1 << 15, 10));
-    for (seed, contents) in sizes.into_iter().chain(long).chain([contents(20_000, 18, 100)]).enumerate() {
+    // Two rows a leaf: bbolt looks for a neighbour of what is left when one of them is gone. 120 leaves are a branch, and
+    // three where keys are long.
+    let two = [1, 2, 3, 119, 120, 121, 122, 239, 240, 241, 3000].map(|leaves| contents(leaves * 2, 18, 1980));
+    let long = [1, 2, 3, 4, 5, 6, 7, 9, 10, 28, 29].map(|leaves| contents(leaves * 2, 1300, 600));
+    let longest = [4, 5, 6, 33].map(|leaves| contents(leaves, 1 << 15, 10));
+    let all = two.into_iter().chain(long).chain(longest).chain([contents(20_000, 18, 100)]);
+    for (seed, contents) in all.enumerate() {
         write(&file, &contents);
         ask(&judge, "shrink", &file, &[&seed.to_string()]);
         // What it leaves behind is read, too.

@@ -1,11 +1,10 @@
 //! All buckets, and the rows of one.
 
-use super::Row;
-use super::free_list;
 use super::node::Rows;
 use super::pages::Pages;
 use super::reached::Reached;
 use super::tree::{Fault, Tree};
+use super::{Row, free_list};
 use crate::bbolt::error::{Damage, ReadError};
 use crate::bbolt::layout::BucketValue;
 use crate::bbolt::read_at::ReadAt;
