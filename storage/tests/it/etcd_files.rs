@@ -2,6 +2,7 @@
 //!
 //! Each has users and roles, leases, deletions, a compaction, a value larger than a page, and an alarm. Beside it are its rows
 //! in hexadecimal as bbolt read them (`tests/clients/go/bbolt`, `dump`).
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::fmt::Write as _;
 use std::fs::File;
