@@ -45,7 +45,8 @@ impl<'r, R: ReadAt> Buckets<'r, R> {
         Ok(if self.advance()? { Some(self.here()) } else { None })
     }
 
-    /// The bucket of this name if it follows; all before it are left out.
+    /// The bucket of this name if it follows; all before it are left out. If there is none, so is the one in whose place
+    /// it would be.
     ///
     /// # Errors
     /// When something is damaged or cannot be read.
