@@ -14,7 +14,7 @@ mod roster;
 
 use keyport_api::error::Error;
 use keyport_api::raftpb::ConfChange;
-use keyport_storage::backend::{Backend, BackendError, Batch, Bucket};
+use keyport_storage::backend::{Backend, BackendError, Batch, Bucket, Changes};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -64,6 +64,16 @@ impl Member {
     fn row(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)
     }
+}
+
+/// Leaves out what a cluster has agreed on, and another one may not.
+pub(crate) fn without_versions(changes: Changes) -> Changes {
+    changes.remove(Bucket::Cluster, CLUSTER_VERSION).remove(Bucket::Cluster, DOWNGRADE)
+}
+
+/// Leaves out who is in a cluster, and what it has agreed on.
+pub(crate) fn without_members(changes: Changes) -> Changes {
+    without_versions(changes).empty(Bucket::Members).empty(Bucket::MembersRemoved)
 }
 
 /// A downgrade that operators have asked for.

@@ -6,6 +6,8 @@ use serde::Serialize;
 pub(crate) const ETCD_SERVER: &str = "3.7.1";
 /// The cluster version of that release.
 pub(crate) const ETCD_CLUSTER: &str = "3.7.0";
+/// What a copy of the database says of its rows, which are the same ever since: every etcd from 3.5 on starts from it.
+pub(crate) const ETCD_COPY: &str = "3.6.0";
 /// Our own release.
 pub(crate) const KEYPORT: &str = env!("CARGO_PKG_VERSION");
 /// The oldest release whose members a cluster may have; what etcd sends, too.

@@ -22,6 +22,7 @@
 //! that was killed leaves less to do: redb syncs a file when it opens it, and its name is synced here.
 
 mod batch;
+mod changes;
 mod closed;
 mod copy;
 mod edition;
@@ -29,6 +30,7 @@ mod error;
 mod flusher;
 mod hash;
 mod image;
+mod import;
 mod install;
 mod layer;
 mod loader;
@@ -66,10 +68,12 @@ use self::view::View;
 use crate::thread_panic::{self, ThreadPanic};
 
 pub use batch::{Applied, Batch, Bucket};
+pub use changes::Changes;
 pub use closed::ClosedFile;
 pub(crate) use edition::Edition;
 pub use error::BackendError;
 pub use image::{ImageReader, ImageWriter};
+pub use import::{ImportOptions, import};
 pub use install::adopt;
 pub use read::EachRow;
 pub use row_key::{EncodedRowKey, RowKey};

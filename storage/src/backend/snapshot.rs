@@ -1,18 +1,22 @@
-//! An image of the database for someone else.
+//! A copy of the database for someone else, in etcd's format.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::{Backend, BackendError, copy};
+use super::on_disk::restrict;
+use super::room::STEP_BYTES;
+use super::view::View;
+use super::{Backend, BackendError, Bucket, Changes};
+use crate::bbolt::{WriteError, Writer};
 
-/// A consistent image of the whole database, for as many readers as want it. It is on the disk, without a name, until it
+/// A consistent copy of the whole database, for as many readers as want it. It is on the disk, without a name, until it
 /// is dropped.
 ///
-/// The image is a database file of this program (redb, see [`crate::backend::schema`]), complete in itself: put in the place
-/// of a member's database it opens as that database stood. Who sends it to a client appends its SHA-256, as etcd
-/// does.
+/// It is a bbolt file with a bucket for each of [`Bucket::ALL`], complete in itself: etcd and its tools take it for one of
+/// their own. Who sends it to a client appends its SHA-256, as etcd does.
 #[derive(Debug)]
 pub struct Snapshot {
     file: File,
@@ -20,29 +24,78 @@ pub struct Snapshot {
 }
 
 impl Backend {
-    /// Everything committed so far, as of one moment that is not before the call. It is copied to a file, so that a slow
-    /// reader holds up nobody. `is_wanted` is asked again and again meanwhile.
+    /// Everything committed so far, as of one moment that is not before the call, with `changes`. It is written to a file, so
+    /// that a slow reader holds up nobody. `is_wanted` is asked again and again meanwhile.
     ///
     /// # Errors
     /// `NoRoom` when the disk has too little for it, `Unwanted` as soon as it is not wanted; or what is committed, or the
     /// copy, cannot be written. Nothing is left behind.
-    pub fn snapshot(&self, is_wanted: &dyn Fn() -> bool) -> Result<Snapshot, BackendError> {
+    pub fn snapshot(&self, changes: &Changes, is_wanted: &dyn Fn() -> bool) -> Result<Snapshot, BackendError> {
         self.flush()?;
         let edition = self.edition();
         let view = edition.view();
         let number = self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
         let path = self.shared.temporary(&format!("snapshot.{number}"));
-        let needed = self.size_in_use();
-        // Closes the copy: its image is that of a database at rest, without what the growth of the file left behind it.
-        let copied = edition.guarded(|| copy::to_file(&self.shared.files, &view, &path, needed, is_wanted).map(drop));
-        let opened = copied.and_then(|()| File::open(&path).map_err(|error| BackendError::io(&path, error)));
-        // Whoever reads has it open.
-        let removed = std::fs::remove_file(&path);
-        let file = opened?;
-        removed.map_err(|error| BackendError::io(&path, error))?;
-        let len = file.metadata().map_err(|error| BackendError::io(&path, error))?.len();
-        Ok(Snapshot { file, len })
+        self.shared.files.check_room(&path, self.size_in_use())?;
+        let file = unnamed(&path).map_err(|error| BackendError::io(&path, error))?;
+        let goes_on = || {
+            if !is_wanted() {
+                return Err(BackendError::Unwanted);
+            }
+            self.shared.files.check_room(&path, 0)
+        };
+        let written = edition.guarded(|| write(&view, &path, &file, changes, &goes_on));
+        Ok(Snapshot { len: written?, file })
     }
+}
+
+/// A new file that only who has it open can reach, so that nothing is left of it whatever happens.
+fn unnamed(path: &Path) -> io::Result<File> {
+    // A process that is gone may have ended just before it took the name away.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = File::options();
+    restrict(options.read(true).write(true).create_new(true));
+    let file = options.open(path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// How many bytes were written.
+fn write(
+    view: &View,
+    path: &Path,
+    file: &File,
+    changes: &Changes,
+    goes_on: &dyn Fn() -> Result<(), BackendError>,
+) -> Result<u64, BackendError> {
+    let unwritten = |error| match error {
+        WriteError::Io(error) => BackendError::io(path, error),
+        // What the database has is what cannot be in a file of etcd's.
+        error => BackendError::corrupt(path, error.to_string()),
+    };
+    let failed = |error| BackendError::from_redb(path, error);
+    let mut writer = Writer::new(file).map_err(unwritten)?;
+    let mut since = 0;
+    for bucket in Bucket::ALL {
+        goes_on()?;
+        writer.bucket(bucket.name().as_bytes()).map_err(unwritten)?;
+        let mut merge = changes.of(bucket);
+        for row in view.table(bucket).range::<&[u8]>(..).map_err(failed)? {
+            let (key, value) = row.map_err(failed)?;
+            merge.row(key.value(), value.value(), |key, value| writer.put(key, value)).map_err(unwritten)?;
+            since += key.value().len() + value.value().len();
+            if since >= STEP_BYTES {
+                since = 0;
+                goes_on()?;
+            }
+        }
+        merge.end(|key, value| writer.put(key, value)).map_err(unwritten)?;
+    }
+    let (_, written) = writer.finish().map_err(unwritten)?;
+    Ok(written.bytes)
 }
 
 impl Snapshot {

@@ -11,6 +11,7 @@ use redb::backends::FileBackend;
 use redb::{BackendError as LockError, StorageBackend};
 
 use super::*;
+use crate::bbolt::Reader;
 use crate::{Record, Versions};
 
 /// What goes wrong with the files of a backend, switched while it runs.
@@ -399,16 +400,17 @@ fn a_snapshot_is_a_database_as_of_its_moment() {
     for index in 1..=500 {
         entry(&backend, index);
     }
-    let snapshot = backend.snapshot(&|| true).unwrap();
+    let snapshot = backend.snapshot(&Changes::none(), &|| true).unwrap();
     let hash = backend.hash().unwrap();
     entry(&backend, 501);
     backend.flush().unwrap();
-    let copy = dir.path().join("copy");
     let mut bytes = vec![0; usize::try_from(snapshot.len()).unwrap()];
     let (begin, end) = bytes.split_at_mut(1000);
     snapshot.read_at(1000, end).unwrap();
     snapshot.read_at(0, begin).unwrap();
-    std::fs::write(&copy, &bytes).unwrap();
+    let reader = Reader::open(&bytes[..]).unwrap();
+    let copy = dir.path().join("copy");
+    import((Path::new("snapshot"), &reader), &copy, options(), &ImportOptions::default()).unwrap();
     let copy = Backend::open(&copy, options()).unwrap();
     assert_eq!(check_prefix(&copy), 500);
     assert_eq!(copy.hash().unwrap(), hash);
@@ -428,7 +430,7 @@ fn copies_leave_room_to_others() {
     for index in 1..=10 {
         entry(&backend, index);
     }
-    assert!(matches!(backend.snapshot(&|| true), Err(BackendError::NoRoom { .. })));
+    assert!(matches!(backend.snapshot(&Changes::none(), &|| true), Err(BackendError::NoRoom { .. })));
     assert!(matches!(backend.defragment(), Err(BackendError::NoRoom { .. })));
     let received = dir.path().join("received");
     let none = BackendOptions { reserve_bytes, ..options() };
@@ -438,7 +440,7 @@ fn copies_leave_room_to_others() {
     assert_eq!(names(&dir), ["db"], "nothing is left behind");
 
     let little = Backend::open(&dir.path().join("other"), options()).unwrap();
-    little.snapshot(&|| true).unwrap();
+    little.snapshot(&Changes::none(), &|| true).unwrap();
     little.defragment().unwrap();
 }
 
@@ -451,9 +453,9 @@ fn a_copy_that_nobody_wants_any_more_ends() {
     }
     let asked = std::cell::Cell::new(0);
     let is_wanted = || asked.replace(asked.get() + 1) < 2;
-    assert!(matches!(backend.snapshot(&is_wanted), Err(BackendError::Unwanted)));
+    assert!(matches!(backend.snapshot(&Changes::none(), &is_wanted), Err(BackendError::Unwanted)));
     assert_eq!(names(&dir), ["db"], "nothing is left behind");
-    backend.snapshot(&|| true).unwrap();
+    backend.snapshot(&Changes::none(), &|| true).unwrap();
     assert_eq!(names(&dir), ["db"]);
 }
 

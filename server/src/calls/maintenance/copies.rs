@@ -10,11 +10,14 @@ use std::io;
 use std::sync::Arc;
 
 use keyport_api::error::Error;
-use keyport_storage::backend::{Backend, BackendError, Snapshot};
+use keyport_storage::backend::schema::STORAGE_VERSION_KEY;
+use keyport_storage::backend::{Backend, BackendError, Bucket, Changes, Snapshot};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::Status;
+
+use crate::{membership, version};
 
 /// Copies that are on the disk or on their way there, those that are read included.
 const MAX_COPIES: usize = 4;
@@ -107,5 +110,8 @@ impl Copies {
 }
 
 fn copy(backend: &Backend, told: &watch::Sender<Option<Outcome>>) -> Result<Snapshot, BackendError> {
-    backend.snapshot(&|| !told.is_closed())
+    // The next cluster that starts from it decides on its version anew.
+    let changes = membership::without_versions(Changes::none());
+    let changes = changes.put(Bucket::Meta, STORAGE_VERSION_KEY, version::ETCD_COPY);
+    backend.snapshot(&changes, &|| !told.is_closed())
 }

@@ -1,4 +1,4 @@
-//! The database as a stream: its image in blobs, then the SHA-256 of it.
+//! A copy of the database as a stream: its bytes in blobs, then the SHA-256 of them.
 //!
 //! The image is read in pieces as the client takes them, on a thread that is lent for that piece alone: a client that does
 //! not read holds a piece and no thread.
@@ -99,5 +99,5 @@ impl Reader {
 }
 
 fn message(remaining_bytes: u64, blob: Bytes) -> SnapshotResponse {
-    SnapshotResponse { header: None, remaining_bytes, blob, version: version::ETCD_CLUSTER.to_owned() }
+    SnapshotResponse { header: None, remaining_bytes, blob, version: version::ETCD_COPY.to_owned() }
 }

@@ -1,4 +1,6 @@
+use keyport_storage::backend::schema::CONSISTENT_INDEX;
 use keyport_storage::backend::{Applied, BackendOptions, Batch};
+use keyport_storage::bbolt::Reader;
 use tempfile::TempDir;
 use tonic::Code;
 
@@ -13,12 +15,17 @@ fn copies() -> (TempDir, Arc<Copies>) {
 
 /// The last entry in a copy.
 fn index(copy: &SharedCopy) -> u64 {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("db");
     let mut bytes = vec![0; usize::try_from(copy.len()).unwrap()];
     copy.read_at(0, &mut bytes).unwrap();
-    std::fs::write(&path, bytes).unwrap();
-    Backend::open(&path, BackendOptions::default()).unwrap().durable_applied().index
+    let reader = Reader::open(&bytes[..]).unwrap();
+    let mut buckets = reader.buckets().unwrap();
+    let mut meta = buckets.find(b"meta").unwrap().unwrap();
+    while let Some(row) = meta.next_row().unwrap() {
+        if row.key == CONSISTENT_INDEX {
+            return u64::from_be_bytes(row.value.try_into().unwrap());
+        }
+    }
+    0
 }
 
 /// Polls a request once: it has been made.
