@@ -11,6 +11,7 @@ mod identity;
 mod names;
 mod observer;
 mod plan;
+mod restored;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +50,7 @@ use data_dir::DataDir;
 pub(crate) use error::BootstrapError;
 use observer::RaftMetrics;
 use plan::Founding;
+pub(crate) use restored::Restored;
 
 /// Notices that may wait for the node. A full queue loses nothing that is not said again.
 const NOTICES: usize = 64;

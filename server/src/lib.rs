@@ -10,6 +10,7 @@ mod apply;
 mod asking;
 mod audit;
 mod auth;
+pub mod backups;
 mod bootstrap;
 mod bulk;
 mod calls;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
-use keyport_server::{logging, net, trial};
+use keyport_server::{backups, logging, net, trial};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,6 +18,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     if trial::is_asked_for(&args) {
         return try_cluster(&args);
+    }
+    if backups::is_asked_for(&args) {
+        return look_after_backups(&args);
     }
     let env: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
@@ -43,6 +46,16 @@ fn try_cluster(args: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.and_then(|runtime| runtime.block_on(async { trial::run(args, closed()?).await }));
     match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(io::stderr(), format_args!("{error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn look_after_backups(args: &[String]) -> ExitCode {
+    match backups::run(args, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(io::stderr(), format_args!("{error}\n"));

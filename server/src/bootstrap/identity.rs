@@ -59,21 +59,26 @@ async fn found_new(
 /// What a member says of itself must be what is said of it.
 async fn check_advertised(name: &str, advertised: &[Url], listed: &[Url], names: &Names) -> Result<(), BootstrapError> {
     let Err(reason) = names.same_urls(advertised, listed, Instant::now() + RESOLVE).await else { return Ok(()) };
+    Err(not_advertised(name, advertised, listed, reason))
+}
+
+/// What is said of a member that it does not say itself, or the other way round.
+pub(super) fn not_advertised(name: &str, advertised: &[Url], listed: &[Url], reason: String) -> BootstrapError {
     let list = |urls: &mut dyn Iterator<Item = &Url>, head: &str| {
         urls.map(|url| format!("{head}{url}")).collect::<Vec<_>>().join(",")
     };
     let head = format!("{name}=");
     let only_listed = list(&mut listed.iter().filter(|url| !advertised.contains(url)), &head);
     if only_listed.is_empty() {
-        return Err(BootstrapError::NotListed {
+        return BootstrapError::NotListed {
             advertised: list(&mut advertised.iter().filter(|url| !listed.contains(url)), ""),
             listed: list(&mut listed.iter(), &head),
-        });
+        };
     }
-    Err(BootstrapError::NotAdvertised { listed: only_listed, advertised: list(&mut advertised.iter(), ""), reason })
+    BootstrapError::NotAdvertised { listed: only_listed, advertised: list(&mut advertised.iter(), ""), reason }
 }
 
-fn founding_of(member_id: u64, mut members: Vec<Member>) -> Founding {
+pub(super) fn founding_of(member_id: u64, mut members: Vec<Member>) -> Founding {
     members.sort_by_key(|member| member.id);
     let ids: Vec<u64> = members.iter().map(|member| member.id).collect();
     let initial = members.iter().map(|member| InitialMember { id: member.id, context: member.context() }).collect();

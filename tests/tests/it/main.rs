@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed step fails the test")]
 
 mod auth;
+mod backups;
 mod bad_input;
 mod bbolt;
 mod bootstrap;
