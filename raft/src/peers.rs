@@ -49,6 +49,7 @@ use split::{is_plain, split_proposals};
 
 pub use dial::{Dial, DialError, Dialling, PeerStream};
 pub use frame::MAX_CHUNK;
+pub use handshake::{MEMBER as MEMBER_HEADER, PROTOCOL as STREAM_PROTOCOL};
 pub use observer::{NoPeerObserver, PeerObserver};
 pub use snapshot::{SnapshotRead, SnapshotStore, SnapshotWrite};
 

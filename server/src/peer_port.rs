@@ -4,6 +4,7 @@
 mod hashkv;
 mod leases;
 mod listener;
+mod pages;
 mod places;
 mod probing;
 mod reconfigure;

@@ -26,7 +26,7 @@ use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
 use crate::http::layers::{GatewayNames, Quota};
-use crate::http::{BoxError, Column, RequestBody, Server, Stack, StackOptions};
+use crate::http::{BoxError, Column, RequestBody, Server, Stack, StackOptions, hosts_for_peers};
 use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
@@ -108,7 +108,8 @@ where
     let mut following = tokio::spawn(node.clone().follow(started.notices));
     let mut duties = duties(&config, &node);
     let stop = node.stopping().token().clone();
-    duties.spawn(peer_port::serve(peer_listeners, peer_port::router(node.clone()), stop.clone()));
+    let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
+    duties.spawn(peer_port::serve(peer_listeners, for_peers, stop.clone()));
     let data_dir = config.data_dir.clone();
     let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop, around));
     let (mut failed, mut served, mut lost) = (None, None, None);

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use super::LocalMember;
 
 /// The protocol of the streams.
-pub(super) const PROTOCOL: &str = "keyport-raft/1";
+pub const PROTOCOL: &str = "keyport-raft/1";
 
 pub(super) const SERVER_FROM: HeaderName = HeaderName::from_static("x-server-from");
 const SERVER_VERSION: HeaderName = HeaderName::from_static("x-server-version");
@@ -16,6 +16,8 @@ const MIN_CLUSTER_VERSION: HeaderName = HeaderName::from_static("x-min-cluster-v
 pub(super) const CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
 const RAFT_TO: HeaderName = HeaderName::from_static("x-raft-to");
 const PEER_URLS: HeaderName = HeaderName::from_static("x-peerurls");
+/// A browser lets no page set a header of such a name, so whoever sends it is none.
+pub const MEMBER: HeaderName = HeaderName::from_static("sec-keyport-member");
 
 /// URLs of one member that are taken from a header; more are ignored.
 const MAX_URLS: usize = 16;
@@ -113,6 +115,7 @@ pub(super) fn judge(headers: &HeaderMap, local: &LocalMember) -> Result<Caller, 
 pub(super) fn introduce(headers: &mut HeaderMap, local: &LocalMember, to: u64) {
     put_identity(headers, local);
     put_hex(headers, RAFT_TO, to);
+    headers.insert(MEMBER, HeaderValue::from_static("?1"));
     if let Ok(urls) = HeaderValue::from_str(&local.peer_urls.join(",")) {
         headers.insert(PEER_URLS, urls);
     }

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::paths::CLUSTER_ID_HEADER;
+use super::paths::{CLUSTER_ID_HEADER, MEMBER_HEADER};
 use crate::config::{Url, UrlError};
 use crate::net::dial::Dialler;
 use crate::tls::{Outgoing, Speaks};
@@ -27,6 +27,8 @@ pub(crate) struct PeerClient {
     client: Client<Dialler, Full<Bytes>>,
     /// Sent along once it is known, so that a stranger's cluster refuses.
     cluster_id: Option<u64>,
+    /// Whether it is members that are asked.
+    of_members: bool,
 }
 
 /// What a peer said.
@@ -58,17 +60,17 @@ pub(crate) enum PeerCallError {
 
 impl PeerClient {
     pub(crate) fn new(tls: &Outgoing) -> PeerClient {
-        PeerClient::dialling(tls, CONNECT_TIMEOUT)
+        PeerClient { of_members: true, ..PeerClient::dialling(tls, CONNECT_TIMEOUT) }
     }
 
-    /// For those who may be further away: a connection has this long to be there.
+    /// For those who are no members and may be further away: a connection has this long to be there.
     pub(crate) fn dialling(tls: &Outgoing, patience: Duration) -> PeerClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build(Dialler { patience, tls: tls.clone() });
-        PeerClient { client, cluster_id: None }
+        PeerClient { client, cluster_id: None, of_members: false }
     }
 
     /// For members that do not encrypt, or by what the system knows of those who do.
@@ -118,6 +120,9 @@ impl PeerClient {
         let mut request = Request::builder().method(method).uri(uri);
         if let Some(id) = self.cluster_id {
             request = request.header(CLUSTER_ID_HEADER, format!("{id:x}"));
+        }
+        if self.of_members {
+            request = request.header(MEMBER_HEADER, "?1");
         }
         let body = match content {
             Some((kind, body)) => {

@@ -11,3 +11,5 @@ pub(crate) const HASH_KV: &str = "/members/hashkv";
 
 /// Names the cluster of whoever speaks, in hex.
 pub(crate) const CLUSTER_ID_HEADER: &str = "x-etcd-cluster-id";
+/// Says that no page in a browser asks: none can set a header of such a name.
+pub(crate) use keyport_raft::peers::MEMBER_HEADER;

@@ -29,6 +29,7 @@ pub use clean_path::CleanPath;
 pub use cors::{Cors, CorsLayer};
 pub use gateway_names::GatewayNames;
 pub use hosts::Hosts;
+pub(crate) use hosts::host;
 pub use identity::{Identify, Identity, IdentityLayer};
 pub use limits::{Limits, LimitsLayer};
 pub use line::{InLine, InLineLayer};

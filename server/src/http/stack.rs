@@ -12,7 +12,7 @@ use super::layers::{
 };
 use super::{Pace, Ways};
 use crate::audit::AuditLog;
-use crate::config::{AllowList, Config, RatesConfig};
+use crate::config::{AllowList, Config, OWN, RatesConfig};
 use crate::metrics::Metrics;
 use crate::net;
 use crate::rates::AddressRate;
@@ -53,10 +53,19 @@ impl StackOptions {
     }
 }
 
+/// The names that the port for peers answers to: the server's own in any case, and what `--host-whitelist` adds to them.
+pub(crate) fn hosts_for_peers(config: &Config) -> Hosts {
+    let list = match config.http.hosts.clone() {
+        AllowList::Any => AllowList::Any,
+        AllowList::Only(names) => AllowList::Only(names.into_iter().chain([OWN.to_owned()]).collect()),
+    };
+    Hosts::new(list, own_names(config))
+}
+
 /// What a server may be called by those whom it has told where it is.
 fn own_names(config: &Config) -> impl Iterator<Item = String> + '_ {
     let Config { listen, cluster, .. } = config;
-    let listened = listen.client.iter().chain(&listen.client_http).chain(&listen.metrics);
+    let listened = listen.client.iter().chain(&listen.client_http).chain(&listen.metrics).chain(&listen.peer);
     let urls = listened.chain(&cluster.advertise_client_urls).chain(&cluster.advertise_peer_urls);
     urls.map(|url| url.host.clone()).chain([net::own_name()])
 }

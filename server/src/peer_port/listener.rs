@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::pages::Encrypted;
 use super::places::{Place, Places};
 use crate::http::answered::Answered;
 use crate::http::vigil::Vigil;
@@ -70,8 +71,8 @@ async fn connection(arrival: Arrival, place: Place, router: Router, stop: Cancel
         () = place.lost() => return,
         () = stop.cancelled() => return,
     };
-    let stream = match taken {
-        Ok(Some(Ready { socket, .. })) => Stream::from(socket),
+    let (stream, encrypted) = match taken {
+        Ok(Some(Ready { socket, identity })) => (Stream::from(socket), identity.map(|_| Encrypted)),
         Ok(None) => return,
         Err(error) => {
             tracing::warn!(%error, "failed to take over a connection of a peer");
@@ -85,6 +86,9 @@ async fn connection(arrival: Arrival, place: Place, router: Router, stop: Cancel
         let answering = vigil.answers();
         place.answers();
         request.extensions_mut().insert(place.clone());
+        if let Some(encrypted) = encrypted {
+            request.extensions_mut().insert(encrypted);
+        }
         let answer = unread.answer(request, true, |request| router.clone().oneshot(request.map(Body::new)));
         let place = place.clone();
         let answer = async move {

@@ -10,15 +10,15 @@ use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
 use super::places::{Place, Standing};
-use super::{hashkv, leases, probing, reconfigure};
+use super::{hashkv, leases, pages, probing, reconfigure};
 use crate::asking::paths::CLUSTER_ID_HEADER;
-use crate::http::layers::{CheckLayer, WellFormed};
+use crate::http::layers::{CheckLayer, Hosts, WellFormed};
 use crate::http::plain::not_found;
 use crate::node::Node;
 use crate::version::Versions;
 
-/// Everything for the peer listeners.
-pub(crate) fn router(node: Node) -> Router {
+/// Everything for the peer listeners, which answer to the names in `hosts` and in the members' URLs.
+pub(crate) fn router(node: Node, hosts: Hosts) -> Router {
     Router::new()
         .route("/raft/probing", any(probing::answer))
         .route("/version", get(version))
@@ -30,8 +30,10 @@ pub(crate) fn router(node: Node) -> Router {
         .route("/raft/stream", get(stream))
         .route("/raft/snapshot", post(snapshot))
         .fallback(not_found)
-        .layer(CheckLayer(WellFormed))
         .layer(middleware::from_fn_with_state(node.clone(), same_cluster))
+        // Before anything is said of this cluster.
+        .layer(middleware::from_fn_with_state((node.clone(), hosts), pages::turn_away))
+        .layer(CheckLayer(WellFormed))
         .with_state(Arc::new(node))
 }
 

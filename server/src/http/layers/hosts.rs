@@ -40,6 +40,12 @@ impl Hosts {
         }))
     }
 
+    /// Whether a request names one of them, or none at all: only HTTP/1.0 can leave it out, and no browser does.
+    pub(crate) fn are_named_in<B>(&self, request: &Request<B>) -> bool {
+        let host = host(request);
+        host.is_empty() || self.knows(host)
+    }
+
     fn knows(&self, host: &str) -> bool {
         let Known::Only { names, own } = &*self.0 else { return true };
         let host = host.strip_suffix('.').unwrap_or(host);
@@ -57,9 +63,7 @@ impl Check for Hosts {
             let connection = &call.connection;
             call.protocol == Protocol::Grpc || connection.face == Face::Metrics || connection.is_encrypted()
         });
-        // Only HTTP/1.0 can leave it out, and no browser does.
-        let host = host(request);
-        if exempt || host.is_empty() || self.knows(host) {
+        if exempt || self.are_named_in(request) {
             return None;
         }
         let message =
@@ -69,7 +73,7 @@ impl Check for Hosts {
 }
 
 /// The host that a request names, without port and brackets.
-fn host<B>(request: &Request<B>) -> &str {
+pub(crate) fn host<B>(request: &Request<B>) -> &str {
     let named = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
     let host = named.or_else(|| request.uri().authority().map(|a| a.as_str())).unwrap_or_default();
     if let Some((inside, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use keyport_api::etcdserverpb::MemberUpdateRequest;
 use keyport_tests::Cluster;
 use keyport_tests::history::Traffic;
 use keyport_tests::raw::Raw;
@@ -28,7 +29,7 @@ async fn crowd(addr: SocketAddr, says: &str) -> Vec<Raw> {
 
 async fn status_of(addr: SocketAddr, path: &str) -> u16 {
     let mut raw = Raw::connect(addr).await;
-    raw.send(format!("GET {path} HTTP/1.1\r\nHost: peer\r\n\r\n")).await;
+    raw.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
     raw.status().await
 }
 
@@ -73,12 +74,12 @@ async fn mute_connections() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heads_without_an_end() {
-    half_sent(|_| "GET /members HTTP/1.1\r\nHost: peer\r\n".into()).await;
+    half_sent(|_| "GET /members HTTP/1.1\r\nHost: localhost\r\n".into()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_without_their_bodies() {
-    let head = "POST /leases HTTP/1.1\r\nHost: peer\r\nContent-Length: 100\r\n";
+    let head = "POST /leases HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n";
     half_sent(|id| format!("{head}X-Etcd-Cluster-ID: {id:x}\r\n\r\n")).await;
 }
 
@@ -91,7 +92,7 @@ async fn a_connection_takes_one_request_after_the_other() {
     }
     let mut raw = Raw::connect(cluster.members[0].peer_addr()).await;
     for path in ["/version", "/members", "/raft/probing", "/version"] {
-        raw.send(format!("GET {path} HTTP/1.1\r\nHost: peer\r\n")).await;
+        raw.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n")).await;
         raw.send("X-Split: 1\r\n\r\n").await;
         let head = String::from_utf8(raw.read_until(b"\r\n\r\n").await.unwrap()).unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK"), "{path}: {head}");
@@ -111,7 +112,7 @@ async fn probing() {
     for method in ["GET", "POST"] {
         let mut raw = Raw::connect(addr).await;
         raw.send(format!(
-            "{method} /raft/probing HTTP/1.1\r\nHost: peer\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            "{method} /raft/probing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         ))
         .await;
         let answer = String::from_utf8(raw.read_to_end().await).unwrap();
@@ -168,7 +169,7 @@ async fn a_small_refusal_costs_no_connection() {
     let cluster = Cluster::of(1).start().await;
     let mut raw = Raw::connect(cluster.members[0].peer_addr()).await;
     for _ in 0..3 {
-        let head = "POST /nope HTTP/1.1\r\nHost: peer\r\nContent-Length: 100000\r\n\r\n";
+        let head = "POST /nope HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n";
         assert!(raw.send([head.as_bytes(), &[b'x'; 100_000]].concat()).await);
         assert_eq!(raw.status().await, 404);
         raw.read_until(b"404 page not found\n").await.unwrap();
@@ -188,4 +189,86 @@ async fn who_closes_one_half_gets_an_answer() {
 async fn requests_that_http_forbids() {
     let cluster = Cluster::of(1).start().await;
     what_http_forbids(cluster.members[0].peer_addr()).await;
+}
+
+const PATHS: &[(&str, &str)] = &[
+    ("GET", "/members"),
+    ("GET", "/version"),
+    ("GET", "/raft/probing"),
+    ("GET", "/members/hashkv"),
+    ("GET", "/downgrade/enabled"),
+    ("GET", "/raft/stream"),
+    ("GET", "/nothing"),
+    ("POST", "/raft/probing"),
+    ("POST", "/raft/snapshot"),
+    ("POST", "/leases"),
+    ("POST", "/leases/internal"),
+    ("POST", "/members/promote/1"),
+    ("OPTIONS", "/leases"),
+];
+
+/// Status and head of the answer.
+async fn answer(addr: SocketAddr, method: &str, path: &str, headers: &str) -> (u16, String) {
+    let mut raw = Raw::connect(addr).await;
+    raw.send(format!("{method} {path} HTTP/1.1\r\n{headers}\r\nContent-Length: 0\r\n\r\n")).await;
+    let head = String::from_utf8(raw.read_until(b"\r\n\r\n").await.unwrap()).unwrap().to_lowercase();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), head)
+}
+
+/// What a browser sends for a page: of another site, or of a name that leads here, to which this is its own site. (etcd
+/// answers.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_turned_away() {
+    let cluster = Cluster::of(1).start().await;
+    if cluster.is_etcd() {
+        return;
+    }
+    let (addr, own) = (cluster.members[0].peer_addr(), cluster.members[0].id);
+    let id = cluster.status(0).await.unwrap().header.unwrap().cluster_id;
+    let introduced = format!("X-Etcd-Cluster-ID: {id:x}\r\nX-Server-From: 1\r\nX-Raft-To: {own:x}");
+    for (headers, want) in [
+        ("Host: localhost\r\nOrigin: http://evil.example", 403),
+        ("Host: localhost\r\nOrigin: null\r\nContent-Type: text/plain", 403),
+        ("Host: 127.0.0.1\r\nSec-Fetch-Site: cross-site", 403),
+        ("Host: evil.example\r\nOrigin: http://evil.example", 403),
+        ("Host: evil.example\r\nSec-Fetch-Site: same-origin", 403),
+        ("Host: localhost\r\nOrigin: http://evil.example\r\nSec-Keyport-Member: ?1", 403),
+        ("Host: localhost\r\nOrigin: x\r\nUpgrade: websocket\r\nConnection: Upgrade", 403),
+        ("Host: evil.example:2380", 421),
+        ("Host: localhost.evil.example\r\nUpgrade: websocket\r\nConnection: Upgrade", 421),
+        ("Host: 127.0.0.1.evil.example", 421),
+    ] {
+        for (method, path) in PATHS {
+            for more in ["X-Other: 1", &introduced] {
+                let (status, head) = answer(addr, method, path, &format!("{headers}\r\n{more}")).await;
+                assert_eq!(status, want, "{method} {path} {headers} {more}");
+                assert!(!head.contains("x-etcd-cluster-id"), "nothing is said of the cluster: {head}");
+            }
+        }
+    }
+}
+
+/// By whatever name members, and those who look after them, have reason to call this one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_are_answered_by_every_name() {
+    let cluster = Cluster::of(1).start().await;
+    if cluster.is_etcd() {
+        return;
+    }
+    let addr = cluster.members[0].peer_addr();
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let by_name = async |headers: &str| answer(addr, "GET", "/members", headers).await.0;
+    for host in ["localhost", "LOCALHOST:2380", "a.localhost", "127.0.0.1:1", "10.9.8.7", "[::1]:2380", &machine] {
+        assert_eq!(by_name(&format!("Host: {host}")).await, 200, "{host}");
+    }
+    // The cluster gives it a name, or has given it one of which this member has not heard.
+    let named = "Host: m0.peers.example:2380";
+    assert_eq!(by_name(named).await, 421);
+    assert_eq!(by_name(&format!("{named}\r\nSec-Keyport-Member: ?1")).await, 200);
+    let stream = format!("{named}\r\nConnection: Upgrade\r\nUpgrade: keyport-raft/1");
+    assert_eq!(answer(addr, "GET", "/raft/stream", &stream).await.0, 400, "it does not say who it is");
+    let (id, peer_ur_ls) = (cluster.members[0].id, vec!["http://M0.peers.example:2380".to_owned()]);
+    cluster.grpc(0).cluster.member_update(MemberUpdateRequest { id, peer_ur_ls }).await.unwrap();
+    assert_eq!(by_name(named).await, 200);
+    assert_eq!(by_name("Host: m1.peers.example:2380").await, 421);
 }
