@@ -209,7 +209,7 @@ impl Driver {
         if self.config.plants.has(Plant::SkipTermCheck) {
             message.term = message.term.max(self.raw.raft.term);
         }
-        guard::check(self.config.id, self.raw.raft.raft_log.last_index(), &mut message)?;
+        guard::check(self.config.id, self.known(), &mut message)?;
         if message.get_msg_type() == MessageType::MsgTimeoutNow && !self.is_written() {
             // Lost, like any message may be.
             return Ok(());
@@ -226,6 +226,13 @@ impl Driver {
             // A forwarded proposal that cannot be taken is lost like a message; its proposer has a deadline.
             _ => Ok(()),
         }
+    }
+
+    fn known(&self) -> guard::Known {
+        let log = &self.raw.raft.raft_log;
+        // Nothing that is committed is left out of the log without its term.
+        let term = log.term(log.committed).unwrap_or_default();
+        guard::Known { last: log.last_index(), committed: (log.committed, term) }
     }
 
     /// Normal entries to be replicated, in this order. What cannot be taken shows up in [`Driver::take_dropped`].

@@ -296,6 +296,11 @@ impl Shared {
         self.members.read().links.get(&id).map(Arc::clone)
     }
 
+    /// Whether the cluster has named that peer as a member, as far as this one knows.
+    fn is_named_member(&self, id: u64) -> bool {
+        self.link(id).is_some_and(|link| !link.provisional.load(Ordering::Acquire))
+    }
+
     fn add(self: &Arc<Self>, members: &mut Members, id: u64, urls: Vec<String>, provisional: bool) {
         if members.removed.contains(&id) || self.cancel.is_cancelled() {
             return;

@@ -24,7 +24,7 @@ use crate::auth::identities::Identities;
 use crate::auth::tokens::Tokens;
 use crate::membership::{Membership, MembershipError};
 use crate::metrics::Metrics;
-pub(crate) use snapshots::{SnapshotFiles, Snapshots};
+pub(crate) use snapshots::{SnapshotFiles, Snapshots, Unfit};
 
 /// The replicated state of this node.
 #[derive(Debug)]

@@ -42,10 +42,30 @@ pub enum StepError {
         /// What is here.
         last: u64,
     },
+    /// A snapshot of a log that went another way than what is committed here.
+    #[error("the snapshot is at entry {index} of term {term}, but entry {} of term {} is committed here", committed.0, committed.1)]
+    OtherHistory {
+        /// Its last entry.
+        index: u64,
+        /// That entry's term.
+        term: u64,
+        /// The last committed entry and its term.
+        committed: (u64, u64),
+    },
+}
+
+/// What this member's log has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// Its last entry.
+    pub(super) last: u64,
+    /// The last entry that is committed, and its term.
+    pub(super) committed: (u64, u64),
 }
 
 /// Checks a message and brings it into the form that `raft-rs` expects.
-pub(super) fn check(id: u64, last: u64, message: &mut Message) -> Result<(), StepError> {
+pub(super) fn check(id: u64, known: Known, message: &mut Message) -> Result<(), StepError> {
+    let last = known.last;
     let (from, to) = (message.from, message.to);
     if from == 0 || from == id || to != id {
         return Err(StepError::Address { from, to, id });
@@ -76,7 +96,7 @@ pub(super) fn check(id: u64, last: u64, message: &mut Message) -> Result<(), Ste
             Err(StepError::Malformed("acknowledges entries that were never sent"))
         }
         MessageType::MsgHeartbeat if message.commit > last => Err(StepError::Ahead { index: message.commit, last }),
-        MessageType::MsgSnapshot => check_snapshot(message),
+        MessageType::MsgSnapshot => check_snapshot(message).and_then(|()| check_history(message, known.committed)),
         _ => Ok(()),
     }
 }
@@ -146,6 +166,15 @@ fn check_snapshot(message: &Message) -> Result<(), StepError> {
         return Err(StepError::Malformed("snapshot with an impossible configuration"));
     }
     Ok(())
+}
+
+/// Terms never fall along a log, and what is committed is the same in all. (Raft looks at the index alone, and answers for
+/// one that is behind.)
+fn check_history(message: &Message, committed: (u64, u64)) -> Result<(), StepError> {
+    let metadata = message.get_snapshot().get_metadata();
+    let (index, term) = (metadata.index, metadata.term);
+    let fits = index < committed.0 || (index > committed.0 && term >= committed.1) || (index, term) == committed;
+    if fits { Ok(()) } else { Err(StepError::OtherHistory { index, term, committed }) }
 }
 
 /// Whether a log could have been written by Raft at all; asked once, at start.

@@ -49,6 +49,8 @@ pub(super) enum Refusal {
     Busy,
     #[error("malformed snapshot")]
     BadSnapshot,
+    #[error("snapshot from an unknown member")]
+    NoMember,
     #[error("the snapshot could not be stored")]
     Store,
 }
@@ -58,7 +60,7 @@ impl Refusal {
         match self {
             Refusal::Cluster | Refusal::Receiver | Refusal::Version => StatusCode::PRECONDITION_FAILED,
             Refusal::Removed => StatusCode::GONE,
-            Refusal::Unknown => StatusCode::FORBIDDEN,
+            Refusal::Unknown | Refusal::NoMember => StatusCode::FORBIDDEN,
             Refusal::Headers | Refusal::BadSnapshot => StatusCode::BAD_REQUEST,
             Refusal::Protocol => StatusCode::UPGRADE_REQUIRED,
             Refusal::NotReady | Refusal::TooManyUnknown | Refusal::Busy => StatusCode::SERVICE_UNAVAILABLE,

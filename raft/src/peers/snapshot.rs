@@ -25,6 +25,9 @@ pub trait SnapshotStore: Send + Sync + 'static {
     fn read(&self) -> io::Result<Box<dyn SnapshotRead>>;
 
     /// A place for the image that a leader sends.
+    ///
+    /// # Errors
+    /// `InvalidData` when it is of no use here, whatever follows.
     fn write(&self, metadata: &SnapshotMetadata) -> io::Result<Box<dyn SnapshotWrite>>;
 }
 
@@ -43,5 +46,8 @@ pub trait SnapshotWrite: Send {
     fn write(&mut self, chunk: Bytes) -> io::Result<()>;
 
     /// Everything is there: returns when it is durable, so that it is found after a crash.
+    ///
+    /// # Errors
+    /// `InvalidData` when the image is not what it was said to be.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use keyport_api::raftpb::ConfState;
 use keyport_raft::{PeerOptions, Transport};
 use sha2::{Digest, Sha256};
 
@@ -118,6 +119,22 @@ async fn what_does_not_check_is_discarded() {
     }
     assert_eq!(snapshot.answer().await, 204);
     member.state.look(|inner| assert_eq!(inner.images.get(&5), Some(&vec![Bytes::from_static(b"image")])));
+}
+
+/// A member that joined while this one was away is known by what it sends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_sender_has_to_be_a_voter_beside_this_member() {
+    let member = member(&Settings::default()).await;
+    let address = member.listener.as_ref().unwrap().address;
+    for (voters, status) in [(vec![], 403), (vec![2], 403), (vec![5], 403), (vec![1, 2], 403), (vec![2, 5], 204)] {
+        let mut message = snapshot_message(5, 2, 5, 1);
+        let metadata = message.snapshot.as_mut().and_then(|snapshot| snapshot.metadata.as_mut()).unwrap();
+        metadata.conf_state = Some(ConfState { voters: voters.clone(), ..ConfState::default() });
+        let header = frame(SNAPSHOT_HEADER, &prost::Message::encode_to_vec(&message));
+        let mut snapshot = Greeting::new(5, 2).snapshot(address).await;
+        snapshot.write_chunk(&[header, end(&[])].concat()).await;
+        assert_eq!(snapshot.answer().await, status, "{voters:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::decode::NotUnderstood;
 use crate::membership::ChangeError;
-use crate::state::InstallError;
+use crate::state::{InstallError, Unfit};
 
 /// The reason by itself.
 #[derive(Debug, Error)]
@@ -32,10 +32,8 @@ pub(crate) enum Fault {
     Install(#[from] InstallError),
     #[error("a read was given up in the middle of it")]
     Interrupted,
-    #[error("the snapshot is at entry {} of term {}", .0.index, .0.term)]
-    OtherSnapshot(Applied),
-    #[error("the snapshot has another configuration than the log goes on with: {0}")]
-    OtherConfiguration(String),
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     #[error(transparent)]
     Panicked(#[from] ThreadPanic),
 }

@@ -95,7 +95,7 @@ fn work(replica: &Replica, works: &Receiver<(Work, usize)>, waiting: &AtomicUsiz
     for (work, weight) in works {
         let done = ThreadPanic::catch(|| match work {
             Work::Apply(committed) => replica.apply(committed),
-            Work::Install(snapshot) => replica.install(snapshot),
+            Work::Install(snapshot) => replica.install(&snapshot),
         });
         if let Err(panic) = done {
             // With its entries applied and not answered, which comes to the same.

@@ -18,7 +18,7 @@ use super::waiters::{Answer, Outcome, Waiters};
 use super::{Proposal, Reply, execute};
 use crate::membership::Effect;
 use crate::metrics::Metrics;
-use crate::state::{InstallError, SnapshotFiles, State, conf_state};
+use crate::state::{SnapshotFiles, State, conf_state};
 
 /// What the applied log tells the rest of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -175,7 +175,7 @@ impl Replica {
     }
 
     /// Puts a received snapshot in place of the whole state.
-    pub(super) fn install(&self, snapshot: SnapshotMetadata) {
+    pub(super) fn install(&self, snapshot: &SnapshotMetadata) {
         if self.failure.get().is_some() {
             return;
         }
@@ -192,25 +192,15 @@ impl Replica {
         }
     }
 
-    fn put_in_place(&self, snapshot: SnapshotMetadata) -> Result<(), Fault> {
-        let (index, term) = (snapshot.index(), snapshot.term());
-        let before = self.state.applied.index();
-        if index < before {
-            return Err(Fault::Gap(before));
-        }
-        let file = self.snapshots.path(index);
-        tracing::info!(index, file = %file.display(), "installing the snapshot that the leader sent");
+    fn put_in_place(&self, snapshot: &SnapshotMetadata) -> Result<(), Fault> {
+        // Once more, for it has been lying there.
+        let file = self.snapshots.find(snapshot, self.state.applied.applied())?;
+        tracing::info!(
+            index = snapshot.index(),
+            file = %file.display(),
+            "installing the snapshot that the leader sent"
+        );
         self.state.install(&file)?;
-        let found = self.state.applied.applied();
-        if found != (Applied { index, term }) {
-            return Err(Fault::OtherSnapshot(found));
-        }
-        // A restart takes Raft's configuration from here.
-        let found = conf_state::load(&self.state.backend).map_err(InstallError::from)?;
-        let promised = snapshot.conf_state.unwrap_or_default();
-        if !found.as_ref().is_some_and(|found| conf_state::is_same(found, &promised)) {
-            return Err(Fault::OtherConfiguration(format!("{found:?} instead of {promised:?}")));
-        }
         let membership = &self.state.membership;
         let urls = membership.list().into_iter().map(|member| (member.id, member.peer_urls));
         self.peers.set(urls.collect(), membership.removed_ids());

@@ -3,6 +3,9 @@
 //! What a leader sends is built as `<index>.snap.db` beside the database and is durable before Raft hears of it. Raft
 //! records in the log that it continues from there, and then the file takes the database's place. If the process ends
 //! in between, the next start finds the log ahead of the database, and the file that closes the gap.
+//!
+//! Nobody's word is taken for what is in a file: it has to end with the entry, and to have the configuration, that it was
+//! announced with, and to go on from what is here, or it never gets its name.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,9 +15,12 @@ use std::{fs, io};
 use bytes::Bytes;
 use keyport_api::raftpb::{ConfState, SnapshotMetadata};
 use keyport_raft::peers::{SnapshotRead, SnapshotStore, SnapshotWrite};
-use keyport_storage::backend::{Backend, BackendOptions, Bucket, ImageReader, ImageWriter};
+use keyport_storage::backend::{
+    Applied, Backend, BackendError, BackendOptions, Bucket, ClosedFile, ImageReader, ImageWriter,
+};
 
 use super::conf_state;
+use crate::membership::{MembershipError, Roster};
 use crate::metrics::{Histogram, Metrics};
 
 const SUFFIX: &str = ".snap.db";
@@ -55,11 +61,16 @@ impl SnapshotStore for Snapshots {
     }
 
     fn write(&self, metadata: &SnapshotMetadata) -> io::Result<Box<dyn SnapshotWrite>> {
+        let applied = self.backend.flush().map_err(io::Error::other)?;
+        if !goes_on(applied, metadata) {
+            return Err(Unfit::Older(entry_of(metadata), applied).into());
+        }
         // Only what the database has overtaken: a newer one may be about to be installed.
-        self.files.clean(self.backend.durable_applied().index, false)?;
+        self.files.clean(applied.index, false)?;
         let path = self.files.path(metadata.index());
         let writer = ImageWriter::create(&path, self.options.clone()).map_err(io::Error::other)?;
-        Ok(Box::new(Incoming { writer, began: Instant::now(), metrics: Arc::clone(&self.metrics) }))
+        let (promised, began) = (metadata.clone(), Instant::now());
+        Ok(Box::new(Incoming { writer, promised, began, metrics: Arc::clone(&self.metrics) }))
     }
 }
 
@@ -92,6 +103,7 @@ impl SnapshotRead for Outgoing {
 
 struct Incoming {
     writer: ImageWriter,
+    promised: SnapshotMetadata,
     began: Instant,
     metrics: Arc<Metrics>,
 }
@@ -102,13 +114,63 @@ impl SnapshotWrite for Incoming {
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
-        let Incoming { writer, began, metrics } = *self;
+        let Incoming { writer, promised, began, metrics } = *self;
         let sync = metrics.snap_db_fsync.start_timer();
-        writer.finish().map_err(io::Error::other)?;
+        writer.finish_if(|file, found| check(file, found, &promised))?;
         sync.observe_duration();
         metrics.snap_db_save.observe(began.elapsed().as_secs_f64());
         Ok(())
     }
+}
+
+/// Why a received state is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unfit {
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
+    #[error("the snapshot is at entry {} of term {}", .0.index, .0.term)]
+    OtherEntry(Applied),
+    #[error("the snapshot has another configuration than the log goes on with: {0}")]
+    OtherConfiguration(String),
+    #[error("entry {} of term {} does not follow on entry {} of term {}", .0.index, .0.term, .1.index, .1.term)]
+    Older(Applied, Applied),
+}
+
+impl From<Unfit> for io::Error {
+    fn from(unfit: Unfit) -> io::Error {
+        match unfit {
+            Unfit::Backend(error) => io::Error::other(error),
+            unfit => io::Error::new(io::ErrorKind::InvalidData, unfit),
+        }
+    }
+}
+
+/// Whether a state as of there may take the place of this one: terms never fall along a log.
+fn goes_on(applied: Applied, snapshot: &SnapshotMetadata) -> bool {
+    let next = entry_of(snapshot);
+    next == applied || (next.index > applied.index && next.term >= applied.term)
+}
+
+fn entry_of(snapshot: &SnapshotMetadata) -> Applied {
+    Applied { index: snapshot.index(), term: snapshot.term() }
+}
+
+/// Whether a complete file, with `found` as its last entry, is what was promised: Raft goes on from what it was told, and a
+/// restart from what is in the file.
+fn check(file: &Path, found: Applied, promised: &SnapshotMetadata) -> Result<(), Unfit> {
+    if found != entry_of(promised) {
+        return Err(Unfit::OtherEntry(found));
+    }
+    let conf_state = conf_state::in_file(&ClosedFile::open(file)?)?;
+    let expected = promised.conf_state.clone().unwrap_or_default();
+    if !conf_state.as_ref().is_some_and(|found| conf_state::is_same(found, &expected)) {
+        return Err(Unfit::OtherConfiguration(format!("{conf_state:?} instead of {expected:?}")));
+    }
+    // Raft's thread will read them before the file is in place.
+    Roster::in_file(file)?;
+    Ok(())
 }
 
 /// The files of received snapshots.
@@ -123,6 +185,20 @@ impl SnapshotFiles {
     /// The file of the snapshot at `index`.
     pub(crate) fn path(&self, index: u64) -> PathBuf {
         self.0.join(format!("{index:016x}{SUFFIX}"))
+    }
+
+    /// The file of a received snapshot that may take the place of a state as of `applied`.
+    ///
+    /// # Errors
+    /// When it is not what the log goes on with, or not newer; or it cannot be read.
+    pub(crate) fn find(&self, snapshot: &SnapshotMetadata, applied: Applied) -> Result<PathBuf, Unfit> {
+        if !goes_on(applied, snapshot) {
+            return Err(Unfit::Older(entry_of(snapshot), applied));
+        }
+        let file = self.path(snapshot.index());
+        let found = ClosedFile::open(&file)?.applied();
+        check(&file, found, snapshot)?;
+        Ok(file)
     }
 
     /// Removes what nobody needs any more: snapshots no newer than the database, which is at `applied`, and at a start

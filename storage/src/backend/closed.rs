@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::schema::{self, table};
-use super::{BackendError, Bucket, EachRow, guarded};
+use super::{Applied, BackendError, Bucket, EachRow, guarded};
 
 /// A file that an [`super::ImageWriter`] has finished, as it is; nothing is written to it.
 pub struct ClosedFile {
     path: PathBuf,
+    applied: Applied,
     transaction: ReadTransaction,
     // Below the transaction: the file is closed with it.
     _database: ReadOnlyDatabase,
@@ -22,10 +23,15 @@ impl ClosedFile {
         guarded(path, || {
             let failed = |error: redb::Error| BackendError::from_redb(path, error);
             let database = ReadOnlyDatabase::open(path).map_err(|error| failed(error.into()))?;
-            schema::check(path, &database)?;
+            let applied = schema::check(path, &database)?.applied;
             let transaction = database.begin_read().map_err(|error| failed(error.into()))?;
-            Ok(ClosedFile { path: path.to_path_buf(), transaction, _database: database })
+            Ok(ClosedFile { path: path.to_path_buf(), applied, transaction, _database: database })
         })
+    }
+
+    /// The last log entry that is in it.
+    pub fn applied(&self) -> Applied {
+        self.applied
     }
 
     /// Calls `each` for the rows of a bucket, in order, until it breaks.

@@ -8,6 +8,7 @@ mod checkpoints;
 mod corruption;
 mod ctl;
 mod encrypted;
+mod forged_snapshots;
 mod hosts;
 mod keys;
 mod late_revocations;

@@ -5,7 +5,7 @@ use keyport_api::raftpb::{ConfState, Entry, Message, MessageType, Snapshot, Snap
 
 use super::{Machine, driver, driver_with, settle, try_settle};
 use crate::config::Config;
-use crate::driver::{Driver, DriverError};
+use crate::driver::{Driver, DriverError, StepError};
 use crate::random::Random;
 
 /// About as far as the log goes, and sometimes nowhere near.
@@ -177,4 +177,28 @@ fn a_voter_that_becomes_a_learner_cannot_also_become_a_voter() {
     let snapshot = Some(Snapshot { metadata: Some(metadata), data: None });
     let message = Message { snapshot, ..super::message(MessageType::MsgSnap, 2, 1, 2) };
     assert!(driver.step(message).is_err());
+}
+
+#[test]
+fn a_snapshot_goes_on_from_what_is_committed() {
+    let (mut driver, mut machine) = super::leader();
+    let snapshot = |index, term| {
+        let conf_state = ConfState { voters: vec![1, 2, 3], ..ConfState::default() };
+        let metadata = SnapshotMetadata { conf_state: Some(conf_state), index: Some(index), term: Some(term) };
+        let snapshot = Some(Snapshot { metadata: Some(metadata), data: None });
+        Message { snapshot, ..super::message(MessageType::MsgSnap, 2, 1, 9) }
+    };
+    // Entry 4 of term 2 is the last one that is committed here.
+    for (index, term) in [(9, 1), (5, 1), (4, 1), (4, 3)] {
+        let refused = driver.step(snapshot(index, term));
+        assert_eq!(refused, Err(StepError::OtherHistory { index, term, committed: (4, 2) }));
+        assert!(driver.leader().is_leader, "Raft has not heard of it");
+    }
+    // One that is behind is answered, and not taken.
+    driver.step(snapshot(3, 1)).unwrap();
+    let (sent, _) = settle(&mut driver, &mut machine);
+    assert!(sent.iter().any(|message| message.r#type() == MessageType::MsgAppResp && message.index() == 4));
+    driver.step(snapshot(9, 2)).unwrap();
+    let metadata = driver.ready().and_then(|output| output.snapshot).and_then(|snapshot| snapshot.metadata);
+    assert_eq!(metadata.map(|metadata| (metadata.index(), metadata.term())), Some((9, 2)));
 }

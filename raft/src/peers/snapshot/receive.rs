@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use keyport_api::raftpb::Message;
+use keyport_api::raftpb::{ConfState, Message};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -55,6 +55,8 @@ enum ReceiveError {
     Frame(#[from] FrameError),
     #[error("message is from {0:x}")]
     Address(u64),
+    #[error("the sender is no member that this one knows of, or that the snapshot names as a voter of this member")]
+    Stranger,
     #[error("the body ended early: {0}")]
     Body(String),
     #[error("too little was heard for too long")]
@@ -68,7 +70,9 @@ enum ReceiveError {
 impl ReceiveError {
     fn refusal(&self) -> Refusal {
         match self {
+            ReceiveError::Store(error) if error.kind() == io::ErrorKind::InvalidData => Refusal::BadSnapshot,
             ReceiveError::Store(_) => Refusal::Store,
+            ReceiveError::Stranger => Refusal::NoMember,
             ReceiveError::Cancelled => Refusal::Busy,
             ReceiveError::Frame(_) | ReceiveError::Address(_) | ReceiveError::Body(_) | ReceiveError::Idle => {
                 Refusal::BadSnapshot
@@ -168,9 +172,7 @@ impl Shared {
             while let Some(part) = parts.next()? {
                 match (part, &mut writer, permit.take()) {
                     (Part::Header(message), None, Some(permit)) => {
-                        if message.from() != from || message.to() != self.local.member_id {
-                            return Err(ReceiveError::Address(message.from()));
-                        }
+                        self.judge_header(from, &message)?;
                         writer = Some(self.start_writer(*message, permit));
                     }
                     (Part::Chunk(chunk), Some(writer), _) => writer.put(Command::Chunk(chunk)).await?,
@@ -188,6 +190,22 @@ impl Shared {
             }
             None => Err(FrameError::Truncated.into()),
         }
+    }
+
+    /// Whether it says what that peer may say, to this member. Who has been away may not know the leader of now: a member
+    /// that joined meanwhile is a voter in what it sends, as this member is in it.
+    fn judge_header(&self, from: u64, message: &Message) -> Result<(), ReceiveError> {
+        let id = self.local.member_id;
+        if message.from() != from || message.to() != id {
+            return Err(ReceiveError::Address(message.from()));
+        }
+        let metadata = message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref());
+        let named = metadata.and_then(|metadata| metadata.conf_state.as_ref()).is_some_and(|conf_state| {
+            let ConfState { voters, voters_outgoing, learners, .. } = conf_state;
+            let votes = |id| voters.contains(&id) || voters_outgoing.contains(&id);
+            votes(from) && (votes(id) || learners.contains(&id))
+        });
+        if named || self.is_named_member(from) { Ok(()) } else { Err(ReceiveError::Stranger) }
     }
 
     fn start_writer(self: &Arc<Self>, message: Message, permit: OwnedSemaphorePermit) -> Writer {

@@ -290,7 +290,7 @@ fn a_snapshot_that_is_not_what_the_log_says_ends_the_member() {
     let install = |index, term, conf_state| {
         let world = World::new();
         world.receive(index);
-        world.replica.install(SnapshotMetadata { conf_state: Some(conf_state), index: Some(index), term: Some(term) });
+        world.replica.install(&SnapshotMetadata { conf_state: Some(conf_state), index: Some(index), term: Some(term) });
         world
     };
     let world = install(9, 3, voters(&[2, 1]));
@@ -301,8 +301,21 @@ fn a_snapshot_that_is_not_what_the_log_says_ends_the_member() {
         (9, 2, voters(&[1, 2]), "the snapshot is at entry 9 of term 3"),
         (9, 3, voters(&[1, 2, 3]), "another configuration"),
     ] {
-        install(index, term, conf_state).assert_failed(&["(Snapshot)", words]);
+        let mut world = install(index, term, conf_state);
+        world.assert_failed(&["(Snapshot)", words]);
+        assert_eq!(world.replica.state.backend.durable_applied(), Applied::default(), "the database is as it was");
     }
+}
+
+#[test]
+fn a_snapshot_of_a_log_with_earlier_terms_ends_the_member_in_good_order() {
+    let mut world = World::new();
+    world.replica.apply(vec![Committed { index: 1, term: 4, kind: CommittedKind::Normal(Bytes::new()) }]);
+    world.receive(9);
+    let (index, term, conf_state) = (Some(9), Some(3), Some(voters(&[1, 2])));
+    world.replica.install(&SnapshotMetadata { conf_state, index, term });
+    world.assert_failed(&["(Snapshot): entry 9 of term 3 does not follow on entry 1 of term 4"]);
+    assert_eq!(world.applied(), 1);
 }
 
 #[test]

@@ -284,6 +284,25 @@ fn a_finished_image_can_be_looked_into_first() {
 }
 
 #[test]
+fn what_is_not_wanted_gets_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let backend = open(&from);
+    entry(&backend, 1, 10);
+    let refused = || BackendError::corrupt(&to, "not wanted");
+    for wanted in [false, true] {
+        let mut writer = ImageWriter::create(&to, BackendOptions::default()).unwrap();
+        image(&backend).iter().for_each(|chunk| writer.write(chunk).unwrap());
+        let finished = writer.finish_if(|file, found| {
+            assert_eq!((found, ClosedFile::open(file).unwrap().applied()), (applied(1), applied(1)));
+            if wanted { Ok(()) } else { Err(refused()) }
+        });
+        assert_eq!((finished.is_ok(), to.exists()), (wanted, wanted));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1 + usize::from(wanted));
+    }
+}
+
+#[test]
 fn a_start_adopts_a_finished_image() {
     let dir = tempfile::tempdir().unwrap();
     let (path, new) = (dir.path().join("db"), dir.path().join("9.snap.db"));

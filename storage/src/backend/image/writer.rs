@@ -97,14 +97,27 @@ impl ImageWriter {
     ///
     /// # Errors
     /// When the image is not complete, of a newer version, or cannot be written.
-    pub fn finish(mut self) -> Result<Applied, BackendError> {
+    pub fn finish(self) -> Result<Applied, BackendError> {
+        self.finish_if(|_, _| Ok(()))
+    }
+
+    /// The same, if `is_wanted` finds nothing wrong with the complete file, which has not got its name yet, and the last log
+    /// entry in it.
+    ///
+    /// # Errors
+    /// As with [`ImageWriter::finish`], and what `is_wanted` says; the file is gone then.
+    pub fn finish_if<E: From<BackendError>>(
+        mut self,
+        is_wanted: impl FnOnce(&Path, Applied) -> Result<(), E>,
+    ) -> Result<Applied, E> {
         let Stage::Ended(loader) = mem::replace(&mut self.stage, Stage::Over) else {
-            return Err(BackendError::corrupt(&self.temporary, "the image is not complete"));
+            return Err(BackendError::corrupt(&self.temporary, "the image is not complete").into());
         };
         let found = guarded(&self.temporary, || {
             let (database, _) = loader.finish()?;
             schema::check(&self.temporary, &database)
         })?;
+        is_wanted(&self.temporary, found.applied)?;
         on_disk::rename(&self.temporary, &self.path)?;
         on_disk::sync_directory(&self.path)?;
         Ok(found.applied)

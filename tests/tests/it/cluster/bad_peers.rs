@@ -10,22 +10,22 @@ use keyport_tests::raw::Raw;
 use keyport_tests::wait::eventually;
 
 /// What a member says when it calls another one.
-struct Hello {
+pub(super) struct Hello {
     cluster: u64,
-    from: u64,
+    pub(super) from: u64,
     to: u64,
     version: &'static str,
     urls: String,
 }
 
 impl Hello {
-    fn new(cluster: &Cluster, cluster_id: u64, from: usize, to: usize) -> Hello {
+    pub(super) fn new(cluster: &Cluster, cluster_id: u64, from: usize, to: usize) -> Hello {
         let (from, to) = (&cluster.members[from], &cluster.members[to]);
         Hello { cluster: cluster_id, from: from.id, to: to.id, version: "3.7.1", urls: from.peer_url() }
     }
 
-    fn head(&self, request: &str, more: &str) -> String {
-        let mut head = format!("{request} HTTP/1.1\r\nHost: peer\r\n");
+    pub(super) fn head(&self, request: &str, more: &str) -> String {
+        let mut head = format!("{request} HTTP/1.1\r\nHost: localhost\r\n");
         let _ = write!(head, "X-Server-From: {:x}\r\nX-Raft-To: {:x}\r\n", self.from, self.to);
         let _ = write!(head, "X-Etcd-Cluster-ID: {:x}\r\nX-Server-Version: {}\r\n", self.cluster, self.version);
         let _ = write!(head, "X-Min-Cluster-Version: 3.0.0\r\nX-PeerURLs: {}\r\n{more}\r\n", self.urls);
@@ -43,7 +43,7 @@ impl Hello {
     }
 }
 
-async fn cluster_id(cluster: &Cluster) -> u64 {
+pub(super) async fn cluster_id(cluster: &Cluster) -> u64 {
     cluster.status(0).await.unwrap().header.unwrap().cluster_id
 }
 
@@ -223,7 +223,7 @@ async fn damaged_streams() {
     traffic.finish(&cluster).await;
 }
 
-fn walk(dir: &std::path::Path) -> Vec<String> {
+pub(super) fn walk(dir: &std::path::Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
         names.push(entry.file_name().to_string_lossy().into_owned());
