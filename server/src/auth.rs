@@ -16,6 +16,8 @@ mod secret;
 mod signed;
 pub(crate) mod tokens;
 mod tries;
+mod turned_away;
+mod turns;
 
 pub(crate) use author::Author;
 pub(crate) use logins::Logins;
@@ -24,3 +26,4 @@ pub(crate) use proof::Proof;
 pub(crate) use refusal::refused;
 pub(crate) use rights::Rights;
 pub use secret::{Login, Secret};
+pub(crate) use turns::Line;

@@ -39,6 +39,7 @@ struct Threads {
     runtime: Option<Runtime>,
     /// One for each thread, given out in the order of asking.
     places: Arc<Semaphore>,
+    count: usize,
     done: IntCounter,
 }
 
@@ -82,7 +83,13 @@ impl Bulk {
         builder.thread_name(name).on_thread_start(begin);
         // One more, for what is only to be dropped.
         let runtime = builder.max_blocking_threads(threads + 1).build()?;
-        Ok(Bulk(Arc::new(Threads { runtime: Some(runtime), places: Arc::new(Semaphore::new(threads)), done })))
+        let places = Arc::new(Semaphore::new(threads));
+        Ok(Bulk(Arc::new(Threads { runtime: Some(runtime), places, count: threads, done })))
+    }
+
+    /// How much is done at once.
+    pub(crate) fn threads(&self) -> usize {
+        self.0.count
     }
 
     /// With the lane of whoever asks, if he has one.

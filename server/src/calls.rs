@@ -168,7 +168,7 @@ impl Calls {
 
     fn users(node: &Node) -> io::Result<Users> {
         let (state, metrics) = (node.shared_state(), node.metrics());
-        let logins = Logins::new(Arc::clone(&state.auth), node.limits().bcrypt_cost, metrics.bulk_work.clone())?;
+        let logins = Logins::new(Arc::clone(&state.auth), node.limits().bcrypt_cost, metrics)?;
         Ok(Users::new(node.raft().clone(), state, logins))
     }
 

@@ -108,10 +108,11 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -
 
 /// Has series be there from the start whose labels are known.
 fn show_labels(handles: &Handles) {
-    let Handles { rate_limited, address_connections_closed, scrapes, .. } = handles;
+    let Handles { rate_limited, address_connections_closed, logins_refused, scrapes, .. } = handles;
     for (family, labels) in [
         (rate_limited, ["user", "address", "prefix"].as_slice()),
         (address_connections_closed, &["idle", "new"]),
+        (logins_refused, &["password", "user", "address", "waiting"]),
         (scrapes, &["200", "500", "503"]),
     ] {
         for label in labels {
@@ -236,6 +237,8 @@ handles! {
     tls_rejected: IntCounterVec("keyport_tls_rejected_connections_total", "Connections closed during or after the handshake.", labels ["endpoint"]);
     rate_limited: IntCounterVec("keyport_rate_limited_total", "Requests refused because of too many others: of the user, from the address, under the prefix.", labels ["by"]);
     address_connections_closed: IntCounterVec("keyport_address_connections_closed_total", "Connections closed because their address has as many as it may: idle ones, to make room, or else new ones.", labels ["which"]);
+    logins_refused: IntCounterVec("keyport_logins_refused_total", "Logins refused: a wrong password; or not looked at, because too many were of the user from there, or from the address, or too many wait.", labels ["by"]);
+    tokens_refused: IntCounter("keyport_tokens_refused_total", "Requests refused for a token that nobody has.");
     bulk_work: IntCounter("keyport_bulk_work_total", "Pieces of work that were too large for an event loop, and done aside.");
 
     tasks: IntGauge("go_goroutines", "Tasks under way, which is what goroutines are here.");

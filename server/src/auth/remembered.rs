@@ -82,10 +82,9 @@ mod tests {
     #[tokio::test]
     async fn a_login_is_remembered_for_a_while_and_until_something_changes() {
         let auth = Arc::new(AuthStore::new());
-        let logins =
-            super::super::Logins::new(Arc::clone(&auth), 4, prometheus::IntCounter::new("done", "done").unwrap())
-                .unwrap();
-        let hashed = logins.passwords().hash("secret".to_owned()).await.unwrap();
+        let logins = super::super::Logins::new(Arc::clone(&auth), 4, &crate::metrics::Metrics::new(false)).unwrap();
+        let line = logins.line(None, None);
+        let hashed = logins.passwords().hash(line, "secret".to_owned()).await.unwrap();
         let mut batch = Batch::new();
         auth.change(&mut batch, |edit| {
             edit.user_add("root", false, || super::super::passwords::of_entry("", &hashed))?;
@@ -114,7 +113,7 @@ mod tests {
 
         // Proven stays proven until the password is another one.
         assert!(auth.with(|policy| proof.author(policy)).is_some());
-        let hashed = logins.passwords().hash("secret".to_owned()).await.unwrap();
+        let hashed = logins.passwords().hash(line, "secret".to_owned()).await.unwrap();
         auth.change(&mut batch, |edit| {
             edit.user_change_password("root", || super::super::passwords::of_entry("", &hashed))
         })

@@ -79,6 +79,14 @@ impl Tokens {
         }
     }
 
+    /// Somebody gives a token back. Who has it is not known here any more; other members go on knowing it, and what is signed stays
+    /// good.
+    pub(crate) fn forget(&self, token: &str) {
+        if let Tokens::Simple(tokens) = self {
+            tokens.forget(token);
+        }
+    }
+
     /// The log says that a user's tokens are not good any more.
     pub(crate) fn forget_user(&self, user: &str) {
         if let Tokens::Simple(tokens) = self {

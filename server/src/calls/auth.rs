@@ -6,7 +6,7 @@ use keyport_api::methods::Method;
 
 use super::Desk;
 use crate::apply::waiters::Answer;
-use crate::auth::{Login, Logins, Secret};
+use crate::auth::{Line, Login, Logins, Secret};
 use crate::gate::{Caller, Pass};
 
 /// See the module's text.
@@ -38,7 +38,9 @@ impl Auth {
         let node = &self.desk.node;
         let pass = self.desk.gate.admit(caller, Method::Authenticate)?;
         node.read_barrier().await?;
-        let login = Login { user: name.into(), password: Secret::new(&password) };
+        let login = self.logins.login(name, &password);
+        // Whoever waits for his turn does not hold what he sent meanwhile.
+        drop(password);
         if let Some(trail) = caller.trail() {
             trail.set_user(&login.user);
         }
@@ -57,7 +59,8 @@ impl Auth {
             }
             let (signing, user) = (node.clone(), login.user.clone());
             let issue = move || signing.state().tokens.issue(&user, reply.auth_revision, &seed, reply.index);
-            let token = self.logins.passwords().aside(issue).await??;
+            let line = self.logins.line(caller.from(), Some(&login.user));
+            let token = self.logins.passwords().aside(line, issue).await??;
             return Ok(AuthenticateResponse { header: Some(node.header(revision)), token });
         }
     }
@@ -69,7 +72,7 @@ impl Auth {
         let AuthUserAddRequest { name, password, options, .. } = request;
         let hashed_password = match options {
             Some(options) if options.no_password => String::new(),
-            _ => self.logins.passwords().hash(password).await?,
+            _ => self.logins.passwords().hash(self.line(caller), password).await?,
         };
         let request = AuthUserAddRequest { name, password: String::new(), options, hashed_password };
         let header = self.change(&pass, request).await?;
@@ -88,7 +91,7 @@ impl Auth {
         // A hash can be given in place of a password, and is taken as it is. With neither of them nobody can log in any more.
         let hashed_password = match password.is_empty() {
             true => hashed_password,
-            false => self.logins.passwords().hash(password).await?,
+            false => self.logins.passwords().hash(self.line(caller), password).await?,
         };
         let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };
         let header = self.change(&pass, request).await?;
@@ -130,13 +133,27 @@ impl Auth {
         let author = pass.caller().author().ok_or(Error::UserEmpty)?;
         let login = Login { user: (&*author.user).into(), password: Secret::new(old) };
         let proof = self.logins.check(&login, caller.from()).await?;
-        let hashed_password = self.logins.passwords().hash(new).await?;
-        // Hashing takes long, and somebody may have changed it for him meanwhile.
+        let hashed_password = self.logins.passwords().hash(self.line(caller), new).await?;
+        // Hashing takes long, and somebody may have changed it for him meanwhile, by another member, too. Who does so from here on
+        // until the entry is in the log is overwritten: it has no way to say which password it is to replace.
+        self.desk.node.read_barrier().await?;
         auth.with(|policy| proof.author(policy)).ok_or(Error::AuthFailed)?;
         let name = author.user.to_string();
         let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };
         self.change(&Pass::internal("a user's own password"), request).await?;
         Ok(())
+    }
+
+    /// Ends tokens, for whoever has them, at this member: others know them until they were not used for long, and one that is
+    /// signed is good for as long as it says.
+    pub fn log_out(&self, tokens: impl Iterator<Item = Secret>) {
+        tokens.for_each(|token| self.desk.node.state().tokens.forget(token.as_str()));
+    }
+
+    /// The line of who is known by now.
+    fn line(&self, caller: &Caller) -> Line {
+        let author = caller.author().filter(|_| caller.is_user());
+        self.logins.line(caller.from(), author.as_ref().map(|author| &*author.user))
     }
 
     async fn change<R>(&self, pass: &Pass, request: R) -> Result<Option<ResponseHeader>, Error>

@@ -63,6 +63,10 @@ impl SimpleTokens {
         self.held.write().insert(SimpleTokens::text(seed, index).into(), session);
     }
 
+    pub(super) fn forget(&self, token: &str) {
+        self.held.write().remove(token);
+    }
+
     pub(super) fn forget_user(&self, user: &str) {
         self.held.write().retain(|_, session| *session.user != *user);
     }
@@ -141,6 +145,9 @@ mod tests {
         let tokens = SimpleTokens::new(Duration::from_secs(60));
         tokens.enter("alice", "a", 1);
         tokens.enter("bob", "b", 2);
+        tokens.enter("alice", "c", 3);
+        tokens.forget("c.3");
+        assert_eq!(meaning(&tokens, "c.3"), Meaning::NotBefore(3));
         tokens.forget_user("bob");
         assert_eq!(meaning(&tokens, "a.1"), alice());
         assert_eq!(meaning(&tokens, "b.2"), Meaning::NotBefore(2));

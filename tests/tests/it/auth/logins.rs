@@ -143,3 +143,94 @@ async fn guesses_are_counted() {
     assert_eq!(realm.range("a", &reader).await.status, 200);
     assert_eq!(realm.range("a", &basic("reader", "reader's")).await.status, 200);
 }
+
+impl Realm {
+    /// Cheap to hash, so that all of a test takes less time than a place needs to come back.
+    async fn cheap() -> Option<Realm> {
+        let realm = Realm::on(Server::builder().args(["--bcrypt-cost=4"]).start()).await;
+        (!realm.server.is_etcd()).then_some(realm)
+    }
+
+    async fn log_in(&self, user: &str, password: &str) -> u16 {
+        let body = json!({ "name": user, "password": password });
+        self.ask("", "/v3/auth/authenticate", body).await.status.as_u16()
+    }
+
+    async fn refused_by(&self, why: &str) -> u64 {
+        let text = self.http.get("/metrics").await.text();
+        let series = format!("keyport_logins_refused_total{{by=\"{why}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
+    }
+}
+
+/// Who has no password is not told apart from who is not there: not by how often he may be tried, nor by the work that it takes.
+#[tokio::test]
+async fn users_without_a_password_are_counted_like_everybody() {
+    let Some(realm) = Realm::cheap().await else { return };
+    let session = async |name: &str| {
+        let body = json!({ "name": name, "password": "x" }).to_string();
+        realm.http.send(Method::POST, "/v3/session", &[], body).await.status.as_u16()
+    };
+    for user in ["cert", "nosuch"] {
+        let before = realm.hashed().await;
+        let mut failed = 0;
+        while session(user).await == 401 {
+            failed += 1;
+            assert!(failed < 50, "{user}: nobody counts");
+        }
+        assert!((10..20).contains(&failed), "{user}: {failed}");
+        assert_eq!(realm.hashed().await - before, failed, "{user}: each takes a hash");
+        assert_eq!(realm.range("a", &basic(user, "x")).await.status, 429, "{user}");
+    }
+}
+
+/// Many may be behind one address: a proxy, a router, this machine.
+#[tokio::test]
+async fn nobody_is_kept_out_by_what_others_say_in_vain_from_his_address() {
+    let Some(realm) = Realm::cheap().await else { return };
+    assert_eq!(realm.log_in("writer", "writer's").await, 200);
+    for i in 0..100 {
+        let status = realm.log_in(&format!("nosuch{i}"), "?").await;
+        assert!(status != 200 && status != 429, "{status}");
+    }
+    // Whoever has failed has to wait now.
+    assert_eq!(realm.log_in("nosuch99", "?").await, 429);
+    assert!(realm.refused_by("password").await >= 100 && realm.refused_by("user").await >= 1);
+    // Who has logged in before, and who has not.
+    for user in ["writer", "root", "reader"] {
+        assert_eq!(realm.log_in(user, &format!("{user}'s")).await, 200, "{user}");
+    }
+    assert_eq!(realm.range("a", &basic("reader", "reader's")).await.status, 200);
+    let log = realm.server.log();
+    assert_eq!(log.matches("refused a login").count(), 1, "{log}");
+    // One look for whoever has not failed yet is all there is.
+    assert_ne!(realm.log_in("nobody", "?").await, 429);
+    assert_eq!(realm.log_in("nobody", "?").await, 429);
+}
+
+/// What is kept of who fails does not depend on what he calls himself, nor does who waits hold it.
+#[tokio::test]
+async fn names_as_long_as_requests_are_not_kept() {
+    let Some(realm) = Realm::cheap().await else { return };
+    let name = |i: usize| format!("{i}{}", "n".repeat(1_400_000));
+    // Once, for what is kept by whatever reads it.
+    for i in 0..10 {
+        realm.log_in(&name(i), "?").await;
+    }
+    let before = realm.server.memory_mib("VmRSS");
+    for i in 0..150 {
+        realm.log_in(&name(i), "?").await;
+    }
+    let now = realm.server.memory_mib("VmRSS");
+    assert!(now < before + 64, "{before} MiB became {now} MiB");
+}
+
+#[tokio::test]
+async fn tokens_that_nobody_has_are_counted() {
+    let Some(realm) = realm().await else { return };
+    for token in ["abcdefghijklmnop.1", "abcdefghijklmnop.5000", "x"] {
+        assert_eq!(realm.range("a", token).await.status, 401, "{token}");
+    }
+    let text = realm.http.get("/metrics").await.text();
+    assert!(text.contains("\nkeyport_tokens_refused_total 3\n"), "{text}");
+}
