@@ -2,6 +2,7 @@
 //! nothing reaches the log without naming its [`Caller`].
 
 mod caller;
+mod parked;
 mod pass;
 mod users;
 

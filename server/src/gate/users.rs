@@ -1,4 +1,7 @@
 //! Who a caller is and what he may, by the users and roles of this moment.
+//!
+//! A token names the entry of the log that made it, and another member may have given it out before that entry is applied here. It is
+//! waited for if there is such an entry, as the leader says, and so are not many at a time: anybody can make up a token.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +12,7 @@ use keyport_raft::RaftHandle;
 use keyport_storage::auth::{Policy, Who};
 
 use super::caller::{Found, KnownBy};
+use super::parked::Parked;
 use super::{Caller, Claims, Identified, Permission};
 use crate::auth::identities::{Identities, Outsider};
 use crate::auth::tokens::Meaning;
@@ -39,11 +43,12 @@ pub(crate) struct Users {
     raft: RaftHandle,
     state: Arc<State>,
     logins: Logins,
+    parked: Parked,
 }
 
 impl Users {
     pub(crate) fn new(raft: RaftHandle, state: Arc<State>, logins: Logins) -> Users {
-        Users { raft, state, logins }
+        Users { raft, state, logins, parked: Parked::default() }
     }
 
     pub(crate) fn logins(&self) -> &Logins {
@@ -59,20 +64,38 @@ impl Users {
                 return Identified::Now(Caller::found(claims, Ok(found)));
             }
         };
-        match self.known(token) {
-            Ok(found) => Identified::Now(Caller::found(claims, found)),
-            Err(index) if index > self.raft.commit().saturating_add(FURTHEST_AHEAD) => {
-                Identified::Now(Caller::found(claims, Err(Error::InvalidAuthToken)))
-            }
-            Err(index) => {
-                let (users, claims, token) = (self.clone(), claims.clone(), token.clone());
-                Identified::Later(Box::pin(async move {
-                    // Whether it came in time is seen below.
-                    let _ = tokio::time::timeout(LONGEST_WAIT, users.state.applied.reached(index)).await;
-                    Caller::found(&claims, users.known(&token).unwrap_or(Err(Error::InvalidAuthToken)))
-                }))
-            }
+        let index = match self.known(token) {
+            Ok(found) => return Identified::Now(self.holder(claims, found)),
+            Err(index) => index,
+        };
+        let is_near = index <= self.raft.commit().saturating_add(FURTHEST_AHEAD);
+        let Some(place) = is_near.then(|| self.parked.take(claims.from)).flatten() else {
+            return Identified::Now(self.holder(claims, Err(Error::InvalidAuthToken)));
+        };
+        let (users, claims, token) = (self.clone(), claims.clone(), token.clone());
+        Identified::Later(Box::pin(async move {
+            let _place = place;
+            // Whether it came in time is seen below.
+            let _ = tokio::time::timeout(LONGEST_WAIT, users.reached(index)).await;
+            users.holder(&claims, users.known(&token).unwrap_or(Err(Error::InvalidAuthToken)))
+        }))
+    }
+
+    /// Who shows a token.
+    fn holder(&self, claims: &Claims, found: Result<Option<Found>, Error>) -> Caller {
+        if found.as_ref().err() == Some(&Error::InvalidAuthToken) {
+            self.logins.turned_away().count_token();
         }
+        Caller::found(claims, found)
+    }
+
+    /// Returns once an entry of the log is applied here, or it is clear that nobody can have been told of it.
+    async fn reached(&self, index: u64) {
+        // Whoever was given the token before he asked was told of what the leader knows as committed now.
+        if index > self.raft.commit() && self.raft.read_index().await.is_ok_and(|committed| index > committed) {
+            return;
+        }
+        self.state.applied.reached(index).await;
     }
 
     pub(super) fn renew(&self, caller: &Caller) -> Caller {
@@ -219,3 +242,6 @@ impl Permission for Users {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
