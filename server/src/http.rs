@@ -5,7 +5,7 @@ pub(crate) mod answered;
 mod body;
 mod call;
 mod connection;
-mod credentials;
+pub(crate) mod credentials;
 mod crowd;
 mod ending;
 mod frames;

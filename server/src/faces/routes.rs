@@ -151,7 +151,7 @@ impl Api {
             Resource::Events => self.events.answer(parts).await,
             Resource::Session => session::show(&self.calls, &parts).await,
             Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
-            Resource::SessionEnd => session::end(),
+            Resource::SessionEnd => session::end(&self.calls, &parts),
             Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
         }
     }

@@ -18,7 +18,7 @@ use super::kit;
 use super::text::GatewayBody;
 use crate::calls::Calls;
 use crate::http::refusal::{add_hints, is_of_page, problem_document};
-use crate::http::session_cookie;
+use crate::http::{credentials, session_cookie};
 
 /// Bodies of more bytes are no logins.
 pub(super) const MOST_BYTES: usize = 16 * 1024;
@@ -71,8 +71,13 @@ async fn try_begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response
     Ok(response)
 }
 
-/// Takes the cookie back.
-pub(super) fn end() -> Response<GatewayBody> {
+/// Takes the cookie back, and ends the token in it.
+pub(super) fn end(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
+    calls.auth.log_out(credentials::of_cookies(parts));
+    taken_back()
+}
+
+fn taken_back() -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     for cookie in session_cookie::TAKEN_BACK {
@@ -88,9 +93,12 @@ pub(super) async fn change_password(calls: &Calls, parts: &Parts, body: &[u8]) -
 
 async fn try_change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response<GatewayBody>, Failure> {
     let NewPassword { old, new } = read(body)?;
+    if new.is_empty() {
+        return Err(Failure::Malformed("the new password is empty".to_owned()));
+    }
     let caller = kit::caller(&parts.extensions)?;
     match calls.auth.change_own_password(&caller, &old, new).await {
-        Ok(()) => Ok(end()),
+        Ok(()) => Ok(taken_back()),
         Err(Error::AuthFailed | Error::NoPasswordUser) => Err(Error::InvalidCredentials.into()),
         Err(error) => Err(error.into()),
     }

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 
 use base64_simd::STANDARD;
 use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Request};
 use percent_encoding::percent_decode_str;
 
@@ -57,7 +58,7 @@ pub(super) fn find<B>(request: &Request<B>, call: Option<&Call>, ways: Ways) -> 
     };
     let mut token = names.iter().find_map(|name| headers.get(name)?.to_str().ok()).map(Cow::Borrowed);
     if token.is_none() && !protocol.is_grpc() {
-        token = of_a_page(request, query);
+        token = of_a_page(request, call, query);
     }
     // Over gRPC it would be new to everybody, and is a token that nobody has.
     let login = if protocol.is_grpc() { None } else { token.as_deref().and_then(login) };
@@ -83,7 +84,7 @@ fn login(credentials: &str) -> Option<Login> {
 }
 
 /// The token of a caller that cannot set headers.
-fn of_a_page<'a, B>(request: &'a Request<B>, query: Option<&'a str>) -> Option<Cow<'a, str>> {
+fn of_a_page<'a, B>(request: &'a Request<B>, call: Option<&Call>, query: Option<&'a str>) -> Option<Cow<'a, str>> {
     let headers = request.headers();
     let mut token = None;
     if asks_for_websocket(request.method(), headers) {
@@ -92,13 +93,19 @@ fn of_a_page<'a, B>(request: &'a Request<B>, query: Option<&'a str>) -> Option<C
     } else if request.method() == Method::GET {
         token = query.and_then(|query| parameter(query, "access_token"));
     }
-    token.or_else(|| cookie(headers).map(Cow::Borrowed))
+    token.or_else(|| cookies(headers, call).next().map(Cow::Borrowed))
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    session_cookie::NAMES.iter().find_map(|wanted| {
-        let mut pairs = parts(headers, &COOKIE, ';').filter_map(|cookie| cookie.split_once('='));
-        pairs.find(|(name, _)| name == wanted).map(|(_, token)| token)
+/// The tokens in all cookies of a page, whichever of them it is known by.
+pub(crate) fn of_cookies(parts: &Parts) -> impl Iterator<Item = Secret> {
+    cookies(&parts.headers, Call::get(&parts.extensions)).map(Secret::new)
+}
+
+/// The first is the one that counts.
+fn cookies<'a>(headers: &'a HeaderMap, call: Option<&Call>) -> impl Iterator<Item = &'a str> + use<'a> {
+    session_cookie::names(call).into_iter().flat_map(move |wanted| {
+        let pairs = parts(headers, &COOKIE, ';').filter_map(|cookie| cookie.split_once('='));
+        pairs.filter(move |(name, _)| *name == wanted).map(|(_, token)| token)
     })
 }
 
@@ -147,7 +154,8 @@ mod tests {
             (Protocol::Http, "/?access_token=t", vec![("upgrade", "h2c"), ("sec-websocket-protocol", "Bearer, other")]),
             (Protocol::Http, "/", vec![("cookie", "token=t")]),
             (Protocol::Http, "/", vec![("cookie", "token=other; keyport=t")]),
-            (Protocol::Http, "/", vec![("cookie", "keyport=other; __Host-keyport=t")]),
+            // Of an encrypted connection, and this is none.
+            (Protocol::Http, "/", vec![("cookie", "__Host-keyport=other; keyport=t")]),
         ] {
             assert_eq!(token(protocol, uri, &headers), found, "{protocol:?} {uri} {headers:?}");
         }
@@ -158,6 +166,21 @@ mod tests {
         ] {
             assert_eq!(token(protocol, uri, &headers), None, "{protocol:?} {uri} {headers:?}");
         }
+    }
+
+    #[test]
+    fn a_cookie_counts_where_it_was_given() {
+        let of = |connection, cookies: &str| {
+            let request = Request::get("/").header("cookie", cookies).body(()).unwrap();
+            let call = Call { protocol: Protocol::Http, ..Call::of(&request, Arc::new(connection)) };
+            let claims = find(&request, Some(&call), Ways::default());
+            claims.token.map(|token| token.as_str().to_owned())
+        };
+        let (plain, encrypted) = (|| Connection::in_process(Face::All), || Connection::of_holder("alice"));
+        let both = "keyport=plain; __Host-keyport=secure";
+        assert_eq!(of(plain(), both).as_deref(), Some("plain"));
+        assert_eq!(of(encrypted(), both).as_deref(), Some("secure"));
+        assert_eq!((of(plain(), "__Host-keyport=secure"), of(encrypted(), "keyport=plain")), (None, None));
     }
 
     #[test]

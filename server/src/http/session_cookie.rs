@@ -9,8 +9,15 @@ const SECURE: &str = "__Host-keyport";
 /// Where there is no TLS.
 const PLAIN: &str = "keyport";
 
-/// The names of cookies that may hold a token: this server's, and the one that etcd's gateway reads.
-pub(super) const NAMES: [&str; 3] = [SECURE, PLAIN, "token"];
+/// The names of cookies that may hold a token: this server's for such a connection, and the one that etcd's gateway reads. What
+/// was given over a connection of the other kind is not looked at, lest it stands in the way for ever.
+pub(super) fn names(call: Option<&Call>) -> [&'static str; 2] {
+    [if is_encrypted(call) { SECURE } else { PLAIN }, "token"]
+}
+
+fn is_encrypted(call: Option<&Call>) -> bool {
+    call.is_some_and(|call| call.connection.is_encrypted())
+}
 
 /// Take the cookie back, whichever it is.
 pub(crate) const TAKEN_BACK: [&str; 2] = [
@@ -20,8 +27,7 @@ pub(crate) const TAKEN_BACK: [&str; 2] = [
 
 /// Gives a token to the browser that made a request, until it is closed; none if it cannot stand in a header.
 pub(crate) fn given(extensions: &Extensions, token: &str) -> Option<HeaderValue> {
-    let is_encrypted = Call::get(extensions).is_some_and(|call| call.connection.is_encrypted());
-    let (name, secure) = if is_encrypted { (SECURE, " Secure;") } else { (PLAIN, "") };
+    let (name, secure) = if is_encrypted(Call::get(extensions)) { (SECURE, " Secure;") } else { (PLAIN, "") };
     let mut cookie =
         HeaderValue::try_from(format!("{name}={token}; Path=/;{secure} HttpOnly; SameSite=Strict")).ok()?;
     cookie.set_sensitive(true);

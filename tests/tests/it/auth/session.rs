@@ -69,6 +69,19 @@ async fn a_page_logs_in_and_out() {
     assert_eq!(ended.status, 204);
     let taken: Vec<_> = ended.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
     assert!(taken.len() == 2 && taken.iter().all(|cookie| cookie.contains("Max-Age=0")), "{taken:?}");
+    assert_eq!(realm.whoami(&by_cookie).await.status, 401, "who has kept it has nothing of it");
+    assert_eq!(realm.whoami(&[("authorization", &root)]).await.json()["user"], "root");
+}
+
+/// One that is left over from a time with encryption does not stand in the way of the other.
+#[tokio::test]
+async fn a_cookie_of_an_encrypted_connection_counts_for_nothing_on_another_one() {
+    let Some(realm) = realm().await else { return };
+    let cookie = realm.cookie("reader", "reader's").await;
+    let both = format!("__Host-keyport=bad; {cookie}");
+    assert_eq!(realm.whoami(&[("cookie", &both)]).await.json()["user"], "reader");
+    let other = cookie.replace("keyport=", "__Host-keyport=");
+    assert_eq!(realm.whoami(&[("cookie", &other)]).await.status, 401);
 }
 
 #[tokio::test]
@@ -128,6 +141,8 @@ async fn one_s_own_password() {
     assert_eq!(change(&[], "reader's", "new").await.status, 401);
     assert_eq!(change(&by_cookie, "other", "new").await.status, 401);
     assert_eq!(change(&by_cookie, "reader's", &"x".repeat(73)).await.status, 400);
+    let empty = change(&by_cookie, "reader's", "").await;
+    assert_eq!((empty.status.as_u16(), empty.json()["detail"].clone()), (400, json!("the new password is empty")));
     assert_eq!(change(&by_cookie, "reader's", "new").await.status, 204);
     assert_eq!(realm.whoami(&by_cookie).await.status, 401, "what was given out for the old one ends");
     assert_eq!(realm.login("reader", "reader's").await.status, 401);
