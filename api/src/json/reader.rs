@@ -20,6 +20,9 @@ pub const MAX_DEPTH: u32 = 100;
 /// The most of an offending token that an error repeats.
 const MAX_QUOTED: usize = 64;
 
+/// Fields by whose values somebody is known: no error repeats them.
+const SECRET: [&str; 3] = ["password", "hashedPassword", "hashed_password"];
+
 /// A cursor over JSON text.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -401,6 +404,9 @@ impl Reader<'_> {
     /// The token from `start` to the cursor has no value of this kind.
     #[cold]
     fn unfit(&self, start: usize, kind: &str, name: &str) -> JsonError {
+        if SECRET.contains(&name) {
+            return self.invalid(start, format!("invalid value for {kind} field {name}"));
+        }
         let token = self.text.get(start..self.at).unwrap_or_default();
         let shown = token.get(..MAX_QUOTED).map_or_else(
             || String::from_utf8_lossy(token).into_owned(),

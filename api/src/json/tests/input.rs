@@ -185,6 +185,20 @@ fn long_offenders_are_not_repeated_whole() {
 }
 
 #[test]
+fn passwords_are_not_repeated() {
+    for field in ["password", "hashedPassword", "hashed_password"] {
+        for value in [r#"{"canary":1}"#, r#"["canary"]"#, "4711"] {
+            let text = format!("{{\"{field}\":{value}}}");
+            for refused in [refusal::<AuthUserAddRequest>(&text), refusal::<AuthUserChangePasswordRequest>(&text)] {
+                assert!(refused.contains("invalid value for string field "), "{refused}");
+                assert!(!refused.contains("canary") && !refused.contains("4711"), "{refused}");
+            }
+        }
+    }
+    assert!(!refusal::<AuthenticateRequest>(r#"{"password":["canary"]}"#).contains("canary"));
+}
+
+#[test]
 fn strings_are_unicode() {
     let name = |text: &str| from_slice::<AuthUserAddRequest>(text.as_bytes()).map(|request| request.name);
     assert_eq!(name(r#"{"name":"z\u00fcrich \uD83D\uDE00"}"#).unwrap(), "z\u{fc}rich \u{1f600}");
