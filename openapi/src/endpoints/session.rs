@@ -44,6 +44,8 @@ pub(super) const END: Endpoint = Endpoint {
     verb: Verb::Delete,
     id: "Session_End",
     summary: "Takes the cookie back",
+    description: "And ends the token in it at the member that is asked. Others know it until it was not used there for \
+`--auth-token-ttl`; one that is signed is good until it says it ends.",
     answers: &[Answer { status: 204, description: "It is gone.", contents: &[], headers: &["Set-Cookie"] }],
     public: true,
     ..SESSION
