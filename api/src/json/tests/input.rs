@@ -6,8 +6,8 @@ use crate::etcdserverpb::compare::{CompareResult, TargetUnion};
 use crate::etcdserverpb::range_request::{SortOrder, SortTarget};
 use crate::etcdserverpb::request_op::Request;
 use crate::etcdserverpb::{
-    AuthUserAddRequest, Compare, HashKvRequest, LeaseGrantRequest, MemberListRequest, PutRequest, RangeRequest,
-    TxnRequest, WatchCreateRequest, WatchRequest, watch_request,
+    AuthUserAddRequest, AuthUserChangePasswordRequest, AuthenticateRequest, Compare, HashKvRequest, LeaseGrantRequest,
+    MemberListRequest, PutRequest, RangeRequest, TxnRequest, WatchCreateRequest, WatchRequest, watch_request,
 };
 use crate::json::{FromJson, JsonError, MAX_DEPTH, first_from_slice, from_slice};
 
