@@ -186,7 +186,7 @@ fn long_offenders_are_not_repeated_whole() {
 
 #[test]
 fn passwords_are_not_repeated() {
-    for field in ["password", "hashedPassword", "hashed_password"] {
+    for field in ["password", "hashedPassword"] {
         for value in [r#"{"canary":1}"#, r#"["canary"]"#, "4711"] {
             let text = format!("{{\"{field}\":{value}}}");
             for refused in [refusal::<AuthUserAddRequest>(&text), refusal::<AuthUserChangePasswordRequest>(&text)] {
