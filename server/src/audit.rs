@@ -1,29 +1,34 @@
 //! The audit log: who asked for what, from where, and what came of it, a line of JSON for each. No values and no secrets.
 //!
 //! Written down is what was decided about a request once it is known whose it is: reads and writes of keys, changes of
-//! leases, users and members, watches, logins, and whatever was refused. What the member does of its own accord is not, nor
-//! that a lease is kept alive.
+//! leases, users and members, watches, logins, and whatever was refused or given up. What the member does of its own accord
+//! is not, nor that a lease is kept alive.
 //!
 //! Lines wait in a bounded queue for a thread of their own. One that finds it full is lost, and counted: whoever asks for keys
-//! does not wait for the disk of the log.
+//! does not wait for the disk of the log. What changes nothing may take half of the queue, so that nobody asks for so much
+//! that his changes are lost; and of those who have proved nothing so many lines are written a second, and the others counted.
 
+mod about;
 mod file;
+mod limits;
 mod line;
+mod queue;
+mod short;
 mod trail;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::{io, thread};
+use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::metrics::IntCounter;
-use file::LogFile;
+pub(crate) use about::Subject;
+use limits::{Kind, Limits};
 use line::Line;
+use queue::Queue;
 pub(crate) use trail::Trail;
-
-/// So many lines may wait.
-const MOST_WAITING: usize = 16 * 1024;
 
 /// See the module's text. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,10 +36,8 @@ pub(crate) struct AuditLog(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    lines: SyncSender<Vec<u8>>,
-    lost: IntCounter,
-    /// Whether the operator was told that lines are lost.
-    told: AtomicBool,
+    queue: Queue,
+    limits: Arc<Mutex<Limits>>,
 }
 
 impl AuditLog {
@@ -43,35 +46,31 @@ impl AuditLog {
     /// # Errors
     /// When the file cannot be opened, or the thread not be had.
     pub(crate) fn open(path: &Path, lost: IntCounter) -> io::Result<AuditLog> {
-        let mut file = LogFile::open(path)?;
-        let (lines, waiting) = sync_channel::<Vec<u8>>(MOST_WAITING);
-        let failed = lost.clone();
-        thread::Builder::new().name("keyport-audit".to_owned()).spawn(move || {
-            while let Ok(mut batch) = waiting.recv() {
-                let mut count = 1;
-                while let Ok(line) = waiting.try_recv() {
-                    batch.extend(line);
-                    count += 1;
-                }
-                if let Err(error) = file.write(&batch) {
-                    failed.inc_by(count);
-                    tracing::error!(%error, lines = count, "cannot write the audit log");
-                }
-            }
-        })?;
-        Ok(AuditLog(Arc::new(Inner { lines, lost, told: AtomicBool::new(false) })))
+        let limits = Arc::new(Mutex::new(Limits::new(Instant::now())));
+        let queue = Queue::start(path, lost, Arc::clone(&limits))?;
+        Ok(AuditLog(Arc::new(Inner { queue, limits })))
     }
 
-    fn write(&self, line: &Line<'_>) {
-        let Inner { lines, lost, told } = &*self.0;
-        match lines.try_send(line.to_json()) {
-            Ok(()) => told.store(false, Ordering::Relaxed),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                lost.inc();
-                if !told.swap(true, Ordering::Relaxed) {
-                    tracing::error!("the audit log is behind: lines are lost");
-                }
-            }
+    /// Returns when what was written so far is in the file, or has been lost. Blocks.
+    pub(crate) fn flush(&self) {
+        self.0.queue.flush();
+    }
+
+    /// A line of somebody, or of a change.
+    fn write(&self, line: &Line<'_>, is_change: bool) {
+        self.0.queue.push(line.to_json(), is_change);
+    }
+
+    /// A line of who has proved nothing and has changed nothing.
+    fn write_one_of_many(&self, line: &Line<'_>, kind: Kind) {
+        let now = Instant::now();
+        let (goes, is_first) = self.0.limits.lock().goes(kind, now);
+        if goes {
+            let line = line.to_json();
+            self.0.limits.lock().written(line.len());
+            self.0.queue.push(line, false);
+        } else if is_first {
+            self.0.queue.look_at_limits();
         }
     }
 }

@@ -24,6 +24,7 @@ use keyport_api::methods::Method;
 
 use crate::apply::waiters::Answer;
 use crate::apply::{Cost, Replicated};
+use crate::audit::Subject;
 use crate::auth::{Logins, Needs};
 use crate::bulk::{Aside, Bulk};
 use crate::gate::{Gate, Pass, Permission, Users};
@@ -63,6 +64,20 @@ struct Desk {
     bulk: Bulk,
 }
 
+/// Notes what a caller asks for, before anything is decided about it.
+fn note(caller: &Caller, request: &(impl Needs + Subject)) {
+    if let Some(trail) = caller.trail() {
+        trail.asks_for(request, || request.keys());
+    }
+}
+
+/// The same of a request that is not about keys.
+fn note_subject(caller: &Caller, request: &impl Subject) {
+    if let Some(trail) = caller.trail() {
+        trail.asks_for(request, Vec::new);
+    }
+}
+
 impl Desk {
     /// Has the log decide on a request, if its caller may make it.
     ///
@@ -70,10 +85,10 @@ impl Desk {
     /// What the rules of users and roles say; as [`Node::propose`].
     fn propose<R>(&self, pass: &Pass, request: R) -> impl Future<Output = Result<Answer<R::Reply>, Error>>
     where
-        R: Replicated + Needs + Clone + Send + Sync,
+        R: Replicated + Needs + Subject + Clone + Send + Sync,
     {
         if let Some(trail) = pass.caller().trail() {
-            trail.set_keys(|| request.keys());
+            trail.changes(&request, request.keys());
         }
         match pass.caller().is_user() {
             // In a box, and with a copy, lest all requests without users pay for it.
@@ -100,11 +115,7 @@ impl Desk {
 
     async fn propose_once<R: Replicated + Needs>(&self, pass: &Pass, request: R) -> Result<Answer<R::Reply>, Error> {
         self.allow(pass, &request).await?;
-        let answer = self.node.propose(pass, request).await?;
-        if let Some(trail) = pass.caller().trail() {
-            trail.set_revision(answer.revision);
-        }
-        Ok(answer)
+        self.node.propose(pass, request).await
     }
 
     /// Refuses what there is no room for, and raises the alarm; but not because of who may not ask for it anyway.

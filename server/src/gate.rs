@@ -14,6 +14,7 @@ use keyport_api::methods::Method;
 use keyport_raft::RaftHandle;
 use keyport_storage::KeyRange;
 
+pub(crate) use crate::audit::Trail;
 pub use crate::auth::{Login, Secret};
 use crate::auth::{Needs, Watches};
 use crate::rates::{self, CallRates, Touches};

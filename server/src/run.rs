@@ -44,6 +44,8 @@ pub enum RunError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("--audit-log: cannot open {}: {source}", path.display())]
+    AuditLog { path: PathBuf, source: io::Error },
     #[error("cannot serve connections: {0}")]
     Threads(#[source] io::Error),
     #[error("the log, the database or the state in it has failed")]
@@ -91,6 +93,7 @@ where
     // First, so that a taken port is found before anything is written.
     let listeners = net::bind(&config.listen, &tls)?;
     let peer_listeners = net::bind_peers(&config.listen, &tls)?;
+    let audit = open_audit_log(&config, &metrics)?;
     let server = Server::start(&config.http, &metrics).map_err(RunError::Threads)?;
     metrics.set_feature_gates(&config.feature_gates);
     let shutdown = async {
@@ -111,7 +114,8 @@ where
     let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
     duties.spawn(peer_port::serve(peer_listeners, for_peers, stop.clone()));
     let data_dir = config.data_dir.clone();
-    let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop, around));
+    let mut serving =
+        tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop, around, audit.clone()));
     let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
@@ -136,6 +140,9 @@ where
         Some(failed) => failed,
         None => following.await.unwrap_or(Ended::Failed),
     };
+    if let Some(audit) = audit {
+        audit.flush();
+    }
     tracing::info!("the server has ended");
     served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
     match (lost, failed) {
@@ -144,6 +151,14 @@ where
         (None, Ended::Failed) => Err(RunError::Storage),
         (None, Ended::AsAsked) => Ok(()),
     }
+}
+
+fn open_audit_log(config: &Config, metrics: &Metrics) -> Result<Option<AuditLog>, RunError> {
+    let open = |path: &PathBuf| {
+        AuditLog::open(path, metrics.audit_lost.clone())
+            .map_err(|source| RunError::AuditLog { path: path.clone(), source })
+    };
+    config.audit_log.as_ref().map(open).transpose()
 }
 
 /// What the node does unasked, for as long as it serves.
@@ -221,6 +236,7 @@ async fn serve<L, B>(
     metrics: Arc<Metrics>,
     stop: CancellationToken,
     around: L,
+    audit: Option<AuditLog>,
 ) -> io::Result<()>
 where
     L: Layer<Clients> + Sync,
@@ -235,7 +251,6 @@ where
     let (users, ignores_names) = (Arc::clone(&state), config.http.enable_gateway && !config.http.certificate_names);
     let full = Quota::new(move || state.alarms.no_space());
     let gateway_names = GatewayNames::new(move || ignores_names && users.auth.with(|policy| policy.is_enabled()));
-    let audit = config.audit_log.as_deref().map(|path| AuditLog::open(path, metrics.audit_lost.clone())).transpose()?;
     let options = StackOptions { audit, gateway_names, ..StackOptions::of(&config) };
     let stack = Stack::new(options, Arc::clone(&metrics), calls.clone(), full);
     let (for_metrics, for_clients): (Vec<_>, Vec<_>) =

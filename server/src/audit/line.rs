@@ -3,38 +3,41 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use base64_simd::STANDARD;
 use keyport_api::error::{CodeName, Error};
-use keyport_storage::{KeyRange, RangeEnd};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tonic::Code;
 
-/// So many keys of a request are named, and how many there are.
-const MOST_KEYS: usize = 32;
-/// Bytes of a key that are written down.
-const MOST_BYTES: usize = 1024;
+use super::about::About;
+use super::limits::Withheld;
+use super::short::{Keys, Short};
 
 /// See the module's text.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
+pub(super) struct Line<'a> {
     /// Nobody, for who says nothing of himself, or nothing that is true.
-    pub(crate) user: Option<&'a str>,
+    pub(super) user: Option<&'a Short>,
     /// None for a unix socket.
-    pub(crate) from: Option<IpAddr>,
+    pub(super) from: Option<IpAddr>,
     /// The path of the RPC, whatever face it came by.
-    pub(crate) call: &'a str,
+    pub(super) call: &'a str,
     /// What it was about.
-    pub(crate) keys: &'a [KeyRange],
-    pub(crate) outcome: Outcome,
+    pub(super) keys: &'a Keys,
+    pub(super) about: &'a About,
+    pub(super) outcome: Outcome,
+    /// At this revision of the store something was read or, if something was, changed.
+    pub(super) revision: Option<i64>,
+    /// A change was on its way into the log, and what came of it is not known.
+    pub(super) may_be_done: bool,
+    /// It came after the line that says how the call was answered, or given up.
+    pub(super) is_late: bool,
 }
 
 /// What came of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
-    /// Done; where it has one, at this revision of the store.
-    Done(Option<i64>),
+    Done,
     /// Refused, with a code of gRPC; and if that is known, with these words.
     Refused(Code, Option<Error>),
 }
@@ -43,42 +46,67 @@ impl Outcome {
     pub(super) fn of(error: Error) -> Outcome {
         Outcome::Refused(error.code(), Some(error))
     }
+
+    pub(super) fn code(self) -> Code {
+        match self {
+            Outcome::Done => Code::Ok,
+            Outcome::Refused(code, _) => code,
+        }
+    }
 }
 
 impl Line<'_> {
     /// With the line's end.
     pub(super) fn to_json(&self) -> Vec<u8> {
-        let mut fields = Map::new();
-        let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-        fields.insert("ts".to_owned(), now.into());
-        fields.insert("user".to_owned(), self.user.into());
+        let mut fields = begun();
+        match self.user {
+            Some(user) => user.put(&mut fields, "user"),
+            None => _ = fields.insert("user".to_owned(), Value::Null),
+        }
         fields.insert("from".to_owned(), self.from.map(|from| from.to_canonical().to_string()).into());
         fields.insert("call".to_owned(), self.call.into());
-        if !self.keys.is_empty() {
-            let named: Vec<Value> = self.keys.iter().take(MOST_KEYS).map(keys).collect();
-            fields.insert("keys".to_owned(), named.into());
+        self.keys.put(&mut fields);
+        self.about.put(&mut fields);
+        fields.insert("code".to_owned(), code(self.outcome.code()));
+        if let Outcome::Refused(_, Some(error)) = self.outcome {
+            fields.insert("error".to_owned(), error.to_string().into());
         }
-        if self.keys.len() > MOST_KEYS {
-            fields.insert("key_count".to_owned(), self.keys.len().into());
+        if let Some(revision) = self.revision {
+            fields.insert("revision".to_owned(), revision.into());
         }
-        match self.outcome {
-            Outcome::Done(revision) => {
-                fields.insert("code".to_owned(), "OK".into());
-                if let Some(revision) = revision {
-                    fields.insert("revision".to_owned(), revision.into());
-                }
-            }
-            Outcome::Refused(code, error) => {
-                fields.insert("code".to_owned(), CodeName(code).to_string().into());
-                if let Some(error) = error {
-                    fields.insert("error".to_owned(), error.to_string().into());
-                }
+        for (name, is_so) in [("may_be_done", self.may_be_done), ("late", self.is_late)] {
+            if is_so {
+                fields.insert(name.to_owned(), true.into());
             }
         }
-        let mut line = plain(&Value::Object(fields).to_string()).into_bytes();
-        line.push(b'\n');
-        line
+        ended(fields)
     }
+}
+
+/// The line in place of those that were not written.
+pub(super) fn withheld(withheld: &Withheld) -> Vec<u8> {
+    let Withheld { kind, count } = withheld;
+    let mut fields = begun();
+    fields.insert("user".to_owned(), Value::Null);
+    fields.insert("call".to_owned(), kind.call().into());
+    fields.insert("code".to_owned(), code(kind.code()));
+    fields.insert("more".to_owned(), (*count).into());
+    ended(fields)
+}
+
+fn code(code: Code) -> Value {
+    CodeName(code).to_string().into()
+}
+
+fn begun() -> Map<String, Value> {
+    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+    Map::from_iter([("ts".to_owned(), now.into())])
+}
+
+fn ended(fields: Map<String, Value>) -> Vec<u8> {
+    let mut line = plain(&Value::Object(fields).to_string()).into_bytes();
+    line.push(b'\n');
+    line
 }
 
 /// JSON leaves some characters as they are that a terminal obeys. Outside of strings there are none.
@@ -94,33 +122,12 @@ fn plain(json: &str) -> String {
     out
 }
 
-fn keys(range: &KeyRange) -> Value {
-    let mut fields = Map::new();
-    name(&mut fields, "key", &range.start);
-    match &range.end {
-        RangeEnd::Single => {}
-        RangeEnd::Before(end) => name(&mut fields, "range_end", end),
-        RangeEnd::Unbounded => _ = fields.insert("from_key".to_owned(), json!(true)),
-    }
-    Value::Object(fields)
-}
-
-/// As text, if it is that; as events have it.
-fn name(fields: &mut Map<String, Value>, name: &str, key: &[u8]) {
-    let cut = key.get(..MOST_BYTES).unwrap_or(key);
-    match std::str::from_utf8(cut) {
-        Ok(text) => fields.insert(name.to_owned(), text.into()),
-        Err(_) => fields.insert(format!("{name}_b64"), STANDARD.encode_to_string(cut).into()),
-    };
-    if cut.len() < key.len() {
-        fields.insert(format!("{name}_bytes"), key.len().into());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use keyport_storage::KeyRange;
+    use serde_json::json;
 
     fn written(line: &Line<'_>) -> Value {
         let text = line.to_json();
@@ -129,35 +136,37 @@ mod tests {
         serde_json::from_slice(&text).unwrap()
     }
 
+    fn line<'a>(user: Option<&'a Short>, keys: &'a Keys, about: &'a About) -> Line<'a> {
+        let (from, call, outcome) = (None, "c", Outcome::Done);
+        Line { user, from, call, keys, about, outcome, revision: None, may_be_done: false, is_late: false }
+    }
+
     #[test]
     fn nothing_in_it_is_obeyed_by_a_terminal() {
         let said = "a\n\u{1b}[2J\u{7f}\u{9b}2J\u{e4}";
-        let line = Line {
-            user: Some(said),
-            from: None,
-            call: "c",
-            keys: &[KeyRange::new(Bytes::from_static(said.as_bytes()), Bytes::new())],
-            outcome: Outcome::Done(None),
-        };
+        let keys = Keys::of([KeyRange::new(Bytes::from_static(said.as_bytes()), Bytes::new())]);
+        let (user, about) = (Short::of(said), About::default().text("role", said));
+        let line = line(Some(&user), &keys, &about);
         let text = String::from_utf8(line.to_json()).unwrap();
         assert!(!text.trim_end().contains(char::is_control), "{text:?}");
         let line = written(&line);
-        assert_eq!((&line["user"], &line["keys"][0]["key"]), (&json!(said), &json!(said)));
+        let said = json!(said);
+        assert_eq!((&line["user"], &line["keys"][0]["key"], &line["about"]["role"]), (&said, &said, &said));
     }
 
     #[test]
     fn a_line_says_who_what_and_how_it_went() {
-        let keys = [
+        let keys = Keys::of([
             KeyRange::single(Bytes::from("a\n\"")),
             KeyRange::new(Bytes::from(vec![0xff]), Bytes::from("z")),
             KeyRange::new(Bytes::from("k"), Bytes::from("\0")),
-        ];
+        ]);
+        let (user, about) = (Short::of("alice"), About::default());
         let line = Line {
-            user: Some("alice"),
             from: Some("::ffff:10.0.0.1".parse().unwrap()),
             call: "/etcdserverpb.KV/Range",
-            keys: &keys,
-            outcome: Outcome::Done(Some(7)),
+            revision: Some(7),
+            ..line(Some(&user), &keys, &about)
         };
         let mut value = written(&line);
         assert!(value["ts"].as_str().unwrap().ends_with('Z'));
@@ -173,21 +182,36 @@ mod tests {
                 "revision": 7,
             })
         );
-        let refused = Line { user: None, from: None, keys: &[], outcome: Outcome::of(Error::PermissionDenied), ..line };
+        let none = Keys::default();
+        let refused = Line {
+            user: None,
+            from: None,
+            keys: &none,
+            outcome: Outcome::of(Error::PermissionDenied),
+            may_be_done: true,
+            ..line
+        };
         let value = written(&refused);
         assert_eq!((&value["user"], &value["from"], value.get("keys")), (&Value::Null, &Value::Null, None));
         assert_eq!(
-            (&value["code"], &value["error"]),
-            (&json!("PermissionDenied"), &json!("etcdserver: permission denied"))
+            (&value["code"], &value["error"], &value["may_be_done"]),
+            (&json!("PermissionDenied"), &json!("etcdserver: permission denied"), &json!(true))
         );
     }
 
     #[test]
     fn what_a_caller_sends_makes_no_line_long() {
-        let keys = vec![KeyRange::single(Bytes::from(vec![b'k'; 100_000])); 1000];
-        let line = Line { user: None, from: None, call: "/", keys: &keys, outcome: Outcome::Done(None) };
+        let keys =
+            Keys::of((0..1000).map(|n| KeyRange::single(Bytes::from(format!("{n}{}", "\u{1}".repeat(100_000))))));
+        let long = "\u{1}".repeat(1_500_000);
+        let urls = vec![long.clone(); 1000];
+        let (user, about) =
+            (Short::of(&long), About::default().text("user", &long).text("role", &long).texts("urls", &urls));
+        let line = line(Some(&user), &keys, &about);
         let value = written(&line);
-        assert_eq!((value["key_count"].as_u64(), value["keys"][0]["key_bytes"].as_u64()), (Some(1000), Some(100_000)));
-        assert!(line.to_json().len() < 40_000);
+        assert_eq!((value["key_count"].as_u64(), value["keys"][0]["key_bytes"].as_u64()), (Some(1000), Some(100_001)));
+        assert_eq!((&value["user_bytes"], &value["about"]["role_bytes"]), (&json!(1_500_000), &json!(1_500_000)));
+        let length = line.to_json().len();
+        assert!(length < 128 * 1024, "{length}");
     }
 }

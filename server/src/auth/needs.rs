@@ -151,16 +151,24 @@ impl Needs for TxnRequest {
         })
     }
 
+    /// What may be changed is in front, lest it is what is left out where there are many.
     fn keys(&self) -> Vec<KeyRange> {
-        let compared = self.compare.iter().map(|compare| range(&compare.key, &compare.range_end));
-        let ops = self.success.iter().chain(&self.failure).filter_map(|op| op.request.as_ref());
-        let changed = ops.flat_map(|op| match op {
-            Request::RequestRange(range) => range.keys(),
-            Request::RequestPut(put) => put.keys(),
-            Request::RequestDeleteRange(delete) => delete.keys(),
-            Request::RequestTxn(nested) => nested.keys(),
-        });
-        compared.chain(changed).collect()
+        let (mut changed, mut read) = (Vec::new(), Vec::new());
+        collect(self, &mut changed, &mut read);
+        changed.append(&mut read);
+        changed
+    }
+}
+
+fn collect(txn: &TxnRequest, changed: &mut Vec<KeyRange>, read: &mut Vec<KeyRange>) {
+    read.extend(txn.compare.iter().map(|compare| range(&compare.key, &compare.range_end)));
+    for op in txn.success.iter().chain(&txn.failure).filter_map(|op| op.request.as_ref()) {
+        match op {
+            Request::RequestRange(range) => read.extend(range.keys()),
+            Request::RequestPut(put) => changed.extend(put.keys()),
+            Request::RequestDeleteRange(delete) => changed.extend(delete.keys()),
+            Request::RequestTxn(nested) => collect(nested, changed, read),
+        }
     }
 }
 

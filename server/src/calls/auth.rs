@@ -4,7 +4,7 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
 
-use super::Desk;
+use super::{Desk, note};
 use crate::apply::waiters::Answer;
 use crate::auth::{Line, Login, Logins, Secret};
 use crate::gate::{Caller, Pass};
@@ -36,16 +36,19 @@ impl Auth {
         AuthenticateRequest { name, password }: AuthenticateRequest,
     ) -> Result<AuthenticateResponse, Error> {
         let node = &self.desk.node;
-        let pass = self.desk.gate.admit(caller, Method::Authenticate)?;
-        node.read_barrier().await?;
         let login = self.logins.login(name, &password);
         // Whoever waits for his turn does not hold what he sent meanwhile.
         drop(password);
         if let Some(trail) = caller.trail() {
-            trail.set_user(&login.user);
+            trail.set_claimed_user(&login.user);
         }
+        let pass = self.desk.gate.admit(caller, Method::Authenticate)?;
+        node.read_barrier().await?;
         loop {
             let known = self.logins.check(&login, caller.from()).await?.auth_revision;
+            if let Some(trail) = caller.trail() {
+                trail.user_is_proven();
+            }
             let seed = node.state().tokens.seed();
             let request = InternalAuthenticateRequest {
                 name: login.user.to_string(),
@@ -68,6 +71,7 @@ impl Auth {
     /// # Errors
     /// As the RPC.
     pub async fn user_add(&self, caller: &Caller, request: AuthUserAddRequest) -> Result<AuthUserAddResponse, Error> {
+        note(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::UserAdd)?;
         let AuthUserAddRequest { name, password, options, .. } = request;
         let hashed_password = match options {
@@ -86,6 +90,7 @@ impl Auth {
         caller: &Caller,
         request: AuthUserChangePasswordRequest,
     ) -> Result<AuthUserChangePasswordResponse, Error> {
+        note(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::UserChangePassword)?;
         let AuthUserChangePasswordRequest { name, password, hashed_password } = request;
         // A hash can be given in place of a password, and is taken as it is. With neither of them nobody can log in any more.
@@ -140,7 +145,7 @@ impl Auth {
         auth.with(|policy| proof.author(policy)).ok_or(Error::AuthFailed)?;
         let name = author.user.to_string();
         let request = AuthUserChangePasswordRequest { name, password: String::new(), hashed_password };
-        self.change(&Pass::internal("a user's own password"), request).await?;
+        self.change(&Pass::internal("a user's own password").on_trail_of(caller), request).await?;
         Ok(())
     }
 
@@ -158,7 +163,7 @@ impl Auth {
 
     async fn change<R>(&self, pass: &Pass, request: R) -> Result<Option<ResponseHeader>, Error>
     where
-        R: crate::apply::Replicated<Reply = ()> + crate::auth::Needs + Clone + Send + Sync,
+        R: crate::apply::Replicated<Reply = ()> + crate::auth::Needs + crate::audit::Subject + Clone + Send + Sync,
     {
         let Answer { revision, reply: () } = self.desk.propose(pass, request).await?;
         Ok(Some(self.desk.node.header(revision)))
@@ -173,6 +178,7 @@ macro_rules! changes {
                 /// # Errors
                 /// As the RPC.
                 pub async fn $call(&self, caller: &Caller, request: $Request) -> Result<$Response, Error> {
+                    note(caller, &request);
                     let pass = self.desk.gate.admit(caller, Method::$method)?;
                     let header = self.change(&pass, request).await?;
                     Ok($Response { header })
@@ -190,6 +196,7 @@ macro_rules! looks {
                 /// # Errors
                 /// As the RPC.
                 pub async fn $call(&self, caller: &Caller, request: $Request) -> Result<$Response, Error> {
+                    note(caller, &request);
                     let pass = self.desk.gate.admit(caller, Method::$method)?;
                     let Answer { revision, reply } = self.desk.propose(&pass, request).await?;
                     Ok($Response { header: Some(self.desk.node.header(revision)), ..reply })

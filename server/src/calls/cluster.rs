@@ -5,7 +5,7 @@ use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
 use tonic::Status;
 
-use super::Desk;
+use super::{Desk, note_subject};
 use crate::gate::Caller;
 use crate::membership;
 
@@ -28,9 +28,13 @@ impl Cluster {
     /// # Errors
     /// As the RPC.
     pub async fn member_add(&self, caller: &Caller, request: MemberAddRequest) -> Result<MemberAddResponse, Error> {
+        note_subject(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::MemberAdd)?;
         let MemberAddRequest { peer_ur_ls, is_learner } = request;
         let (member, members) = self.desk.node.add_member(&pass, peer_ur_ls, is_learner).await?;
+        if let Some(trail) = caller.trail() {
+            trail.adds_member(member.id);
+        }
         let member = Some(message(member));
         Ok(MemberAddResponse { header: self.header(), member, members: messages(members) })
     }
@@ -42,6 +46,7 @@ impl Cluster {
         caller: &Caller,
         request: MemberRemoveRequest,
     ) -> Result<MemberRemoveResponse, Error> {
+        note_subject(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::MemberRemove)?;
         let members = self.desk.node.remove_member(&pass, request.id).await?;
         Ok(MemberRemoveResponse { header: self.header(), members: messages(members) })
@@ -54,6 +59,7 @@ impl Cluster {
         caller: &Caller,
         request: MemberUpdateRequest,
     ) -> Result<MemberUpdateResponse, Error> {
+        note_subject(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::MemberUpdate)?;
         let MemberUpdateRequest { id, peer_ur_ls } = request;
         let members = self.desk.node.update_member(&pass, id, peer_ur_ls).await?;
@@ -78,6 +84,7 @@ impl Cluster {
         caller: &Caller,
         request: MemberPromoteRequest,
     ) -> Result<MemberPromoteResponse, Status> {
+        note_subject(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::MemberPromote)?;
         let members = self.desk.node.promote_member(&pass, request.id).await?;
         Ok(MemberPromoteResponse { header: self.header(), members: messages(members) })

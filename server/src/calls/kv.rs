@@ -9,7 +9,7 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
 
-use super::{Desk, validate};
+use super::{Desk, note, validate};
 use crate::apply::waiters::Answer;
 use crate::gate::{Caller, Pass};
 use crate::kv::{DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
@@ -67,6 +67,7 @@ impl Kv {
     /// # Errors
     /// As the RPC.
     pub async fn range(&self, caller: &Caller, request: RangeRequest) -> Result<KvAnswer<RangeReply>, Error> {
+        note(caller, &request);
         let pass = self.desk.gate.admit_read(caller, Method::Range, request.serializable)?;
         self.desk.gate.count_keys(&pass, &request)?;
         self.desk.range(&pass, request).await
@@ -78,6 +79,7 @@ impl Kv {
     /// # Errors
     /// As the RPC.
     pub async fn page(&self, caller: &Caller, request: RangeRequest) -> Result<KvAnswer<RangeReply>, Error> {
+        note(caller, &request);
         let pass = self.desk.gate.admit_part(caller, Method::Range, request.serializable)?;
         self.desk.found(&pass, request, reads::PAGE).await
     }
@@ -88,6 +90,7 @@ impl Kv {
     /// As the RPC.
     pub async fn range_stream(&self, caller: &Caller, request: RangeRequest) -> Result<RangeChunks, Error> {
         let desk = &self.desk;
+        note(caller, &request);
         let pass = desk.gate.admit(caller, Method::RangeStream)?;
         validate::range(&request)?;
         range_stream::check(&request)?;
@@ -102,6 +105,7 @@ impl Kv {
     /// As the RPC.
     pub async fn put(&self, caller: &Caller, request: PutRequest) -> Result<KvAnswer<PutReply>, Error> {
         let desk = &self.desk;
+        note(caller, &request);
         let pass = desk.gate.admit(caller, Method::Put)?;
         desk.gate.count_keys(&pass, &request)?;
         desk.check_quota(&pass, &request).await?;
@@ -117,6 +121,7 @@ impl Kv {
         caller: &Caller,
         request: DeleteRangeRequest,
     ) -> Result<KvAnswer<DeleteReply>, Error> {
+        note(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::DeleteRange)?;
         self.desk.gate.count_keys(&pass, &request)?;
         self.desk.delete_range(&pass, request).await
@@ -125,6 +130,7 @@ impl Kv {
     /// # Errors
     /// As the RPC.
     pub async fn txn(&self, caller: &Caller, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
+        note(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::Txn)?;
         self.desk.gate.count_keys(&pass, &request)?;
         self.desk.txn(&pass, request).await
@@ -134,6 +140,7 @@ impl Kv {
     /// As the RPC.
     pub async fn compact(&self, caller: &Caller, request: CompactionRequest) -> Result<CompactionResponse, Error> {
         let desk = &self.desk;
+        note(caller, &request);
         let pass = desk.gate.admit(caller, Method::Compact)?;
         let physical = request.physical;
         let Answer { revision, reply: removal } = desk.propose(&pass, request).await?;

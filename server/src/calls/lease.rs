@@ -5,11 +5,12 @@ mod keep_alive;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
+use keyport_storage::KeyRange;
 use keyport_storage::lease::MAX_TTL_SECONDS;
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::Desk;
+use super::{Desk, note, note_subject};
 use crate::apply::waiters::Answer;
 use crate::auth::{ReadsLeased, ReadsOfLease};
 use crate::bulk::LONG;
@@ -43,6 +44,7 @@ impl Lease {
     /// # Errors
     /// As the RPC.
     pub async fn lease_grant(&self, caller: &Caller, request: LeaseGrantRequest) -> Result<LeaseGrantResponse, Error> {
+        note(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::LeaseGrant)?;
         self.desk.grant(&pass, request).await
     }
@@ -55,6 +57,10 @@ impl Lease {
         request: LeaseRevokeRequest,
     ) -> Result<LeaseRevokeResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
+        if let Some(trail) = caller.trail() {
+            let attached = || node.state().lessor.keys(request.id).unwrap_or_default();
+            trail.asks_for(&request, || attached().into_iter().map(KeyRange::single).collect());
+        }
         let pass = gate.admit(caller, Method::LeaseRevoke)?;
         let Answer { revision, .. } = self.desk.propose(&pass, request).await?;
         Ok(LeaseRevokeResponse { header: Some(node.header(revision)) })
@@ -67,6 +73,7 @@ impl Lease {
         caller: &Caller,
         request: LeaseTimeToLiveRequest,
     ) -> Result<LeaseTimeToLiveResponse, Error> {
+        note_subject(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::LeaseTimeToLive)?;
         match self.time_to_live(&pass, request).await {
             Err(Error::AuthOldRevision) => {

@@ -13,7 +13,7 @@ use keyport_api::methods::Method;
 use keyport_storage::backend::BackendError;
 use tonic::Status;
 
-use super::Desk;
+use super::{Desk, note, note_subject};
 use crate::apply::waiters::Answer;
 use crate::auth::Root;
 use crate::gate::Caller;
@@ -40,6 +40,7 @@ impl Maintenance {
     /// As the RPC.
     pub async fn alarm(&self, caller: &Caller, request: AlarmRequest) -> Result<AlarmResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
+        note(caller, &request);
         let pass = gate.admit(caller, Method::Alarm)?;
         if AlarmAction::try_from(request.action).is_err() {
             return Err(Error::UnknownMethod);
@@ -143,6 +144,7 @@ impl Maintenance {
     /// As the RPC.
     pub async fn move_leader(&self, caller: &Caller, request: MoveLeaderRequest) -> Result<MoveLeaderResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
+        note_subject(caller, &request);
         let pass = gate.admit(caller, Method::MoveLeader)?;
         node.move_leader(&pass, request.target_id).await?;
         Ok(MoveLeaderResponse { header: None })
@@ -152,6 +154,7 @@ impl Maintenance {
     /// As the RPC.
     pub async fn downgrade(&self, caller: &Caller, request: DowngradeRequest) -> Result<DowngradeResponse, Error> {
         let Desk { node, gate, .. } = &self.desk;
+        note_subject(caller, &request);
         let pass = gate.admit(caller, Method::Downgrade)?;
         // Downgrades have no revision of their own; one from before is not newer than what is answered.
         let header = Some(node.current_header());

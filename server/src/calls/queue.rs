@@ -58,7 +58,9 @@ impl Queue {
 
     /// Counts a call that is about the line under `name`: once, however much there is to do for it.
     pub(super) fn count(&self, pass: &Pass, name: &[u8]) -> Result<(), Error> {
-        self.desk.gate.count_keys(pass, &one_of(name, SortOrder::None, 0))
+        let line = one_of(name, SortOrder::None, 0);
+        super::note(pass.caller(), &line);
+        self.desk.gate.count_keys(pass, &line)
     }
 
     /// Counts the giving up of a place like any other deletion, unless it is one: what is given back makes room for others.

@@ -58,12 +58,12 @@ impl Watch {
     /// As the RPC.
     pub fn subscribe(&self, caller: &Caller, ranges: &[KeyRange]) -> Result<Subscription, Error> {
         let Desk { node, gate, .. } = &self.desk;
+        if let Some(trail) = caller.trail() {
+            trail.asks_for_keys(|| ranges.to_vec());
+        }
         let pass = gate.admit(caller, Method::Watch)?;
         // From before the check on, lest a change in between is missed.
         let rules_changed = gate.rules_changed();
-        if let Some(trail) = caller.trail() {
-            trail.set_keys(|| ranges.to_vec());
-        }
         gate.check(&pass, &Watches(ranges))?;
         gate.count_one(&pass, &Watches(ranges))?;
         let (stream, end) = (node.state().hub.stream(), gate.end_of(&pass));

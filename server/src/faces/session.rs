@@ -17,7 +17,7 @@ use tonic::Status;
 use super::kit;
 use super::text::GatewayBody;
 use crate::calls::Calls;
-use crate::http::refusal::{add_hints, is_of_page, problem_document};
+use crate::http::refusal::{add_hints, is_of_page, problem_document, tell};
 use crate::http::{credentials, session_cookie};
 
 /// Bodies of more bytes are no logins.
@@ -141,8 +141,7 @@ impl Failure {
                 let status = Status::from(error);
                 let mut response = problem_document(error.problem_status(), error::problem(&status).to_json());
                 add_hints(&mut response, &status, is_of_page(headers));
-                // For whoever counts calls by their codes: the HTTP status has fewer.
-                response.extensions_mut().insert(status.code());
+                tell(&mut response, &status);
                 response
             }
         }

@@ -192,8 +192,8 @@ impl Caller {
         Caller { trail, ..self }
     }
 
-    pub(crate) fn trail(&self) -> Option<&Trail> {
-        self.trail.as_deref()
+    pub(crate) fn trail(&self) -> Option<&Arc<Trail>> {
+        self.trail.as_ref()
     }
 
     pub(crate) fn lane(&self) -> Option<&Lane> {

@@ -28,6 +28,11 @@ impl Pass {
         Pass { caller: Caller::internal(reason) }
     }
 
+    /// The same, for what is done because of a call: it is written down there.
+    pub(crate) fn on_trail_of(self, caller: &Caller) -> Pass {
+        Pass { caller: self.caller.on_trail(caller.trail().cloned()) }
+    }
+
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller
     }

@@ -24,8 +24,7 @@ pub(crate) fn refusal<B: From<Bytes>>(protocol: Protocol, status: &Status) -> Re
     if !protocol.is_grpc() {
         add_retry_after(response.headers_mut(), Error::from_status(status));
     }
-    // For whoever counts calls by their codes: the HTTP status has fewer.
-    response.extensions_mut().insert(status.code());
+    tell(&mut response, status);
     response
 }
 
@@ -36,7 +35,7 @@ pub(crate) fn refusal_as<B: From<Bytes>>(protocol: Protocol, http: StatusCode, s
         Protocol::Grpc | Protocol::GrpcWeb | Protocol::Json => refusal(protocol, status),
     };
     *response.status_mut() = http;
-    response.extensions_mut().insert(status.code());
+    tell(&mut response, status);
     response
 }
 
@@ -66,6 +65,24 @@ fn add_retry_after(headers: &mut HeaderMap, error: Option<Error>) {
 /// Whether a browser makes a request for a page.
 pub(crate) fn is_of_page(headers: &HeaderMap) -> bool {
     headers.contains_key("sec-fetch-mode")
+}
+
+/// Says with an answer why it says no, for whoever counts calls by their codes or writes them down: the HTTP status says less.
+pub(crate) fn tell<B>(response: &mut Response<B>, status: &Status) {
+    response.extensions_mut().insert(status.code());
+    if let Some(error) = Error::from_status(status) {
+        tell_error(response, error);
+    }
+}
+
+/// The same of an answer that is none by its status, and counts as what it is by that.
+pub(crate) fn tell_error<B>(response: &mut Response<B>, error: Error) {
+    response.extensions_mut().insert(error);
+}
+
+/// The error behind an answer that says no, when whoever made it has told.
+pub(super) fn error_told<B>(response: &Response<B>) -> Option<Error> {
+    response.extensions().get().copied()
 }
 
 /// The code behind an answer that says no, when whoever made it has told.

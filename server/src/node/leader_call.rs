@@ -82,7 +82,18 @@ impl Node {
                 outcome => Some(outcome.map_err(Status::from)),
             }
         });
-        promoted.await?
+        // The leader may be another member, and then it is there that the change is proposed.
+        if let Some(trail) = pass.caller().trail() {
+            trail.change_begins();
+        }
+        let promoted = promoted.await.map_err(Status::from).flatten();
+        if let Some(trail) = pass.caller().trail() {
+            trail.change_ends(match &promoted {
+                Ok(_) => Ok(None),
+                Err(status) => Err(Error::from_status(status).unwrap_or(Error::Timeout)),
+            });
+        }
+        promoted
     }
 
     /// None from a member that has ceased to lead meanwhile.

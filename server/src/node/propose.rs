@@ -1,6 +1,7 @@
 //! Writes: from a command to its outcome, through the log.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use keyport_api::error::Error;
@@ -13,13 +14,14 @@ use super::timeouts::Circumstances;
 use super::{Node, raft_error};
 use crate::apply::waiters::{Answer, Outcome};
 use crate::apply::{Command, Cost, Proposal, Replicated};
-use crate::gate::Pass;
+use crate::gate::{Pass, Trail};
 use crate::metrics::RequestTimer;
 
 /// Where the outcome of a request will be told, if it was taken.
 pub(super) struct Offered<'a, R> {
     timer: RequestTimer<'a>,
     outcome: Result<Receiver<Outcome>, Error>,
+    trail: Option<Arc<Trail>>,
     request: PhantomData<fn() -> R>,
 }
 
@@ -83,7 +85,11 @@ impl Node {
         if let Err(error) = &outcome {
             tracing::debug!(caller = %pass.caller(), %error, "a proposal was not taken");
         }
-        Offered { timer, outcome, request: PhantomData }
+        let trail = pass.caller().trail().filter(|_| outcome.is_ok()).cloned();
+        if let Some(trail) = &trail {
+            trail.change_begins();
+        }
+        Offered { timer, outcome, trail, request: PhantomData }
     }
 
     fn offer_command(
@@ -140,6 +146,9 @@ impl<R: Replicated> Offered<'_, R> {
     /// Why it was not taken; what the state machine answers; `Timeout`, `Stopped`.
     pub(super) async fn outcome(self) -> Result<Answer<R::Reply>, Error> {
         let outcome = told(self.outcome?).await;
+        if let Some(trail) = self.trail {
+            trail.change_ends(outcome.as_ref().map(|answer| Some(answer.revision)).map_err(|error| *error));
+        }
         // As etcd counts: a refusal by the state machine is an answer. None of those says that something is not available.
         if !outcome.as_ref().is_err_and(|error| error.code() == Code::Unavailable) {
             self.timer.succeeded();

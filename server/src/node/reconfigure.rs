@@ -92,7 +92,16 @@ impl Node {
             node.metrics.proposals_failed.inc();
             return Err(raft_error::proposing(error));
         }
-        let Answer { reply, .. } = told(outcome).await?;
+        let trail = pass.caller().trail();
+        if let Some(trail) = trail {
+            trail.change_begins();
+        }
+        let outcome = told(outcome).await;
+        if let Some(trail) = trail {
+            // Membership has no revision.
+            trail.change_ends(outcome.as_ref().map(|_| None).map_err(|error| *error));
+        }
+        let Answer { reply, .. } = outcome?;
         if let Reply::Members(members) = reply { Ok(members) } else { Err(Error::ReplyMismatch) }
     }
 

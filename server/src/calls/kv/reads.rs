@@ -39,7 +39,7 @@ impl Desk {
         T: Reply,
     {
         if let Some(trail) = pass.caller().trail() {
-            trail.set_keys(|| request.keys());
+            trail.asks_for_keys(|| request.keys());
         }
         match pass.caller().is_user() {
             // As with proposals: those without users do not pay for it.

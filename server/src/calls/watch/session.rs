@@ -125,7 +125,7 @@ impl<S> WatchSession<S> {
                     }
                 };
                 if let Some(trail) = self.pass.caller().trail() {
-                    trail.asked(&request.keys(), checked);
+                    trail.asked(request.keys(), checked);
                 }
                 match checked {
                     // Whether it was created or refused, the stream says so itself.

@@ -9,7 +9,7 @@ use tonic::Status;
 
 use super::body::CollectError;
 use crate::faces::text::GatewayBody;
-use crate::http::refusal::add_hints;
+use crate::http::refusal::{add_hints, tell};
 
 /// Why a call was not answered.
 #[derive(Debug)]
@@ -66,8 +66,7 @@ impl Refusal {
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         add_hints(&mut response, &self.status, false);
-        // For whoever counts calls by their codes: the HTTP status has fewer.
-        response.extensions_mut().insert(self.status.code());
+        tell(&mut response, &self.status);
         response
     }
 }

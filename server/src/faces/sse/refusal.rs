@@ -14,7 +14,7 @@ use super::encode::{Encoding, Format, Framing};
 use super::query::QueryError;
 use super::{Anew, set_media_type};
 use crate::faces::text::GatewayBody;
-use crate::http::refusal::{add_hints, problem_document};
+use crate::http::refusal::{add_hints, problem_document, tell, tell_error};
 
 /// Why a stream did not begin.
 pub(super) enum Failure {
@@ -34,15 +34,18 @@ impl Failure {
         match self {
             Failure::Query(error) => malformed(&error),
             Failure::Watch(error) => malformed(&error),
-            Failure::Refused(error) if hears && is_transient(error) => events(format, |out| {
-                format.error(out, &error::problem(&error.into()).to_json());
-            }),
+            Failure::Refused(error) if hears && is_transient(error) => {
+                let mut response = events(format, |out| {
+                    format.error(out, &error::problem(&error.into()).to_json());
+                });
+                tell_error(&mut response, error);
+                response
+            }
             Failure::Refused(error) => {
                 let status = Status::from(error);
                 let mut response = refused(error.problem_status(), error::problem(&status).to_json());
                 add_hints(&mut response, &status, is_page);
-                // For whoever counts calls by their codes: the HTTP status has fewer.
-                response.extensions_mut().insert(status.code());
+                tell(&mut response, &status);
                 response
             }
             Failure::Compacted(anew) if hears => events(format, |out| format.compacted(out, anew)),

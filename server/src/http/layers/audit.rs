@@ -1,9 +1,10 @@
-//! Who asked for what: begins the trail of each call, and writes its line when it is answered.
+//! Who asked for what: begins the trail of each call, and writes its line when it is answered, or its caller gives up: a
+//! change that was asked for may be made all the same.
 
-use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use http::{Request, Response};
 use keyport_api::error::Error;
@@ -12,7 +13,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::super::Call;
-use super::super::refusal::code_told;
+use super::super::refusal::{code_told, error_told};
 use crate::audit::{AuditLog, Trail};
 
 /// Longer paths lead nowhere.
@@ -49,7 +50,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let trail = self.log.as_ref().and_then(|log| begin(log, &mut request));
-        Audited { answer: self.inner.call(request), trail }
+        let deadline = Call::get(request.extensions()).and_then(|call| call.deadline);
+        let line = trail.map(|trail| Due { trail, deadline, works: false, is_written: false });
+        Audited { answer: self.inner.call(request), line }
     }
 }
 
@@ -57,11 +60,10 @@ where
 fn begin<B>(log: &AuditLog, request: &mut Request<B>) -> Option<Arc<Trail>> {
     let call = Call::get(request.extensions())?;
     let from = call.connection.remote.map(|remote| remote.ip());
-    let name = match call.method {
-        Some(method) => Cow::Borrowed(method.path()),
-        None => Cow::Owned(resource(request)?),
-    };
-    let trail = Arc::new(Trail::new(log, from, name));
+    let trail = Arc::new(match call.method {
+        Some(method) => Trail::of_method(log, from, method),
+        None => Trail::of_resource(log, from, resource(request)?),
+    });
     request.extensions_mut().get_mut::<Call>()?.trail = Some(Arc::clone(&trail));
     Some(trail)
 }
@@ -72,12 +74,45 @@ fn resource<B>(request: &Request<B>) -> Option<String> {
     is_named.then(|| format!("{} {path}", request.method()))
 }
 
+/// The line of a call that is not answered yet. Who drops it gives the call up.
+struct Due {
+    trail: Arc<Trail>,
+    deadline: Option<Instant>,
+    /// The call is being worked on. A panic leaves it so.
+    works: bool,
+    is_written: bool,
+}
+
+impl Due {
+    fn answered(mut self, code: Code, error: Option<Error>) {
+        self.trail.end(code, error);
+        self.is_written = true;
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        if self.is_written {
+            return;
+        }
+        let error = if self.works {
+            Error::Panicked
+        } else if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            Error::ContextDeadlineExceeded
+        } else {
+            Error::ContextCanceled
+        };
+        self.trail.end(error.code(), Some(error));
+    }
+}
+
 pin_project! {
     /// An answer under way.
     pub struct Audited<F> {
+        // First, lest what the call leaves behind is told of before.
+        line: Option<Due>,
         #[pin]
         answer: F,
-        trail: Option<Arc<Trail>>,
     }
 }
 
@@ -89,12 +124,20 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let answer = ready!(this.answer.poll(cx));
-        if let (Some(trail), Ok(response)) = (this.trail.take(), &answer) {
-            let (code, error) = outcome(response);
-            trail.end(code, error);
+        if let Some(line) = this.line {
+            line.works = true;
         }
-        Poll::Ready(answer)
+        let answer = this.answer.poll(cx);
+        if let Some(line) = this.line {
+            line.works = false;
+        }
+        if let Poll::Ready(Ok(response)) = &answer
+            && let Some(line) = this.line.take()
+        {
+            let (code, error) = outcome(response);
+            line.answered(code, error);
+        }
+        answer
     }
 }
 
@@ -103,8 +146,9 @@ fn outcome<RB>(response: &Response<RB>) -> (Code, Option<Error>) {
     if let Some(status) = Status::from_header_map(response.headers()) {
         return (status.code(), Error::from_status(&status));
     }
-    match code_told(response) {
-        Some(code) => (code, None),
+    let error = error_told(response);
+    match code_told(response).or(error.map(Error::code)) {
+        Some(code) => (code, error),
         None if response.status().is_client_error() || response.status().is_server_error() => (Code::Unknown, None),
         None => (Code::Ok, None),
     }
