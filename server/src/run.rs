@@ -14,7 +14,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 
 use crate::apply::Ended;
@@ -112,10 +111,9 @@ where
     let mut duties = duties(&config, &node);
     let stop = node.stopping().token().clone();
     let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
-    duties.spawn(peer_port::serve(peer_listeners, for_peers, stop.clone()));
+    duties.spawn(peer_port::serve(peer_listeners, for_peers, stop));
     let data_dir = config.data_dir.clone();
-    let mut serving =
-        tokio::spawn(serve(server, config, listeners, node.clone(), metrics, stop, around, audit.clone()));
+    let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, around, audit.clone()));
     let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
@@ -234,7 +232,6 @@ async fn serve<L, B>(
     listeners: Vec<Listener>,
     node: Node,
     metrics: Arc<Metrics>,
-    stop: CancellationToken,
     around: L,
     audit: Option<AuditLog>,
 ) -> io::Result<()>
@@ -247,6 +244,7 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let calls = Calls::new(&node)?;
+    let stop = node.stopping().token().clone();
     let state = node.shared_state();
     let (users, ignores_names) = (Arc::clone(&state), config.http.enable_gateway && !config.http.certificate_names);
     let full = Quota::new(move || state.alarms.no_space());

@@ -61,11 +61,12 @@ impl About {
     }
 
     fn permission(self, kind: Option<i32>, keys: &KeyRange) -> About {
-        let mut fields = range(keys);
+        let mut fields = Map::new();
         if let Some(kind) = kind {
             let kind = permission::Type::try_from(kind).map_or(UNKNOWN, |kind| kind.as_str_name());
             fields.insert("type".to_owned(), kind.into());
         }
+        fields.append(&mut range(keys));
         self.value("permission", fields)
     }
 

@@ -151,11 +151,10 @@ async fn locks_and_elections(root: &Root<'_>) {
     let wanted = json!([{ "key": name(&place) }, { "key": "e/", "range_end": "e0" }]);
     assert_eq!((&line["keys"], &line["revision"]), (&wanted, &json!(revision)));
     let leader = json!({ "name": b64("e"), "key": place["key"], "rev": revision.to_string(), "lease": place["lease"] });
-    for (n, method) in [Method::Proclaim, Method::Resign].into_iter().enumerate() {
-        let line = root.line(method, json!({ "leader": leader, "value": b64("canary") })).await;
-        let wanted = json!({ "keys": [{ "key": name(&place) }], "revision": revision + 1 + n as i64 });
-        assert_eq!(line, wanted, "{method:?}");
-    }
+    let line = root.line(Method::Proclaim, json!({ "leader": leader, "value": b64("canary") })).await;
+    assert_eq!((&line["keys"], &line["revision"]), (&json!([{ "key": name(&place) }]), &json!(revision + 1)));
+    let line = root.line(Method::Resign, json!({ "leader": leader })).await;
+    assert_eq!(line, json!({ "keys": [{ "key": name(&place) }], "revision": revision + 2 }));
 }
 
 async fn members(root: &Root<'_>) {
