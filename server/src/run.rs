@@ -138,9 +138,7 @@ where
         Some(failed) => failed,
         None => following.await.unwrap_or(Ended::Failed),
     };
-    if let Some(audit) = audit {
-        audit.flush();
-    }
+    audit.iter().for_each(AuditLog::flush);
     tracing::info!("the server has ended");
     served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
     match (lost, failed) {

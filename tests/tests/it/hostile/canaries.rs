@@ -11,7 +11,7 @@ use keyport_tests::grpc::{frame, get, put};
 use keyport_tests::http::b64;
 use keyport_tests::{Flavor, Server, websocket};
 use prost::Message as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
