@@ -72,7 +72,7 @@ async fn connection(arrival: Arrival, place: Place, router: Router, stop: Cancel
         () = stop.cancelled() => return,
     };
     let (stream, encrypted) = match taken {
-        Ok(Some(Ready { socket, identity })) => (Stream::from(socket), identity.map(|_| Encrypted)),
+        Ok(Some(Ready { socket, identity })) => (Stream::from(socket), Encrypted(identity.is_some())),
         Ok(None) => return,
         Err(error) => {
             tracing::warn!(%error, "failed to take over a connection of a peer");
@@ -86,9 +86,7 @@ async fn connection(arrival: Arrival, place: Place, router: Router, stop: Cancel
         let answering = vigil.answers();
         place.answers();
         request.extensions_mut().insert(place.clone());
-        if let Some(encrypted) = encrypted {
-            request.extensions_mut().insert(encrypted);
-        }
+        request.extensions_mut().insert(encrypted);
         let answer = unread.answer(request, true, |request| router.clone().oneshot(request.map(Body::new)));
         let place = place.clone();
         let answer = async move {

@@ -17,10 +17,13 @@ use crate::http::layers::{Hosts, host};
 use crate::http::plain::text;
 use crate::node::Node;
 
-/// In the extensions of requests whose connection is encrypted: a browser has looked at the certificate, and nobody has one
-/// for the name of another.
+/// In the extensions of requests: whether their connection is encrypted. A browser has looked at the certificate then, and
+/// nobody has one for the name of another.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Encrypted;
+pub(super) struct Encrypted(pub(super) bool);
+
+/// Characters of a host or a path that are logged.
+const MAX_TOLD: usize = 64;
 
 /// See the module's text.
 pub(super) async fn turn_away(State((node, hosts)): State<(Node, Hosts)>, request: Request, next: Next) -> Response {
@@ -33,7 +36,8 @@ pub(super) async fn turn_away(State((node, hosts)): State<(Node, Hosts)>, reques
         None
     };
     let Some((status, message)) = refused else { return next.run(request).await };
-    let (host, path) = (host(&request), request.uri().path());
+    let short = |text: &str| text.chars().take(MAX_TOLD).collect::<String>();
+    let (host, path) = (short(host(&request)), short(request.uri().path()));
     tracing::warn!(host, path, "refused a request to the port for peers that a page may have sent");
     text(status, message)
 }
@@ -48,7 +52,7 @@ fn is_of_browser(headers: &HeaderMap) -> bool {
 fn cannot_be_of_page(request: &Request) -> bool {
     let headers = request.headers();
     let is_stream = || headers.get(UPGRADE).is_some_and(|protocol| protocol == peers::STREAM_PROTOCOL);
-    headers.contains_key(MEMBER_HEADER) || is_stream() || request.extensions().get::<Encrypted>().is_some()
+    headers.contains_key(MEMBER_HEADER) || is_stream() || request.extensions().get().is_some_and(|Encrypted(is)| *is)
 }
 
 /// Whether a member is reached by that name, as far as is known here.
@@ -97,8 +101,10 @@ mod tests {
         for headers in [&[("x-server-from", "1")], &[("upgrade", "websocket")], &[("host", "keyport-raft/1")]] {
             assert!(!cannot_be_of_page(&request(headers)), "{headers:?}");
         }
-        let mut encrypted = request(&[]);
-        encrypted.extensions_mut().insert(Encrypted);
-        assert!(cannot_be_of_page(&encrypted));
+        for is in [true, false] {
+            let mut request = request(&[]);
+            request.extensions_mut().insert(Encrypted(is));
+            assert_eq!(cannot_be_of_page(&request), is);
+        }
     }
 }
