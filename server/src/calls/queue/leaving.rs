@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use keyport_api::error::Error;
 
 use super::{Place, Queue};
@@ -39,7 +40,7 @@ impl Drop for LeaveOnDrop {
 pub(super) struct Entering {
     queue: Queue,
     pass: Pass,
-    taking: Option<Pin<Box<dyn Future<Output = Result<Place, Error>> + Send>>>,
+    taking: Option<BoxFuture<'static, Result<Place, Error>>>,
 }
 
 impl Entering {
