@@ -24,7 +24,7 @@ use crate::membership;
 pub(super) struct Restore {
     /// The backup
     pub(super) file: PathBuf,
-    /// The data directory that is made [default: <name>.etcd]
+    /// The data directory that is made; without it, the name with .etcd behind it
     #[arg(long)]
     pub(super) data_dir: Option<PathBuf>,
     /// Where its write-ahead log goes, if not into the data directory
