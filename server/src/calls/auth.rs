@@ -36,12 +36,12 @@ impl Auth {
         AuthenticateRequest { name, password }: AuthenticateRequest,
     ) -> Result<AuthenticateResponse, Error> {
         let node = &self.desk.node;
+        if let Some(trail) = caller.trail() {
+            trail.set_claimed_user(&name);
+        }
         let login = self.logins.login(name, &password);
         // Whoever waits for his turn does not hold what he sent meanwhile.
         drop(password);
-        if let Some(trail) = caller.trail() {
-            trail.set_claimed_user(&login.user);
-        }
         let pass = self.desk.gate.admit(caller, Method::Authenticate)?;
         node.read_barrier().await?;
         loop {

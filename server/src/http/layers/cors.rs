@@ -1,6 +1,6 @@
 //! Which pages in a browser may call, and read what they are answered.
 //!
-//! As etcd: with `*` every answer says so; with a list, an origin is named back when it is listed to the letter. OPTIONS
+//! As etcd: with `*` every answer says so; with a list, an origin is named back when it is listed. OPTIONS
 //! is answered here, on any path. Beyond etcd the headers of gRPC-Web, REST and events are allowed and exposed. What
 //! browsers want to know is `tower-http`'s affair; it is asked only when it is a browser that calls, since its headers
 //! would be dead weight on every other answer.
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN, VARY};
+use http::request::Parts;
 use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
@@ -19,7 +20,7 @@ use tower_http::cors::{self, AllowHeaders, AllowOrigin};
 
 use super::super::rare::Rare;
 use super::super::{Call, Protocol};
-use crate::config::AllowList;
+use crate::config::{AllowList, canonical_origin};
 use crate::net::Face;
 
 const METHODS: [Method; 6] = [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::DELETE, Method::HEAD];
@@ -49,7 +50,12 @@ impl CorsLayer {
         let (allowed, vary) = match &*origins {
             AllowList::Any => (AllowOrigin::any(), Vec::new()),
             AllowList::Only(list) => {
-                (AllowOrigin::list(list.iter().filter_map(|origin| origin.parse().ok())), vec![ORIGIN])
+                let listed = list.clone();
+                let is_listed = move |origin: &HeaderValue, _: &Parts| {
+                    let origin = canonical_origin(origin.to_str().unwrap_or_default());
+                    origin.is_some_and(|origin| listed.contains(&origin))
+                };
+                (AllowOrigin::predicate(is_listed), vec![ORIGIN])
             }
         };
         let pages = cors::CorsLayer::new()
