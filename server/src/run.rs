@@ -109,9 +109,8 @@ where
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices));
     let mut duties = duties(&config, &node);
-    let stop = node.stopping().token().clone();
     let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
-    duties.spawn(peer_port::serve(peer_listeners, for_peers, stop));
+    duties.spawn(peer_port::serve(peer_listeners, for_peers, node.stopping().token().clone()));
     let data_dir = config.data_dir.clone();
     let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, around, audit.clone()));
     let (mut failed, mut served, mut lost) = (None, None, None);
