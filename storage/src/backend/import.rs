@@ -40,7 +40,7 @@ pub fn import<R: ReadAt>(
     let built = guarded(&unfinished, || {
         let loader = Loader::create(&files, &unfinished)?;
         let changes = wanted.changes.clone().put(Bucket::Meta, STORAGE_VERSION_KEY, STORAGE_VERSION);
-        Import { from, loader, changes, last: None }.all(reader, wanted.bump)
+        Import { from, loader, changes, bump: wanted.bump, last: None }.all(reader)
     });
     let named = built.and_then(|()| on_disk::rename(&unfinished, to)).and_then(|()| on_disk::sync_directory(to));
     if named.is_err() {
@@ -54,12 +54,14 @@ struct Import<'a> {
     from: &'a Path,
     loader: Loader,
     changes: Changes,
+    /// As it was wanted, until it is done.
+    bump: Option<i64>,
     /// Of history, as far as it was read.
     last: Option<RowKey>,
 }
 
 impl Import<'_> {
-    fn all<R: ReadAt>(mut self, reader: &Reader<R>, bump: Option<i64>) -> Result<(), BackendError> {
+    fn all<R: ReadAt>(mut self, reader: &Reader<R>) -> Result<(), BackendError> {
         let from = self.from;
         let unread = |error| unread(from, error);
         let mut buckets = reader.buckets().map_err(unread)?;
@@ -67,12 +69,12 @@ impl Import<'_> {
         while let Some(rows) = buckets.next_bucket().map_err(unread)? {
             let bucket = known(from, rows.name())?;
             while let Some(missing) = to_come.next_if(|next| *next < bucket) {
-                self.bucket::<R>(missing, None, bump)?;
+                self.bucket::<R>(missing, None)?;
             }
             to_come.next();
-            self.bucket(bucket, Some(rows), bump)?;
+            self.bucket(bucket, Some(rows))?;
         }
-        to_come.try_for_each(|missing| self.bucket::<R>(missing, None, bump))?;
+        to_come.try_for_each(|missing| self.bucket::<R>(missing, None))?;
         self.loader.finish().map(drop)
     }
 
@@ -80,7 +82,6 @@ impl Import<'_> {
         &mut self,
         bucket: Bucket,
         mut rows: Option<bbolt::Bucket<'_, R>>,
-        bump: Option<i64>,
     ) -> Result<(), BackendError> {
         let from = self.from;
         let changes = self.changes.clone();
@@ -101,9 +102,8 @@ impl Import<'_> {
                 break;
             }
         }
-        let bumped = bump.filter(|_| bucket == Bucket::Key);
         self.loader.append(bucket, |tail| merge.end(|key, value| tail.push(key, value)))?;
-        match bumped {
+        match self.bump.take_if(|_| bucket == Bucket::Key) {
             Some(by) => self.bump(by),
             None => Ok(()),
         }
