@@ -117,7 +117,9 @@ async fn state(server: &Server) -> Vec<Value> {
 /// What `etcdctl` saves of a server.
 fn save(server: &Server, dir: &Path) -> PathBuf {
     let file = dir.join("backup.db");
-    server.etcdctl().ok(&["--user", "root:root's", "snapshot", "save", text(&file)]);
+    // It gives up logging in after two seconds, and hashing goes behind everything else on the machine.
+    let user = ["--dial-timeout=60s", "--command-timeout=60s", "--user", "root:root's"];
+    server.etcdctl().ok(&[&user[..], &["snapshot", "save", text(&file)]].concat());
     file
 }
 
