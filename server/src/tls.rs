@@ -10,6 +10,7 @@ mod certificate;
 mod crl;
 mod error;
 mod files;
+mod greeting;
 mod handshakes;
 mod incoming;
 mod names;

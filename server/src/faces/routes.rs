@@ -31,7 +31,7 @@ use crate::net::Face;
 
 /// The table of faces, tried in this order: hot gRPC calls, gRPC, the gateway's paths, everything else.
 ///
-/// A clone is meant for another connection: it shares no count of references that every request would have to change.
+/// A clone is meant for another event loop: it shares no count of references that every request would have to change.
 #[derive(Debug)]
 pub struct Routes(Arc<Table>);
 

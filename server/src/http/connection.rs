@@ -6,8 +6,6 @@
 mod entry;
 mod leave;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +16,12 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::{self, JoinSet};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::crowd::{Crowd, Place};
@@ -104,7 +104,7 @@ impl Server {
         self
     }
 
-    /// Has `service` answer on the listeners until `stop`, then drains for at most `drain`. Each connection gets a clone.
+    /// Has `service` answer on the listeners until `stop`, then drains for at most `drain`. Each event loop gets a clone.
     ///
     /// # Errors
     /// When an event loop, or what accepts connections, has panicked. Then nothing is drained.
@@ -124,7 +124,8 @@ impl Server {
     {
         let mut acceptors = JoinSet::new();
         for listener in listeners {
-            let acceptor = Acceptor { server: self.clone(), service: service.clone() };
+            let services = (0..self.loops.count()).map(|_| Arc::new(Mutex::new(service.clone()))).collect();
+            let acceptor = Acceptor { server: self.clone(), services };
             acceptors.spawn(acceptor.run(listener, stop.clone(), drain));
         }
         loop {
@@ -180,7 +181,16 @@ fn connection_limit() -> usize {
 
 struct Acceptor<S> {
     server: Server,
-    service: S,
+    /// One for each event loop: what requests count and lock is shared by those of one loop alone.
+    services: Vec<Arc<Mutex<S>>>,
+}
+
+/// A connection that nobody has spoken on.
+struct Newcomer<S> {
+    arrival: Arrival,
+    face: Face,
+    vigil: Arc<Vigil>,
+    service: Arc<Mutex<S>>,
 }
 
 impl<S, B> Acceptor<S>
@@ -189,66 +199,65 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     async fn run(self, listener: Listener, stop: CancellationToken, drain: Duration) {
-        let mut connections = JoinSet::new();
-        let mut open: HashMap<task::Id, oneshot::Sender<()>> = HashMap::new();
+        // Nothing of a connection's end comes back here: to be told of each costs as much as to accept one.
+        let connections = TaskTracker::new();
+        let (closing, ending) = (CancellationToken::new(), CancellationToken::new());
         let mut backoff = BACKOFF_FIRST;
         loop {
-            tokio::select! {
+            let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(ended) = connections.join_next_with_id(), if !connections.is_empty() => {
-                    open.remove(&ended_id(ended));
+                accepted = accept(&listener, &self.server.slots) => accepted,
+            };
+            match accepted {
+                Ok((arrival, slot)) => {
+                    backoff = BACKOFF_FIRST;
+                    let Some((event_loop, seat)) = self.server.loops.seat() else { continue };
+                    let Some(service) = self.services.get(seat.event_loop()) else { continue };
+                    let vigil = Arc::default();
+                    let Ok(place) = self.server.crowd.enter(&arrival, listener.face, &vigil) else {
+                        if let Ok(place) = Arc::clone(&self.server.turned_away).try_acquire_owned() {
+                            let farewell = turn_away(arrival, (slot, seat, place));
+                            connections.spawn_on(ending.clone().run_until_cancelled_owned(farewell), event_loop);
+                        }
+                        continue;
+                    };
+                    let newcomer = Newcomer { arrival, face: listener.face, vigil, service: Arc::clone(service) };
+                    let connection = self.connection(newcomer, closing.clone(), (slot, seat, place));
+                    let connection = ending.clone().run_until_cancelled_owned(InTurn::new(connection));
+                    connections.spawn_on(connection, event_loop);
                 }
-                accepted = accept(&listener, &self.server.slots) => match accepted {
-                    Ok((arrival, slot)) => {
-                        backoff = BACKOFF_FIRST;
-                        let Some((event_loop, seat)) = self.server.loops.seat() else { continue };
-                        let vigil = Arc::default();
-                        let Ok(place) = self.server.crowd.enter(&arrival, listener.face, &vigil) else {
-                            if let Ok(place) = Arc::clone(&self.server.turned_away).try_acquire_owned() {
-                                connections.spawn_on(turn_away(arrival, (slot, seat, place)), event_loop);
-                            }
-                            continue;
-                        };
-                        let (close, closing) = oneshot::channel();
-                        let connection = self.connection(arrival, listener.face, vigil, closing, (slot, seat, place));
-                        open.insert(connections.spawn_on(InTurn::new(connection), event_loop).id(), close);
-                    }
-                    Err(error) if is_of_the_peer(&error) => {}
-                    Err(error) => {
-                        tracing::warn!(url = %listener.url, %error, ?backoff, "failed to accept a connection, will retry");
-                        tokio::time::sleep(backoff).await;
-                        backoff = (backoff * 2).min(BACKOFF_LONGEST);
-                    }
-                },
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(error) => {
+                    tracing::warn!(url = %listener.url, %error, ?backoff, "failed to accept a connection, will retry");
+                    tokio::time::sleep(backoff).await;
+                    backoff = (backoff * 2).min(BACKOFF_LONGEST);
+                }
             }
         }
         drop(listener);
-        for close in open.into_values() {
-            let _ = close.send(());
-        }
-        let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(drain, drained).await.is_err() {
+        closing.cancel();
+        connections.close();
+        if tokio::time::timeout(drain, connections.wait()).await.is_err() {
             tracing::info!(connections = connections.len(), "closing connections that did not end in time");
+            ending.cancel();
+            connections.wait().await;
         }
-        connections.shutdown().await;
     }
 
     fn connection(
         &self,
-        arrival: Arrival,
-        face: Face,
-        vigil: Arc<Vigil>,
-        mut closing: oneshot::Receiver<()>,
+        newcomer: Newcomer<S>,
+        closing: CancellationToken,
         places: (OwnedSemaphorePermit, Seat, Option<Place>),
     ) -> impl Future<Output = ()> + Send + 'static {
+        let Newcomer { arrival, face, vigil, service } = newcomer;
         // Whoever speaks HTTP/1.1 where it is not spoken gets no answer. (What can be upgraded speaks all there is.)
         let builder = Arc::clone(if face == Face::Grpc { &self.server.http2 } else { &self.server.any });
         let Server { deadlines, at_once, ping_time, .. } = self.server;
-        let service = self.service.clone();
         async move {
             let remote = arrival.remote;
-            let Some(Ready { socket, identity }) = taken(arrival, &mut closing, places.2.as_ref()).await else {
+            let Some(Ready { socket, identity }) = taken(arrival, &closing, places.2.as_ref()).await else {
                 return;
             };
             let stream = Stream::from(socket);
@@ -263,7 +272,7 @@ where
             let (lent, mut returned) = stream.lend();
             let unread = Arc::clone(&connection.unread);
             let io = TokioIo::new(Overheard { stream: lent, ear: Listening::new(Arc::clone(&vigil), ping_time) });
-            let service = Entry { connection, service: RefCell::new(service) };
+            let service = Entry { connection, service };
             let leave = Leave::new(closing, places.2.as_ref());
             // In a place of its own, which is given back before a WebSocket goes on.
             let outcome = if face == Face::Grpc {
@@ -286,11 +295,11 @@ where
 }
 
 /// What can be spoken on, if something comes of a connection. From here on it belongs to the loop that runs this.
-async fn taken(arrival: Arrival, closing: &mut oneshot::Receiver<()>, place: Option<&Place>) -> Option<Ready> {
+async fn taken(arrival: Arrival, closing: &CancellationToken, place: Option<&Place>) -> Option<Ready> {
     let taken = tokio::select! {
         taken = arrival.take() => taken,
         // Nobody has asked anything so far.
-        _ = closing => return None,
+        () = closing.cancelled() => return None,
         () = wanted(place) => return None,
     };
     taken.unwrap_or_else(|error| {
@@ -303,18 +312,6 @@ async fn taken(arrival: Arrival, closing: &mut oneshot::Receiver<()>, place: Opt
 async fn turn_away(arrival: Arrival, places: (OwnedSemaphorePermit, Seat, OwnedSemaphorePermit)) {
     arrival.turn_away(TOO_MANY_CONNECTIONS).await;
     drop(places);
-}
-
-fn ended_id(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {
-    match ended {
-        Ok((id, ())) => id,
-        Err(error) => {
-            if error.is_panic() {
-                tracing::error!(%error, "a connection's task panicked");
-            }
-            error.id()
-        }
-    }
 }
 
 /// The next connection, once there is room for it.

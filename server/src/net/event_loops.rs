@@ -37,7 +37,10 @@ struct Loop {
 
 /// A connection's place on a loop.
 #[derive(Debug)]
-pub(crate) struct Seat(Arc<AtomicUsize>);
+pub(crate) struct Seat {
+    number: usize,
+    taken: Arc<AtomicUsize>,
+}
 
 impl EventLoops {
     /// Starts `count` threads, the turns on which are counted.
@@ -87,17 +90,30 @@ impl EventLoops {
         });
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.loops.len()
+    }
+
     /// The loop with the fewest connections, and a place on it.
     pub(crate) fn seat(&self) -> Option<(&Handle, Seat)> {
-        let Loop { handle, taken, .. } = self.loops.iter().min_by_key(|one| one.taken.load(Ordering::Relaxed))?;
+        let loops = self.loops.iter().enumerate();
+        let (number, Loop { handle, taken }) = loops.min_by_key(|(_, one)| one.taken.load(Ordering::Relaxed))?;
         taken.fetch_add(1, Ordering::Relaxed);
-        Some((handle, Seat(Arc::clone(taken))))
+        Some((handle, Seat { number, taken: Arc::clone(taken) }))
+    }
+}
+
+impl Seat {
+    /// Which of the loops it is on, below [`EventLoops::count`].
+    pub(crate) fn event_loop(&self) -> usize {
+        self.number
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

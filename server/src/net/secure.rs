@@ -31,6 +31,8 @@ struct Session {
     is_at_end: bool,
     /// Encrypted of what [`Secure::try_write`] was offered, and not said to be written so far.
     owed: usize,
+    /// What is to be sent is left of the handshake: nobody waits for it, and it goes with what is written first.
+    is_held: bool,
 }
 
 /// The socket for one step of a session.
@@ -73,7 +75,8 @@ impl Secure {
     /// # Errors
     /// When what came along with the handshake is wrong.
     pub(super) fn new(wire: Wire, tls: impl Into<Connection>) -> io::Result<Secure> {
-        let mut session = Session { tls: tls.into(), readable: 0, is_at_end: false, owed: 0 };
+        let tls = tls.into();
+        let mut session = Session { readable: 0, is_at_end: false, owed: 0, is_held: tls.wants_write(), tls };
         session.decrypt()?;
         Ok(Secure { wire, session: Mutex::new(session) })
     }
@@ -156,6 +159,7 @@ impl Secure {
 impl Session {
     /// Sends all that waits.
     fn send(&mut self, wire: &Wire) -> io::Result<()> {
+        self.is_held = false;
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut Steps(wire)) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -192,7 +196,9 @@ impl Session {
     /// Sends what is due for what has come in, such as the answer to a change of keys. What finds no room goes with what is
     /// sent next.
     fn answer(&mut self, wire: &Wire) {
-        let _ = self.send(wire);
+        if !self.is_held {
+            let _ = self.send(wire);
+        }
     }
 
     /// What is decrypted; nothing at the end, and `None` if there may be more.
@@ -219,7 +225,9 @@ impl AsyncRead for Secure {
         let Secure { wire, session } = self.get_mut();
         let session = session.get_mut();
         loop {
-            if let Some(read) = session.take(buf.initialize_unfilled())? {
+            // No more of the buffer than is needed: what is new of it has to be zeroed.
+            let room = buf.remaining().min(session.readable.max(1));
+            if let Some(read) = session.take(buf.initialize_unfilled_to(room))? {
                 buf.advance(read);
                 return Poll::Ready(Ok(()));
             }
@@ -243,7 +251,9 @@ impl AsyncWrite for Secure {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_send(cx))?;
+        if !self.session.lock().is_held {
+            ready!(self.poll_send(cx))?;
+        }
         let mut session = self.session.lock();
         let written = session.tls.writer().write_vectored(data)?;
         match session.send(&self.wire) {
@@ -257,7 +267,7 @@ impl AsyncWrite for Secure {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_send(cx)
+        if self.session.lock().is_held { Poll::Ready(Ok(())) } else { self.poll_send(cx) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -350,6 +360,22 @@ mod tests {
         assert_eq!(&answer, b"an answer");
         drop(theirs);
         assert_eq!(ours.read(&mut buffer).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_goes_with_what_is_written_first() {
+        let (mut ours, mut theirs) = pair().await;
+        let session = ours.session.get_mut();
+        session.tls.refresh_traffic_keys().unwrap();
+        session.is_held = true;
+        ours.flush().await.unwrap();
+        let nothing = theirs.get_ref().0.try_read(&mut [0]).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        ours.write_all(b"an answer").await.unwrap();
+        ours.flush().await.unwrap();
+        let mut answer = [0; 9];
+        theirs.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"an answer");
     }
 
     /// As the thread of Raft writes: what is said to be written has left, and what would block is offered again.

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use rustls::ServerConnection;
 use rustls::pki_types::CertificateDer;
-use rustls::server::Acceptor as Hello;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::LazyConfigAcceptor;
 
 use super::certificate::{Certificate, Malformed};
 use super::crl::CrlRefusal;
 use super::error::TlsError;
+use super::greeting;
 use super::handshakes::Handshakes;
 use super::incoming::{Incoming, IncomingFiles};
 use super::names::{self, Misplaced};
@@ -140,14 +139,23 @@ impl Acceptor {
         }
     }
 
-    async fn handshake<S>(&self, io: S, remote: Option<SocketAddr>, told: &mut Told) -> Result<Accepted<S>, Rejection>
+    async fn handshake<S>(
+        &self,
+        mut io: S,
+        remote: Option<SocketAddr>,
+        told: &mut Told,
+    ) -> Result<Accepted<S>, Rejection>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let started = LazyConfigAcceptor::new(Hello::default(), io).await?;
-        told.server_name = started.client_hello().server_name().unwrap_or_default().to_owned();
+        let hello = greeting::hello(&mut io).await?;
+        told.server_name = hello.client_hello().server_name().unwrap_or_default().to_owned();
         let material = self.material()?;
-        let (io, session) = started.into_stream(material.config(self.speaks)).await?.into_inner();
+        let mut session = match hello.into_connection(material.config(self.speaks)) {
+            Ok(session) => session,
+            Err(refusal) => return Err(greeting::refused(&mut io, refusal).await.into()),
+        };
+        greeting::finish(&mut io, &mut session).await?;
         let shown = session.peer_certificates().unwrap_or_default();
         let identity = self.judge(&material, shown, remote.map(|remote| remote.ip()), told).await?;
         Ok(Accepted { io, session, identity })

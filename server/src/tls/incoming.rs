@@ -85,6 +85,9 @@ fn speaking(base: &ServerConfig, speaks: Speaks, side: &TlsSide) -> ServerConfig
         // A session that is taken up again shows its certificate to nobody: it could outlive it, and its authority.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
+    } else {
+        // As Go's servers. Whoever takes a session up again is given the next one.
+        config.send_tls13_tickets = 1;
     }
     config
 }

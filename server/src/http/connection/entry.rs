@@ -1,10 +1,10 @@
 //! Where requests of a connection enter the stack.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tower::Service;
 
 use super::super::answered::Answered;
@@ -14,8 +14,8 @@ use super::super::{Call, Connection, Protocol, RequestBody};
 /// See the module's text.
 pub(super) struct Entry<S> {
     pub(super) connection: Arc<Connection>,
-    /// Only used by the connection's own task, one request after the other.
-    pub(super) service: RefCell<S>,
+    /// That of the event loop, which the connections on it have in common. Nobody waits for it: they are of one thread.
+    pub(super) service: Arc<Mutex<S>>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Entry<S>
@@ -36,7 +36,7 @@ where
         }
         let waits = is_plain || request.version() < Version::HTTP_2;
         request.extensions_mut().insert(call);
-        let answer = self.connection.unread.answer(request, waits, |request| self.service.borrow_mut().call(request));
+        let answer = self.connection.unread.answer(request, waits, |request| self.service.lock().call(request));
         Answered::new(answer, Some(answering))
     }
 }

@@ -8,9 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::super::crowd::Place;
 use super::super::listening::too_many_pings;
@@ -32,7 +31,7 @@ pub(super) struct Spoken<'a, C> {
 /// What may tell a connection to end.
 pub(super) struct Leave {
     /// The server does.
-    closing: oneshot::Receiver<()>,
+    closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Another connection gets its place.
     wanted: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Until when what is being answered may be finished then.
@@ -40,17 +39,16 @@ pub(super) struct Leave {
 }
 
 impl Leave {
-    pub(super) fn new(closing: oneshot::Receiver<()>, place: Option<&Place>) -> Leave {
+    pub(super) fn new(closing: CancellationToken, place: Option<&Place>) -> Leave {
         let wanted = place.map(|place| Box::pin(place.wanted().clone().cancelled_owned()));
-        Leave { closing, wanted, until: None }
+        Leave { closing: Some(Box::pin(closing.cancelled_owned())), wanted, until: None }
     }
 
     /// Whether it has just been told.
     fn is_told(&mut self, cx: &mut Context<'_>) -> bool {
-        let closes = !self.closing.is_terminated() && Pin::new(&mut self.closing).poll(cx).is_ready();
-        let is_wanted = self.wanted.as_mut().is_some_and(|wanted| wanted.as_mut().poll(cx).is_ready());
+        let closes = has_told(&mut self.closing, cx);
+        let is_wanted = has_told(&mut self.wanted, cx);
         if is_wanted {
-            self.wanted = None;
             self.until = Some(Box::pin(sleep(LEAVING)));
         }
         closes || is_wanted
@@ -60,6 +58,15 @@ impl Leave {
     fn is_due(&mut self, vigil: &Vigil, cx: &mut Context<'_>) -> bool {
         self.until.as_mut().is_some_and(|until| vigil.idle_since().is_some() || until.as_mut().poll(cx).is_ready())
     }
+}
+
+/// Whether what tells has just told; it does so once.
+fn has_told(told: &mut Option<Pin<Box<WaitForCancellationFutureOwned>>>, cx: &mut Context<'_>) -> bool {
+    let due = told.as_mut().is_some_and(|told| told.as_mut().poll(cx).is_ready());
+    if due {
+        *told = None;
+    }
+    due
 }
 
 impl<C: GracefulConnection> Future for Spoken<'_, C> {

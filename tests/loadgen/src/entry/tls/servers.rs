@@ -1,5 +1,5 @@
-//! What clients look at in a server's certificate. Its chain is looked at once: the clients share the cores with the servers
-//! that are measured, and all connections of a run are shown the same. The signature of each handshake is checked.
+//! What clients look at in a server's certificate. Its chain is looked at once, and that a handshake is signed by whom it names not at
+//! all: all connections of a run are shown the same, and the clients have the cores in common with the servers that are measured.
 
 use std::sync::{Arc, OnceLock};
 
@@ -46,20 +46,20 @@ impl ServerCertVerifier for Servers {
 
     fn verify_tls12_signature(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.chains.verify_tls12_signature(message, cert, dss)
+        Ok(HandshakeSignatureValid::assertion())
     }
 
     fn verify_tls13_signature(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.chains.verify_tls13_signature(message, cert, dss)
+        Ok(HandshakeSignatureValid::assertion())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
