@@ -5,6 +5,7 @@
 
 mod format;
 mod output;
+mod rotated;
 mod sampled;
 mod short;
 
@@ -34,6 +35,8 @@ macro_rules! fatal {
 pub enum LogError {
     #[error("cannot open log file {path:?}: {source}")]
     Open { path: std::path::PathBuf, source: std::io::Error },
+    #[error("cannot tell local time for the names of log files: {0}")]
+    Zone(time::error::IndeterminateOffset),
     #[error("cannot read RUST_LOG: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
     #[error("a log is open already")]
@@ -42,7 +45,7 @@ pub enum LogError {
 
 /// Opens the log for the whole process. `directives` is the value of `RUST_LOG`, if there is one.
 pub fn init(config: &LogConfig, directives: Option<&str>) -> Result<(), LogError> {
-    let layer = layer(config, Outputs::open(&config.outputs)?);
+    let layer = layer(config, Outputs::open(config)?);
     match directives.filter(|d| !d.is_empty()) {
         Some(directives) => {
             tracing_subscriber::registry()

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, TokenConfig, cluster, duration, identity, invalid, origins, rates, tls,
-    tokens,
+    LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, cluster, duration, identity, invalid, origins,
+    rates, tls, tokens,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -227,6 +227,7 @@ fn log(s: &Settings) -> Result<LogConfig, ConfigError> {
     if outputs.is_empty() {
         outputs.push(LogOutput::Stderr);
     }
+    let rotation = s.bool("enable-log-rotation").then(|| rotation(s, &outputs)).transpose()?;
     Ok(LogConfig {
         level: LogLevel::parse(&level).ok_or_else(|| invalid(format!("unrecognized level: {level:?}")))?,
         format: match format.as_str() {
@@ -238,7 +239,15 @@ fn log(s: &Settings) -> Result<LogConfig, ConfigError> {
             }
         },
         outputs,
+        rotation,
     })
+}
+
+fn rotation(s: &Settings, outputs: &[LogOutput]) -> Result<Rotation, ConfigError> {
+    if outputs.iter().filter(|output| matches!(output, LogOutput::File(_))).count() != 1 {
+        return Err(invalid("--log-outputs requires a single file path when --log-rotate-config-json is defined"));
+    }
+    Rotation::parse(&s.string("log-rotation-config-json")).map_err(invalid)
 }
 
 fn warn(s: &mut Settings, cors: &AllowList) {

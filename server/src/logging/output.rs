@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::LogError;
-use crate::config::LogOutput;
+use super::rotated::Rotated;
+use crate::config::{LogConfig, LogOutput};
 
 /// Every output of the log. A line is written whole; one that cannot be written is lost, never an error for the caller.
 #[derive(Clone, Debug)]
@@ -19,21 +20,23 @@ enum Output {
     Stderr,
     Stdout,
     File(File),
+    Rotated(Rotated),
     #[cfg_attr(not(test), expect(dead_code, reason = "the log of tests"))]
     Memory(Mutex<Vec<u8>>),
 }
 
 impl Outputs {
-    pub(super) fn open(outputs: &[LogOutput]) -> Result<Outputs, LogError> {
-        let open = |output: &LogOutput| match output {
-            LogOutput::Stderr => Ok(Output::Stderr),
-            LogOutput::Stdout => Ok(Output::Stdout),
-            LogOutput::File(path) => match OpenOptions::new().create(true).append(true).open(path) {
+    pub(super) fn open(config: &LogConfig) -> Result<Outputs, LogError> {
+        let open = |output: &LogOutput| match (output, &config.rotation) {
+            (LogOutput::Stderr, _) => Ok(Output::Stderr),
+            (LogOutput::Stdout, _) => Ok(Output::Stdout),
+            (LogOutput::File(path), Some(rotation)) => Rotated::open(path, rotation).map(Output::Rotated),
+            (LogOutput::File(path), None) => match OpenOptions::new().create(true).append(true).open(path) {
                 Ok(file) => Ok(Output::File(file)),
                 Err(source) => Err(LogError::Open { path: path.clone(), source }),
             },
         };
-        Ok(Outputs(Arc::new(outputs.iter().map(open).collect::<Result<_, _>>()?)))
+        Ok(Outputs(Arc::new(config.outputs.iter().map(open).collect::<Result<_, _>>()?)))
     }
 
     /// Whether only a person reads them, as it seems.
@@ -41,7 +44,7 @@ impl Outputs {
         self.0.iter().all(|output| match output {
             Output::Stderr => io::stderr().is_terminal(),
             Output::Stdout => io::stdout().is_terminal(),
-            Output::File(_) | Output::Memory(_) => false,
+            Output::File(_) | Output::Rotated(_) | Output::Memory(_) => false,
         })
     }
 }
@@ -57,6 +60,7 @@ impl Write for &Outputs {
                     let mut file = file;
                     file.write_all(line)
                 }
+                Output::Rotated(file) => file.write(line),
                 Output::Memory(lines) => lines.lock().write_all(line),
             };
         }

@@ -109,12 +109,13 @@ fn files_are_appended_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     std::fs::write(&path, "old\n").unwrap();
-    let outputs = Outputs::open(&[crate::config::LogOutput::File(path.clone())]).unwrap();
+    let to = |path| LogConfig { outputs: vec![crate::config::LogOutput::File(path)], ..LogConfig::default() };
+    let outputs = Outputs::open(&to(path.clone())).unwrap();
     let subscriber = tracing_subscriber::registry().with(layer(&LogConfig::default(), outputs));
     with_default(subscriber, || tracing::info!("new"));
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!((text.lines().count(), text.starts_with("old\n{")), (2, true));
 
-    let error = Outputs::open(&[crate::config::LogOutput::File("/nowhere/log".into())]).unwrap_err();
+    let error = Outputs::open(&to("/nowhere/log".into())).unwrap_err();
     assert!(error.to_string().starts_with("cannot open log file \"/nowhere/log\": "));
 }

@@ -46,6 +46,85 @@ async fn lines_are_free_of_the_programs_own_notation() {
     assert_eq!(said("serving client traffic")[0]["docs"], format!("{}/docs", server.url()), "{log}");
 }
 
+/// A log that is full goes on in another file, and what was in it is packed.
+#[tokio::test]
+async fn full_files_are_moved_aside_and_packed() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return; // tells how long calls took in other words
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let rotation = r#"--log-rotation-config-json={"maxsize": 1, "maxbackups": 5, "localtime": true, "compress": true}"#;
+    // Of an earlier run, and nearly full.
+    let before = "{\"msg\":\"before\"}\n".repeat(58_200);
+    std::fs::write(dir.path().join("k.log"), &before).unwrap();
+    let mut server = Server::builder()
+        .args([
+            format!("--log-outputs={}", dir.path().join("k.log").display()),
+            "--enable-log-rotation".to_owned(),
+            rotation.to_owned(),
+            "--log-level=debug".to_owned(),
+            "--warning-unary-request-duration=1ns".to_owned(),
+        ])
+        .env("TZ", "UTC+3")
+        .start();
+    let http = server.http();
+    let named = |ending: &str| {
+        let paths = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut named: Vec<_> = paths.filter(|path| path.to_str().unwrap().ends_with(ending)).collect();
+        named.sort();
+        named
+    };
+    while named(".log.gz").is_empty() {
+        http.call("/v3/kv/put", json!({ "key": "aw==", "value": "dg==" })).await;
+    }
+    server.stop();
+    let mut text = String::new();
+    for path in named(".log.gz") {
+        flate2::read::GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    }
+    for path in named(".log") {
+        assert!(path.metadata().unwrap().len() <= 1024 * 1024);
+        File::open(path).unwrap().read_to_string(&mut text).unwrap();
+    }
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (old, new) = lines.split_at(58_200);
+    assert!(old.iter().all(|line| line["msg"] == "before"));
+    assert!(new.is_sorted_by_key(|line| line["ts"].as_str()), "{new:?}");
+    let said = |message: &str| new.iter().any(|line| line["msg"] == message);
+    assert!(said("serving client traffic") && said("the server has ended"), "{new:?}");
+    let hour = |text: &str| text.split_once('T').unwrap().1[..2].parse::<u8>().unwrap();
+    let name = named(".log.gz").pop().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    let (in_name, in_line) = (hour(&name), hour(new.last().unwrap()["ts"].as_str().unwrap()));
+    // Nobody logs for an hour here, so it is the next one at most.
+    assert!([3, 4].contains(&((24 + in_line - in_name) % 24)), "{name}");
+}
+
+#[test]
+fn a_rotation_that_cannot_be_is_refused() {
+    for (args, reason) in [
+        (
+            vec!["--enable-log-rotation"],
+            "--log-outputs requires a single file path when --log-rotate-config-json is defined",
+        ),
+        (
+            vec!["--enable-log-rotation", "--log-outputs=a.log,b.log"],
+            "--log-outputs requires a single file path when --log-rotate-config-json is defined",
+        ),
+        (
+            vec!["--enable-log-rotation", "--log-outputs=a.log", r#"--log-rotation-config-json={"maxsize": 1"#],
+            "improperly formatted log rotation config: ",
+        ),
+        (
+            vec!["--enable-log-rotation", "--log-outputs=a.log", r#"--log-rotation-config-json={"maxsize": "x"}"#],
+            "invalid log rotation config: ",
+        ),
+    ] {
+        let output = Server::builder().args(args).run_to_end();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(reason), "{text}");
+    }
+}
+
 /// A server whose standard error is a terminal.
 struct Terminal {
     child: Child,
