@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::entry::{Tls, TlsMode};
+use crate::entry::Tls;
 use crate::limits::fsync_probe;
 use crate::server::Cluster;
 use crate::stats::{Meter, Outcome, Row, Used, num};
@@ -72,7 +72,7 @@ impl Bench {
         }
         let guarded = |k: &Kind| k.needs_tls() || k.needs_users();
         ensure!(
-            managed || self.o.tls.is_none() && !self.o.users && !self.kinds.iter().any(guarded),
+            managed || self.o.tls.is_none() && !self.o.peer_tls && !self.o.users && !self.kinds.iter().any(guarded),
             "TLS and users need servers that loadgen starts (--server)"
         );
         let (mut big, small): (Vec<Kind>, Vec<Kind>) = self.kinds.iter().partition(|k| k.big());
@@ -187,9 +187,9 @@ impl Bench {
 
     /// Fresh servers for every side (not for servers started by others).
     fn start(&mut self, sides: &mut [Side], kinds: &[Kind]) -> Result<()> {
-        let mode = self.o.tls.or(kinds.iter().any(|k| k.needs_tls()).then_some(TlsMode::Server));
+        let scope = self.o.encryption(kinds);
         let users = self.o.users || kinds.iter().any(|k| k.needs_users());
-        let tls = mode.map(|mode| Tls::new(mode, &self.work.path)).transpose()?;
+        let tls = if scope.is_empty() { None } else { Some(Tls::new(scope, &self.work.path)?) };
         for s in sides {
             if s.cluster.as_ref().is_some_and(|c| !c.managed()) {
                 continue;

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::fail::{Fail, net};
 pub(crate) use login::Login;
 pub(crate) use socket::Socket;
-pub(crate) use tls::{ClientTls, Protocol, ServerFiles, Tls, TlsMode};
+pub(crate) use tls::{ClientTls, Protocol, Scope, ServerFiles, Tls, TlsMode};
 
 /// What a connection may take to stand.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -63,7 +63,7 @@ impl Cluster {
     pub(crate) fn new(cmd: &str, members: usize, dir: &Path, tls: Option<&Tls>) -> Result<Cluster> {
         let template = Template::new(cmd, tls.map(|tls| tls.files.clone()))?;
         std::fs::create_dir_all(dir)?;
-        let places: Vec<Place> = (0..members).map(Place::free).collect::<Result<_>>()?;
+        let places: Vec<Place> = (0..members).map(|number| template.place(number)).collect::<Result<_>>()?;
         let cluster = initial_cluster(&places);
         let members: Vec<Member> =
             places.into_iter().map(|p| Member::new(&template, p, dir, &cluster, "new")).collect();
@@ -73,7 +73,7 @@ impl Cluster {
             template,
             dir: dir.into(),
             external: None,
-            strangers: Access { tls: tls.map(|tls| tls.client.clone()), logins: vec![] },
+            strangers: Access { tls: tls.and_then(|tls| tls.client.clone()), logins: vec![] },
             users: None,
             leases: vec![],
         })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
-use crate::entry::TlsMode;
+use crate::entry::{Scope, TlsMode};
 use crate::workload::{Kind, NAMES};
 
 #[derive(clap::Args, Clone)]
@@ -59,9 +59,12 @@ pub(crate) struct Opts {
     #[arg(long, default_value_t = 16)]
     pub(super) writers: usize,
     /// Servers with a certificate of the run's own authority, which all clients check; =mutual: clients show one, too.
-    /// Between members there is none
+    /// Between members there is none without --peer-tls
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "server")]
     pub(super) tls: Option<TlsMode>,
+    /// Members that show each other certificates, by an authority of the run's own (with --nodes)
+    #[arg(long)]
+    pub(super) peer_tls: bool,
     /// Servers with authentication enabled: root, and a user whose role may read and write the keys of the workloads. All
     /// clients are logged in (64 logins at most, which further connections share) before the clock starts
     #[arg(long)]
@@ -144,6 +147,12 @@ pub(crate) struct CompareArgs {
 }
 
 impl Opts {
+    /// What is encrypted for these workloads, asked for or not.
+    pub(super) fn encryption(&self, kinds: &[Kind]) -> Scope {
+        let needed = kinds.iter().any(|kind| kind.needs_tls()).then_some(TlsMode::Server);
+        Scope { clients: self.tls.or(needed), members: self.peer_tls }
+    }
+
     /// Whether all counts and sizes are ones that these workloads can do with.
     pub(super) fn check(&self, kinds: &[Kind]) -> Result<()> {
         ensure!(
@@ -168,6 +177,10 @@ impl Opts {
         );
         let list = kinds.iter().filter_map(|k| if let Kind::List(n) = k { Some(*n) } else { None }).max();
         ensure!(list.unwrap_or(0) <= self.keys, "list needs --keys of at least its size");
+        ensure!(
+            self.nodes > 1 || !self.peer_tls || kinds.contains(&Kind::NewMember),
+            "--peer-tls needs --nodes 2 or more: a member alone has nobody to call"
+        );
         ensure!(
             self.nodes > 2 || !kinds.contains(&Kind::Failover),
             "failover needs --nodes 3 or more: fewer members have no leader without the one that is killed"
@@ -197,5 +210,23 @@ mod tests {
         assert_eq!(mode(&[]), None);
         assert_eq!(mode(&["--tls", "--users"]), Some(TlsMode::Server));
         assert_eq!(mode(&["--tls=mutual"]), Some(TlsMode::Mutual));
+    }
+
+    #[test]
+    fn what_is_encrypted_is_what_was_asked_for_and_what_a_workload_needs() {
+        let opts = |args: &[&str]| {
+            let line = ["x", "--subject", "s"].iter().chain(args);
+            Line::try_parse_from(line).unwrap_or_else(|e| panic!("{e}")).args.opts
+        };
+        let (server, mutual) = (Some(TlsMode::Server), Some(TlsMode::Mutual));
+        let kinds = [Kind::Put, Kind::TlsConnect];
+        assert!(opts(&[]).encryption(&kinds[..1]).is_empty());
+        assert_eq!(opts(&[]).encryption(&kinds), Scope { clients: server, members: false });
+        let three = opts(&["--nodes=3", "--peer-tls"]);
+        assert_eq!(three.encryption(&kinds[..1]), Scope { clients: None, members: true });
+        assert_eq!(opts(&["--tls=mutual"]).encryption(&kinds), Scope { clients: mutual, members: false });
+        assert!(three.check(&kinds).is_ok());
+        let alone = opts(&["--peer-tls"]);
+        assert!(alone.check(&kinds).is_err() && alone.check(&[Kind::NewMember]).is_ok());
     }
 }

@@ -35,6 +35,21 @@ pub(crate) enum TlsMode {
     Mutual,
 }
 
+/// Which connections of a run are encrypted.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Scope {
+    /// Those of clients, and who shows a certificate there.
+    pub(crate) clients: Option<TlsMode>,
+    /// Those between members; both ends show one.
+    pub(crate) members: bool,
+}
+
+impl Scope {
+    pub(crate) fn is_empty(self) -> bool {
+        self.clients.is_none() && !self.members
+    }
+}
+
 /// What a connection speaks above TLS.
 #[derive(Clone, Copy)]
 pub(crate) enum Protocol {
@@ -48,19 +63,20 @@ pub(crate) struct ServerFiles {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
     pub(crate) ca: PathBuf,
-    pub(crate) mode: TlsMode,
+    pub(crate) scope: Scope,
 }
 
 /// Both ends of the TLS of a run.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) files: ServerFiles,
-    pub(crate) client: ClientTls,
+    /// For clients, if theirs are encrypted.
+    pub(crate) client: Option<ClientTls>,
 }
 
 impl Tls {
     /// With a new authority; `dir` is where the files go.
-    pub(crate) fn new(mode: TlsMode, dir: &Path) -> Result<Tls> {
+    pub(crate) fn new(scope: Scope, dir: &Path) -> Result<Tls> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "loadgen");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -76,11 +92,14 @@ impl Tls {
             cert: write("server.pem", server.pem())?,
             key: write("server.key", server_key.serialize_pem())?,
             ca: write("ca.pem", authority.pem())?,
-            mode,
+            scope,
         };
-        let shown = if mode == TlsMode::Mutual { Some(issue(&authority)?) } else { None };
-        let shown = shown.map(|(cert, key)| (cert.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der())));
-        Ok(Tls { files, client: ClientTls::new(authority.der(), shown)? })
+        let client = scope.clients.map(|mode| {
+            let shown = if mode == TlsMode::Mutual { Some(issue(&authority)?) } else { None };
+            let shown = shown.map(|(cert, key)| (cert.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der())));
+            ClientTls::new(authority.der(), shown)
+        });
+        Ok(Tls { files, client: client.transpose()? })
     }
 }
 
@@ -170,9 +189,9 @@ mod tests {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config =
             ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
-        let config = match files.mode {
-            TlsMode::Server => config.with_no_client_auth(),
-            TlsMode::Mutual => config.with_client_cert_verifier(
+        let config = match files.scope.clients {
+            None | Some(TlsMode::Server) => config.with_no_client_auth(),
+            Some(TlsMode::Mutual) => config.with_client_cert_verifier(
                 WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap(),
             ),
         };
@@ -193,11 +212,15 @@ mod tests {
 
     /// What the server says to a client with that TLS.
     async fn said(client: &Tls, addr: SocketAddr, protocol: Protocol) -> Result<Vec<u8>, String> {
-        let access = Access { tls: Some(client.client.clone()), logins: vec![] };
+        let access = Access { tls: client.client.clone(), logins: vec![] };
         let mut socket = access.stranger(addr).dial(protocol).await.map_err(|e| e.to_string())?;
         let mut said = vec![0; 5];
         tokio::io::AsyncReadExt::read_exact(&mut socket, &mut said).await.map_err(|e| e.to_string())?;
         Ok(said)
+    }
+
+    fn encrypting(mode: TlsMode, dir: &Path) -> Tls {
+        Tls::new(Scope { clients: Some(mode), members: false }, dir).unwrap()
     }
 
     fn folder(name: &str) -> PathBuf {
@@ -209,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn clients_believe_the_authority_of_the_run_alone() {
         let dirs = [folder("ours"), folder("other")];
-        let [ours, other] = dirs.each_ref().map(|dir| Tls::new(TlsMode::Server, dir).unwrap());
+        let [ours, other] = dirs.each_ref().map(|dir| encrypting(TlsMode::Server, dir));
         assert_eq!(said(&ours, serve(&ours.files, b"h2").await, Protocol::H2).await.unwrap(), b"hello");
         let refused = said(&other, serve(&ours.files, b"h2").await, Protocol::H2).await.unwrap_err();
         assert!(refused.contains("certificate"), "{refused}");
@@ -219,10 +242,10 @@ mod tests {
     #[tokio::test]
     async fn clients_show_a_certificate_when_they_are_to() {
         let dir = folder("mutual");
-        let mutual = Tls::new(TlsMode::Mutual, &dir).unwrap();
+        let mutual = encrypting(TlsMode::Mutual, &dir);
         assert_eq!(said(&mutual, serve(&mutual.files, b"http/1.1").await, Protocol::Http1).await.unwrap(), b"hello");
         let silent = ClientTls::new(&CertificateDer::from_pem_file(&mutual.files.ca).unwrap(), None).unwrap();
-        let silent = Tls { client: silent, ..mutual.clone() };
+        let silent = Tls { client: Some(silent), ..mutual.clone() };
         assert!(said(&silent, serve(&mutual.files, b"http/1.1").await, Protocol::Http1).await.is_err());
         fs::remove_dir_all(dir).unwrap();
     }
@@ -230,7 +253,7 @@ mod tests {
     #[tokio::test]
     async fn grpc_needs_a_server_that_names_http2() {
         let dir = folder("alpn");
-        let tls = Tls::new(TlsMode::Server, &dir).unwrap();
+        let tls = encrypting(TlsMode::Server, &dir);
         assert!(said(&tls, serve(&tls.files, b"http/1.1").await, Protocol::H2).await.is_err());
         fs::remove_dir_all(dir).unwrap();
     }

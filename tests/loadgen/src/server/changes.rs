@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use rustix::process::Signal;
 
-use super::member::{Member, Place};
+use super::member::Member;
 use super::{Cluster, initial_cluster, status};
 use crate::fail::Fail;
 use crate::grpc::{Conn, Method};
@@ -23,7 +23,7 @@ impl Cluster {
             self.template.can_join(),
             "the server command needs {{state}} (new or existing), for a member that joins a cluster"
         );
-        let place = Place::free(self.named)?;
+        let place = self.template.place(self.named)?;
         let request = MemberAddRequest { peer_urls: vec![place.peer_url()] };
         self.change_members("MemberAdd", Method::MemberAdd, &frame(&request))?;
         let cluster = initial_cluster(self.members.iter().map(|m| &m.place).chain([&place]));

@@ -29,12 +29,13 @@ const ETCD_FLAGS: &str = "--name {name} --data-dir {data} --listen-client-urls {
                           --initial-advertise-peer-urls {peer} --initial-cluster {cluster} --initial-cluster-state {state}";
 const TLS_FLAGS: &str = "--cert-file {cert} --key-file {key}";
 const MUTUAL_FLAGS: &str = "--client-cert-auth --trusted-ca-file {ca}";
+const PEER_FLAGS: &str =
+    "--peer-cert-file {cert} --peer-key-file {key} --peer-client-cert-auth --peer-trusted-ca-file {ca}";
 
 /// The command of a side's servers, with placeholders for what differs between its members.
 #[derive(Default)]
 pub(super) struct Template {
     words: Vec<String>,
-    /// What clients are served with.
     tls: Option<ServerFiles>,
 }
 
@@ -47,13 +48,25 @@ impl Template {
         let plain = !HOLDERS.iter().any(|h| cmd.contains(h));
         ensure!(
             plain || tls.is_none() || cmd.contains("{cert}"),
-            "TLS needs {{cert}} and {{key}} (and {{ca}}, if clients show certificates) in a server command with placeholders"
+            "TLS needs {{cert}} and {{key}} (and {{ca}}, if clients or members show certificates) in a server command with placeholders"
         );
-        let mode = tls.as_ref().map(|tls| tls.mode);
-        let secure = mode.map_or("", |_| TLS_FLAGS).split_whitespace();
-        let mutual = mode.filter(|mode| *mode == TlsMode::Mutual).map_or("", |_| MUTUAL_FLAGS).split_whitespace();
-        let flags = ETCD_FLAGS.split_whitespace().chain(secure).chain(mutual).filter(|_| plain).map(String::from);
+        let scope = tls.as_ref().map(|tls| tls.scope);
+        let clients = scope.and_then(|scope| scope.clients);
+        let flags = [
+            (true, ETCD_FLAGS),
+            (clients.is_some(), TLS_FLAGS),
+            (clients == Some(TlsMode::Mutual), MUTUAL_FLAGS),
+            (scope.is_some_and(|scope| scope.members), PEER_FLAGS),
+        ];
+        let flags = flags.into_iter().filter(|(is_meant, _)| plain && *is_meant);
+        let flags = flags.flat_map(|(_, flags)| flags.split_whitespace()).map(String::from);
         Ok(Template { words: words.into_iter().chain(flags).collect(), tls })
+    }
+
+    /// For the member with that number.
+    pub(super) fn place(&self, number: usize) -> Result<Place> {
+        let encrypts = self.tls.as_ref().is_some_and(|tls| tls.scope.members);
+        Ok(Place { name: format!("n{number}"), client: free_port()?, peer: free_port()?, encrypts })
     }
 
     /// Whether a member can be told to join a cluster that is there already.
@@ -67,15 +80,13 @@ pub(super) struct Place {
     name: String,
     client: u16,
     peer: u16,
+    /// To other members.
+    encrypts: bool,
 }
 
 impl Place {
-    pub(super) fn free(number: usize) -> Result<Place> {
-        Ok(Place { name: format!("n{number}"), client: free_port()?, peer: free_port()? })
-    }
-
     pub(super) fn peer_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.peer)
+        url(self.encrypts, self.peer)
     }
 
     /// Its part of `--initial-cluster`.
@@ -96,14 +107,14 @@ impl Member {
     /// Not started yet. `state` is etcd's `new` or `existing`.
     pub(super) fn new(template: &Template, place: Place, dir: &Path, cluster: &str, state: &str) -> Member {
         let data = dir.join(&place.name);
-        let scheme = if template.tls.is_some() { "https" } else { "http" };
+        let encrypts = template.tls.as_ref().is_some_and(|tls| tls.scope.clients.is_some());
         let file = |of: fn(&ServerFiles) -> &PathBuf| {
             template.tls.as_ref().map_or_else(String::new, |tls| of(tls).display().to_string())
         };
         let values = [
             place.name.clone(),
             data.display().to_string(),
-            format!("{scheme}://127.0.0.1:{}", place.client),
+            url(encrypts, place.client),
             place.peer_url(),
             place.client.to_string(),
             place.peer.to_string(),
@@ -178,6 +189,10 @@ impl Member {
     }
 }
 
+fn url(encrypts: bool, port: u16) -> String {
+    format!("{}://127.0.0.1:{port}", if encrypts { "https" } else { "http" })
+}
+
 /// A free loopback port below the ephemeral range, so that no outgoing connection takes it.
 fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -213,12 +228,20 @@ fn du(p: &Path) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::Scope;
+
+    fn files(clients: Option<TlsMode>, members: bool) -> ServerFiles {
+        ServerFiles { cert: "/c".into(), key: "/k".into(), ca: "/a".into(), scope: Scope { clients, members } }
+    }
 
     fn command(cmd: &str, state: &str, mode: Option<TlsMode>) -> String {
-        let tls = mode.map(|mode| ServerFiles { cert: "/c".into(), key: "/k".into(), ca: "/a".into(), mode });
-        let place = Place { name: "n3".into(), client: 1, peer: 2 };
-        let cluster = format!("n0=http://127.0.0.1:9,{}", place.in_cluster());
+        command_with(cmd, state, mode.map(|mode| files(Some(mode), false)))
+    }
+
+    fn command_with(cmd: &str, state: &str, tls: Option<ServerFiles>) -> String {
         let template = Template::new(cmd, tls).expect("a command");
+        let place = Place { name: "n3".into(), client: 1, peer: 2, ..template.place(0).expect("ports") };
+        let cluster = format!("n0=http://127.0.0.1:9,{}", place.in_cluster());
         Member::new(&template, place, Path::new("/w"), &cluster, state).argv.join(" ")
     }
 
@@ -249,8 +272,21 @@ mod tests {
     fn a_command_with_placeholders_says_where_the_certificate_goes() {
         let cmd = "srv {client} -c {cert} -k {key} -a {ca}";
         assert_eq!(command(cmd, "new", Some(TlsMode::Mutual)), "srv https://127.0.0.1:1 -c /c -k /k -a /a");
-        let tls = ServerFiles { cert: "/c".into(), key: "/k".into(), ca: "/a".into(), mode: TlsMode::Server };
-        assert!(Template::new("srv {client}", Some(tls)).is_err());
+        for tls in [files(Some(TlsMode::Server), false), files(None, true)] {
+            assert!(Template::new("srv {client}", Some(tls)).is_err());
+        }
+    }
+
+    #[test]
+    fn members_show_each_other_certificates_whatever_clients_do() {
+        let plain = command_with("etcd", "new", Some(files(None, true)));
+        assert!(plain.contains("--listen-client-urls http://127.0.0.1:1 "), "{plain}");
+        assert!(plain.contains("--listen-peer-urls https://127.0.0.1:2 "), "{plain}");
+        assert!(plain.contains(",n3=https://127.0.0.1:2 "), "{plain}");
+        let peers = " --peer-cert-file /c --peer-key-file /k --peer-client-cert-auth --peer-trusted-ca-file /a";
+        assert!(plain.ends_with(peers) && !plain.contains(" --cert-file "), "{plain}");
+        let both = command_with("etcd", "new", Some(files(Some(TlsMode::Server), true)));
+        assert!(both.ends_with(&format!(" --cert-file /c --key-file /k{peers}")), "{both}");
     }
 
     #[test]
