@@ -13,6 +13,7 @@ mod files;
 mod greeting;
 mod handshakes;
 mod incoming;
+mod key_kind;
 mod names;
 mod outgoing;
 mod provider;

@@ -8,6 +8,7 @@ use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::TlsError;
+use super::key_kind;
 use crate::config::KeyPairFiles;
 
 /// A certificate, with those that lead to its authority after it, and its key.
@@ -20,6 +21,9 @@ impl KeyPair {
     pub(super) fn read(files: &KeyPairFiles) -> Result<KeyPair, TlsError> {
         let chain = certificates(&files.cert)?;
         let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).map_err(|error| content(&files.key, error))?;
+        if let Some(leaf) = chain.first() {
+            key_kind::check(&key, leaf).map_err(|unusable| content(&files.key, unusable))?;
+        }
         Ok(KeyPair { chain, key })
     }
 }
