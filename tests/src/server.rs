@@ -175,6 +175,11 @@ impl Server {
         (Ipv4Addr::LOCALHOST, self.client).into()
     }
 
+    /// Where it listens for other members.
+    pub fn peer_addr(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.peer))
+    }
+
     /// The URL for clients, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr())

@@ -1,5 +1,7 @@
 //! Pages in a browser beside a server: what those of other sites must not do, whatever way they try. (etcd lets them.)
 
+mod browser;
+
 use http::Method;
 use keyport_tests::Server;
 use keyport_tests::grpc::{frame, put};
