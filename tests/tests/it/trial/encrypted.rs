@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use keyport_tests::certificates::{Authority, Holder, Pair};
 use keyport_tests::target::{Flavor, etcd_tool};
 use keyport_tests::trial::Trial;
 use keyport_tests::wait::eventually;
@@ -68,6 +69,69 @@ fn with_mutual_tls_what_it_says_to_type_works() {
         let mut trial = Trial::start(hosts, dir, ["keyport-cluster-tls"]);
         assert!(!trial.end().await.success());
         trial.says("the members in keyport-cluster-tls were made to run only with --tls").await;
+    });
+}
+
+/// Puts a file into the folder of certificates, whole.
+fn replace(dir: &Path, name: &str, content: &[u8]) {
+    let new = dir.join(FOLDER).join(format!("{name}.new"));
+    std::fs::write(&new, content).unwrap();
+    std::fs::rename(&new, dir.join(FOLDER).join(name)).unwrap();
+}
+
+/// As the documentation has it: the key first. In between, the last good pair stays in use.
+fn replace_pair(dir: &Path, name: &str, Pair { cert, key }: &Pair) {
+    replace(dir, &format!("{name}.key"), &std::fs::read(key).unwrap());
+    replace(dir, &format!("{name}.pem"), &std::fs::read(cert).unwrap());
+}
+
+/// Kills a member and starts it again, which the launcher has to see: it asks anew, by the files of that moment.
+async fn is_missed_and_found(trial: &mut Trial, number: usize) {
+    let said = |trial: &Trial, what: &str| trial.log().matches(what).count();
+    let (two, three) = ("-- | two members are up, m", "-- | three members are up, m");
+    let before = [two, three].map(|what| said(trial, what));
+    trial.types(&number.to_string());
+    eventually("it is missed", async || (said(trial, two) > before[0]).then_some(())).await;
+    trial.types(&number.to_string());
+    eventually("it is found", async || (said(trial, three) > before[1]).then_some(())).await;
+}
+
+#[test]
+fn certificates_are_replaced_and_it_goes_on_saying_how_the_members_stand() {
+    alone(async |hosts, dir| {
+        let mut trial = Trial::start(hosts, dir, ["--tls"]);
+        trial.says("-- | three members are up, m").await;
+        typed(dir, &format!("{} put foo bar", ctl("client", 2379))).unwrap();
+        let old_ca = std::fs::read(dir.join(FOLDER).join("ca.pem")).unwrap();
+        std::fs::create_dir(dir.join("old")).unwrap();
+        for name in ["client.pem", "client.key"] {
+            std::fs::copy(dir.join(FOLDER).join(name), dir.join("old").join(name)).unwrap();
+        }
+        let new = Authority::new();
+        let new_ca = std::fs::read(new.file()).unwrap();
+
+        replace(dir, "ca.pem", &[old_ca, new_ca.clone()].concat());
+        is_missed_and_found(&mut trial, 1).await;
+        let member = Holder::new("keyport-member", &["127.0.0.1", "::1", "localhost"]);
+        replace_pair(dir, "member", &new.issue("member", &member));
+        is_missed_and_found(&mut trial, 2).await;
+        replace_pair(dir, "client", &new.issue("client", &Holder::new("root", &[])));
+        is_missed_and_found(&mut trial, 3).await;
+        replace(dir, "ca.pem", &new_ca);
+        for number in 1..=3 {
+            is_missed_and_found(&mut trial, number).await;
+        }
+
+        let said = trial.log();
+        assert!(said.lines().all(|line| line.starts_with("-- | ")), "it is quiet: {said}");
+        for port in [2379, 22379, 32379] {
+            assert_eq!(typed(dir, &format!("{} get foo", ctl("client", port))).unwrap(), "foo\nbar\n");
+            let old = ctl("client", port).replace(&format!("--cert {FOLDER}"), "--cert old");
+            let old = old.replace(&format!("--key {FOLDER}"), "--key old");
+            typed(dir, &format!("{old} --command-timeout=2s get foo")).unwrap_err();
+        }
+        trial.signal(Signal::INT);
+        assert!(trial.end().await.success());
     });
 }
 
