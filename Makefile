@@ -84,7 +84,7 @@ bench:
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
 
-tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/browser.done $(TOOLS)/ip.done
+tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done
 
 # etcd 3.5.1 with etcdctl, and the Python clients.
 $(TOOLS)/python.done: tests/clients/python/requirements.txt
@@ -118,6 +118,11 @@ $(TOOLS)/node.done: tests/clients/node/package.json tests/clients/node/package-l
 
 $(TOOLS)/browser.done:
 	command -v chromium >/dev/null || $(call install,chromium)
+	mkdir -p $(TOOLS) && touch $@
+
+# Tells a browser whom to trust, in a folder of its own.
+$(TOOLS)/certutil.done:
+	command -v certutil >/dev/null || $(call install,libnss3-tools)
 	mkdir -p $(TOOLS) && touch $@
 
 # Puts members of a cluster into network namespaces. Only root may, and where it is missing those tests say that they are skipped.

@@ -67,6 +67,12 @@ impl Holder {
         self
     }
 
+    /// Not for servers.
+    pub fn client_only(mut self) -> Holder {
+        self.usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self
+    }
+
     /// As if it were to issue others itself.
     pub fn authority(mut self) -> Holder {
         self.is_authority = true;

@@ -6,7 +6,9 @@ mod discovery;
 mod handshakes;
 mod identity;
 mod matrix;
+mod programs;
 mod rotation;
+mod shown;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;

@@ -1,5 +1,5 @@
 // A client of etcd's own in Go, over TLS. Usage `tls HOST:PORT CA CERT KEY`; the last two may be empty. It puts, gets and
-// watches, and says what is wrong.
+// watches, and says what is wrong. With a URL in the first place it asks for that, as etcd's members ask each other.
 package main
 
 import (
@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
@@ -71,8 +73,30 @@ func run(endpoint, ca, cert, key string) error {
 	return nil
 }
 
+func ask(url, ca, cert, key string) error {
+	files := transport.TLSInfo{TrustedCAFile: ca, CertFile: cert, KeyFile: key}
+	transport, err := transport.NewTransport(files, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: transport, Timeout: 20 * time.Second}
+	answer, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("answered %s", answer.Status)
+	}
+	return nil
+}
+
 func main() {
-	if err := run(os.Args[1], os.Args[2], os.Args[3], os.Args[4]); err != nil {
+	do := run
+	if strings.HasPrefix(os.Args[1], "https://") {
+		do = ask
+	}
+	if err := do(os.Args[1], os.Args[2], os.Args[3], os.Args[4]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

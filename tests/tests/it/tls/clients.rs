@@ -2,47 +2,30 @@
 //! themselves.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use keyport_tests::certificates::{Authority, Holder, Pair, file_flag};
-use keyport_tests::target::{folder, workspace};
+use keyport_tests::certificates::{Authority, Holder, file_flag};
+use keyport_tests::target::workspace;
 
+use super::programs::{Go, outcome};
 use super::{Encrypted, own};
-
-/// What a program comes to.
-fn outcome(command: &mut Command) -> Result<(), String> {
-    let out = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    if out.status.success() { Ok(()) } else { Err(said) }
-}
 
 #[tokio::test]
 async fn etcds_client_in_go() {
-    let program = folder("new-etcd").join("tls-client");
-    if !program.is_file() {
-        return eprintln!("skipped: there is no Go, or `make tools` was not run");
-    }
+    let Some(go) = Go::found() else { return };
     let (authority, stranger) = (Authority::new(), Authority::new());
     let (ca, own) = (authority.file(), own(&authority));
     let mut flags = [own.flags(""), own.flags("peer-")].concat();
     flags.extend(["trusted-ca-file", "peer-trusted-ca-file"].map(|flag| file_flag(flag, &ca)));
     let server = Encrypted::start(flags).await;
-    let go = |trusted: &Path, shown: Option<&Pair>| {
-        let mut command = Command::new(&program);
-        command.arg(format!("127.0.0.1:{}", server.client)).arg(trusted);
-        match shown {
-            Some(Pair { cert, key }) => command.arg(cert).arg(key),
-            None => command.args(["", ""]),
-        };
-        outcome(&mut command)
-    };
+    let whom = format!("127.0.0.1:{}", server.client);
     let shown = authority.issue("shown", &Holder::new("go", &[]));
-    go(&ca, Some(&shown)).unwrap();
-    let refused = go(&stranger.file(), Some(&shown)).unwrap_err();
+    go.calls(&whom, &ca, Some(&shown)).unwrap();
+    let refused = go.calls(&whom, &stranger.file(), Some(&shown)).unwrap_err();
     assert!(refused.contains("certificate signed by unknown authority"), "{refused}");
     // What they say depends on whether the reason or the end is seen first.
-    go(&ca, None).unwrap_err();
-    go(&ca, Some(&stranger.issue("shown", &Holder::new("go", &[])))).unwrap_err();
+    go.calls(&whom, &ca, None).unwrap_err();
+    go.calls(&whom, &ca, Some(&stranger.issue("shown", &Holder::new("go", &[])))).unwrap_err();
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! Every listener, and everything that can be wrong with a caller's certificate.
 
+use std::path::Path;
+use std::thread;
+
 use keyport_tests::certificates::{Authority, Holder, Pair, file_flag};
 
+use super::programs::{Go, etcdctl};
 use super::{Encrypted, own};
 
 const REVOKED: u64 = 0x1234_5678_9abc;
@@ -46,15 +50,23 @@ async fn who_is_let_in_where() {
     if server.server.older_than("3.6") {
         return; // takes no list of names
     }
-    for Row { what, shown, mut let_in } in rows(&authority, &stranger) {
-        // The rules for paths do not take an authority's certificate at their end; Go does.
-        if what == "an authority" && server.server.is_etcd() {
-            let_in = [true; 3];
-        }
-        let tried = [(server.client, "/version"), (server.metrics, "/metrics"), (server.peer, "/version")]
-            .map(|(port, path)| server.answers(port, path, &ca, shown.as_ref()));
-        assert_eq!(tried, let_in, "{what}: clients, metrics, peers");
+    let mut rows = rows(&authority, &stranger);
+    // The rules for paths do not take an authority's certificate at their end; Go does.
+    let odd = rows.iter_mut().find(|row| row.what == "an authority" && server.server.is_etcd());
+    odd.into_iter().for_each(|row| row.let_in = [true; 3]);
+    let go = Go::found();
+    for Row { what, shown, let_in } in &rows {
+        let listeners = [(server.client, "/version"), (server.metrics, "/metrics"), (server.peer, "/version")];
+        let tried = listeners.map(|(port, path)| server.answers(port, path, &ca, shown.as_ref()));
+        assert_eq!(tried, *let_in, "{what}: clients, metrics, peers");
+        let Some(go) = &go else { continue };
+        let by_go = |whom: &str| go.calls(whom, &ca, shown.as_ref());
+        let tried = listeners.map(|(port, path)| by_go(&format!("https://127.0.0.1:{port}{path}")));
+        assert_eq!(tried.each_ref().map(Result::is_ok), *let_in, "{what}: clients, metrics, peers: {tried:?}");
+        let called = by_go(&format!("127.0.0.1:{}", server.client));
+        assert_eq!(called.is_ok(), let_in[0], "{what}: {called:?}");
     }
+    by_etcdctl(&server, &ca, &rows);
     let log = server.server.log();
     assert!(log.contains("rejected connection on client endpoint") && log.contains("on peer endpoint"));
     for reason in [
@@ -63,6 +75,21 @@ async fn who_is_let_in_where() {
     ] {
         assert!(log.contains(reason), "{reason}");
     }
+}
+
+/// All at once: who is not let in goes on trying until his time is over.
+fn by_etcdctl(server: &Encrypted, ca: &Path, rows: &[Row]) {
+    thread::scope(|scope| {
+        for Row { what, shown, let_in } in rows {
+            scope.spawn(move || {
+                let called = etcdctl(server.client, ca, shown.as_ref());
+                assert_eq!(called.is_ok(), let_in[0], "{what}: {called:?}");
+                // What it says depends on whether the reason or the end is seen first.
+                let refused = |said: &String| said.contains("last connection error: connection");
+                assert!(called.as_ref().err().is_none_or(refused), "{what}: {called:?}");
+            });
+        }
+    });
 }
 
 #[tokio::test]

@@ -1,0 +1,18 @@
+// What a browser makes of pages. Usage `verdicts.mjs URL…`: says in a line for each what is answered, or what is wrong with the
+// certificate. Whom the browser trusts is in the home folder that it is given.
+import { launch } from "./browser.mjs";
+
+const browser = await launch();
+try {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(30_000);
+  for (const url of process.argv.slice(2)) {
+    const verdict = await page.goto(url).then(
+      (answer) => String(answer.status()),
+      (error) => /net::(\w+)/.exec(error.message)?.[1] ?? error.message.split("\n")[0],
+    );
+    console.log(verdict);
+  }
+} finally {
+  await browser.close();
+}
