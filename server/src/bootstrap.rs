@@ -117,7 +117,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>, tls: &Tls) -> 
         wal,
         applied: backend.durable_applied().index,
         recovered,
-        conf_state: conf_state::load(&backend)?,
+        conf_state: conf_state::load(&*backend)?,
         state_machine: ReplicaQueue::start(replica).map_err(|error| BootstrapError::Thread("apply", error))?,
         transport: peers.clone(),
         observer: RaftMetrics(Arc::clone(&metrics)),

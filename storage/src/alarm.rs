@@ -8,7 +8,7 @@ use keyport_api::etcdserverpb::{AlarmMember, AlarmType};
 use parking_lot::Mutex;
 use prost::Message;
 
-use crate::backend::{Backend, Batch, Bucket};
+use crate::backend::{Backend, Batch, Bucket, Rows};
 use crate::lease::RecoverError;
 
 /// The alarms that are up. The apply thread changes them, anyone may ask.
@@ -30,9 +30,22 @@ impl Alarms {
     /// # Errors
     /// When the backend cannot be read, or holds something that is not an alarm.
     pub fn recover(&self, backend: &Backend) -> Result<(), RecoverError> {
+        self.replace(Alarms::read(backend)?);
+        Ok(())
+    }
+
+    /// Whether [`Alarms::recover`] could take over what is there.
+    ///
+    /// # Errors
+    /// As with that.
+    pub fn check(rows: &impl Rows) -> Result<(), RecoverError> {
+        Alarms::read(rows).map(drop)
+    }
+
+    fn read(rows: &impl Rows) -> Result<BTreeSet<(i32, u64)>, RecoverError> {
         let mut raised = BTreeSet::new();
         let mut result = Ok(());
-        backend.scan(Bucket::Alarm, &[], None, &mut |key, _| match AlarmMember::decode(key) {
+        rows.each_row(Bucket::Alarm, &mut |key, _| match AlarmMember::decode(key) {
             Ok(AlarmMember { member_id, alarm }) => {
                 raised.insert((alarm, member_id));
                 ControlFlow::Continue(())
@@ -42,9 +55,7 @@ impl Alarms {
                 ControlFlow::Break(())
             }
         })?;
-        result?;
-        self.replace(raised);
-        Ok(())
+        result.map(|()| raised)
     }
 
     fn replace(&self, alarms: BTreeSet<(i32, u64)>) {

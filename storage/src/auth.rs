@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::backend::{Backend, Batch};
+use crate::backend::{Backend, Batch, Rows};
 use crate::lease::RecoverError;
 
 pub use edit::{Edit, Grant, PasswordHash};
@@ -61,6 +61,14 @@ impl AuthStore {
         }
         self.current.store(Arc::new(policy));
         Ok(())
+    }
+
+    /// Whether [`AuthStore::recover`] could take over what is there.
+    ///
+    /// # Errors
+    /// As with that.
+    pub fn check(rows: &impl Rows) -> Result<(), RecoverError> {
+        rows::load(rows).map(drop)
     }
 
     /// Users, roles and revision as of now.

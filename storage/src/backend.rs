@@ -75,7 +75,7 @@ pub use error::BackendError;
 pub use image::{ImageReader, ImageWriter};
 pub use import::{ImportOptions, import};
 pub use install::adopt;
-pub use read::EachRow;
+pub use read::{EachRow, Rows};
 pub use row_key::{EncodedRowKey, RowKey};
 pub use snapshot::Snapshot;
 pub use storage::StorageLayer;

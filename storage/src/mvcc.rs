@@ -36,7 +36,7 @@ use self::compaction::{Job, Queue};
 use self::hash::CompactionHashes;
 use self::open::Unfinished;
 use self::state::State;
-use crate::backend::{Backend, BackendError};
+use crate::backend::{Backend, BackendError, Rows};
 use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
 use crate::{Event, KeyRange, Record, ThreadPanic};
 
@@ -191,6 +191,14 @@ impl Store {
     /// that is not there any more.
     pub fn reload(&self) -> Result<(), BackendError> {
         self.inner.reload()
+    }
+
+    /// Whether [`Store::open`] and [`Store::reload`] could take over what is there, history apart.
+    ///
+    /// # Errors
+    /// As with those.
+    pub fn check(rows: &impl Rows) -> Result<(), BackendError> {
+        open::compactions(rows).map(drop)
     }
 
     /// The current revision; 1 when nothing was ever written.

@@ -10,6 +10,7 @@ use keyport_api::error::Error;
 use keyport_api::raftpb::{Snapshot, SnapshotMetadata};
 use keyport_raft::{Committed, CommittedKind, Configuration, DropReason, LeaderState, StateMachine, StopReason};
 use keyport_storage::ThreadPanic;
+use keyport_storage::backend::ClosedFile;
 
 use super::fault::Failure;
 use super::{Ended, Notice, Proposal, Replica};
@@ -141,7 +142,8 @@ impl StateMachine for ReplicaQueue {
         let snapshot = snapshot.metadata.unwrap_or_default();
         // Read from the file, which is not in place yet: the next change may be judged before it is.
         let file = self.replica.snapshots.path(snapshot.index());
-        self.roster = Roster::in_file(&file).map_err(std::io::Error::other)?;
+        let file = ClosedFile::open(&file).map_err(std::io::Error::other)?;
+        self.roster = Roster::read(&file).map_err(std::io::Error::other)?;
         self.enqueue(Work::Install(snapshot));
         Ok(())
     }

@@ -1,9 +1,7 @@
 //! The Raft configuration, stored with the applied index in etcd's JSON.
 
-use std::ops::ControlFlow;
-
 use keyport_api::raftpb::ConfState;
-use keyport_storage::backend::{Backend, Batch, Bucket, ClosedFile};
+use keyport_storage::backend::{Batch, Bucket, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::membership::MembershipError;
@@ -44,25 +42,9 @@ pub(crate) fn put(conf_state: &ConfState, batch: &mut Batch) -> Result<(), serde
 ///
 /// # Errors
 /// When the row cannot be read.
-pub(crate) fn load(backend: &Backend) -> Result<Option<ConfState>, MembershipError> {
-    let row = backend.get(Bucket::Meta, KEY)?;
+pub(crate) fn load(rows: &impl Rows) -> Result<Option<ConfState>, MembershipError> {
+    let row = rows.row(Bucket::Meta, KEY)?;
     row.as_deref().map(parse).transpose().map_err(bad_row)
-}
-
-/// The same of a file that nobody has open.
-///
-/// # Errors
-/// As with [`load`].
-pub(crate) fn in_file(file: &ClosedFile) -> Result<Option<ConfState>, MembershipError> {
-    let mut parsed = None;
-    file.scan(Bucket::Meta, &mut |key, row| {
-        if key != KEY {
-            return ControlFlow::Continue(());
-        }
-        parsed = Some(parse(row));
-        ControlFlow::Break(())
-    })?;
-    parsed.transpose().map_err(bad_row)
 }
 
 fn bad_row(source: serde_json::Error) -> MembershipError {

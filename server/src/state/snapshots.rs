@@ -5,7 +5,7 @@
 //! in between, the next start finds the log ahead of the database, and the file that closes the gap.
 //!
 //! Nobody's word is taken for what is in a file: it has to end with the entry, and to have the configuration, that it was
-//! announced with, and to go on from what is here, or it never gets its name.
+//! announced with, to go on from what is here, and to hold nothing that cannot be read, or it never gets its name.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,12 +15,16 @@ use std::{fs, io};
 use bytes::Bytes;
 use keyport_api::raftpb::{ConfState, SnapshotMetadata};
 use keyport_raft::peers::{SnapshotRead, SnapshotStore, SnapshotWrite};
+use keyport_storage::alarm::Alarms;
+use keyport_storage::auth::AuthStore;
 use keyport_storage::backend::{
     Applied, Backend, BackendError, BackendOptions, Bucket, ClosedFile, ImageReader, ImageWriter,
 };
+use keyport_storage::lease::{Lessor, RecoverError};
+use keyport_storage::mvcc::Store;
 
 use super::conf_state;
-use crate::membership::{MembershipError, Roster};
+use crate::membership::{Membership, MembershipError};
 use crate::metrics::{Histogram, Metrics};
 
 const SUFFIX: &str = ".snap.db";
@@ -129,6 +133,8 @@ pub(crate) enum Unfit {
     #[error(transparent)]
     Backend(#[from] BackendError),
     #[error(transparent)]
+    Row(#[from] RecoverError),
+    #[error(transparent)]
     Membership(#[from] MembershipError),
     #[error("the snapshot is at entry {} of term {}", .0.index, .0.term)]
     OtherEntry(Applied),
@@ -141,7 +147,12 @@ pub(crate) enum Unfit {
 impl From<Unfit> for io::Error {
     fn from(unfit: Unfit) -> io::Error {
         match unfit {
-            Unfit::Backend(error) => io::Error::other(error),
+            // The file itself, and nothing in it.
+            Unfit::Backend(error) | Unfit::Row(RecoverError::Backend(error))
+                if !matches!(error, BackendError::Corrupt { .. }) =>
+            {
+                io::Error::other(error)
+            }
             unfit => io::Error::new(io::ErrorKind::InvalidData, unfit),
         }
     }
@@ -163,13 +174,19 @@ fn check(file: &Path, found: Applied, promised: &SnapshotMetadata) -> Result<(),
     if found != entry_of(promised) {
         return Err(Unfit::OtherEntry(found));
     }
-    let conf_state = conf_state::in_file(&ClosedFile::open(file)?)?;
+    let file = ClosedFile::open(file)?;
+    let conf_state = conf_state::load(&file)?;
     let expected = promised.conf_state.clone().unwrap_or_default();
     if !conf_state.as_ref().is_some_and(|found| conf_state::is_same(found, &expected)) {
         return Err(Unfit::OtherConfiguration(format!("{conf_state:?} instead of {expected:?}")));
     }
-    // Raft's thread will read them before the file is in place.
-    Roster::in_file(file)?;
+    // What could not be read after the file was put in place would end the member, at every start. History was looked at as
+    // it came in.
+    Store::check(&file)?;
+    Lessor::check(&file)?;
+    Alarms::check(&file)?;
+    AuthStore::check(&file)?;
+    Membership::check_rows(&file)?;
     Ok(())
 }
 

@@ -189,3 +189,18 @@ async fn sessions_of_those_who_show_certificates_are_not_resumed() {
     assert!(!resumes(TlsSide { client_cert_auth: true, own: Some(pair()), ..trusting(&authority.file()) }).await);
     assert!(resumes(own).await);
 }
+
+#[test]
+fn what_is_wrong_with_a_key_names_its_file() {
+    let authority = Authority::new();
+    let files = authority.issue("own", &params("own", &["a.test"]));
+    let side = TlsSide { skip_verification: true, ..showing(files.clone()) };
+    Outgoing::new(side.clone(), Speaks::Http1).open().unwrap();
+    std::fs::write(&files.key, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
+    let error = Outgoing::new(side, Speaks::Http1).open().unwrap_err().to_string();
+    let begin = format!(
+        "{}: not a key that can be used (the certificate is for ECDSA with the curve P-256)",
+        files.key.display()
+    );
+    assert!(error.starts_with(&begin), "{error}");
+}

@@ -7,7 +7,7 @@ use keyport_api::authpb::{Role, User};
 use prost::Message;
 
 use super::Policy;
-use crate::backend::{Backend, Batch, Bucket};
+use crate::backend::{Batch, Bucket, Rows};
 use crate::lease::RecoverError;
 
 const ENABLED: &[u8] = b"authEnabled";
@@ -37,11 +37,11 @@ pub(super) fn delete_role(batch: &mut Batch, name: Bytes) {
     batch.delete(Bucket::AuthRoles, name);
 }
 
-/// What a backend holds, and whether it had no revision yet.
-pub(super) fn load(backend: &Backend) -> Result<(Policy, bool), RecoverError> {
+/// What is there, and whether it had no revision yet.
+pub(super) fn load(rows: &impl Rows) -> Result<(Policy, bool), RecoverError> {
     let mut policy = Policy::new();
-    policy.enabled = backend.get(Bucket::Auth, ENABLED)?.is_some_and(|value| value[..] == [1]);
-    let revision = match backend.get(Bucket::Auth, REVISION)? {
+    policy.enabled = rows.row(Bucket::Auth, ENABLED)?.is_some_and(|value| value[..] == [1]);
+    let revision = match rows.row(Bucket::Auth, REVISION)? {
         Some(value) => u64::from_be_bytes(value[..].try_into().map_err(|_| RecoverError::Length {
             bucket: Bucket::Auth.name(),
             key: REVISION.to_vec(),
@@ -52,16 +52,16 @@ pub(super) fn load(backend: &Backend) -> Result<(Policy, bool), RecoverError> {
     let is_new = revision == 0;
     policy.revision = revision.max(Policy::FIRST_REVISION);
     // Users take what they may from their roles.
-    each(backend, Bucket::AuthRoles, |row: Role| {
+    each(rows, Bucket::AuthRoles, |row: Role| {
         policy.roles.insert(row.name.clone(), row.into());
     })?;
-    each(backend, Bucket::AuthUsers, |row| policy.put_user(row))?;
+    each(rows, Bucket::AuthUsers, |row| policy.put_user(row))?;
     Ok((policy, is_new))
 }
 
-fn each<M: Message + Default>(backend: &Backend, bucket: Bucket, mut take: impl FnMut(M)) -> Result<(), RecoverError> {
+fn each<M: Message + Default>(rows: &impl Rows, bucket: Bucket, mut take: impl FnMut(M)) -> Result<(), RecoverError> {
     let mut result = Ok(());
-    backend.scan(bucket, &[], None, &mut |key, value| match M::decode(value) {
+    rows.each_row(bucket, &mut |key, value| match M::decode(value) {
         Ok(row) => {
             take(row);
             ControlFlow::Continue(())

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::schema::{self, table};
-use super::{Applied, BackendError, Bucket, EachRow, guarded};
+use super::{Applied, BackendError, Bucket, EachRow, Rows, guarded};
 
 /// A file that an [`super::ImageWriter`] has finished, as it is; nothing is written to it.
 pub struct ClosedFile {
@@ -33,12 +34,23 @@ impl ClosedFile {
     pub fn applied(&self) -> Applied {
         self.applied
     }
+}
 
-    /// Calls `each` for the rows of a bucket, in order, until it breaks.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn scan(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
+impl Rows for ClosedFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn row(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        guarded(&self.path, || {
+            let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
+            let rows = self.transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
+            let row = rows.get(key).map_err(|error| failed(error.into()))?;
+            Ok(row.map(|row| Bytes::copy_from_slice(row.value())))
+        })
+    }
+
+    fn each_row(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
         guarded(&self.path, || {
             let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
             let rows = self.transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +14,51 @@ use crate::Record;
 
 /// Told the key and the value of each row until it breaks.
 pub type EachRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// Where rows are to be had: the database, or a finished file that is to take its place.
+pub trait Rows {
+    fn path(&self) -> &Path;
+
+    /// Reads a row of any bucket but [`Bucket::Key`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn row(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError>;
+
+    /// Calls `each` for the rows of a bucket, in order, until it breaks.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn each_row(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError>;
+}
+
+impl Rows for Backend {
+    fn path(&self) -> &Path {
+        self.path()
+    }
+
+    fn row(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        self.get(bucket, key)
+    }
+
+    fn each_row(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
+        self.scan(bucket, &[], None, each)
+    }
+}
+
+impl Rows for Edition {
+    fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    fn row(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        self.get(bucket, key)
+    }
+
+    fn each_row(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
+        self.scan(bucket, &[], None, each)
+    }
+}
 
 /// The same for rows of history, with the key decoded too.
 pub(crate) type EachHistoryRow<'a> = dyn FnMut(RowKey, &[u8], &[u8]) -> ControlFlow<()> + 'a;

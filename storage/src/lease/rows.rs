@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::record::{Lease, Shard};
 use super::{Lessor, RecoverError, SHARDS, shard_of};
-use crate::backend::{Backend, Batch, Bucket};
+use crate::backend::{self, Backend, Batch, Bucket};
 use crate::mvcc::Store;
 
 pub(super) fn put(batch: &mut Batch, id: i64, ttl: i64, remaining_ttl: i64) {
@@ -26,16 +26,7 @@ impl Lessor {
     /// # Errors
     /// When the backend cannot be read, or holds something that is not a lease. Nothing has changed then.
     pub fn recover(&self, backend: &Backend, store: &Store) -> Result<(), RecoverError> {
-        let mut rows = Rows::default();
-        let mut result = Ok(());
-        backend.scan(Bucket::Lease, &[], None, &mut |key, value| match rows.add(key, value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                result = Err(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        result?;
+        let mut rows = Rows::read(backend)?;
         let mut dangling = 0_u64;
         store.keys_attached(&mut |id, key| match rows.shards[shard_of(id)].get_mut(&id) {
             Some(lease) => lease.attach(key),
@@ -46,6 +37,14 @@ impl Lessor {
         }
         self.replace(rows);
         Ok(())
+    }
+
+    /// Whether [`Lessor::recover`] could take over what is there.
+    ///
+    /// # Errors
+    /// As with that.
+    pub fn check(rows: &impl backend::Rows) -> Result<(), RecoverError> {
+        Rows::read(rows).map(drop)
     }
 
     pub(super) fn replace(&self, rows: Rows) {
@@ -66,6 +65,19 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    fn read(backend: &impl backend::Rows) -> Result<Rows, RecoverError> {
+        let mut rows = Rows::default();
+        let mut result = Ok(());
+        backend.each_row(Bucket::Lease, &mut |key, value| match rows.add(key, value) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                result = Err(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        result.map(|()| rows)
+    }
+
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecoverError> {
         let row = leasepb::Lease::decode(value).map_err(|source| RecoverError::Row {
             bucket: Bucket::Lease.name(),

@@ -8,7 +8,7 @@ use super::index::Index;
 use super::{FIRST_REVISION, NEVER_COMPACTED};
 use crate::Record;
 use crate::backend::schema::{FINISHED_COMPACT_REVISION, SCHEDULED_COMPACT_REVISION};
-use crate::backend::{BackendError, Bucket, Edition, RowKey};
+use crate::backend::{BackendError, Bucket, Edition, RowKey, Rows};
 
 /// What the rows of a backend amount to.
 pub(super) struct Opened {
@@ -29,10 +29,9 @@ pub(super) struct Unfinished {
 }
 
 pub(super) fn open(edition: &Edition) -> Result<Opened, BackendError> {
-    let finished = compaction_row(edition, FINISHED_COMPACT_REVISION)?;
-    let scheduled = compaction_row(edition, SCHEDULED_COMPACT_REVISION)?.filter(|revision| Some(*revision) > finished);
+    let (scheduled, finished) = compactions(edition)?;
     let rows = read_rows(edition)?;
-    let Rows { index, highest, leased } = rows;
+    let History { index, highest, leased } = rows;
     let revision = [highest, finished.unwrap_or(0), scheduled.unwrap_or(0), FIRST_REVISION].into_iter().max();
     let previous = finished.unwrap_or(NEVER_COMPACTED);
     Ok(Opened {
@@ -44,7 +43,7 @@ pub(super) fn open(edition: &Edition) -> Result<Opened, BackendError> {
     })
 }
 
-struct Rows {
+struct History {
     index: Index,
     highest: i64,
     leased: bool,
@@ -55,7 +54,7 @@ const PARCEL_ROWS: usize = 1024;
 const PARCELS: usize = 16;
 
 /// Reads all of history. One thread reads the file and makes the records while this one puts them in order.
-fn read_rows(edition: &Edition) -> Result<Rows, BackendError> {
+fn read_rows(edition: &Edition) -> Result<History, BackendError> {
     let (sender, parcels) = mpsc::sync_channel::<Vec<(RowKey, Record)>>(PARCELS);
     thread::scope(|scope| {
         let reader = scope.spawn(move || {
@@ -80,7 +79,7 @@ fn read_rows(edition: &Edition) -> Result<Rows, BackendError> {
             let _ = sender.send(parcel);
             wrong.map_or(Ok(()), |row| Err(edition.corrupt(format!("the row {row:?} is not an encoded KeyValue"))))
         });
-        let mut rows = Rows { index: Index::new(), highest: 0, leased: false };
+        let mut rows = History { index: Index::new(), highest: 0, leased: false };
         for (row, record) in parcels.into_iter().flatten() {
             rows.highest = row.main;
             rows.leased |= record.lease() != 0;
@@ -93,10 +92,17 @@ fn read_rows(edition: &Edition) -> Result<Rows, BackendError> {
     })
 }
 
-fn compaction_row(edition: &Edition, name: &[u8]) -> Result<Option<i64>, BackendError> {
-    let Some(bytes) = edition.get(Bucket::Meta, name)? else { return Ok(None) };
+/// The last compaction that was asked for, unless it is finished, and the last one that is.
+pub(super) fn compactions(rows: &impl Rows) -> Result<(Option<i64>, Option<i64>), BackendError> {
+    let finished = compaction_row(rows, FINISHED_COMPACT_REVISION)?;
+    let scheduled = compaction_row(rows, SCHEDULED_COMPACT_REVISION)?.filter(|revision| Some(*revision) > finished);
+    Ok((scheduled, finished))
+}
+
+fn compaction_row(rows: &impl Rows, name: &[u8]) -> Result<Option<i64>, BackendError> {
+    let Some(bytes) = rows.row(Bucket::Meta, name)? else { return Ok(None) };
     match RowKey::decode(&bytes) {
         Some(row) => Ok(Some(row.main)),
-        None => Err(edition.corrupt(format!("{} is {bytes:02x?}", String::from_utf8_lossy(name)))),
+        None => Err(BackendError::corrupt(rows.path(), format!("{} is {bytes:02x?}", String::from_utf8_lossy(name)))),
     }
 }

@@ -281,7 +281,7 @@ fn a_membership_change_that_was_accepted_and_cannot_be_carried_out_ends_the_memb
     };
     world.replica.apply(vec![Committed { index: 1, term: 1, kind }]);
     assert_eq!(world.applied(), 0);
-    assert!(conf_state::load(&world.replica.state.backend).unwrap().is_none());
+    assert!(conf_state::load(&*world.replica.state.backend).unwrap().is_none());
     world.assert_failed(&["entry 1 of term 1 (ConfChange)", "an accepted membership change"]);
 }
 
