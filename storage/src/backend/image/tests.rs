@@ -10,7 +10,7 @@ use proptest::sample::Index;
 
 use super::items::{Item, Items};
 use super::*;
-use crate::backend::{Applied, Backend, BackendError, BackendOptions, Batch, Bucket, ClosedFile, RowKey, adopt};
+use crate::backend::{Applied, Backend, BackendError, BackendOptions, Batch, Bucket, ClosedFile, RowKey, Rows as _, adopt};
 use crate::{Record, Versions};
 
 fn options() -> BackendOptions {
@@ -264,7 +264,7 @@ fn a_finished_image_can_be_looked_into_first() {
     let rows = |bucket: Bucket, most: usize| {
         let mut rows = Vec::new();
         let file = ClosedFile::open(&to).unwrap();
-        file.scan(bucket, &mut |key, value| {
+        file.each_row(bucket, &mut |key, value| {
             rows.push((key.to_vec(), value.to_vec()));
             if rows.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
