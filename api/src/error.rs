@@ -219,6 +219,8 @@ catalogue! {
     MissingHost = InvalidArgument, "missing required Host header";
     /// A request whose host cannot be the name of one.
     MalformedHost = InvalidArgument, "malformed Host header";
+    /// Keyport's own: a request that is to one host by its target, and to another by its header.
+    DifferentHosts = InvalidArgument, "the Host header names another host than the request's target";
     /// Keyport's own: what a page of another site must not do.
     ForeignPage = PermissionDenied, "pages of other sites may not do this; --cors lists those that may";
     /// Keyport's own: a body in an encoding that HTTP/1.1 need not know.

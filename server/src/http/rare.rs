@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName};
 
 /// A set of such headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rare(u8);
+pub(super) struct Rare(u16);
 
 impl Rare {
     pub(super) const REQUEST_ID: Rare = Rare(1);
@@ -15,10 +15,12 @@ impl Rare {
     pub(super) const GRPC_TIMEOUT: Rare = Rare(1 << 4);
     /// Anything that [`credentials`](super::credentials) reads.
     pub(super) const CREDENTIALS: Rare = Rare(1 << 5);
-    const FETCH_SITE: Rare = Rare(1 << 6);
+    const FETCH: Rare = Rare(1 << 6);
     pub(super) const CONTENT_ENCODING: Rare = Rare(1 << 7);
+    /// Rare in HTTP/2, where something else says the same.
+    pub(super) const HOST: Rare = Rare(1 << 8);
     /// What browsers say of the page that a request is for.
-    pub(super) const OF_PAGES: Rare = Rare(Rare::ORIGIN.0 | Rare::FETCH_SITE.0);
+    pub(super) const OF_PAGES: Rare = Rare(Rare::ORIGIN.0 | Rare::FETCH.0);
 
     /// Those of a request.
     pub(super) fn of(headers: &HeaderMap) -> Rare {
@@ -34,7 +36,7 @@ impl Rare {
             "x-request-id" => Rare::REQUEST_ID,
             "client-api-version" => Rare::CLIENT_VERSION,
             "origin" => Rare::ORIGIN,
-            "sec-fetch-site" => Rare::FETCH_SITE,
+            "host" => Rare::HOST,
             "content-encoding" => Rare::CONTENT_ENCODING,
             "transfer-encoding" => Rare::TRANSFER_ENCODING,
             "grpc-timeout" => Rare::GRPC_TIMEOUT,
@@ -47,6 +49,7 @@ impl Rare {
             | "sec-websocket-protocol"
             | "upgrade"
             | "cookie" => Rare::CREDENTIALS,
+            name if name.starts_with("sec-fetch-") => Rare::FETCH,
             _ => Rare::default(),
         }
     }

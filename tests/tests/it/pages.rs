@@ -3,9 +3,9 @@
 mod browser;
 
 use http::Method;
-use keyport_tests::Server;
 use keyport_tests::grpc::{frame, put};
 use keyport_tests::http::{Http, b64};
+use keyport_tests::{Flavor, Server};
 use prost::Message;
 use serde_json::json;
 
@@ -91,6 +91,26 @@ async fn other_names_lead_nowhere() {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     for host in ["localhost", "LOCALHOST:2379", "a.localhost", "127.0.0.1", "10.9.8.7:1", "[::1]:2379", &name] {
         assert_eq!(http.send(Method::GET, "/version", &[("host", host)], "").await.status, 200, "{host}");
+    }
+}
+
+/// The address that means any leads to this machine, too, and some browsers let pages of any site go there.
+#[tokio::test]
+async fn pages_do_not_go_to_any_address() {
+    let of = |list: &str| Server::of(Flavor::Keyport).args([format!("--host-whitelist={list}")]).start();
+    let (server, open) = (of("own"), of("own,0.0.0.0,::"));
+    for host in ["0.0.0.0", "0.0.0.0:2379", "[::]:2379"] {
+        let own = format!("http://{host}");
+        for header in [("origin", own.as_str()), ("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "no-cors")] {
+            let headers = [("host", host), header];
+            for path in ["/version", "/v3/watch?key=k"] {
+                let answer = server.http().send(Method::GET, path, &headers, "").await;
+                assert_eq!(answer.status, 421, "{headers:?} {path}");
+            }
+            assert_eq!(put_by(&server.http(), &headers).await, 421, "{headers:?}");
+            assert_eq!(put_by(&open.http(), &headers).await, 200, "{headers:?}");
+        }
+        assert_eq!(put_by(&server.http(), &[("host", host)]).await, 200, "{host}: of no page");
     }
 }
 

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 
 use super::super::plain::text;
+use super::super::rare::Rare;
 use super::super::{Call, Protocol};
 use super::Check;
 use crate::config::{AllowList, OWN};
@@ -46,14 +47,21 @@ impl Hosts {
         host.is_empty() || self.knows(host)
     }
 
+    /// Whether a request of a page goes to the address that means any: to some systems that is this machine, and browsers let
+    /// pages of any site ask for it. Who has listed it wants it.
+    fn is_anywhere<B>(&self, request: &Request<B>) -> bool {
+        let Known::Only { names, .. } = &*self.0 else { return false };
+        let host = host(request);
+        let means_any = address(host).is_some_and(|address| address.to_canonical().is_unspecified());
+        means_any && !names.iter().any(|name| name == host) && is_of_browser(request.headers())
+    }
+
     fn knows(&self, host: &str) -> bool {
         let Known::Only { names, own } = &*self.0 else { return true };
         let host = host.strip_suffix('.').unwrap_or(host);
         let is = |name: &str| host.eq_ignore_ascii_case(name);
-        // Of an address inside a link, the link is the caller's affair.
-        let is_address = || host.split('%').next().is_some_and(|address| address.parse::<IpAddr>().is_ok());
         let is_loopback = || is("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-        names.iter().any(|name| is(name)) || (*own && (is_loopback() || is_address()))
+        names.iter().any(|name| is(name)) || (*own && (is_loopback() || address(host).is_some()))
     }
 }
 
@@ -63,13 +71,24 @@ impl Check for Hosts {
             let connection = &call.connection;
             call.protocol == Protocol::Grpc || connection.face == Face::Metrics || connection.is_encrypted()
         });
-        if exempt || self.are_named_in(request) {
+        let is_anywhere = || Call::may_have(call, Rare::OF_PAGES) && self.is_anywhere(request);
+        if exempt || (self.are_named_in(request) && !is_anywhere()) {
             return None;
         }
         let message =
             "the Host header of this request names no host of this server; --host-whitelist lists more, * is all\n";
         Some(text(StatusCode::MISDIRECTED_REQUEST, message))
     }
+}
+
+/// An address in the place of a name. Of one inside a link, the link is the caller's affair.
+fn address(host: &str) -> Option<IpAddr> {
+    host.split('%').next()?.parse().ok()
+}
+
+/// Whether a request has one of the headers that browsers add for pages.
+fn is_of_browser(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| *name == header::ORIGIN || name.as_str().starts_with("sec-fetch-"))
 }
 
 /// The host that a request names, without port and brackets.
@@ -115,6 +134,25 @@ mod tests {
         let listed = Hosts::new(AllowList::Only(vec!["listed".to_owned()]), own());
         assert!(listed.knows("listed") && !listed.knows("localhost") && !listed.knows("etcd-0.etcd"));
         assert!(Hosts::new(AllowList::Any, own()).knows("elsewhere"));
+    }
+
+    #[test]
+    fn pages_do_not_go_to_any_address() {
+        let own = Hosts::new(AllowList::Only(vec![OWN.to_owned()]), []);
+        let listed = Hosts::new(AllowList::Only(vec![OWN.to_owned(), "0.0.0.0".to_owned()]), []);
+        let status = |hosts: &Hosts, host: &str, header: &str| {
+            let request = Request::builder().header("host", host).header(header, "x").body(()).unwrap();
+            hosts.answer::<_, Bytes>(&request, None).map_or(200, |answer| answer.status().as_u16())
+        };
+        for host in ["0.0.0.0", "0.0.0.0:2379", "[::]", "[::]:2379", "[::ffff:0.0.0.0]:2379"] {
+            for header in ["origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"] {
+                assert_eq!(status(&own, host, header), 421, "{host} {header}");
+            }
+            assert_eq!(status(&own, host, "user-agent"), 200, "{host}");
+            assert_eq!(status(&Hosts::new(AllowList::Any, []), host, "origin"), 200, "{host}");
+        }
+        assert_eq!(status(&listed, "0.0.0.0:2379", "origin"), 200);
+        assert_eq!(status(&own, "127.0.0.1:2379", "origin"), 200);
     }
 
     #[test]

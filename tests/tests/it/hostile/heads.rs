@@ -101,6 +101,8 @@ async fn what_is_no_head() {
             ("no name", with(&[("", "b")]), packed),
             ("a value with a line's end", with(&[("a", "b\r\nc: d")]), packed),
             ("a value with a zero", with(&[("a", "b\0c")]), packed),
+            ("another host in a header", with(&[("host", "elsewhere.example")]), Expect::Status(400)),
+            ("the same host twice", with(&[("host", "localhost"), ("host", "localhost")]), Expect::Served),
             ("headers of a connection", with(&[("connection", "close")]), malformed),
             ("an encoding of the transfer", with(&[("transfer-encoding", "chunked")]), malformed),
             ("another te than trailers", with(&[("te", "gzip")]), malformed),

@@ -99,6 +99,11 @@ async fn requests_that_can_be_read_in_two_ways() {
             fine,
         ),
         ("an upgrade to what nobody knows", get("Connection: Upgrade\r\nUpgrade: quux/7\r\n"), fine),
+        (
+            "a target on another host",
+            "GET http://elsewhere.example/version HTTP/1.1\r\nHost: localhost\r\n\r\n".into(),
+            &[400, 200],
+        ),
         ("a tunnel", "CONNECT elsewhere.example:80 HTTP/1.1\r\nHost: elsewhere.example:80\r\n\r\n".into(), &[421, 200]),
         ("a version that nobody speaks", "GET /version HTTP/3.0\r\nHost: localhost\r\n\r\n".into(), refused),
         ("HTTP before it had versions", "GET /version\r\n\r\n".into(), refused),
