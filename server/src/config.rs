@@ -118,6 +118,8 @@ pub struct HttpConfig {
     pub max_concurrent_requests: usize,
     /// Of one address of clients; 0 for as many as it likes.
     pub max_connections_per_address: usize,
+    /// How long the rest of a request's head may take.
+    pub request_head_timeout: Duration,
     /// `None` when the server sends no pings.
     pub keepalive_interval: Option<Duration>,
     pub keepalive_timeout: Duration,

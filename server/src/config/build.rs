@@ -1,5 +1,6 @@
 //! From values to a checked [`Config`].
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ const DEFAULT_BATCH_ROWS: usize = 16_000;
 /// Shorter ones would take a pause for a break.
 const MIN_PEER_TIMEOUT: Duration = Duration::from_secs(5);
 const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// From what a slow line needs to what etcd gives.
+const HEAD_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
 const RECOMMENDED_REQUEST_BYTES: u64 = 10 * 1024 * 1024;
 const RECOMMENDED_QUOTA_BYTES: i64 = 8 * 1024 * 1024 * 1024;
 
@@ -35,6 +38,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     }
     let tokens = tokens(&mut s)?;
     let cors = origins::listed(s.list("cors"))?;
+    let http = http(&s, cors.clone())?;
     warn(&mut s, &cors);
     let (name, data_dir) = place(&s);
     let tls = tls::build(&mut s, &listen, &cluster, &data_dir)?;
@@ -59,7 +63,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         audit_log: path(&s, "audit-log"),
         bcrypt_cost: bcrypt_cost(s.uint("bcrypt-cost")),
         max_request_bytes: usize::try_from(s.uint("max-request-bytes")).unwrap_or(usize::MAX),
-        http: http(&s, cors),
+        http,
         rates: rates::build(&s)?,
         cluster,
         auto_compaction,
@@ -168,11 +172,16 @@ fn listen(s: &Settings) -> Result<ListenConfig, ConfigError> {
     Ok(listen)
 }
 
-fn http(s: &Settings, cors: AllowList) -> HttpConfig {
-    HttpConfig {
+fn http(s: &Settings, cors: AllowList) -> Result<HttpConfig, ConfigError> {
+    let request_head_timeout = s.duration("request-head-timeout");
+    if !HEAD_TIMEOUTS.contains(&request_head_timeout) {
+        return Err(invalid(format!("--request-head-timeout {request_head_timeout:?} is not from 1s to 5m")));
+    }
+    Ok(HttpConfig {
         max_concurrent_streams: u32::try_from(s.uint("max-concurrent-streams")).unwrap_or(u32::MAX),
         max_concurrent_requests: usize::try_from(s.uint("max-concurrent-requests")).unwrap_or(usize::MAX),
         max_connections_per_address: usize::try_from(s.uint("max-connections-per-address")).unwrap_or(usize::MAX),
+        request_head_timeout,
         keepalive_interval: Some(s.duration("grpc-keepalive-interval")).filter(|d| !d.is_zero()),
         keepalive_timeout: or_default(s.duration("grpc-keepalive-timeout"), Duration::from_secs(20)),
         keepalive_min_time: s.duration("grpc-keepalive-min-time"),
@@ -185,7 +194,7 @@ fn http(s: &Settings, cors: AllowList) -> HttpConfig {
             s.duration("warning-unary-request-duration"),
             Duration::from_millis(300),
         ),
-    }
+    })
 }
 
 fn allow_list(words: Vec<String>) -> AllowList {
@@ -269,6 +278,13 @@ fn warn(s: &mut Settings, cors: &AllowList) {
         warnings.push("--client-cert-auth-http is of no use without --client-cert-auth".to_owned());
     } else if s.bool("client-cert-auth-http") && *cors == AllowList::Any {
         warnings.push("with --cors=* any page acts as whom a browser's certificate names".to_owned());
+    }
+    for (flag, opened) in
+        [("host-whitelist", "HTTP requests may name any host"), ("cors", "pages of all sites may call")]
+    {
+        if s.is_set(flag) && s.list(flag).is_empty() {
+            warnings.push(format!("--{flag} is empty, which means the same as *: {opened}"));
+        }
     }
     let cost = s.uint("bcrypt-cost");
     let hashed_with = bcrypt_cost(cost);

@@ -62,6 +62,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(Listeners, "rate-limit-per-user", Str, "", "Requests a second of each user, and after a colon how many at once: 100:500; empty means no limit."),
     flag(Listeners, "rate-limit-per-address", Str, "", "The same of each client's address."),
     flag(Listeners, "rate-limit-prefix", Repeated, "", "The same of all keys with a prefix, <prefix>=100:500; may be given several times."),
+    flag(Listeners, "request-head-timeout", Dur, "20s", "Time for the head of a request from its first byte on, 1s to 5m; then 408, or the connection is closed."),
     flag(Listeners, "grpc-keepalive-min-time", Dur, "5s", "Shortest time between pings of a client with calls under way; who pings more often is let go."),
     flag(Listeners, "grpc-keepalive-interval", Dur, "2h0m0s", "Time between pings to clients; 0 disables."),
     flag(Listeners, "grpc-keepalive-timeout", Dur, "20s", "Time to wait for the answer to a ping."),

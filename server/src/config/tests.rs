@@ -133,6 +133,31 @@ fn rates_of_several_prefixes_add_up() {
 }
 
 #[test]
+fn heads_have_a_time_between_bounds() {
+    let of = |flag: &str| args(&[flag]).config().http.request_head_timeout.as_secs();
+    assert_eq!(args(&[]).config().http.request_head_timeout.as_secs(), 20);
+    assert_eq!((of("--request-head-timeout=1s"), of("--request-head-timeout=5m")), (1, 300));
+    for flag in ["--request-head-timeout=0s", "--request-head-timeout=999ms", "--request-head-timeout=5m1s"] {
+        let (code, message) = args(&[flag]).error();
+        assert!(code == 1 && message.ends_with("is not from 1s to 5m"), "{message}");
+    }
+}
+
+#[test]
+fn what_an_empty_list_means_is_said() {
+    let config = args(&["--host-whitelist=", "--cors="]).config();
+    assert_eq!((&config.http.hosts, &config.http.cors), (&AllowList::Any, &AllowList::Any));
+    assert_eq!(
+        config.warnings,
+        [
+            "--host-whitelist is empty, which means the same as *: HTTP requests may name any host",
+            "--cors is empty, which means the same as *: pages of all sites may call",
+        ]
+    );
+    assert_eq!(args(&["--host-whitelist=*", "--cors=*"]).config().warnings, Vec::<String>::new());
+}
+
+#[test]
 fn a_file_replaces_everything_else() {
     let file = "name: f\nwal-dir: /w\nsnapshot-count: 5\n";
     let config = args(&["--name=a", "--snapshot-catchup-entries=9", "--config-file", "conf.yml"])

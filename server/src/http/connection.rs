@@ -93,7 +93,7 @@ impl Server {
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
             any: Arc::new(builder(config)),
             http2: Arc::new(builder(config).http2_only()),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines { head: config.request_head_timeout, ..Deadlines::default() },
         })
     }
 

@@ -19,7 +19,9 @@ use crate::net::{Ear, turn};
 /// How long the other side may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For the first byte of a connection; then for the rest of a request's head, or of HTTP/2's preface.
+    /// For the first byte of a connection.
+    pub first: Duration,
+    /// For the rest of a request's head from its first byte on, or of HTTP/2's preface.
     pub head: Duration,
     /// For the first byte of another request over HTTP/1.1, once one is answered.
     pub idle: Duration,
@@ -29,14 +31,15 @@ impl Default for Deadlines {
     /// Browsers and clients that connect in advance come back by themselves. Connections that pools keep are closed by
     /// whoever keeps them, mostly after 30 to 90 seconds, before they would be here.
     fn default() -> Deadlines {
-        Deadlines { head: Duration::from_secs(20), idle: Duration::from_secs(300) }
+        Deadlines { first: Duration::from_secs(10), head: Duration::from_secs(20), idle: Duration::from_secs(300) }
     }
 }
 
 impl Deadlines {
     fn of(self, phase: Phase) -> Option<Duration> {
         match phase {
-            Phase::Mute | Phase::Preface | Phase::Head => Some(self.head),
+            Phase::Mute => Some(self.first),
+            Phase::Preface | Phase::Head => Some(self.head),
             Phase::Idle => Some(self.idle),
             Phase::Answering | Phase::Http2 => None,
         }
@@ -192,7 +195,7 @@ impl Vigil {
         deadlines: Deadlines,
         mut connection: C,
     ) -> Result<C::Output, Phase> {
-        let mut timer = pin!(sleep(deadlines.head));
+        let mut timer = pin!(sleep(deadlines.first));
         let (mut known, mut deadline) = (None, None);
         poll_fn(|cx| {
             if let Poll::Ready(output) = Pin::new(&mut connection).poll(cx) {
@@ -314,7 +317,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_phase_has_its_deadline() {
-        let deadlines = Deadlines { head: Duration::from_secs(1), idle: Duration::from_secs(10) };
+        let (first, head, idle) = (Duration::from_secs(2), Duration::from_secs(1), Duration::from_secs(10));
+        let deadlines = Deadlines { first, head, idle };
         let vigil = Arc::new(Vigil::default());
         let begun = Instant::now();
         let story = async {
@@ -337,8 +341,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_has_a_time_for_its_first_byte() {
+        let hour = Duration::from_secs(3600);
+        let vigil = Arc::new(Vigil::default());
+        let (begun, first) = (Instant::now(), Duration::from_secs(10));
+        let mute = vigil.keep(Deadlines { first, head: hour, idle: hour }, pin!(std::future::pending::<()>())).await;
+        assert_eq!((mute, begun.elapsed()), (Err(Phase::Mute), first));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_comes_again_in_time_stays() {
-        let deadlines = Deadlines { head: Duration::from_secs(1), idle: Duration::from_secs(10) };
+        let (first, head, idle) = (Duration::from_secs(2), Duration::from_secs(1), Duration::from_secs(10));
+        let deadlines = Deadlines { first, head, idle };
         let vigil = Arc::new(Vigil::default());
         let begun = Instant::now();
         let story = async {

@@ -27,7 +27,8 @@ use crate::net::{Arrival, Overheard, PeerListener, Ready, Stream};
 const BACKOFF: Duration = Duration::from_millis(100);
 /// A peer sends the whole head of its request at once, and the first one as soon as it is connected. Other members let go
 /// of idle connections well before they are closed here, so that none is closed under a request.
-const DEADLINES: Deadlines = Deadlines { head: Duration::from_secs(5), idle: Duration::from_secs(60) };
+const DEADLINES: Deadlines =
+    Deadlines { first: Duration::from_secs(5), head: Duration::from_secs(5), idle: Duration::from_secs(60) };
 
 /// Serves `router` until told to stop. Streams that Raft has taken over belong to it.
 pub(crate) async fn serve(listeners: Vec<PeerListener>, router: Router, stop: CancellationToken) {

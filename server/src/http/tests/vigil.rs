@@ -6,7 +6,8 @@ const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A server that waits a moment for heads, and for ever for everything else.
 fn strict(face: Face) -> Server {
-    let deadlines = Deadlines { head: Duration::from_millis(100), idle: Duration::from_secs(3600) };
+    let (first, head, idle) = (Duration::from_millis(100), Duration::from_millis(100), Duration::from_secs(3600));
+    let deadlines = Deadlines { first, head, idle };
     start(Setup { face, deadlines, ..Setup::default() })
 }
 
@@ -64,7 +65,8 @@ async fn who_waits_for_an_answer_or_has_had_one_stays() {
 
 #[tokio::test]
 async fn who_does_not_come_again_is_let_go() {
-    let deadlines = Deadlines { head: Duration::from_secs(3600), idle: Duration::from_millis(50) };
+    let (hour, idle) = (Duration::from_secs(3600), Duration::from_millis(50));
+    let deadlines = Deadlines { first: hour, head: hour, idle };
     let server = start(Setup { deadlines, ..Setup::default() });
     let mut stream = connect(&server, "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let answer = Answer::parse(&rest(&mut stream).await);

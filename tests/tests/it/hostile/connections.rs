@@ -5,6 +5,7 @@ use keyport_tests::encrypted::Encrypted;
 use keyport_tests::frames::PREFACE;
 use keyport_tests::raw::Raw;
 use keyport_tests::wait::eventually;
+use keyport_tests::{Flavor, Server};
 use rustls::HandshakeKind;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{Held, Siege, tls_of};
 use crate::tls;
 
-/// Each is closed after the same twenty seconds, whatever it said, and gives its place back.
+/// Each is closed after ten seconds if it has said nothing, and twenty otherwise, whatever it said, and gives its place back.
 #[tokio::test]
 async fn nobody_is_waited_for_without_end() {
     const EACH: usize = 50;
@@ -55,6 +56,22 @@ async fn nobody_is_waited_for_without_end() {
     drop(c);
     eventually("connections are given back", async || (siege.open().await <= open).then_some(())).await;
     siege.end().await;
+}
+
+/// One is told that it took too long while another one, which began before it, has not.
+#[tokio::test]
+async fn a_head_has_the_time_that_a_flag_gives_it() {
+    let of = |time: &str| Server::of(Flavor::Keyport).args([format!("--request-head-timeout={time}")]).start();
+    let (quick, slow) = (of("1s"), of("5m"));
+    let half = "GET /version HTTP/1.1\r\nHost: localhost\r\n";
+    let (mut patient, mut hurried) = (Raw::connect(slow.addr()).await, Raw::connect(quick.addr()).await);
+    patient.send(half).await;
+    hurried.send(half).await;
+    let said = String::from_utf8_lossy(&hurried.read_to_end().await).into_owned();
+    assert!(said.starts_with("HTTP/1.1 408"), "{said:?}");
+    patient.send("Connection: close\r\n\r\n").await;
+    let said = String::from_utf8_lossy(&patient.read_to_end().await).into_owned();
+    assert!(said.starts_with("HTTP/1.1 200"), "{said:?}");
 }
 
 /// Handshakes are not waited for by others, and not told of without end.
