@@ -43,8 +43,8 @@ pub struct Endpoint {
     pub answers: &'static [Answer],
     /// How it says no, if it may do so in all the ways of a call of the API.
     pub(crate) refusals: Option<Form>,
-    /// Whether it is for everybody: no token is asked for.
-    pub(crate) public: bool,
+    /// Whether it is for everybody: no token is asked for. An operation that is not is for the role root.
+    pub public: bool,
 }
 
 /// By which methods it is asked for.
@@ -183,6 +183,8 @@ table! {
         Gateway => operations::GATEWAY,
         OpenApi => operations::OPENAPI,
         Docs => operations::DOCS,
+        DocsScript => operations::DOCS_SCRIPT,
+        DocsStyle => operations::DOCS_STYLE,
     }
 }
 

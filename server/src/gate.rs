@@ -16,7 +16,7 @@ use keyport_storage::KeyRange;
 
 pub(crate) use crate::audit::Trail;
 pub use crate::auth::{Login, Secret};
-use crate::auth::{Needs, Watches};
+use crate::auth::{Needs, Root, Watches};
 use crate::rates::{self, CallRates, Touches};
 use crate::state::State;
 use crate::state::ending::Ending;
@@ -87,6 +87,17 @@ impl Gate {
     /// What the rules of users and roles say.
     pub(crate) fn check(&self, pass: &Pass, request: &impl Needs) -> Result<(), Error> {
         self.0.users.check(pass.caller(), request)
+    }
+
+    /// Whether a caller may see what is for those alone who run a member. That he is no user any more is nobody's business.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say.
+    pub(crate) fn admit_root(&self, caller: &Caller) -> Result<(), Error> {
+        self.0.users.check(caller, &Root).map_err(|error| match error {
+            Error::UserNotFound => Error::PermissionDenied,
+            error => error,
+        })
     }
 
     /// Whether a caller who was let in before, and goes on, may still look at these keys: judged by who he was found to be,

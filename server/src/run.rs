@@ -260,7 +260,7 @@ where
             () = node.ready() => {}
             () = stop.cancelled() => return Ok(()),
         }
-        let router = ops::router(Arc::new(node.clone()), metrics).fallback(ops::not_found);
+        let router = ops::router(Arc::new(node.clone()), metrics, calls.clone()).fallback(ops::not_found);
         let gateway = config
             .http
             .enable_gateway

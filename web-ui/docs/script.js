@@ -354,7 +354,7 @@ function parameterTable(operation, form) {
     const options = (schema.items ? resolve(schema.items) : schema).enum;
     const input = schema.type === "boolean" ? h("input", { id, type: "checkbox" })
       : options ? h("select", { id }, h("option", { value: "" }, "–"), options.map((option) => h("option", {}, option)))
-      : schema.type === "array" ? h("textarea", { id, rows: 1, style: "min-height:2.2rem", placeholder: "one a line", spellcheck: false })
+      : schema.type === "array" ? h("textarea", { id, rows: 1, className: "low", placeholder: "one a line", spellcheck: false })
       : h("input", { id, type: "text", required: !!parameter.required, autocomplete: "off", spellcheck: false });
     form.inputs.push({ parameter, input });
     // An empty prefix means all keys, which no empty field could say.

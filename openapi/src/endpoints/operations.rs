@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Answer, Content, Endpoint, Listeners, Parameter, Place, Shape, Verb};
+use crate::errors::Form;
 
 /// What most of them have in common.
 const PLAIN: Endpoint = Endpoint {
@@ -146,7 +147,10 @@ pub(super) const VARIABLES: Endpoint = Endpoint {
     path: "/debug/vars",
     id: "Operations_Variables",
     summary: "Tells how the process stands: command line, memory, Raft",
+    description: "While there are users and roles, for those alone who have the role root.",
     answers: &[answer(200, "The state.", &[JSON])],
+    refusals: Some(Form::Problem),
+    public: false,
     ..PLAIN
 };
 
@@ -200,6 +204,22 @@ pub(super) const DOCS: Endpoint = Endpoint {
     ..PLAIN
 };
 
+pub(super) const DOCS_SCRIPT: Endpoint = Endpoint {
+    path: "/docs/script.js",
+    id: "Operations_DocsScript",
+    summary: "What the page at `/docs` does",
+    answers: &[Answer { headers: &["ETag"], ..answer(200, "The script.", &[SCRIPT]) }, NOT_MODIFIED],
+    ..PLAIN
+};
+
+pub(super) const DOCS_STYLE: Endpoint = Endpoint {
+    path: "/docs/style.css",
+    id: "Operations_DocsStyle",
+    summary: "How the page at `/docs` looks",
+    answers: &[Answer { headers: &["ETag"], ..answer(200, "The style sheet.", &[STYLE]) }, NOT_MODIFIED],
+    ..PLAIN
+};
+
 const NOT_MODIFIED: Answer =
     Answer { headers: &["ETag"], ..answer(304, "What `If-None-Match` names still holds.", &[]) };
 
@@ -220,6 +240,8 @@ pub const VERBOSE: Parameter = query("verbose", "List the checks also when all i
 
 const JSON: Content = Content { media_type: "application/json", shape: Shape::Object, example: None };
 const HTML: Content = Content { media_type: "text/html", shape: Shape::Text, example: None };
+const SCRIPT: Content = Content { media_type: "text/javascript", shape: Shape::Text, example: None };
+const STYLE: Content = Content { media_type: "text/css", shape: Shape::Text, example: None };
 
 const fn text(example: Option<fn() -> serde_json::Value>) -> Content {
     Content { media_type: "text/plain", shape: Shape::Text, example }

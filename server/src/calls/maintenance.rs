@@ -52,6 +52,14 @@ impl Maintenance {
         Ok(AlarmResponse { header: Some(node.header(revision)), ..reply })
     }
 
+    /// Whether a caller may see what is for those alone who run the member.
+    ///
+    /// # Errors
+    /// `UserEmpty`, `InvalidAuthToken`, `PermissionDenied` and the like.
+    pub fn look_inside(&self, caller: &Caller) -> Result<(), Error> {
+        self.desk.gate.admit_root(caller)
+    }
+
     /// # Errors
     /// As the RPC.
     #[expect(clippy::unused_async, reason = "a call like the others")]

@@ -12,17 +12,22 @@ mod version;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::handler::Handler;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, any, delete, get, post, put};
 use http::{HeaderValue, StatusCode, header};
+use keyport_api::error::{self, Error};
 use keyport_api::etcdserverpb::AlarmType;
 use keyport_openapi::endpoints::{Endpoint, Listeners, Operation, Parameter, Resource, Verb};
 use tonic::Status;
 use tower_http::compression::CompressionLayer;
 
+use super::kit;
+use crate::calls::{Caller, Calls};
 use crate::http::plain;
+use crate::http::refusal::{add_hints, is_of_page, problem_document, tell};
 use crate::metrics::{self, Metrics};
 use crate::version::Versions;
 
@@ -40,6 +45,19 @@ pub(crate) trait HealthSource: Send + Sync + 'static {
     fn versions(&self) -> Versions;
     /// How consensus stands.
     fn raft(&self) -> RaftState;
+}
+
+/// Who may see what is for those alone who run the member.
+pub(crate) trait Insiders: Clone + Send + Sync + 'static {
+    /// # Errors
+    /// Why somebody may not.
+    fn admit(&self, caller: &Caller) -> Result<(), Error>;
+}
+
+impl Insiders for Calls {
+    fn admit(&self, caller: &Caller) -> Result<(), Error> {
+        self.maintenance.look_inside(caller)
+    }
 }
 
 /// How consensus stands, as this member sees it.
@@ -60,9 +78,12 @@ struct Ops<H> {
 }
 
 /// Everything for clients' listeners, without a fallback: other routers may be merged.
-pub(crate) fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
+/// `insiders` says who may see what is for those alone who run the member.
+pub(crate) fn router<H: HealthSource, I: Insiders>(node: Arc<H>, metrics: Arc<Metrics>, insiders: I) -> Router {
     let ops = Arc::new(Ops { node, metrics });
-    routes(|_| true)
+    let inside = routes(|endpoint| !endpoint.public).layer(middleware::from_fn_with_state(insiders, admit::<I>));
+    routes(|endpoint| endpoint.public)
+        .merge(inside)
         .method_not_allowed_fallback(|| async {
             method_not_allowed("This path takes GET and HEAD: /docs describes it.\n")
         })
@@ -72,10 +93,21 @@ pub(crate) fn router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Ro
 /// Metrics and health alone, for listeners that are there for nothing else.
 pub(crate) fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
     let ops = Arc::new(Ops { node, metrics });
-    routes(|endpoint| endpoint.listeners == Listeners::ClientsAndMetrics)
+    routes(|endpoint| endpoint.public && endpoint.listeners == Listeners::ClientsAndMetrics)
         .method_not_allowed_fallback(|| async { method_not_allowed("This path takes GET and HEAD.\n") })
         .fallback(|| async { no_page("This port has /metrics, /health, /livez and /readyz.\n") })
         .with_state(ops)
+}
+
+/// Lets an insider through; others are told what would help.
+async fn admit<I: Insiders>(State(insiders): State<I>, request: Request, next: Next) -> Response {
+    let may = kit::caller(request.extensions()).and_then(|caller| insiders.admit(&caller));
+    let Err(error) = may else { return next.run(request).await };
+    let status = Status::from(error);
+    let mut response = problem_document(error.problem_status(), error::problem(&status).to_json());
+    add_hints(&mut response, &status, is_of_page(request.headers()));
+    tell(&mut response, &status);
+    response
 }
 
 /// Those rows of the table that a listener shows.
@@ -100,6 +132,8 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::Gateway => asked(verb, || async { Redirect::temporary(Resource::Paths.info().path) }),
         Operation::OpenApi => docs::tagged(asked(verb, docs::document)),
         Operation::Docs => docs::tagged(asked(verb, docs::page)),
+        Operation::DocsScript => docs::tagged(asked(verb, docs::script)),
+        Operation::DocsStyle => docs::tagged(asked(verb, docs::style)),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -16,33 +15,37 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Of three.
 const QUORUM: usize = 2;
 
-/// What `/debug/vars` says of Raft, as far as it is of interest.
-#[derive(Deserialize)]
-struct Vars {
-    #[serde(rename = "raft.status")]
-    raft: Raft,
+/// What a member's metrics say of Raft: they are for everybody, whether there are users or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Raft {
+    leads: bool,
+    has_leader: bool,
 }
 
-/// Ids in hexadecimal; the leader's is `0` if there is none.
-#[derive(Deserialize)]
-struct Raft {
-    id: String,
-    lead: String,
+impl Raft {
+    /// None of what has no such metrics.
+    fn of(metrics: &str) -> Option<Raft> {
+        let is = |name: &str| {
+            let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+            Some(value.trim() == "1")
+        };
+        Some(Raft { leads: is("etcd_server_is_leader")?, has_leader: is("etcd_server_has_leader")? })
+    }
 }
 
 /// As of the last time that all were asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
     up: [bool; NAMES.len()],
-    /// Its number, if a quorum follows it.
+    /// Its number, if a quorum knows of a leader.
     leader: Option<usize>,
 }
 
 impl Standing {
     fn of(answers: &[Option<Raft>]) -> Standing {
         let up = std::array::from_fn(|number| answers.get(number).is_some_and(Option::is_some));
-        let followers = |id: &str| answers.iter().flatten().filter(|raft| raft.lead == id).count();
-        let leads = |answer: &Option<Raft>| answer.as_ref().is_some_and(|raft| followers(&raft.id) >= QUORUM);
+        let is_led = answers.iter().flatten().filter(|raft| raft.has_leader).count() >= QUORUM;
+        let leads = |answer: &Option<Raft>| answer.is_some_and(|raft| raft.leads && is_led);
         Standing { up, leader: answers.iter().position(leads) }
     }
 
@@ -81,32 +84,39 @@ pub(super) fn follow(plan: &Plan) -> watch::Receiver<Standing> {
 }
 
 async fn ask(client: &PeerClient, url: &str) -> Option<Raft> {
-    let answer = client.get(url, "/debug/vars", PATIENCE).await.ok()?;
-    serde_json::from_slice::<Vars>(&answer.body).ok().map(|vars| vars.raft)
+    let answer = client.get(url, "/metrics", PATIENCE).await.ok()?;
+    Raft::of(std::str::from_utf8(&answer.body).ok()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(id: &str, lead: &str) -> Option<Raft> {
-        Some(Raft { id: id.to_owned(), lead: lead.to_owned() })
-    }
+    const LEADS: Option<Raft> = Some(Raft { leads: true, has_leader: true });
+    const FOLLOWS: Option<Raft> = Some(Raft { leads: false, has_leader: true });
+    const LOST: Option<Raft> = Some(Raft { leads: false, has_leader: false });
 
     #[test]
     fn what_is_said() {
-        let all = Standing::of(&[answer("a", "c"), answer("b", "c"), answer("c", "c")]);
+        let all = Standing::of(&[FOLLOWS, FOLLOWS, LEADS]);
         assert_eq!(all.sentence([true; 3]).unwrap(), "three members are up, m3 leads");
         assert_eq!(all.sentence([true, true, false]), None, "it has been killed, and not been missed yet");
 
-        let two = Standing::of(&[answer("a", "b"), answer("b", "b"), None]);
+        let two = Standing::of(&[FOLLOWS, LEADS, None]);
         assert_eq!(two.sentence([true, true, false]).unwrap(), "two members are up, m2 leads");
         assert_eq!(two.sentence([true; 3]), None, "the third is on its way");
 
-        let undecided = Standing::of(&[answer("a", "0"), answer("b", "b"), None]);
+        let undecided = Standing::of(&[LOST, LEADS, None]);
         assert_eq!(undecided.sentence([true, true, false]), None);
-        let one = Standing::of(&[answer("a", "0"), None, None]);
+        let one = Standing::of(&[LOST, None, None]);
         assert_eq!(one.sentence([true, false, false]).unwrap(), "one member is up, too few to agree on anything");
         assert_eq!(Standing::default().sentence([false; 3]), None);
+    }
+
+    #[test]
+    fn what_metrics_say() {
+        let text = |leads: &str| format!("# HELP a\netcd_server_has_leader 1\netcd_server_is_leader{leads}\n");
+        assert_eq!((Raft::of(&text(" 1")), Raft::of(&text(" 0"))), (LEADS, FOLLOWS));
+        assert_eq!((Raft::of(&text("_x 1")), Raft::of("")), (None, None));
     }
 }

@@ -3,6 +3,7 @@
 mod advisories;
 mod audit;
 mod identities;
+mod inside;
 pub(crate) mod jwt;
 mod life;
 mod logins;

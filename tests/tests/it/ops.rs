@@ -178,6 +178,15 @@ async fn documents() {
     let docs = http.get("/docs").await;
     assert!(docs.status == 200 && docs.header("content-type").starts_with("text/html"));
     assert!(!docs.text().contains("https://"), "works offline");
+    // Nothing that somebody gets into the page is run, and no other page shows this one.
+    let policy = docs.header("content-security-policy");
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    for (path, media_type) in [("/docs/script.js", "text/javascript"), ("/docs/style.css", "text/css")] {
+        assert!(docs.text().contains(path), "{path}");
+        let file = http.get(path).await;
+        assert!(file.status == 200 && file.header("content-type").starts_with(media_type), "{path}");
+        assert_eq!(file.header("x-content-type-options"), "nosniff", "{path}");
+    }
 }
 
 /// Who has a document already is told so, in whichever form it came.
@@ -188,7 +197,7 @@ async fn documents_are_sent_once() {
         return; // has none
     }
     for http in [server.http(), Http::h2c(server.addr())] {
-        for path in ["/openapi.json", "/docs"] {
+        for path in ["/openapi.json", "/docs", "/docs/script.js", "/docs/style.css"] {
             let mut tags = Vec::new();
             for encoding in ["identity", "gzip"] {
                 let accept = ("accept-encoding", encoding);

@@ -1,6 +1,6 @@
-//! `/openapi.json` and `/docs`: the API described, and a page to try it.
+//! `/openapi.json` and `/docs`: the API described, and a page to try it, with a script and a style sheet of its own.
 //!
-//! Both are part of the program. Browsers may keep them and have to ask, by the tag, whether they still hold.
+//! All are part of the program. Browsers may keep them and have to ask, by the tag, whether they still hold.
 
 use std::sync::LazyLock;
 
@@ -27,14 +27,26 @@ pub(super) async fn document(headers: HeaderMap) -> Response {
 }
 
 pub(super) async fn page(headers: HeaderMap) -> Response {
-    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::docs_page()));
+    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::DOCS_PAGE));
     let kind = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, keyport_web_ui::DOCS_POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    unless_known(&headers, &TAG, || (kind, keyport_web_ui::docs_page()).into_response())
+    unless_known(&headers, &TAG, || (kind, keyport_web_ui::DOCS_PAGE).into_response())
+}
+
+pub(super) async fn script(headers: HeaderMap) -> Response {
+    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::DOCS_SCRIPT));
+    let kind = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    unless_known(&headers, &TAG, || (kind, keyport_web_ui::DOCS_SCRIPT).into_response())
+}
+
+pub(super) async fn style(headers: HeaderMap) -> Response {
+    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::DOCS_STYLE));
+    let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    unless_known(&headers, &TAG, || (kind, keyport_web_ui::DOCS_STYLE).into_response())
 }
 
 /// A quoted tag of the content.

@@ -5,6 +5,9 @@ use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use tower::ServiceExt as _;
 
+use crate::http::{Call, Connection};
+use crate::net::Face;
+
 /// A node in any state.
 #[derive(Debug)]
 struct Fake {
@@ -56,9 +59,26 @@ struct Answer {
     body: String,
 }
 
+/// Those who may look inside, or why they may not.
+#[derive(Clone, Copy)]
+struct Those(Result<(), Error>);
+
+impl Insiders for Those {
+    fn admit(&self, _: &Caller) -> Result<(), Error> {
+        self.0
+    }
+}
+
 async fn ask(node: Fake, method: Method, path: &str) -> Answer {
-    let router = router(Arc::new(node), Arc::new(Metrics::new(false))).fallback(not_found);
-    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    ask_as(Those(Ok(())), node, method, path).await
+}
+
+async fn ask_as(insiders: Those, node: Fake, method: Method, path: &str) -> Answer {
+    let router = router(Arc::new(node), Arc::new(Metrics::new(false)), insiders).fallback(not_found);
+    let mut request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let mut call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));
+    call.caller = Some(Caller::internal("a test"));
+    request.extensions_mut().insert(call);
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
@@ -225,6 +245,20 @@ async fn version_and_the_rest() {
 }
 
 #[tokio::test]
+async fn what_is_inside_is_for_insiders() {
+    for (error, status) in [(Error::UserEmpty, 401), (Error::InvalidAuthToken, 401), (Error::PermissionDenied, 403)] {
+        for &operation in Operation::ALL {
+            let (path, public) = (example(operation), operation.info().public);
+            let answer = ask_as(Those(Err(error)), Fake::default(), Method::GET, &path).await;
+            assert_eq!(answer.status == status, !public, "{path}: {}", answer.status);
+            assert!(public || answer.headers["content-type"] == "application/problem+json", "{path}");
+            assert_eq!(answer.headers.contains_key("www-authenticate"), !public && status == 401, "{path}");
+        }
+    }
+    assert!(!Operation::Variables.info().public);
+}
+
+#[tokio::test]
 async fn the_api_describes_itself() {
     let document = ask(Fake::default(), Method::GET, "/openapi.json").await;
     assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
@@ -232,8 +266,16 @@ async fn the_api_describes_itself() {
     assert_eq!(document["openapi"], "3.1.0");
     let page = ask(Fake::default(), Method::GET, "/docs").await;
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
-    assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
-    assert!(page.body.contains("fetch(\"/openapi.json\")"));
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let files = [("/docs/script.js", "text/javascript"), ("/docs/style.css", "text/css")];
+    for (path, media_type) in files {
+        assert!(page.body.contains(&format!("\"{path}\"")), "{path}");
+        let file = ask(Fake::default(), Method::GET, path).await;
+        assert_eq!(file.headers["content-type"], format!("{media_type}; charset=utf-8"));
+        assert_eq!(file.headers["x-content-type-options"], "nosniff");
+    }
 }
 
 #[tokio::test]

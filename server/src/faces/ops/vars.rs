@@ -36,7 +36,7 @@ pub(super) async fn vars<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Res
 /// Flags that say what nobody else is to know.
 const SECRETS: [&str; 1] = ["discovery-password"];
 
-/// Everybody who can reach this may read it.
+/// Where there are no users, everybody who can reach this may read it.
 fn without_secrets(args: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut is_next = false;
     let told = |arg: String| {

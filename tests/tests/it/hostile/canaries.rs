@@ -183,7 +183,9 @@ impl Watched {
     /// Nothing that the server writes has one of the secrets in it.
     async fn end(mut self, dir: &Path, files: &[PathBuf]) {
         for path in ["/debug/vars", "/health", "/readyz?verbose", "/v3", "/version"] {
-            self.heard(self.realm.http.get(path).await.text());
+            let answer = self.realm.http.send(Method::GET, path, &[("authorization", &self.secrets[0])], "").await;
+            assert_eq!(answer.status.as_u16(), if path == "/v3" { 307 } else { 200 }, "{path}");
+            self.heard(answer.text());
         }
         let metrics = self.realm.http.get("/metrics").await.text();
         self.realm.server.stop();
