@@ -16,6 +16,8 @@ const MATRIX: (&str, &str) = ("tests/tests/it/auth/matrix.rs", "who_may_make_whi
 const CALLS: (&str, &str) = (HERE, "calls_that_advisories_are_about");
 const HERE: &str = "tests/tests/it/auth/advisories.rs";
 const LISTENERS: &str = "tests/tests/it/auth/advisories/listeners.rs";
+/// All that were published, a line each: numbers, where it was mended, what it was. Whoever hears of another one adds it there.
+const PUBLISHED: &str = include_str!("advisories/published.txt");
 
 const ADVISORIES: &[Advisory] = &[
     (
@@ -74,6 +76,36 @@ const ADVISORIES: &[Advisory] = &[
         ],
     ),
     (
+        "CVE-2020-15115",
+        "a password may have any length, as in etcd, and guesses are few",
+        &[
+            (HERE, "a_password_of_any_length_is_one_and_no_other_is"),
+            ("tests/tests/it/auth/logins.rs", "guesses_are_counted"),
+        ],
+    ),
+    (
+        "CVE-2020-15136",
+        "whoever is dialled shows a certificate that somebody vouches for, wherever his address comes from",
+        &[
+            ("tests/tests/it/tls/discovery.rs", "a_service_that_nobody_vouches_for_is_told_nothing"),
+            ("tests/tests/it/auth/identities.rs", "an_issuer_says_where_its_keys_are"),
+        ],
+    ),
+    (
+        "GHSA-vjg6-93fv-qv64",
+        "what is written down of a login says truly who came, by what, and why he was refused",
+        &[("tests/tests/it/tls/identity.rs", "who_a_certificate_names_is_written_down_as_he_came")],
+    ),
+    (
+        "GHSA-hrxh-6v49-42gf, of grpc-go",
+        "frames of HTTP/2 in any number and of any kind do not hurt others",
+        &[
+            ("tests/tests/it/hostile/http2.rs", "streams_that_are_given_up"),
+            ("tests/tests/it/hostile/http2.rs", "frames_without_number"),
+            ("tests/tests/it/hostile/http2.rs", "frames_that_are_wrong"),
+        ],
+    ),
+    (
         "GHSA-5x4g-q5rc-36jp",
         "weak suites are not to be had",
         &[("server/src/config/tests/tls.rs", "versions_and_suites_have_etcds_names")],
@@ -93,10 +125,27 @@ const ADVISORIES: &[Advisory] = &[
     ),
 ];
 
-/// The list leads somewhere.
+/// The numbers in a text: what was published has one of two kinds.
+fn numbers(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.filter(|word| word.starts_with("CVE-") || word.starts_with("GHSA-")).collect()
+}
+
+/// The list leads somewhere, and has all that were published.
 #[test]
 fn every_advisory_has_its_test() {
+    let published = numbers(PUBLISHED);
+    let listed: Vec<&str> = ADVISORIES.iter().flat_map(|(ids, ..)| numbers(ids)).collect();
+    for (those, others, what) in
+        [(&published, &listed, "has no row in the table of tests"), (&listed, &published, "is not among the published")]
+    {
+        for number in those {
+            assert!(others.contains(number), "{number} {what}");
+            assert_eq!(those.iter().filter(|other| *other == number).count(), 1, "{number} is there twice");
+        }
+    }
     for (ids, what, tests) in ADVISORIES {
+        assert!(!tests.is_empty(), "{ids}: that {what} is not tested");
         for (file, test) in *tests {
             let text = std::fs::read_to_string(workspace().join(file)).unwrap_or_default();
             assert!(text.contains(&format!("fn {test}(")), "{ids}: that {what} is not tested by {test} in {file}");
@@ -202,6 +251,22 @@ async fn calls_that_advisories_are_about() {
         let result = &answer["result"];
         assert_eq!(result["canceled"] == true, canceled, "{answer}");
         assert_eq!(result["cancel_reason"].as_str().unwrap_or_default(), if canceled { reason } else { "" });
+    }
+}
+
+/// As in etcd, it is up to whoever sets one how long it is.
+#[tokio::test]
+async fn a_password_of_any_length_is_one_and_no_other_is() {
+    let realm = Realm::on(Server::start()).await;
+    let root = realm.token("root").await;
+    for (name, password) in [("short", "x"), ("empty", "")] {
+        realm.done(&root, "/v3/auth/user/add", json!({ "name": name, "password": password })).await;
+        assert!(!realm.token_of(name, password).await.is_empty());
+    }
+    for (name, password) in [("short", ""), ("short", "xx"), ("empty", "x"), ("cert", ""), ("root", "")] {
+        let login = json!({ "name": name, "password": password });
+        let said = realm.refusal("", "/v3/auth/authenticate", login).await;
+        assert!(said.contains("authentication failed"), "{name} {password:?}: {said}");
     }
 }
 

@@ -53,3 +53,38 @@ async fn they_show_a_certificate_to_it() {
     ]);
     assert_eq!(found.trim(), format!("f={peer}"));
 }
+
+/// Wherever the address of a service comes from, nobody is told anything before he has shown who he is. (etcd's `gateway` looked
+/// only at what DNS had told it.)
+#[tokio::test]
+async fn a_service_that_nobody_vouches_for_is_told_nothing() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let own = own(&authority);
+    let service = Encrypted::start(
+        [own.flags(""), own.flags("peer-"), vec![file_flag("peer-trusted-ca-file", &authority.file())]].concat(),
+    )
+    .await;
+    let [client, peer] = [(); 2].map(|()| format!("http://127.0.0.1:{}", free_port()));
+    let server = Server::of(Flavor::Keyport)
+        .plain()
+        .args(["--name=f", "--data-dir=data", "--discovery-token=T"])
+        .args([
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--discovery-endpoints=https://127.0.0.1:{}", service.client),
+            file_flag("discovery-cacert", &stranger.file()),
+            "--discovery-insecure-transport=false".to_owned(),
+        ])
+        .spawn_only();
+    for (who, says) in [
+        (&server, "retry connecting to discovery service"),
+        (&service.server, "rejected connection on client endpoint"),
+    ] {
+        eventually("it has been tried in vain", async || who.log().contains(says).then_some(())).await;
+    }
+    let http = keyport_tests::http::Http::new(service.plain);
+    let told = http.call("/v3/kv/range", serde_json::json!({ "key": "AA==", "range_end": "AA==" })).await;
+    assert!(told.get("kvs").is_none(), "{told}");
+}

@@ -1,9 +1,12 @@
 //! Whom a certificate names, with users and roles on.
 
+use keyport_tests::Flavor;
 use keyport_tests::certificates::{Authority, Holder, Pair};
 use keyport_tests::encrypted::{self, curl};
 use keyport_tests::etcdctl::Etcdctl;
-use keyport_tests::wait::within;
+use keyport_tests::http::Http;
+use keyport_tests::wait::{eventually, within};
+use serde_json::Value;
 
 use super::Encrypted;
 
@@ -115,4 +118,35 @@ async fn with_a_flag_it_is_the_user_of_everything() {
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     begin("/v3/watch", upgrade, "HTTP/1.1 101 ").await;
+}
+
+/// A user whom only a certificate names, and somebody who says a password in his name.
+#[tokio::test]
+async fn who_a_certificate_names_is_written_down_as_he_came() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return;
+    }
+    let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("audit.log");
+    let server = realm(&authority, &[&format!("--audit-log={}", file.display())]).await;
+    assert_eq!(ctl(&authority, &server, "reader").ok(&["get", "k"]), "k\nv\n");
+    let http = Http::new(server.plain);
+    let login = |name: &str| serde_json::json!({ "name": name, "password": "x" }).to_string();
+    for name in ["reader", "nosuch"] {
+        assert_ne!(http.refused("/v3/auth/authenticate", login(name)).await.0, 200);
+    }
+    let found = eventually("all lines are written", async || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let find =
+            |call: &str, user: &str| lines.iter().find(|line| line["call"] == call && line["user"] == user).cloned();
+        let authenticate = |user: &str| find("/etcdserverpb.Auth/Authenticate", user);
+        Some([find("/etcdserverpb.KV/Range", "reader")?, authenticate("reader")?, authenticate("nosuch")?])
+    })
+    .await;
+    let [read, in_vain, unknown] = found;
+    assert_eq!(read["code"], "OK", "{read}");
+    let no_password = "auth: authentication failed, password was given for no password user";
+    assert_eq!(in_vain["error"], no_password, "{in_vain}");
+    assert_eq!(unknown["error"], "etcdserver: authentication failed, invalid user ID or password", "{unknown}");
 }
