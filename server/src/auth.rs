@@ -15,11 +15,12 @@ mod rights;
 mod secret;
 mod signed;
 pub(crate) mod tokens;
+mod told;
 mod tries;
 mod turned_away;
 mod turns;
 
-pub(crate) use author::Author;
+pub(crate) use author::{Author, Roles};
 pub(crate) use logins::Logins;
 pub(crate) use needs::{Needs, ReadsLeased, ReadsOfLease, Root, Watches};
 pub(crate) use proof::Proof;

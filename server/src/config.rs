@@ -26,7 +26,7 @@ mod url;
 pub(crate) use cluster::parse_members;
 pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
-pub use identity::{IdentityConfig, KeySource, UserClaim, WebUrl, WebUrlError};
+pub use identity::{ClaimPath, IdentityConfig, KeySource, WebUrl, WebUrlError};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput, Rotation};
 pub(crate) use origins::canonical as canonical_origin;
 pub use rates::{Rate, RatesConfig};

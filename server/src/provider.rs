@@ -163,15 +163,17 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::config::{IdentityConfig, TlsSide, UserClaim};
+    use crate::config::{ClaimPath, IdentityConfig, TlsSide};
 
     fn provider(keys: KeySource, refresh: u64) -> Provider {
         let config = IdentityConfig {
             issuer: "me".into(),
             audience: "us".into(),
             keys,
-            user: UserClaim::Named("sub".into()),
+            user: ClaimPath::Named("sub".into()),
             user_prefix: String::new(),
+            roles: None,
+            role_prefix: "oidc/".into(),
             refresh: Duration::from_secs(refresh),
             tls: Box::new(TlsSide::default()),
         };

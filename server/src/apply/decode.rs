@@ -6,8 +6,9 @@ use prost::{DecodeError, Message};
 use thiserror::Error;
 
 use super::legacy::{self, LegacyError};
+use super::proposal::beside;
 use super::{Command, Proposal};
-use crate::auth::Author;
+use crate::auth::{Author, Roles};
 
 /// Why an entry is not understood.
 #[derive(Debug, Error)]
@@ -28,11 +29,12 @@ impl Proposal {
             Ok(mut envelope) => {
                 let RequestHeader { id, username, auth_revision } = envelope.header.take().unwrap_or_default();
                 let id = if id == 0 { envelope.id } else { id };
-                let author = (!username.is_empty()).then_some(Author { user: username.into(), auth_revision });
-                let command = match command(envelope)? {
-                    Some(command) => command,
-                    None => legacy::wrapped(entry)?.ok_or(NotUnderstood::OtherRelease)?,
+                let (command, roles) = match command(envelope)? {
+                    Some(command) => (command, None),
+                    None => elsewhere(entry)?,
                 };
+                let author = Author { user: username.into(), auth_revision, roles };
+                let author = Some(author).filter(|author| !author.user.is_empty());
                 Ok(Proposal { id, author, command })
             }
             // Nobody here waits for what another program has proposed.
@@ -42,6 +44,14 @@ impl Proposal {
             },
         }
     }
+}
+
+/// The request of an entry whose envelope has none, and the roles that its author has by somebody else's word.
+fn elsewhere(entry: &Bytes) -> Result<(Command, Option<Roles>), NotUnderstood> {
+    if let Some((request, roles)) = beside(entry)? {
+        return Ok((command(request)?.ok_or(NotUnderstood::OtherRelease)?, Some(roles)));
+    }
+    Ok((legacy::wrapped(entry)?.ok_or(NotUnderstood::OtherRelease)?, None))
 }
 
 /// The one request in the envelope; none if there is none in a field of its own.

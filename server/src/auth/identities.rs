@@ -1,8 +1,9 @@
 //! Identities from outside: tokens that somebody else has signed, an OpenID Connect provider mostly, and that name users of
 //! this cluster.
 //!
-//! A token says who somebody is and nothing of what he may: that is up to the user of that name, as the log has him at each
-//! call. Who is no user here may nothing: a provider may know thousands who are none. Unlike etcd's own tokens, these are
+//! A token says who somebody is, and what he may is up to the user of that name, as the log has him at each
+//! call. Who is no user here may nothing: a provider may know thousands who are none. Where a claim lists roles, he has those of
+//! them that the log has, and the users count for nothing: his author says so in each entry, for all members. Unlike etcd's own tokens, these are
 //! good for a while and not for a revision of users and roles, so changes of those leave them good; the user's rights, and
 //! whether there is such a user, are those of the moment.
 //!
@@ -15,6 +16,7 @@ mod key_set;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,9 +26,10 @@ use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::Author;
 use super::signed::verified::{Fingerprint, Verified};
 use super::signed::{MOST_BYTES, compact, now};
+use super::told::Told;
+use super::{Author, Roles};
 use crate::config::{IdentityConfig, KeySource};
 use claims::Claims;
 pub(crate) use error::KeySetError;
@@ -47,6 +50,8 @@ pub(crate) struct Identities {
     seen: Mutex<Option<Instant>>,
     /// A token names a key that is not known.
     unknown_key: Notify,
+    /// When the log was last told why one was refused.
+    told: Mutex<Told>,
 }
 
 /// What is known by one set of keys. Another one begins anew, so that nothing is remembered of keys that are gone.
@@ -77,6 +82,7 @@ impl Identities {
             known: RwLock::default(),
             seen: Mutex::default(),
             unknown_key: Notify::new(),
+            told: Mutex::default(),
         };
         if let KeySource::File(path) = &config.keys {
             identities.take(&key_set::read(path)?)?;
@@ -91,36 +97,52 @@ impl Identities {
     /// Whom `token` names under the rules of this moment, be he a user or not; none if it is not good, or was never looked at.
     pub(crate) fn remembered(&self, token: &str, policy: &Policy) -> Option<Outsider> {
         // What is none of these is not worth a hash.
-        let is_signed = token.len() <= MOST_BYTES && token.bytes().filter(|byte| *byte == b'.').count() == 2;
-        let claims = if is_signed { self.known.read().verified.get(&Fingerprint::of(token)) } else { None };
+        let claims = if token.len() <= MOST_BYTES && is_signed(token) {
+            self.known.read().verified.get(&Fingerprint::of(token))
+        } else {
+            None
+        };
         outsider(claims?, policy)
     }
 
     /// The same of a token that is looked at for the first time.
     pub(crate) fn named(&self, token: &str, policy: &Policy) -> Option<Outsider> {
+        if !is_signed(token) {
+            return None;
+        }
         if token.len() > MOST_BYTES {
+            self.tell(&format_args!("it has more than {MOST_BYTES} bytes"));
             return None;
         }
         let known = Arc::clone(&self.known.read());
-        let claims = self.read(token, &known.keys)?;
+        let claims = self.read(token, &known.keys).inspect_err(|flaw| self.tell(flaw)).ok()?;
         let found = outsider(claims.clone(), policy);
         // What has ended, or not begun, has no place among what is in use.
         if found.is_some() {
             let now = now();
             known.verified.keep(Fingerprint::of(token), &claims, |kept| kept.life.holds(now));
+        } else {
+            self.tell(&"it has ended, or not begun");
         }
         found
     }
 
-    fn read(&self, token: &str, keys: &KeySet) -> Option<Claims> {
+    /// Says now and then why a token was refused. Of what stands in it, nothing: it may be good for somebody else.
+    fn tell(&self, why: &dyn fmt::Display) {
+        match self.told.lock().is_time(Instant::now()) {
+            Some(others) => tracing::warn!(others, "refused a token from outside: {why}"),
+            None => tracing::debug!("refused a token from outside: {why}"),
+        }
+    }
+
+    fn read(&self, token: &str, keys: &KeySet) -> Result<Claims, compact::Flaw> {
         let key = |header: &compact::Header| {
             if keys.lacks_key_of(header) {
                 self.unknown_key.notify_one();
             }
             keys.find(header)
         };
-        let read = compact::read(token, key, |said: Value| Claims::of(&said, &self.config));
-        read.inspect_err(|flaw| tracing::debug!(%flaw, "refused a token from outside")).ok()
+        compact::read(token, key, |said: Value| Claims::of(&said, &self.config))
     }
 
     /// Takes the text of a set of keys in the place of the one before; whether that was another one.
@@ -161,10 +183,23 @@ impl Identities {
     }
 }
 
+/// Whether a text has the form of a signed token.
+fn is_signed(token: &str) -> bool {
+    token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
 /// None for what has ended, or not begun.
-fn outsider(Claims { user, life }: Claims, policy: &Policy) -> Option<Outsider> {
+fn outsider(Claims { user, roles, life }: Claims, policy: &Policy) -> Option<Outsider> {
     let now = now();
     let left = Duration::try_from_secs_f64(life.ends.unwrap_or(now) - now).unwrap_or_default().min(FOR_EVER);
-    let author = Author { user, auth_revision: policy.revision() };
+    let author = Author { user, auth_revision: policy.revision(), roles: roles.map(|roles| known(roles, policy)) };
     life.holds(now).then_some(Outsider { author, left })
+}
+
+/// Those roles that there are: a provider may list hundreds, and they travel with each change.
+fn known(roles: Roles, policy: &Policy) -> Roles {
+    if roles.iter().all(|role| policy.has_role(role)) {
+        return roles;
+    }
+    roles.iter().filter(|role| policy.has_role(role)).cloned().collect()
 }

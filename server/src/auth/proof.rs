@@ -24,7 +24,7 @@ impl Proof {
     /// Who it stands for under these rules, if it still does.
     pub(crate) fn author(&self, policy: &Policy) -> Option<Author> {
         let hashed = policy.user(&self.user)?.password_hash()?;
-        let author = || Author { user: Arc::clone(&self.user), auth_revision: policy.revision() };
+        let author = || Author::of(Arc::clone(&self.user), policy.revision());
         (*hashed == *self.hashed).then(author)
     }
 }

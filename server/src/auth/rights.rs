@@ -32,7 +32,7 @@ impl<'a> Rights<'a> {
     /// # Errors
     /// `PermissionDenied`.
     pub(crate) fn is_user(&self) -> Result<(), AuthError> {
-        let is_user = !self.policy.is_enabled() || self.who.is_some_and(|who| self.policy.user(who.user).is_some());
+        let is_user = !self.policy.is_enabled() || self.who.is_some_and(|who| self.policy.knows(who));
         if is_user { Ok(()) } else { Err(AuthError::PermissionDenied) }
     }
 
@@ -105,9 +105,7 @@ impl<'a> Rights<'a> {
     /// # Errors
     /// As [`Rights::is_root`].
     pub(crate) fn is_root_or_holds(&self, role: &str) -> Result<(), AuthError> {
-        self.is_root().or_else(|error| {
-            let account = self.who.and_then(|who| self.policy.user(who.user));
-            if account.is_some_and(|account| account.has_role(role)) { Ok(()) } else { Err(error) }
-        })
+        self.is_root()
+            .or_else(|error| if self.who.is_some_and(|who| self.policy.holds(who, role)) { Ok(()) } else { Err(error) })
     }
 }

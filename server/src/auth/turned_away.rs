@@ -1,16 +1,14 @@
 //! What is told of those who were not let in: counted, and for whoever runs the server a line now and then.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use keyport_api::error::Error;
 use parking_lot::Mutex;
 
+use super::told::Told;
 use super::tries::Refused;
 use crate::metrics::{IntCounter, Metrics};
-
-/// No more than one line in this time.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// See the module's text.
 #[derive(Debug)]
@@ -21,25 +19,6 @@ pub(crate) struct TurnedAway {
     address: IntCounter,
     waiting: IntCounter,
     told: Mutex<Told>,
-}
-
-#[derive(Debug, Default)]
-struct Told {
-    at: Option<Instant>,
-    /// How many more there were since.
-    others: u64,
-}
-
-impl Told {
-    /// How many others to tell of, if it is time to.
-    fn is_time(&mut self, now: Instant) -> Option<u64> {
-        if self.at.is_some_and(|at| now.saturating_duration_since(at) < TELL_EVERY) {
-            self.others += 1;
-            return None;
-        }
-        self.at = Some(now);
-        Some(std::mem::take(&mut self.others))
-    }
 }
 
 impl TurnedAway {
@@ -78,19 +57,5 @@ impl TurnedAway {
             tracing::warn!(from = from.map(tracing::field::display), others, "refused a login: {reason}");
         }
         error
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_tells_of_those_who_had_none() {
-        let (mut told, now) = (Told::default(), Instant::now());
-        assert_eq!(told.is_time(now), Some(0));
-        assert!((0..5).all(|_| told.is_time(now + TELL_EVERY / 2).is_none()));
-        assert_eq!(told.is_time(now + TELL_EVERY), Some(5));
-        assert_eq!(told.is_time(now + TELL_EVERY * 2), Some(0));
     }
 }

@@ -113,7 +113,11 @@ impl Auth {
         let enabled = self.desk.node.state().auth.is_enabled();
         let author = pass.caller().author().filter(|_| enabled);
         match author {
-            Some(author) => Ok(Some(Account { roles: self.roles_of(&author.user), name: author.user.to_string() })),
+            Some(author) => {
+                let roles = author.roles.map(|roles| roles.iter().map(|role| role.to_string()).collect());
+                let roles = roles.unwrap_or_else(|| self.roles_of(&author.user));
+                Ok(Some(Account { roles, name: author.user.to_string() }))
+            }
             None if enabled => Err(Error::UserEmpty),
             None => Ok(None),
         }

@@ -118,7 +118,7 @@ fn positive(value: i64, default: usize) -> usize {
 fn tokens(s: &mut Settings) -> Result<TokenConfig, ConfigError> {
     let lifetime = Duration::from_secs(Some(s.uint("auth-token-ttl")).filter(|ttl| *ttl > 0).unwrap_or(300));
     let text = s.string("auth-token");
-    tokens::parse(&text, lifetime, &mut s.warnings)
+    tokens::parse(&text, lifetime, s.bool("auth-token-must-end"), &mut s.warnings)
 }
 
 /// As etcd, which takes its default for what bcrypt does not know.

@@ -8,11 +8,13 @@ use super::settings::Settings;
 use super::{ConfigError, Scheme, TlsSide, Url, invalid};
 
 /// The flags that say something only together with the issuer.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 8] = [
     "identity-jwks",
     "identity-audience",
     "identity-user-claim",
     "identity-user-prefix",
+    "identity-roles-claim",
+    "identity-role-prefix",
     "identity-ca-file",
     "identity-refresh-interval",
 ];
@@ -27,9 +29,14 @@ pub struct IdentityConfig {
     /// What `aud` has to be, or to contain.
     pub audience: String,
     pub keys: KeySource,
-    pub user: UserClaim,
+    /// Which claim names the user.
+    pub user: ClaimPath,
     /// What stands before the name that a token says, so that it is none of this cluster's own.
     pub user_prefix: String,
+    /// Which claim lists his roles; `None` where he has those of the user of his name.
+    pub roles: Option<ClaimPath>,
+    /// As `user_prefix`, of roles.
+    pub role_prefix: String,
     /// How often the keys are asked for.
     pub refresh: Duration,
     /// For a provider with TLS.
@@ -46,9 +53,9 @@ pub enum KeySource {
     Discovered(WebUrl),
 }
 
-/// Which claim names the user.
+/// Where a claim stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UserClaim {
+pub enum ClaimPath {
     Named(String),
     /// Inside of others (RFC 6901): it begins with a slash.
     Inside(String),
@@ -143,12 +150,8 @@ pub(super) fn build(s: &Settings) -> Result<Option<IdentityConfig>, ConfigError>
     } else {
         KeySource::File(PathBuf::from(jwks))
     };
-    let claim = s.string("identity-user-claim");
-    let user = match claim.as_str() {
-        "" => return Err(invalid("--identity-user-claim must name a claim")),
-        inside if inside.starts_with('/') => UserClaim::Inside(claim),
-        _ => UserClaim::Named(claim),
-    };
+    let user = claim(s.string("identity-user-claim"));
+    let user = user.ok_or_else(|| invalid("--identity-user-claim must name a claim"))?;
     let authorities = Some(s.string("identity-ca-file")).filter(|path| !path.is_empty()).map(PathBuf::from);
     Ok(Some(IdentityConfig {
         issuer,
@@ -156,9 +159,20 @@ pub(super) fn build(s: &Settings) -> Result<Option<IdentityConfig>, ConfigError>
         keys,
         user,
         user_prefix: s.string("identity-user-prefix"),
+        roles: claim(s.string("identity-roles-claim")),
+        role_prefix: s.string("identity-role-prefix"),
         refresh: s.duration("identity-refresh-interval").max(MIN_REFRESH),
         tls: Box::new(TlsSide { trusted_ca: authorities, ..TlsSide::default() }),
     }))
+}
+
+/// None if no claim is named.
+fn claim(text: String) -> Option<ClaimPath> {
+    match text.as_str() {
+        "" => None,
+        inside if inside.starts_with('/') => Some(ClaimPath::Inside(text)),
+        _ => Some(ClaimPath::Named(text)),
+    }
 }
 
 #[cfg(test)]

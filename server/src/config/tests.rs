@@ -314,18 +314,22 @@ fn identities_are_of_an_issuer_and_for_an_audience() {
     assert_eq!((&*found.issuer, &*found.audience), ("https://a.example/realm", "us"));
     let KeySource::Discovered(url) = &found.keys else { panic!("{found:?}") };
     assert_eq!(url.to_string(), "https://a.example:443/realm/.well-known/openid-configuration");
-    assert_eq!((found.user, &*found.user_prefix), (UserClaim::Named("sub".into()), "oidc/"));
+    assert_eq!((found.user, &*found.user_prefix), (ClaimPath::Named("sub".into()), "oidc/"));
+    assert_eq!((found.roles, &*found.role_prefix), (None, "oidc/"));
     assert_eq!((found.refresh, found.tls.trusted_ca), (Duration::from_secs(300), None));
     let found = of(&[
         "--identity-issuer=me",
         "--identity-jwks=keys.json",
         "--identity-user-claim=/a/b",
         "--identity-user-prefix=",
+        "--identity-roles-claim=groups",
+        "--identity-role-prefix=",
         "--identity-refresh-interval=0s",
         "--identity-ca-file=ca.pem",
     ]);
     assert_eq!(found.keys, KeySource::File("keys.json".into()));
-    assert_eq!((found.user, &*found.user_prefix), (UserClaim::Inside("/a/b".into()), ""));
+    assert_eq!((found.user, &*found.user_prefix), (ClaimPath::Inside("/a/b".into()), ""));
+    assert_eq!((found.roles, &*found.role_prefix), (Some(ClaimPath::Named("groups".into())), ""));
     assert_eq!((found.refresh, found.tls.trusted_ca), (Duration::from_secs(1), Some("ca.pem".into())));
     let found = of(&["--identity-issuer=me", "--identity-jwks=http://localhost/keys"]);
     assert!(matches!(found.keys, KeySource::At(_)), "{found:?}");

@@ -37,6 +37,8 @@ pub struct JwtConfig {
     pub private_key: Option<PathBuf>,
     /// How long a token lives from the moment in which it is made.
     pub lifetime: Duration,
+    /// Whether a token without an end is none: etcd takes it for ever.
+    pub must_end: bool,
 }
 
 macro_rules! sign_methods {
@@ -68,18 +70,27 @@ sign_methods! {
     EdDsa = "EdDSA"
 }
 
-/// Reads `--auth-token`. `lifetime` is that of simple tokens; what is of no use goes into `warnings`.
+/// Reads `--auth-token`. `lifetime` is that of simple tokens, `must_end` is for signed ones; what is of no use goes into
+/// `warnings`.
 ///
 /// # Errors
 /// In etcd's words, and why.
-pub(super) fn parse(text: &str, lifetime: Duration, warnings: &mut Vec<String>) -> Result<TokenConfig, ConfigError> {
+pub(super) fn parse(
+    text: &str,
+    lifetime: Duration,
+    must_end: bool,
+    warnings: &mut Vec<String>,
+) -> Result<TokenConfig, ConfigError> {
     let (kind, options) = decompose(text)?;
     let kind = match kind {
         "" => TokenKind::None,
         "simple" => TokenKind::Simple,
-        "jwt" => TokenKind::Jwt(jwt(&options, warnings)?),
+        "jwt" => TokenKind::Jwt(JwtConfig { must_end, ..jwt(&options, warnings)? }),
         _ => return Err(invalid_options(&format!("there are no tokens of kind {kind:?}"))),
     };
+    if must_end && !matches!(kind, TokenKind::Jwt(_)) {
+        warnings.push("--auth-token-must-end is of no use without --auth-token=jwt,...".to_owned());
+    }
     Ok(TokenConfig { kind, lifetime })
 }
 
@@ -124,6 +135,7 @@ fn jwt(options: &BTreeMap<&str, &str>, warnings: &mut Vec<String>) -> Result<Jwt
         public_key: given("pub-key").map(PathBuf::from),
         private_key: given("priv-key").map(PathBuf::from),
         lifetime,
+        must_end: false,
     })
 }
 
@@ -133,7 +145,7 @@ mod tests {
 
     fn parsed(text: &str) -> Result<(TokenKind, Vec<String>), String> {
         let mut warnings = Vec::new();
-        let config = parse(text, Duration::from_secs(300), &mut warnings).map_err(|error| error.to_string())?;
+        let config = parse(text, Duration::from_secs(300), false, &mut warnings).map_err(|error| error.to_string())?;
         Ok((config.kind, warnings))
     }
 
@@ -145,13 +157,23 @@ mod tests {
             let text = format!("jwt,pub-key=a b/c,priv-key=,ttl=1h30m,sign-method={}", method.name());
             let public_key = Some(PathBuf::from("a b/c"));
             let lifetime = Duration::from_secs(5400);
-            let config = JwtConfig { method, public_key, private_key: None, lifetime };
+            let config = JwtConfig { method, public_key, private_key: None, lifetime, must_end: false };
             assert_eq!(parsed(&text), Ok((TokenKind::Jwt(config), vec![])));
         }
         let (kind, warnings) = parsed("jwt,sign-method=HS256,ttl=,priv-key=k,typ=b,alg=a").unwrap();
         let TokenKind::Jwt(config) = kind else { panic!("{kind:?}") };
         assert_eq!((config.private_key, config.lifetime.as_secs()), (Some(PathBuf::from("k")), 300));
         assert_eq!(warnings, ["unknown JWT options: alg, typ"]);
+    }
+
+    #[test]
+    fn signed_tokens_may_have_to_end() {
+        let mut warnings = Vec::new();
+        let mut kind = |text: &str| parse(text, Duration::from_secs(300), true, &mut warnings).unwrap().kind;
+        let TokenKind::Jwt(config) = kind("jwt,sign-method=HS256,priv-key=k") else { panic!("it is no JWT") };
+        assert!(config.must_end);
+        kind("simple");
+        assert_eq!(warnings, ["--auth-token-must-end is of no use without --auth-token=jwt,..."]);
     }
 
     #[test]

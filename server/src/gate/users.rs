@@ -170,7 +170,7 @@ impl Users {
 
     /// Who has no token is whom his certificate names, if there is such a user or not.
     fn named(&self, user: &Arc<str>) -> Option<Author> {
-        let author = |policy: &Policy| Author { user: Arc::clone(user), auth_revision: policy.revision() };
+        let author = |policy: &Policy| Author::of(Arc::clone(user), policy.revision());
         self.state.auth.with(|policy| policy.is_enabled().then(|| author(policy)))
     }
 

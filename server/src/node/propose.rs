@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_raft::{ProposeError, RaftHandle};
-use prost::Message;
 use tokio::sync::oneshot::Receiver;
 use tonic::Code;
 

@@ -22,6 +22,8 @@ pub enum Access {
 pub struct Who<'a> {
     pub user: &'a str,
     pub auth_revision: u64,
+    /// Roles that count in the place of the user's, who need not be there then.
+    pub roles: Option<&'a [Arc<str>]>,
 }
 
 /// A user, with what all roles together let him do.
@@ -142,7 +144,10 @@ impl Policy {
         if who.auth_revision < self.revision {
             return Err(AuthError::OldRevision);
         }
-        let allowed = self.user(who.user).is_some_and(|account| account.may(access, range));
+        let allowed = match who.roles {
+            None => self.user(who.user).is_some_and(|account| account.may(access, range)),
+            Some(_) => self.holds(who, ROOT) || self.keys_of(who, access).cover(range),
+        };
         if allowed { Ok(()) } else { Err(AuthError::PermissionDenied) }
     }
 
@@ -155,8 +160,37 @@ impl Policy {
             return Ok(());
         }
         let who = who.filter(|who| !who.user.is_empty()).ok_or(AuthError::UserEmpty)?;
-        let account = self.user(who.user).ok_or(AuthError::UserNotFound)?;
-        if account.has_role(ROOT) { Ok(()) } else { Err(AuthError::PermissionDenied) }
+        if who.roles.is_none() && self.user(who.user).is_none() {
+            return Err(AuthError::UserNotFound);
+        }
+        if self.holds(who, ROOT) { Ok(()) } else { Err(AuthError::PermissionDenied) }
+    }
+
+    /// Whether there is such a role.
+    pub fn has_role(&self, name: &str) -> bool {
+        self.roles.contains_key(name.as_bytes())
+    }
+
+    /// Whether somebody is more than a name: a user, or one who has a role that there is.
+    pub fn knows(&self, who: Who<'_>) -> bool {
+        match who.roles {
+            None => self.user(who.user).is_some(),
+            Some(roles) => roles.iter().any(|role| self.has_role(role)),
+        }
+    }
+
+    /// Whether somebody has a role that there is.
+    pub fn holds(&self, who: Who<'_>, role: &str) -> bool {
+        match who.roles {
+            None => self.user(who.user).is_some_and(|account| account.has_role(role)),
+            Some(roles) => roles.iter().any(|held| **held == *role) && self.has_role(role),
+        }
+    }
+
+    /// What roles let do that nobody here was given: there is no account in which that would be kept.
+    fn keys_of(&self, who: Who<'_>, access: Access) -> Intervals {
+        let held = who.roles.unwrap_or_default().iter().filter_map(|role| self.roles.get(role.as_bytes()));
+        Intervals::of(held.flat_map(|role| &role.key_permission).filter(|permission| allows(permission, access)))
     }
 
     pub(super) fn put_user(&mut self, row: User) {

@@ -64,7 +64,7 @@ impl Auth {
     }
 
     fn check(&self, user: &str, access: Access, key: &str, end: &str) -> Result<(), AuthError> {
-        let who = Who { user, auth_revision: self.store.revision() };
+        let who = Who { user, auth_revision: self.store.revision(), roles: None };
         self.store.policy().check_keys(Some(who), access, &range(key, end))
     }
 
@@ -290,7 +290,7 @@ fn who_is_asked_for_what() {
     let auth = Auth::enabled();
     auth.change(|edit| edit.user_add("u", true, unneeded)).unwrap();
     let policy = auth.store.policy();
-    let who = |user, auth_revision| Some(Who { user, auth_revision });
+    let who = |user, auth_revision| Some(Who { user, auth_revision, roles: None });
     let (now, key) = (policy.revision(), range("k", ""));
     let keys = |who| policy.check_keys(who, Access::Read, &key);
     assert_eq!(keys(None), Err(AuthError::UserEmpty));
@@ -311,6 +311,45 @@ fn who_is_asked_for_what() {
     let policy = auth.store.policy();
     assert_eq!(policy.check_keys(None, Access::Write, &key), Ok(()));
     assert_eq!(policy.check_admin(None), Ok(()));
+}
+
+/// Who is no user, or another one than is thought: what others say of him counts, as far as there are such roles.
+#[test]
+fn roles_may_come_from_elsewhere() {
+    let auth = Auth::enabled();
+    for (role, key, end) in [("a", "a", "c"), ("b", "c", "e"), ("own", "x", "")] {
+        auth.change(|edit| edit.role_add(role)).unwrap();
+        auth.change(|edit| edit.role_grant_permission(role, permission(READ, key, end))).unwrap();
+    }
+    auth.change(|edit| edit.user_add("u", true, unneeded)).unwrap();
+    auth.change(|edit| edit.user_grant_role("u", "own")).unwrap();
+    let policy = auth.store.policy();
+    let roles = |names: &[&str]| names.iter().map(|&name| name.into()).collect::<Arc<[Arc<str>]>>();
+    let (one, both, none, gone) = (roles(&["a"]), roles(&["b", "a", "gone"]), roles(&[]), roles(&["gone"]));
+    let who = |user, roles| Who { user, auth_revision: policy.revision(), roles: Some(roles) };
+    let may = |who, access, key, end| policy.check_keys(Some(who), access, &range(key, end)).is_ok();
+    for user in ["u", "nobody"] {
+        assert!(may(who(user, &one), Access::Read, "a", "c") && !may(who(user, &one), Access::Read, "a", "d"));
+        assert!(may(who(user, &both), Access::Read, "a", "e"), "what two of them allow together");
+        assert!(!may(who(user, &both), Access::Write, "a", ""));
+        for roles in [&one, &both, &none, &gone] {
+            assert!(!may(who(user, roles), Access::Read, "x", ""), "the user's own roles do not count");
+            assert_eq!(policy.check_admin(Some(who(user, roles))), Err(AuthError::PermissionDenied));
+        }
+        let known = [&one, &both, &none, &gone].map(|roles| policy.knows(who(user, roles)));
+        assert_eq!(known, [true, true, false, false]);
+        assert!(policy.holds(who(user, &one), "a") && !policy.holds(who(user, &one), "own"));
+        assert!(!policy.holds(who(user, &gone), "gone"));
+    }
+    let old = Who { auth_revision: policy.revision() - 1, ..who("u", &one) };
+    assert_eq!(policy.check_keys(Some(old), Access::Read, &range("a", "")), Err(AuthError::OldRevision));
+    let root = roles(&[ROOT]);
+    assert_eq!(policy.check_admin(Some(who("nobody", &root))), Err(AuthError::PermissionDenied), "there is none yet");
+    auth.change(|edit| edit.role_add(ROOT)).unwrap();
+    let policy = auth.store.policy();
+    let root = Who { user: "nobody", auth_revision: policy.revision(), roles: Some(&root) };
+    assert_eq!(policy.check_admin(Some(root)), Ok(()));
+    assert_eq!(policy.check_keys(Some(root), Access::Write, &range("a", "\0")), Ok(()));
 }
 
 #[test]

@@ -57,18 +57,28 @@ fn requests_keep_their_ids() {
     assert_eq!(decode(request.encode_to_vec()).unwrap().id, 5);
 }
 
-/// As etcd has it: whoever reads the log finds the user where etcd puts it.
+/// As etcd has it: whoever reads the log finds the user where etcd puts it. What nobody there knows is beside that.
 #[test]
 fn the_author_is_named_in_the_header() {
-    let author = Author { user: "alice".into(), auth_revision: 7 };
-    for author in [Some(author), None] {
+    let author = Author::of("alice".into(), 7);
+    let with = |roles: &[&str]| {
+        let roles = roles.iter().map(|&role| role.into()).collect();
+        Some(Author { roles: Some(roles), ..author.clone() })
+    };
+    for author in [Some(author.clone()), None, with(&[]), with(&["reads", "", "writes"])] {
         let command = Command::DeleteRange(DeleteRangeRequest { key: "k".into(), ..DeleteRangeRequest::default() });
         let entry = Proposal { id: 9, author: author.clone(), command }.encode();
-        let header = entry.header.clone().unwrap();
+        let bytes = entry.encode_to_vec();
+        assert_eq!(bytes.len(), entry.encoded_len());
+        let envelope = InternalRaftRequest::decode(&*bytes).unwrap();
+        let etcds_own = author.as_ref().is_none_or(|author| author.roles.is_none());
+        assert_eq!(envelope.encoded_len() == bytes.len(), etcds_own);
+        assert_eq!(envelope.delete_range.is_some(), etcds_own, "who knows nothing of roles does not understand it");
+        let header = envelope.header.unwrap();
         let expected =
             author.clone().map_or((String::new(), 0), |author| (author.user.to_string(), author.auth_revision));
         assert_eq!((header.id, (header.username, header.auth_revision)), (9, expected));
-        let decoded = decode(entry.encode_to_vec()).unwrap();
+        let decoded = decode(bytes).unwrap();
         assert_eq!((decoded.id, decoded.author, decoded.command.name()), (9, author, "DeleteRange"));
     }
 }

@@ -11,7 +11,6 @@ use keyport_storage::lease::{Lessor, LessorOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
 use keyport_storage::watch::{WatchHub, WatchOptions};
 use keyport_storage::{Record, Versions};
-use prost::Message;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 

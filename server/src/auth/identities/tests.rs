@@ -7,7 +7,7 @@ use keyport_storage::backend::Batch;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{SignMethod, TlsSide, UserClaim};
+use crate::config::{ClaimPath, SignMethod, TlsSide};
 use signer::{Signer, encoded, hs256};
 
 const ISSUER: &str = "https://issuer.example";
@@ -18,16 +18,18 @@ fn config() -> IdentityConfig {
         issuer: ISSUER.into(),
         audience: US.into(),
         keys: KeySource::File("nowhere".into()),
-        user: UserClaim::Named("sub".into()),
+        user: ClaimPath::Named("sub".into()),
         user_prefix: "oidc/".into(),
+        roles: None,
+        role_prefix: "oidc/".into(),
         refresh: Duration::from_secs(300),
         tls: Box::new(TlsSide::default()),
     }
 }
 
 fn of_config(config: IdentityConfig, keys: &[Value]) -> Identities {
-    let identities =
-        Identities { config, known: RwLock::default(), seen: Mutex::default(), unknown_key: Notify::new() };
+    let (known, seen, unknown_key, told) = (RwLock::default(), Mutex::default(), Notify::new(), Mutex::default());
+    let identities = Identities { config, known, seen, unknown_key, told };
     identities.take(set(keys).as_bytes()).unwrap();
     identities
 }
@@ -315,20 +317,85 @@ fn only_what_is_said_by_the_issuer_to_us_counts() {
 }
 
 #[test]
+fn roles_are_those_that_there_are() {
+    let signer = Signer::new(SignMethod::Es256);
+    let of = |claim: &str, prefix: &str| {
+        let roles = Some(ClaimPath::Named(claim.into()));
+        of_config(IdentityConfig { roles, role_prefix: prefix.into(), ..config() }, &[signer.jwk()])
+    };
+    let store = store(&["oidc/alice"]);
+    for role in ["oidc/reads", "oidc/writes", "root"] {
+        store.change(&mut Batch::new(), |edit| edit.role_add(role)).unwrap();
+    }
+    let roles = |identities: &Identities, others: Value| {
+        let token = signer.token(&claims(others));
+        // The second time it is remembered.
+        let found = [(); 2].map(|()| store.with(|policy| look(identities, &token, policy)));
+        assert_eq!(found[0].as_ref().map(|found| &found.author), found[1].as_ref().map(|found| &found.author));
+        let [found, _] = found;
+        let roles = found?.author.roles.expect("they come with the token");
+        Some(roles.iter().map(|role| role.to_string()).collect::<Vec<_>>())
+    };
+    let groups = of("groups", "oidc/");
+    for (said, expected) in [
+        (json!(["reads", "writes"]), Some(vec!["oidc/reads", "oidc/writes"])),
+        (json!(["root", "other", "reads"]), Some(vec!["oidc/reads"])),
+        (json!("writes"), Some(vec!["oidc/writes"])),
+        (json!([]), Some(vec![])),
+        (json!(null), Some(vec![])),
+        (json!(["reads", 7]), None),
+        (json!({ "reads": true }), None),
+        (json!(7), None),
+    ] {
+        let expected = expected.map(|roles| roles.into_iter().map(str::to_owned).collect());
+        assert_eq!(roles(&groups, json!({ "groups": said.clone() })), expected, "{said}");
+    }
+    // Who asks for it, gets it.
+    assert_eq!(roles(&of("groups", ""), json!({ "groups": ["root", "reads"] })), Some(vec!["root".to_owned()]));
+    let unmapped = store.with(|policy| look(&with_keys(&[signer.jwk()]), &signer.token(&good()), policy)).unwrap();
+    assert_eq!(unmapped.author.roles, None, "they are the user's");
+}
+
+#[test]
+fn it_is_known_why_a_token_is_refused() {
+    let signer = Signer::new(SignMethod::Es256);
+    let identities = with_keys(&[signer.jwk()]);
+    let why = |token: &str| {
+        let keys = Arc::clone(&identities.known.read());
+        identities.read(token, &keys.keys).unwrap_err().to_string()
+    };
+    for (others, reason) in [
+        (json!({ "iss": "other" }), "iss is not the issuer"),
+        (json!({ "aud": "other" }), "aud does not have the audience in it"),
+        (json!({ "exp": null }), "exp is not there, or no number"),
+        (json!({ "exp": "1" }), "exp is not there, or no number"),
+        (json!({ "nbf": "1" }), "nbf is no number"),
+        (json!({ "exp": 1e300 }), "exp or nbf is no time"),
+        (json!({ "sub": null }), "no claim names the user"),
+    ] {
+        assert_eq!(why(&signer.token(&claims(others.clone()))), reason, "{others}");
+    }
+    let other = Signer::new(SignMethod::Es256);
+    assert_eq!(why(&other.token(&good())), "the signature is wrong");
+    assert_eq!(why(&Signer::new(SignMethod::EdDsa).token(&good())), "no key is for its algorithm");
+    assert_eq!(why("a.b.c"), "it has not the form of a signed token");
+}
+
+#[test]
 fn the_user_is_whom_the_settings_say() {
     let signer = Signer::new(SignMethod::Es256);
     let token = |others: Value| signer.token(&claims(others));
-    let of = |user: UserClaim, prefix: &str| {
+    let of = |user: ClaimPath, prefix: &str| {
         of_config(IdentityConfig { user, user_prefix: prefix.into(), ..config() }, &[signer.jwk()])
     };
-    let email = of(UserClaim::Named("email".into()), "oidc/");
+    let email = of(ClaimPath::Named("email".into()), "oidc/");
     for (verified, expected) in
         [(json!(true), alice()), (json!(null), alice()), (json!(false), None), (json!("true"), None)]
     {
         let token = token(json!({ "email": "alice", "email_verified": verified }));
         assert_eq!(named(&email, &token), expected, "{verified}");
     }
-    let inside = of(UserClaim::Inside("/realm/user".into()), "oidc/");
+    let inside = of(ClaimPath::Inside("/realm/user".into()), "oidc/");
     assert_eq!(named(&inside, &token(json!({ "realm": { "user": "alice" } }))), alice());
     for others in
         [json!({ "realm": "alice" }), json!({ "realm": { "user": ["alice"] } }), json!({ "/realm/user": "alice" })]
@@ -336,7 +403,7 @@ fn the_user_is_whom_the_settings_say() {
         assert_eq!(named(&inside, &token(others.clone())), None, "{others}");
     }
     // Who asks for it, gets it.
-    let bare = of(UserClaim::Named("sub".into()), "");
+    let bare = of(ClaimPath::Named("sub".into()), "");
     assert_eq!(named(&bare, &token(json!({ "sub": "root" }))), Some("root".into()));
 }
 

@@ -38,19 +38,23 @@ pub(in crate::auth) enum Flaw {
     NoKey,
     #[error("the signature is wrong")]
     Signature,
-    #[error("claims are missing, or not of their type")]
-    Claims,
+    #[error("{0}")]
+    Claims(&'static str),
 }
 
+/// What is said of claims about which there is no more to say.
+pub(in crate::auth) const USELESS: &str = "claims are missing, or not of their type";
+
 /// Reads a token; `key` finds the one it has to be signed with, by what the header says. That must not be the token's choice:
-/// a key is for one algorithm. `claims` makes something of what it says, once that is known to be signed.
+/// a key is for one algorithm. `claims` makes something of what it says, once that is known to be signed, or says what is
+/// wrong with that.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(in crate::auth) fn read<'k, C, T: DeserializeOwned>(
     token: &str,
     key: impl FnOnce(&Header) -> Option<&'k VerifyingKey>,
-    claims: impl FnOnce(T) -> Option<C>,
+    claims: impl FnOnce(T) -> Result<C, &'static str>,
 ) -> Result<C, Flaw> {
     let (signed, signature) = token.rsplit_once('.').ok_or(Flaw::Form)?;
     let (header, said) = signed.split_once('.').ok_or(Flaw::Form)?;
@@ -63,7 +67,7 @@ pub(in crate::auth) fn read<'k, C, T: DeserializeOwned>(
     if !key.is_signed_by(signed.as_bytes(), &signature) {
         return Err(Flaw::Signature);
     }
-    parse(said).and_then(claims).ok_or(Flaw::Claims)
+    claims(parse(said).ok_or(Flaw::Claims(USELESS))?).map_err(Flaw::Claims)
 }
 
 /// Makes a token; `sign` signs. None if that fails.

@@ -50,7 +50,7 @@ impl JwtTokens {
             Some(claims)
         });
         match claims.filter(|claims| claims.life.holds(now)) {
-            Some(Claims { user, revision, .. }) => Meaning::Author(Author { user, auth_revision: revision }),
+            Some(Claims { user, revision, .. }) => Meaning::Author(Author::of(user, revision)),
             None => Meaning::Invalid,
         }
     }
@@ -60,7 +60,7 @@ impl JwtTokens {
         let read = compact::read(
             token,
             |header| (header.alg == method).then_some(self.keys.verifying()),
-            |claims: Incoming| claims.check(),
+            |claims: Incoming| claims.check(self.config.must_end),
         );
         read.inspect_err(|flaw| tracing::debug!(%flaw, "refused a token")).ok()
     }

@@ -51,7 +51,7 @@ impl SimpleTokens {
             // One that has ended does not come back.
             let lives =
                 session.ends.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |ends| (ends > now).then_some(end));
-            let author = || Author { user: Arc::clone(&session.user), auth_revision: policy.revision() };
+            let author = || Author::of(Arc::clone(&session.user), policy.revision());
             return lives.map_or(Meaning::Invalid, |_| Meaning::Author(author()));
         }
         let index = token.split_once('.').and_then(|(_, index)| index.parse().ok());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn alice() -> Meaning {
-        Meaning::Author(Author { user: "alice".into(), auth_revision: 1 })
+        Meaning::Author(Author::of("alice".into(), 1))
     }
 
     #[test]

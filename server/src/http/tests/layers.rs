@@ -48,7 +48,7 @@ async fn a_caller_who_is_known_only_later_is_waited_for() {
         Identified::Later(Box::pin(async move {
             asked.notified().await;
             let user = token.map(|token| token.as_str().to_owned()).unwrap_or_default();
-            Caller::unchecked(Author { user: user.into(), auth_revision: 1 })
+            Caller::unchecked(Author::of(user.into(), 1))
         }))
     };
     let server = start(Setup::default());

@@ -10,7 +10,9 @@ use proptest::sample::Index;
 
 use super::items::{Item, Items};
 use super::*;
-use crate::backend::{Applied, Backend, BackendError, BackendOptions, Batch, Bucket, ClosedFile, RowKey, Rows as _, adopt};
+use crate::backend::{
+    Applied, Backend, BackendError, BackendOptions, Batch, Bucket, ClosedFile, RowKey, Rows as _, adopt,
+};
 use crate::{Record, Versions};
 
 fn options() -> BackendOptions {

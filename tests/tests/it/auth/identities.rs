@@ -465,6 +465,135 @@ async fn every_member_takes_it() {
     }
 }
 
+/// The same where roles come with the token: no user is needed for that, and none counts.
+#[tokio::test]
+async fn every_member_judges_by_the_roles_in_a_token() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return;
+    }
+    let keys = Keys::new();
+    keys.pair("p256", Kind::Ec("P-256"));
+    let mut args = flags(&write_set(&keys, &[keys.jwk("p256", &json!({}))]));
+    args.push("--identity-roles-claim=groups".to_owned());
+    let cluster = Cluster::of(3).args(args).start().await;
+    let members: Vec<Http> = cluster.members.iter().map(|member| Http::new(member.addr())).collect();
+    let range = |key: &str| json!({ "key": b64(key) });
+    for (path, body) in [
+        ("role/add", json!({ "name": "oidc/writes" })),
+        ("role/grant", json!({ "name": "oidc/writes", "perm": { "permType": "READWRITE", "key": b64("k") } })),
+        ("role/add", json!({ "name": "oidc/reads" })),
+        ("role/grant", json!({ "name": "oidc/reads", "perm": { "permType": "READ", "key": b64("r") } })),
+        ("role/add", json!({ "name": "all" })),
+        (
+            "role/grant",
+            json!({ "name": "all", "perm": { "permType": "READWRITE", "key": b64("a"), "range_end": b64("z") } }),
+        ),
+        ("user/add", json!({ "name": "root", "password": "root's" })),
+        ("user/grant", json!({ "user": "root", "role": "root" })),
+        // Of the name that a token will say; and he may all.
+        ("user/add", json!({ "name": "oidc/writer", "options": { "no_password": true } })),
+        ("user/grant", json!({ "user": "oidc/writer", "role": "all" })),
+        ("enable", json!({})),
+    ] {
+        members[0].call(&format!("/v3/auth/{path}"), body).await;
+    }
+    let token = |user: &str, groups: Value| {
+        let mut claims = claims(user);
+        claims["groups"] = groups;
+        keys.token("p256", &json!({ "alg": "ES256" }), &claims)
+    };
+    let ask = async |member: &Http, token: &str, path: &str, body: Value| {
+        let answer = member.send(Method::POST, path, &[("authorization", token)], body.to_string()).await;
+        (answer.status.as_u16(), answer.json()["message"].as_str().unwrap_or_default().to_owned())
+    };
+    let (done, denied) = ((200, String::new()), (403, DENIED.to_owned()));
+    let writers = ["writer", "stranger"].map(|user| token(user, json!(["writes", "reads", "all", "root"])));
+    let nobodies = [json!([]), json!(["root"]), json!("all"), json!(["none"])].map(|groups| token("writer", groups));
+    for member in &members {
+        for token in &writers {
+            eventually("the roles are known", async || {
+                (ask(member, token, "/v3/kv/range", range("r")).await == done).then_some(())
+            })
+            .await;
+            for (path, body) in [
+                ("/v3/kv/put", range("k")),
+                ("/v3/kv/range", range("k")),
+                ("/v3/lease/grant", json!({ "TTL": 100 })),
+                ("/v3/cluster/member/list", json!({})),
+            ] {
+                assert_eq!(ask(member, token, path, body).await, done, "{path}");
+            }
+            for (path, body) in [
+                ("/v3/kv/put", range("r")),
+                ("/v3/kv/put", range("b")),
+                ("/v3/kv/range", range("b")),
+                ("/v3/auth/user/list", json!({})),
+                ("/v3/kv/compaction", json!({ "revision": 1 })),
+            ] {
+                assert_eq!(ask(member, token, path, body).await, denied, "{path}");
+            }
+        }
+        for token in &nobodies {
+            for (path, body) in [("/v3/kv/range", range("k")), ("/v3/lease/grant", json!({ "TTL": 100 }))] {
+                assert_eq!(ask(member, token, path, body).await, denied, "{path}");
+            }
+        }
+    }
+    // Who he is, and what he has.
+    let bearer = format!("Bearer {}", writers[1]);
+    let me = members[2].send(Method::GET, "/v3/session", &[("authorization", &bearer)], "").await.json();
+    assert_eq!((&me["user"], &me["roles"]), (&json!("oidc/stranger"), &json!(["oidc/writes", "oidc/reads"])));
+    // What a role loses, it loses for what is open, too.
+    let answer = members[2].get_stream("/v3/watch?key=k", &[("authorization", &bearer)]).await;
+    let mut events = EventStream::over(answer.into_body(), "");
+    assert_eq!(events.next().await.unwrap().event, "opened");
+    let login = json!({ "name": "root", "password": "root's" });
+    let root = members[1].call("/v3/auth/authenticate", login).await["token"].as_str().unwrap().to_owned();
+    let revoke = json!({ "role": "oidc/writes", "key": b64("k") });
+    assert_eq!(ask(&members[1], &root, "/v3/auth/role/revoke", revoke).await, done);
+    let last = events.next().await.unwrap();
+    assert!(last.event == "failed" && last.data.contains(DENIED), "{last:?}");
+    for member in &members {
+        for path in ["/v3/kv/range", "/v3/kv/put"] {
+            eventually("its end is known", async || {
+                (ask(member, &writers[1], path, range("k")).await == denied).then_some(())
+            })
+            .await;
+        }
+    }
+    // All members have come to the same.
+    for member in &members {
+        let headers = [("authorization", root.as_str())];
+        let found = member.send(Method::POST, "/v3/kv/range", &headers, range("k").to_string()).await;
+        assert_eq!(found.json()["kvs"][0]["version"], "6", "{}", found.text());
+    }
+}
+
+/// Why, and nothing of the token.
+#[tokio::test]
+async fn it_is_written_down_why_a_token_was_refused() {
+    let keys = Keys::new();
+    let (jwk, good) = signer(&keys, "p256");
+    let server = Server::of(Flavor::Keyport).args(flags(&write_set(&keys, &[jwk]))).start();
+    let realm = Realm::with_outsiders(server).await;
+    assert!(realm.takes(&good).await);
+    assert!(!realm.server.log().contains("refused a token from outside"));
+    let mut claims = claims("canary-user");
+    claims["aud"] = "canary-audience".into();
+    let token = keys.token("p256", &json!({ "alg": "ES256", "kid": "p256" }), &claims);
+    for _ in 0..50 {
+        assert!(!realm.takes(&token).await);
+    }
+    let log = realm.server.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("refused a token from outside")).collect();
+    let why = "refused a token from outside: aud does not have the audience in it";
+    assert!(lines[0].contains(why) && lines[0].contains("\"level\":\"warn\""), "{log}");
+    assert!(lines.len() < 10, "now and then, not each time: {log}");
+    for secret in [token.as_str(), token.rsplit_once('.').unwrap().1, "canary"] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
 #[test]
 fn what_could_not_be_used_is_told_at_the_start() {
     if Flavor::under_test() != Flavor::Keyport {

@@ -104,6 +104,26 @@ async fn every_method_is_etcds() {
     }
 }
 
+/// Who has to give up etcd's way asks for it.
+#[tokio::test]
+async fn a_token_without_an_end_may_be_none() {
+    let keys = Keys::new();
+    let secret = keys.secret("secret");
+    let options = keys.options("HS256", "secret", "");
+    let server = Server::of(Flavor::Keyport).args([options.as_str(), "--auth-token-must-end", "--bcrypt-cost=4"]);
+    let realm = Realm::on(server.start()).await;
+    let own = realm.token("reader").await;
+    let revision = said(&own, 1)["revision"].clone();
+    let of = |claims: Value| hs256(&json!({ "alg": "HS256", "typ": "JWT" }), &claims, secret);
+    let key = json!({ "key": b64("a") });
+    let ends = of(json!({ "username": "reader", "revision": revision, "exp": now() + 1000 }));
+    let endless = of(json!({ "username": "reader", "revision": revision }));
+    for token in [&own, &ends] {
+        realm.done(token, "/v3/kv/range", key.clone()).await;
+    }
+    assert_eq!(realm.refusal(&endless, "/v3/kv/range", key).await, NO_TOKEN);
+}
+
 /// What a token says is held against the time, and against users and roles as they are.
 #[tokio::test]
 async fn only_what_is_true_now_counts() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::signed::Lifetime;
-use crate::auth::signed::compact::number;
+use crate::auth::signed::compact::{USELESS, number};
 
 /// What a token says, signed. Without an end, it is good for as long as users and roles stay.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,12 +36,16 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// None if one of them is of no use.
-    pub(super) fn check(self) -> Option<Claims> {
-        Some(Claims {
+    /// # Errors
+    /// When one of them is of no use, or there is no end and `must_end` wants one.
+    pub(super) fn check(self, must_end: bool) -> Result<Claims, &'static str> {
+        if must_end && self.exp.is_none() {
+            return Err("it has no end (exp)");
+        }
+        Ok(Claims {
             user: self.username.into(),
-            revision: revision(self.revision)?,
-            life: Lifetime::of(self.nbf, self.exp)?,
+            revision: revision(self.revision).ok_or(USELESS)?,
+            life: Lifetime::of(self.nbf, self.exp).ok_or(USELESS)?,
         })
     }
 }

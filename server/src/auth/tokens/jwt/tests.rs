@@ -10,7 +10,7 @@ use keyport_storage::auth::AuthStore;
 
 use super::*;
 use crate::auth::signed::Lifetime;
-use crate::auth::signed::compact::Flaw;
+use crate::auth::signed::compact::{Flaw, USELESS};
 use crate::auth::signed::key::VerifyingKey;
 use crate::config::SignMethod;
 use vectors::TOKENS;
@@ -20,7 +20,8 @@ fn file(bytes: &[u8]) -> Option<(PathBuf, Vec<u8>)> {
 }
 
 fn with_keys(method: SignMethod, keys: Keys) -> JwtTokens {
-    let config = JwtConfig { method, public_key: None, private_key: None, lifetime: Duration::from_secs(60) };
+    let config =
+        JwtConfig { method, public_key: None, private_key: None, lifetime: Duration::from_secs(60), must_end: false };
     JwtTokens { keys, config, verified: Verified::default() }
 }
 
@@ -33,7 +34,7 @@ fn meaning(tokens: &JwtTokens, token: &str) -> Meaning {
 }
 
 fn author(user: &str, auth_revision: u64) -> Meaning {
-    Meaning::Author(Author { user: user.into(), auth_revision })
+    Meaning::Author(Author::of(user.into(), auth_revision))
 }
 
 fn encoded(text: &str) -> String {
@@ -104,10 +105,27 @@ fn the_examples_of_the_standards_are_known() {
     ] {
         let token = format!("{header}.{claims}.{signature}");
         // The signature is good, and only then the claims are missed.
-        assert_eq!(compact::read(&token, |_| Some(key), Incoming::check), Err(Flaw::Claims), "{header}");
+        assert_eq!(compact::read(&token, |_| Some(key), check), Err(Flaw::Claims(USELESS)), "{header}");
         let token = format!("{header}.{claims}A.{signature}");
-        assert_eq!(compact::read(&token, |_| Some(key), Incoming::check), Err(Flaw::Signature), "{header}");
+        assert_eq!(compact::read(&token, |_| Some(key), check), Err(Flaw::Signature), "{header}");
     }
+}
+
+#[test]
+fn a_token_may_have_to_end() {
+    let mut tokens = with_secret(SignMethod::Hs256, b"secret");
+    let header = r#"{"alg":"HS256"}"#;
+    let endless = signed(&tokens, header, r#"{"username":"alice","revision":7}"#);
+    let ends = signed(&tokens, header, r#"{"username":"alice","revision":7,"exp":32503680000}"#);
+    assert_eq!(meaning(&tokens, &endless), author("alice", 7), "etcd takes it for ever");
+    tokens.forget_all();
+    tokens.config.must_end = true;
+    assert_eq!((meaning(&tokens, &endless), meaning(&tokens, &ends)), (Meaning::Invalid, author("alice", 7)));
+}
+
+/// Of claims that need no end.
+fn check(claims: Incoming) -> Result<Claims, &'static str> {
+    claims.check(false)
 }
 
 #[test]

@@ -61,7 +61,7 @@ proptest! {
             let token = format!("{text}.{}", URL_SAFE_NO_PAD.encode_to_string(signature));
             let first = meaning(&tokens, &token);
             prop_assert_eq!(&meaning(&tokens, &token), &first);
-            if let Meaning::Author(Author { user, auth_revision }) = first {
+            if let Meaning::Author(Author { user, auth_revision, .. }) = first {
                 let said: serde_json::Value = serde_json::from_slice(&claims).unwrap();
                 prop_assert_eq!(said["username"].as_str(), Some(&*user));
                 prop_assert_eq!(said["revision"].as_f64().map(f64::trunc), Some(auth_revision as f64));
