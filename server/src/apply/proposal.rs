@@ -87,6 +87,6 @@ pub(super) fn beside(entry: &[u8]) -> Result<Option<(InternalRaftRequest, Roles)
     let Beside { vouched } = Beside::decode(entry)?;
     Ok(vouched.map(|vouched| {
         let Vouched { roles, request } = *vouched;
-        (request.unwrap_or_default(), roles.into_iter().map(Arc::from).collect())
+        (request.unwrap_or_default(), Arc::new(roles.into_iter().map(Arc::from).collect()))
     }))
 }

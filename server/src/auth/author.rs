@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keyport_storage::auth::{ROOT, Who};
 
-/// Names of roles.
-pub(crate) type Roles = Arc<[Arc<str>]>;
+/// Names of roles; in one word, as an author is carried with every request.
+pub(crate) type Roles = Arc<Vec<Arc<str>>>;
 
 /// Whose wish it is, as the log records it and every member reads it. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,6 @@ impl Author {
     }
 
     pub(crate) fn who(&self) -> Who<'_> {
-        Who { user: &self.user, auth_revision: self.auth_revision, roles: self.roles.as_deref() }
+        Who { user: &self.user, auth_revision: self.auth_revision, roles: self.roles.as_deref().map(Vec::as_slice) }
     }
 }

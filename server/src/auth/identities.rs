@@ -201,5 +201,5 @@ fn known(roles: Roles, policy: &Policy) -> Roles {
     if roles.iter().all(|role| policy.has_role(role)) {
         return roles;
     }
-    roles.iter().filter(|role| policy.has_role(role)).cloned().collect()
+    Arc::new(roles.iter().filter(|role| policy.has_role(role)).cloned().collect())
 }

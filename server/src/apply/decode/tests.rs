@@ -62,7 +62,7 @@ fn requests_keep_their_ids() {
 fn the_author_is_named_in_the_header() {
     let author = Author::of("alice".into(), 7);
     let with = |roles: &[&str]| {
-        let roles = roles.iter().map(|&role| role.into()).collect();
+        let roles = Arc::new(roles.iter().map(|&role| role.into()).collect());
         Some(Author { roles: Some(roles), ..author.clone() })
     };
     for author in [Some(author.clone()), None, with(&[]), with(&["reads", "", "writes"])] {

@@ -76,10 +76,10 @@ fn name<'a>(said: &'a Value, claim: &ClaimPath) -> Option<&'a str> {
 fn roles(said: &Value, config: &IdentityConfig) -> Result<Option<Roles>, &'static str> {
     let Some(claim) = &config.roles else { return Ok(None) };
     let here = |role: &Value| role.as_str().map(|role| format!("{}{role}", config.role_prefix).into());
-    let found: Option<Roles> = match find(said, claim) {
-        None => Some(Roles::default()),
+    let found: Option<Vec<_>> = match find(said, claim) {
+        None => Some(Vec::new()),
         Some(Value::Array(roles)) => roles.iter().map(here).collect(),
-        Some(role) => here(role).map(|role| [role].into()),
+        Some(role) => here(role).map(|role| vec![role]),
     };
-    found.map(Some).ok_or("the claim of roles is no list of names")
+    found.map(|roles| Some(Arc::new(roles))).ok_or("the claim of roles is no list of names")
 }
