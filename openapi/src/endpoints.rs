@@ -10,6 +10,7 @@ mod events;
 mod operations;
 mod schemas;
 mod session;
+mod snapshot;
 
 use std::ops::RangeInclusive;
 
@@ -110,6 +111,8 @@ pub enum Shape {
     Text,
     /// Bytes as text.
     Base64,
+    /// Bytes as they are.
+    Binary,
     /// A number as text, of digits alone.
     Digits,
     Integer(RangeInclusive<u16>),
@@ -195,6 +198,8 @@ table! {
         Paths => operations::PATHS,
         /// Changes as server-sent events.
         Events => events::EVENTS,
+        /// The database as a file.
+        Snapshot => snapshot::SNAPSHOT,
         /// Who the caller is.
         Session => session::SHOW,
         SessionBegin => session::BEGIN,

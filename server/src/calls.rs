@@ -39,7 +39,7 @@ pub(crate) use election::Election;
 pub(crate) use kv::{Kv, KvAnswer, RangeChunks};
 pub(crate) use lease::{KeepAlives, Lease};
 pub(crate) use lock::Lock;
-pub(crate) use maintenance::{Maintenance, SnapshotBlobs};
+pub(crate) use maintenance::{Maintenance, SavedCopy, SnapshotBlobs};
 pub(crate) use watch::{Subscription, Watch, WatchReply, WatchSession};
 
 /// Everything that can be asked of a node. Cheap to clone.

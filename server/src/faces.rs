@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here. [`routes`] says which face answers which request.
 
+mod backup;
 pub(crate) mod grpc;
 pub(crate) mod json;
 mod kit;

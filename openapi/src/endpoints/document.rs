@@ -4,7 +4,7 @@ use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, ParameterStyle, PathItem, PathsBuilder,
 };
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
     ContentBuilder, Header, Object, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder,
@@ -99,6 +99,7 @@ fn schema(shape: &Shape) -> RefOr<Schema> {
     match shape {
         Shape::Text => of(Type::String),
         Shape::Base64 => of(Type::String).content_encoding("base64"),
+        Shape::Binary => of(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))),
         Shape::Digits => of(Type::String).pattern(Some("^[0-9]+$")),
         Shape::Integer(range) => {
             of(Type::Integer).minimum(Some(i32::from(*range.start()))).maximum(Some(i32::from(*range.end())))

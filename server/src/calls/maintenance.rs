@@ -1,6 +1,8 @@
 //! `etcdserverpb.Maintenance`: looks after the node itself.
 
 mod copies;
+mod pieces;
+mod saved;
 mod snapshot;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::kv::KvError;
 use crate::node::Node;
 use crate::{membership, version};
 use copies::Copies;
+pub(crate) use saved::SavedCopy;
 pub(crate) use snapshot::SnapshotBlobs;
 
 /// See the module's text.
@@ -146,6 +149,32 @@ impl Maintenance {
         gate.admit(caller, Method::Snapshot)?;
         let copy = self.copies.get().await?;
         Ok(snapshot::start(copy, &node.metrics().backend_snapshot))
+    }
+
+    /// The same as a file: one that was made before, if it is `wanted` by its tag and still there, and otherwise none if it has
+    /// to be that (`or_new`).
+    ///
+    /// # Errors
+    /// As [`Maintenance::snapshot`].
+    pub(crate) async fn saved_copy(
+        &self,
+        caller: &Caller,
+        wanted: &[String],
+        or_new: bool,
+    ) -> Result<Option<SavedCopy>, Status> {
+        let Desk { node, gate, .. } = &self.desk;
+        gate.admit(caller, Method::Snapshot)?;
+        let timed = &node.metrics().backend_snapshot;
+        if let Some(kept) = self.copies.find(|digests| wanted.contains(&saved::tag(digests))) {
+            return SavedCopy::of(kept, timed).await.map(Some);
+        }
+        if !or_new {
+            return Ok(None);
+        }
+        let copy = self.copies.get().await?;
+        let saved = SavedCopy::of(Arc::clone(&copy), timed).await?;
+        self.copies.keep(&copy);
+        Ok(Some(saved))
     }
 
     /// # Errors

@@ -21,9 +21,9 @@ use tower::{Layer as _, Service};
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
 use super::json::{self, Gateway, GatewayOptions};
-use super::session;
 use super::sse::Events;
 use super::text::GatewayBody;
+use super::{backup, session};
 use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
 use crate::http::{BoxError, Call, Protocol, RequestBody, asks_for_websocket};
@@ -149,6 +149,7 @@ impl Api {
         match resource {
             Resource::Paths => json::paths(&parts.method),
             Resource::Events => self.events.answer(parts).await,
+            Resource::Snapshot => backup::answer(&self.calls, &parts).await,
             Resource::Session => session::show(&self.calls, &parts).await,
             Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
             Resource::SessionEnd => session::end(&self.calls, &parts),

@@ -1,5 +1,6 @@
 //! What holds for all faces, mostly from outside: real sockets, a real member.
 
+mod backup;
 mod deadlines;
 mod every_call;
 mod listeners;

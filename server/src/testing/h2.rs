@@ -50,6 +50,15 @@ impl H2 {
         let answer = self.sender.send_request(request.body(Full::from(framed)).unwrap());
         timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("no answer: {path}")).unwrap()
     }
+
+    /// What is there to read at a path.
+    pub(crate) async fn get(&mut self, path: &str) -> (http::response::Parts, Bytes) {
+        let request = Request::get(format!("http://{}{path}", self.address)).body(Full::default()).unwrap();
+        let answer = timeout(PATIENCE, self.sender.send_request(request)).await;
+        let (head, body) = answer.unwrap_or_else(|_| panic!("no answer: {path}")).unwrap().into_parts();
+        let body = timeout(PATIENCE, body.collect()).await.expect("no end").unwrap();
+        (head, body.to_bytes())
+    }
 }
 
 /// The first data of an answer, if there is any.

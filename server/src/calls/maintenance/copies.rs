@@ -1,56 +1,30 @@
 //! Copies of the database for clients: one at a time is made, for all who asked before it was begun.
 //!
 //! Who asks while one is being made waits for the next, for what a client gets is as of a moment that is not before its
-//! request. A copy ends with the last who wants it, made or not, and there are never more than a few on the disk.
+//! request. A copy ends with the last who wants it, made or not, unless it is kept for those who come back; and there are never
+//! more than a few on the disk.
 
+mod kept;
+mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::sync::Arc;
 
 use keyport_api::error::Error;
 use keyport_storage::backend::schema::STORAGE_VERSION_KEY;
 use keyport_storage::backend::{Backend, BackendError, Bucket, Changes, Snapshot};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::Status;
 
+use self::kept::Kept;
 use crate::{membership, version};
+pub(crate) use shared::Sum;
+pub(super) use shared::{Digests, SharedCopy};
 
 /// Copies that are on the disk or on their way there, those that are read included.
 const MAX_COPIES: usize = 4;
-
-/// A copy of the database, there as long as anybody holds it.
-#[derive(Debug)]
-pub(super) struct SharedCopy {
-    /// There until it is dropped.
-    snapshot: Option<Snapshot>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl SharedCopy {
-    /// How many bytes there are in all.
-    pub(super) fn len(&self) -> u64 {
-        self.snapshot.as_ref().map_or(0, Snapshot::len)
-    }
-
-    /// See [`Snapshot::read_at`].
-    pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.snapshot.as_ref().ok_or(io::ErrorKind::NotFound)?.read_at(offset, buffer)
-    }
-}
-
-impl Drop for SharedCopy {
-    /// The file goes with it, which takes long if it is large: not on an event loop.
-    fn drop(&mut self) {
-        let snapshot = self.snapshot.take();
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn_blocking(move || drop(snapshot));
-        }
-    }
-}
 
 type Outcome = Result<Arc<SharedCopy>, BackendError>;
 
@@ -62,12 +36,13 @@ pub(super) struct Copies {
     next: Mutex<Option<watch::Receiver<Option<Outcome>>>>,
     places: Arc<Semaphore>,
     making: Semaphore,
+    kept: Arc<Kept>,
 }
 
 impl Copies {
     pub(super) fn new(backend: Arc<Backend>) -> Copies {
         let places = Arc::new(Semaphore::new(MAX_COPIES));
-        Copies { backend, next: Mutex::default(), places, making: Semaphore::new(1) }
+        Copies { backend, next: Mutex::default(), places, making: Semaphore::new(1), kept: Arc::default() }
     }
 
     /// A copy as of now or later. Dropping the future, and what it returns, gives it up.
@@ -80,12 +55,33 @@ impl Copies {
         outcome.ok_or(Error::Stopped)?.map_err(|error| super::backend_status(&error))
     }
 
+    /// Keeps a copy for a while, so that it can be found. Its digests have to be known.
+    pub(super) fn keep(&self, copy: &Arc<SharedCopy>) {
+        self.kept.keep(copy);
+    }
+
+    /// One that was kept.
+    pub(super) fn find(&self, is_wanted: impl Fn(&Digests) -> bool) -> Option<Arc<SharedCopy>> {
+        self.kept.find(is_wanted)
+    }
+
+    /// A place on the disk, if need be that of a copy that is only kept.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        loop {
+            match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => return Ok(place),
+                Err(_) if self.kept.make_room() => {}
+                Err(_) => return Err(Error::RequestTooManyRequests),
+            }
+        }
+    }
+
     fn join(self: &Arc<Copies>) -> Result<watch::Receiver<Option<Outcome>>, Error> {
         let mut next = self.next.lock();
         if let Some(outcome) = &*next {
             return Ok(outcome.clone());
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::RequestTooManyRequests)?;
+        let place = self.place()?;
         let (told, outcome) = watch::channel(None);
         *next = Some(outcome.clone());
         tokio::spawn(Arc::clone(self).make(told, place));
@@ -99,7 +95,7 @@ impl Copies {
         let backend = Arc::clone(&self.backend);
         let made = tokio::task::spawn_blocking(move || {
             let outcome = if told.is_closed() { Err(BackendError::Unwanted) } else { copy(&backend, &told) };
-            let outcome = outcome.map(|snapshot| Arc::new(SharedCopy { snapshot: Some(snapshot), _place: place }));
+            let outcome = outcome.map(|snapshot| Arc::new(SharedCopy::new(snapshot, place)));
             // Nobody may be left to hear of it.
             let _ = told.send(Some(outcome));
         });

@@ -1,9 +1,8 @@
 //! The one type that every answer below `/v3/` has for its body.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::{fmt, io};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -18,7 +17,12 @@ pub enum GatewayBody {
     Full(Bytes),
     /// A stream of frames; the answer is chunked.
     Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// So many bytes, as they are read; what fails then ends the connection, and nobody takes the part for the whole.
+    Sized { left: u64, frames: Frames },
 }
+
+/// What may fail on its way.
+type Frames = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 impl GatewayBody {
     /// No body at all.
@@ -29,6 +33,11 @@ impl GatewayBody {
     /// One frame for each item.
     pub fn stream(frames: impl Stream<Item = Bytes> + Send + 'static) -> GatewayBody {
         GatewayBody::Stream(Box::pin(frames))
+    }
+
+    /// Frames that are `left` bytes together.
+    pub fn sized(left: u64, frames: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> GatewayBody {
+        GatewayBody::Sized { left, frames: Box::pin(frames) }
     }
 }
 
@@ -43,21 +52,31 @@ impl fmt::Debug for GatewayBody {
         match self {
             GatewayBody::Full(bytes) => f.debug_tuple("Full").field(bytes).finish(),
             GatewayBody::Stream(_) => f.write_str("Stream"),
+            GatewayBody::Sized { left, .. } => f.debug_tuple("Sized").field(left).finish(),
         }
     }
 }
 
 impl Body for GatewayBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             GatewayBody::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             GatewayBody::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             GatewayBody::Stream(frames) => {
                 frames.as_mut().poll_next(cx).map(|frame| frame.map(|data| Ok(Frame::data(data))))
             }
+            GatewayBody::Sized { left, frames } => Poll::Ready(match ready!(frames.as_mut().poll_next(cx)) {
+                Some(Ok(data)) => {
+                    *left = left.saturating_sub(data.len() as u64);
+                    Some(Ok(Frame::data(data)))
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None if *left > 0 => Some(Err(io::ErrorKind::UnexpectedEof.into())),
+                None => None,
+            }),
         }
     }
 
@@ -69,6 +88,7 @@ impl Body for GatewayBody {
         match self {
             GatewayBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             GatewayBody::Stream(_) => SizeHint::default(),
+            GatewayBody::Sized { left, .. } => SizeHint::with_exact(*left),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Which pages may do something: those that this server serves, and those of the sites that `--cors` lists. A browser sends the
 //! requests of any page to a server on its user's own machine, and it says whose page it is.
 //!
-//! Reading is left alone, for a page is not shown what it may not read; but a WebSocket is shown to whoever opens it.
+//! Reading is left alone, for a page is not shown what it may not read; but a WebSocket is shown to whoever opens it, and a copy
+//! of the database costs as much whether it is shown or not.
 
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::{Method, Request, Response};
 use keyport_api::error::Error;
+use keyport_api::routes;
+use keyport_openapi::endpoints::Resource;
 
 use super::super::rare::Rare;
 use super::super::refusal::refusal;
@@ -40,10 +43,18 @@ impl Check for Origins {
     }
 }
 
-/// Whether a request may change something, or shows a page what comes of it.
+/// Whether a request may change something, costs much, or shows a page what comes of it.
 fn acts<B>(request: &Request<B>) -> bool {
     let (verb, headers) = (request.method(), request.headers());
-    !matches!(*verb, Method::GET | Method::HEAD | Method::OPTIONS) || asks_for_websocket(verb, headers)
+    match *verb {
+        Method::OPTIONS => false,
+        Method::GET | Method::HEAD => asks_for_websocket(verb, headers) || copies(request.uri().path()),
+        _ => true,
+    }
+}
+
+fn copies(path: &str) -> bool {
+    routes::canonical(path).is_some_and(|path| path == Resource::Snapshot.info().path)
 }
 
 /// Whether the page came from where its request goes to. The scheme may be another one where a proxy stands between.
@@ -61,8 +72,12 @@ mod tests {
     use super::*;
 
     fn passes(listed: &[&str], verb: &str, headers: &[(&str, &str)]) -> bool {
+        passes_at("/v3/kv/put", listed, verb, headers)
+    }
+
+    fn passes_at(path: &str, listed: &[&str], verb: &str, headers: &[(&str, &str)]) -> bool {
         let origins = Origins(Arc::new(AllowList::Only(listed.iter().map(|&origin| origin.to_owned()).collect())));
-        let request = Request::builder().method(verb).uri("/v3/kv/put").header("host", "here:2379");
+        let request = Request::builder().method(verb).uri(path).header("host", "here:2379");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         origins.answer::<_, Bytes>(&request.body(()).unwrap(), None).is_none()
     }
@@ -99,6 +114,19 @@ mod tests {
             assert!(passes(&listed, "GET", headers), "{headers:?}");
             let socket = [headers, &[("upgrade", "websocket")]].concat();
             assert!(!passes(&listed, "GET", &socket), "{socket:?}");
+        }
+    }
+
+    #[test]
+    fn foreign_pages_have_no_copies_made() {
+        for path in ["/v3/snapshot", "/v3beta/snapshot"] {
+            for verb in ["GET", "HEAD"] {
+                let foreign = [("sec-fetch-site", "cross-site")];
+                assert!(!passes_at(path, &[], verb, &foreign), "{verb} {path}");
+                assert!(passes_at(path, &[], verb, &[("sec-fetch-site", "same-origin")]), "{verb} {path}");
+                assert!(passes_at(path, &[], verb, &[]), "{verb} {path}");
+            }
+            assert!(passes_at(path, &[], "OPTIONS", &[("origin", "http://elsewhere")]));
         }
     }
 

@@ -2,8 +2,10 @@ use keyport_storage::backend::schema::CONSISTENT_INDEX;
 use keyport_storage::backend::{Applied, BackendOptions, Batch};
 use keyport_storage::bbolt::Reader;
 use tempfile::TempDir;
+use tokio::time::{Duration, advance, sleep};
 use tonic::Code;
 
+use super::kept::{KEEP, MOST};
 use super::*;
 
 fn copies() -> (TempDir, Arc<Copies>) {
@@ -103,4 +105,64 @@ async fn a_copy_ends_with_the_last_who_wants_it() {
     assert_eq!(names, ["db"]);
     drop(all);
     copies.get().await.unwrap();
+}
+
+/// As if somebody had hashed it: what tells copies apart here is a number.
+async fn kept(copies: &Arc<Copies>, number: u8) -> Arc<SharedCopy> {
+    let copy = copies.get().await.unwrap();
+    copy.digests().set(Digests { database: [number; 32], file: [number; 32] }).unwrap();
+    copies.keep(&copy);
+    copy
+}
+
+fn finds(copies: &Copies, number: u8) -> bool {
+    copies.find(|digests| digests.file == [number; 32]).is_some()
+}
+
+/// Lets what is due be done.
+async fn pass(time: Duration) {
+    advance(time).await;
+    for _ in 0..4 {
+        // Nobody waits: time goes on by itself as soon as there is nothing else to do.
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_found_until_nobody_has_used_it_for_long() {
+    let (_dir, copies) = copies();
+    let copy = kept(&copies, 1).await;
+    copies.keep(&copy);
+    let used = Arc::clone(&copy);
+    drop(copy);
+    pass(3 * KEEP).await;
+    assert!(finds(&copies, 1) && !finds(&copies, 2), "somebody uses it");
+    drop(used);
+    pass(KEEP - Duration::from_secs(1)).await;
+    assert!(finds(&copies, 1), "and just did");
+    pass(KEEP - Duration::from_secs(1)).await;
+    assert_eq!(copies.places.available_permits(), MAX_COPIES - 1);
+    pass(2 * KEEP).await;
+    assert!(!finds(&copies, 1));
+    assert_eq!(copies.places.available_permits(), MAX_COPIES);
+}
+
+#[tokio::test]
+async fn few_are_kept_and_those_that_nobody_uses_make_room() {
+    let (_dir, copies) = copies();
+    for number in 0..=u8::try_from(MOST).unwrap() {
+        kept(&copies, number).await;
+    }
+    assert!(!finds(&copies, 0) && finds(&copies, 1) && finds(&copies, 2));
+    let used = copies.find(|digests| digests.file == [1; 32]).unwrap();
+    let mut held = Vec::new();
+    for _ in 0..MAX_COPIES - 1 {
+        held.push(copies.get().await.unwrap());
+    }
+    assert!(finds(&copies, 1) && !finds(&copies, 2));
+    let refusal = copies.get().await.unwrap_err();
+    assert_eq!(refusal.code(), Code::ResourceExhausted);
+    drop(used);
+    copies.get().await.unwrap();
+    assert!(!finds(&copies, 1));
 }

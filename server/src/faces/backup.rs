@@ -1,0 +1,138 @@
+//! `GET /v3/snapshot`: the database as a file, as `etcdctl snapshot save` writes it, for whoever has an HTTP client and no etcdctl.
+//!
+//! Each request gets a copy as of now. It is kept for a while, and who names it by its tag (`If-Match`, `If-Range`) gets
+//! the rest of the same one. A range of nobody knows which copy is not given: it might be put behind that of another one.
+
+mod range;
+
+use std::fmt::Write as _;
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE,
+};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use keyport_api::error::{self, Error, Problem};
+use tonic::Status;
+
+use super::kit;
+use super::text::GatewayBody;
+use crate::calls::{Calls, SavedCopy};
+use crate::http::layers::LastsLong;
+use crate::http::refusal::{add_hints, is_of_page, problem_document, tell};
+use range::{Part, part};
+
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+const GONE: &str = "no copy with this tag is kept any more: begin anew without If-Match";
+
+/// Answers a GET or HEAD.
+pub(super) async fn answer(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
+    let head_only = parts.method == Method::HEAD;
+    let mut response = match give(calls, parts).await {
+        Ok(response) => response,
+        Err(status) => {
+            let problem = error::problem(&status).to_json();
+            let mut response = problem_document(problem_status(&status), problem);
+            add_hints(&mut response, &status, is_of_page(&parts.headers));
+            tell(&mut response, &status);
+            response
+        }
+    };
+    if head_only {
+        *response.body_mut() = GatewayBody::empty();
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn problem_status(status: &Status) -> StatusCode {
+    Error::from_status(status).map_or_else(|| error::http_status(status.code()), Error::problem_status)
+}
+
+async fn give(calls: &Calls, parts: &Parts) -> Result<Response<GatewayBody>, Status> {
+    let caller = kit::caller(&parts.extensions)?;
+    let headers = &parts.headers;
+    let asked = headers.get(RANGE);
+    let (must, may) = (tags(headers, IF_MATCH), asked.and(tags(headers, IF_RANGE)));
+    let wanted = must.as_ref().or(may.as_ref()).map(Vec::as_slice).unwrap_or_default();
+    let any = |tags: &[String]| tags.iter().any(|tag| tag == "*");
+    let or_new = must.as_deref().is_none_or(any);
+    let Some(copy) = calls.maintenance.saved_copy(&caller, wanted, or_new).await? else {
+        return Ok(refused(StatusCode::PRECONDITION_FAILED, GONE));
+    };
+    let tag = copy.tag();
+    if tags(headers, IF_NONE_MATCH).is_some_and(|not| not.contains(&tag)) {
+        return Ok(described(StatusCode::NOT_MODIFIED, &copy));
+    }
+    let is_named = wanted.contains(&tag);
+    let part = match asked.filter(|_| is_named) {
+        Some(asked) => part(asked, copy.len()),
+        None => Part::All,
+    };
+    Ok(send(copy, &part))
+}
+
+/// The tags in a header, and `*`, if it is there. Weak ones name no copy.
+fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Vec<String>> {
+    let mut values = headers.get_all(name).into_iter().peekable();
+    values.peek()?;
+    let texts = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    Some(texts.map(|tag| tag.trim().to_owned()).collect())
+}
+
+fn send(copy: SavedCopy, part: &Part) -> Response<GatewayBody> {
+    let all = copy.len();
+    let (status, sent) = match part {
+        Part::All => (StatusCode::OK, 0..all),
+        Part::Some(some) => (StatusCode::PARTIAL_CONTENT, some.clone()),
+        Part::Beyond => {
+            let mut response = refused(StatusCode::RANGE_NOT_SATISFIABLE, "the copy has not so many bytes");
+            response.headers_mut().insert(CONTENT_RANGE, text(&format!("bytes */{all}")));
+            return response;
+        }
+    };
+    let length = sent.end.saturating_sub(sent.start);
+    let mut response = described(status, &copy);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_DISPOSITION, text(&format!("attachment; filename=\"{}\"", file_name(&copy))));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let last = sent.end.saturating_sub(1);
+        headers.insert(CONTENT_RANGE, text(&format!("bytes {}-{last}/{all}", sent.start)));
+    }
+    response.extensions_mut().insert(LastsLong);
+    *response.body_mut() = GatewayBody::sized(length, copy.bytes(sent));
+    response
+}
+
+/// What is said of a copy in any case.
+fn described(status: StatusCode, copy: &SavedCopy) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::empty());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(ETAG, text(&copy.tag()));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let digest = base64_simd::STANDARD.encode_to_string(copy.digest());
+    headers.insert(REPR_DIGEST, text(&format!("sha-256=:{digest}:")));
+    response
+}
+
+fn refused(status: StatusCode, why: &str) -> Response<GatewayBody> {
+    problem_document(status, Problem::http(status, why.to_owned()).to_json())
+}
+
+/// By when it was made.
+fn file_name(copy: &SavedCopy) -> String {
+    let made = copy.made();
+    let (date, time) = (made.date(), made.time());
+    let mut name = format!("keyport-{}{:02}{:02}", date.year(), u8::from(date.month()), date.day());
+    let _ = write!(name, "-{:02}{:02}{:02}.db", time.hour(), time.minute(), time.second());
+    name
+}
+
+/// Digits, letters and signs of ours: there always is a form.
+fn text(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
