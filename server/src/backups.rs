@@ -1,10 +1,15 @@
-//! `keyport snapshot`: copies of the database that a server has made, or an etcd, looked at and made the beginning of a new
-//! cluster. No server has to run.
+//! Backups: copies of the database outside of a server. `keyport snapshot` has a server make one, be it an etcd, looks at it, and
+//! makes it the beginning of a new cluster; a member that is told to makes its own from time to time.
 
 mod command;
 mod file;
+mod part;
+mod progress;
 mod restore;
+mod save;
+mod schedule;
 mod shown;
 mod status;
 
 pub use command::{is_asked_for, run};
+pub use schedule::{Schedule, ScheduleError};

@@ -4,6 +4,7 @@
 //! setting is then an error, not a tie; a configuration file replaces both. Nothing here touches disks or sockets.
 
 mod args;
+mod backups;
 mod build;
 mod cluster;
 mod duration;
@@ -23,6 +24,7 @@ mod tls;
 mod tokens;
 mod url;
 
+pub use backups::BackupConfig;
 pub(crate) use cluster::parse_members;
 pub use gates::{FeatureGates, Gate};
 pub use help::{usage, version_text};
@@ -57,6 +59,8 @@ pub struct Config {
     pub backend_batch_limit: usize,
     /// What must be free in the database for it to be defragmented at start; `None` when it never is.
     pub bootstrap_defrag_threshold_bytes: Option<u64>,
+    /// Those that this member makes of itself; `None` when it makes none.
+    pub backups: Option<BackupConfig>,
     pub unsafe_no_fsync: bool,
     pub heartbeat_interval: Duration,
     pub election_timeout: Duration,

@@ -14,6 +14,7 @@ mod roster;
 
 use keyport_api::error::Error;
 use keyport_api::raftpb::ConfChange;
+use keyport_storage::backend::schema::STORAGE_VERSION_KEY;
 use keyport_storage::backend::{Backend, BackendError, Batch, Bucket, Changes};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,11 @@ impl Member {
 /// Leaves out what a cluster has agreed on, and another one may not.
 pub(crate) fn without_versions(changes: Changes) -> Changes {
     changes.remove(Bucket::Cluster, CLUSTER_VERSION).remove(Bucket::Cluster, DOWNGRADE)
+}
+
+/// For a copy of the database that another cluster may start from: it decides on its version anew. This is that of the storage.
+pub(crate) fn of_version(changes: Changes, storage: &'static str) -> Changes {
+    without_versions(changes).put(Bucket::Meta, STORAGE_VERSION_KEY, storage)
 }
 
 /// Leaves out who is in a cluster, and what it has agreed on.

@@ -239,6 +239,10 @@ handles! {
     address_connections_closed: IntCounterVec("keyport_address_connections_closed_total", "Connections closed because their address has as many as it may: idle ones, to make room, or else new ones.", labels ["which"]);
     logins_refused: IntCounterVec("keyport_logins_refused_total", "Logins refused: a wrong password; or not looked at, because too many were of the user from there, or from the address, or too many wait.", labels ["by"]);
     tokens_refused: IntCounter("keyport_tokens_refused_total", "Requests refused for a token that nobody has.");
+    backup_age: IntGauge("keyport_backup_age_seconds", "Age of the newest backup that this member has made of itself; -1 if there is none.");
+    backup_size: IntGauge("keyport_backup_size_bytes", "Its size.");
+    backup_duration: Histogram("keyport_backup_duration_seconds", "Time to make such a backup and to go through it again.", exp (0.01, 4.0, 10));
+    backup_failures: IntCounter("keyport_backup_failures_total", "Such backups that failed.");
     bulk_work: IntCounter("keyport_bulk_work_total", "Pieces of work that were too large for an event loop, and done aside.");
 
     tasks: IntGauge("go_goroutines", "Tasks under way, which is what goroutines are here.");

@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 
 use crate::apply::Ended;
 use crate::audit::AuditLog;
+use crate::backups::{Schedule, ScheduleError};
 use crate::bootstrap::{self, BootstrapError};
 use crate::calls::Calls;
 use crate::config::{Config, Gate, Url};
@@ -45,6 +46,8 @@ pub enum RunError {
     Bootstrap(#[from] BootstrapError),
     #[error("--audit-log: cannot open {}: {source}", path.display())]
     AuditLog { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Backups(#[from] ScheduleError),
     #[error("cannot serve connections: {0}")]
     Threads(#[source] io::Error),
     #[error("the log, the database or the state in it has failed")]
@@ -93,6 +96,7 @@ where
     let listeners = net::bind(&config.listen, &tls)?;
     let peer_listeners = net::bind_peers(&config.listen, &tls)?;
     let audit = open_audit_log(&config, &metrics)?;
+    let backups = config.backups.as_ref().map(Schedule::open).transpose()?;
     let server = Server::start(&config.http, &metrics).map_err(RunError::Threads)?;
     metrics.set_feature_gates(&config.feature_gates);
     let shutdown = async {
@@ -109,6 +113,9 @@ where
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices));
     let mut duties = duties(&config, &node);
+    if let Some(backups) = backups {
+        duties.spawn(backups.run(node.clone()));
+    }
     let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
     duties.spawn(peer_port::serve(peer_listeners, for_peers, node.stopping().token().clone()));
     let data_dir = config.data_dir.clone();

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::restore::{Done, Restore};
-use super::shown::{Form, show};
+use super::save::Save;
+use super::shown::{Form, bytes, show};
 use super::status;
 
 const NAME: &str = "snapshot";
@@ -16,7 +17,7 @@ const NAME: &str = "snapshot";
 #[command(
     name = "keyport snapshot",
     bin_name = "keyport snapshot",
-    about = "Looks at backups, and makes data directories of them"
+    about = "Makes backups, looks at them, and makes data directories of them"
 )]
 struct Line {
     #[command(subcommand)]
@@ -25,9 +26,11 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Makes a backup of a running server, Keyport or etcd
+    Save(Box<Save>),
     /// Goes through a backup, and says what is in it
     Status {
-        /// The backup, or a copy of an etcd's database
+        /// The backup, or a copy of a database
         file: PathBuf,
         /// The form of the answer
         #[arg(short, long, value_enum, default_value_t)]
@@ -53,6 +56,13 @@ pub fn run(args: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
         Err(help) => return Ok(write!(out, "{}", help.render())?),
     };
     match line.command {
+        Command::Save(save) => {
+            let file = save.file.clone();
+            let status = save.run()?;
+            let (size, file) = (bytes(status.total_size), file.display());
+            let (revision, keys) = (status.revision, status.total_key);
+            writeln!(out, "saved {file}: {size}, {keys} keys at revision {revision}")?;
+        }
         Command::Status { file, write_out } => write!(out, "{}", show(&status::of(&file)?, write_out))?,
         Command::Restore(restore) => {
             let file = restore.file.clone();

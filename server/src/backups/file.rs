@@ -1,11 +1,12 @@
-//! The file that a backup is: a bbolt file and, if it came from a server, the SHA-256 of it.
+//! The file that a backup is: a bbolt file and, if it came from a server, the SHA-256 of it; or a copy of a member's own database,
+//! which is read as the bbolt file that the member would have made of it.
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use keyport_storage::bbolt::{ReadError, Reader};
+use keyport_storage::backend::{BackendError, Snapshot, export, is_native};
+use keyport_storage::bbolt::{ReadAt, ReadError, Reader};
 use sha2::{Digest, Sha256};
 
 const DIGEST_BYTES: usize = 32;
@@ -18,10 +19,34 @@ const PIECE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct BackupFile {
     pub(super) path: PathBuf,
-    file: File,
+    source: Source,
     /// Without the digest.
     bytes: u64,
     has_digest: bool,
+}
+
+/// What is read.
+#[derive(Debug)]
+pub(super) enum Source {
+    File(File),
+    /// Of a member's own database. It has no name, and ends with this.
+    Export(Snapshot),
+}
+
+impl ReadAt for Source {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Source::File(file) => ReadAt::read_exact_at(file, buffer, offset),
+            Source::Export(snapshot) => snapshot.read_exact_at(buffer, offset),
+        }
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        match self {
+            Source::File(file) => ReadAt::size(file),
+            Source::Export(snapshot) => snapshot.size(),
+        }
+    }
 }
 
 /// Why a backup is not taken.
@@ -33,21 +58,35 @@ pub(super) enum FileError {
     Damaged { path: PathBuf, source: ReadError },
     #[error("snapshot missing hash but --skip-hash-check=false: {} was not saved by a server, or is cut off", .0.display())]
     NoDigest(PathBuf),
+    #[error(transparent)]
+    Native(#[from] BackendError),
     #[error("expected sha256 {expected}, got {found}: {} is damaged", path.display())]
     Digest { path: PathBuf, expected: String, found: String },
 }
 
 impl BackupFile {
+    /// `work` is a name that nobody has, where there is room for a copy of a member's own database.
+    ///
     /// # Errors
-    /// When there is none, or it cannot be read.
-    pub(super) fn open(path: &Path) -> Result<BackupFile, FileError> {
+    /// When there is none, or it cannot be read; what is wrong with a member's own database.
+    pub(super) fn open(path: &Path, work: &Path) -> Result<BackupFile, FileError> {
         let failed = |source| FileError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(failed)?;
+        let mut file = File::open(path).map_err(failed)?;
+        if is_native(&mut file).map_err(failed)? {
+            let snapshot = export(path, work)?;
+            let bytes = snapshot.len();
+            return Ok(BackupFile {
+                path: path.to_owned(),
+                source: Source::Export(snapshot),
+                bytes,
+                has_digest: false,
+            });
+        }
         let all = file.metadata().map_err(failed)?.len();
         let digest = DIGEST_BYTES as u64;
         let has_digest = all % SECTOR_BYTES == digest;
         let bytes = if has_digest { all - digest } else { all };
-        Ok(BackupFile { path: path.to_owned(), file, bytes, has_digest })
+        Ok(BackupFile { path: path.to_owned(), source: Source::File(file), bytes, has_digest })
     }
 
     /// # Errors
@@ -78,8 +117,8 @@ impl BackupFile {
 
     /// # Errors
     /// When it is no bbolt file, or is damaged where that shows at once.
-    pub(super) fn reader(&self) -> Result<Reader<&File>, FileError> {
-        Reader::open(&self.file).map_err(|error| self.damaged(error))
+    pub(super) fn reader(&self) -> Result<Reader<&Source>, FileError> {
+        Reader::open(&self.source).map_err(|error| self.damaged(error))
     }
 
     pub(super) fn damaged(&self, source: ReadError) -> FileError {
@@ -88,6 +127,6 @@ impl BackupFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), FileError> {
         let failed = |source| FileError::Io { path: self.path.clone(), source };
-        self.file.read_exact_at(buffer, offset).map_err(failed)
+        self.source.read_exact_at(buffer, offset).map_err(failed)
     }
 }

@@ -14,7 +14,7 @@ use keyport_storage::backend::{BackendError, BackendOptions, Bucket, Changes, Im
 use keyport_storage::bbolt::{ReadError, Reader};
 use prost::Message;
 
-use super::file::{BackupFile, FileError};
+use super::file::{BackupFile, FileError, Source};
 use crate::bootstrap::{BootstrapError, Restored};
 use crate::config::{Url, UrlError, parse_members};
 use crate::membership;
@@ -95,7 +95,7 @@ impl Restore {
             check_empty("wal-dir", wal_dir)?;
         }
         let cluster = Restored::plan(&self.name, members, &self.initial_cluster_token, &advertised)?;
-        let file = BackupFile::open(&self.file)?;
+        let file = BackupFile::open(&self.file, &data_dir)?;
         if !self.skip_hash_check {
             file.check_digest()?;
         }
@@ -132,7 +132,7 @@ fn changes(gone: &[AlarmMember]) -> Changes {
 }
 
 /// Those of members that the new cluster has not: nobody could ever be rid of them.
-fn alarms(reader: &Reader<&File>, cluster: &Restored) -> Result<Vec<AlarmMember>, ReadError> {
+fn alarms(reader: &Reader<&Source>, cluster: &Restored) -> Result<Vec<AlarmMember>, ReadError> {
     let mut gone = Vec::new();
     if let Some(mut rows) = reader.buckets()?.find(Bucket::Alarm.name().as_bytes())? {
         while let Some(row) = rows.next_row()? {

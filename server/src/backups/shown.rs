@@ -50,7 +50,7 @@ fn table(columns: &[(&str, String)]) -> String {
 }
 
 /// In decimal units, with one digit behind the point below ten of them.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     let (mut of_unit, mut unit) = (count as f64, 0);
     while of_unit >= 1000.0 && unit + 1 < UNITS.len() {

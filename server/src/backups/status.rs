@@ -1,7 +1,7 @@
 //! What is in a backup, by the same figures as `etcdutl snapshot status`.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keyport_storage::Record;
 use keyport_storage::backend::schema::STORAGE_VERSION_KEY;
@@ -31,8 +31,8 @@ pub(super) struct Status {
 pub(super) enum StatusError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("{path}: the row {key:02x?} is none of history")]
-    Row { path: String, key: Vec<u8> },
+    #[error("{}: damaged: the row {key:02x?} of bucket \"{bucket}\" is none of history", path.display())]
+    Row { path: PathBuf, bucket: &'static str, key: Vec<u8> },
 }
 
 /// Goes through the whole file: damage anywhere is found.
@@ -40,7 +40,21 @@ pub(super) enum StatusError {
 /// # Errors
 /// When the file cannot be read, is no bbolt file, or is damaged.
 pub(super) fn of(path: &Path) -> Result<Status, StatusError> {
-    let file = BackupFile::open(path)?;
+    let work = std::env::temp_dir().join(format!("keyport-status.{}", std::process::id()));
+    walk(&BackupFile::open(path, &work)?)
+}
+
+/// As [`of`], and the digest has to be right.
+///
+/// # Errors
+/// The same; when there is no digest, or it is that of something else.
+pub(super) fn verified(path: &Path) -> Result<Status, StatusError> {
+    let file = BackupFile::open(path, path)?;
+    file.check_digest()?;
+    walk(&file)
+}
+
+fn walk(file: &BackupFile) -> Result<Status, StatusError> {
     let reader = file.reader()?;
     let damaged = |error| StatusError::from(file.damaged(error));
     let mut status = Status { hash: 0, revision: 0, total_key: 0, total_size: reader.bytes(), version: String::new() };
@@ -56,8 +70,11 @@ pub(super) fn of(path: &Path) -> Result<Status, StatusError> {
             }
             if is_history {
                 let read = RowKey::decode(row.key).zip(Record::decode(row.value).ok());
-                let (key, record) =
-                    read.ok_or_else(|| StatusError::Row { path: path.display().to_string(), key: row.key.to_vec() })?;
+                let (key, record) = read.ok_or_else(|| StatusError::Row {
+                    path: file.path.clone(),
+                    bucket: Bucket::Key.name(),
+                    key: row.key.to_vec(),
+                })?;
                 status.revision = key.main;
                 // The last row of a key says whether it is there.
                 if key.tombstone {

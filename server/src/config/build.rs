@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, cluster, duration, identity, invalid, origins,
-    rates, tls, tokens,
+    LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, backups, cluster, duration, identity, invalid,
+    origins, rates, tls, tokens,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -51,6 +51,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         backend_batch_interval: or_default(s.duration("backend-batch-interval"), DEFAULT_BATCH_INTERVAL),
         backend_batch_limit: positive(s.int("backend-batch-limit"), DEFAULT_BATCH_ROWS),
         bootstrap_defrag_threshold_bytes: defrag_threshold(s.uint("bootstrap-defrag-threshold-megabytes")),
+        backups: backups::build(&s)?,
         unsafe_no_fsync: s.bool("unsafe-no-fsync"),
         heartbeat_interval,
         election_timeout,

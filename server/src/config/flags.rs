@@ -41,6 +41,9 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(Member, "backend-batch-interval", Dur, "0s", "Longest time before a database commit; 0 means 500ms."),
     flag(Member, "backend-batch-limit", Int, "0", "Most operations before a database commit; 0 means 16000."),
     flag(Member, "bootstrap-defrag-threshold-megabytes", Uint, "0", "Defragment at start when this much can be freed; 0 disables."),
+    flag(Member, "backup-interval", Dur, "0s", "How old the newest backup of this member may become before it makes another one; 0 disables."),
+    flag(Member, "backup-dir", Str, "", "Directory for these backups."),
+    flag(Member, "backup-keep", Uint, "7", "How many of them stay."),
     flag(Member, "unsafe-no-fsync", Bool, "false", "Never wait for the disk. Unsafe: a power cut loses data."),
 
     flag(Raft, "heartbeat-interval", Uint, "100", "Time of a heartbeat, in milliseconds."),

@@ -1,5 +1,6 @@
 //! A copy of the database for someone else, in etcd's format.
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -8,9 +9,9 @@ use std::sync::atomic::Ordering;
 
 use super::on_disk::restrict;
 use super::room::STEP_BYTES;
-use super::view::View;
+use super::view::Table;
 use super::{Backend, BackendError, Bucket, Changes};
-use crate::bbolt::{WriteError, Writer};
+use crate::bbolt::{ReadAt, WriteError, Writer};
 
 /// A consistent copy of the whole database, for as many readers as want it. It is on the disk, without a name, until it
 /// is dropped.
@@ -31,41 +32,64 @@ impl Backend {
     /// `NoRoom` when the disk has too little for it, `Unwanted` as soon as it is not wanted; or what is committed, or the
     /// copy, cannot be written. Nothing is left behind.
     pub fn snapshot(&self, changes: &Changes, is_wanted: &dyn Fn() -> bool) -> Result<Snapshot, BackendError> {
+        let number = self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
+        let path = self.shared.temporary(&format!("snapshot.{number}"));
+        self.copy(&path, unnamed, changes, is_wanted)
+    }
+
+    /// The same in a file that has a name, in place of what has that name. It is not synced.
+    ///
+    /// # Errors
+    /// As [`Backend::snapshot`], but that what was written of the file stays.
+    pub fn save(&self, path: &Path, changes: &Changes, is_wanted: &dyn Fn() -> bool) -> Result<Snapshot, BackendError> {
+        self.copy(path, named, changes, is_wanted)
+    }
+
+    fn copy(
+        &self,
+        path: &Path,
+        create: fn(&Path) -> io::Result<File>,
+        changes: &Changes,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Snapshot, BackendError> {
         self.flush()?;
         let edition = self.edition();
         let view = edition.view();
-        let number = self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
-        let path = self.shared.temporary(&format!("snapshot.{number}"));
-        self.shared.files.check_room(&path, self.size_in_use())?;
-        let file = unnamed(&path).map_err(|error| BackendError::io(&path, error))?;
+        self.shared.files.check_room(path, self.size_in_use())?;
+        let file = create(path).map_err(|error| BackendError::io(path, error))?;
         let goes_on = || {
             if !is_wanted() {
                 return Err(BackendError::Unwanted);
             }
-            self.shared.files.check_room(&path, 0)
+            self.shared.files.check_room(path, 0)
         };
-        let written = edition.guarded(|| write(&view, &path, &file, changes, &goes_on));
+        let table = |bucket| Ok(view.table(bucket));
+        let written = edition.guarded(|| write(&table, path, &file, changes, &goes_on));
         Ok(Snapshot { len: written?, file })
     }
 }
 
 /// A new file that only who has it open can reach, so that nothing is left of it whatever happens.
-fn unnamed(path: &Path) -> io::Result<File> {
-    // A process that is gone may have ended just before it took the name away.
+pub(super) fn unnamed(path: &Path) -> io::Result<File> {
+    let file = named(path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// In place of what a process that is gone may have left there.
+fn named(path: &Path) -> io::Result<File> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut options = File::options();
     restrict(options.read(true).write(true).create_new(true));
-    let file = options.open(path)?;
-    std::fs::remove_file(path)?;
-    Ok(file)
+    options.open(path)
 }
 
 /// How many bytes were written.
-fn write(
-    view: &View,
+pub(super) fn write<T: Borrow<Table>>(
+    table: &dyn Fn(Bucket) -> Result<T, BackendError>,
     path: &Path,
     file: &File,
     changes: &Changes,
@@ -83,7 +107,7 @@ fn write(
         goes_on()?;
         writer.bucket(bucket.name().as_bytes()).map_err(unwritten)?;
         let mut merge = changes.of(bucket);
-        for row in view.table(bucket).range::<&[u8]>(..).map_err(failed)? {
+        for row in table(bucket)?.borrow().range::<&[u8]>(..).map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
             merge.row(key.value(), value.value(), |key, value| writer.put(key, value)).map_err(unwritten)?;
             since += key.value().len() + value.value().len();
@@ -99,6 +123,10 @@ fn write(
 }
 
 impl Snapshot {
+    pub(super) fn new(file: File, len: u64) -> Snapshot {
+        Snapshot { file, len }
+    }
+
     /// How many bytes there are in all.
     pub fn len(&self) -> u64 {
         self.len
@@ -113,6 +141,16 @@ impl Snapshot {
     /// # Errors
     /// When the file cannot be read, or ends before.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
+        FileExt::read_exact_at(&self.file, buffer, offset)
+    }
+}
+
+impl ReadAt for Snapshot {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_at(offset, buffer)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len)
     }
 }

@@ -12,8 +12,7 @@ mod tests;
 use std::sync::Arc;
 
 use keyport_api::error::Error;
-use keyport_storage::backend::schema::STORAGE_VERSION_KEY;
-use keyport_storage::backend::{Backend, BackendError, Bucket, Changes, Snapshot};
+use keyport_storage::backend::{Backend, BackendError, Changes, Snapshot};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::Status;
@@ -106,8 +105,6 @@ impl Copies {
 }
 
 fn copy(backend: &Backend, told: &watch::Sender<Option<Outcome>>) -> Result<Snapshot, BackendError> {
-    // The next cluster that starts from it decides on its version anew.
-    let changes = membership::without_versions(Changes::none());
-    let changes = changes.put(Bucket::Meta, STORAGE_VERSION_KEY, version::ETCD_COPY);
+    let changes = membership::of_version(Changes::none(), version::ETCD_COPY);
     backend.snapshot(&changes, &|| !told.is_closed())
 }
