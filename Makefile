@@ -43,6 +43,8 @@ soak:
 	$(CARGO) test --locked -p keyport-raft --lib seeds_hold -- --nocapture
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --locked -p keyport-tests --test it cluster::robustness::soak -- --nocapture
+	$(CARGO) build --release --locked -p keyport-server -p loadgen
+	$(PYTHON) tests/backups/measure.py slow-reader
 	KEYPORT_FUZZ_SECONDS=60 $(CARGO) test --locked -p keyport-fuzz --test targets -- --nocapture
 
 # libFuzzer comes as source with a crate and needs a compiler for C++. Its instrumentation is for the program alone and not
@@ -81,6 +83,7 @@ bench:
 	$(CARGO) bench --workspace --locked --exclude keyport-tests --exclude loadgen
 	$(CARGO) build --release --locked -p keyport-server -p loadgen
 	target/release/loadgen compare --subject target/release/keyport $(BENCH)
+	$(PYTHON) tests/backups/measure.py beside
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
 
@@ -96,11 +99,12 @@ $(TOOLS)/python.done: tests/clients/python/requirements.txt
 	touch $@
 
 # A newer etcd, whose answers are the ones we follow. Without Go the suites compare with 3.5.1 alone.
-# With it, etcd's own client in Go, and its database.
+# With it, etcd's own client in Go, its database, and its tool for backups.
 $(TOOLS)/new-etcd.done: tests/clients/go/go.mod tests/clients/go/go.sum tests/clients/go/tls/main.go tests/clients/go/bbolt/main.go
 	mkdir -p $(TOOLS)/new-etcd
 	@if command -v go >/dev/null; then set -x; \
 	  cd tests/clients/go && go build -o ../../../$(TOOLS)/new-etcd/etcd go.etcd.io/etcd/server/v3 && \
+	  go build -o ../../../$(TOOLS)/new-etcd/etcdutl go.etcd.io/etcd/etcdutl/v3 && \
 	  go build -o ../../../$(TOOLS)/new-etcd/tls-client ./tls && \
 	  go build -o ../../../$(TOOLS)/new-etcd/bbolt ./bbolt; \
 	else echo "go is not installed: no newer etcd to compare with"; fi

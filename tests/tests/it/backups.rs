@@ -1,5 +1,10 @@
 //! Backups move both ways: what Keyport saves, a real etcd starts from, and the other way round.
 
+mod native;
+mod saved;
+mod scheduled;
+mod unfinished;
+
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +14,7 @@ use http::Method;
 use keyport_api::etcdserverpb::HashKvRequest;
 use keyport_tests::grpc::{Grpc, get, watch};
 use keyport_tests::http::b64;
-use keyport_tests::target::etcd_tool;
+use keyport_tests::target::tool;
 use keyport_tests::{Flavor, Server};
 use serde_json::{Value, json};
 
@@ -34,14 +39,19 @@ fn refused(out: &Output) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
 }
 
-fn etcdutl(args: &[&str]) -> Output {
-    Command::new(etcd_tool("etcdutl")).arg("snapshot").args(args).output().unwrap()
+/// `etcdutl …` of a release.
+fn etcdutl(of: Flavor, args: &[&str]) -> Output {
+    let folder = if of == Flavor::NewEtcd { "new-etcd" } else { "etcd" };
+    Command::new(tool(folder, "etcdutl")).args(args).output().unwrap()
 }
 
-/// Makes a data directory of a backup, by Keyport or by etcd's tool.
+/// Makes a data directory of a backup, by Keyport or by an etcd's own tool.
 fn restore(with: Flavor, file: &Path, data: &Path) {
-    let run = if with == Flavor::Keyport { keyport } else { etcdutl };
-    done(&run(&["restore", text(file), "--data-dir", text(data)]));
+    let args = ["restore", text(file), "--data-dir", text(data)];
+    done(&match with {
+        Flavor::Keyport => keyport(&args),
+        etcd => etcdutl(etcd, &[&["snapshot"], &args[..]].concat()),
+    });
 }
 
 fn text(path: &Path) -> &str {
@@ -145,17 +155,11 @@ async fn what_is_saved_starts_everywhere() {
     fill(&server).await;
     let (file, expected) = (save(&server, dir.path()), state(&server).await);
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
-        for tool in [Flavor::Keyport, Flavor::Etcd] {
-            // Etcd's tool makes what etcd starts from, and ours what Keyport does.
-            if (tool == Flavor::Keyport) != (flavor == Flavor::Keyport) {
-                continue;
-            }
-            let data = dir.path().join(format!("{flavor:?}"));
-            restore(tool, &file, &data);
-            let mut restored = Server::of(flavor).data_dir(&data).start();
-            assert_eq!(state(&restored).await, expected, "{flavor:?}");
-            lives_on(&mut restored).await;
-        }
+        let data = dir.path().join(format!("{flavor:?}"));
+        restore(flavor, &file, &data);
+        let mut restored = Server::of(flavor).data_dir(&data).start();
+        assert_eq!(state(&restored).await, expected, "{flavor:?}");
+        lives_on(&mut restored).await;
     }
 }
 
@@ -183,12 +187,38 @@ async fn a_status_is_that_of_etcdutl() {
         let file = save(&server, dir.path());
         let of = |out: Output| serde_json::from_str::<Value>(&done(&out)).unwrap();
         let ours = of(keyport(&["status", text(&file), "-w", "json"]));
-        let theirs = of(etcdutl(&["status", text(&file), "-w", "json"]));
-        for figure in ["hash", "revision", "totalSize"] {
-            assert_eq!(ours[figure], theirs[figure], "{flavor:?} {figure}");
+        for judge in Flavor::peers() {
+            let theirs = of(etcdutl(judge, &["snapshot", "status", text(&file), "-w", "json"]));
+            for figure in ["hash", "revision", "totalSize"] {
+                assert_eq!(ours[figure], theirs[figure], "{flavor:?} {figure} by {judge:?}");
+            }
+            if judge == Flavor::NewEtcd {
+                assert_eq!((&ours["totalKey"], &ours["version"]), (&theirs["totalKey"], &theirs["version"]));
+            }
         }
         // (3.5 counts the rows of all buckets.)
         assert_eq!(ours["totalKey"], 18, "{flavor:?}");
+    }
+}
+
+/// What the tool of the newest etcd finds in a file, against what the server says.
+#[tokio::test]
+async fn hashes_of_a_file_are_those_of_its_server() {
+    if !Flavor::peers().contains(&Flavor::NewEtcd) {
+        eprintln!("skipped: there is no Go, or `make tools` was not run");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::of(Flavor::Keyport).start();
+    fill(&server).await;
+    let (file, root) = (save(&server, dir.path()), token(&server, "root").await);
+    for revision in REVISIONS {
+        let mut request = tonic::Request::new(HashKvRequest { revision });
+        request.metadata_mut().insert("token", root.parse().unwrap());
+        let ours = server.grpc().await.maintenance.hash_kv(request).await.unwrap().into_inner();
+        let of = ["hashkv", text(&file), "--rev", &revision.to_string(), "-w", "json"];
+        let theirs: Value = serde_json::from_str(&done(&etcdutl(Flavor::NewEtcd, &of))).unwrap();
+        assert_eq!((&theirs["hash"], &theirs["compactRevision"]), (&json!(ours.hash), &json!(ours.compact_revision)));
     }
 }
 
@@ -239,6 +269,8 @@ async fn what_cannot_be_restored_is_refused_and_leaves_nothing() {
     assert!(refused_with(&damaged, &[]).contains("expected sha256 "));
     let told = refused_with(&damaged, &["--skip-hash-check"]);
     assert!(told.contains("damaged: page 2"), "{told}");
+    let told = refused(&keyport(&["status", text(&damaged)]));
+    assert!(told.contains("damaged: page 2 of bucket \""), "{told}");
     fs::write(&damaged, &whole[..whole.len() - 32]).unwrap();
     assert!(refused_with(&damaged, &[]).contains("--skip-hash-check"));
     fs::write(&damaged, &whole[..whole.len() / 2 / 4096 * 4096]).unwrap();

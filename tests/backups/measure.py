@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Backups beside writes.
+
+    python3 tests/backups/measure.py beside                 # Keyport and etcd: time and CPU of a backup, and what writers notice
+    python3 tests/backups/measure.py slow-reader            # 3 GiB, and somebody who hardly reads: memory, and what writers notice
+
+Both start servers of their own with fresh data in --dir, on a disk with room for four times the data, and fill them with
+target/release/loadgen. `beside` gives each server the same keys and saves with the same program, etcdctl; then once more with
+`keyport snapshot save`. The CPU is the server's own while nobody writes. Ratios of one run mean something; absolute figures say
+more about the machine.
+"""
+
+import argparse
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TICKS = os.sysconf("SC_CLK_TCK")
+PORTS = {"keyport": 23790, "etcd": 23890}
+
+
+class Server:
+    def __init__(self, name, binary, folder):
+        self.name, port = name, PORTS[name]
+        self.address = f"127.0.0.1:{port}"
+        peer = f"http://127.0.0.1:{port + 1}"
+        self.log = open(folder / f"{name}.log", "w")
+        self.process = subprocess.Popen(
+            [
+                binary,
+                f"--data-dir={folder / name}",
+                f"--listen-client-urls=http://{self.address}",
+                f"--advertise-client-urls=http://{self.address}",
+                f"--listen-peer-urls={peer}",
+                f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=default={peer}",
+                f"--quota-backend-bytes={32 << 30}",
+                "--log-level=warn",
+            ],
+            stdout=self.log,
+            stderr=self.log,
+        )
+        self.wait()
+
+    def wait(self):
+        for _ in range(600):
+            try:
+                connection = http.client.HTTPConnection(self.address, timeout=5)
+                connection.request("GET", "/health")
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise SystemExit(f"{self.name} does not serve")
+
+    def cpu(self):
+        """Seconds that it has worked."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self, field="VmRSS"):
+        """MiB."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{field}:\s+(\d+)", status)[1]) // 1024
+
+    def forget_peak(self):
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def loadgen(options, server, *args):
+    command = [options.loadgen, "run", "--endpoints", server.address, "--pid", str(server.process.pid), *args]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return done.stdout
+
+
+def fill(options, server):
+    size = ["--keys", str(options.keys), "--value-size", str(options.value_size)]
+    loadgen(options, server, "--workloads", "load", "--clients", "64", "--rounds", "1", *size)
+
+
+def puts(options, server, seconds):
+    """Rate, and p99 in ms, of eight writers."""
+    out = loadgen(
+        options, server, "--workloads", "put", "--clients", "8", "--rounds", "1", "--warmup", "0", "--seconds", str(seconds)
+    )
+    row = re.search(r"^.*\bput\b.*$", out, re.M)
+    if os.environ.get("SHOW"):
+        print(out)
+    return row[0] if row else out
+
+
+def save(options, server, folder, program):
+    """Seconds, and the server's CPU."""
+    file = folder / "backup.db"
+    command = {
+        "etcdctl": [options.etcdctl, "--endpoints", server.address, "snapshot", "save", file],
+        "keyport": [options.keyport, "snapshot", "save", file, "--endpoints", server.address],
+    }[program]
+    begun, cpu = time.monotonic(), server.cpu()
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "ETCDCTL_API": "3"})
+    took, cpu = time.monotonic() - begun, server.cpu() - cpu
+    size = file.stat().st_size
+    file.unlink()
+    return took, cpu, size
+
+
+def beside(options, folder):
+    for name, binary in [("keyport", options.keyport), ("etcd", options.etcd)]:
+        server = Server(name, binary, folder)
+        fill(options, server)
+        time.sleep(2)
+        for program in ["etcdctl", "keyport"]:
+            runs = sorted(save(options, server, folder, program) for _ in range(options.rounds))
+            took, cpu, size = runs[len(runs) // 2]
+            print(f"{name}: {program} saves {size >> 20} MiB in {took:.2f} s, {cpu:.2f} s of the server's CPU")
+        print(f"{name}: writers alone: {puts(options, server, options.seconds)}")
+        stop, times = threading.Event(), []
+
+        def again():
+            while not stop.is_set():
+                times.append(save(options, server, folder, "etcdctl")[0])
+
+        saver = threading.Thread(target=again)
+        saver.start()
+        print(f"{name}: writers beside backups: {puts(options, server, options.seconds)}")
+        stop.set()
+        saver.join()
+        times.sort()
+        print(f"{name}: {len(times)} backups beside writers, {times[len(times) // 2]:.2f} s each")
+        server.end()
+        shutil.rmtree(folder / name)
+
+
+def slow_reader(options, folder):
+    server = Server("keyport", options.keyport, folder)
+    fill(options, server)
+    time.sleep(2)
+    before = puts(options, server, options.seconds)
+    server.forget_peak()
+    print(f"before: {server.memory()} MiB; writers: {before}")
+    connection = http.client.HTTPConnection(server.address)
+    connection.request("GET", "/v3/snapshot")
+    answer = connection.getresponse()
+    read = 0
+
+    def slowly():
+        nonlocal read
+        while not stop.is_set():
+            read += len(answer.read(64 << 10))
+            time.sleep(0.1)
+
+    stop = threading.Event()
+    reader = threading.Thread(target=slowly)
+    reader.start()
+    during = puts(options, server, options.seconds)
+    all_bytes = int(answer.headers["content-length"])
+    print(f"while one reads {read >> 10} KiB of {all_bytes >> 20} MiB: {server.memory()} MiB, {server.memory('VmHWM')} MiB at most; writers: {during}")
+    stop.set()
+    reader.join()
+    connection.close()
+    server.end()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["beside", "slow-reader"])
+    parser.add_argument("--keys", type=int)
+    parser.add_argument("--value-size", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--dir", help="where the data goes; a temporary folder if not given")
+    parser.add_argument("--keyport", default=ROOT / "target/release/keyport")
+    parser.add_argument("--loadgen", default=ROOT / "target/release/loadgen")
+    parser.add_argument("--etcd", default=os.environ.get("ETCD_BIN", ROOT / "target/tools/etcd/etcd"))
+    parser.add_argument("--etcdctl", default=ROOT / "target/tools/etcd/etcdctl")
+    options = parser.parse_args()
+    is_large = options.what == "slow-reader"
+    options.keys = options.keys or (3_000_000 if is_large else 1_000_000)
+    options.value_size = options.value_size or (1024 if is_large else 256)
+    with tempfile.TemporaryDirectory(prefix="keyport-backups-", dir=options.dir) as folder:
+        (slow_reader if is_large else beside)(options, pathlib.Path(folder))
+
+
+if __name__ == "__main__":
+    main()
