@@ -95,8 +95,7 @@ where
     // First, so that a taken port is found before anything is written.
     let listeners = net::bind(&config.listen, &tls)?;
     let peer_listeners = net::bind_peers(&config.listen, &tls)?;
-    let audit = open_audit_log(&config, &metrics)?;
-    let backups = config.backups.as_ref().map(Schedule::open).transpose()?;
+    let (audit, backups) = open_beside_data(&config, &metrics)?;
     let server = Server::start(&config.http, &metrics).map_err(RunError::Threads)?;
     metrics.set_feature_gates(&config.feature_gates);
     let shutdown = async {
@@ -112,10 +111,7 @@ where
     let node = started.node;
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices));
-    let mut duties = duties(&config, &node);
-    if let Some(backups) = backups {
-        duties.spawn(backups.run(node.clone()));
-    }
+    let mut duties = duties(&config, &node, backups);
     let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
     duties.spawn(peer_port::serve(peer_listeners, for_peers, node.stopping().token().clone()));
     let data_dir = config.data_dir.clone();
@@ -155,16 +151,18 @@ where
     }
 }
 
-fn open_audit_log(config: &Config, metrics: &Metrics) -> Result<Option<AuditLog>, RunError> {
+/// What is written elsewhere than into the data directory, as far as it is asked for.
+fn open_beside_data(config: &Config, metrics: &Metrics) -> Result<(Option<AuditLog>, Option<Schedule>), RunError> {
     let open = |path: &PathBuf| {
         AuditLog::open(path, metrics.audit_lost.clone())
             .map_err(|source| RunError::AuditLog { path: path.clone(), source })
     };
-    config.audit_log.as_ref().map(open).transpose()
+    let audit = config.audit_log.as_ref().map(open).transpose()?;
+    Ok((audit, config.backups.as_ref().map(Schedule::open).transpose()?))
 }
 
 /// What the node does unasked, for as long as it serves.
-fn duties(config: &Config, node: &Node) -> JoinSet<()> {
+fn duties(config: &Config, node: &Node, backups: Option<Schedule>) -> JoinSet<()> {
     let mut duties = JoinSet::new();
     duties.spawn(node.clone().expire_leases());
     duties.spawn(node.clone().sweep_tokens());
@@ -180,6 +178,9 @@ fn duties(config: &Config, node: &Node) -> JoinSet<()> {
     }
     if config.feature_gates.enabled(Gate::CompactHashCheck) {
         duties.spawn(node.clone().check_compactions(config.compact_hash_check_interval));
+    }
+    if let Some(backups) = backups {
+        duties.spawn(backups.run(node.clone()));
     }
     if let Some(identities) = &node.state().identities {
         duties.spawn(provider::keep_fresh(Arc::clone(identities), Arc::clone(&node.state().metrics)));

@@ -74,7 +74,10 @@ class Server:
     def forget_peak(self):
         pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
-    def end(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.terminate()
         self.process.wait()
 
@@ -97,10 +100,10 @@ def puts(options, server, seconds):
     out = loadgen(
         options, server, "--workloads", "put", "--clients", "8", "--rounds", "1", "--warmup", "0", "--seconds", str(seconds)
     )
-    row = re.search(r"^.*\bput\b.*$", out, re.M)
-    if os.environ.get("SHOW"):
-        print(out)
-    return row[0] if row else out
+    tables = [[cell.strip() for cell in line.strip("| ").split("|")] for line in out.splitlines() if line.startswith("|")]
+    heads, row = tables[0], next(row for row in tables if row[0] == "put")
+    figures = dict(zip(heads, row))
+    return ", ".join(f"{name} {figures[name]}" for name in heads if name.startswith(("ops", "p50", "p99")))
 
 
 def save(options, server, folder, program):
@@ -120,59 +123,60 @@ def save(options, server, folder, program):
 
 def beside(options, folder):
     for name, binary in [("keyport", options.keyport), ("etcd", options.etcd)]:
-        server = Server(name, binary, folder)
-        fill(options, server)
-        time.sleep(2)
-        for program in ["etcdctl", "keyport"]:
-            runs = sorted(save(options, server, folder, program) for _ in range(options.rounds))
-            took, cpu, size = runs[len(runs) // 2]
-            print(f"{name}: {program} saves {size >> 20} MiB in {took:.2f} s, {cpu:.2f} s of the server's CPU")
-        print(f"{name}: writers alone: {puts(options, server, options.seconds)}")
-        stop, times = threading.Event(), []
-
-        def again():
-            while not stop.is_set():
-                times.append(save(options, server, folder, "etcdctl")[0])
-
-        saver = threading.Thread(target=again)
-        saver.start()
-        print(f"{name}: writers beside backups: {puts(options, server, options.seconds)}")
-        stop.set()
-        saver.join()
-        times.sort()
-        print(f"{name}: {len(times)} backups beside writers, {times[len(times) // 2]:.2f} s each")
-        server.end()
+        with Server(name, binary, folder) as server:
+            saved_beside(options, folder, server)
         shutil.rmtree(folder / name)
 
 
-def slow_reader(options, folder):
-    server = Server("keyport", options.keyport, folder)
+def saved_beside(options, folder, server):
+    name = server.name
     fill(options, server)
     time.sleep(2)
-    before = puts(options, server, options.seconds)
-    server.forget_peak()
-    print(f"before: {server.memory()} MiB; writers: {before}")
-    connection = http.client.HTTPConnection(server.address)
-    connection.request("GET", "/v3/snapshot")
-    answer = connection.getresponse()
-    read = 0
+    for program in options.programs.split(","):
+        runs = sorted(save(options, server, folder, program) for _ in range(options.rounds))
+        took, cpu, size = runs[len(runs) // 2]
+        print(f"{name}: {program} saves {size >> 20} MiB in {took:.2f} s, {cpu:.2f} s of the server's CPU")
+    print(f"{name}: writers alone: {puts(options, server, options.seconds)}")
+    stop, times = threading.Event(), []
 
-    def slowly():
-        nonlocal read
+    def again():
         while not stop.is_set():
-            read += len(answer.read(64 << 10))
-            time.sleep(0.1)
+            times.append(save(options, server, folder, "etcdctl")[0])
 
-    stop = threading.Event()
-    reader = threading.Thread(target=slowly)
-    reader.start()
-    during = puts(options, server, options.seconds)
-    all_bytes = int(answer.headers["content-length"])
-    print(f"while one reads {read >> 10} KiB of {all_bytes >> 20} MiB: {server.memory()} MiB, {server.memory('VmHWM')} MiB at most; writers: {during}")
+    saver = threading.Thread(target=again)
+    saver.start()
+    print(f"{name}: writers beside backups: {puts(options, server, options.seconds)}")
     stop.set()
-    reader.join()
-    connection.close()
-    server.end()
+    saver.join()
+    times.sort()
+    print(f"{name}: {len(times)} backups beside writers, {times[len(times) // 2]:.2f} s each")
+
+
+def slow_reader(options, folder):
+    with Server("keyport", options.keyport, folder) as server:
+        fill(options, server)
+        time.sleep(2)
+        before = puts(options, server, options.seconds)
+        server.forget_peak()
+        print(f"before: {server.memory()} MiB; writers: {before}")
+        connection = http.client.HTTPConnection(server.address)
+        connection.request("GET", "/v3/snapshot")
+        answer, read, stop = connection.getresponse(), [0], threading.Event()
+
+        def slowly():
+            while not stop.is_set():
+                read[0] += len(answer.read(64 << 10))
+                time.sleep(0.1)
+
+        reader = threading.Thread(target=slowly)
+        reader.start()
+        during = puts(options, server, options.seconds)
+        of = int(answer.headers["content-length"]) >> 20
+        most = f"{server.memory()} MiB, {server.memory('VmHWM')} MiB at most"
+        print(f"while one reads {read[0] >> 10} KiB of {of} MiB: {most}; writers: {during}")
+        stop.set()
+        reader.join()
+        connection.close()
 
 
 def main():
@@ -182,6 +186,7 @@ def main():
     parser.add_argument("--value-size", type=int)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--programs", default="etcdctl,keyport", help="what saves while nobody writes")
     parser.add_argument("--dir", help="where the data goes; a temporary folder if not given")
     parser.add_argument("--keyport", default=ROOT / "target/release/keyport")
     parser.add_argument("--loadgen", default=ROOT / "target/release/loadgen")
