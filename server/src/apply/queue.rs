@@ -1,5 +1,6 @@
 //! Takes committed entries from the Raft thread to where they are applied.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -14,7 +15,7 @@ use keyport_storage::backend::ClosedFile;
 
 use super::fault::Failure;
 use super::{Ended, Notice, Proposal, Replica};
-use crate::membership::Roster;
+use crate::membership::{MembershipError, Roster};
 use crate::memory::burst_bytes;
 
 /// What an entry takes in the queue besides its bytes, so that small ones count too.
@@ -92,6 +93,10 @@ impl ReplicaQueue {
     }
 }
 
+fn roster_in(file: &Path) -> Result<Roster, MembershipError> {
+    Roster::read(&ClosedFile::open(file)?)
+}
+
 fn work(replica: &Replica, works: &Receiver<(Work, usize)>, waiting: &AtomicUsize) {
     for (work, weight) in works {
         let done = ThreadPanic::catch(|| match work {
@@ -140,10 +145,9 @@ impl StateMachine for ReplicaQueue {
 
     fn install_snapshot(&mut self, snapshot: Snapshot) -> std::io::Result<()> {
         let snapshot = snapshot.metadata.unwrap_or_default();
-        // Read from the file, which is not in place yet: the next change may be judged before it is.
-        let file = self.replica.snapshots.path(snapshot.index());
-        let file = ClosedFile::open(&file).map_err(std::io::Error::other)?;
-        self.roster = Roster::read(&file).map_err(std::io::Error::other)?;
+        // Read from the file, which is not in place yet: the next change may be judged before it is. It is closed again before
+        // it is put in place.
+        self.roster = roster_in(&self.replica.snapshots.path(snapshot.index())).map_err(std::io::Error::other)?;
         self.enqueue(Work::Install(snapshot));
         Ok(())
     }

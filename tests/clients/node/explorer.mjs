@@ -13,7 +13,7 @@ try {
   const sent = [];
   page.on("request", (request) => {
     const path = new URL(request.url()).pathname;
-    if (!["/docs", "/openapi.json"].includes(path)) sent.push({ path, body: request.postData() });
+    if (!["/docs", "/docs/script.js", "/docs/style.css", "/openapi.json"].includes(path)) sent.push({ path, body: request.postData() });
   });
   const document = await (await fetch(`${url}/openapi.json`)).json();
   const open = async (path, method) => {

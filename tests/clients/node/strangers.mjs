@@ -58,12 +58,17 @@ const browser = await launch(
 const from = async (url, site, name) => {
   const page = await browser.newPage();
   page.setDefaultTimeout(30_000);
+  // Somebody gave this machine another interface meanwhile, or took one away: then what came of it says nothing.
+  let changed = false;
+  const look = (error) => (changed ||= error?.includes("ERR_NETWORK_CHANGED") ?? false);
+  page.on("requestfailed", (request) => look(request.failure()?.errorText));
+  page.on("websocket", (socket) => socket.on("socketerror", look));
   // As its own server gave it while the name still led there.
   await page.route("http://attacker.test:*/page", (route) => route.fulfill({ contentType: "text/html", body: html }));
-  await page.goto(url);
-  const came = await page.evaluate(attempts, { site, name });
+  await page.goto(url).catch((error) => look(error.message) || Promise.reject(error));
+  const came = changed ? null : await page.evaluate(attempts, { site, name });
   await page.close();
-  return came;
+  return changed ? from(url, site, name) : came;
 };
 try {
   const outcomes = [];

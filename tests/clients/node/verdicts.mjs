@@ -7,10 +7,13 @@ try {
   const page = await browser.newPage();
   page.setDefaultTimeout(30_000);
   for (const url of process.argv.slice(2)) {
-    const verdict = await page.goto(url).then(
+    const look = () => page.goto(url).then(
       (answer) => String(answer.status()),
       (error) => /net::(\w+)/.exec(error.message)?.[1] ?? error.message.split("\n")[0],
     );
+    // Somebody gave this machine another interface meanwhile, or took one away.
+    let verdict;
+    do verdict = await look(); while (verdict === "ERR_NETWORK_CHANGED");
     console.log(verdict);
   }
 } finally {

@@ -43,7 +43,8 @@ impl Files {
         let now = OffsetDateTime::now_utc();
         let (date, time) = (now.date(), now.time());
         let day = format!("{}{:02}{:02}", date.year(), u8::from(date.month()), date.day());
-        let time = format!("{:02}{:02}{:02}", time.hour(), time.minute(), time.second());
+        // To the millisecond: what is made right after another one must not take its name.
+        let time = format!("{:02}{:02}{:02}{:03}", time.hour(), time.minute(), time.second(), time.millisecond());
         Part::of(&self.dir.join(format!("{}{day}-{time}{EXTENSION}", self.prefix)))
     }
 
@@ -84,7 +85,7 @@ impl Files {
     /// Between prefix and ending there is nothing but the time: whoever copies or renames one takes it for himself.
     fn is_ours(&self, name: &str, ending: &str) -> bool {
         let time = name.strip_prefix(&self.prefix).and_then(|rest| rest.strip_suffix(ending));
-        time.is_some_and(|time| time.len() == 15 && time.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
+        time.is_some_and(|time| time.len() == 18 && time.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
     }
 }
 
@@ -107,19 +108,19 @@ mod tests {
         assert_eq!(files.newest(), None);
         let put = |name: &str, bytes: usize| fs::write(dir.path().join(name), vec![0; bytes]).unwrap();
         for (name, bytes) in [
-            ("keyport-a-20250101-000002.db", 2),
-            ("keyport-a-20250101-000001.db", 1),
-            ("keyport-a-20250101-000003.db", 3),
-            ("keyport-a-20250101-000004.db.part", 4),
-            ("keyport-ab-20250101-000009.db", 9),
-            ("keyport-a-20250101-000001-copy.db", 5),
+            ("keyport-a-20250101-000002000.db", 2),
+            ("keyport-a-20250101-000001000.db", 1),
+            ("keyport-a-20250101-000003000.db", 3),
+            ("keyport-a-20250101-000004000.db.part", 4),
+            ("keyport-ab-20250101-000009000.db", 9),
+            ("keyport-a-20250101-000001000-copy.db", 5),
             ("keyport-a-before-the-move.db", 5),
             ("notes", 5),
         ] {
             put(name, bytes);
         }
         let newest = files.newest().unwrap();
-        assert_eq!((newest.path, newest.bytes), (dir.path().join("keyport-a-20250101-000003.db"), 3));
+        assert_eq!((newest.path, newest.bytes), (dir.path().join("keyport-a-20250101-000003000.db"), 3));
         files.clean_up();
         files.keep_newest(2);
         let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -127,11 +128,11 @@ mod tests {
         assert_eq!(
             left,
             [
-                "keyport-a-20250101-000001-copy.db",
-                "keyport-a-20250101-000002.db",
-                "keyport-a-20250101-000003.db",
+                "keyport-a-20250101-000001000-copy.db",
+                "keyport-a-20250101-000002000.db",
+                "keyport-a-20250101-000003000.db",
                 "keyport-a-before-the-move.db",
-                "keyport-ab-20250101-000009.db",
+                "keyport-ab-20250101-000009000.db",
                 "notes"
             ]
         );
