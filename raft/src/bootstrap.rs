@@ -10,7 +10,12 @@ use bytes::Bytes;
 use keyport_api::raftpb::{ConfChange, ConfChangeType, ConfState, Entry, EntryType, HardState};
 use prost::Message as _;
 
+use crate::convert;
+use crate::driver::{DriverError, conf_state_at};
 use crate::wal::{Disk, Metadata, Recovered, SnapshotMark, Wal, WalError, WalOptions};
+
+/// Payload between two syncs of a log that is copied.
+const COPIED_AT_ONCE: usize = 16 << 20;
 
 /// An initial member of a new cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,32 @@ pub fn create_log(
     let wal = Wal::create(disk, options, metadata, &entries, hard_state)?;
     let snapshot = SnapshotMark::default();
     Ok((wal, Recovered { metadata, hard_state, snapshot, entries, repaired: None }))
+}
+
+/// Makes a log that goes on as another one does: from its snapshot, with its entries and its state. The commit index is no
+/// later than that.
+pub fn copy_log(disk: Arc<dyn Disk>, options: WalOptions, log: &Recovered) -> Result<(), WalError> {
+    let mut wal = Wal::create(disk, options, log.metadata, &[], HardState::default())?;
+    wal.install_snapshot(&log.snapshot)?;
+    let mut bytes = 0;
+    for entry in &log.entries {
+        wal.push_entry(entry.into());
+        bytes += entry.data.as_ref().map_or(0, Bytes::len);
+        if bytes >= COPIED_AT_ONCE {
+            wal.sync()?;
+            bytes = 0;
+        }
+    }
+    // First, or the state would not count them as committed.
+    wal.sync()?;
+    wal.push_state(log.hard_state);
+    wal.sync()
+}
+
+/// The configuration at an index that a log reaches, if each change up to there was accepted.
+pub fn configuration_at(log: &Recovered, index: u64) -> Result<ConfState, DriverError> {
+    let conf_state = conf_state_at(&log.snapshot, &log.entries, index)?;
+    Ok(convert::conf_state_from_raft(&conf_state))
 }
 
 /// What the change carries that makes the survivor of a lost cluster a voter.

@@ -40,7 +40,7 @@ use crate::wal::{Recovered, SnapshotMark};
 pub use guard::StepError;
 use held::Held;
 use log::MemoryLog;
-use membership::conf_state_at;
+pub(crate) use membership::conf_state_at;
 use needed::Heard;
 use outgoing::{from_raft, without_superseded};
 use patience::Patience;

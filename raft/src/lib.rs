@@ -31,8 +31,9 @@ pub mod status;
 pub mod transport;
 pub mod wal;
 
-pub use bootstrap::{ForceNewError, InitialMember, Rejoin, create_log, force_new_cluster};
+pub use bootstrap::{ForceNewError, InitialMember, Rejoin, configuration_at, copy_log, create_log, force_new_cluster};
 pub use config::Config;
+pub use driver::DriverError;
 pub use handle::{RaftHandle, ReadIndexError};
 pub use inbox::ProposeError;
 pub use member::Parts;

@@ -19,6 +19,8 @@ pub(crate) mod waiters;
 
 pub(crate) use chain::Chain;
 pub(crate) use command::{Command, Replicated, Reply};
+pub(crate) use decode::NotUnderstood;
+pub(crate) use legacy::LegacyError;
 pub(crate) use proposal::Proposal;
 pub(crate) use queue::ReplicaQueue;
 pub(crate) use quota::{Cost, Quota};

@@ -36,6 +36,7 @@ use crate::asking::PeerClient;
 use crate::auth::identities::Identities;
 use crate::auth::tokens::Tokens;
 use crate::config::{Config, Gate, IdentityConfig, Url};
+use crate::etcd_dir::{Places, take_over};
 use crate::membership::Membership;
 use crate::memory::burst_bytes;
 use crate::metrics::{self, Metrics, NetworkMetrics};
@@ -76,6 +77,8 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>, tls: &Tls) -> 
     let (dir, client) = prepare(config, &metrics, tls)?;
     // The log is locked first: it is what a second process must not touch.
     let disk = Arc::new(FsDisk::open(&dir.wal)?);
+    let places = Places { database: &dir.database, snapshots: &dir.snapshots, log: disk.as_ref() };
+    take_over(&places, backend_options(config, &metrics))?;
     let has_log = Wal::exists(disk.as_ref())?;
     if dir.database.exists() && !has_log {
         return Err(BootstrapError::LogMissing(dir.wal));

@@ -16,6 +16,7 @@ mod bulk;
 mod calls;
 pub mod config;
 mod courier;
+pub mod etcd_dir;
 mod faces;
 mod gate;
 pub mod http;

@@ -2,12 +2,13 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic once nobody listens")]
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
-use keyport_server::{backups, logging, net, trial};
+use keyport_server::{backups, etcd_dir, logging, net, trial};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,7 +21,10 @@ fn main() -> ExitCode {
         return try_cluster(&args);
     }
     if backups::is_asked_for(&args) {
-        return look_after_backups(&args);
+        return carry_out(|out| backups::run(&args, out));
+    }
+    if etcd_dir::is_asked_for(&args) {
+        return carry_out(|out| etcd_dir::run(&args, out));
     }
     let env: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
@@ -54,8 +58,9 @@ fn try_cluster(args: &[String]) -> ExitCode {
     }
 }
 
-fn look_after_backups(args: &[String]) -> ExitCode {
-    match backups::run(args, &mut io::stdout()) {
+/// A command that ends by itself.
+fn carry_out(command: impl FnOnce(&mut dyn Write) -> Result<(), Box<dyn Error>>) -> ExitCode {
+    match command(&mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(io::stderr(), format_args!("{error}\n"));

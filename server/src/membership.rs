@@ -26,7 +26,8 @@ pub(crate) use quorum::quorum;
 pub(crate) use release::{Release, decide};
 pub(crate) use roster::{Effect, Roster};
 
-const CLUSTER_VERSION: &[u8] = b"clusterVersion";
+/// The row's key in bucket `cluster`.
+pub(crate) const CLUSTER_VERSION: &[u8] = b"clusterVersion";
 const DOWNGRADE: &[u8] = b"downgrade";
 
 /// One member, in the JSON shape that etcd keeps in its `members` rows and in the context of a conf change.

@@ -234,6 +234,15 @@ impl Cluster {
         self.flavor
     }
 
+    /// From their next starts on, all members are another's program, with the same settings; each on data of that name in
+    /// its folder.
+    pub fn become_a(&mut self, flavor: Flavor, data: &str) {
+        self.flavor = flavor;
+        for member in &mut self.members {
+            member.become_a(flavor, data);
+        }
+    }
+
     /// Whether they are real etcds.
     pub fn is_etcd(&self) -> bool {
         self.flavor != Flavor::Keyport

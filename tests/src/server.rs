@@ -275,6 +275,18 @@ impl Server {
         self.kill();
     }
 
+    /// From its next start on it is another's program, with the same settings and on the same data.
+    pub fn become_a(&mut self, flavor: Flavor) {
+        assert!(self.child.is_none(), "stop it first");
+        self.flavor = flavor;
+    }
+
+    /// Goes on on other data from its next start on.
+    pub fn move_to(&mut self, data: &Path) {
+        assert!(self.child.is_none(), "stop it first");
+        self.data = data.to_owned();
+    }
+
     /// Another server with the settings of this one, on a copy of its data.
     pub fn again_on(&self, data: &Path) -> Server {
         let builder = Server::of(self.flavor).args(self.args.iter().cloned()).data_dir(data);

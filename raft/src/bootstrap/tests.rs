@@ -153,3 +153,38 @@ fn a_crash_anywhere_leaves_all_of_it_or_nothing() {
     }
     assert!(outcomes.iter().all(|count| *count > 20), "{outcomes:?}");
 }
+
+#[test]
+fn a_copy_goes_on_from_its_mark_as_the_log_does() {
+    let conf_state = ConfState { voters: vec![1, 2, 3], ..ConfState::default() };
+    for (count, commit) in [(0, 7), (1, 8), (200, 100)] {
+        let log = Recovered {
+            metadata: METADATA,
+            hard_state: HardState { term: Some(4), vote: Some(3), commit: Some(commit) },
+            snapshot: SnapshotMark { index: 7, term: 3, conf_state: conf_state.clone() },
+            entries: (8..8 + count).map(normal).collect(),
+            repaired: None,
+        };
+        let disk = SimDisk::new(1);
+        copy_log(Arc::new(disk.clone()), options(), &log).unwrap();
+        disk.crash(Keep::Nothing);
+        assert_eq!(Wal::open(Arc::new(disk.clone()), options(), 7).unwrap().1, log);
+        assert!(matches!(copy_log(Arc::new(disk), options(), &log), Err(WalError::Exists(_))));
+    }
+}
+
+#[test]
+fn the_configuration_is_that_of_the_changes_up_to_there() {
+    let disk = SimDisk::new(1);
+    let learner = change(ConfChangeType::ConfChangeAddLearnerNode, 4, 3);
+    cluster(&disk, &[1, 2], &[learner, change(ConfChangeType::ConfChangeRemoveNode, 1, 4)]);
+    let log = open(&disk).1;
+    let at = |index| {
+        let found = configuration_at(&log, index).unwrap();
+        (found.voters, found.learners)
+    };
+    assert_eq!(
+        [at(0), at(2), at(3), at(4)],
+        [(vec![], vec![]), (vec![1, 2], vec![]), (vec![1, 2], vec![4]), (vec![2], vec![4])]
+    );
+}

@@ -107,7 +107,7 @@ pub(super) fn known_committed(entries: &[raftpb::Entry]) -> u64 {
 }
 
 /// The configuration at `applied`, from the one at the snapshot and the changes since.
-pub(super) fn conf_state_at(
+pub(crate) fn conf_state_at(
     snapshot: &SnapshotMark,
     entries: &[raftpb::Entry],
     applied: u64,

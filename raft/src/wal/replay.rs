@@ -23,8 +23,22 @@ pub(super) struct Replay {
     pub(super) chain: u32,
 }
 
-/// Reads a log, and repairs its torn end if it has one.
-pub(super) fn replay(disk: &dyn Disk, segments: &[SegmentName], applied: u64) -> Result<Replay, WalError> {
+/// What becomes of a torn end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TornEnd {
+    /// It is cut off.
+    Repaired,
+    /// It is passed over, and stays on the disk.
+    Left,
+}
+
+/// Reads a log up to its end, or to where that was torn.
+pub(super) fn replay(
+    disk: &dyn Disk,
+    segments: &[SegmentName],
+    applied: u64,
+    torn_end: TornEnd,
+) -> Result<Replay, WalError> {
     let segments = newest_run(segments);
     let Some((last, finished)) = segments.split_last() else {
         return Err(WalError::NotFound(disk.path().to_path_buf()));
@@ -47,7 +61,8 @@ pub(super) fn replay(disk: &dyn Disk, segments: &[SegmentName], applied: u64) ->
         // A segment gets its name with a synced header, so this one was never torn.
         return Err(bad.clone().into_error(reader.path));
     }
-    let repaired = tail::repair(disk, &mut reader, &last.to_string(), bad, log.next())?;
+    let torn = tail::judge(&mut reader, bad, log.next())?.filter(|_| torn_end == TornEnd::Repaired);
+    let repaired = torn.map(|torn| tail::repair(disk, &mut reader, &last.to_string(), torn)).transpose()?;
     let (end, chain, size) = (reader.offset, reader.chain, reader.len);
     let metadata = log.metadata.clone().unwrap_or_default();
     let recovered = log.finish(disk, repaired)?;

@@ -191,15 +191,19 @@ fn has_zero_sector(mut bytes: &[u8], mut at: u64) -> bool {
     false
 }
 
-/// Judges the end of the last segment, of which `next_index` would be the next entry. When the end was torn, keeps a
-/// copy of the segment, fills everything behind the last good record with zeros, and returns the copy's path.
-pub(super) fn repair(
-    disk: &dyn Disk,
+/// Where the end of the last segment was torn: from the last good record to the last byte that is not zero.
+#[derive(Debug)]
+pub(super) struct Torn {
+    why: Bad,
+    end: u64,
+}
+
+/// Judges the end of the last segment, of which `next_index` would be the next entry. None when it is as it was written.
+pub(super) fn judge(
     reader: &mut SegmentReader<'_>,
-    name: &str,
     bad: Option<Bad>,
     next_index: u64,
-) -> Result<Option<PathBuf>, WalError> {
+) -> Result<Option<Torn>, WalError> {
     let end = reader.end_of_content(reader.offset)?;
     if bad.is_none() && end == reader.offset {
         return Ok(None);
@@ -212,13 +216,25 @@ pub(super) fn repair(
         let what = format!("{}, although what was there had been committed", bad.what);
         return Err(Bad { what, ..bad }.into_error(reader.path.clone()));
     }
+    Ok(Some(Torn { why: bad, end }))
+}
+
+/// Keeps a copy of a segment that was torn, fills everything behind the last good record with zeros, and returns the copy's
+/// path.
+pub(super) fn repair(
+    disk: &dyn Disk,
+    reader: &mut SegmentReader<'_>,
+    name: &str,
+    torn: Torn,
+) -> Result<PathBuf, WalError> {
+    let Torn { why, end } = torn;
     let copy_name = copy_name(name);
-    tracing::warn!(path = %reader.path.display(), offset = bad.offset, reason = bad.what, "cutting off the torn end of the write-ahead log");
+    tracing::warn!(path = %reader.path.display(), offset = why.offset, reason = why.what, "cutting off the torn end of the write-ahead log");
     let copy = copy_out(disk, reader, &copy_name, end);
     copy.map_err(WalError::io(&disk.path().join(&copy_name), "keep a copy of the torn segment"))?;
     zero(reader, end).map_err(WalError::io(&reader.path, "repair"))?;
     reader.window.clear();
-    Ok(Some(disk.path().join(copy_name)))
+    Ok(disk.path().join(copy_name))
 }
 
 fn copy_out(disk: &dyn Disk, reader: &SegmentReader<'_>, name: &str, end: u64) -> std::io::Result<()> {

@@ -11,9 +11,10 @@ use prost::Message as _;
 
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::record::{self, Kind};
+use super::replay::{TornEnd, replay};
 use super::segment::{SegmentName, UNFINISHED};
 use super::spare::{Spare, Spares, prepare};
-use super::{Metadata, Recovered, SnapshotMark, WalError, WalOptions, replay, settle};
+use super::{Metadata, Recovered, SnapshotMark, WalError, WalOptions, settle};
 
 /// A segment with less room than this is finished: the next batch would probably have to grow it.
 const ROOM_BYTES: u64 = 256 << 10;
@@ -136,7 +137,7 @@ impl Wal {
         if let Some(last) = segments.last().filter(|_| !options.unsafe_no_fsync) {
             settle::settle(disk.as_ref(), last, options.plants)?;
         }
-        let replay = replay::replay(disk.as_ref(), &segments, applied)?;
+        let replay = replay(disk.as_ref(), &segments, applied, TornEnd::Repaired)?;
         remove_leftovers(disk.as_ref())?;
         let sync = !options.unsafe_no_fsync;
         let spares = Spares::new(Arc::clone(&disk), options.background, sync)
@@ -164,6 +165,11 @@ impl Wal {
         // All of it counts as synced from now on, and the segment may be full.
         wal.sync()?;
         Ok((wal, recovered))
+    }
+
+    /// What [`Wal::open`] would give back, without writing anything: a torn end stays where it is.
+    pub fn look(disk: &dyn Disk, applied: u64) -> Result<Recovered, WalError> {
+        Ok(replay(disk, &segments(disk)?, applied, TornEnd::Left)?.recovered)
     }
 
     /// Adds an entry to the batch.

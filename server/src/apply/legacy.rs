@@ -82,6 +82,8 @@ impl Request {
         match self.method.as_str() {
             // It lets the old store's keys expire.
             "SYNC" => Ok(Command::Nothing("Sync")),
+            // A read, by which an etcd that serves the old API finds out whether it is well.
+            "QGET" => Ok(Command::Nothing("QGet")),
             "PUT" if !conditional => self.put(),
             _ => Err(self.unsupported()),
         }

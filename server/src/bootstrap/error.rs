@@ -11,6 +11,7 @@ use super::discovery::DiscoveryError;
 use super::existing::FetchError;
 use crate::auth::identities::KeySetError;
 use crate::auth::tokens::KeyError;
+use crate::etcd_dir::TakeOverError;
 use crate::membership::MembershipError;
 use crate::node::corruption::CorruptionError;
 use crate::tls::TlsError;
@@ -74,6 +75,8 @@ pub enum BootstrapError {
     Removed { id: u64, data_dir: PathBuf },
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    #[error(transparent)]
+    TakeOver(#[from] TakeOverError),
     #[error("cannot force a new cluster: {0}")]
     ForceNew(#[from] ForceNewError),
     #[error("{}: has a database but no write-ahead log; restore both or neither", .0.display())]

@@ -27,6 +27,15 @@ struct Row {
 /// # Errors
 /// When it has no JSON form, which numbers and booleans always have.
 pub(crate) fn put(conf_state: &ConfState, batch: &mut Batch) -> Result<(), serde_json::Error> {
+    batch.put(Bucket::Meta, KEY, row(conf_state)?);
+    Ok(())
+}
+
+/// The row of a configuration.
+///
+/// # Errors
+/// As with [`put`].
+pub(crate) fn row(conf_state: &ConfState) -> Result<Vec<u8>, serde_json::Error> {
     let row = Row {
         voters: conf_state.voters.clone(),
         learners: conf_state.learners.clone(),
@@ -34,8 +43,7 @@ pub(crate) fn put(conf_state: &ConfState, batch: &mut Batch) -> Result<(), serde
         learners_next: conf_state.learners_next.clone(),
         auto_leave: conf_state.auto_leave(),
     };
-    batch.put(Bucket::Meta, KEY, serde_json::to_vec(&row)?);
-    Ok(())
+    serde_json::to_vec(&row)
 }
 
 /// What was stored last; none in a new database.

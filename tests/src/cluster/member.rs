@@ -84,6 +84,11 @@ impl Member {
         }
     }
 
+    pub(super) fn become_a(&mut self, flavor: Flavor, data: &str) {
+        assert!(self.child.is_none(), "{} runs", self.name);
+        (self.flavor, self.data) = (flavor, self.dir.join(data));
+    }
+
     pub(super) fn set_id(&mut self, id: u64) {
         self.id = id;
         if let Place::Loopback { proxy: Some(proxy), .. } = &self.place {

@@ -28,13 +28,13 @@ fn keyport(args: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn done(out: &Output) -> String {
+pub(super) fn done(out: &Output) -> String {
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 #[track_caller]
-fn refused(out: &Output) -> String {
+pub(super) fn refused(out: &Output) -> String {
     assert_eq!(out.status.code(), Some(1), "{}", String::from_utf8_lossy(&out.stdout));
     String::from_utf8_lossy(&out.stderr).into_owned()
 }
@@ -54,11 +54,11 @@ fn restore(with: Flavor, file: &Path, data: &Path) {
     });
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-async fn ask(server: &Server, token: &str, path: &str, body: Value) -> Value {
+pub(super) async fn ask(server: &Server, token: &str, path: &str, body: Value) -> Value {
     let headers = [("content-type", "application/json"), ("authorization", token)];
     let headers = if token.is_empty() { &headers[..1] } else { &headers };
     let answer = server.http().send(Method::POST, path, headers, body.to_string()).await;
@@ -66,13 +66,13 @@ async fn ask(server: &Server, token: &str, path: &str, body: Value) -> Value {
     answer.json()
 }
 
-async fn token(server: &Server, user: &str) -> String {
+pub(super) async fn token(server: &Server, user: &str) -> String {
     let login = json!({ "name": user, "password": format!("{user}'s") });
     ask(server, "", "/v3/auth/authenticate", login).await["token"].as_str().unwrap().to_owned()
 }
 
 /// Keys that changed and keys that are gone, large ones, leases, a compaction, users.
-async fn fill(server: &Server) {
+pub(super) async fn fill(server: &Server) {
     let mut c = server.grpc().await;
     for i in 0..40 {
         c.put(&format!("k{}", i % 17), &format!("value {i}")).await;
@@ -99,7 +99,7 @@ async fn fill(server: &Server) {
 }
 
 /// All of it that two servers have alike.
-async fn state(server: &Server) -> Vec<Value> {
+pub(super) async fn state(server: &Server) -> Vec<Value> {
     let root = token(server, "root").await;
     let mut found = Vec::new();
     let mut note = |answer: Value, names: &[&str]| found.extend(names.iter().map(|name| answer[name].clone()));
@@ -134,7 +134,7 @@ fn save(server: &Server, dir: &Path) -> PathBuf {
 }
 
 /// Deletes most of it, compacts, defragments, and starts again: what is wrong with the tree ends an etcd then.
-async fn lives_on(server: &mut Server) {
+pub(super) async fn lives_on(server: &mut Server) {
     let root = token(server, "root").await;
     let deleted = json!({ "key": b64("k"), "range_end": b64("l") });
     let revision = ask(server, &root, "/v3/kv/deleterange", deleted).await["header"]["revision"].clone();

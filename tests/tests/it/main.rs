@@ -36,6 +36,7 @@ mod service_manager;
 mod services;
 mod snapshots;
 mod sse;
+mod takeover;
 mod tls;
 mod trial;
 mod turns;

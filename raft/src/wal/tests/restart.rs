@@ -75,3 +75,23 @@ fn a_torn_end_whose_repair_was_not_synced_does_not_come_back() {
     }
     assert!(failed > 0);
 }
+
+#[test]
+fn looking_finds_what_opening_does_and_writes_nothing() {
+    for seed in 0..20 {
+        let disk = SimDisk::new(seed);
+        let mut wal = create(&disk);
+        append(&mut wal, 1..=3, 1);
+        wal.push_entry(EntryRef::from(&entry(4, 1, 2500)));
+        wal.write().unwrap();
+        drop(wal);
+        disk.crash(Keep::Some);
+        let contents = || disk.list().unwrap().into_iter().map(|name| (disk.content(&name), name)).collect::<Vec<_>>();
+        let before = contents();
+        let looked = Wal::look(&disk, 2).unwrap();
+        assert_eq!(contents(), before, "seed {seed}");
+        let (_, opened) = open(&disk, 2).unwrap();
+        assert_eq!(looked, Recovered { repaired: None, ..opened }, "seed {seed}");
+    }
+    assert!(matches!(Wal::look(&SimDisk::new(1), 0), Err(WalError::NotFound(_))));
+}

@@ -121,7 +121,6 @@ fn what_is_not_understood() {
         ("PUT", "/0/members/1/raftAttributes"),
         ("DELETE", "/0/members/1"),
         ("POST", "/1/queue"),
-        ("QGET", "/1/key"),
     ] {
         assert_eq!(refused(method, path, "{}"), format!("{method} {path:?}: {data}"));
     }

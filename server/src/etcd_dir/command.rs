@@ -1,0 +1,47 @@
+//! What can be typed behind `keyport migrate`.
+
+use std::error::Error;
+use std::io::Write;
+
+use clap::Parser;
+
+use super::to_etcd::{Done, ToEtcd};
+
+const NAME: &str = "migrate";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyport migrate",
+    bin_name = "keyport migrate",
+    about = "Makes a data directory that an etcd starts from, of one that a stopped member left. (The other way needs no \
+             command: a member that is started on a directory of etcd's takes it over)"
+)]
+struct Line {
+    #[command(flatten)]
+    wanted: ToEtcd,
+}
+
+/// Whether a command line asks for this.
+pub fn is_asked_for(args: &[String]) -> bool {
+    args.first().is_some_and(|word| word == NAME)
+}
+
+/// Does it, and says what came of it.
+///
+/// # Errors
+/// What was typed wrongly, or why it could not be done, in a line or more for whoever typed it. Asking for help is none.
+pub fn run(args: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    let line = match Line::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) if error.use_stderr() => return Err(error.render().to_string().trim_end().into()),
+        Err(help) => return Ok(write!(out, "{}", help.render())?),
+    };
+    let Done { directory, member_id, cluster_id, applied, entries } = line.wanted.run()?;
+    let directory = directory.display();
+    writeln!(
+        out,
+        "made {directory} for etcd: member {member_id:x} of cluster {cluster_id:x}, at entry {applied}, with {entries} entries \
+         of the log"
+    )?;
+    Ok(())
+}
