@@ -90,3 +90,20 @@ fn what_is_unknown_or_no_history_is_refused() {
         assert!(error.contains(expected) && error.starts_with("from: "), "{error}");
     }
 }
+
+#[test]
+fn what_is_exported_comes_back() {
+    let (key, value) = history_row(7);
+    let backend = imported(&file(&[("key", &[(&key, &value)]), ("meta", &[])]), &ImportOptions::default()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("file");
+    let changes = Changes::none().put(Bucket::Meta, STORAGE_VERSION_KEY, "3.6.0");
+    backend.export(&to, &changes).unwrap();
+    let bytes = std::fs::read(&to).unwrap();
+    Reader::open(&bytes[..]).unwrap().check().unwrap();
+    let again = imported(&bytes, &ImportOptions::default()).unwrap();
+    assert_eq!(again.record(RowKey::new(7, 0)).unwrap().unwrap().encoded(), value);
+    // What is there is nobody's to overwrite.
+    assert!(backend.export(&to, &changes).is_err());
+    assert_eq!(std::fs::read(&to).unwrap(), bytes);
+}
