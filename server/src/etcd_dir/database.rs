@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use keyport_api::raftpb::ConfState;
 use keyport_storage::backend::schema::{CONF_STATE, CONSISTENT_INDEX, STORAGE_VERSION_KEY, TERM};
-use keyport_storage::backend::{Applied, Bucket};
+use keyport_storage::backend::{Applied, BackendError, Bucket, EachRow, Rows, is_native};
 use keyport_storage::bbolt::{ReadError, Reader};
 
 use super::refusal::Refusal;
@@ -30,7 +31,13 @@ pub(super) struct Database {
 /// Those that are read as a whole, in the order of their names.
 const SMALL: [Bucket; 4] = [Bucket::Cluster, Bucket::Members, Bucket::MembersRemoved, Bucket::Meta];
 
-type Rows = Vec<(Bucket, Vec<u8>, Vec<u8>)>;
+type Row = (Bucket, Vec<u8>, Vec<u8>);
+
+/// Their rows, which are few.
+struct Small<'a> {
+    path: &'a Path,
+    rows: Vec<Row>,
+}
 
 /// Whether a file is one of etcd's, as far as its first bytes tell.
 ///
@@ -43,7 +50,7 @@ pub(super) fn is_etcds(path: &Path) -> Result<bool, Refusal> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(failed(error)),
     };
-    if is_ours(&file).map_err(failed)? {
+    if is_native(&mut &file).map_err(failed)? {
         return Ok(false);
     }
     match Reader::open(file) {
@@ -61,11 +68,8 @@ pub(super) fn is_etcds(path: &Path) -> Result<bool, Refusal> {
 pub(super) fn open(path: &Path) -> Result<Database, Refusal> {
     let file = File::open(path).map_err(|source| Refusal::Io { path: path.to_owned(), source })?;
     let reader = Reader::open(file)?;
-    let rows = small(&reader)?;
-    let get = |of: Bucket, name: &[u8]| {
-        let mut found = rows.iter().filter(|(bucket, key, _)| *bucket == of && key == name);
-        found.next().map(|(_, _, value)| value.as_slice())
-    };
+    let small = Small { path, rows: small(&reader)? };
+    let get = |of, name| small.get(of, name);
     let text = |of, name| get(of, name).map(|value| String::from_utf8_lossy(value).into_owned());
     let conf_state = get(Bucket::Meta, CONF_STATE).map(conf_state::parse).transpose();
     Ok(Database {
@@ -76,23 +80,39 @@ pub(super) fn open(path: &Path) -> Result<Database, Refusal> {
         },
         storage_version: text(Bucket::Meta, STORAGE_VERSION_KEY),
         cluster_version: text(Bucket::Cluster, CLUSTER_VERSION),
-        roster: Roster::in_rows(&rows)?,
+        roster: Roster::read(&small)?,
         conf_state: conf_state.map_err(|_| Refusal::Row("confState"))?,
         reader,
     })
 }
 
-fn is_ours(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::FileExt;
-    let mut start = [0; 4];
-    match file.read_exact_at(&mut start, 0) {
-        Ok(()) => Ok(start == *b"redb"),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
+impl Small<'_> {
+    fn of(&self, bucket: Bucket) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let rows = self.rows.iter().filter(move |(of, _, _)| *of == bucket);
+        rows.map(|(_, key, value)| (key.as_slice(), value.as_slice()))
+    }
+
+    fn get(&self, bucket: Bucket, name: &[u8]) -> Option<&[u8]> {
+        self.of(bucket).find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 }
 
-fn small(reader: &Reader<File>) -> Result<Rows, ReadError> {
+impl Rows for Small<'_> {
+    fn path(&self) -> &Path {
+        self.path
+    }
+
+    fn row(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        Ok(self.get(bucket, key).map(Bytes::copy_from_slice))
+    }
+
+    fn each_row(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
+        let _ = self.of(bucket).try_for_each(|(key, value)| each(key, value));
+        Ok(())
+    }
+}
+
+fn small(reader: &Reader<File>) -> Result<Vec<Row>, ReadError> {
     let mut all = Vec::new();
     for bucket in SMALL {
         let mut buckets = reader.buckets()?;

@@ -136,11 +136,8 @@ mod tests {
     #[test]
     fn a_store_is_as_etcd_writes_it() {
         let row = br#"{"id":161,"peerURLs":["http://a:1"],"isLearner":true,"name":"n","clientURLs":["http://a:2"]}"#;
-        let rows = [
-            (keyport_storage::backend::Bucket::Members, b"a1".to_vec(), row.to_vec()),
-            (keyport_storage::backend::Bucket::MembersRemoved, b"b".to_vec(), b"removed".to_vec()),
-        ];
-        let store = of_cluster(&Roster::in_rows(&rows).unwrap()).unwrap();
+        let roster = Roster::new([(0xa1, serde_json::from_slice(row).unwrap())].into(), [0xb].into());
+        let store = of_cluster(&roster).unwrap();
         assert!(!has_keys(&store).unwrap());
         let store: serde_json::Value = serde_json::from_slice(&store).unwrap();
         let node = |path: &str| store.pointer(&format!("/Root/Children/0/Children/{path}")).unwrap();

@@ -28,18 +28,6 @@ impl Membership {
     pub(crate) fn check_rows(rows: &impl Rows) -> Result<(), MembershipError> {
         Inner::load(rows).map(drop)
     }
-
-    /// The same of rows that were read elsewhere.
-    ///
-    /// # Errors
-    /// When they are no members.
-    pub(crate) fn in_rows(rows: &[(Bucket, Vec<u8>, Vec<u8>)]) -> Result<Roster, MembershipError> {
-        roster(|bucket, each| {
-            let mut of_bucket = rows.iter().filter(|(of, _, _)| *of == bucket);
-            let _ = of_bucket.try_for_each(|(_, key, value)| each(key, value));
-            Ok(())
-        })
-    }
 }
 
 impl Roster {

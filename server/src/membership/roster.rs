@@ -27,7 +27,7 @@ pub(crate) enum Effect {
 }
 
 impl Roster {
-    pub(super) fn new(members: BTreeMap<u64, Member>, removed: BTreeSet<u64>) -> Roster {
+    pub(crate) fn new(members: BTreeMap<u64, Member>, removed: BTreeSet<u64>) -> Roster {
         Roster { members, removed }
     }
 
