@@ -53,7 +53,7 @@ pub(super) fn etcdctl(port: u16, trusted: &Path, shown: Option<&Pair>) -> Result
             return Ok(());
         }
         said = String::from_utf8_lossy(&out.stderr).into_owned();
-        if said.contains("last connection error: connection") {
+        if said.contains("last connection error: ") {
             break;
         }
     }
