@@ -14,6 +14,7 @@ pub mod backups;
 mod bootstrap;
 mod bulk;
 mod calls;
+mod command_line;
 pub mod config;
 mod courier;
 pub mod etcd_dir;
@@ -32,6 +33,7 @@ mod provider;
 mod rates;
 mod run;
 mod service_manager;
+mod staging;
 mod state;
 #[cfg(test)]
 pub(crate) mod testing;

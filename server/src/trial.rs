@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::net;
+use crate::{command_line, net};
 use member::{Member, Recipe};
 use plan::Plan;
 
@@ -31,7 +31,7 @@ Usage: keyport cluster [directory] [--tls] [flags for every member]
 
 /// Whether a command line asks for this.
 pub fn is_asked_for(args: &[String]) -> bool {
-    args.first().is_some_and(|word| word == "cluster")
+    command_line::asks_for(args, "cluster")
 }
 
 /// Runs the members until `shutdown`; then asks them to end and waits for that.

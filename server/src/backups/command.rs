@@ -10,6 +10,7 @@ use super::restore::{Done, Restore};
 use super::save::Save;
 use super::shown::{Form, bytes, show};
 use super::status;
+use crate::command_line;
 
 const NAME: &str = "snapshot";
 
@@ -42,7 +43,7 @@ enum Command {
 
 /// Whether a command line asks for this.
 pub fn is_asked_for(args: &[String]) -> bool {
-    args.first().is_some_and(|word| word == NAME)
+    command_line::asks_for(args, NAME)
 }
 
 /// Does it, and says what came of it.
@@ -50,11 +51,7 @@ pub fn is_asked_for(args: &[String]) -> bool {
 /// # Errors
 /// What was typed wrongly, or why it could not be done, in a line or more for whoever typed it. Asking for help is none.
 pub fn run(args: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    let line = match Line::try_parse_from(args) {
-        Ok(line) => line,
-        Err(error) if error.use_stderr() => return Err(error.render().to_string().trim_end().into()),
-        Err(help) => return Ok(write!(out, "{}", help.render())?),
-    };
+    let Some(line) = command_line::parse::<Line>(args, out)? else { return Ok(()) };
     match line.command {
         Command::Save(save) => {
             let file = save.file.clone();

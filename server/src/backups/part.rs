@@ -1,10 +1,11 @@
 //! A file that comes into being under another name, its own with `.part` behind it, and has its own once it is whole and durable.
 
-use std::ffi::OsString;
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::staging::{sync_name, with_ending};
 
 /// What follows the name until then.
 pub(super) const SUFFIX: &str = ".part";
@@ -31,7 +32,7 @@ pub(super) enum PartError {
 impl Part {
     /// Nothing is made yet.
     pub(super) fn of(to: &Path) -> Part {
-        Part { path: name(to), to: to.to_owned() }
+        Part { path: with_ending(to, SUFFIX), to: to.to_owned() }
     }
 
     /// With the file, empty and for its owner alone.
@@ -39,7 +40,7 @@ impl Part {
     /// # Errors
     /// When it cannot be made, or a process writes it.
     pub(super) fn create(to: &Path) -> Result<(Part, File), PartError> {
-        let path = name(to);
+        let path = with_ending(to, SUFFIX);
         let failed = |source| PartError::Io { path: path.clone(), source };
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
@@ -60,21 +61,14 @@ impl Part {
     /// When the disk fails.
     pub(super) fn finish(self) -> Result<PathBuf, PartError> {
         let synced = File::open(&self.path).and_then(|file| file.sync_all());
-        synced.and_then(|()| fs::rename(&self.path, &self.to)).map_err(|source| self.failed(source))?;
-        let parent = self.to.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        File::open(parent).and_then(|parent| parent.sync_all()).map_err(|source| self.failed(source))?;
+        let named = synced.and_then(|()| fs::rename(&self.path, &self.to)).and_then(|()| sync_name(&self.to));
+        named.map_err(|source| self.failed(source))?;
         Ok(self.to.clone())
     }
 
     pub(super) fn failed(&self, source: io::Error) -> PartError {
         PartError::Io { path: self.path.clone(), source }
     }
-}
-
-fn name(to: &Path) -> PathBuf {
-    let mut name = OsString::from(to);
-    name.push(SUFFIX);
-    name.into()
 }
 
 impl Drop for Part {

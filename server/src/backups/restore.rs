@@ -3,9 +3,8 @@
 //! It is made under another name and renamed when it is whole and durable. A process that is killed before leaves that other
 //! name, which the next one removes.
 
-use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use keyport_api::etcdserverpb::{AlarmMember, AlarmType};
 use keyport_raft::wal::make_dir;
@@ -18,6 +17,7 @@ use super::file::{BackupFile, FileError, Source};
 use crate::bootstrap::{BootstrapError, Restored};
 use crate::config::{Url, UrlError, parse_members};
 use crate::membership;
+use crate::staging::{Stage, StageError};
 
 /// What was asked for; as `etcdutl snapshot restore` has it.
 #[derive(Debug, clap::Args)]
@@ -78,6 +78,8 @@ pub(super) enum RestoreError {
     NotEmpty { what: &'static str, path: PathBuf },
     #[error(transparent)]
     Database(#[from] BackendError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -103,7 +105,7 @@ impl Restore {
         let gone = alarms(&reader, &cluster).map_err(|error| file.damaged(error))?;
         let (cluster_id, member_id) = (cluster.cluster_id(), cluster.member_id());
 
-        let stage = Stage::begin(&data_dir)?;
+        let stage = Stage::begin(&data_dir, ".restoring")?;
         let snap = stage.temporary.join("member/snap");
         make(&snap)?;
         let wanted = ImportOptions { changes: changes(&gone), bump: self.bump_revision };
@@ -111,7 +113,7 @@ impl Restore {
         match &self.wal_dir {
             None => cluster.create_log(&stage.temporary.join("member/wal"))?,
             Some(wal_dir) => {
-                let log = Stage::begin(wal_dir)?;
+                let log = Stage::begin(wal_dir, ".restoring")?;
                 cluster.create_log(&log.temporary)?;
                 log.finish()?;
             }
@@ -156,41 +158,4 @@ fn check_empty(what: &'static str, path: &Path) -> Result<(), RestoreError> {
 
 fn make(path: &Path) -> Result<(), RestoreError> {
     make_dir(path).map_err(|source| RestoreError::Io { path: path.to_owned(), source })
-}
-
-/// A directory that is not whole yet. Dropped before, it leaves nothing.
-struct Stage<'a> {
-    temporary: PathBuf,
-    path: &'a Path,
-}
-
-impl<'a> Stage<'a> {
-    fn begin(path: &'a Path) -> Result<Stage<'a>, RestoreError> {
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(".restoring");
-        let stage = Stage { temporary: path.with_file_name(name), path };
-        match fs::remove_dir_all(&stage.temporary) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(stage.failed(source)),
-            _ => Ok(()),
-        }?;
-        make(&stage.temporary)?;
-        Ok(stage)
-    }
-
-    fn finish(self) -> Result<(), RestoreError> {
-        fs::rename(&self.temporary, self.path).map_err(|source| self.failed(source))?;
-        let parent = self.path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        File::open(parent).and_then(|parent| parent.sync_all()).map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: io::Error) -> RestoreError {
-        RestoreError::Io { path: self.temporary.clone(), source }
-    }
-}
-
-impl Drop for Stage<'_> {
-    fn drop(&mut self) {
-        // Nothing has this name any more if it was finished.
-        let _ = fs::remove_dir_all(&self.temporary);
-    }
 }

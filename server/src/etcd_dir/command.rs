@@ -6,6 +6,7 @@ use std::io::Write;
 use clap::Parser;
 
 use super::to_etcd::{Done, ToEtcd};
+use crate::command_line;
 
 const NAME: &str = "migrate";
 
@@ -23,7 +24,7 @@ struct Line {
 
 /// Whether a command line asks for this.
 pub fn is_asked_for(args: &[String]) -> bool {
-    args.first().is_some_and(|word| word == NAME)
+    command_line::asks_for(args, NAME)
 }
 
 /// Does it, and says what came of it.
@@ -31,11 +32,7 @@ pub fn is_asked_for(args: &[String]) -> bool {
 /// # Errors
 /// What was typed wrongly, or why it could not be done, in a line or more for whoever typed it. Asking for help is none.
 pub fn run(args: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    let line = match Line::try_parse_from(args) {
-        Ok(line) => line,
-        Err(error) if error.use_stderr() => return Err(error.render().to_string().trim_end().into()),
-        Err(help) => return Ok(write!(out, "{}", help.render())?),
-    };
+    let Some(line) = command_line::parse::<Line>(args, out)? else { return Ok(()) };
     let Done { directory, member_id, cluster_id, applied, entries } = line.wanted.run()?;
     let directory = directory.display();
     writeln!(

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, Metadata, TryLockError};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use keyport_raft::wal::{Disk, Recovered, Wal, WalError};
@@ -16,12 +16,13 @@ use keyport_storage::backend::{BackendOptions, Bucket, Changes, ImportOptions, i
 use super::database::{self, Database};
 use super::refusal::{Refusal, TakeOverError};
 use super::{history, old_store, snap_file};
+use crate::staging::{sync_name, with_ending};
 use crate::state::{SnapshotFiles, conf_state};
 
 /// What follows the database's name in that of the one that etcd left.
-const KEPT: &str = "etcd";
+const KEPT: &str = ".etcd";
 /// The same for the new one on its way. Whoever opens the database removes what is left with such a name.
-const UNFINISHED: &str = "tmp.converted";
+const UNFINISHED: &str = ".tmp.converted";
 
 /// Where things are.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ fn convert(places: &Places<'_>, options: BackendOptions) -> Result<(), Refusal> 
     let (database, log) = find(places)?;
     let configuration = history::check(&database, &log)?;
     check_old_store(places.database)?;
-    let kept = beside(places.database, KEPT);
+    let kept = with_ending(places.database, KEPT);
     let is_kept = is_kept(&kept, &database.path)?;
 
     let (began, bytes) = (Instant::now(), database.reader.bytes());
@@ -57,14 +58,14 @@ fn convert(places: &Places<'_>, options: BackendOptions) -> Result<(), Refusal> 
     tracing::info!(%file, bytes, index = database.applied.index, "taking over the database that an etcd left");
     let row = conf_state::row(&configuration).map_err(|_| Refusal::Row("confState"))?;
     let wanted = ImportOptions { changes: Changes::none().put(Bucket::Meta, CONF_STATE, row), bump: None };
-    let unfinished = beside(places.database, UNFINISHED);
+    let unfinished = with_ending(places.database, UNFINISHED);
     import((&database.path, &database.reader), &unfinished, options, &wanted)?;
     if !is_kept {
         at(&kept, fs::hard_link(&database.path, &kept))?;
-        sync_names(places.database)?;
+        at(places.database, sync_name(places.database))?;
     }
     at(places.database, fs::rename(&unfinished, places.database))?;
-    sync_names(places.database)?;
+    at(places.database, sync_name(places.database))?;
     drop(lock);
     tracing::info!(kept = %kept.display(), took = ?began.elapsed(), "took over the database; what the etcd left is kept");
     Ok(())
@@ -117,18 +118,6 @@ fn is_kept(kept: &Path, file: &Path) -> Result<bool, Refusal> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(Refusal::Io { path: kept.to_owned(), source }),
     }
-}
-
-fn beside(database: &Path, what: &str) -> PathBuf {
-    let mut name = database.file_name().unwrap_or_default().to_os_string();
-    name.push(".");
-    name.push(what);
-    database.with_file_name(name)
-}
-
-fn sync_names(database: &Path) -> Result<(), Refusal> {
-    let directory = database.parent().unwrap_or(database);
-    at(directory, File::open(directory).and_then(|directory| directory.sync_all()))
 }
 
 fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, Refusal> {

@@ -20,6 +20,7 @@ use super::refusal::Refusal;
 use super::{old_store, snap_file};
 use crate::apply::{Command, Proposal};
 use crate::membership::{Membership, MembershipError, without_versions};
+use crate::staging::{Stage, StageError};
 use crate::state::conf_state;
 use crate::version::ETCD_COPY;
 
@@ -77,6 +78,8 @@ pub(super) enum ToEtcdError {
     NoConfiguration,
     #[error("no snapshot file can be made: {0}")]
     Store(#[from] serde_json::Error),
+    #[error(transparent)]
+    Stage(#[from] StageError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -106,7 +109,7 @@ impl ToEtcd {
         let log = Wal::look(&disk, backend.durable_applied().index)?;
         let log = shortened(&backend, log)?;
 
-        let stage = Stage::begin(&self.to_etcd)?;
+        let stage = Stage::begin(&self.to_etcd, ".migrating")?;
         let done = fill(&stage.temporary, &backend, &log)?;
         stage.finish()?;
         Ok(Done { directory: self.to_etcd, ..done })
@@ -179,39 +182,6 @@ fn about_cluster(entry: &Entry) -> Option<&'static str> {
         Command::ClusterVersionSet(_) | Command::DowngradeInfoSet(_) => Some(VERSION),
         Command::ClusterMemberAttrSet(_) => Some("a member's name"),
         _ => None,
-    }
-}
-
-/// A directory that is not whole yet. Dropped before, it leaves nothing.
-struct Stage<'a> {
-    temporary: PathBuf,
-    path: &'a Path,
-}
-
-impl<'a> Stage<'a> {
-    fn begin(path: &'a Path) -> Result<Stage<'a>, ToEtcdError> {
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(".migrating");
-        let stage = Stage { temporary: path.with_file_name(name), path };
-        match fs::remove_dir_all(&stage.temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => at(&stage.temporary, Err(error)),
-            _ => Ok(()),
-        }?;
-        at(&stage.temporary, make_dir(&stage.temporary))?;
-        Ok(stage)
-    }
-
-    fn finish(self) -> Result<(), ToEtcdError> {
-        at(&self.temporary, fs::rename(&self.temporary, self.path))?;
-        let parent = self.path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        at(parent, sync_names(parent))
-    }
-}
-
-impl Drop for Stage<'_> {
-    fn drop(&mut self) {
-        // Nothing has this name any more if it was finished.
-        let _ = fs::remove_dir_all(&self.temporary);
     }
 }
 

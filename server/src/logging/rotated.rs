@@ -23,9 +23,9 @@ use crate::config::Rotation;
 
 const STAMP: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]-[minute]-[second].[subsecond digits:3]");
-const PACKED: &str = ".gz";
+const PACKED: &str = "gz";
 /// Of a file that is being packed. What a process leaves of one when it ends is overwritten by the next.
-const PACKING: &str = ".gz.part";
+const PACKING: &str = "gz.part";
 
 /// See the module's text.
 #[derive(Debug)]
@@ -126,7 +126,10 @@ impl Names {
     /// When a file was moved aside, and whether it is packed; `None` for all others.
     fn read(&self, name: &str) -> Option<(PrimitiveDateTime, bool)> {
         let (before, after) = self.parts();
-        let (name, packed) = name.strip_suffix(PACKED).map_or((name, false), |name| (name, true));
+        let (name, packed) = name
+            .strip_suffix(PACKED)
+            .and_then(|name| name.strip_suffix('.'))
+            .map_or((name, false), |name| (name, true));
         let stamp = name.strip_prefix(&before)?.strip_suffix(&after)?;
         Some((PrimitiveDateTime::parse(stamp, STAMP).ok()?, packed))
     }
@@ -187,17 +190,12 @@ impl Keeper {
 }
 
 fn pack(path: &Path) -> io::Result<()> {
-    let with = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let part = with(PACKING);
+    let part = path.with_added_extension(PACKING);
     let target = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     let mut packer = GzEncoder::new(target, Compression::default());
     io::copy(&mut File::open(path)?, &mut packer)?;
     packer.finish()?.sync_all()?;
-    fs::rename(part, with(PACKED))?;
+    fs::rename(part, path.with_added_extension(PACKED))?;
     fs::remove_file(path)
 }
 
