@@ -4,6 +4,7 @@
 //! here looks at them, and changes nothing.
 
 mod author;
+mod hashing;
 pub(crate) mod identities;
 mod logins;
 mod needs;

@@ -7,6 +7,7 @@
 //! is gone is noticed, and his work dropped.
 
 mod leash;
+mod pace;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::metrics::IntCounter;
 pub(crate) use leash::Leash;
+pub(crate) use pace::Pace;
 
 /// Messages of more bytes are read and written aside.
 pub(crate) const LARGE: usize = 256 * 1024;
@@ -27,8 +29,9 @@ pub(crate) const LARGE: usize = 256 * 1024;
 /// Lists of more records are gone through aside.
 pub(crate) const LONG: usize = 4096;
 
-/// The priority of those who let everybody else go first: the lowest that the system knows.
-const LAST: i32 = 19;
+/// The priority of those who get a quarter of a core that somebody else wants, too. They get out of the way by themselves
+/// ([`Pace`]); with less they would hardly get back to a core, once they have.
+const BEHIND: i32 = 5;
 
 /// The threads. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -68,14 +71,13 @@ impl Bulk {
         Bulk::of(threads(), done, "keyport-bulk", || {})
     }
 
-    /// The same, which let everybody else go first where there is no core to spare: for work that is one long calculation,
-    /// whatever it is for.
+    /// The same, behind others: for work that is one long calculation, whatever it is for, at its [`Pace`].
     ///
     /// # Errors
     /// The same.
     pub(crate) fn start_patient(done: IntCounter) -> io::Result<Bulk> {
         // Of the thread that asks, and nobody refuses to be asked for less.
-        Bulk::of(threads(), done, "keyport-hash", || _ = setpriority_process(None, LAST))
+        Bulk::of(threads(), done, "keyport-hash", || _ = setpriority_process(None, BEHIND))
     }
 
     fn of(threads: usize, done: IntCounter, name: &str, begin: impl Fn() + Send + Sync + 'static) -> io::Result<Bulk> {
@@ -230,10 +232,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn patient_threads_are_the_last_and_others_are_not() {
+    async fn patient_threads_are_behind_and_others_are_not() {
         let priority = || getpriority_process(None).unwrap();
         let own = priority();
-        for (bulk, expected) in [(Bulk::start_patient(done()).unwrap(), LAST), (Bulk::start(done()).unwrap(), own)] {
+        for (bulk, expected) in [(Bulk::start_patient(done()).unwrap(), BEHIND), (Bulk::start(done()).unwrap(), own)] {
             assert_eq!(bulk.aside(None).run(move |_| priority()).await, Ok(expected));
         }
         assert_eq!(priority(), own);

@@ -1,7 +1,7 @@
 //! Passwords: bcrypt, aside, on threads of its own.
 //!
 //! To hash a password takes a tenth of a second of a core, or whatever the cost asks for. So it happens after the caller
-//! was found to be allowed what he asks for, never on an event loop, a few at a time, behind everybody else who wants a core, in
+//! was found to be allowed what he asks for, never on an event loop, a few at a time, out of the way of others who want a core, in
 //! turn ([`super::turns`]), and what waits is bounded.
 
 use std::io;
@@ -12,12 +12,11 @@ use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_storage::auth::AuthError;
 
+use super::hashing::{self, MOST_BYTES};
 use super::turns::{Crowded, Line, Turns};
 use crate::bulk::{Bulk, Gone};
 use crate::metrics::IntCounter;
 
-/// A longer one is refused, as bcrypt would not look at the rest.
-const MOST_BYTES: usize = 72;
 /// What costs more than this (a minute) is not tried: whoever writes a row by hand could stop all others.
 const MOST_COST: u32 = 20;
 /// etcd's, at the time of the releases that wrote passwords into the log.
@@ -61,10 +60,10 @@ impl Passwords {
     pub(crate) async fn is(&self, line: Line, password: String, hashed: Option<String>) -> Result<bool, Error> {
         let (nobody, cost) = (Arc::clone(&self.nobody), self.cost);
         self.aside(line, move || match hashed.filter(|hashed| is_hash(hashed)) {
-            Some(hashed) => bcrypt::verify(password, &hashed).unwrap_or(false),
+            Some(hashed) => hashing::verify(&password, &hashed),
             None => {
                 let nobody = nobody.get_or_init(|| hash("nobody", cost).unwrap_or_default());
-                _ = bcrypt::verify(password, nobody);
+                _ = hashing::verify(&password, nobody);
                 false
             }
         })
@@ -91,21 +90,22 @@ impl Passwords {
     }
 }
 
-/// In the form that Go writes.
+/// A longer password is refused, as bcrypt would not look at the rest.
 fn hash(password: &str, cost: u32) -> Result<String, Error> {
     if password.len() > MOST_BYTES {
         return Err(Error::PasswordTooLong);
     }
-    let parts = bcrypt::hash_with_result(password, cost).map_err(|error| {
-        tracing::error!(%error, cost, "cannot hash a password");
+    let mut salt = [0; 16];
+    aws_lc_rs::rand::fill(&mut salt).map_err(|error| {
+        tracing::error!(%error, "cannot make a salt for a password");
         Error::StorageFailed
     })?;
-    Ok(parts.format_for_version(bcrypt::Version::TwoA))
+    Ok(hashing::hash(password, cost, salt))
 }
 
 /// Whether it is a hash that a password can be compared with.
 fn is_hash(hashed: &str) -> bool {
-    hashed.parse::<bcrypt::HashParts>().is_ok_and(|parts| parts.get_cost() <= MOST_COST)
+    hashing::parts(hashed).is_some_and(|parts| parts.get_cost() <= MOST_COST)
 }
 
 /// What the log says of a password: its hash, or what an old release wrote, the password itself.
