@@ -13,7 +13,7 @@ const DIGEST_BYTES: usize = 32;
 /// Pages are of a multiple of this; what is left is a digest.
 const SECTOR_BYTES: u64 = 512;
 /// Read at once.
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl BackupFile {
 
     /// # Errors
     /// When it is not what was sent.
-    pub(super) fn check_digest(&self) -> Result<(), FileError> {
+    pub(super) fn check_digest(&self, step: &mut dyn FnMut()) -> Result<(), FileError> {
         if !self.has_digest {
             return Err(FileError::NoDigest(self.path.clone()));
         }
@@ -106,6 +106,7 @@ impl BackupFile {
             self.read_at(piece, at)?;
             digest.update(&*piece);
             at += left as u64;
+            step();
         }
         let found = digest.finalize();
         if found[..] == expected {

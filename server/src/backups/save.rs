@@ -80,7 +80,7 @@ impl Save {
         let server = self.server(std::env::var(PASSWORD_VARIABLE).ok())?;
         let (part, file) = Part::create(&self.file)?;
         runtime.block_on(write(&server, &part, &file))?;
-        let status = status::verified(&part.path)?;
+        let status = status::verified(&part.path, &mut || {})?;
         part.finish()?;
         Ok(status)
     }

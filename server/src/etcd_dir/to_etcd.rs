@@ -122,7 +122,7 @@ fn fill(directory: &Path, backend: &Backend, log: &Recovered) -> Result<Done, To
     at(&wal, make_dir(&wal))?;
     let changes = without_versions(Changes::none()).put(Bucket::Meta, STORAGE_VERSION_KEY, ETCD_COPY);
     let database = snap.join("db");
-    backend.save(&database, &changes, &|| true)?;
+    backend.save(&database, &changes, &mut || true)?;
     at(&database, File::open(&database).and_then(|file| file.sync_all()))?;
     let store = old_store::of_cluster(&Membership::load(backend)?.roster())?;
     at(&snap, snap_file::write(&snap, &log.snapshot, store))?;

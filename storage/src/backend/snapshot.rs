@@ -13,6 +13,9 @@ use super::view::Table;
 use super::{Backend, BackendError, Bucket, Changes};
 use crate::bbolt::{ReadAt, WriteError, Writer};
 
+/// After so many bytes of rows, some microseconds of work, it is asked whether the rest is wanted.
+const ASK_BYTES: u64 = 8 << 10;
+
 /// A consistent copy of the whole database, for as many readers as want it. It is on the disk, without a name, until it
 /// is dropped.
 ///
@@ -26,12 +29,12 @@ pub struct Snapshot {
 
 impl Backend {
     /// Everything committed so far, as of one moment that is not before the call, with `changes`. It is written to a file, so
-    /// that a slow reader holds up nobody. `is_wanted` is asked again and again meanwhile.
+    /// that a slow reader holds up nobody. `is_wanted` is asked after every few rows meanwhile, and may take its time.
     ///
     /// # Errors
     /// `NoRoom` when the disk has too little for it, `Unwanted` as soon as it is not wanted; or what is committed, or the
     /// copy, cannot be written. Nothing is left behind.
-    pub fn snapshot(&self, changes: &Changes, is_wanted: &dyn Fn() -> bool) -> Result<Snapshot, BackendError> {
+    pub fn snapshot(&self, changes: &Changes, is_wanted: &mut dyn FnMut() -> bool) -> Result<Snapshot, BackendError> {
         let number = self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
         let path = self.shared.temporary(&format!("snapshot.{number}"));
         self.copy(&path, unnamed, changes, is_wanted)
@@ -41,7 +44,12 @@ impl Backend {
     ///
     /// # Errors
     /// As [`Backend::snapshot`], but that what was written of the file stays.
-    pub fn save(&self, path: &Path, changes: &Changes, is_wanted: &dyn Fn() -> bool) -> Result<Snapshot, BackendError> {
+    pub fn save(
+        &self,
+        path: &Path,
+        changes: &Changes,
+        is_wanted: &mut dyn FnMut() -> bool,
+    ) -> Result<Snapshot, BackendError> {
         self.copy(path, named, changes, is_wanted)
     }
 
@@ -50,21 +58,26 @@ impl Backend {
         path: &Path,
         create: fn(&Path) -> io::Result<File>,
         changes: &Changes,
-        is_wanted: &dyn Fn() -> bool,
+        is_wanted: &mut dyn FnMut() -> bool,
     ) -> Result<Snapshot, BackendError> {
         self.flush()?;
         let edition = self.edition();
         let view = edition.view();
         self.shared.files.check_room(path, self.size_in_use())?;
         let file = create(path).map_err(|error| BackendError::io(path, error))?;
-        let goes_on = || {
+        let mut room_asked_at = 0;
+        let mut goes_on = |written: u64| {
             if !is_wanted() {
                 return Err(BackendError::Unwanted);
             }
+            if written - room_asked_at < STEP_BYTES as u64 {
+                return Ok(());
+            }
+            room_asked_at = written;
             self.shared.files.check_room(path, 0)
         };
         let table = |bucket| Ok(view.table(bucket));
-        let written = edition.guarded(|| write(&table, path, &file, changes, &goes_on));
+        let written = edition.guarded(|| write(&table, path, &file, changes, &mut goes_on));
         Ok(Snapshot { len: written?, file })
     }
 }
@@ -87,13 +100,13 @@ fn named(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// How many bytes were written.
+/// How many bytes were written. `goes_on` is told how many rows' bytes there are so far.
 pub(super) fn write<T: Borrow<Table>>(
     table: &dyn Fn(Bucket) -> Result<T, BackendError>,
     path: &Path,
     file: &File,
     changes: &Changes,
-    goes_on: &dyn Fn() -> Result<(), BackendError>,
+    goes_on: &mut dyn FnMut(u64) -> Result<(), BackendError>,
 ) -> Result<u64, BackendError> {
     let unwritten = |error| match error {
         WriteError::Io(error) => BackendError::io(path, error),
@@ -102,18 +115,18 @@ pub(super) fn write<T: Borrow<Table>>(
     };
     let failed = |error| BackendError::from_redb(path, error);
     let mut writer = Writer::new(file).map_err(unwritten)?;
-    let mut since = 0;
+    let (mut rows_bytes, mut asked_at) = (0, 0);
     for bucket in Bucket::ALL {
-        goes_on()?;
+        goes_on(rows_bytes)?;
         writer.bucket(bucket.name().as_bytes()).map_err(unwritten)?;
         let mut merge = changes.of(bucket);
         for row in table(bucket)?.borrow().range::<&[u8]>(..).map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
             merge.row(key.value(), value.value(), |key, value| writer.put(key, value)).map_err(unwritten)?;
-            since += key.value().len() + value.value().len();
-            if since >= STEP_BYTES {
-                since = 0;
-                goes_on()?;
+            rows_bytes += (key.value().len() + value.value().len()) as u64;
+            if rows_bytes - asked_at >= ASK_BYTES {
+                asked_at = rows_bytes;
+                goes_on(rows_bytes)?;
             }
         }
         merge.end(|key, value| writer.put(key, value)).map_err(unwritten)?;

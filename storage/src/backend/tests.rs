@@ -400,7 +400,7 @@ fn a_snapshot_is_a_database_as_of_its_moment() {
     for index in 1..=500 {
         entry(&backend, index);
     }
-    let snapshot = backend.snapshot(&Changes::none(), &|| true).unwrap();
+    let snapshot = backend.snapshot(&Changes::none(), &mut || true).unwrap();
     let hash = backend.hash().unwrap();
     entry(&backend, 501);
     backend.flush().unwrap();
@@ -430,7 +430,7 @@ fn copies_leave_room_to_others() {
     for index in 1..=10 {
         entry(&backend, index);
     }
-    assert!(matches!(backend.snapshot(&Changes::none(), &|| true), Err(BackendError::NoRoom { .. })));
+    assert!(matches!(backend.snapshot(&Changes::none(), &mut || true), Err(BackendError::NoRoom { .. })));
     assert!(matches!(backend.defragment(), Err(BackendError::NoRoom { .. })));
     let received = dir.path().join("received");
     let none = BackendOptions { reserve_bytes, ..options() };
@@ -440,7 +440,7 @@ fn copies_leave_room_to_others() {
     assert_eq!(names(&dir), ["db"], "nothing is left behind");
 
     let little = Backend::open(&dir.path().join("other"), options()).unwrap();
-    little.snapshot(&Changes::none(), &|| true).unwrap();
+    little.snapshot(&Changes::none(), &mut || true).unwrap();
     little.defragment().unwrap();
 }
 
@@ -452,10 +452,10 @@ fn a_copy_that_nobody_wants_any_more_ends() {
         entry(&backend, index);
     }
     let asked = std::cell::Cell::new(0);
-    let is_wanted = || asked.replace(asked.get() + 1) < 2;
-    assert!(matches!(backend.snapshot(&Changes::none(), &is_wanted), Err(BackendError::Unwanted)));
+    let mut is_wanted = || asked.replace(asked.get() + 1) < 2;
+    assert!(matches!(backend.snapshot(&Changes::none(), &mut is_wanted), Err(BackendError::Unwanted)));
     assert_eq!(names(&dir), ["db"], "nothing is left behind");
-    backend.snapshot(&Changes::none(), &|| true).unwrap();
+    backend.snapshot(&Changes::none(), &mut || true).unwrap();
     assert_eq!(names(&dir), ["db"]);
 }
 

@@ -1,27 +1,21 @@
-//! One backup, made on a thread that nobody else waits for: in slices, with pauses between them.
+//! One backup, made on a thread that nobody else waits for, at its pace.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use keyport_storage::backend::{Backend, BackendError, Changes, Snapshot};
 use rustix::fs::{Advice, fadvise};
-use rustix::process::setpriority_process;
 use sha2::{Digest, Sha256};
 
 use super::super::part::{Part, PartError};
 use super::super::status::{self, StatusError};
+use crate::bulk::Pace;
 use crate::{membership, version};
 
-/// The lowest priority that the system knows.
-const LAST: i32 = 19;
-/// Between two slices there is a pause as long as the one before took, and no longer than this.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Read at once.
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -52,23 +46,19 @@ pub(super) enum MakeError {
 /// # Errors
 /// See [`MakeError`]. Nothing is left then.
 pub(super) fn make(backend: &Backend, part: Part, is_wanted: &dyn Fn() -> bool) -> Result<Made, MakeError> {
-    // Of this thread. Nobody refuses to be asked for less.
-    let _ = setpriority_process(None, LAST);
     let changes = membership::of_version(Changes::none(), version::ETCD_COPY);
-    let slice = Cell::new(Instant::now());
-    let goes_on = || {
-        std::thread::sleep(slice.get().elapsed().min(LONGEST_PAUSE));
-        slice.set(Instant::now());
+    let mut pace = Pace::begin();
+    let snapshot = backend.save(&part.path, &changes, &mut || {
+        pace.step();
         is_wanted()
-    };
-    let snapshot = backend.save(&part.path, &changes, &goes_on)?;
-    append_digest(&snapshot, &part).map_err(|source| part.failed(source))?;
-    let status = status::verified(&part.path)?;
+    })?;
+    append_digest(&snapshot, &part, &mut pace).map_err(|source| part.failed(source))?;
+    let status = status::verified(&part.path, &mut || pace.step())?;
     let path = part.finish()?;
     Ok(Made { path, bytes: snapshot.len(), revision: status.revision, keys: status.total_key })
 }
 
-fn append_digest(snapshot: &Snapshot, part: &Part) -> io::Result<()> {
+fn append_digest(snapshot: &Snapshot, part: &Part, pace: &mut Pace) -> io::Result<()> {
     let (mut digest, mut piece, mut at) = (Sha256::new(), vec![0; PIECE_BYTES], 0);
     while at < snapshot.len() {
         let left = usize::try_from(snapshot.len() - at).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
@@ -76,6 +66,7 @@ fn append_digest(snapshot: &Snapshot, part: &Part) -> io::Result<()> {
         snapshot.read_at(at, piece)?;
         digest.update(&*piece);
         at += left as u64;
+        pace.step();
     }
     let file = File::options().write(true).open(&part.path)?;
     file.write_all_at(&digest.finalize(), at)?;
@@ -96,15 +87,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let backend = Backend::open(&dir.path().join("db"), BackendOptions::default()).unwrap();
         let to = dir.path().join("backup.db");
-        // On a thread of its own: its priority goes with it.
-        std::thread::scope(|scope| {
-            let unwanted = scope.spawn(|| make(&backend, Part::of(&to), &|| false));
-            assert!(matches!(unwanted.join().unwrap(), Err(MakeError::Copy(BackendError::Unwanted))));
-            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-            let made = scope.spawn(|| make(&backend, Part::of(&to), &|| true)).join().unwrap().unwrap();
-            assert_eq!((&made.path, made.bytes + 32), (&to, std::fs::metadata(&to).unwrap().len()));
-            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
-        });
-        status::verified(&to).unwrap();
+        let unwanted = make(&backend, Part::of(&to), &|| false);
+        assert!(matches!(unwanted, Err(MakeError::Copy(BackendError::Unwanted))));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let made = make(&backend, Part::of(&to), &|| true).unwrap();
+        assert_eq!((&made.path, made.bytes + 32), (&to, std::fs::metadata(&to).unwrap().len()));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+        status::verified(&to, &mut || {}).unwrap();
     }
 }

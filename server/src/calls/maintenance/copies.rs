@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::Status;
 
 use self::kept::Kept;
+use crate::bulk::Pace;
 use crate::{membership, version};
 pub(crate) use shared::Sum;
 pub(super) use shared::{Digests, SharedCopy};
@@ -106,5 +107,9 @@ impl Copies {
 
 fn copy(backend: &Backend, told: &watch::Sender<Option<Outcome>>) -> Result<Snapshot, BackendError> {
     let changes = membership::of_version(Changes::none(), version::ETCD_COPY);
-    backend.snapshot(&changes, &|| !told.is_closed())
+    let mut pace = Pace::begin();
+    backend.snapshot(&changes, &mut || {
+        pace.step();
+        !told.is_closed()
+    })
 }

@@ -98,7 +98,7 @@ fn what_is_exported_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let to = dir.path().join("file");
     let changes = Changes::none().put(Bucket::Meta, STORAGE_VERSION_KEY, "3.6.0");
-    backend.save(&to, &changes, &|| true).unwrap();
+    backend.save(&to, &changes, &mut || true).unwrap();
     let bytes = std::fs::read(&to).unwrap();
     Reader::open(&bytes[..]).unwrap().check().unwrap();
     let again = imported(&bytes, &ImportOptions::default()).unwrap();
