@@ -47,6 +47,7 @@ mod suspect;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
+mod write_back;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ use redb::{CursorError, CursorMut, Database, Durability, WriteTransaction};
 use super::layer::row_bytes;
 use super::schema::{self, table};
 use super::storage::Files;
+use super::write_back::WriteBack;
 use super::{BackendError, Bucket};
 
 /// How much one transaction takes, which bounds the pages in memory.
@@ -20,6 +21,8 @@ pub(super) struct Loader {
     // Above the database: it is given up before that is closed.
     transaction: Option<WriteTransaction>,
     database: Database,
+    /// None where nothing is synced.
+    write_back: Option<WriteBack>,
     rows: usize,
     bytes: u64,
     used: u64,
@@ -34,7 +37,9 @@ impl Loader {
             let _ = std::fs::remove_file(path);
             BackendError::from_redb(path, error)
         })?;
-        Ok(Loader { path: path.to_path_buf(), transaction: None, database, rows: 0, bytes: 0, used: 0 })
+        let write_back = (!files.options.unsafe_no_fsync).then(|| WriteBack::start(path)).transpose();
+        let write_back = write_back.map_err(|error| BackendError::io(path, error))?;
+        Ok(Loader { path: path.to_path_buf(), transaction: None, database, write_back, rows: 0, bytes: 0, used: 0 })
     }
 
     /// Lets `fill` add rows of a bucket, behind those that it has.
@@ -65,6 +70,9 @@ impl Loader {
             self.used += self.bytes;
             (self.rows, self.bytes) = (0, 0);
             transaction.commit().map_err(|error| failed(error.into()))?;
+            if let Some(write_back) = &self.write_back {
+                write_back.more();
+            }
         } else {
             self.transaction = Some(transaction);
         }
