@@ -12,6 +12,7 @@
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`tiny`] is a disk that can be full
 //! - [`trial`] is `keyport cluster` with somebody who types
+//! - [`typist`] types the commands of a page into a shell
 //! - [`wait`] waits for conditions with deadlines: no test sleeps for a guessed time
 
 pub mod certificates;
@@ -31,6 +32,7 @@ pub mod sse;
 pub mod target;
 pub mod tiny;
 pub mod trial;
+pub mod typist;
 pub mod wait;
 pub mod websocket;
 

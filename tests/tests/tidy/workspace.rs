@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The roots of its crates, and of what else is as large.
-pub(crate) const ROOTS: [&str; 12] = [
+pub(crate) const ROOTS: [&str; 13] = [
     "api/build",
     "api/src",
     "openapi/src",
@@ -13,6 +13,7 @@ pub(crate) const ROOTS: [&str; 12] = [
     "tests/fuzz/src",
     "tests/loadgen/src",
     "tests/src",
+    "tests/tests/book",
     "tests/tests/it",
     "tests/tests/tidy",
     "web-ui/src",

@@ -1,0 +1,82 @@
+//! The book in `docs`: each command that stands in its pages is typed as it stands there, in order, in an empty folder of a
+//! machine of its own, and says what the page shows. (Where the links lead is among what `tidy` looks at.)
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod page;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use keyport_tests::Flavor;
+use keyport_tests::cluster::Hosts;
+use keyport_tests::target::workspace;
+use keyport_tests::typist;
+
+use page::Step;
+
+/// Types a page from the first command to the last.
+fn read_and_type(name: &str, etcd: Flavor) {
+    let page = fs::read_to_string(workspace().join("docs").join(name)).unwrap();
+    let steps = page::steps(&page).unwrap_or_else(|error| panic!("docs/{name}, {error}"));
+    assert!(!steps.is_empty(), "docs/{name} has no commands");
+    let Some(hosts) = Hosts::new(1) else { return eprintln!("skipped: may not make network namespaces") };
+    let room = tempfile::tempdir().unwrap();
+    let [folder, programs, said] = ["folder", "programs", "said"].map(|name| room.path().join(name));
+    for directory in [&folder, &programs, &said] {
+        fs::create_dir(directory).unwrap();
+    }
+    typist::programs(&programs, etcd).unwrap();
+    let file = room.path().join("script");
+    fs::write(&file, script(&steps, &said)).unwrap();
+    let status = typist::types(&hosts, &folder, &programs, &file).unwrap();
+
+    let said: Vec<String> = (0..steps.len()).map_while(|n| fs::read(said.join(n.to_string())).ok()).map(text).collect();
+    let place = |n: usize| format!("docs/{name}, line {}", steps[n].line);
+    let last = said.len().saturating_sub(1);
+    assert!(status.success(), "{}: {status}\n{}\n{}", place(last), said.join(""), logs(&folder));
+    assert_eq!(said.len(), steps.len(), "{}: it ends there", place(last));
+    for (n, (step, said)) in steps.iter().zip(&said).enumerate() {
+        let Some(shown) = &step.shown else { continue };
+        assert!(page::is_as_shown(shown, said), "{} shows\n{shown}\nand this was said:\n{said}", place(n));
+    }
+}
+
+/// What is typed. Whatever fails ends it, unless the page says that it is refused.
+fn script(steps: &[Step], said: &Path) -> String {
+    let mut script = String::from("set -e -o pipefail\n");
+    for (n, Step { commands, refused, .. }) in steps.iter().enumerate() {
+        let typed = writeln!(script, "exec >'{}' 2>&1 </dev/null", said.join(n.to_string()).display());
+        typed.unwrap();
+        match refused {
+            false => script += commands,
+            true => script.extend(["if (\n", commands, "); then echo 'this was not refused'; exit 1; fi\n"]),
+        }
+    }
+    script
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The ends of all logs that are there.
+fn logs(folder: &Path) -> String {
+    let mut logs = String::new();
+    for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_some_and(|extension| extension == "log") {
+            let log = text(fs::read(&file).unwrap());
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(20)..].join("\n");
+            writeln!(logs, "--- {}\n{end}", file.display()).unwrap();
+        }
+    }
+    logs
+}
+
+#[test]
+fn operations() {
+    for etcd in Flavor::peers() {
+        read_and_type("operations.md", etcd);
+    }
+}
