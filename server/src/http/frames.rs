@@ -14,6 +14,7 @@ pub(super) struct Head {
 }
 
 /// Kinds of frames.
+pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
 pub(super) const PING: u8 = 6;
 pub(super) const GOAWAY: u8 = 7;
@@ -37,6 +38,11 @@ impl Default for Frames {
 }
 
 impl Frames {
+    /// Those of a server, which has no preface.
+    pub(super) fn of_server() -> Frames {
+        Frames { left: 0, ..Frames::default() }
+    }
+
     /// Shows `each` head that these bytes complete.
     pub(super) fn walk(&mut self, mut data: &[u8], mut each: impl FnMut(Head)) {
         loop {

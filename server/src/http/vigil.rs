@@ -153,6 +153,11 @@ impl Vigil {
         self.plain.load(Relaxed)
     }
 
+    /// A part of an answer is on its way.
+    pub(super) fn speaks(&self) {
+        self.spoken.store(true, Relaxed);
+    }
+
     /// Whether a part of an answer has gone out since this was asked last.
     pub(super) fn take_spoken(&self) -> bool {
         self.spoken.swap(false, Relaxed)
@@ -262,7 +267,7 @@ pub(crate) struct Answering(Arc<Vigil>);
 impl Answering {
     /// A part of the answer is on its way.
     pub(super) fn speaks(&self) {
-        self.0.spoken.store(true, Relaxed);
+        self.0.speaks();
     }
 }
 

@@ -11,8 +11,8 @@ pub(crate) trait Ear {
     /// These bytes have come in; there is at least one.
     fn hears(&mut self, data: &[u8]);
 
-    /// Something was written: all that was to be, or only a part.
-    fn wrote(&mut self, _all: bool) {}
+    /// The first so many of these bytes were written.
+    fn says(&mut self, _data: &[IoSlice<'_>], _written: usize) {}
 
     /// Whether nothing more is to be read: whoever waits for it waits in vain, and has to be ended.
     fn has_heard_enough(&self) -> bool {
@@ -52,7 +52,7 @@ impl<S: AsyncWrite + Unpin, E: Ear + Unpin> AsyncWrite for Overheard<S, E> {
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, data))?;
-        self.ear.wrote(written == data.iter().map(|slice| slice.len()).sum::<usize>());
+        self.ear.says(data, written);
         Poll::Ready(Ok(written))
     }
 
