@@ -74,9 +74,52 @@ fn logs(folder: &Path) -> String {
     logs
 }
 
+/// The etcd of the pages that are not about it.
+fn read_and_type_all(pages: &[&str]) {
+    pages.iter().for_each(|page| read_and_type(page, Flavor::Etcd));
+}
+
 #[test]
-fn operations() {
-    for etcd in Flavor::peers() {
-        read_and_type("operations.md", etcd);
+fn beginning() {
+    read_and_type_all(&["start.md", "http.md", "grpc.md"]);
+}
+
+#[test]
+fn a_cluster() {
+    read_and_type_all(&["cluster.md"]);
+}
+
+#[test]
+fn troubleshooting() {
+    read_and_type_all(&["troubleshooting.md"]);
+}
+
+#[test]
+fn operations_and_moving_from_etcd() {
+    read_and_type("operations.md", Flavor::Etcd);
+}
+
+#[test]
+fn operations_and_moving_from_the_newest_etcd() {
+    match Flavor::peers().as_slice() {
+        [newest @ Flavor::NewEtcd, ..] => read_and_type("operations.md", *newest),
+        _ => eprintln!("skipped: there is no newer etcd"),
     }
+}
+
+/// What alerts look at is there: names that a member shows which runs as the page says.
+#[test]
+fn alerts_are_about_metrics_that_there_are() {
+    let page = fs::read_to_string(workspace().join("docs/operations.md")).unwrap();
+    let shown = fs::read_to_string(workspace().join("server/data/metrics.txt")).unwrap();
+    // They have labels that only a member with certificates has, and stand where they are registered.
+    let encrypted = ["keyport_tls_certificate_expiry_seconds"];
+    let known: Vec<&str> = shown.lines().filter_map(|line| line.split(' ').next()).chain(encrypted).collect();
+    let rules = page.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let is_a_name = |word: &&str| ["etcd_", "keyport_", "process_", "grpc_"].iter().any(|kind| word.starts_with(kind));
+    let words = rules.clone().flat_map(|rule| rule.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let names: Vec<&str> = words.filter(is_a_name).map(|name| name.trim_end_matches("_bucket")).collect();
+    assert!(rules.count() > 10 && names.len() > 10, "{names:?}");
+    let unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
+    assert!(unknown.is_empty(), "no such metrics: {unknown:?}");
 }

@@ -99,7 +99,9 @@ fn commands_and_what_they_say_are_found() {
     };
     let found = steps(page).unwrap();
     assert_eq!(found, [step(2, "echo a\n", false, Some("a\n")), step(10, "false\n", true, None)]);
-    for (page, line) in [("```\nx\n```\n", 1), ("```sh\nx\n```\n\nprose\n```text\nx\n```\n", 6), ("```text\nx\n```\n", 1)] {
+    for (page, line) in
+        [("```\nx\n```\n", 1), ("```sh\nx\n```\n\nprose\n```text\nx\n```\n", 6), ("```text\nx\n```\n", 1)]
+    {
         assert!(steps(page).unwrap_err().starts_with(&format!("line {line}: ")), "{page}");
     }
 }
@@ -117,7 +119,8 @@ fn what_is_left_out_is_anything() {
     ] {
         assert!(is_as_shown(shown, said), "{shown:?} {said:?}");
     }
-    for (shown, said) in [("a\n", "b\n"), ("a\n", "a\nb\n"), ("a…c\n", "ab\n"), ("…\nb\n", "b\na\n"), ("a…a\n", "a\n")] {
+    for (shown, said) in [("a\n", "b\n"), ("a\n", "a\nb\n"), ("a…c\n", "ab\n"), ("…\nb\n", "b\na\n"), ("a…a\n", "a\n")]
+    {
         assert!(!is_as_shown(shown, said), "{shown:?} {said:?}");
     }
 }
