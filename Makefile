@@ -4,7 +4,7 @@ CARGO  ?= cargo
 PYTHON ?= python3
 TOOLS  := target/tools
 
-.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny
+.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny book kubernetes
 
 help:
 	@echo "make run      build (release) and serve on 127.0.0.1:2379"
@@ -13,6 +13,8 @@ help:
 	@echo "make soak     the simulation and the clusters of real processes for long: KEYPORT_SIM_SEEDS seeds, KEYPORT_SOAK minutes, every fuzz target for a minute"
 	@echo "make fuzz     a decoder of what comes over the network, guided by coverage: TARGET=json MINUTES=60"
 	@echo "make lint     format, clippy, documentation, licenses: what CI refuses"
+	@echo "make book     the pages of docs/ as a site in target/book, where mdBook is installed"
+	@echo "make kubernetes  Kubernetes' API server on three members: how long the death of a leader is felt, beside etcd"
 	@echo "make bench    inner benchmarks, then side by side with a real etcd"
 
 run:
@@ -84,6 +86,20 @@ bench:
 	$(CARGO) build --release --locked -p keyport-server -p loadgen
 	target/release/loadgen compare --subject target/release/keyport $(BENCH)
 	$(PYTHON) tests/backups/measure.py beside
+
+book:
+	@command -v mdbook >/dev/null || { echo "mdBook is not installed (cargo install mdbook); the pages of docs/ read as they are"; exit 1; }
+	mdbook build
+
+# Not among the tests: building the API server takes Go, a quarter of an hour on two cores, and 3 GB for modules and what is compiled.
+kubernetes: $(TOOLS)/kubernetes.done $(TOOLS)/new-etcd.done
+	$(CARGO) build --release --locked -p keyport-server
+	$(PYTHON) tests/kubernetes/gap.py $(KUBERNETES)
+
+$(TOOLS)/kubernetes.done: tests/kubernetes/go.mod tests/kubernetes/go.sum
+	mkdir -p $(TOOLS)/kubernetes
+	cd tests/kubernetes && go build -o ../../$(TOOLS)/kubernetes/kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+	touch $@
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
 
