@@ -48,6 +48,7 @@
 pub mod disk;
 pub mod record;
 mod replay;
+mod scan;
 mod segment;
 mod settle;
 mod spare;
@@ -64,6 +65,7 @@ use keyport_api::raftpb::{ConfState, Entry, HardState};
 use crate::plant::Plants;
 
 pub use disk::{Disk, DiskFile, FsDisk, make_dir};
+pub use scan::{EachItem, Item, Scanned, TornAt};
 pub use writer::{EntryRef, Wal};
 
 /// How a log is kept.

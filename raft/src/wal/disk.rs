@@ -80,6 +80,8 @@ pub struct FsDisk {
     path: PathBuf,
     /// Holds the lock, and syncs the directory.
     dir: File,
+    /// Whether files can be read alone.
+    read_only: bool,
 }
 
 impl FsDisk {
@@ -89,16 +91,31 @@ impl FsDisk {
         make_dir(&path).map_err(WalError::io(&path, "create directory"))?;
         let dir = File::open(&path).map_err(WalError::io(&path, "open directory"))?;
         match rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(FsDisk { path, dir }),
+            Ok(()) => Ok(FsDisk { path, dir, read_only: false }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(WalError::Locked(path)),
             Err(error) => Err(WalError::io(&path, "lock directory")(error.into())),
         }
     }
 
+    /// Opens a directory that is there, for looking at it: nothing can be written through this. Others may look, too.
+    pub fn look(path: impl Into<PathBuf>) -> Result<FsDisk, WalError> {
+        let path = path.into();
+        let dir = File::open(&path).map_err(WalError::io(&path, "open directory"))?;
+        match rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(FsDisk { path, dir, read_only: true }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(WalError::Locked(path)),
+            Err(error) => Err(WalError::io(&path, "lock directory")(error.into())),
+        }
+    }
+
+    fn writable(&self) -> io::Result<()> {
+        if self.read_only { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+    }
+
     fn open_file(&self, name: &str, create: bool) -> io::Result<Box<dyn DiskFile>> {
         let file = File::options()
             .read(true)
-            .write(true)
+            .write(!self.read_only)
             .create(create)
             .truncate(create)
             .mode(0o600)
@@ -154,10 +171,12 @@ impl Disk for FsDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.writable()?;
         std::fs::rename(self.path.join(from), self.path.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.writable()?;
         std::fs::remove_file(self.path.join(name))
     }
 

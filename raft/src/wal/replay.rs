@@ -71,16 +71,16 @@ pub(super) fn replay(
 
 /// The segments that follow each other up to the newest. Older ones are being removed: a crash may have kept some of
 /// those, out of order.
-fn newest_run(segments: &[SegmentName]) -> &[SegmentName] {
+pub(super) fn newest_run(segments: &[SegmentName]) -> &[SegmentName] {
     let run = segments.windows(2).rev().take_while(|pair| matches!(pair, [a, b] if a.seq + 1 == b.seq)).count() + 1;
     segments.get(segments.len().saturating_sub(run)..).unwrap_or_default()
 }
 
-fn path(disk: &dyn Disk, name: &SegmentName) -> PathBuf {
+pub(super) fn path(disk: &dyn Disk, name: &SegmentName) -> PathBuf {
     disk.path().join(name.to_string())
 }
 
-fn open(disk: &dyn Disk, name: &SegmentName) -> Result<Box<dyn DiskFile>, WalError> {
+pub(super) fn open(disk: &dyn Disk, name: &SegmentName) -> Result<Box<dyn DiskFile>, WalError> {
     disk.open(&name.to_string()).map_err(WalError::io(&path(disk, name), "open"))
 }
 
@@ -287,6 +287,6 @@ impl Log {
     }
 }
 
-fn decode<M: prost::Message + Default>(data: &[u8], what: &str) -> Result<M, String> {
+pub(super) fn decode<M: prost::Message + Default>(data: &[u8], what: &str) -> Result<M, String> {
     M::decode(data).map_err(|error| format!("{what} does not decode: {error}"))
 }

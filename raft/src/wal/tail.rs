@@ -198,6 +198,13 @@ pub(super) struct Torn {
     end: u64,
 }
 
+impl Torn {
+    /// Where it begins, and what is wrong there.
+    pub(super) fn start(self) -> (u64, String) {
+        (self.why.offset, self.why.what)
+    }
+}
+
 /// Judges the end of the last segment, of which `next_index` would be the next entry. None when it is as it was written.
 pub(super) fn judge(
     reader: &mut SegmentReader<'_>,

@@ -2,6 +2,7 @@
 
 mod kinds;
 mod restart;
+mod scan;
 
 use std::sync::Arc;
 

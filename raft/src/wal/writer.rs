@@ -370,7 +370,7 @@ fn encode_metadata(metadata: Metadata) -> Vec<u8> {
 }
 
 /// The segments in a directory, in order.
-fn segments(disk: &dyn Disk) -> Result<Vec<SegmentName>, WalError> {
+pub(super) fn segments(disk: &dyn Disk) -> Result<Vec<SegmentName>, WalError> {
     let names = disk.list().map_err(WalError::io(disk.path(), "list directory"))?;
     let mut segments: Vec<_> = names.iter().filter_map(|name| SegmentName::parse(name)).collect();
     segments.sort_unstable();
