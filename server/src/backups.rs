@@ -4,12 +4,12 @@
 mod command;
 mod file;
 mod part;
-mod progress;
 mod restore;
 mod save;
 mod schedule;
 mod shown;
 mod status;
 
+pub(crate) use command::shape;
 pub use command::{is_asked_for, run};
 pub use schedule::{Schedule, ScheduleError};

@@ -8,7 +8,6 @@ mod error;
 mod existing;
 mod force_new;
 mod identity;
-mod names;
 mod observer;
 mod plan;
 mod restored;

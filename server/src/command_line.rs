@@ -1,9 +1,15 @@
 //! What the commands have in common: how one is asked for, its help, and what is typed wrongly.
 
+mod access;
+mod progress;
+
 use std::error::Error;
 use std::io::Write;
 
 use clap::Parser;
+
+pub(crate) use access::{Access, NoPassword};
+pub(crate) use progress::{Progress, bytes};
 
 /// Whether a command line asks for the command of that name.
 pub(crate) fn asks_for(args: &[String], name: &str) -> bool {

@@ -26,7 +26,9 @@ mod url;
 
 pub use backups::BackupConfig;
 pub(crate) use cluster::parse_members;
+pub(crate) use duration::parse as parse_duration;
 pub use gates::{FeatureGates, Gate};
+pub(crate) use help::{FlagText, flag_texts};
 pub use help::{usage, version_text};
 pub use identity::{ClaimPath, IdentityConfig, KeySource, WebUrl, WebUrlError};
 pub use log::{LogConfig, LogFormat, LogLevel, LogOutput, Rotation};

@@ -12,6 +12,7 @@ mod snap_file;
 mod take_over;
 mod to_etcd;
 
+pub(crate) use command::shape;
 pub use command::{is_asked_for, run};
 pub(crate) use refusal::TakeOverError;
 pub(crate) use take_over::{Places, take_over};

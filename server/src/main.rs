@@ -8,7 +8,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use keyport_server::config::{self, Action, Config, ConfigError, LogConfig, Sources};
-use keyport_server::{backups, etcd_dir, logging, net, trial};
+use keyport_server::offline::Outcome;
+use keyport_server::{backups, doctor, etcd_dir, logging, net, offline, reference, staging, tcp_gateway, trial};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,10 +22,22 @@ fn main() -> ExitCode {
         return try_cluster(&args);
     }
     if backups::is_asked_for(&args) {
-        return carry_out(|out| backups::run(&args, out));
+        return carry_out_or_clear(|out| backups::run(&args, out));
     }
     if etcd_dir::is_asked_for(&args) {
-        return carry_out(|out| etcd_dir::run(&args, out));
+        return carry_out_or_clear(|out| etcd_dir::run(&args, out));
+    }
+    if reference::is_asked_for(&args) {
+        return carry_out(|out| reference::run(&args, out));
+    }
+    if doctor::is_asked_for(&args) {
+        return carry_out_or_clear(|out| doctor::run(&args, out));
+    }
+    if offline::is_asked_for(&args) {
+        return look_at(&args);
+    }
+    if tcp_gateway::is_asked_for(&args) {
+        return carry_out(|out| pass_on(&args, out));
     }
     let env: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
@@ -62,11 +75,78 @@ fn try_cluster(args: &[String]) -> ExitCode {
 fn carry_out(command: impl FnOnce(&mut dyn Write) -> Result<(), Box<dyn Error>>) -> ExitCode {
     match command(&mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever has read enough does not want to hear more.
+        Err(error) if is_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(io::stderr(), format_args!("{error}\n"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The same for one that makes files, of which nothing is left when it is interrupted.
+fn carry_out_or_clear(command: impl FnOnce(&mut dyn Write) -> Result<(), Box<dyn Error>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let watched = runtime.and_then(|runtime| {
+        // From here on signals end the process only after what is not whole is gone.
+        let mut signals = runtime.block_on(async { endings() })?;
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let code = runtime.block_on(async {
+                let [interrupt, terminate, hangup] = &mut signals;
+                tokio::select! {
+                    _ = interrupt.recv() => Signal::INT,
+                    _ = terminate.recv() => Signal::TERM,
+                    _ = hangup.recv() => Signal::HUP,
+                }
+            });
+            staging::remove_unfinished();
+            // As a shell says of who is ended by a signal.
+            std::process::exit(128 + code.as_raw());
+        })
+    });
+    match watched {
+        Ok(_) => carry_out(command),
+        Err(error) => {
+            tell(io::stderr(), format_args!("cannot listen for signals: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn endings() -> io::Result<[tokio::signal::unix::Signal; 3]> {
+    Ok([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?])
+}
+
+fn is_closed(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A look at a data directory; 2 says that it was possible, and that something is wrong there.
+fn look_at(args: &[String]) -> ExitCode {
+    let mut outcome = Outcome::Sound;
+    let code = carry_out(|out| {
+        outcome = offline::run(args, out)?;
+        Ok(())
+    });
+    match outcome {
+        Outcome::Sound => code,
+        Outcome::Damaged => ExitCode::from(2),
+    }
+}
+
+/// Passes connections on, for as long as nobody asks it to end.
+fn pass_on(args: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    let Some(gateway) = tcp_gateway::read(args, out)? else { return Ok(()) };
+    logging::init(&LogConfig::default(), std::env::var("RUST_LOG").ok().as_deref())?;
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("keyport").enable_all().build()?;
+    let ended = runtime.block_on(async {
+        outlive_strays()?;
+        gateway.run(terminated()?).await
+    });
+    // Connections end with the process, whatever they wait for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Whoever does not listen any more changes nothing.

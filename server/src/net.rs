@@ -5,6 +5,7 @@ mod arrival;
 pub(crate) mod dial;
 pub(crate) mod event_loops;
 mod listen;
+mod names;
 mod overheard;
 mod own_address;
 mod proxy;
@@ -16,7 +17,8 @@ mod wire;
 
 pub(crate) use arrival::{Arrival, Ready};
 pub use listen::{BindError, Face, Listener, bind};
-pub(crate) use listen::{PeerListener, bind_peers, check_free};
+pub(crate) use listen::{PeerListener, bind_peers, check_free, listen};
+pub(crate) use names::{Names, RESOLVE, Target};
 pub(crate) use overheard::{Ear, Overheard};
 pub use own_address::{own_address, own_name};
 pub(crate) use secure::Secure;

@@ -1,11 +1,41 @@
 //! Directories that come into being under another name, and have their own once they are whole; and names that are durable.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use keyport_raft::wal::make_dir;
+use parking_lot::Mutex;
+
+/// What is not whole at the moment.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Says that a file or directory is not whole, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Unfinished(PathBuf);
+
+impl Unfinished {
+    pub(crate) fn note(path: &Path) -> Unfinished {
+        UNFINISHED.lock().insert(path.to_owned());
+        Unfinished(path.to_owned())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        UNFINISHED.lock().remove(&self.0);
+    }
+}
+
+/// Takes away what is not whole, for a process that is about to end in the middle of its work.
+pub fn remove_unfinished() {
+    for path in std::mem::take(&mut *UNFINISHED.lock()) {
+        // Nobody is there any more who could be told.
+        let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+    }
+}
 
 /// A directory that is not whole yet. Dropped before, it leaves nothing.
 #[derive(Debug)]
@@ -13,6 +43,7 @@ pub(crate) struct Stage<'a> {
     /// Where it is until then.
     pub(crate) temporary: PathBuf,
     path: &'a Path,
+    _unfinished: Unfinished,
 }
 
 /// Why there is none.
@@ -29,7 +60,8 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the disk fails.
     pub(crate) fn begin(path: &'a Path, ending: &str) -> Result<Stage<'a>, StageError> {
-        let stage = Stage { temporary: with_ending(path, ending), path };
+        let temporary = with_ending(path, ending);
+        let stage = Stage { _unfinished: Unfinished::note(&temporary), temporary, path };
         match fs::remove_dir_all(&stage.temporary) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(stage.failed(source)),
             _ => Ok(()),
@@ -78,6 +110,20 @@ pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_whole_can_be_taken_away() {
+        let place = tempfile::tempdir().unwrap();
+        let (file, other) = (place.path().join("file"), place.path().join("other"));
+        fs::write(&file, "").unwrap();
+        fs::write(&other, "").unwrap();
+        let noted = [Unfinished::note(&file), Unfinished::note(&other)];
+        let [kept, finished] = noted;
+        drop(finished);
+        remove_unfinished();
+        assert!(!file.exists() && other.exists());
+        drop(kept);
+    }
 
     #[test]
     fn a_directory_has_its_name_when_it_is_whole() {

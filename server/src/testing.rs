@@ -2,6 +2,7 @@
 
 pub(crate) mod admissions;
 pub(crate) mod counts;
+pub(crate) mod dns;
 pub(crate) mod h2;
 pub(crate) mod raw;
 

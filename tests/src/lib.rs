@@ -9,6 +9,7 @@
 //! - [`grpc`], [`http`], [`raw`], [`sse`] and [`etcdctl`] are the clients
 //! - [`frames`] and [`websocket`] are HTTP/2 and WebSocket by hand
 //! - [`certificates`] makes authorities and what they issue, [`encrypted`] is a client with TLS, and runs `curl`
+//! - [`program`] is a command of the binary that goes on until it is told to end
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`tiny`] is a disk that can be full
 //! - [`trial`] is `keyport cluster` with somebody who types
@@ -24,6 +25,7 @@ pub mod frames;
 pub mod grpc;
 pub mod history;
 pub mod http;
+pub mod program;
 pub mod random;
 pub mod raw;
 pub mod server;

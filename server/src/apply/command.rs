@@ -77,7 +77,7 @@ macro_rules! commands {
             }
 
             /// Puts it into its field.
-            pub(super) fn put_into(self, envelope: &mut InternalRaftRequest) {
+            pub(crate) fn put_into(self, envelope: &mut InternalRaftRequest) {
                 match self {
                     $(Command::$name(request) => envelope.$field = Some(request),)*
                     Command::Nothing(_) => envelope.downgrade_version_test = Some(DowngradeVersionTestRequest::default()),

@@ -4,19 +4,19 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::restore::{Done, Restore};
 use super::save::Save;
-use super::shown::{Form, bytes, show};
+use super::shown::{Form, show};
 use super::status;
-use crate::command_line;
+use crate::command_line::{self, bytes};
 
 const NAME: &str = "snapshot";
 
 #[derive(Debug, Parser)]
 #[command(
-    name = "keyport snapshot",
+    name = "snapshot",
     bin_name = "keyport snapshot",
     about = "Makes backups, looks at them, and makes data directories of them"
 )]
@@ -39,6 +39,11 @@ enum Command {
     },
     /// Makes a data directory of a backup: the first start of a new cluster, whose members all restore the same one
     Restore(Restore),
+}
+
+/// What can be typed, for whoever describes it.
+pub(crate) fn shape() -> clap::Command {
+    Line::command()
 }
 
 /// Whether a command line asks for this.

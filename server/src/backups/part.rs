@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::staging::{sync_name, with_ending};
+use crate::staging::{Unfinished, sync_name, with_ending};
 
 /// What follows the name until then.
 pub(super) const SUFFIX: &str = ".part";
@@ -18,6 +18,7 @@ const PRIVATE: u32 = 0o600;
 pub(super) struct Part {
     pub(super) path: PathBuf,
     to: PathBuf,
+    _unfinished: Option<Unfinished>,
 }
 
 /// Why there is none.
@@ -32,7 +33,7 @@ pub(super) enum PartError {
 impl Part {
     /// Nothing is made yet.
     pub(super) fn of(to: &Path) -> Part {
-        Part { path: with_ending(to, SUFFIX), to: to.to_owned() }
+        Part { path: with_ending(to, SUFFIX), to: to.to_owned(), _unfinished: None }
     }
 
     /// With the file, empty and for its owner alone.
@@ -52,7 +53,7 @@ impl Part {
         }
         file.set_permissions(Permissions::from_mode(PRIVATE)).and_then(|()| file.set_len(0)).map_err(failed)?;
         // Only now: what others write is not taken away from them.
-        Ok((Part { path, to: to.to_owned() }, file))
+        Ok((Part { _unfinished: Some(Unfinished::note(&path)), path, to: to.to_owned() }, file))
     }
 
     /// Gives it its name, in place of what has that, and returns it.

@@ -13,7 +13,7 @@ use keyport_storage::backend::{BackendError, BackendOptions, Bucket, Changes, Im
 use keyport_storage::bbolt::{ReadError, Reader};
 use prost::Message;
 
-use super::file::{BackupFile, FileError, Source};
+use super::file::{BackupFile, FileError, Manner, Watched};
 use crate::bootstrap::{BootstrapError, Restored};
 use crate::config::{Url, UrlError, parse_members};
 use crate::membership;
@@ -97,9 +97,9 @@ impl Restore {
             check_empty("wal-dir", wal_dir)?;
         }
         let cluster = Restored::plan(&self.name, members, &self.initial_cluster_token, &advertised)?;
-        let file = BackupFile::open(&self.file, &data_dir)?;
+        let file = BackupFile::open(&self.file, &data_dir, Manner::Shown)?;
         if !self.skip_hash_check {
-            file.check_digest(&mut || {})?;
+            file.check_digest()?;
         }
         let reader = file.reader()?;
         let gone = alarms(&reader, &cluster).map_err(|error| file.damaged(error))?;
@@ -134,7 +134,7 @@ fn changes(gone: &[AlarmMember]) -> Changes {
 }
 
 /// Those of members that the new cluster has not: nobody could ever be rid of them.
-fn alarms(reader: &Reader<&Source>, cluster: &Restored) -> Result<Vec<AlarmMember>, ReadError> {
+fn alarms(reader: &Reader<Watched<'_>>, cluster: &Restored) -> Result<Vec<AlarmMember>, ReadError> {
     let mut gone = Vec::new();
     if let Some(mut rows) = reader.buckets()?.find(Bucket::Alarm.name().as_bytes())? {
         while let Some(row) = rows.next_row()? {

@@ -8,7 +8,7 @@ use keyport_storage::backend::schema::STORAGE_VERSION_KEY;
 use keyport_storage::backend::{Bucket, RowKey};
 use serde::Serialize;
 
-use super::file::{BackupFile, FileError};
+use super::file::{BackupFile, FileError, Manner};
 
 /// See the module's text.
 #[derive(Debug, Serialize)]
@@ -41,20 +41,20 @@ pub(super) enum StatusError {
 /// When the file cannot be read, is no bbolt file, or is damaged.
 pub(super) fn of(path: &Path) -> Result<Status, StatusError> {
     let work = std::env::temp_dir().join(format!("keyport-status.{}", std::process::id()));
-    walk(&BackupFile::open(path, &work)?, &mut || {})
+    walk(&BackupFile::open(path, &work, Manner::Shown)?)
 }
 
-/// As [`of`], and the digest has to be right. `step` is called after every few microseconds of work.
+/// As [`of`], and the digest has to be right.
 ///
 /// # Errors
 /// The same; when there is no digest, or it is that of something else.
-pub(super) fn verified(path: &Path, step: &mut dyn FnMut()) -> Result<Status, StatusError> {
-    let file = BackupFile::open(path, path)?;
-    file.check_digest(step)?;
-    walk(&file, step)
+pub(super) fn verified(path: &Path, manner: Manner) -> Result<Status, StatusError> {
+    let file = BackupFile::open(path, path, manner)?;
+    file.check_digest()?;
+    walk(&file)
 }
 
-fn walk(file: &BackupFile, step: &mut dyn FnMut()) -> Result<Status, StatusError> {
+fn walk(file: &BackupFile) -> Result<Status, StatusError> {
     let reader = file.reader()?;
     let damaged = |error| StatusError::from(file.damaged(error));
     let mut status = Status { hash: 0, revision: 0, total_key: 0, total_size: reader.bytes(), version: String::new() };
@@ -64,7 +64,6 @@ fn walk(file: &BackupFile, step: &mut dyn FnMut()) -> Result<Status, StatusError
         let (is_history, is_meta) = (is(rows.name(), Bucket::Key), is(rows.name(), Bucket::Meta));
         let mut hash = crc32c::crc32c_append(status.hash, rows.name());
         while let Some(row) = rows.next_row().map_err(damaged)? {
-            step();
             hash = crc32c::crc32c_append(crc32c::crc32c_append(hash, row.key), row.value);
             if is_meta && row.key == STORAGE_VERSION_KEY {
                 status.version = String::from_utf8_lossy(row.value).into_owned();

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use super::BootstrapError;
 use super::discovery::DiscoveryError;
-use super::names::{Names, RESOLVE};
 use super::plan::{Founding, Plan};
 use crate::asking::PeerClient;
 use crate::asking::client::PeerResponse;
 use crate::asking::paths::CLUSTER_ID_HEADER;
 use crate::config::{Config, Discovery, Url};
 use crate::membership::{Member, MembershipError};
+use crate::net::{Names, RESOLVE};
 use crate::version;
 
 /// How long a peer may take to say who is in the cluster; less when there probably is none yet.

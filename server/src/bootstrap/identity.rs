@@ -7,12 +7,12 @@ use keyport_raft::wal::Metadata;
 use tokio::time::Instant;
 
 use super::discovery::{self, DiscoveryError, srv};
-use super::names::{Names, RESOLVE};
 use super::plan::{Founding, Plan};
 use super::{BootstrapError, existing};
 use crate::asking::PeerClient;
 use crate::config::{Config, Discovery, InitialState, Url};
 use crate::membership::{self, Member, Membership};
+use crate::net::{Names, RESOLVE};
 
 /// Finds out who this member is: a founder of a new cluster, or one that an existing cluster has been told of.
 ///

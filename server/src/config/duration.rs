@@ -16,7 +16,7 @@ const UNITS: [(&str, u64); 8] = [
 ];
 
 /// Reads a duration; `None` for anything Go would not take, for negative ones, and past some 292 years.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {
         return Some(Duration::ZERO);

@@ -15,6 +15,10 @@ Usage:
   keyport [flags]                 serve; without flags on http://localhost:2379, data in ./default.etcd
   keyport --config-file <path>    take all settings from a YAML or JSON file; flags and environment are then ignored
   keyport cluster [directory]     run three members on this machine, to try things out
+  keyport snapshot | migrate      backups, and a data directory for etcd
+  keyport gateway start           pass connections on to a cluster
+  keyport check | dump | doctor   look at data directories, and put a bug report together
+  keyport completions | man       what shells and `man` need
   keyport --version | --help
 
 Every flag may also be given in the environment as ETCD_<NAME> or KEYPORT_<NAME> (name in capitals, '-' as '_'),
@@ -48,6 +52,31 @@ pub fn usage() -> String {
     let _ = writeln!(out, "\nFormer flags, taken with a warning that says what to use instead: {}.", former.join(", "));
     let _ = writeln!(out, "\nIgnored, for old command lines: {}.", IGNORED.join(", "));
     out
+}
+
+/// A flag, for whoever describes it otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlagText {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) group: &'static str,
+    /// What it can be; empty if that is not a matter of a few words.
+    pub(crate) choices: &'static [&'static str],
+    /// Whether it stands alone.
+    pub(crate) is_switch: bool,
+}
+
+/// All flags, in the order of `--help`.
+pub(crate) fn flag_texts() -> impl Iterator<Item = FlagText> {
+    FLAGS.iter().map(|flag| FlagText {
+        name: flag.name,
+        help: flag.help,
+        default: flag.default,
+        group: flag.group.title(),
+        choices: if let Kind::Choice(choices) = flag.kind { choices } else { &[] },
+        is_switch: flag.kind == Kind::Bool && flag.default == "false",
+    })
 }
 
 /// What `--version` prints. Scripts read the first line.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::Write;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use super::to_etcd::{Done, ToEtcd};
 use crate::command_line;
@@ -12,7 +12,7 @@ const NAME: &str = "migrate";
 
 #[derive(Debug, Parser)]
 #[command(
-    name = "keyport migrate",
+    name = "migrate",
     bin_name = "keyport migrate",
     about = "Makes a data directory that an etcd starts from, of one that a stopped member left. (The other way needs no \
              command: a member that is started on a directory of etcd's takes it over)"
@@ -20,6 +20,11 @@ const NAME: &str = "migrate";
 struct Line {
     #[command(flatten)]
     wanted: ToEtcd,
+}
+
+/// What can be typed, for whoever describes it.
+pub(crate) fn shape() -> clap::Command {
+    Line::command()
 }
 
 /// Whether a command line asks for this.

@@ -19,6 +19,7 @@ use super::database::is_etcds;
 use super::refusal::Refusal;
 use super::{old_store, snap_file};
 use crate::apply::{Command, Proposal};
+use crate::command_line::Progress;
 use crate::membership::{Membership, MembershipError, without_versions};
 use crate::staging::{Stage, StageError};
 use crate::state::conf_state;
@@ -122,7 +123,13 @@ fn fill(directory: &Path, backend: &Backend, log: &Recovered) -> Result<Done, To
     at(&wal, make_dir(&wal))?;
     let changes = without_versions(Changes::none()).put(Bucket::Meta, STORAGE_VERSION_KEY, ETCD_COPY);
     let database = snap.join("db");
-    backend.save(&database, &changes, &mut || true)?;
+    let mut progress = Progress::new();
+    let (written, all) = (|| fs::metadata(&database).map_or(0, |metadata| metadata.len()), backend.size_in_use());
+    backend.save(&database, &changes, &mut || {
+        progress.show_with("writing", || (written().min(all), all));
+        true
+    })?;
+    drop(progress);
     at(&database, File::open(&database).and_then(|file| file.sync_all()))?;
     let store = old_store::of_cluster(&Membership::load(backend)?.roster())?;
     at(&snap, snap_file::write(&snap, &log.snapshot, store))?;

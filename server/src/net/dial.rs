@@ -74,6 +74,15 @@ async fn connect(url: &Url, patience: Duration) -> io::Result<Wire> {
     if url.scheme.is_unix() {
         return UnixStream::connect(&url.host).await.map(Wire::Unix);
     }
+    tcp(url, patience).await.map(Wire::Tcp)
+}
+
+/// A connection to the host and port of a URL, whatever is spoken on it; the name's addresses are tried one after the other,
+/// each for its part of the time.
+///
+/// # Errors
+/// What was wrong with the last of them.
+pub(crate) async fn tcp(url: &Url, patience: Duration) -> io::Result<TcpStream> {
     let addresses: Vec<_> = lookup_host((url.host.as_str(), url.port)).await?.collect();
     let part = patience / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -83,7 +92,7 @@ async fn connect(url: &Url, patience: Duration) -> io::Result<Wire> {
                 stream.set_nodelay(true)?;
                 let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(PROBES);
                 SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-                return Ok(Wire::Tcp(stream));
+                return Ok(stream);
             }
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),

@@ -102,7 +102,7 @@ fn open(url: &Url, config: &ListenConfig) -> Result<ListenSocket, BindError> {
     let opened = if url.scheme.is_unix() {
         bind_unix(&url.host).map(ListenSocket::Unix)
     } else {
-        bind_tcp(url, config).map(ListenSocket::Tcp)
+        bind_tcp(url, config.reuse_port).map(ListenSocket::Tcp)
     };
     opened.map_err(|source| BindError { url: url.clone(), source })
 }
@@ -144,7 +144,15 @@ impl ListenSocket {
     }
 }
 
-fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<TcpListener> {
+/// Opens one that nothing is spoken on yet. Must be called within a tokio runtime.
+///
+/// # Errors
+/// When nobody can listen there.
+pub(crate) fn listen(url: &Url) -> io::Result<TcpListener> {
+    bind_tcp(url, false)
+}
+
+fn bind_tcp(url: &Url, reuse_port: bool) -> io::Result<TcpListener> {
     let address = match (url.host.as_str(), url.ip()) {
         // Whatever the hosts file says: the name promises the loopback.
         ("localhost", _) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), url.port),
@@ -156,7 +164,7 @@ fn bind_tcp(url: &Url, config: &ListenConfig) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Without it, a restart would wait for connections of the last run to time out. Go sets it always, too.
     socket.set_reuse_address(true)?;
-    if config.reuse_port {
+    if reuse_port {
         socket.set_reuse_port(true)?;
     }
     // Connections inherit both.

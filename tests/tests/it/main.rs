@@ -8,6 +8,7 @@ mod bbolt;
 mod bootstrap;
 mod clients;
 mod cluster;
+mod commands;
 mod compressed;
 mod crash;
 mod dense;

@@ -9,6 +9,7 @@ use keyport_storage::backend::{Backend, BackendError, Changes, Snapshot};
 use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
 
+use super::super::file::Manner;
 use super::super::part::{Part, PartError};
 use super::super::status::{self, StatusError};
 use crate::bulk::Pace;
@@ -53,7 +54,7 @@ pub(super) fn make(backend: &Backend, part: Part, is_wanted: &dyn Fn() -> bool) 
         is_wanted()
     })?;
     append_digest(&snapshot, &part, &mut pace).map_err(|source| part.failed(source))?;
-    let status = status::verified(&part.path, &mut || pace.step())?;
+    let status = status::verified(&part.path, Manner::Paced)?;
     let path = part.finish()?;
     Ok(Made { path, bytes: snapshot.len(), revision: status.revision, keys: status.total_key })
 }
@@ -93,6 +94,6 @@ mod tests {
         let made = make(&backend, Part::of(&to), &|| true).unwrap();
         assert_eq!((&made.path, made.bytes + 32), (&to, std::fs::metadata(&to).unwrap().len()));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
-        status::verified(&to, &mut || {}).unwrap();
+        status::verified(&to, Manner::Paced).unwrap();
     }
 }

@@ -1,9 +1,9 @@
 //! Founders by DNS: one SRV record each, under `_etcd-server._tcp` of a domain, or `_etcd-server-ssl._tcp`.
 
 use super::DiscoveryError;
-use crate::bootstrap::names::Names;
 use crate::bootstrap::plan::Plan;
 use crate::config::{Config, Url, parse_members};
+use crate::net::Names;
 
 /// The members that DNS names. This one is the record whose address is one that it advertises; the others are numbered,
 /// as no record has a name.

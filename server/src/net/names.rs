@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use crate::config::Url;
 
 /// How long names in URLs may take to be resolved.
-pub(super) const RESOLVE: Duration = Duration::from_secs(30);
+pub(crate) const RESOLVE: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Who is asked.
 #[derive(Clone)]
-pub(super) enum Names {
+pub(crate) enum Names {
     /// The system's resolver, with everything that it knows besides DNS.
     System,
     /// DNS servers, and the hosts file.
@@ -34,26 +34,35 @@ impl fmt::Debug for Names {
 
 /// Where a service is, as a SRV record says it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Target {
-    pub(super) priority: u16,
+pub(crate) struct Target {
+    pub(crate) priority: u16,
     /// Without the dot at the end.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Among those of its priority: how often it is to be taken.
+    pub(crate) weight: u16,
 }
 
 impl Names {
     /// The DNS servers that the system is configured for.
-    pub(super) fn dns() -> Result<Names, String> {
+    pub(crate) fn dns() -> Result<Names, String> {
         let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
         resolver.map(|resolver| Names::Dns(Box::new(resolver))).map_err(|error| error.to_string())
     }
 
     /// One address a name, the same one whoever asks: the first of IPv4, else the first.
-    pub(super) async fn address(&self, host: &str, port: u16) -> Result<SocketAddr, String> {
+    pub(crate) async fn address(&self, host: &str, port: u16) -> Result<SocketAddr, String> {
+        let addresses = self.all(host, port).await?;
+        let preferred = addresses.iter().find(|address| address.is_ipv4()).or_else(|| addresses.first());
+        preferred.copied().ok_or_else(|| format!("lookup {host}: no address"))
+    }
+
+    /// All of them.
+    pub(crate) async fn all(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
         if let Ok(ip) = host.parse::<IpAddr>() {
-            return Ok(SocketAddr::new(ip, port));
+            return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let addresses: Vec<SocketAddr> = match self {
+        Ok(match self {
             Names::System => {
                 let found = tokio::net::lookup_host((host, port)).await;
                 found.map_err(|error| format!("lookup {host}: {error}"))?.collect()
@@ -62,13 +71,11 @@ impl Names {
                 let found = resolver.lookup_ip(host).await.map_err(|error| format!("lookup {host}: {error}"))?;
                 found.iter().map(|ip| SocketAddr::new(ip, port)).collect()
             }
-        };
-        let preferred = addresses.iter().find(|address| address.is_ipv4()).or_else(|| addresses.first());
-        preferred.copied().ok_or_else(|| format!("lookup {host}: no address"))
+        })
     }
 
     /// The records of a service, the preferred ones first.
-    pub(super) async fn service(&self, name: &str) -> Result<Vec<Target>, String> {
+    pub(crate) async fn service(&self, name: &str) -> Result<Vec<Target>, String> {
         let Names::Dns(resolver) = self else { return Err(format!("lookup {name}: no DNS server")) };
         let found = resolver.srv_lookup(name).await.map_err(|error| format!("lookup {name}: {error}"))?;
         let mut targets: Vec<Target> = Vec::new();
@@ -76,7 +83,7 @@ impl Names {
             if let RData::SRV(srv) = &record.data {
                 let host = srv.target.to_ascii();
                 let host = host.strip_suffix('.').unwrap_or(&host).to_owned();
-                targets.push(Target { priority: srv.priority, host, port: srv.port });
+                targets.push(Target { priority: srv.priority, host, port: srv.port, weight: srv.weight });
             }
         }
         targets.sort();
@@ -87,7 +94,7 @@ impl Names {
     ///
     /// # Errors
     /// The reason why they are not the same.
-    pub(super) async fn same_urls(&self, a: &[Url], b: &[Url], deadline: Instant) -> Result<(), String> {
+    pub(crate) async fn same_urls(&self, a: &[Url], b: &[Url], deadline: Instant) -> Result<(), String> {
         if a.len() != b.len() {
             return Err(format!("len({}) != len({})", quoted(a), quoted(b)));
         }

@@ -3,15 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::shown::bytes;
-
 /// How often the line changes.
 const STEP: Duration = Duration::from_millis(200);
 /// Takes away what was written.
 const ANEW: &str = "\r\x1b[K";
 
 /// See the module's text. Nothing is left of the line in the end.
-pub(super) struct Progress<W: Write = io::Stderr> {
+pub(crate) struct Progress<W: Write = io::Stderr> {
     /// None where nobody looks on.
     out: Option<W>,
     shown: Option<Instant>,
@@ -19,7 +17,7 @@ pub(super) struct Progress<W: Write = io::Stderr> {
 
 impl Progress {
     /// On the terminal, if there is one.
-    pub(super) fn new() -> Progress {
+    pub(crate) fn new() -> Progress {
         let err = io::stderr();
         Progress { out: err.is_terminal().then_some(err), shown: None }
     }
@@ -27,14 +25,31 @@ impl Progress {
 
 impl<W: Write> Progress<W> {
     /// So many bytes of so many. Whoever does not listen any more changes nothing.
-    pub(super) fn show(&mut self, what: &str, done: u64, all: u64) {
+    pub(crate) fn show(&mut self, what: &str, done: u64, all: u64) {
+        self.show_with(what, || (done, all));
+    }
+
+    /// The same, of what has to be found out: only where it is shown.
+    pub(crate) fn show_with(&mut self, what: &str, find_out: impl FnOnce() -> (u64, u64)) {
+        self.line(|out| {
+            let (done, all) = find_out();
+            let percent = done.saturating_mul(100).checked_div(all).unwrap_or(100);
+            write!(out, "{what}: {percent}% of {}", bytes(all))
+        });
+    }
+
+    /// So many of what there is nobody knows how much of.
+    pub(crate) fn count(&mut self, what: &str, done: u64) {
+        self.line(|out| write!(out, "{done} {what}"));
+    }
+
+    fn line(&mut self, text: impl FnOnce(&mut W) -> io::Result<()>) {
         let Some(out) = &mut self.out else { return };
         if self.shown.is_some_and(|shown| shown.elapsed() < STEP) {
             return;
         }
         self.shown = Some(Instant::now());
-        let percent = done.saturating_mul(100).checked_div(all).unwrap_or(100);
-        let _ = write!(out, "{ANEW}{what}: {percent}% of {}", bytes(all)).and_then(|()| out.flush());
+        let _ = write!(out, "{ANEW}").and_then(|()| text(out)).and_then(|()| out.flush());
     }
 }
 
@@ -44,6 +59,18 @@ impl<W: Write> Drop for Progress<W> {
             let _ = write!(out, "{ANEW}").and_then(|()| out.flush());
         }
     }
+}
+
+/// In decimal units, with one digit behind the point below ten of them.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let (mut of_unit, mut unit) = (count as f64, 0);
+    while of_unit >= 1000.0 && unit + 1 < UNITS.len() {
+        of_unit /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && of_unit < 10.0);
+    format!("{of_unit:.digits$} {}", UNITS.get(unit).unwrap_or(&"B"))
 }
 
 #[cfg(test)]
@@ -61,5 +88,8 @@ mod tests {
         let mut pipe: Progress<Vec<u8>> = Progress { out: None, shown: None };
         pipe.show("saving", 0, 0);
         assert!(pipe.shown.is_none());
+        for (count, text) in [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (25_000_000, "25 MB")] {
+            assert_eq!(bytes(count), text);
+        }
     }
 }
