@@ -5,6 +5,7 @@
 //! its routes of them by an exhaustive `match`. So a row without a handler does not compile, and without a row nothing
 //! leads to a handler. The same goes for the parameters of the events ([`EventsParameter`]).
 
+mod debug;
 mod document;
 mod events;
 mod operations;
@@ -17,6 +18,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use crate::errors::Form;
+pub use debug::{PROFILE_FORM, PROFILE_FORMS, PROFILE_SECONDS};
 pub(crate) use document::add;
 pub use events::parameters::HEARTBEAT_SECONDS;
 pub use operations::{EXCLUDED_ALARMS, EXCLUDED_CHECKS, SERIALIZABLE, VERBOSE};
@@ -181,6 +183,13 @@ table! {
         ReadyzCheck => operations::READYZ_CHECK,
         Version => operations::VERSION,
         Variables => operations::VARIABLES,
+        /// What is written to the log.
+        Log => debug::LOG,
+        LogChange => debug::LOG_CHANGE,
+        Profiles => debug::PROFILES,
+        Profile => debug::PROFILE,
+        /// One that there is not.
+        OtherProfile => debug::OTHER_PROFILE,
         Index => operations::INDEX,
         /// `/v3`, which leads to [`Resource::Paths`].
         Gateway => operations::GATEWAY,

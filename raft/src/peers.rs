@@ -84,6 +84,8 @@ pub struct PeerOptions {
     pub connect_timeout: Duration,
     /// A stream on which nothing is heard for so long is ended, by either side.
     pub read_timeout: Duration,
+    /// A stream that takes nothing of what waits for so long is ended.
+    pub write_timeout: Duration,
     /// Time between two pings on an outgoing stream.
     pub ping_interval: Duration,
     /// Wait before a peer is dialled again; doubles with every failure. Long enough for a process that is ending to close
@@ -104,6 +106,7 @@ impl Default for PeerOptions {
             max_pending_bytes: 16 << 20,
             connect_timeout: Duration::from_secs(2),
             read_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(1),
             min_backoff: Duration::from_millis(10),
             max_backoff: Duration::from_secs(1),

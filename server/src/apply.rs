@@ -15,6 +15,7 @@ mod proposal;
 mod queue;
 mod quota;
 mod replica;
+mod summary;
 pub(crate) mod waiters;
 
 pub(crate) use chain::Chain;
@@ -25,3 +26,4 @@ pub(crate) use proposal::Proposal;
 pub(crate) use queue::ReplicaQueue;
 pub(crate) use quota::{Cost, Quota};
 pub(crate) use replica::{Ended, Notice, Replica};
+pub(crate) use summary::ShownKeys;

@@ -239,6 +239,7 @@ fn peers(config: &Config, own: &Metadata, snapshots: Snapshots, metrics: &Arc<Me
     let options = PeerOptions {
         max_entry_bytes: config.max_request_bytes,
         read_timeout: config.raft_read_timeout,
+        write_timeout: config.raft_write_timeout,
         ..PeerOptions::default()
     };
     let runtime = tokio::runtime::Handle::current();
@@ -286,6 +287,9 @@ fn open_state(
     metrics: Arc<Metrics>,
 ) -> Result<State, BootstrapError> {
     let store = Arc::new(Store::open(Arc::clone(&backend), store_options(config, &metrics))?);
+    if let Some(depth) = config.metrics_prefix_depth {
+        metrics.count_prefixes(depth).recount(&store)?;
+    }
     let lessor = Arc::new(Lessor::new(lessor_options(config), Instant::now()));
     lessor.recover(&backend, &store)?;
     let alarms = Arc::new(Alarms::new());
@@ -373,6 +377,7 @@ fn limits(config: &Config) -> Limits {
         fast_lease_keep_alive: config.feature_gates.enabled(Gate::FastLeaseKeepAlive),
         progress_interval: config.watch_progress_notify_interval,
         quota_bytes: config.quota_backend_bytes,
+        slow_read: config.warning_apply_duration,
         election_timeout: config.election_timeout,
         strict_reconfig_check: config.cluster.strict_reconfig_check,
         max_learners: config.cluster.max_learners,

@@ -22,6 +22,7 @@ mod settings;
 mod source;
 mod tls;
 mod tokens;
+mod traces;
 mod url;
 
 pub use backups::BackupConfig;
@@ -37,6 +38,7 @@ pub use rates::{Rate, RatesConfig};
 pub use source::{Action, Sources, load};
 pub use tls::{Allowed, AutoTls, KeyPairFiles, TlsConfig, TlsSide, TlsTerms, TlsVersions};
 pub use tokens::{JwtConfig, SignMethod, TokenConfig, TokenKind};
+pub use traces::{A_MILLION, TracesConfig};
 pub use url::{Scheme, Url, UrlError};
 
 use std::fmt;
@@ -64,6 +66,8 @@ pub struct Config {
     /// Those that this member makes of itself; `None` when it makes none.
     pub backups: Option<BackupConfig>,
     pub unsafe_no_fsync: bool,
+    /// Whether nothing of the process is paged out.
+    pub memory_mlock: bool,
     pub heartbeat_interval: Duration,
     pub election_timeout: Duration,
     pub pre_vote: bool,
@@ -71,6 +75,8 @@ pub struct Config {
     pub initial_election_tick_advance: bool,
     /// How long a connection to a peer may stay silent.
     pub raft_read_timeout: Duration,
+    /// How long it may take nothing of what waits for it.
+    pub raft_write_timeout: Duration,
     pub max_txn_ops: usize,
     /// What users are given for their passwords.
     pub tokens: TokenConfig,
@@ -98,8 +104,14 @@ pub struct Config {
     pub watch_progress_notify_interval: Duration,
     /// Whether latency histograms of gRPC calls are kept.
     pub metrics_extensive: bool,
+    /// By how many parts of their paths keys are counted; `None` when they are not.
+    pub metrics_prefix_depth: Option<usize>,
     pub warning_apply_duration: Duration,
+    /// `None` when nobody is told of calls.
+    pub traces: Option<TracesConfig>,
     pub log: LogConfig,
+    /// Whether profiles may be taken.
+    pub enable_pprof: bool,
     pub feature_gates: FeatureGates,
     /// What to tell the operator once the log is open.
     pub warnings: Vec<String>,

@@ -31,6 +31,7 @@ pub mod net;
 mod node;
 pub mod offline;
 mod peer_port;
+mod profiling;
 mod provider;
 mod rates;
 pub mod reference;
@@ -38,10 +39,12 @@ mod run;
 mod service_manager;
 pub mod staging;
 mod state;
+mod steps;
 pub mod tcp_gateway;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tls;
+mod traces;
 pub mod trial;
 mod version;
 

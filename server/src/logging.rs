@@ -1,8 +1,9 @@
 //! The log: lines shaped as etcd's, to the outputs that the configuration names; shorter ones on a terminal.
 //!
 //! Other parts only use `tracing`. A field `some_field` is written `some-field`, as etcd spells its own. `RUST_LOG`, when
-//! set, replaces the level with its own directives.
+//! set, replaces the level with its own directives. Both can be changed while the process runs ([`control`]).
 
+mod control;
 mod format;
 mod output;
 mod rotated;
@@ -10,12 +11,13 @@ mod sampled;
 mod short;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{EnvFilter, Targets};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer, Registry};
+use tracing_subscriber::{Layer, Registry, reload};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
+pub(crate) use control::{ControlError, Verbosity, set_verbosity, verbosity};
 use format::{Console, Json};
 use output::Outputs;
 use sampled::Sampled;
@@ -46,14 +48,10 @@ pub enum LogError {
 /// Opens the log for the whole process. `directives` is the value of `RUST_LOG`, if there is one.
 pub fn init(config: &LogConfig, directives: Option<&str>) -> Result<(), LogError> {
     let layer = layer(config, Outputs::open(config)?);
-    match directives.filter(|d| !d.is_empty()) {
-        Some(directives) => {
-            tracing_subscriber::registry()
-                .with(layer.with_filter(EnvFilter::builder().parse(directives)?))
-                .try_init()?;
-        }
-        None => tracing_subscriber::registry().with(layer.with_filter(filter(config.level))).try_init()?,
-    }
+    let verbosity = Verbosity { level: config.level, targets: directives.unwrap_or_default().to_owned() };
+    let (filter, handle) = reload::Layer::new(verbosity.filter()?);
+    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?;
+    control::install(handle, verbosity);
     Ok(())
 }
 

@@ -1,6 +1,10 @@
 //! How much memory this process may count on, and what follows from it.
 
-use std::{env, fs};
+use std::{env, fs, io};
+
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 
 /// What a burst may take on every machine, and the most that it needs anywhere.
 const LEAST_BURST: u64 = 16 << 20;
@@ -38,6 +42,46 @@ fn given(text: &str) -> Option<u64> {
 fn machine(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Why memory cannot be kept in RAM.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    #[error(
+        "--memory-mlock: this process may lock {bytes} bytes of memory and no more (RLIMIT_MEMLOCK): raise the limit \
+         (LimitMEMLOCK=infinity, ulimit -l unlimited), or grant CAP_IPC_LOCK"
+    )]
+    Limited { bytes: u64 },
+    #[error("--memory-mlock: cannot lock the memory of this process: {0}")]
+    Refused(io::Error),
+}
+
+/// Keeps what the process has of memory in RAM, if that is `wanted`, and what it will have, from when it is first used. Locked
+/// with a limit, it would end the first time that it needs more.
+///
+/// # Errors
+/// When it may not, or there is not so much.
+pub(crate) fn keep_if(wanted: bool) -> Result<(), MemoryError> {
+    if !wanted {
+        return Ok(());
+    }
+    if let Some(bytes) = lockable() {
+        return Err(MemoryError::Limited { bytes });
+    }
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    mlockall(flags).map_err(|error| MemoryError::Refused(error.into()))?;
+    tracing::info!("memory is kept in RAM");
+    Ok(())
+}
+
+/// How much may be locked, if there is a limit to it.
+fn lockable() -> Option<u64> {
+    if capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::IPC_LOCK)) {
+        return None;
+    }
+    let limit = getrlimit(Resource::Memlock);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if setrlimit(Resource::Memlock, raised).is_ok() { limit.maximum } else { limit.current }
 }
 
 #[cfg(test)]

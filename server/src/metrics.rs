@@ -8,6 +8,7 @@ mod database;
 mod grpc;
 mod network;
 mod operations;
+mod prefixes;
 mod process;
 mod requests;
 mod slots;
@@ -16,12 +17,14 @@ mod timings;
 pub(crate) use database::{commits, compactions};
 pub use grpc::{Call, GrpcMetrics, Series};
 pub(crate) use network::NetworkMetrics;
+pub(crate) use prefixes::Prefixes;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use requests::RequestTimer;
 pub(crate) use timings::Timings;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -49,6 +52,8 @@ pub struct Metrics {
     range_duration: Timings,
     /// `keyport_event_loop_turn_seconds`; see [`Metrics::turns`].
     turns: Timings,
+    /// Where the operator wants it.
+    prefixes: OnceLock<Prefixes>,
     handles: Handles,
 }
 
@@ -239,6 +244,13 @@ handles! {
     address_connections_closed: IntCounterVec("keyport_address_connections_closed_total", "Connections closed because their address has as many as it may: idle ones, to make room, or else new ones.", labels ["which"]);
     logins_refused: IntCounterVec("keyport_logins_refused_total", "Logins refused: a wrong password; or not looked at, because too many were of the user from there, or from the address, or too many wait.", labels ["by"]);
     tokens_refused: IntCounter("keyport_tokens_refused_total", "Requests refused for a token that nobody has.");
+    prefix_keys: IntGaugeVec("keyport_prefix_keys", "Keys, by prefix.", labels ["prefix"]);
+    prefix_puts: IntCounterVec("keyport_prefix_puts_total", "Puts of keys, by prefix.", labels ["prefix"]);
+    prefix_put_bytes: IntCounterVec("keyport_prefix_put_bytes_total", "Bytes of keys and values that were put, by prefix.", labels ["prefix"]);
+    prefix_deletes: IntCounterVec("keyport_prefix_deletes_total", "Deletions of keys, by prefix.", labels ["prefix"]);
+    prefix_reads: IntCounterVec("keyport_prefix_reads_total", "Ranges that begin at a key, by its prefix.", labels ["prefix"]);
+    spans_exported: IntCounter("keyport_trace_spans_exported_total", "Spans that the trace collector has taken.");
+    spans_lost: IntCounter("keyport_trace_spans_lost_total", "Spans that found no room to wait, or that the trace collector did not take.");
     backup_age: IntGauge("keyport_backup_age_seconds", "Age of the newest backup that this member has made of itself; -1 if there is none.");
     backup_size: IntGauge("keyport_backup_size_bytes", "Its size.");
     backup_duration: Histogram("keyport_backup_duration_seconds", "Time to make such a backup and to go through it again.", exp (0.01, 4.0, 10));
@@ -315,8 +327,19 @@ impl Metrics {
             request_duration,
             range_duration,
             turns,
+            prefixes: OnceLock::new(),
             handles,
         })
+    }
+
+    /// Counts keys and what is asked of them by so many parts of their paths, from now on.
+    pub(crate) fn count_prefixes(&self, depth: usize) -> &Prefixes {
+        self.prefixes.get_or_init(|| Prefixes::new(depth, &self.handles))
+    }
+
+    /// Where that is counted, if it is.
+    pub(crate) fn prefixes(&self) -> Option<&Prefixes> {
+        self.prefixes.get()
     }
 
     /// Has `refresh` called before every scrape, to set gauges from what is kept elsewhere.

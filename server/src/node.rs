@@ -65,6 +65,8 @@ pub(crate) struct Limits {
     pub(crate) fast_lease_keep_alive: bool,
     /// How often a watcher that asked for it is told its progress.
     pub(crate) progress_interval: Duration,
+    /// What is worth a warning, of a read without the log.
+    pub(crate) slow_read: Duration,
     /// Bytes; none when disabled.
     pub(crate) quota_bytes: Option<u64>,
     /// How long the leader may be silent.

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,11 +28,13 @@ use crate::faces::ops;
 use crate::faces::routes::Routes;
 use crate::http::layers::{GatewayNames, Quota};
 use crate::http::{BoxError, Column, RequestBody, Server, Stack, StackOptions, hosts_for_peers};
+use crate::memory::{self, MemoryError};
 use crate::metrics::Metrics;
 use crate::net::{self, BindError, Face, Listener};
 use crate::node::Node;
 use crate::service_manager::{self, Stage};
 use crate::tls::Tls;
+use crate::traces::{self, Teller, Traces, TracesError};
 use crate::{peer_port, provider, version};
 
 /// How long connections may finish what they are answering.
@@ -43,9 +46,13 @@ pub enum RunError {
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
+    Memory(#[from] MemoryError),
+    #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error("--audit-log: cannot open {}: {source}", path.display())]
     AuditLog { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     #[error(transparent)]
     Backups(#[from] ScheduleError),
     #[error("cannot serve connections: {0}")]
@@ -89,20 +96,20 @@ where
         + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    announce(&config);
+    begin(&config)?;
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     let tls = Tls::new(&config.tls, &metrics);
     // First, so that a taken port is found before anything is written.
     let listeners = net::bind(&config.listen, &tls)?;
     let peer_listeners = net::bind_peers(&config.listen, &tls)?;
-    let (audit, backups) = open_beside_data(&config, &metrics)?;
+    let backups = config.backups.as_ref().map(Schedule::open).transpose()?;
+    let (told, farewell) = who_hears(&config, &metrics)?;
     let server = Server::start(&config.http, &metrics).map_err(RunError::Threads)?;
     metrics.set_feature_gates(&config.feature_gates);
-    let shutdown = async {
+    let mut shutdown = pin!(async {
         shutdown.await;
         service_manager::tell(Stage::Stopping);
-    };
-    tokio::pin!(shutdown);
+    });
     let started = tokio::select! {
         started = bootstrap::start(&config, Arc::clone(&metrics), &tls) => started?,
         // Other founders may have to be waited for.
@@ -115,7 +122,7 @@ where
     let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
     duties.spawn(peer_port::serve(peer_listeners, for_peers, node.stopping().token().clone()));
     let data_dir = config.data_dir.clone();
-    let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, around, audit.clone()));
+    let mut serving = tokio::spawn(serve(server, config, listeners, node.clone(), metrics, around, told));
     let (mut failed, mut served, mut lost) = (None, None, None);
     tokio::select! {
         () = shutdown => node.hand_over_leadership().await,
@@ -140,25 +147,46 @@ where
         Some(failed) => failed,
         None => following.await.unwrap_or(Ended::Failed),
     };
-    audit.iter().for_each(AuditLog::flush);
+    farewell.say().await;
     tracing::info!("the server has ended");
     served.map_err(io::Error::from).flatten().map_err(RunError::Threads)?;
-    match (lost, failed) {
-        (Some(error), _) => Err(RunError::Duty(error)),
-        (None, Ended::LogLost { index, last }) => Err(RunError::LogLost { data_dir, index, last }),
-        (None, Ended::Failed) => Err(RunError::Storage),
-        (None, Ended::AsAsked) => Ok(()),
+    lost.map_or(Ok(()), |error| Err(RunError::Duty(error)))?;
+    match failed {
+        Ended::LogLost { index, last } => Err(RunError::LogLost { data_dir, index, last }),
+        Ended::Failed => Err(RunError::Storage),
+        Ended::AsAsked => Ok(()),
     }
 }
 
-/// What is written elsewhere than into the data directory, as far as it is asked for.
-fn open_beside_data(config: &Config, metrics: &Metrics) -> Result<(Option<AuditLog>, Option<Schedule>), RunError> {
+/// Who hears of calls.
+struct Told {
+    audit: Option<AuditLog>,
+    traces: Option<Traces>,
+}
+
+/// What they have not been told yet.
+struct Farewell {
+    audit: Option<AuditLog>,
+    teller: Option<Teller>,
+}
+
+fn who_hears(config: &Config, metrics: &Metrics) -> Result<(Told, Farewell), RunError> {
     let open = |path: &PathBuf| {
         AuditLog::open(path, metrics.audit_lost.clone())
             .map_err(|source| RunError::AuditLog { path: path.clone(), source })
     };
     let audit = config.audit_log.as_ref().map(open).transpose()?;
-    Ok((audit, config.backups.as_ref().map(Schedule::open).transpose()?))
+    let (traces, teller) = config.traces.as_ref().map(|config| traces::start(config, metrics)).transpose()?.unzip();
+    Ok((Told { audit: audit.clone(), traces }, Farewell { audit, teller }))
+}
+
+impl Farewell {
+    async fn say(self) {
+        self.audit.iter().for_each(AuditLog::flush);
+        if let Some(teller) = self.teller {
+            teller.finish().await;
+        }
+    }
 }
 
 /// What the node does unasked, for as long as it serves.
@@ -208,6 +236,11 @@ async fn stop_raft(node: &Node) {
     }
 }
 
+fn begin(config: &Config) -> Result<(), MemoryError> {
+    announce(config);
+    memory::keep_if(config.memory_mlock)
+}
+
 fn announce(config: &Config) {
     let texts = |urls: &[Url]| urls.iter().map(Url::to_string).collect::<Vec<_>>().join(",");
     tracing::info!(
@@ -238,7 +271,7 @@ async fn serve<L, B>(
     node: Node,
     metrics: Arc<Metrics>,
     around: L,
-    audit: Option<AuditLog>,
+    told: Told,
 ) -> io::Result<()>
 where
     L: Layer<Clients> + Sync,
@@ -254,7 +287,8 @@ where
     let (users, ignores_names) = (Arc::clone(&state), config.http.enable_gateway && !config.http.certificate_names);
     let full = Quota::new(move || state.alarms.no_space());
     let gateway_names = GatewayNames::new(move || ignores_names && users.auth.with(|policy| policy.is_enabled()));
-    let options = StackOptions { audit, gateway_names, ..StackOptions::of(&config) };
+    let Told { audit, traces } = told;
+    let options = StackOptions { audit, traces, gateway_names, ..StackOptions::of(&config) };
     let stack = Stack::new(options, Arc::clone(&metrics), calls.clone(), full);
     let (for_metrics, for_clients): (Vec<_>, Vec<_>) =
         listeners.into_iter().partition(|listener| listener.face == Face::Metrics);
@@ -268,7 +302,8 @@ where
             () = node.ready() => {}
             () = stop.cancelled() => return Ok(()),
         }
-        let router = ops::router(Arc::new(node.clone()), metrics, calls.clone()).fallback(ops::not_found);
+        let router =
+            ops::router(Arc::new(node.clone()), metrics, config.enable_pprof, calls.clone()).fallback(ops::not_found);
         let gateway = config
             .http
             .enable_gateway

@@ -15,7 +15,7 @@ use keyport_storage::alarm::Alarms;
 use keyport_storage::auth::AuthStore;
 use keyport_storage::backend::{Applied, Backend, BackendError};
 use keyport_storage::lease::{Lessor, RecoverError};
-use keyport_storage::mvcc::Store;
+use keyport_storage::mvcc::{MvccError, Store};
 use keyport_storage::watch::WatchHub;
 use leadership::Leadership;
 use tokio::sync::watch;
@@ -57,6 +57,8 @@ pub(crate) enum InstallError {
     #[error(transparent)]
     Recover(#[from] RecoverError),
     #[error(transparent)]
+    Store(#[from] MvccError),
+    #[error(transparent)]
     Membership(#[from] MembershipError),
 }
 
@@ -69,6 +71,7 @@ impl State {
     pub(crate) fn install(&self, file: &Path) -> Result<(), InstallError> {
         let applied = self.backend.install(file)?;
         self.store.reload()?;
+        self.count_prefixes()?;
         self.lessor.recover(&self.backend, &self.store)?;
         self.alarms.recover(&self.backend)?;
         self.auth.recover(&self.backend)?;
@@ -77,6 +80,14 @@ impl State {
         self.hub.resync();
         self.applied.advance(applied.index, applied.term);
         Ok(())
+    }
+
+    /// Counts the keys by prefix, where that is wanted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn count_prefixes(&self) -> Result<(), MvccError> {
+        self.metrics.prefixes().map_or(Ok(()), |prefixes| prefixes.recount(&self.store))
     }
 
     /// What has failed for good: nothing is written any more, or a thread is missing.

@@ -10,6 +10,7 @@
 //! - [`frames`] and [`websocket`] are HTTP/2 and WebSocket by hand
 //! - [`certificates`] makes authorities and what they issue, [`encrypted`] is a client with TLS, and runs `curl`
 //! - [`program`] is a command of the binary that goes on until it is told to end
+//! - [`collector`] hears of calls as spans
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
 //! - [`tiny`] is a disk that can be full
 //! - [`trial`] is `keyport cluster` with somebody who types
@@ -18,6 +19,7 @@
 
 pub mod certificates;
 pub mod cluster;
+pub mod collector;
 pub mod differential;
 pub mod encrypted;
 pub mod etcdctl;

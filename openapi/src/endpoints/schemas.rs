@@ -16,6 +16,7 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("Session", session())
         .schema("Login", login())
         .schema("NewPassword", new_password())
+        .schema("Verbosity", verbosity())
 }
 
 fn health() -> Schema {
@@ -68,6 +69,15 @@ fn new_password() -> Schema {
         .property("new", text("What it is to be; 72 bytes at most."))
         .required("old")
         .required("new")
+        .into()
+}
+
+fn verbosity() -> Schema {
+    let levels = ["debug", "info", "warn", "error", "panic", "fatal"];
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("level", text("The least level that is written.").enum_values(Some(levels)))
+        .property("targets", text("Directives as in `RUST_LOG`, which count instead of the level; empty for none."))
         .into()
 }
 

@@ -43,6 +43,8 @@ struct State {
     /// Messages were given up, and Raft was told.
     dropping: bool,
     failure: Option<io::Error>,
+    /// Bytes that the stream took.
+    taken: u64,
 }
 
 /// What became of a batch.
@@ -181,6 +183,12 @@ impl Link {
         }
     }
 
+    /// How many bytes the stream took until now, if more wait for it.
+    pub(super) fn taken(&self) -> Option<u64> {
+        let state = self.state.lock();
+        (!state.outbox.is_empty()).then_some(state.taken)
+    }
+
     /// The stream is up.
     pub(super) fn attach(&self, stream: Arc<dyn PeerStream>) {
         let mut state = self.state.lock();
@@ -204,6 +212,7 @@ impl Link {
         match state.outbox.write_to(|slices| stream.try_write(slices)) {
             Ok(bytes) => {
                 state.dropping &= !state.outbox.is_empty();
+                state.taken += bytes as u64;
                 bytes
             }
             Err(error) => {

@@ -31,6 +31,8 @@ enum Lost {
     Closed,
     #[error("no answer to pings")]
     Silent,
+    #[error("takes nothing of what waits for it")]
+    Stuck,
     #[error("{0}")]
     Frame(#[from] FrameError),
     #[error("not wanted any more")]
@@ -123,6 +125,7 @@ async fn keep(shared: &Shared, link: &Link, stream: Arc<dyn PeerStream>, early: 
 
 async fn serve(shared: &Shared, link: &Link, stream: &dyn PeerStream, early: &[u8]) -> Lost {
     let mut pings = Pings::new(shared.options.read_timeout);
+    let mut stuck = Stuck::default();
     let mut answers = FrameReader::new(0);
     answers.feed(early);
     if let Err(lost) = take(shared, link, &mut answers, &mut pings) {
@@ -153,6 +156,9 @@ async fn serve(shared: &Shared, link: &Link, stream: &dyn PeerStream, early: &[u
             _ = timer.tick() => {
                 if pings.overdue() {
                     return Lost::Silent;
+                }
+                if stuck.is(link.taken(), shared.options.write_timeout) {
+                    return Lost::Stuck;
                 }
                 shared.sent(link.id, link.ping(pings.next()));
             }
@@ -189,6 +195,27 @@ fn take(shared: &Shared, link: &Link, answers: &mut FrameReader, pings: &mut Pin
         }
     }
     Ok(())
+}
+
+/// Whether a stream takes something.
+#[derive(Default)]
+struct Stuck(Option<(u64, Instant)>);
+
+impl Stuck {
+    /// Whether it has taken nothing for so long, by how much it has taken until now; none where nothing waits.
+    fn is(&mut self, taken: Option<u64>, patience: Duration) -> bool {
+        let Some(taken) = taken else {
+            self.0 = None;
+            return false;
+        };
+        match self.0 {
+            Some((before, since)) if before == taken => since.elapsed() >= patience,
+            _ => {
+                self.0 = Some((taken, Instant::now()));
+                false
+            }
+        }
+    }
 }
 
 /// Pings on their way.

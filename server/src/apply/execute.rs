@@ -20,6 +20,7 @@ use crate::kv::keys::{self, KvTxn};
 use crate::kv::txn;
 use crate::membership::Downgrade;
 use crate::state::State;
+use crate::steps;
 
 /// Executes one command as one write transaction that carries `applied`; watchers' events are added to `published`.
 /// The answer may be a refusal: the entry counts as applied all the same and has changed nothing.
@@ -99,11 +100,17 @@ fn keys(
     let mut txn = KvTxn::new(state.store.write(), &state.lessor, &state.metrics);
     let outcome = change(&mut txn).map(|reply| Answer { revision: txn.revision(), reply });
     let outcome = settle(outcome, txn.has_changes())?;
-    publish(txn.commit(applied), published);
+    let start = Instant::now();
+    let changes = txn.commit(applied);
+    steps::note_long("commit", start, Instant::now());
+    publish(state, changes, published);
     Ok(outcome)
 }
 
-fn publish(changes: Changes, published: &mut Vec<RevisionEvents>) {
+fn publish(state: &State, changes: Changes, published: &mut Vec<RevisionEvents>) {
+    if let Some(prefixes) = state.metrics.prefixes() {
+        prefixes.changed(&changes.events);
+    }
     if !changes.events.is_empty() {
         published.push(RevisionEvents { revision: changes.revision, events: changes.events });
     }
@@ -132,7 +139,7 @@ fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, 
         Answer { revision: txn.revision(), reply: Reply::LeaseRevoke(LeaseRevokeResponse::default()) }
     });
     let outcome = settle(outcome.map_err(OpError::from), txn.has_changes())?;
-    publish(txn.commit(Some(applied)), published);
+    publish(state, txn.commit(Some(applied)), published);
     Ok(outcome)
 }
 

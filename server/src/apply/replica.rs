@@ -14,11 +14,13 @@ use tokio::sync::mpsc;
 
 use super::chain::{Chain, Verdict};
 use super::fault::{Failure, Fault};
+use super::summary::Summary;
 use super::waiters::{Answer, Outcome, Waiters};
 use super::{Proposal, Reply, execute};
 use crate::membership::Effect;
 use crate::metrics::Metrics;
 use crate::state::{SnapshotFiles, State, conf_state};
+use crate::steps::Steps;
 
 /// What the applied log tells the rest of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,22 +158,37 @@ impl Replica {
         let proposal = Proposal::decode(data)?;
         *name = proposal.command.name();
         let start = Instant::now();
+        let mut steps = Steps::default();
+        let Proposal { id, .. } = proposal;
+        let outcome = steps.within(|| self.judge_and_execute(proposal, applied, published))?;
+        let took = start.elapsed();
+        self.metrics.observe_apply(name, took, outcome.is_ok());
+        if took > self.slow {
+            self.tell_slow(name, data, took, &steps, &outcome);
+        }
+        Ok((id != 0).then_some((id, outcome)))
+    }
+
+    fn judge_and_execute(
+        &self,
+        proposal: Proposal,
+        applied: Applied,
+        published: &mut Vec<RevisionEvents>,
+    ) -> Result<Outcome, Fault> {
         let verdict = self.chain.verdict(&proposal);
-        let Proposal { id, command, .. } = proposal;
-        let outcome = match verdict {
-            Verdict::Apply => execute::execute(&self.state, command, applied, published)?,
+        let Proposal { command, .. } = proposal;
+        match verdict {
+            Verdict::Apply => execute::execute(&self.state, command, applied, published),
             Verdict::Refuse(error) => {
                 self.state.backend.commit(Batch::new(), Some(applied));
-                Err(error)
+                Ok(Err(error))
             }
             Verdict::ApplyThenFail(error) => {
                 // Said again with the next request, should the queue be full.
                 let _ = self.notices.try_send(Notice::OutOfSpace);
-                execute::execute(&self.state, command, applied, published)?.and(Err(error))
+                Ok(execute::execute(&self.state, command, applied, published)?.and(Err(error)))
             }
-        };
-        self.observe(name, start.elapsed(), &outcome);
-        Ok((id != 0).then_some((id, outcome)))
+        }
     }
 
     /// Puts a received snapshot in place of the whole state.
@@ -259,12 +276,18 @@ impl Replica {
         }
     }
 
-    fn observe(&self, name: &'static str, took: Duration, outcome: &Outcome) {
-        self.metrics.observe_apply(name, took, outcome.is_ok());
-        if took > self.slow {
-            self.metrics.slow_applies.inc();
-            tracing::warn!(op = name, ?took, expected = ?self.slow, "apply request took too long");
-        }
+    fn tell_slow(&self, name: &str, data: &bytes::Bytes, took: Duration, steps: &Steps, outcome: &Outcome) {
+        self.metrics.slow_applies.inc();
+        let request = Proposal::decode(data).map(|proposal| Summary(&proposal.command).to_string()).unwrap_or_default();
+        tracing::warn!(
+            op = name,
+            ?took,
+            expected_duration = ?self.slow,
+            request,
+            steps = %steps,
+            error = outcome.as_ref().err().map(ToString::to_string),
+            "apply request took too long"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use keyport_raft::wal::WalError;
 use keyport_raft::{ForceNewError, StartError};
 use keyport_storage::backend::{Applied, BackendError};
 use keyport_storage::lease::RecoverError;
+use keyport_storage::mvcc::MvccError;
 
 use super::discovery::DiscoveryError;
 use super::existing::FetchError;
@@ -27,6 +28,8 @@ pub enum BootstrapError {
     Backend(#[from] BackendError),
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    #[error("cannot count the keys: {0}")]
+    Count(#[from] MvccError),
     #[error(transparent)]
     Wal(#[from] WalError),
     #[error(transparent)]

@@ -10,10 +10,12 @@ use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
 
 use super::{Desk, note, validate};
+use crate::apply::ShownKeys;
 use crate::apply::waiters::Answer;
 use crate::gate::{Caller, Pass};
 use crate::kv::{DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
 use crate::node::Node;
+use crate::steps;
 pub(crate) use range_stream::RangeChunks;
 use reads::{Read, Snapshot};
 
@@ -171,10 +173,15 @@ impl Desk {
             self.node.read_barrier().await?;
         }
         metrics.range_total.inc();
+        if let Some(prefixes) = metrics.prefixes() {
+            prefixes.read(&request.key);
+        }
+        let (key, range_end) = (request.key.clone(), request.range_end.clone());
         let start = Instant::now();
         // Who he is by what is known now: users and roles may have changed with what was waited for.
         let reply = self.read(&self.gate.renew(pass), request, read).await;
-        timer.ranged(start, reply.is_ok());
+        let end = timer.ranged(start, reply.is_ok());
+        self.note_read("read-only range", start, end, || ShownKeys(&key, &range_end).to_string());
         Ok(KvAnswer::new(&self.node, reply?))
     }
 
@@ -205,12 +212,30 @@ impl Desk {
             self.node.read_barrier().await?;
         }
         let pass = self.gate.renew(pass);
+        let counted = self.node.metrics().prefixes().map(|prefixes| (prefixes, request.clone()));
+        let start = Instant::now();
         let read = self.read(&pass, request, |store, leash, request| {
             let view = Snapshot::now(store, leash);
             txn::read(&view, view.revision(), request)
         });
         let reply = read.await?;
-        timer.succeeded();
+        let end = Instant::now();
+        self.note_read("read-only txn", start, end, String::new);
+        if let Some((prefixes, request)) = counted {
+            txn::ranges(&request, reply.succeeded).for_each(|range| prefixes.read(&range.key));
+        }
+        timer.succeeded_at(end);
         Ok(KvAnswer::new(&self.node, reply))
+    }
+
+    /// Notes a read for who has to tell of its call, and warns if it took long: `keys` says what was read.
+    fn note_read(&self, op: &str, start: Instant, end: Instant, keys: impl FnOnce() -> String) {
+        steps::note("read", start, end);
+        let (took, expected) = (end.saturating_duration_since(start), self.node.limits().slow_read);
+        if took > expected {
+            self.node.metrics().slow_applies.inc();
+            let request = keys();
+            tracing::warn!(op, ?took, expected_duration = ?expected, request, "apply request took too long");
+        }
     }
 }

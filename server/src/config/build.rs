@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
     LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, backups, cluster, duration, identity, invalid,
-    origins, rates, tls, tokens,
+    origins, rates, tls, tokens, traces,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -32,10 +32,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     let feature_gates = FeatureGates::parse(&s.string("feature-gates"))?;
     let auto_compaction = auto_compaction(&s)?;
     let log = log(&s)?;
-    let compact_hash_check_interval = s.duration("compact-hash-check-time");
-    if compact_hash_check_interval.is_zero() {
-        return Err(invalid("--compact-hash-check-time must be >0 (set to 0s)"));
-    }
+    let compact_hash_check_interval = compact_hash_check_interval(&s)?;
     let tokens = tokens(&mut s)?;
     let cors = origins::listed(s.list("cors"))?;
     let http = http(&s, cors.clone())?;
@@ -53,11 +50,13 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         bootstrap_defrag_threshold_bytes: defrag_threshold(s.uint("bootstrap-defrag-threshold-megabytes")),
         backups: backups::build(&s)?,
         unsafe_no_fsync: s.bool("unsafe-no-fsync"),
+        memory_mlock: s.bool("memory-mlock"),
         heartbeat_interval,
         election_timeout,
         pre_vote: s.bool("pre-vote"),
         initial_election_tick_advance: s.bool("initial-election-tick-advance"),
         raft_read_timeout: s.duration("raft-read-timeout").max(MIN_PEER_TIMEOUT),
+        raft_write_timeout: s.duration("raft-write-timeout").max(MIN_PEER_TIMEOUT),
         max_txn_ops: usize::try_from(s.uint("max-txn-ops")).unwrap_or(usize::MAX),
         tokens,
         identity: identity::build(&s)?,
@@ -72,13 +71,12 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         compact_hash_check_interval,
         compaction_batch_limit: positive(s.int("compaction-batch-limit"), 1_000),
         compaction_sleep_interval: or_default(s.duration("compaction-sleep-interval"), Duration::from_millis(10)),
-        watch_progress_notify_interval: or_default(
-            s.duration("watch-progress-notify-interval"),
-            Duration::from_secs(600),
-        )
-        .max(MIN_PROGRESS_INTERVAL),
+        watch_progress_notify_interval: progress_interval(&s),
         metrics_extensive: s.string("metrics") == "extensive",
+        metrics_prefix_depth: usize::try_from(s.uint("metrics-prefix-depth")).ok().filter(|depth| *depth > 0),
         warning_apply_duration: s.duration("warning-apply-duration"),
+        traces: traces::build(&s)?,
+        enable_pprof: s.bool("enable-pprof") || log.level == LogLevel::Debug,
         log,
         feature_gates,
         name,
@@ -86,6 +84,11 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         tls,
         warnings: s.warnings,
     })
+}
+
+fn progress_interval(s: &Settings) -> Duration {
+    let interval = s.duration("watch-progress-notify-interval");
+    or_default(interval, Duration::from_secs(600)).max(MIN_PROGRESS_INTERVAL)
 }
 
 /// The member's name, and where its data is.
@@ -102,6 +105,11 @@ fn path(s: &Settings, flag: &str) -> Option<PathBuf> {
 /// None where there is none.
 fn quota(bytes: i64) -> Option<u64> {
     if bytes == 0 { Some(DEFAULT_QUOTA_BYTES) } else { u64::try_from(bytes).ok() }
+}
+
+fn compact_hash_check_interval(s: &Settings) -> Result<Duration, ConfigError> {
+    let interval = s.duration("compact-hash-check-time");
+    if interval.is_zero() { Err(invalid("--compact-hash-check-time must be >0 (set to 0s)")) } else { Ok(interval) }
 }
 
 fn defrag_threshold(megabytes: u64) -> Option<u64> {

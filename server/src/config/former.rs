@@ -57,7 +57,7 @@ pub(super) const FORMER: &[Former] = &[
     moved("experimental-corrupt-check-time", Dur, "corrupt-check-time"),
     moved("experimental-distributed-tracing-address", Str, "distributed-tracing-address"),
     moved("experimental-distributed-tracing-instance-id", Str, "distributed-tracing-instance-id"),
-    moved("experimental-distributed-tracing-sampling-rate", Uint, "distributed-tracing-sampling-rate"),
+    moved("experimental-distributed-tracing-sampling-rate", Int, "distributed-tracing-sampling-rate"),
     moved("experimental-distributed-tracing-service-name", Str, "distributed-tracing-service-name"),
     moved("experimental-downgrade-check-time", Dur, "downgrade-check-time"),
     moved("experimental-enable-distributed-tracing", Bool, "enable-distributed-tracing"),

@@ -82,6 +82,17 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+            LogLevel::Panic => "panic",
+            LogLevel::Fatal => "fatal",
+        }
+    }
+
     pub fn parse(text: &str) -> Option<LogLevel> {
         Some(match text.to_ascii_lowercase().as_str() {
             "debug" => LogLevel::Debug,

@@ -339,14 +339,29 @@ fn identities_are_of_an_issuer_and_for_an_audience() {
     assert_eq!(args(&["--identity-issuer=https://a.example"]).error().0, 1);
 }
 
+/// Whoever wonders why finds it in the README, and nothing there that has an effect.
+#[test]
+fn flags_without_effect_have_a_reason() {
+    let readme = include_str!("../../../README.md");
+    let (_, table) = readme.split_once("| Flag | Why it changes nothing |\n|---|---|\n").expect("the table");
+    let rows = table.lines().take_while(|line| line.starts_with("| ")).filter_map(|line| line.split_once("` | "));
+    let rows: Vec<_> = rows.map(|(flag, why)| (flag.trim_start_matches("| `--"), why)).collect();
+    assert!(rows.iter().all(|(_, why)| why.len() > 20), "{rows:?}");
+    let named: Vec<_> = rows.iter().map(|(flag, _)| *flag).collect();
+    // It will get an effect.
+    let inert = flags::FLAGS.iter().filter(|flag| flag.inert && flag.name != "downgrade-check-time");
+    assert_eq!(named, inert.map(|flag| flag.name).collect::<Vec<_>>());
+}
+
 #[test]
 fn flags_without_effect_are_named_in_one_line() {
-    let config = args(&["--max-wals=3", "--memory-mlock", "--snapshot=1", "--enable-pprof=false"]).config();
+    let config =
+        args(&["--max-wals=3", "--backend-bbolt-freelist-type=map", "--snapshot=1", "--enable-pprof=false"]).config();
     assert_eq!(
         config.warnings,
         [
             "flag -snapshot is no longer supported - ignoring",
-            "accepted, but without effect in this release: --max-wals, --memory-mlock"
+            "accepted, but without effect in this release: --max-wals, --backend-bbolt-freelist-type"
         ]
     );
     let config =

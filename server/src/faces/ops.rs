@@ -5,7 +5,9 @@
 mod docs;
 mod health;
 mod index;
+mod log;
 mod probes;
+mod profile;
 mod vars;
 mod version;
 
@@ -17,7 +19,7 @@ use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, any, delete, get, post, put};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use keyport_api::error::{self, Error};
 use keyport_api::etcdserverpb::AlarmType;
 use keyport_openapi::endpoints::{Endpoint, Listeners, Operation, Parameter, Resource, Verb};
@@ -75,26 +77,31 @@ pub(crate) struct RaftState {
 struct Ops<H> {
     node: Arc<H>,
     metrics: Arc<Metrics>,
+    /// Whether they may be taken.
+    has_profiles: bool,
 }
 
 /// Everything for clients' listeners, without a fallback: other routers may be merged.
 /// `insiders` says who may see what is for those alone who run the member.
-pub(crate) fn router<H: HealthSource, I: Insiders>(node: Arc<H>, metrics: Arc<Metrics>, insiders: I) -> Router {
-    let ops = Arc::new(Ops { node, metrics });
+pub(crate) fn router<H: HealthSource, I: Insiders>(
+    node: Arc<H>,
+    metrics: Arc<Metrics>,
+    has_profiles: bool,
+    insiders: I,
+) -> Router {
+    let ops = Arc::new(Ops { node, metrics, has_profiles });
     let inside = routes(|endpoint| !endpoint.public).layer(middleware::from_fn_with_state(insiders, admit::<I>));
     routes(|endpoint| endpoint.public)
         .merge(inside)
-        .method_not_allowed_fallback(|| async {
-            method_not_allowed("This path takes GET and HEAD: /docs describes it.\n")
-        })
+        .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(uri.path(), ": /docs describes it") })
         .with_state(ops)
 }
 
 /// Metrics and health alone, for listeners that are there for nothing else.
 pub(crate) fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
-    let ops = Arc::new(Ops { node, metrics });
+    let ops = Arc::new(Ops { node, metrics, has_profiles: false });
     routes(|endpoint| endpoint.public && endpoint.listeners == Listeners::ClientsAndMetrics)
-        .method_not_allowed_fallback(|| async { method_not_allowed("This path takes GET and HEAD.\n") })
+        .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(uri.path(), "") })
         .fallback(|| async { no_page("This port has /metrics, /health, /livez and /readyz.\n") })
         .with_state(ops)
 }
@@ -128,6 +135,11 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::ReadyzCheck => asked(verb, probes::readyz_one),
         Operation::Version => asked(verb, version::version),
         Operation::Variables => asked(verb, vars::vars),
+        Operation::Log => asked(verb, log::show),
+        Operation::LogChange => asked(verb, log::change),
+        Operation::Profiles => asked(verb, profile::index),
+        Operation::Profile => asked(verb, profile::profile),
+        Operation::OtherProfile => asked(verb, profile::other),
         Operation::Index => asked(verb, index::index),
         Operation::Gateway => asked(verb, || async { Redirect::temporary(Resource::Paths.info().path) }),
         Operation::OpenApi => docs::tagged(asked(verb, docs::document)),
@@ -173,9 +185,12 @@ fn no_page(hint: &str) -> Response {
     plain::text(StatusCode::NOT_FOUND, format!("404 page not found\n{hint}"))
 }
 
-fn method_not_allowed(hint: &str) -> Response {
-    let mut response: Response = plain::text(StatusCode::METHOD_NOT_ALLOWED, format!("Method Not Allowed\n{hint}"));
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+fn method_not_allowed(path: &str, hint: &str) -> Response {
+    let changes = Operation::ALL.iter().any(|row| row.info().path == path && row.info().verb == Verb::Put);
+    let (list, words) = if changes { ("GET, HEAD, PUT", "GET, HEAD and PUT") } else { ("GET, HEAD", "GET and HEAD") };
+    let text = format!("Method Not Allowed\nThis path takes {words}{hint}.\n");
+    let mut response: Response = plain::text(StatusCode::METHOD_NOT_ALLOWED, text);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(list));
     response
 }
 

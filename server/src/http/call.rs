@@ -114,6 +114,8 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Who asks, once that is known.
     pub caller: Option<Caller>,
+    /// Whether somebody is told of it as a span.
+    pub(super) is_traced: bool,
     /// For its line in the audit log, where there is one.
     pub(super) trail: Option<Arc<Trail>>,
 }
@@ -129,7 +131,17 @@ impl Call {
         };
         let protocol = grpc.unwrap_or(if method.is_some() { Protocol::Json } else { Protocol::Http });
         let rare = Rare::of(request.headers());
-        Call { connection, protocol, method, started: Instant::now(), rare, deadline: None, caller: None, trail: None }
+        Call {
+            connection,
+            protocol,
+            method,
+            started: Instant::now(),
+            rare,
+            deadline: None,
+            caller: None,
+            is_traced: false,
+            trail: None,
+        }
     }
 
     /// That of a request on its way through the stack.

@@ -20,6 +20,7 @@ mod panics;
 mod quota;
 mod rate;
 mod request_id;
+mod trace;
 mod well_formed;
 
 pub use attendance::{Attendance, AttendanceLayer, Attended, LastWord, LastsLong};
@@ -40,6 +41,7 @@ pub use panics::{CatchPanic, CatchPanicLayer};
 pub use quota::Quota;
 pub use rate::Rate;
 pub use request_id::{RequestId, RequestIdLayer};
+pub use trace::{Trace, TraceLayer, Traced};
 pub use well_formed::WellFormed;
 
 use std::pin::Pin;

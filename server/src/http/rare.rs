@@ -19,6 +19,8 @@ impl Rare {
     pub(super) const CONTENT_ENCODING: Rare = Rare(1 << 7);
     /// Rare in HTTP/2, where something else says the same.
     pub(super) const HOST: Rare = Rare(1 << 8);
+    /// Says to which trace a call belongs.
+    pub(super) const TRACE_PARENT: Rare = Rare(1 << 9);
     /// What browsers say of the page that a request is for.
     pub(super) const OF_PAGES: Rare = Rare(Rare::ORIGIN.0 | Rare::FETCH.0);
 
@@ -39,6 +41,7 @@ impl Rare {
             "host" => Rare::HOST,
             "content-encoding" => Rare::CONTENT_ENCODING,
             "transfer-encoding" => Rare::TRANSFER_ENCODING,
+            "traceparent" => Rare::TRACE_PARENT,
             "grpc-timeout" => Rare::GRPC_TIMEOUT,
             "hasleader"
             | "token"

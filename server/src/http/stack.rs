@@ -8,7 +8,7 @@ use tower::{Layer, ServiceBuilder};
 use super::layers::{
     Attendance, AttendanceLayer, Audit, AuditLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors,
     CorsLayer, Count, CountLayer, GatewayNames, Hosts, Identity, IdentityLayer, InLine, InLineLayer, Limits,
-    LimitsLayer, Log, LogLayer, Origins, Quota, Rate, RequestId, RequestIdLayer, WellFormed,
+    LimitsLayer, Log, LogLayer, Origins, Quota, Rate, RequestId, RequestIdLayer, Trace, TraceLayer, WellFormed,
 };
 use super::{Pace, Ways};
 use crate::audit::AuditLog;
@@ -16,6 +16,7 @@ use crate::config::{AllowList, Config, OWN, RatesConfig};
 use crate::metrics::Metrics;
 use crate::net;
 use crate::rates::AddressRate;
+use crate::traces::Traces;
 
 /// The settings of the layers.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct StackOptions {
     pub max_message_bytes: usize,
     /// Where it is written down who asked for what.
     pub(crate) audit: Option<AuditLog>,
+    /// Whether a collector is told of calls.
+    pub(crate) traces: Option<Traces>,
     /// The slowest that requests may come in.
     pub pace: Pace,
     /// Whether who somebody is matters on the JSON gateway.
@@ -42,6 +45,7 @@ impl StackOptions {
         StackOptions {
             cors: config.http.cors.clone(),
             audit: None,
+            traces: None,
             ways: Ways { token_in_query: config.http.token_in_query, certificate_names: config.http.certificate_names },
             hosts: Hosts::new(config.http.hosts.clone(), own_names(config)),
             slow_request: config.http.warning_unary_request_duration,
@@ -73,6 +77,7 @@ fn own_names(config: &Config) -> impl Iterator<Item = String> + '_ {
 /// All layers, as one.
 #[derive(Clone, Debug)]
 pub struct Stack<I> {
+    trace: TraceLayer,
     log: LogLayer,
     count: CountLayer,
     cors: CorsLayer,
@@ -87,7 +92,7 @@ pub struct Stack<I> {
 }
 
 /// All layers around a service, as one type: no call through a pointer.
-pub type Column<S, I> = RequestId<Log<Count<Cors<CatchPanic<Checked<FirstChecks, Worked<S, I>>>>>>>;
+pub type Column<S, I> = RequestId<Trace<Log<Count<Cors<CatchPanic<Checked<FirstChecks, Worked<S, I>>>>>>>>;
 
 type FirstChecks = (WellFormed, Hosts, Origins, CleanPath, GatewayNames, Rate);
 
@@ -98,9 +103,10 @@ impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
         let rate = Rate(AddressRate::new(&options.rates, &metrics).map(Arc::new));
-        let StackOptions { cors, hosts, ways, slow_request, max_message_bytes, audit, pace, .. } = options;
+        let StackOptions { cors, hosts, ways, slow_request, max_message_bytes, audit, traces, pace, .. } = options;
         let gateway_names = options.gateway_names;
         Stack {
+            trace: TraceLayer(traces),
             log: LogLayer { threshold: slow_request },
             count: CountLayer(metrics),
             origins: Origins(Arc::new(cors.clone())),
@@ -123,6 +129,8 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
         ServiceBuilder::new()
             // Before the log, which writes the id, and before anything that may refuse.
             .layer(RequestIdLayer)
+            // Around all that is told of a call, and all of its answer.
+            .layer(&self.trace)
             // Around all that takes time.
             .layer(&self.log)
             // Counts refusals of the layers below, too.

@@ -225,6 +225,7 @@ where
     let metrics = Arc::new(Metrics::new(false));
     let hosts = Hosts::new(hosts, []);
     let options = StackOptions {
+        traces: None,
         cors,
         hosts,
         ways: Ways::default(),

@@ -79,6 +79,9 @@ impl<'a> KvTxn<'a> {
 impl View for KvTxn<'_> {
     fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
         self.count(&self.metrics.range_total);
+        if let Some(prefixes) = self.metrics.prefixes() {
+            prefixes.read(&range.start);
+        }
         self.store.range(range, options)
     }
 

@@ -66,6 +66,14 @@ pub(crate) fn read(view: &impl View, revision: i64, request: &TxnRequest) -> Res
     Ok(TxnReply { revision, succeeded, replies })
 }
 
+/// The ranges of the branch that was taken.
+pub(crate) fn ranges(request: &TxnRequest, succeeded: bool) -> impl Iterator<Item = &RangeRequest> {
+    branch(request, succeeded).iter().filter_map(|op| match &op.request {
+        Some(Request::RequestRange(range)) => Some(range),
+        _ => None,
+    })
+}
+
 /// Whether a transaction needs no log entry: every operation of both branches is a range.
 pub(crate) fn is_read_only(request: &TxnRequest) -> bool {
     ops(request).all(|op| matches!(op.request, Some(Request::RequestRange(_))))

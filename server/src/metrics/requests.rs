@@ -24,16 +24,29 @@ impl Metrics {
 }
 
 impl RequestTimer<'_> {
+    /// When the request began.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Counts the request as answered at `end`.
+    pub fn succeeded_at(self, end: Instant) {
+        self.end(end, true);
+    }
+
     /// Counts the request as answered.
     pub fn succeeded(self) {
-        self.end(Instant::now(), true);
+        self.succeeded_at(Instant::now());
     }
 
     /// Counts a range that began at `start`, and the request that was for it: both end with one look at the clock.
-    pub fn ranged(self, start: Instant, ok: bool) {
+    ///
+    /// Returns when that was.
+    pub fn ranged(self, start: Instant, ok: bool) -> Instant {
         let now = Instant::now();
         self.metrics.observe_range(now.saturating_duration_since(start), ok);
         self.end(now, ok);
+        now
     }
 
     fn end(mut self, now: Instant, ok: bool) {

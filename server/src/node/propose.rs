@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use keyport_api::error::Error;
@@ -15,6 +16,7 @@ use crate::apply::waiters::{Answer, Outcome};
 use crate::apply::{Command, Cost, Proposal, Replicated};
 use crate::gate::{Pass, Trail};
 use crate::metrics::RequestTimer;
+use crate::steps;
 
 /// Where the outcome of a request will be told, if it was taken.
 pub(super) struct Offered<'a, R> {
@@ -145,12 +147,14 @@ impl<R: Replicated> Offered<'_, R> {
     /// Why it was not taken; what the state machine answers; `Timeout`, `Stopped`.
     pub(super) async fn outcome(self) -> Result<Answer<R::Reply>, Error> {
         let outcome = told(self.outcome?).await;
+        let end = Instant::now();
+        steps::note("propose until applied", self.timer.start(), end);
         if let Some(trail) = self.trail {
             trail.change_ends(outcome.as_ref().map(|answer| Some(answer.revision)).map_err(|error| *error));
         }
         // As etcd counts: a refusal by the state machine is an answer. None of those says that something is not available.
         if !outcome.as_ref().is_err_and(|error| error.code() == Code::Unavailable) {
-            self.timer.succeeded();
+            self.timer.succeeded_at(end);
         }
         let Answer { revision, reply } = outcome?;
         match R::reply(reply) {

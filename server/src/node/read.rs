@@ -1,9 +1,12 @@
 //! Linearizable reads: wait until this member has applied all that was committed when the read began.
 
+use std::time::Instant;
+
 use keyport_api::error::Error;
 use tokio::time::timeout;
 
 use super::{Node, raft_error};
+use crate::steps;
 
 impl Node {
     /// Returns once a read of the local store is linearizable.
@@ -20,6 +23,14 @@ impl Node {
         if self.raft().read_index_now().is_some_and(|index| index <= self.state().applied.index()) {
             return Ok(());
         }
+        let start = Instant::now();
+        let outcome = self.confirm().await;
+        steps::note("read barrier", start, Instant::now());
+        outcome
+    }
+
+    /// By a round among the members.
+    async fn confirm(&self) -> Result<(), Error> {
         let leaders_seen = self.state().leadership.leader().seen;
         let confirmed = async {
             let index = self.raft().read_index().await.map_err(raft_error::reading)?;

@@ -2,6 +2,7 @@
 
 mod file;
 mod former;
+mod memory;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
 //! What the compiler does not check and reviews forget: who may use whom, how long a function is, where texts for clients
-//! stand, where sockets are opened, how imports are ordered, whether every dependency is needed, and where links lead. Reads the sources and
+//! stand, where sockets are opened, how imports are ordered, whether every dependency is needed and every metric moved, and where links lead. Reads the sources and
 //! says by file and line what to do; it starts nothing and needs no tool.
 #![allow(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
 
@@ -11,6 +11,7 @@ mod lexer;
 mod links;
 mod manifest;
 mod map;
+mod metrics;
 mod paths;
 mod siblings;
 mod sockets;

@@ -74,7 +74,7 @@ async fn ask(node: Fake, method: Method, path: &str) -> Answer {
 }
 
 async fn ask_as(insiders: Those, node: Fake, method: Method, path: &str) -> Answer {
-    let router = router(Arc::new(node), Arc::new(Metrics::new(false)), insiders).fallback(not_found);
+    let router = router(Arc::new(node), Arc::new(Metrics::new(false)), false, insiders).fallback(not_found);
     let mut request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
     let mut call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));
     call.caller = Some(Caller::internal("a test"));
@@ -158,14 +158,15 @@ fn the_document_names_the_checks() {
 
 /// A path that leads to a row.
 fn example(operation: Operation) -> String {
-    operation.info().path.replace("{check}", "serializable_read")
+    operation.info().path.replace("{check}", "serializable_read").replace("{profile}", "heap")
 }
 
 #[tokio::test]
 async fn every_row_is_answered_as_the_document_says() {
     for &operation in Operation::ALL {
         let (path, info) = (example(operation), operation.info());
-        let answer = ask(Fake::default(), Method::GET, &path).await;
+        let verb = if info.verb == Verb::Put { Method::PUT } else { Method::GET };
+        let answer = ask(Fake::default(), verb, &path).await;
         let described = info.answers.iter().find(|described| described.status == answer.status);
         let described = described.unwrap_or_else(|| panic!("{path}: {}", answer.status));
         let media_type = answer.headers.get("content-type").map(|value| value.to_str().unwrap());
@@ -186,9 +187,12 @@ async fn other_methods_are_refused() {
             assert_eq!(answer.status, plain, "{path}");
             continue;
         }
-        let expected = "Method Not Allowed\nThis path takes GET and HEAD: /docs describes it.\n";
-        assert_eq!((answer.status, answer.body.as_str()), (405, expected), "{path}");
-        assert_eq!(answer.headers["allow"], "GET, HEAD", "{path}");
+        let changes = path == Operation::LogChange.info().path;
+        let (words, list) =
+            if changes { ("GET, HEAD and PUT", "GET, HEAD, PUT") } else { ("GET and HEAD", "GET, HEAD") };
+        let expected = format!("Method Not Allowed\nThis path takes {words}: /docs describes it.\n");
+        assert_eq!((answer.status, answer.body), (405, expected), "{path}");
+        assert_eq!(answer.headers["allow"], list, "{path}");
         let head = ask(Fake::default(), Method::HEAD, &path).await;
         assert_eq!((head.status, head.body.as_str()), (plain, ""), "{path}");
     }

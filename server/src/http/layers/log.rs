@@ -1,5 +1,6 @@
 //! A line for calls that are slow, and at debug level for all. Of a stream it says how it began: how it ended is counted.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,6 +16,7 @@ use super::super::body::grpc_code;
 use super::super::refusal::code_told;
 use super::super::{Call, Connection};
 use super::request_id;
+use crate::steps::Steps;
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +52,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let line = Line::of(&request);
-        Logging { answer: self.inner.call(request), line, threshold: self.threshold }
+        let mut steps = Steps::default();
+        let answer = steps.within(|| self.inner.call(request));
+        Logging { answer, line, threshold: self.threshold, steps }
     }
 }
 
@@ -62,6 +66,7 @@ pin_project! {
         answer: F,
         line: Line,
         threshold: Duration,
+        steps: Steps,
     }
 }
 
@@ -73,12 +78,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let response = ready!(this.answer.poll(cx))?;
+        let mut response = ready!(this.steps.within(|| this.answer.poll(cx)))?;
         let took = this.line.started.elapsed();
         if took > *this.threshold && this.line.is_short() {
-            this.line.write_slow(took, &response);
+            this.line.write_slow(took, &response, this.steps);
         } else if tracing::enabled!(Level::DEBUG) {
             this.line.write_debug(took, &response);
+        }
+        if this.line.is_traced {
+            response.extensions_mut().insert(mem::take(this.steps));
         }
         Poll::Ready(Ok(response))
     }
@@ -93,6 +101,7 @@ struct Line {
     uri: Option<Uri>,
     verb: Verb,
     id: Option<HeaderValue>,
+    is_traced: bool,
 }
 
 impl Line {
@@ -107,6 +116,7 @@ impl Line {
             uri: method.is_none().then(|| request.uri().clone()),
             verb: request.method().clone(),
             id: request_id::of(request, call).cloned(),
+            is_traced: call.is_some_and(|call| call.is_traced),
         }
     }
 
@@ -135,7 +145,7 @@ impl Line {
         self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default()
     }
 
-    fn write_slow<B>(&self, took: Duration, response: &Response<B>) {
+    fn write_slow<B>(&self, took: Duration, response: &Response<B>, steps: &Steps) {
         let start = SystemTime::now().checked_sub(took).map(time::OffsetDateTime::from);
         tracing::warn!(
             "start time" = start.map(|t| t.to_string()).unwrap_or_default(),
@@ -144,6 +154,7 @@ impl Line {
             "response type" = self.path(),
             status = response.status().as_u16(),
             code = code(response),
+            steps = %steps,
             request_id = self.id(),
             "request stats"
         );

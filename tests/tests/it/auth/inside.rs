@@ -53,3 +53,26 @@ async fn how_the_process_stands_is_told_to_root_alone() {
     realm.done(&root, "/v3/auth/disable", json!({})).await;
     assert_eq!(realm.page(PAGE, &[]).await.status, 200);
 }
+
+#[tokio::test]
+async fn what_is_logged_and_where_the_time_goes_is_for_root_alone() {
+    let server = Server::builder().args(["--enable-pprof"]).start();
+    if server.is_etcd() {
+        return;
+    }
+    let realm = Realm::on(server).await;
+    let (root, writer) = (realm.token("root").await, realm.token("writer").await);
+    for path in ["/debug/log", "/debug/pprof/", "/debug/pprof/profile?seconds=1", "/debug/pprof/heap"] {
+        assert_eq!(realm.page(path, &[]).await.status, 401, "{path}");
+        assert_eq!(realm.page(path, &[("authorization", &writer)]).await.status, 403, "{path}");
+        let status = realm.page(path, &[("authorization", &root)]).await.status.as_u16();
+        assert_eq!(status, if path.ends_with("heap") { 404 } else { 200 }, "{path}");
+    }
+    let change = async |headers: &[(&str, &str)]| {
+        realm.http.send(Method::PUT, "/debug/log", headers, r#"{"level":"warn"}"#).await.status.as_u16()
+    };
+    assert_eq!((change(&[]).await, change(&[("authorization", &writer)]).await), (401, 403));
+    assert_eq!(realm.page("/debug/log", &[("authorization", &root)]).await.json()["level"], "info");
+    assert_eq!(change(&[("authorization", &root)]).await, 200);
+    assert_eq!(realm.page("/debug/log", &[("authorization", &root)]).await.json()["level"], "warn");
+}
