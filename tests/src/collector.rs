@@ -43,7 +43,7 @@ impl Collector {
         let service = TraceServiceServer::new(Service(Arc::clone(&told)));
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         let server = tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming);
-        let serving = tokio::spawn(async move { server.await.expect("the collector serves") });
+        let serving = tokio::spawn(async move { server.await.expect("it serves") });
         Collector { addr, told, serving }
     }
 

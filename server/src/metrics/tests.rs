@@ -8,6 +8,7 @@ const EXPECTED: &str = include_str!("../../data/metrics.txt");
 /// Uses everything once, so that families with labels show.
 fn used() -> Metrics {
     let metrics = Metrics::new(true);
+    metrics.count_prefixes(1);
     metrics.observe_apply("Put", Duration::from_millis(1), true);
     drop(metrics.time_request("ReadonlyTxn"));
     metrics.observe_range(Duration::from_millis(1), true);

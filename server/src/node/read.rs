@@ -24,7 +24,8 @@ impl Node {
             return Ok(());
         }
         let start = Instant::now();
-        let outcome = self.confirm().await;
+        // In a box, lest every read has room for what most do not wait for.
+        let outcome = Box::pin(self.confirm()).await;
         steps::note("read barrier", start, Instant::now());
         outcome
     }

@@ -197,7 +197,7 @@ mod tests {
 
     fn taken() -> Taken {
         let frames = |inner: u32| Frames {
-            frames: vec![vec![symbol("inlined", 1), symbol("inner", inner)], vec![symbol("main", 3)]],
+            frames: vec![vec![symbol("inlined", 1), symbol(&format!("inner{inner}"), inner)], vec![symbol("main", 3)]],
             thread_name: "raft".to_owned(),
             thread_id: 7,
             sample_timestamp: SystemTime::UNIX_EPOCH,
@@ -216,7 +216,7 @@ mod tests {
             (profile.time_nanos, profile.duration_nanos, profile.period),
             (1_000_000_000, 2_000_000_000, 10_000_000)
         );
-        assert_eq!((profile.sample.len(), profile.function.len(), profile.location.len()), (2, 3, 3));
+        assert_eq!((profile.sample.len(), profile.function.len(), profile.location.len()), (2, 4, 3));
         let often = profile.sample.iter().find(|sample| sample.value == [5, 50_000_000]).unwrap();
         let place = |id: &u64| profile.location.iter().find(|location| location.id == *id).unwrap();
         let stack: Vec<_> = often.location_id.iter().map(place).collect();
@@ -227,7 +227,7 @@ mod tests {
                 location.line.iter().map(|line| (text(function(line).name), line.line)).collect()
             })
             .collect();
-        assert_eq!(names, [vec![("inlined", 1), ("inner", 2)], vec![("main", 3)]]);
+        assert_eq!(names, [vec![("inlined", 1), ("inner2", 2)], vec![("main", 3)]]);
         assert_eq!((text(often.label[0].key), text(often.label[0].text)), ("thread", "raft"));
         let mut unique = profile.string_table.clone();
         unique.sort();
@@ -237,6 +237,6 @@ mod tests {
 
     #[test]
     fn stacks_of_one_kind_are_one_line() {
-        assert_eq!(folded::lines(&taken()), "raft;main;inner;inlined 6\n");
+        assert_eq!(folded::lines(&taken()), "raft;main;inner2;inlined 5\nraft;main;inner9;inlined 1\n");
     }
 }
