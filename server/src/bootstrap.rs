@@ -297,6 +297,9 @@ fn open_state(
     let auth = Arc::new(AuthStore::new());
     auth.recover(&backend)?;
     let membership = Membership::load(&backend)?;
+    if let Some(found) = membership.newer_version() {
+        return Err(BootstrapError::NewerCluster { found });
+    }
     let hub = WatchHub::new(Arc::clone(&store) as _, WatchOptions::default())
         .map_err(|error| BootstrapError::Thread("watch-catch-up", error))?;
     let applied = backend.durable_applied();

@@ -103,6 +103,8 @@ pub struct Config {
     pub compaction_sleep_interval: Duration,
     pub watch_progress_notify_interval: Duration,
     /// Whether latency histograms of gRPC calls are kept.
+    /// How often it is looked whether a downgrade is complete; `None` when it is not.
+    pub downgrade_check_interval: Option<Duration>,
     pub metrics_extensive: bool,
     /// By how many parts of their paths keys are counted; `None` when they are not.
     pub metrics_prefix_depth: Option<usize>,

@@ -20,10 +20,11 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::version;
 pub(crate) use change::Change;
 pub(crate) use ids::{added_member_id, bootstrap_member_id, cluster_id};
 pub(crate) use quorum::quorum;
-pub(crate) use release::{Release, decide};
+pub(crate) use release::{Release, decide, is_downgraded};
 pub(crate) use roster::{Effect, Roster};
 
 /// The row's key in bucket `cluster`.
@@ -185,6 +186,14 @@ impl Membership {
 
     pub(crate) fn version(&self) -> Option<String> {
         self.inner.read().version.clone()
+    }
+
+    /// The version of the cluster, if it is one that this release does not know.
+    pub(crate) fn newer_version(&self) -> Option<String> {
+        self.version().filter(|version| {
+            let found = version.parse::<Release>().ok().zip(version::ETCD_CLUSTER.parse().ok());
+            found.is_some_and(|(found, known)| found.cluster() > known)
+        })
     }
 
     pub(crate) fn downgrade(&self) -> Downgrade {

@@ -195,6 +195,9 @@ fn duties(config: &Config, node: &Node, backups: Option<Schedule>) -> JoinSet<()
     duties.spawn(node.clone().expire_leases());
     duties.spawn(node.clone().sweep_tokens());
     duties.spawn(node.clone().watch_versions());
+    if let Some(interval) = config.downgrade_check_interval {
+        duties.spawn(node.clone().watch_downgrade(interval));
+    }
     if config.initial_election_tick_advance {
         duties.spawn(node.clone().hasten_first_election(config.election_ticks()));
     }

@@ -16,6 +16,7 @@ use crate::etcd_dir::TakeOverError;
 use crate::membership::MembershipError;
 use crate::node::corruption::CorruptionError;
 use crate::tls::TlsError;
+use crate::version;
 
 /// A start that failed. Nothing was overwritten.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,12 @@ pub enum BootstrapError {
     Unmatched { id: u64, urls: String, reason: String },
     #[error("cluster ID mismatch: the peers are cluster {expected:x}, but member {member:x} says {found:x}")]
     ClusterIdMismatch { expected: u64, member: u64, found: u64 },
+    #[error(
+        "the cluster is of version {found}, and this program serves {}: start the release that ran here, and take the cluster to \
+         this one with a downgrade first (`etcdctl downgrade enable`)",
+        version::ETCD_CLUSTER
+    )]
+    NewerCluster { found: String },
     #[error("incompatible with current running cluster")]
     Incompatible,
     #[error(transparent)]

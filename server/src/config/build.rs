@@ -70,6 +70,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         corrupt_check_interval: Some(s.duration("corrupt-check-time")).filter(|interval| !interval.is_zero()),
         compact_hash_check_interval,
         compaction_batch_limit: positive(s.int("compaction-batch-limit"), 1_000),
+        downgrade_check_interval: Some(s.duration("downgrade-check-time")).filter(|interval| !interval.is_zero()),
         compaction_sleep_interval: or_default(s.duration("compaction-sleep-interval"), Duration::from_millis(10)),
         watch_progress_notify_interval: progress_interval(&s),
         metrics_extensive: s.string("metrics") == "extensive",

@@ -106,7 +106,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(Compaction, "compaction-sleep-interval", Dur, "0s", "Pause between batches; 0 means 10ms."),
     flag(Compaction, "corrupt-check-time", Dur, "0s", "Time between comparisons of the data with the peers'; 0 disables."),
     flag(Compaction, "compact-hash-check-time", Dur, "1m0s", "Time between comparisons of compaction hashes; needs the gate CompactHashCheck."),
-    flag(Compaction, "downgrade-check-time", Dur, "5s", "Time between checks whether a downgrade is complete; 0 disables.").inert(),
+    flag(Compaction, "downgrade-check-time", Dur, "5s", "Time between checks whether a downgrade is complete; 0 disables."),
     flag(Compaction, "watch-progress-notify-interval", Dur, "0s", "Time between progress notifications of watches; 0 means 10m."),
 
     flag(ClientTls, "cert-file", Str, "", "Certificate of the server.").at("client-transport-security.cert-file"),

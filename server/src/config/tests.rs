@@ -265,6 +265,8 @@ fn derived_values() {
     assert_eq!(args(&["--quota-backend-bytes=5"]).config().quota_backend_bytes, Some(5));
     assert_eq!(config.bootstrap_defrag_threshold_bytes, None);
     let megabytes = |n: u64| args(&[&format!("--bootstrap-defrag-threshold-megabytes={n}")]).config();
+    assert_eq!(args(&[]).config().downgrade_check_interval, Some(Duration::from_secs(5)));
+    assert_eq!(args(&["--downgrade-check-time=0"]).config().downgrade_check_interval, None);
     assert_eq!(megabytes(3).bootstrap_defrag_threshold_bytes, Some(3 << 20));
     assert_eq!(megabytes(u64::MAX).bootstrap_defrag_threshold_bytes, Some(u64::MAX));
 }

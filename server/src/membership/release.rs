@@ -30,9 +30,8 @@ impl Release {
         Some(Release { major: self.major, minor: self.minor.checked_sub(1)?, patch: 0 })
     }
 
-    /// Reads what an operator types: `X.Y` or `X.Y.Z`, with or without a `v`; as a cluster version.
+    /// Reads what an operator types, `X.Y` or `X.Y.Z`, as a cluster version.
     pub(crate) fn target(text: &str) -> Result<Release, NotARelease> {
-        let text = text.strip_prefix('v').unwrap_or(text);
         let release = text.parse().or_else(|_| format!("{text}.0").parse::<Release>())?;
         Ok(release.cluster())
     }
@@ -85,6 +84,12 @@ pub(crate) fn decide(
     }
 }
 
+/// Whether every member is of the release that the cluster is being downgraded to; nobody knows while one of them could not be
+/// asked.
+pub(crate) fn is_downgraded(target: Release, members: Option<&[Release]>) -> bool {
+    members.is_some_and(|members| members.iter().all(|release| release.cluster() == target))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,11 +107,12 @@ mod tests {
         {
             assert!(bad.parse::<Release>().is_err(), "{bad}");
         }
-        for good in ["3.6", "3.6.0", "3.6.9", "v3.6"] {
+        for good in ["3.6", "3.6.0", "3.6.9", "03.6", "3.6.0-alpha"] {
             assert_eq!(Release::target(good), Ok(release("3.6.0")), "{good}");
         }
-        assert!(Release::target("3").is_err());
-        assert!(Release::target("3.6.x").is_err());
+        for bad in ["", "3", "3.x", "3.6.x", "v3.6", " 3.6", "3.6.0.1"] {
+            assert!(Release::target(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -123,5 +129,15 @@ mod tests {
         assert_eq!(decide(Some(v36), Some(member), Some(v36)), None);
         assert_eq!(decide(Some(v37), Some(member), Some(v35)), None);
         assert_eq!(decide(Some(v36), Some(member), None), Some(v37), "a cancelled downgrade");
+    }
+
+    #[test]
+    fn a_downgrade_ends_with_the_last_member() {
+        let target = release("3.6.0");
+        let (old, older, new) = (release("3.6.4"), release("3.6.1"), release("3.7.1"));
+        assert!(is_downgraded(target, Some(&[old, older])));
+        assert!(!is_downgraded(target, Some(&[old, new])));
+        assert!(!is_downgraded(target, Some(&[release("3.5.9")])), "lower is another one");
+        assert!(!is_downgraded(target, None));
     }
 }

@@ -1,8 +1,9 @@
 //! The cluster's version, which is the leader's to decide, and downgrades.
 //!
 //! A downgrade is a permission: while it is in force the cluster calls itself by the target version, so that members of
-//! that release could take over one by one, and it ends when all members are of that release, or when it is cancelled.
-//! All releases of Keyport so far serve the same version, so here it always ends by being cancelled.
+//! that release could take over one by one, and it ends when all members are of that release, which is looked after every
+//! `--downgrade-check-time`, or when it is cancelled. All releases of Keyport so far serve the same version, so here it always ends
+//! by being cancelled.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Node;
 use crate::gate::Pass;
-use crate::membership::{Member, Release, decide};
+use crate::membership::{Member, Release, decide, is_downgraded};
 use crate::version;
 
 const CHECK_EVERY: Duration = Duration::from_secs(4);
@@ -53,14 +54,42 @@ impl Node {
         }
     }
 
+    /// The leader ends a downgrade once all members are of its release. Runs for as long as the node.
+    pub(crate) async fn watch_downgrade(self, interval: Duration) {
+        let start = tokio::time::Instant::now() + interval;
+        let mut every = tokio::time::interval_at(start, interval);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            if let Some((term, target)) = self.office().zip(self.downgrade_target()) {
+                self.check_downgraded(term, target).await;
+            }
+        }
+    }
+
+    /// What the cluster is being downgraded to, if it is.
+    fn downgrade_target(&self) -> Option<Release> {
+        let downgrade = self.state().membership.downgrade();
+        downgrade.enabled.then(|| downgrade.target_version.parse().ok()).flatten()
+    }
+
+    async fn check_downgraded(&self, term: u64, target: Release) {
+        let releases = self.releases().await;
+        if !is_downgraded(target, releases.as_deref()) {
+            tracing::info!(target_version = %target, "not all members are of the release that the cluster is downgraded to");
+            return;
+        }
+        tracing::info!(cluster_version = %target, "the cluster has been downgraded");
+        if let Err(error) = self.end_downgrade(Some(term), &versions()).await {
+            tracing::warn!(%error, "failed to end the downgrade");
+        }
+    }
+
     async fn keep_versions(&self, term: u64) {
         let _alone = self.0.versions.lock().await;
-        let membership = &self.state().membership;
         let current = self.cluster_release();
-        let downgrade = membership.downgrade();
-        let target = Some(downgrade).filter(|downgrade| downgrade.enabled).and_then(|d| d.target_version.parse().ok());
-        let releases = self.releases().await;
-        let lowest = releases.as_ref().and_then(|releases| releases.iter().min().copied());
+        let target = self.downgrade_target();
+        let lowest = self.releases().await.and_then(|releases| releases.into_iter().min());
         if let Some(next) = decide(current, lowest, target) {
             let request = ClusterVersionSetRequest { ver: next.to_string() };
             let from = current.map(|current| current.to_string());
@@ -68,14 +97,6 @@ impl Node {
                 Ok(_) if from.is_none() => tracing::info!(version = %next, "set the initial cluster version"),
                 Ok(_) => tracing::info!(from, to = %next, "updated cluster version"),
                 Err(error) => tracing::warn!(%error, to = %next, "failed to update cluster version"),
-            }
-        }
-        let is_target =
-            |target: Release| releases.is_some_and(|all| all.iter().all(|release| release.cluster() == target));
-        if target.is_some_and(is_target) {
-            tracing::info!("the cluster has been downgraded");
-            if let Err(error) = self.end_downgrade(Some(term), &versions()).await {
-                tracing::warn!(%error, "failed to end the downgrade");
             }
         }
     }

@@ -44,4 +44,5 @@ mod tls;
 mod traces;
 mod trial;
 mod turns;
+mod upkeep;
 mod watch;

@@ -1,0 +1,3 @@
+//! What keeps a cluster going over the years: downgrades, quotas, compactions, defragmentations, and the service Maintenance.
+
+mod downgrade;
