@@ -1,75 +1,38 @@
 //! Automatic compaction, by age or by number of revisions; the leader's duty.
 
-use std::collections::VecDeque;
+mod schedule;
+
 use std::time::Duration;
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::CompactionRequest;
+use tokio::time::{Instant, interval, interval_at};
 
+use self::schedule::{ByAge, ByCount};
 use super::Node;
 use crate::config::AutoCompaction;
 use crate::gate::Pass;
 
 /// How often a number of revisions is checked.
 const REVISION_CHECK: Duration = Duration::from_secs(300);
-/// A period is sampled this many times an hour or a period, whichever is shorter.
-const SAMPLES: u32 = 10;
-/// However short the period.
-const SHORTEST_SAMPLE: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 impl Node {
     /// Runs for as long as the node.
     pub(crate) async fn compact_automatically(self, mode: AutoCompaction) {
+        let revision = || self.store().revision();
+        let compact = |revision| {
+            let node = self.clone();
+            async move { node.compact_to(revision).await }
+        };
         match mode {
-            AutoCompaction::Periodic(period) => self.compact_by_age(period).await,
-            AutoCompaction::Revision(keep) => self.compact_by_count(keep).await,
+            AutoCompaction::Periodic(period) => by_age(period, revision, compact).await,
+            AutoCompaction::Revision(keep) => by_count(keep, revision, compact).await,
         }
     }
 
-    /// Keeps a window of sampled revisions; its oldest is what the store had a period ago.
-    async fn compact_by_age(&self, period: Duration) {
-        let step = period.min(HOUR);
-        let interval = (step / SAMPLES).max(SHORTEST_SAMPLE);
-        let window = (period.as_nanos() / interval.as_nanos()) as usize;
-        let mut samples = VecDeque::with_capacity(window + 1);
-        let mut last = 0;
-        let mut until_next = window;
-        let mut ticks = tokio::time::interval(interval);
-        loop {
-            ticks.tick().await;
-            samples.push_back(self.store().revision());
-            if samples.len() > window + 1 {
-                samples.pop_front();
-            }
-            if until_next > 0 {
-                until_next -= 1;
-                continue;
-            }
-            let Some(&revision) = samples.front() else { continue };
-            let Some(term) = self.office().filter(|_| revision != last && revision > 0) else { continue };
-            if self.compact_to(term, revision).await {
-                last = revision;
-                until_next = SAMPLES as usize - 1;
-            }
-        }
-    }
-
-    async fn compact_by_count(&self, keep: i64) {
-        let mut last = 0;
-        let mut ticks = tokio::time::interval(REVISION_CHECK);
-        loop {
-            ticks.tick().await;
-            let revision = self.store().revision() - keep;
-            let Some(term) = self.office().filter(|_| revision != last && revision > 0) else { continue };
-            if self.compact_to(term, revision).await {
-                last = revision;
-            }
-        }
-    }
-
-    /// As the leader of `term`. Whether the store is compacted up to `revision` now.
-    async fn compact_to(&self, term: u64, revision: i64) -> bool {
+    /// Whether this member leads, and the store is compacted up to `revision` now.
+    async fn compact_to(&self, revision: i64) -> bool {
+        let Some(term) = self.office() else { return false };
         let request = CompactionRequest { revision, physical: false };
         match self.propose_in_term(term, &Pass::internal("automatic compaction"), request).await {
             Ok(_) => {
@@ -82,5 +45,91 @@ impl Node {
                 false
             }
         }
+    }
+}
+
+async fn by_age<F: Future<Output = bool>>(period: Duration, revision: impl Fn() -> i64, compact: impl Fn(i64) -> F) {
+    let mut schedule = ByAge::new(period);
+    let mut ticks = interval(schedule.interval);
+    loop {
+        ticks.tick().await;
+        if let Some(revision) = schedule.sample(revision())
+            && compact(revision).await
+        {
+            schedule.compacted(revision);
+        }
+    }
+}
+
+async fn by_count<F: Future<Output = bool>>(keep: i64, revision: impl Fn() -> i64, compact: impl Fn(i64) -> F) {
+    let mut schedule = ByCount::new(keep);
+    let mut ticks = interval_at(Instant::now() + REVISION_CHECK, REVISION_CHECK);
+    loop {
+        ticks.tick().await;
+        if let Some(revision) = schedule.due(revision())
+            && compact(revision).await
+        {
+            schedule.compacted(revision);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::future::ready;
+    use std::pin::pin;
+    use std::rc::Rc;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// What is compacted within some minutes, and when, on a member that leads as `leads` says, by the minute; there is a revision a
+    /// second.
+    async fn within<'a, F: Future<Output = ()> + 'a>(
+        minutes: u32,
+        leads: impl Fn(u64) -> bool,
+        run: impl FnOnce(Box<dyn Fn() -> i64 + 'a>, Box<dyn Fn(i64) -> bool + 'a>) -> F,
+        done: &'a RefCell<Vec<(u64, i64)>>,
+    ) {
+        let begun = Instant::now();
+        let seconds = move || begun.elapsed().as_secs();
+        let leading = Rc::new(Cell::new(true));
+        let told = Rc::clone(&leading);
+        let compact = move |revision| {
+            if told.get() {
+                done.borrow_mut().push((seconds() / 60, revision));
+            }
+            told.get()
+        };
+        let mut run = pin!(run(Box::new(move || seconds() as i64), Box::new(compact)));
+        for minute in 0..u64::from(minutes) {
+            leading.set(leads(minute));
+            // A little later than what happens on the minute.
+            let until = begun + MINUTE * u32::try_from(minute + 1).unwrap_or(u32::MAX) - MINUTE / 60;
+            let _ = tokio::time::timeout_at(until, &mut run).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn revisions_are_counted_each_five_minutes() {
+        let done = RefCell::new(Vec::new());
+        let run = |revision, compact: Box<dyn Fn(i64) -> bool>| by_count(100, revision, move |at| ready(compact(at)));
+        within(21, |_| true, run, &done).await;
+        assert_eq!(*done.borrow(), [(5, 200), (10, 500), (15, 800), (20, 1100)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_lead_rests_and_takes_it_up_when_he_does() {
+        let done = RefCell::new(Vec::new());
+        let run =
+            |revision, compact: Box<dyn Fn(i64) -> bool>| by_age(10 * MINUTE, revision, move |at| ready(compact(at)));
+        // Due at minute 10, again each ten minutes; for the minutes from 25 to 42 somebody else leads.
+        within(55, |minute| !(25..=42).contains(&minute), run, &done).await;
+        let done = done.borrow();
+        let minutes: Vec<_> = done.iter().map(|(minute, _)| *minute).collect();
+        assert_eq!(minutes, [10, 20, 43, 53]);
+        assert!(done.iter().all(|(minute, revision)| (*minute as i64 - 10) * 60 == *revision), "{done:?}");
     }
 }

@@ -1,3 +1,4 @@
 //! What keeps a cluster going over the years: downgrades, quotas, compactions, defragmentations, and the service Maintenance.
 
+mod compactor;
 mod downgrade;
