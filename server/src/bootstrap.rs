@@ -104,7 +104,7 @@ pub(crate) async fn start(config: &Config, metrics: Arc<Metrics>, tls: &Tls) -> 
     let waiters = Arc::new(Waiters::default());
     let (notices, received) = mpsc::channel(NOTICES);
     let replica = Replica {
-        chain: Chain::new(&state, Quota::new(Arc::clone(&backend), config.quota_backend_bytes)),
+        chain: Chain::new(&state, Quota::new(&state, config.quota_backend_bytes)),
         state: Arc::clone(&state),
         waiters: Arc::clone(&waiters),
         metrics: Arc::clone(&metrics),

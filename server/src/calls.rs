@@ -127,6 +127,9 @@ impl Desk {
             return Ok(());
         }
         self.allow_as_of_now(pass, request).await?;
+        if self.node.has_room_in_time_for(request).await {
+            return Ok(());
+        }
         self.node.raise_out_of_space();
         Err(Error::NoSpace)
     }

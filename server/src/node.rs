@@ -122,7 +122,7 @@ impl Node {
         metrics: Arc<Metrics>,
     ) -> Node {
         let ids = RequestIds::new(identity.member_id, std::time::SystemTime::now());
-        let quota = Quota::new(Arc::clone(&state.backend), limits.quota_bytes);
+        let quota = Quota::new(&state, limits.quota_bytes);
         let Others { peers, client } = others;
         let peer_client = client.of_cluster(identity.cluster_id);
         let forwards = Semaphore::new(crate::asking::client::IDLE_CONNECTIONS);

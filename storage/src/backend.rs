@@ -11,7 +11,7 @@
 //! A file is replaced as a whole in two cases: by a dense copy of itself, and by the image of another member's
 //! database. In both the new file is complete and synced under another name before it is renamed over the old one,
 //! so a crash leaves one of the two under the name, whole. The flusher does both between two transactions; so no
-//! transaction goes to a file that has lost its name.
+//! transaction goes to a file that has lost its name. The copy is made while the flusher goes on; only its end waits for it.
 //!
 //! After the first write or fsync that fails nothing is tried again: the file stays at the last good transaction,
 //! [`Backend::durable_applied`] with it, and [`Backend::failure`] says why. The sync of the directory after a rename
@@ -24,7 +24,7 @@
 mod batch;
 mod changes;
 mod closed;
-mod copy;
+mod defragment;
 mod edition;
 mod error;
 mod export;
@@ -37,6 +37,7 @@ mod install;
 mod layer;
 mod loader;
 mod mark;
+mod occupied;
 mod on_disk;
 mod overlay;
 mod read;
@@ -66,6 +67,7 @@ use tracing::info;
 
 use self::edition::Contents;
 use self::flusher::Job;
+use self::occupied::Free;
 use self::schema::Found;
 use self::storage::Files;
 use self::view::View;
@@ -131,6 +133,8 @@ impl Default for BackendOptions {
 #[derive(Debug)]
 pub struct Backend {
     shared: Arc<Shared>,
+    /// One copy to replace the file is made at a time.
+    defragmenting: Mutex<()>,
     flusher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -152,6 +156,9 @@ struct Shared {
     waiting: AtomicU64,
     /// What the rows in the file take.
     used: AtomicU64,
+    /// What was added to the file since it was opened, by what the rows take of pages.
+    added: AtomicU64,
+    free: Mutex<Free>,
     snapshots: AtomicU64,
 }
 
@@ -210,6 +217,8 @@ impl Backend {
             full: AtomicBool::new(false),
             size: AtomicU64::new(0),
             used: AtomicU64::new(found.used_bytes),
+            added: AtomicU64::new(0),
+            free: Mutex::new(found.free),
             waiting: AtomicU64::default(),
             snapshots: AtomicU64::new(0),
         });
@@ -225,7 +234,7 @@ impl Backend {
                 }
             })
             .map_err(|error| BackendError::io(path, error))?;
-        Ok(Backend { shared, flusher: Mutex::new(Some(flusher)) })
+        Ok(Backend { shared, defragmenting: Mutex::default(), flusher: Mutex::new(Some(flusher)) })
     }
 
     /// Makes a batch visible; it becomes durable together with `applied`.
@@ -263,24 +272,20 @@ impl Backend {
         self.shared.size.load(Ordering::Relaxed)
     }
 
-    /// About what the file takes once everything committed so far is in it: by this a quota goes, or a burst of writes would
+    /// About what of the file is taken once everything committed so far is in it: by this a quota goes, or a burst of writes would
     /// run past it before the first of them is measured.
-    pub fn coming_size(&self) -> u64 {
-        self.size().saturating_add(self.shared.waiting.load(Ordering::Relaxed))
+    pub fn coming_size_in_use(&self) -> u64 {
+        self.size_in_use().saturating_add(self.shared.waiting.load(Ordering::Relaxed))
     }
 
-    /// What of [`Backend::size`] is in use, by the sum of the rows; redb does not say how many pages are free.
+    /// What of [`Backend::size`] is in use and cannot be written again; what a compaction frees is known when it is over.
     pub fn size_in_use(&self) -> u64 {
-        self.shared.size_in_use()
+        self.size().saturating_sub(self.shared.reusable())
     }
 
-    /// Replaces the file by a dense copy. Transactions wait; readers, and `commit` up to its bound, do not.
-    ///
-    /// # Errors
-    /// When the copy cannot be written, or there is too little room for it; the database goes on with the old file.
-    pub fn defragment(&self) -> Result<(), BackendError> {
-        self.flush()?;
-        self.ask(Job::Defragment)
+    /// About what a dense copy of the file would take: what [`Backend::size`] is after a defragmentation.
+    pub fn dense_size(&self) -> u64 {
+        self.shared.dense_size()
     }
 
     /// Has the flusher do something between two transactions.
@@ -334,14 +339,6 @@ impl Shared {
         if let Ok(bytes) = on_disk::allocated_bytes(&self.path) {
             self.size.store(bytes, Ordering::Relaxed);
         }
-    }
-
-    fn size_in_use(&self) -> u64 {
-        /// The part of a page that rows fill on average, in percent, and what an empty database takes.
-        const FILL: u64 = 95;
-        const EMPTY: u64 = 64 * 1024;
-        let used = self.used.load(Ordering::Relaxed);
-        (EMPTY + used / FILL * 100).min(self.size.load(Ordering::Relaxed))
     }
 
     /// A name beside the database for a file that is not complete yet.

@@ -110,6 +110,7 @@ struct QuotaLink(Quota);
 
 impl Link for QuotaLink {
     fn verdict(&self, proposal: &Proposal) -> Verdict {
-        if self.0.fits(&proposal.command) { Verdict::Apply } else { Verdict::ApplyThenFail(Error::NoSpace) }
+        let fits = self.0.fits(&proposal.command) || self.0.compaction().is_some();
+        if fits { Verdict::Apply } else { Verdict::ApplyThenFail(Error::NoSpace) }
     }
 }

@@ -1,5 +1,9 @@
 //! The backend quota: whether a request still fits into the database file.
 //!
+//! What is compared is what of the file is taken. A compaction frees pages, which are written again before the file grows; so
+//! after one there is room, and nothing has to be defragmented (etcd goes by the size of the file). How much is free is known when
+//! the compaction is over on this member, and until then nobody is told that the space is exceeded.
+//!
 //! What the file takes before anything is in it is not counted as far as it exceeds what etcd's takes then. Each of redb's
 //! commits leaves the pages of the one before in place, and it keeps lists of free pages in tables of their own: with one
 //! row in each of five tables that is 26 pages of 4 KiB, against 5. (All rows in one table would be 22, without the lists
@@ -11,8 +15,10 @@ use std::sync::Arc;
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::{LeaseGrantRequest, PutRequest, RequestOp, TxnRequest};
 use keyport_storage::backend::Backend;
+use keyport_storage::mvcc::{CompactionHandle, Store};
 
 use super::command::Command;
+use crate::state::State;
 
 /// Bytes of an empty file that do not count.
 const EMPTY_FILE: u64 = (26 - 5) * 4096;
@@ -21,17 +27,23 @@ const KEY_OVERHEAD: u64 = 256;
 /// Bytes that a lease costs.
 const LEASE_COST: u64 = 64;
 
-/// Compares the size of the database file, plus what a request would add, with the limit.
+/// Compares what of the database file is taken, plus what a request would add, with the limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Quota {
     backend: Arc<Backend>,
+    store: Arc<Store>,
     /// Bytes; none when the operator disabled the quota.
     limit: Option<u64>,
 }
 
 impl Quota {
-    pub(crate) fn new(backend: Arc<Backend>, limit: Option<u64>) -> Quota {
-        Quota { backend, limit }
+    pub(crate) fn new(state: &State, limit: Option<u64>) -> Quota {
+        Quota { backend: Arc::clone(&state.backend), store: Arc::clone(&state.store), limit }
+    }
+
+    /// The compaction under way, which may make room.
+    pub(crate) fn compaction(&self) -> Option<CompactionHandle> {
+        self.store.last_compaction().filter(|compaction| !compaction.is_over())
     }
 
     /// Whether there is room for what a request would add.
@@ -39,7 +51,7 @@ impl Quota {
         let Some(limit) = self.limit else { return true };
         match request.cost() {
             0 => true,
-            cost => self.backend.coming_size().saturating_sub(EMPTY_FILE).saturating_add(cost) < limit,
+            cost => self.backend.coming_size_in_use().saturating_sub(EMPTY_FILE).saturating_add(cost) < limit,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::metrics::Metrics;
 /// # Errors
 /// When the dense copy cannot be written.
 pub(super) fn if_worthwhile(backend: &Backend, threshold_bytes: u64, metrics: &Metrics) -> Result<(), BackendError> {
-    let (size, in_use) = (backend.size(), backend.size_in_use());
+    let (size, in_use) = (backend.size(), backend.dense_size());
     if size.saturating_sub(in_use) < threshold_bytes {
         tracing::info!(
             current_db_size_bytes = size,

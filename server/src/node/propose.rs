@@ -124,6 +124,16 @@ impl Node {
         self.0.quota.fits(request)
     }
 
+    /// The same as of now, once the compaction that is under way has made what room it can; that may take as long as a request.
+    pub(crate) async fn has_room_in_time_for(&self, request: &impl Cost) -> bool {
+        // Another member may know of one that this one has not heard of yet. If nobody leads, it goes by what is here.
+        let _ = self.read_barrier().await;
+        let Some(compaction) = self.0.quota.compaction() else { return self.has_room_for(request) };
+        // Whether it has failed is not what is asked here.
+        let _ = tokio::time::timeout(self.limits().request_timeout, compaction.finished()).await;
+        self.has_room_for(request)
+    }
+
     /// Fails proposals that wait for longer than the request timeout.
     pub(super) fn sweep_waiters(&self) {
         let node = &*self.0;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::RwLock;
 
+use super::defragment::Journal;
 use super::layer::Layer;
 use super::view::View;
 use super::{Applied, BackendError, BackendOptions, Batch, Shared};
@@ -26,6 +27,8 @@ pub(super) struct Buffers {
     pub(super) active: Layer,
     pub(super) sealed: Option<Arc<Layer>>,
     pub(super) view: Arc<View>,
+    /// What has changed in the file that `view` is of, if somebody copies it.
+    pub(super) journal: Option<Journal>,
     /// The last entry that was committed, in the file or on its way there.
     applied: Applied,
     /// Another file has been installed: what is committed here is not written any more.
@@ -35,7 +38,7 @@ pub(super) struct Buffers {
 impl Contents {
     /// A file that has everything up to `applied`.
     pub(super) fn new(view: Arc<View>, applied: Applied) -> Contents {
-        let buffers = Buffers { active: Layer::default(), sealed: None, view, applied, retired: false };
+        let buffers = Buffers { active: Layer::default(), sealed: None, view, journal: None, applied, retired: false };
         Contents { buffers: RwLock::new(buffers) }
     }
 }

@@ -11,15 +11,16 @@ use std::time::Instant;
 use redb::{CursorError, Database, WriteTransaction};
 use tracing::error;
 
+use super::defragment::{Copying, Journal, Replaced};
 use super::layer::{Layer, row_bytes};
 use super::schema::{self, table};
 use super::view::View;
-use super::{Applied, BackendError, Bucket, Shared, guarded, install, mark};
+use super::{Applied, BackendError, Bucket, Shared, guarded, install, mark, occupied};
 
 /// What is done between two transactions, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Job {
-    Defragment(SyncSender<Result<(), BackendError>>),
+    Defragment(Box<Copying>, SyncSender<Result<Replaced, BackendError>>),
     Install(PathBuf, SyncSender<Result<Applied, BackendError>>),
 }
 
@@ -28,8 +29,8 @@ impl Job {
     fn run(self, shared: &Shared, failure: Option<BackendError>) -> Option<BackendError> {
         // Whoever asked may be gone, then the answer is lost.
         match self {
-            Job::Defragment(answer) => {
-                let result = failure.map_or_else(|| install::defragment(shared), |failure| Err(failure.into()));
+            Job::Defragment(copying, answer) => {
+                let result = failure.map_or_else(|| copying.replace(shared), |failure| Err(failure.into()));
                 let lost = shared.note(&result);
                 let _ = answer.send(result.map_err(BackendError::from));
                 lost
@@ -123,44 +124,83 @@ fn flush(shared: &Shared) -> Result<Option<Applied>, BackendError> {
     let database = Arc::clone(view.database());
     drop(view);
     let begun = Instant::now();
-    let used = write(&shared.path, &database, &layer, shared.used.load(Ordering::Relaxed))?;
+    let sizes = Sizes {
+        used: shared.used.load(Ordering::Relaxed),
+        free: shared.reusable(),
+        file: shared.size.load(Ordering::Relaxed),
+        added: 0,
+    };
+    let Sizes { used, added, .. } = write(&shared.path, &database, &layer, sizes)?;
     if let Some(observer) = &shared.files.options.on_commit {
         (observer.0)(begun.elapsed());
     }
     let view = Arc::new(View::open(&shared.path, &database)?);
+    let noted = contents.buffers.read().journal.is_some().then(|| Journal::of(&layer));
     let (sealed, old) = {
         let mut buffers = contents.buffers.write();
+        // With the view: whoever copies the file takes both.
+        if let Some(journal) = &mut buffers.journal {
+            // It may have been begun this very moment.
+            journal.append(noted.unwrap_or_else(|| Journal::of(&layer)));
+        }
         let done = (buffers.sealed.take(), mem::replace(&mut buffers.view, view));
         shared.waiting.store(buffers.bytes(), Ordering::Relaxed);
         done
     };
     drop((sealed, old));
     shared.used.store(used, Ordering::Relaxed);
+    shared.added.fetch_add(added, Ordering::Relaxed);
     shared.measure();
     Ok(layer.applied)
 }
 
+/// What a transaction does to the sums, in bytes.
+struct Sizes {
+    /// What the rows in the file take.
+    used: u64,
+    /// What can be written again.
+    free: u64,
+    /// What the file took before.
+    file: u64,
+    /// What this transaction adds.
+    added: u64,
+}
+
+impl Sizes {
+    fn add(&mut self, bytes: u64) {
+        let taken = occupied::page_bytes(bytes);
+        self.used += bytes;
+        self.added += taken;
+        self.free = self.free.saturating_sub(taken);
+    }
+
+    fn remove(&mut self, bytes: u64) {
+        self.used = self.used.saturating_sub(bytes);
+    }
+}
+
 /// One transaction: all rows of the layer and the index of the last entry in it.
-fn write(path: &Path, database: &Database, layer: &Layer, mut used: u64) -> Result<u64, BackendError> {
+fn write(path: &Path, database: &Database, layer: &Layer, mut sizes: Sizes) -> Result<Sizes, BackendError> {
     let failed = |error: redb::Error| BackendError::from_redb(path, error);
     let mut transaction = database.begin_write().map_err(|error| failed(error.into()))?;
     // Otherwise opening after a crash would read the whole file.
     transaction.set_quick_repair(true);
-    write_history(path, &transaction, layer, &mut used)?;
-    write_other(&transaction, layer, &mut used).map_err(failed)?;
+    write_history(path, &transaction, layer, &mut sizes)?;
+    write_other(&transaction, layer, &mut sizes).map_err(failed)?;
     if let Some(applied) = layer.applied {
         schema::put_applied(&transaction, applied).map_err(failed)?;
     }
-    schema::put_used(&transaction, used).map_err(failed)?;
+    schema::put_used(&transaction, sizes.used).map_err(failed)?;
+    schema::put_free(&transaction, sizes.free, sizes.file).map_err(failed)?;
     transaction.commit().map_err(|error| failed(error.into()))?;
-    Ok(used)
+    Ok(sizes)
 }
 
 fn write_history(
     path: &Path,
     transaction: &WriteTransaction,
     layer: &Layer,
-    used: &mut u64,
+    sizes: &mut Sizes,
 ) -> Result<(), BackendError> {
     if layer.rows.is_empty() && layer.removed.is_empty() {
         return Ok(());
@@ -177,19 +217,19 @@ fn write_history(
             CursorError::UnorderedKey => BackendError::corrupt(path, "a row of history is already there"),
             error => failed(error.into()),
         })?;
-        *used += row_bytes(&key, value);
+        sizes.add(row_bytes(&key, value));
     }
     end.close().map_err(|error| failed(error.into()))?;
     for key in &layer.removed {
         let key = key.encode();
         if let Some(value) = rows.remove(&*key).map_err(|error| failed(error.into()))? {
-            *used = used.saturating_sub(row_bytes(&key, value.value()));
+            sizes.remove(row_bytes(&key, value.value()));
         }
     }
     Ok(())
 }
 
-fn write_other(transaction: &WriteTransaction, layer: &Layer, used: &mut u64) -> Result<(), redb::Error> {
+fn write_other(transaction: &WriteTransaction, layer: &Layer, sizes: &mut Sizes) -> Result<(), redb::Error> {
     for bucket in Bucket::ALL {
         let rows = layer.other.iter().filter(|((other, _), _)| *other == bucket);
         let mut rows = rows.peekable();
@@ -200,13 +240,13 @@ fn write_other(transaction: &WriteTransaction, layer: &Layer, used: &mut u64) ->
         for ((_, key), value) in rows {
             let replaced = match value {
                 Some(value) => {
-                    *used += row_bytes(key, value);
+                    sizes.add(row_bytes(key, value));
                     opened.insert(&key[..], &value[..])?
                 }
                 None => opened.remove(&key[..])?,
             };
             if let Some(replaced) = replaced {
-                *used = used.saturating_sub(row_bytes(key, replaced.value()));
+                sizes.remove(row_bytes(key, replaced.value()));
             }
         }
     }

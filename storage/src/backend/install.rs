@@ -4,7 +4,6 @@
 mod tests;
 
 use std::fs::File;
-use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +15,7 @@ use super::edition::Contents;
 use super::schema::{self, Found};
 use super::storage::Files;
 use super::view::View;
-use super::{Applied, Backend, BackendError, BackendOptions, Shared, copy, guarded, mark, on_disk, storage, suspect};
+use super::{Applied, Backend, BackendError, BackendOptions, Shared, guarded, mark, on_disk, storage, suspect};
 
 /// Why a file was not put in the place of the database.
 #[derive(Debug)]
@@ -98,41 +97,16 @@ pub(super) fn install(shared: &Shared, file: &Path) -> Result<Applied, Failure> 
         shared.full.store(false, Ordering::Relaxed);
     }
     shared.contents.store(Arc::new(Contents::new(Arc::new(view), found.applied)));
-    shared.used.store(found.used_bytes, Ordering::Relaxed);
-    shared.measure();
+    shared.note_dense(found.used_bytes);
     shared.control.lock().durable = found.applied;
     // Who waited for room in the old buffers need not.
     shared.done.notify_all();
     Ok(found.applied)
 }
 
-/// Copies the file into a new, dense one and puts that into its place. Batches gather in the buffer meanwhile.
-/// Readers keep the old file, which has lost its name, until they are through.
-pub(super) fn defragment(shared: &Shared) -> Result<(), Failure> {
-    let contents = shared.contents.load_full();
-    let view = Arc::clone(&contents.buffers.read().view);
-    let temporary = shared.temporary("defragment");
-    let copied = guarded(&shared.path, || {
-        let (database, used) = copy::to_file(&shared.files, &view, &temporary, shared.size_in_use(), &|| true)?;
-        Ok((View::open(&shared.path, &Arc::new(database))?, used))
-    });
-    let moved = copied.map_err(Failure::Kept).and_then(|copied| shared.put_in_place(&temporary).map(|()| copied));
-    let (view, used) = moved.inspect_err(|failure| {
-        if let Failure::Kept(_) = failure {
-            // It holds nothing that anyone needs.
-            let _ = std::fs::remove_file(&temporary);
-        }
-    })?;
-    let old = mem::replace(&mut contents.buffers.write().view, Arc::new(view));
-    drop(old);
-    shared.used.store(used, Ordering::Relaxed);
-    shared.measure();
-    Ok(())
-}
-
 impl Shared {
     /// Gives a complete and synced file the name of the database.
-    fn put_in_place(&self, file: &Path) -> Result<(), Failure> {
+    pub(super) fn put_in_place(&self, file: &Path) -> Result<(), Failure> {
         on_disk::rename(file, &self.path).map_err(Failure::Kept)?;
         on_disk::sync_directory(&self.path).map_err(Failure::Lost)
     }

@@ -42,21 +42,24 @@ impl Loader {
         Ok(Loader { path: path.to_path_buf(), transaction: None, database, write_back, rows: 0, bytes: 0, used: 0 })
     }
 
+    fn begin(&mut self) -> Result<WriteTransaction, BackendError> {
+        if let Some(transaction) = self.transaction.take() {
+            return Ok(transaction);
+        }
+        let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
+        let mut transaction = self.database.begin_write().map_err(|error| failed(error.into()))?;
+        transaction.set_durability(Durability::None).map_err(|error| failed(error.into()))?;
+        Ok(transaction)
+    }
+
     /// Lets `fill` add rows of a bucket, behind those that it has.
     pub(super) fn append<T>(
         &mut self,
         bucket: Bucket,
         fill: impl FnOnce(&mut Tail<'_>) -> Result<T, BackendError>,
     ) -> Result<T, BackendError> {
+        let transaction = self.begin()?;
         let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
-        let transaction = match self.transaction.take() {
-            Some(transaction) => transaction,
-            None => {
-                let mut transaction = self.database.begin_write().map_err(|error| failed(error.into()))?;
-                transaction.set_durability(Durability::None).map_err(|error| failed(error.into()))?;
-                transaction
-            }
-        };
         let filled = {
             let mut rows = transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
             let cursor = rows.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(|error| failed(error.into()))?;
@@ -77,6 +80,53 @@ impl Loader {
             self.transaction = Some(transaction);
         }
         Ok(filled)
+    }
+
+    /// Puts a row anywhere, in place of the one that is there.
+    pub(super) fn put(&mut self, bucket: Bucket, key: &[u8], value: &[u8]) -> Result<(), BackendError> {
+        self.used += row_bytes(key, value);
+        self.replace(bucket, key, Some(value))
+    }
+
+    /// Removes a row, if it is there.
+    pub(super) fn remove(&mut self, bucket: Bucket, key: &[u8]) -> Result<(), BackendError> {
+        self.replace(bucket, key, None)
+    }
+
+    fn replace(&mut self, bucket: Bucket, key: &[u8], value: Option<&[u8]>) -> Result<(), BackendError> {
+        let transaction = self.begin()?;
+        let replace = || -> Result<Option<u64>, redb::Error> {
+            let mut rows = transaction.open_table(table(bucket))?;
+            let old = match value {
+                Some(value) => rows.insert(key, value)?,
+                None => rows.remove(key)?,
+            };
+            Ok(old.map(|old| row_bytes(key, old.value())))
+        };
+        let old = replace().map_err(|error| BackendError::from_redb(&self.path, error))?;
+        // It may be one of this transaction.
+        self.count();
+        self.used = self.used.saturating_sub(old.unwrap_or(0));
+        self.transaction = Some(transaction);
+        Ok(())
+    }
+
+    /// What was added counts as part of the database; the next transaction begins with none.
+    fn count(&mut self) {
+        self.used += self.bytes;
+        (self.rows, self.bytes) = (0, 0);
+    }
+
+    /// Has everything so far on the disk.
+    pub(super) fn sync(&mut self) -> Result<(), BackendError> {
+        let mut transaction = self.begin()?;
+        self.count();
+        let sync = move || -> Result<(), redb::Error> {
+            transaction.set_durability(Durability::Immediate)?;
+            transaction.commit()?;
+            Ok(())
+        };
+        sync().map_err(|error| BackendError::from_redb(&self.path, error))
     }
 
     /// Makes everything durable; returns the database and the bytes that its rows take.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
+use super::occupied::Free;
 use super::{Applied, BackendError, Bucket};
 
 /// The etcd release whose storage schema the buckets follow, as etcd keeps it in the `meta` bucket.
@@ -24,6 +25,8 @@ pub const STORAGE_VERSION_KEY: &[u8] = b"storageVersion";
 const OWN: TableDefinition<'_, &str, u64> = TableDefinition::new("keyport");
 const OWN_SCHEMA_VERSION: &str = "schemaVersion";
 const OWN_USED_BYTES: &str = "usedBytes";
+const OWN_FREE_BYTES: &str = "freeBytes";
+const OWN_FREE_IN: &str = "freeBytesInFileOf";
 
 /// The table of a bucket.
 pub(crate) const fn table(bucket: Bucket) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
@@ -56,6 +59,7 @@ pub(crate) fn put_version(database: &Database) -> Result<(), redb::Error> {
 pub(crate) struct Found {
     pub(crate) applied: Applied,
     pub(crate) used_bytes: u64,
+    pub(crate) free: Free,
 }
 
 /// Refuses a file that a newer program wrote, or that is none of ours.
@@ -88,7 +92,9 @@ pub(crate) fn check(path: &Path, database: &impl ReadableDatabase) -> Result<Fou
     };
     let applied = Applied { index: number_in_meta(CONSISTENT_INDEX)?, term: number_in_meta(TERM)? };
     let used_bytes = number(OWN_USED_BYTES).map_err(|error| failed(error.into()))?.unwrap_or(0);
-    Ok(Found { applied, used_bytes })
+    let free_bytes = number(OWN_FREE_BYTES).map_err(|error| failed(error.into()))?.unwrap_or(0);
+    let file_bytes = number(OWN_FREE_IN).map_err(|error| failed(error.into()))?.unwrap_or(0);
+    Ok(Found { applied, used_bytes, free: Free::found(free_bytes, file_bytes) })
 }
 
 fn meta(transaction: &ReadTransaction, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
@@ -111,5 +117,13 @@ pub(crate) fn put_applied(transaction: &WriteTransaction, applied: Applied) -> R
 
 pub(crate) fn put_used(transaction: &WriteTransaction, used: u64) -> Result<(), redb::Error> {
     transaction.open_table(OWN)?.insert(OWN_USED_BYTES, used)?;
+    Ok(())
+}
+
+/// What of a file of this size can be written again.
+pub(crate) fn put_free(transaction: &WriteTransaction, free: u64, file: u64) -> Result<(), redb::Error> {
+    let mut own = transaction.open_table(OWN)?;
+    own.insert(OWN_FREE_BYTES, free)?;
+    own.insert(OWN_FREE_IN, file)?;
     Ok(())
 }

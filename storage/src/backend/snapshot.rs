@@ -63,7 +63,7 @@ impl Backend {
         self.flush()?;
         let edition = self.edition();
         let view = edition.view();
-        self.shared.files.check_room(path, self.size_in_use())?;
+        self.shared.files.check_room(path, self.dense_size())?;
         let file = create(path).map_err(|error| BackendError::io(path, error))?;
         let mut room_asked_at = 0;
         let mut goes_on = |written: u64| {

@@ -417,7 +417,7 @@ fn a_snapshot_is_a_database_as_of_its_moment() {
     assert_ne!(backend.hash().unwrap(), hash);
 }
 
-fn names(dir: &tempfile::TempDir) -> Vec<std::ffi::OsString> {
+pub(super) fn names(dir: &tempfile::TempDir) -> Vec<std::ffi::OsString> {
     std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
 }
 

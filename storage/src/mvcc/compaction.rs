@@ -115,6 +115,11 @@ impl CompactionHandle {
         }
     }
 
+    /// Whether nothing is left to be removed.
+    pub fn is_over(&self) -> bool {
+        self.0.outcome.lock().is_some()
+    }
+
     fn finish(&self, outcome: Result<(), BackendError>) {
         *self.0.outcome.lock() = Some(outcome);
         self.0.blocking.notify_all();
@@ -303,6 +308,9 @@ impl Inner {
             });
         }
         edition.flush()?;
+        if !dropped.is_empty() {
+            edition.look_for_free_pages()?;
+        }
         Ok(Removed::All(dropped.len()))
     }
 

@@ -1,4 +1,6 @@
 //! What keeps a cluster going over the years: downgrades, quotas, compactions, defragmentations, and the service Maintenance.
 
 mod compactor;
+mod defragment;
 mod downgrade;
+mod quota;

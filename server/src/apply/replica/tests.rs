@@ -71,7 +71,7 @@ impl World {
             applied: AppliedIndex::new(applied.index, applied.term),
             leadership: Leadership::new(Duration::from_secs(1)),
             metrics: Arc::clone(&metrics),
-            backend: Arc::clone(&backend),
+            backend,
         });
         let local =
             LocalMember { cluster_id: 1, member_id: 1, peer_urls: Vec::new(), version: "3.6.0", min_version: "3.0.0" };
@@ -86,7 +86,7 @@ impl World {
         );
         let (sender, notices) = mpsc::channel(64);
         let replica = Replica {
-            chain: Chain::new(&state, Quota::new(backend, None)),
+            chain: Chain::new(&state, Quota::new(&state, None)),
             state,
             waiters: Arc::default(),
             metrics,
