@@ -385,5 +385,6 @@ fn limits(config: &Config) -> Limits {
         strict_reconfig_check: config.cluster.strict_reconfig_check,
         max_learners: config.cluster.max_learners,
         rates: config.rates.clone(),
+        auto_defrag: config.auto_defrag.clone(),
     }
 }

@@ -4,6 +4,7 @@
 //! setting is then an error, not a tie; a configuration file replaces both. Nothing here touches disks or sockets.
 
 mod args;
+mod auto_defrag;
 mod backups;
 mod build;
 mod cluster;
@@ -25,6 +26,7 @@ mod tokens;
 mod traces;
 mod url;
 
+pub use auto_defrag::AutoDefragConfig;
 pub use backups::BackupConfig;
 pub(crate) use cluster::parse_members;
 pub(crate) use duration::parse as parse_duration;
@@ -63,6 +65,8 @@ pub struct Config {
     pub backend_batch_limit: usize,
     /// What must be free in the database for it to be defragmented at start; `None` when it never is.
     pub bootstrap_defrag_threshold_bytes: Option<u64>,
+    /// When this member is defragmented by itself; `None` when it never is.
+    pub auto_defrag: Option<AutoDefragConfig>,
     /// Those that this member makes of itself; `None` when it makes none.
     pub backups: Option<BackupConfig>,
     pub unsafe_no_fsync: bool,
@@ -99,12 +103,12 @@ pub struct Config {
     pub corrupt_check_interval: Option<Duration>,
     /// How often hashes of compactions are, where the gate is open.
     pub compact_hash_check_interval: Duration,
+    /// How often it is looked whether a downgrade is complete; `None` when it is not.
+    pub downgrade_check_interval: Option<Duration>,
     pub compaction_batch_limit: usize,
     pub compaction_sleep_interval: Duration,
     pub watch_progress_notify_interval: Duration,
     /// Whether latency histograms of gRPC calls are kept.
-    /// How often it is looked whether a downgrade is complete; `None` when it is not.
-    pub downgrade_check_interval: Option<Duration>,
     pub metrics_extensive: bool,
     /// By how many parts of their paths keys are counted; `None` when they are not.
     pub metrics_prefix_depth: Option<usize>,

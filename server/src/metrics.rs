@@ -176,6 +176,8 @@ handles! {
     backend_commit: Histogram("etcd_disk_backend_commit_duration_seconds", "Time of a database commit.", exp (0.001, 2.0, 14));
     backend_defrag: Histogram("etcd_disk_backend_defrag_duration_seconds", "Time of a defragmentation.", exp (0.1, 2.0, 13));
     backend_snapshot: Histogram("etcd_disk_backend_snapshot_duration_seconds", "Time to send a snapshot of the database.", exp (0.01, 2.0, 17));
+    auto_defragmentations: IntCounter("keyport_auto_defragmentations_total", "Defragmentations that nobody asked for: --auto-defrag-threshold.");
+    db_reclaimable: IntGauge("keyport_db_reclaimable_bytes", "What a defragmentation would give back of the database, about.");
     defrag_inflight: IntGauge("etcd_disk_defrag_inflight", "1 while the database is defragmented.");
     snap_db_fsync: Histogram("etcd_snap_db_fsync_duration_seconds", "Time to sync a received database.", exp (0.001, 2.0, 14));
     snap_db_save: Histogram("etcd_snap_db_save_total_duration_seconds", "Time to save a received database.", exp (0.1, 2.0, 10));

@@ -2,6 +2,7 @@
 
 mod compactor;
 pub(crate) mod corruption;
+mod defragment;
 mod expiry;
 mod first_election;
 pub(crate) mod hash;
@@ -33,10 +34,12 @@ use tokio::sync::Semaphore;
 use crate::apply::Quota;
 use crate::apply::waiters::Waiters;
 use crate::asking::PeerClient;
-use crate::config::RatesConfig;
+use crate::config::{AutoDefragConfig, RatesConfig};
 use crate::metrics::Metrics;
 use crate::state::State;
 use crate::state::ending::Ending;
+pub(crate) use defragment::{DefragmentError, TurnQuestion};
+use defragment::{Load, Turn};
 pub(crate) use request_id::RequestIds;
 
 /// Who this member is.
@@ -76,6 +79,8 @@ pub(crate) struct Limits {
     pub(crate) max_learners: usize,
     /// How often users may ask, and how often may be asked for keys.
     pub(crate) rates: RatesConfig,
+    /// When this member is due to be defragmented by itself, if ever.
+    pub(crate) auto_defrag: Option<AutoDefragConfig>,
 }
 
 /// The ways to other members.
@@ -109,6 +114,9 @@ struct Inner {
     versions: tokio::sync::Mutex<()>,
     metrics: Arc<Metrics>,
     stopping: Ending,
+    /// Whether this member is being defragmented, and who may have that begin.
+    turn: Turn,
+    load: Load,
 }
 
 impl Node {
@@ -142,6 +150,8 @@ impl Node {
             versions: tokio::sync::Mutex::default(),
             metrics,
             stopping,
+            turn: Turn::default(),
+            load: Load::default(),
         }))
     }
 

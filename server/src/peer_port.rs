@@ -1,6 +1,7 @@
 //! The peer port: what other members may ask of this one. Raft's own messages and snapshots, which share it, are
 //! [`keyport_raft::peers`]'s; everything else is etcd's: the paths, the headers, the bodies.
 
+mod defragment;
 mod hashkv;
 mod leases;
 mod listener;

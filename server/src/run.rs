@@ -204,6 +204,10 @@ fn duties(config: &Config, node: &Node, backups: Option<Schedule>) -> JoinSet<()
     if let Some(mode) = config.auto_compaction {
         duties.spawn(node.clone().compact_automatically(mode));
     }
+    if let Some(auto) = &config.auto_defrag {
+        duties.spawn(node.clone().watch_load());
+        duties.spawn(node.clone().give_turns(auto.interval));
+    }
     if let Some(interval) = config.corrupt_check_interval {
         duties.spawn(node.clone().check_corruption(interval));
     }

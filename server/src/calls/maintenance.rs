@@ -20,7 +20,7 @@ use crate::apply::waiters::Answer;
 use crate::auth::Root;
 use crate::gate::Caller;
 use crate::kv::KvError;
-use crate::node::Node;
+use crate::node::{DefragmentError, Node};
 use crate::{membership, version};
 use copies::Copies;
 pub(crate) use saved::SavedCopy;
@@ -96,16 +96,13 @@ impl Maintenance {
     pub async fn defragment(&self, caller: &Caller, _: DefragmentRequest) -> Result<DefragmentResponse, Status> {
         let Desk { node, gate, .. } = &self.desk;
         gate.admit(caller, Method::Defragment)?;
-        tracing::info!("starting defragment");
-        let inflight = &node.metrics().defrag_inflight;
-        inflight.inc();
-        let timed = node.metrics().backend_defrag.start_timer();
-        let state = node.shared_state();
-        let outcome = tokio::task::spawn_blocking(move || state.backend.defragment()).await;
-        timed.observe_duration();
-        inflight.dec();
-        outcome.map_err(|_| Error::Stopped)?.map_err(|error| backend_status(&error))?;
-        tracing::info!("finished defragment");
+        node.defragment().await.map_err(|error| match error {
+            DefragmentError::Backend(error) => backend_status(&error),
+            error @ (DefragmentError::Thread(_) | DefragmentError::Panicked) => {
+                tracing::error!(%error, "failed to defragment");
+                Error::Stopped.into()
+            }
+        })?;
         Ok(DefragmentResponse { header: None })
     }
 
@@ -211,7 +208,11 @@ fn status_errors(node: &Node) -> Vec<String> {
         errors.push(Error::NoLeader.to_string());
     }
     for alarm in node.state().alarms.list(AlarmType::None.into()) {
-        errors.push(format!("memberID:{} alarm:{}", alarm.member_id, alarm.alarm().as_str_name()));
+        errors.push(match alarm.member_id {
+            // Of nobody in particular.
+            0 => format!("alarm:{}", alarm.alarm().as_str_name()),
+            member => format!("memberID:{member} alarm:{}", alarm.alarm().as_str_name()),
+        });
     }
     errors
 }

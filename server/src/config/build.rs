@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, backups, cluster, duration, identity, invalid,
-    origins, rates, tls, tokens, traces,
+    LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, auto_defrag, backups, cluster, duration,
+    identity, invalid, origins, rates, tls, tokens, traces,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -48,6 +48,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         backend_batch_interval: or_default(s.duration("backend-batch-interval"), DEFAULT_BATCH_INTERVAL),
         backend_batch_limit: positive(s.int("backend-batch-limit"), DEFAULT_BATCH_ROWS),
         bootstrap_defrag_threshold_bytes: defrag_threshold(s.uint("bootstrap-defrag-threshold-megabytes")),
+        auto_defrag: auto_defrag::build(&s)?,
         backups: backups::build(&s)?,
         unsafe_no_fsync: s.bool("unsafe-no-fsync"),
         memory_mlock: s.bool("memory-mlock"),
@@ -69,8 +70,8 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         auto_compaction,
         corrupt_check_interval: Some(s.duration("corrupt-check-time")).filter(|interval| !interval.is_zero()),
         compact_hash_check_interval,
-        compaction_batch_limit: positive(s.int("compaction-batch-limit"), 1_000),
         downgrade_check_interval: Some(s.duration("downgrade-check-time")).filter(|interval| !interval.is_zero()),
+        compaction_batch_limit: positive(s.int("compaction-batch-limit"), 1_000),
         compaction_sleep_interval: or_default(s.duration("compaction-sleep-interval"), Duration::from_millis(10)),
         watch_progress_notify_interval: progress_interval(&s),
         metrics_extensive: s.string("metrics") == "extensive",

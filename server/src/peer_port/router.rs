@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
 use super::places::{Place, Standing};
-use super::{hashkv, leases, pages, probing, reconfigure};
+use super::{defragment, hashkv, leases, pages, probing, reconfigure};
 use crate::asking::paths::CLUSTER_ID_HEADER;
 use crate::http::layers::{CheckLayer, Hosts, WellFormed};
 use crate::http::plain::not_found;
@@ -25,6 +25,7 @@ pub(crate) fn router(node: Node, hosts: Hosts) -> Router {
         .route("/members", get(members))
         .merge(leases::routes())
         .merge(hashkv::routes())
+        .merge(defragment::routes())
         .merge(reconfigure::routes())
         // Raft reads theirs, as they come.
         .route("/raft/stream", get(stream))

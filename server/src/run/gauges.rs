@@ -26,6 +26,7 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     metrics.quota_backend_bytes.set(node.limits().quota_bytes.map_or(i64::MAX, signed));
     metrics.db_size.set(signed(state.backend.size()));
     metrics.db_size_in_use.set(signed(state.backend.size_in_use()));
+    metrics.db_reclaimable.set(signed(node.free_bytes()));
     metrics.current_revision.set(node.store().revision());
     metrics.compact_revision.set(node.store().compacted());
     metrics.auth_revision.set(signed(state.auth.revision()));

@@ -56,8 +56,8 @@ fn script(steps: &[Step], said: &Path) -> String {
     script
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The ends of all logs that are there.
@@ -65,7 +65,7 @@ fn logs(folder: &Path) -> String {
     let mut logs = String::new();
     for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if file.extension().is_some_and(|extension| extension == "log") {
-            let log = text(fs::read(&file).unwrap());
+            let log = text(&fs::read(&file).unwrap());
             let lines: Vec<&str> = log.lines().collect();
             let end = lines[lines.len().saturating_sub(20)..].join("\n");
             writeln!(logs, "--- {}\n{end}", file.display()).unwrap();

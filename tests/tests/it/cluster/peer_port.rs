@@ -197,6 +197,8 @@ const PATHS: &[(&str, &str)] = &[
     ("GET", "/raft/probing"),
     ("GET", "/members/hashkv"),
     ("GET", "/downgrade/enabled"),
+    ("GET", "/members/defragment"),
+    ("POST", "/members/defragment"),
     ("GET", "/raft/stream"),
     ("GET", "/nothing"),
     ("POST", "/raft/probing"),
