@@ -69,6 +69,8 @@ class ApiServer:
             f"--cert-dir={folder / 'certificates'}",
             f"--secure-port={port}",
             "--bind-address=127.0.0.1",
+            "--advertise-address=192.0.2.1",  # nobody calls it there
+            "--endpoint-reconciler-type=none",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={key}",
@@ -78,6 +80,11 @@ class ApiServer:
         ]
         out = open(self.log, "w")
         self.process = subprocess.Popen([binary, *flags], stdout=out, stderr=out)
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            sys.exit(f"the API server has ended: {self.log.read_text().splitlines()[-1:]}")
+        return self.ask("GET", "/readyz")[0] == 200
 
     def connect(self):
         context = ssl.create_default_context()
@@ -161,8 +168,7 @@ def run(subject, binary, api_binary, base, rounds):
                 until("three members", lambda: all(member.ask("/health")[0] == 200 for member in members))
                 api = ApiServer(api_binary, folder, members, base + 100)
                 processes.append(api.process)
-                ready = f"{subject}: the API server is ready (its log is in {api.log})"
-                until(ready, lambda: api.ask("GET", "/readyz")[0] == 200)
+                until(f"{subject}: the API server is ready", lambda: api.is_ready())
                 until("the namespace", lambda: api.ask("GET", "/api/v1/namespaces/default")[0] == 200)
                 seconds, acknowledged, rate = gap(members, api, number)
                 missing = set(acknowledged) - until("a list", lambda: names(api))

@@ -31,7 +31,8 @@ fn read_and_type(name: &str, etcd: Flavor) {
     fs::write(&file, script(&steps, &said)).unwrap();
     let status = typist::types(&hosts, &folder, &programs, &file).unwrap();
 
-    let said: Vec<String> = (0..steps.len()).map_while(|n| fs::read(said.join(n.to_string())).ok()).map(text).collect();
+    let said: Vec<String> =
+        (0..steps.len()).map_while(|n| fs::read(said.join(n.to_string())).ok()).map(|bytes| text(&bytes)).collect();
     let place = |n: usize| format!("docs/{name}, line {}", steps[n].line);
     let last = said.len().saturating_sub(1);
     assert!(status.success(), "{}: {status}\n{}\n{}", place(last), said.join(""), logs(&folder));
