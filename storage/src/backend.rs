@@ -29,6 +29,7 @@ mod edition;
 mod error;
 mod export;
 mod flusher;
+mod free;
 mod hash;
 mod image;
 mod import;
@@ -67,7 +68,7 @@ use tracing::info;
 
 use self::edition::Contents;
 use self::flusher::Job;
-use self::occupied::Free;
+use self::free::Free;
 use self::schema::Found;
 use self::storage::Files;
 use self::view::View;

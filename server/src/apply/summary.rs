@@ -3,6 +3,7 @@
 use std::fmt;
 
 use keyport_api::etcdserverpb::{RequestOp, TxnRequest, request_op};
+use keyport_storage::{KeyRange, RangeEnd};
 
 use super::Command;
 
@@ -67,6 +68,17 @@ impl fmt::Display for Key<'_> {
 
 /// A key, or from where to where a range goes.
 pub(crate) struct ShownKeys<'a>(pub(crate) &'a [u8], pub(crate) &'a [u8]);
+
+impl<'a> ShownKeys<'a> {
+    pub(crate) fn of(range: &'a KeyRange) -> ShownKeys<'a> {
+        let end: &[u8] = match &range.end {
+            RangeEnd::Single => &[],
+            RangeEnd::Before(end) => end,
+            RangeEnd::Unbounded => &[0],
+        };
+        ShownKeys(&range.start, end)
+    }
+}
 
 impl fmt::Display for ShownKeys<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,7 +10,6 @@ use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
 
 use super::{Desk, note, validate};
-use crate::apply::ShownKeys;
 use crate::apply::waiters::Answer;
 use crate::gate::{Caller, Pass};
 use crate::kv::{DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
@@ -176,12 +175,11 @@ impl Desk {
         if let Some(prefixes) = metrics.prefixes() {
             prefixes.read(&request.key);
         }
-        let (key, range_end) = (request.key.clone(), request.range_end.clone());
         let start = Instant::now();
         // Who he is by what is known now: users and roles may have changed with what was waited for.
         let reply = self.read(&self.gate.renew(pass), request, read).await;
         let end = timer.ranged(start, reply.is_ok());
-        self.note_read("read-only range", start, end, || ShownKeys(&key, &range_end).to_string());
+        steps::note("read", start, end);
         Ok(KvAnswer::new(&self.node, reply?))
     }
 
@@ -220,22 +218,11 @@ impl Desk {
         });
         let reply = read.await?;
         let end = Instant::now();
-        self.note_read("read-only txn", start, end, String::new);
+        steps::note("read", start, end);
         if let Some((prefixes, request)) = counted {
             txn::ranges(&request, reply.succeeded).for_each(|range| prefixes.read(&range.key));
         }
         timer.succeeded_at(end);
         Ok(KvAnswer::new(&self.node, reply))
-    }
-
-    /// Notes a read for who has to tell of its call, and warns if it took long: `keys` says what was read.
-    fn note_read(&self, op: &str, start: Instant, end: Instant, keys: impl FnOnce() -> String) {
-        steps::note("read", start, end);
-        let (took, expected) = (end.saturating_duration_since(start), self.node.limits().slow_read);
-        if took > expected {
-            self.node.metrics().slow_applies.inc();
-            let request = keys();
-            tracing::warn!(op, ?took, expected_duration = ?expected, request, "apply request took too long");
-        }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use redb::ReadableTableMetadata;
 
+use super::free::Free;
 use super::view::View;
 use super::{BackendError, Bucket, Edition, Shared};
 
@@ -19,28 +20,6 @@ use super::{BackendError, Bucket, Edition, Shared};
 const OWN_BYTES: u64 = 64 * 1024;
 /// And for each so many bytes of the file, one: its maps of pages.
 const OWN_PART: u64 = 1024;
-
-/// What was free when it was looked at, and what had been added to the file before.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Free {
-    bytes: u64,
-    file: u64,
-    added: u64,
-}
-
-impl Free {
-    /// As a file says of itself, and how large it was then; nothing has been added yet.
-    pub(crate) fn found(bytes: u64, file: u64) -> Free {
-        Free { bytes, file, added: 0 }
-    }
-
-    /// What is left of it in a file of this size.
-    fn left(self, file: u64, added: u64) -> u64 {
-        let used = added.saturating_sub(self.added);
-        let shrunk = self.file.saturating_sub(file);
-        self.bytes.saturating_sub(used).saturating_sub(shrunk)
-    }
-}
 
 impl Shared {
     /// Bytes of the file that can be written again.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
-use super::occupied::Free;
+use super::free::Free;
 use super::{Applied, BackendError, Bucket};
 
 /// The etcd release whose storage schema the buckets follow, as etcd keeps it in the `meta` bucket.

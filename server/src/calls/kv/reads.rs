@@ -1,17 +1,22 @@
 //! Reads of the store: on the event loop if they are small, aside otherwise.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::{BoxFuture, Either};
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::RangeRequest;
+use keyport_api::etcdserverpb::{RangeRequest, TxnRequest};
 use keyport_storage::KeyRange;
 use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
 
 use super::Desk;
+use crate::apply::ShownKeys;
 use crate::auth::Needs;
-use crate::bulk::Leash;
+use crate::bulk::{Gone, Leash};
 use crate::gate::Pass;
 use crate::kv::range::{self, View};
 use crate::kv::{KvError, RangeReply, Reply};
+use crate::metrics::IntCounter;
+use crate::node::Node;
 
 /// Reads what a request asks for.
 pub(super) type Read<R, T> = fn(&Store, &Leash<'_>, &R) -> Result<T, KvError>;
@@ -28,6 +33,9 @@ pub(super) const PAGE: Read<RangeRequest, RangeReply> =
 pub(super) const COUNTED_PAGE: Read<RangeRequest, RangeReply> =
     |store, leash, request| range::first_of_range(&Current { store, leash }, request, true);
 
+/// A warning names no more keys than this.
+const MOST_SHOWN: usize = 4;
+
 impl Desk {
     /// Reads what the caller may read: on a short leash, and when that does not do, anew where nobody is held up.
     ///
@@ -35,7 +43,7 @@ impl Desk {
     /// What the rules of users and roles say; the reader's own; `Stopped`.
     pub(super) fn read<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> impl Future<Output = Result<T, Error>>
     where
-        R: Needs + Clone + Send + Sync + 'static,
+        R: Needs + Named + Clone + Send + Sync + 'static,
         T: Reply,
     {
         if let Some(trail) = pass.caller().trail() {
@@ -50,7 +58,7 @@ impl Desk {
 
     async fn read_for_user<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
     where
-        R: Needs + Clone + Send + Sync + 'static,
+        R: Needs + Named + Clone + Send + Sync + 'static,
         T: Reply,
     {
         match self.read_once(pass, request.clone(), read).await {
@@ -67,17 +75,14 @@ impl Desk {
 
     async fn read_once<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
     where
-        R: Needs + Send + Sync + 'static,
+        R: Needs + Named + Send + Sync + 'static,
         T: Reply,
     {
         let rules = self.gate.rules();
         self.allow(pass, &request).await?;
-        let outcome = read(self.node.store(), &Leash::short(), &request);
-        let outcome = match outcome {
+        let outcome = match self.at_once(&request, read) {
             Err(KvError::Interrupted) => {
-                let state = self.node.shared_state();
-                let aside = self.bulk.aside(pass.caller().lane());
-                aside.run(move |gone| read(&state.store, &Leash::long(gone), &request)).await?
+                self.bulk.aside(pass.caller().lane()).run(self.patiently(request, read)).await?
             }
             outcome => outcome,
         };
@@ -87,6 +92,62 @@ impl Desk {
             trail.set_revision(read.revision());
         }
         Ok(read)
+    }
+
+    fn at_once<R: Needs + Named, T>(&self, request: &R, read: Read<R, T>) -> Result<T, KvError> {
+        Slow::new(&self.node).watch(request, || read(self.node.store(), &Leash::short(), request))
+    }
+
+    /// To be done where nobody is held up. Made here, lest every read has room for it while it waits.
+    fn patiently<R: Needs + Named, T>(
+        &self,
+        request: R,
+        read: Read<R, T>,
+    ) -> impl FnOnce(&Gone) -> Result<T, KvError> + use<R, T> {
+        let (slow, state) = (Slow::new(&self.node), self.node.shared_state());
+        move |gone| slow.watch(&request, || read(&state.store, &Leash::long(gone), &request))
+    }
+}
+
+/// What is read, for who is told that it took long.
+pub(super) trait Named {
+    const OP: &'static str;
+}
+
+impl Named for RangeRequest {
+    const OP: &'static str = "read-only range";
+}
+
+impl Named for TxnRequest {
+    const OP: &'static str = "read-only txn";
+}
+
+/// Warns of reads that take long.
+#[derive(Debug)]
+struct Slow {
+    expected: Duration,
+    count: IntCounter,
+}
+
+impl Slow {
+    fn new(node: &Node) -> Slow {
+        Slow { expected: node.limits().slow_read, count: node.metrics().slow_applies.clone() }
+    }
+
+    /// What `read` finds. One that was only begun is not counted.
+    fn watch<R: Needs + Named, T>(&self, request: &R, read: impl FnOnce() -> Result<T, KvError>) -> Result<T, KvError> {
+        let start = Instant::now();
+        let outcome = read();
+        let took = start.elapsed();
+        if took > self.expected && !matches!(outcome, Err(KvError::Interrupted)) {
+            self.count.inc();
+            let (op, expected) = (R::OP, self.expected);
+            let keys = request.keys();
+            let shown: Vec<_> = keys.iter().take(MOST_SHOWN).map(|range| ShownKeys::of(range).to_string()).collect();
+            let request = shown.join(", ");
+            tracing::warn!(op, ?took, expected_duration = ?expected, request, "apply request took too long");
+        }
+        outcome
     }
 }
 
