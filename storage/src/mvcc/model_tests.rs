@@ -105,8 +105,7 @@ impl Model {
         newest.into_values().filter(|row| !row.tombstone).collect()
     }
 
-    fn hash(&self, compacted: i64, revision: i64) -> u32 {
-        let keep = self.keep(revision);
+    fn hash(&self, compacted: i64, revision: i64, keep: &BTreeSet<RowKey>) -> u32 {
         let mut hashed = b"key".to_vec();
         for (row, key, record) in &self.rows {
             let dropped = row.main <= compacted && !keep.is_empty() && !keep.contains(row);
@@ -120,13 +119,15 @@ impl Model {
     }
 
     fn compact(&mut self, revision: i64) {
-        let hash = self.hash(self.compacted, revision);
+        let keep = self.keep(revision);
+        let ends = self.rows.iter().map(|(row, ..)| *row).filter(|row| row.tombstone && row.main == revision);
+        // Unlike who asks for a hash, a compaction counts what ends at its revision among the rows that stay.
+        let hash = self.hash(self.compacted, revision, &keep.iter().copied().chain(ends).collect());
         let (compact_revision, current_revision) = (self.compacted, self.revision);
         self.hashes.push(HashKv { hash, compact_revision, hash_revision: revision, current_revision });
         if self.hashes.len() > 10 {
             self.hashes.remove(0);
         }
-        let keep = self.keep(revision);
         let stays = |row: &RowKey| row.main > revision || keep.contains(row) || (row.tombstone && row.main == revision);
         self.rows.retain(|(row, ..)| stays(row));
         self.compacted = revision;
@@ -293,7 +294,7 @@ fn check(model: &mut Model, store: &Store, step: Step) {
                 Err(error) => panic!("{error}"),
                 Ok(found) => {
                     let here = HashKv {
-                        hash: model.hash(model.compacted, at),
+                        hash: model.hash(model.compacted, at, &model.keep(at)),
                         compact_revision: model.compacted,
                         hash_revision: at,
                         current_revision: model.revision,

@@ -124,3 +124,16 @@ fn observers_are_told_what_compactions_do() {
     assert!(matches!(steps.first(), Some(CompactionStep::Index { .. })));
     assert!(matches!(steps.last(), Some(CompactionStep::Finished { .. })));
 }
+
+/// What ends at the revision of a compaction stays, and is something that stays; who asks for the hash before finds nothing of it alive.
+#[test]
+fn a_compaction_at_an_end_hashes_less_than_who_asks_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db"));
+    put(&store, "a", "");
+    compact(&store, 2);
+    delete(&store, "a");
+    assert_eq!(hash(&store, 3), (1_543_496_079, 2));
+    compact(&store, 3);
+    assert_eq!(hash(&store, 3), (3_681_333_679, 2));
+}
