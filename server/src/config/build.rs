@@ -224,7 +224,7 @@ fn auto_compaction(s: &Settings) -> Result<Option<AutoCompaction>, ConfigError> 
             Ok(Some(AutoCompaction::Periodic(period)).filter(|_| !period.is_zero()))
         }
         "revision" => {
-            let revisions = text.parse::<i64>().map_err(|_| wrong())?;
+            let revisions = text.parse::<i64>().ok().filter(|revisions| *revisions >= 0).ok_or_else(wrong)?;
             Ok(Some(AutoCompaction::Revision(revisions)).filter(|_| revisions > 0))
         }
         _ => Err(invalid(format!("unknown auto-compaction-mode {mode:?}"))),

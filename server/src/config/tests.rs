@@ -285,7 +285,7 @@ fn automatic_compaction() {
     assert_eq!(of("periodic", "10m"), Ok(Some(AutoCompaction::Periodic(Duration::from_secs(600)))));
     assert_eq!(of("revision", "1000"), Ok(Some(AutoCompaction::Revision(1000))));
     assert_eq!(of("revision", "0"), Ok(None));
-    assert!(of("revision", "10m").is_err());
+    assert!(of("revision", "10m").is_err() && of("revision", "-1").is_err());
     assert!(of("periodic", "ten").is_err());
 }
 

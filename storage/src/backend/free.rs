@@ -14,10 +14,13 @@ impl Free {
         Free { bytes, file, added: 0 }
     }
 
-    /// What is left of it in a file of this size.
+    /// What is left of it in a file of this size; nothing, if it was never looked at.
     pub(super) fn left(self, file: u64, added: u64) -> u64 {
-        let used = added.saturating_sub(self.added);
-        let shrunk = self.file.saturating_sub(file);
-        self.bytes.saturating_sub(used).saturating_sub(shrunk)
+        if self.file == 0 {
+            return 0;
+        }
+        // What the file has grown by in spite of it is free as well: it was written anew instead of what was.
+        let taken = self.file.saturating_sub(self.bytes);
+        file.saturating_sub(taken.saturating_add(added.saturating_sub(self.added)))
     }
 }

@@ -3,8 +3,7 @@
 //! The file keeps its size when rows are removed: pages that are empty afterwards are written again before it grows. How many these
 //! are redb does not say, and by the sum of the rows it cannot be told: a page with one row left is taken. So after a compaction the
 //! pages of the rows are gone through and added up; what the file has beside them is free. Until that is done again, what is added
-//! is taken from it, and so is what the file has grown or shrunk by in spite of it: what is free may be in pieces that are too
-//! small. Nothing is ever taken for free that is not.
+//! is taken from it. Where the file grows all the same, because what is free is in pieces that are too small, the rest of it is free.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -109,7 +108,7 @@ mod tests {
         assert_eq!(free.left(5000, 470), 600);
         assert_eq!(free.left(5000, 2000), 0);
         assert_eq!(free.left(4900, 470), 500, "the end of the file was free and is gone");
-        // By what it grew the file counts more anyway.
-        assert_eq!(free.left(5400, 470), 600);
+        assert_eq!(free.left(5400, 470), 1000, "it grew, in spite of what was free");
+        assert_eq!(Free::default().left(5400, 470), 0, "nobody has looked");
     }
 }

@@ -2,6 +2,7 @@
 
 use keyport_api::etcdserverpb::{RequestOp, TxnRequest, request_op};
 use keyport_tests::grpc::{Grpc, delete_all, get, list, put};
+use keyport_tests::wait::eventually;
 use keyport_tests::{Cluster, Flavor, Server};
 
 fn value(metrics: &str, series: &str) -> Option<i64> {
@@ -95,6 +96,10 @@ async fn a_member_that_receives_the_state_counts_what_is_in_it() {
     for n in 0..200 {
         grpc.put(&format!("/{}/{n}", n % 2), "v").await;
     }
+    eventually("the leader has let go of what the follower needs", async || {
+        (cluster.members[leader].metric("keyport_raft_log_first_index").await > 60.0).then_some(())
+    })
+    .await;
     cluster.restart(follower).await;
     cluster.until_equal().await;
     let metrics = cluster.members[follower].http().get("/metrics").await.text();
