@@ -91,7 +91,7 @@ book:
 	@command -v mdbook >/dev/null || { echo "mdBook is not installed (cargo install mdbook); the pages of docs/ read as they are"; exit 1; }
 	mdbook build
 
-# Not among the tests: building the API server takes Go, a quarter of an hour on two cores, and 3 GB for modules and what is compiled.
+# Not among the tests: building the API server takes Go, some gigabytes for modules and what is compiled, and long: more than an hour on two busy cores.
 kubernetes: $(TOOLS)/kubernetes.done $(TOOLS)/new-etcd.done
 	$(CARGO) build --release --locked -p keyport-server
 	$(PYTHON) tests/kubernetes/gap.py $(KUBERNETES)
