@@ -1,7 +1,7 @@
 //! The log: lines shaped as etcd's, to the outputs that the configuration names; shorter ones on a terminal.
 //!
 //! Other parts only use `tracing`. A field `some_field` is written `some-field`, as etcd spells its own. `RUST_LOG`, when
-//! set, replaces the level with its own directives. Both can be changed while the process runs ([`control`]).
+//! set, replaces the level with its own directives. Both can be changed while the process runs (`control`).
 
 mod control;
 mod format;

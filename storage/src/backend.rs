@@ -24,6 +24,7 @@
 mod batch;
 mod changes;
 mod closed;
+mod copying;
 mod defragment;
 mod edition;
 mod error;
@@ -35,6 +36,7 @@ mod image;
 mod import;
 mod inspected;
 mod install;
+mod journal;
 mod layer;
 mod loader;
 mod mark;

@@ -66,7 +66,7 @@ impl Node {
         // Of this thread. Nobody refuses to be asked for less.
         let _ = setpriority_process(None, LAST);
         let (metrics, backend, stopping) = (self.metrics(), &self.state().backend, self.stopping().token());
-        let before = backend.size();
+        let (before, compacted) = (backend.size(), self.store().compacted());
         tracing::info!(current_db_size_bytes = before, "starting defragment");
         metrics.defrag_inflight.inc();
         let timed = metrics.backend_defrag.start_timer();
@@ -77,7 +77,9 @@ impl Node {
             !stopping.is_cancelled()
         });
         let took = timed.stop_and_record();
-        self.load().note_residue(self.free_bytes());
+        // What a compaction has freed meanwhile may be in the copy.
+        let residue = if self.store().compacted() == compacted { self.free_bytes() } else { 0 };
+        self.load().note_residue(residue);
         metrics.defrag_inflight.dec();
         if done.is_ok() {
             tracing::info!(

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::RwLock;
 
-use super::defragment::Journal;
+use super::journal::Journal;
 use super::layer::Layer;
 use super::view::View;
 use super::{Applied, BackendError, BackendOptions, Batch, Shared};

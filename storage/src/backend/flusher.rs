@@ -11,7 +11,8 @@ use std::time::Instant;
 use redb::{CursorError, Database, WriteTransaction};
 use tracing::error;
 
-use super::defragment::{Copying, Journal, Replaced};
+use super::copying::{Copying, Replaced};
+use super::journal::Journal;
 use super::layer::{Layer, row_bytes};
 use super::schema::{self, table};
 use super::view::View;

@@ -4,7 +4,7 @@ use std::thread;
 
 use super::super::tests::{ENOSPC, Faults, names, options, rows};
 use super::*;
-use crate::backend::{Applied, BackendOptions, Batch, RowKey};
+use crate::backend::{Applied, BackendOptions, Batch, Bucket, RowKey};
 use crate::{Record, Versions};
 
 fn record(revision: i64) -> Record {

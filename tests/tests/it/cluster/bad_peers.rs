@@ -94,7 +94,8 @@ async fn strangers() {
         assert!([403, 404].contains(&status), "an unknown sender: {status}");
     }
     let told = cluster.members[target].logged("refused a peer").into_iter().filter(|l| l.contains("1267")).count();
-    assert_eq!(told, 1, "twenty refusals of 0x1267, told once");
+    // Again after a while, which a busy machine may take.
+    assert!((1..5).contains(&told), "twenty refusals of 0x1267, told {told} times");
     for (request, want) in
         [("GET /raft/nothing", 404), ("GET /raft/stream", 426), ("PUT /members", 405), ("GET /v3/kv/range", 404)]
     {

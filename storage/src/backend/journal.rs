@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use crate::backend::layer::Layer;
-use crate::backend::schema::{CONSISTENT_INDEX, TERM};
-use crate::backend::{Bucket, RowKey};
+use super::layer::Layer;
+use super::schema::{CONSISTENT_INDEX, TERM};
+use super::{Bucket, RowKey};
 
 /// Keys alone: their rows are read when they are needed. New rows of history are not in it, for they are at its end.
 #[derive(Debug, Default)]
-pub(in crate::backend) struct Journal {
+pub(super) struct Journal {
     pub(super) removed: Vec<RowKey>,
     pub(super) other: BTreeSet<(Bucket, Bytes)>,
 }
 
 impl Journal {
     /// What a transaction with these rows changes.
-    pub(in crate::backend) fn of(layer: &Layer) -> Journal {
+    pub(super) fn of(layer: &Layer) -> Journal {
         let mut other: BTreeSet<_> = layer.other.keys().cloned().collect();
         if layer.applied.is_some() {
             other.extend([CONSISTENT_INDEX, TERM].map(|key| (Bucket::Meta, Bytes::from_static(key))));
@@ -26,7 +26,7 @@ impl Journal {
     }
 
     /// Adds what a later transaction has changed.
-    pub(in crate::backend) fn append(&mut self, mut later: Journal) {
+    pub(super) fn append(&mut self, mut later: Journal) {
         self.removed.append(&mut later.removed);
         self.other.append(&mut later.other);
     }
