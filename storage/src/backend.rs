@@ -84,7 +84,6 @@ pub use error::BackendError;
 pub use export::{export, is_native};
 pub use image::{ImageReader, ImageWriter};
 pub use import::{ImportOptions, import};
-pub use inspected::Inspected;
 pub use install::adopt;
 pub use read::{EachRow, Rows};
 pub use row_key::{EncodedRowKey, RowKey};

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keyport_storage::backend::schema::{CONSISTENT_INDEX, FINISHED_COMPACT_REVISION, TERM};
-use keyport_storage::backend::{Applied, BackendError, Bucket, EachRow, Inspected, RowKey, Rows, is_native};
+use keyport_storage::backend::{Applied, BackendError, Bucket, ClosedFile, EachRow, RowKey, Rows, is_native};
 use keyport_storage::bbolt::{ReadError, Reader};
 
 /// See the module's text.
 #[derive(Debug)]
 pub(super) enum Database {
-    Keyport(Inspected),
+    Keyport(ClosedFile),
     Etcd(EtcdFile),
 }
 
@@ -30,7 +30,7 @@ impl Database {
     /// When a process has it open, it cannot be read, or is damaged where that shows at once.
     pub(super) fn open(path: &Path) -> Result<Database, BackendError> {
         if native(path)? {
-            Inspected::open(path).map(Database::Keyport)
+            ClosedFile::inspect(path).map(Database::Keyport)
         } else {
             EtcdFile::open(path).map(Database::Etcd)
         }
@@ -42,7 +42,7 @@ impl Database {
     /// The same; damage anywhere.
     pub(super) fn check(path: &Path) -> Result<Database, BackendError> {
         if native(path)? {
-            return Inspected::check(path).map(Database::Keyport);
+            return ClosedFile::check(path).map(Database::Keyport);
         }
         let file = EtcdFile::open(path)?;
         file.reader.check().map_err(|error| file.failed(&error))?;

@@ -1,4 +1,4 @@
-//! A look into a finished file that nobody has open.
+//! A look into a file that no backend has open.
 
 use std::path::{Path, PathBuf};
 
@@ -8,26 +8,36 @@ use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
 use super::schema::{self, table};
 use super::{Applied, BackendError, Bucket, EachRow, Rows, guarded};
 
-/// A file that an [`super::ImageWriter`] has finished, as it is; nothing is written to it.
+/// What was committed to it; nothing is written to it.
 pub struct ClosedFile {
     path: PathBuf,
     applied: Applied,
     transaction: ReadTransaction,
     // Below the transaction: the file is closed with it.
-    _database: ReadOnlyDatabase,
+    _database: Box<dyn Send + Sync>,
 }
 
 impl ClosedFile {
+    /// One that an [`super::ImageWriter`] has finished, as it is.
+    ///
     /// # Errors
     /// When the file is in use, cannot be read, or is none of ours.
     pub fn open(path: &Path) -> Result<ClosedFile, BackendError> {
         guarded(path, || {
             let failed = |error: redb::Error| BackendError::from_redb(path, error);
             let database = ReadOnlyDatabase::open(path).map_err(|error| failed(error.into()))?;
-            let applied = schema::check(path, &database)?.applied;
-            let transaction = database.begin_read().map_err(|error| failed(error.into()))?;
-            Ok(ClosedFile { path: path.to_path_buf(), applied, transaction, _database: database })
+            ClosedFile::of(path, database)
         })
+    }
+
+    /// What such a database has, which is closed with this.
+    pub(super) fn of(
+        path: &Path,
+        database: impl ReadableDatabase + Send + Sync + 'static,
+    ) -> Result<ClosedFile, BackendError> {
+        let applied = schema::check(path, &database)?.applied;
+        let transaction = database.begin_read().map_err(|error| BackendError::from_redb(path, error))?;
+        Ok(ClosedFile { path: path.to_path_buf(), applied, transaction, _database: Box::new(database) })
     }
 
     /// The last log entry that is in it.

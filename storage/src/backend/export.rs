@@ -55,14 +55,7 @@ fn copy(path: &Path, database: &impl ReadableDatabase, work: &Path) -> Result<Sn
     room::check(&to, used, None)?;
     let file = unnamed(&to).map_err(|error| BackendError::io(&to, error))?;
     let open = |bucket| open_table(path, &transaction, bucket);
-    let mut asked_at = 0;
-    let mut goes_on = |written: u64| {
-        if written - asked_at < room::STEP_BYTES as u64 {
-            return Ok(());
-        }
-        asked_at = written;
-        room::check(&to, 0, None)
-    };
+    let mut goes_on = room::in_steps(|| room::check(&to, 0, None));
     let len = snapshot::write(&open, path, &file, &Changes::none(), &mut goes_on)?;
     Ok(Snapshot::new(file, len))
 }

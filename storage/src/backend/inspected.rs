@@ -2,45 +2,35 @@
 //! killed and redb has something to repair: see [`super::overlay`].
 
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bytes::Bytes;
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::Database;
 
+use super::closed::ClosedFile;
 use super::overlay::Overlay;
-use super::schema::{self, table};
-use super::{Applied, BackendError, Bucket, EachRow, Rows, guarded};
+use super::{BackendError, guarded};
 
 /// What redb may keep of the file in memory.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// See the module's text.
-pub struct Inspected {
-    path: PathBuf,
-    applied: Applied,
-    transaction: ReadTransaction,
-    // Below the transaction: it is closed with it.
-    _database: Database,
-    /// Locked: nobody writes it meanwhile. Others may look, too.
-    _file: File,
-}
-
-impl Inspected {
+impl ClosedFile {
+    /// As a member left it, whether it was stopped or killed.
+    ///
     /// # Errors
     /// When a process has it open, it cannot be read, or it is damaged where that shows at once.
-    pub fn open(path: &Path) -> Result<Inspected, BackendError> {
-        Inspected::begin(path, false)
+    pub fn inspect(path: &Path) -> Result<ClosedFile, BackendError> {
+        ClosedFile::begin(path, false)
     }
 
-    /// As [`Inspected::open`], and goes through every page that is in use: each has the checksum that is kept of it.
+    /// As [`ClosedFile::inspect`], and goes through every page that is in use: each has the checksum that is kept of it.
     ///
     /// # Errors
     /// The same; damage anywhere.
-    pub fn check(path: &Path) -> Result<Inspected, BackendError> {
-        Inspected::begin(path, true)
+    pub fn check(path: &Path) -> Result<ClosedFile, BackendError> {
+        ClosedFile::begin(path, true)
     }
 
-    fn begin(path: &Path, goes_through: bool) -> Result<Inspected, BackendError> {
+    fn begin(path: &Path, goes_through: bool) -> Result<ClosedFile, BackendError> {
         let io = |error| BackendError::io(path, error);
         let file = File::open(path).map_err(io)?;
         match file.try_lock_shared() {
@@ -51,9 +41,10 @@ impl Inspected {
         if file.metadata().map_err(io)?.len() == 0 {
             return Err(BackendError::corrupt(path, "the file is empty"));
         }
-        guarded(path, || {
+        guarded(path, move || {
+            // The lock goes with it: nobody writes the file meanwhile. Others may look, too.
             let failed = |error: redb::Error| BackendError::from_redb(path, error);
-            let overlay = Overlay::new(file.try_clone().map_err(io)?).map_err(io)?;
+            let overlay = Overlay::new(file).map_err(io)?;
             let mut database = Database::builder()
                 .set_cache_size(CACHE_BYTES)
                 .create_with_backend(overlay)
@@ -61,50 +52,8 @@ impl Inspected {
             if goes_through && !database.check_integrity().map_err(|error| failed(error.into()))? {
                 return Err(BackendError::corrupt(path, "a page does not have its checksum, or is lost"));
             }
-            let applied = schema::check(path, &database)?.applied;
-            let transaction = database.begin_read().map_err(|error| failed(error.into()))?;
-            Ok(Inspected { path: path.to_path_buf(), applied, transaction, _database: database, _file: file })
+            ClosedFile::of(path, database)
         })
-    }
-
-    /// The last log entry that is in it.
-    pub fn applied(&self) -> Applied {
-        self.applied
-    }
-}
-
-impl Rows for Inspected {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn row(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
-        guarded(&self.path, || {
-            let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
-            let rows = self.transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
-            let row = rows.get(key).map_err(|error| failed(error.into()))?;
-            Ok(row.map(|row| Bytes::copy_from_slice(row.value())))
-        })
-    }
-
-    fn each_row(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
-        guarded(&self.path, || {
-            let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
-            let rows = self.transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
-            for row in rows.iter().map_err(|error| failed(error.into()))? {
-                let (key, value) = row.map_err(|error| failed(error.into()))?;
-                if each(key.value(), value.value()).is_break() {
-                    break;
-                }
-            }
-            Ok(())
-        })
-    }
-}
-
-impl std::fmt::Debug for Inspected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inspected").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -113,9 +62,9 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::backend::{Backend, BackendOptions, Batch};
+    use crate::backend::{Applied, Backend, BackendOptions, Batch, Bucket, Rows as _};
 
-    fn leases(file: &Inspected) -> usize {
+    fn leases(file: &ClosedFile) -> usize {
         let mut count = 0;
         file.each_row(Bucket::Lease, &mut |_, _| {
             count += 1;
@@ -140,14 +89,14 @@ mod tests {
         }
         let killed = dir.path().join("killed");
         std::fs::copy(&path, &killed).unwrap();
-        assert!(matches!(Inspected::open(&path), Err(BackendError::Locked(_))), "in use");
+        assert!(matches!(ClosedFile::inspect(&path), Err(BackendError::Locked(_))), "in use");
         drop(backend);
         for path in [&path, &killed] {
             let before = std::fs::read(path).unwrap();
-            let file = Inspected::check(path).unwrap();
+            let file = ClosedFile::check(path).unwrap();
             assert!(matches!(Backend::open(path, BackendOptions::default()), Err(BackendError::Locked(_))));
             assert_eq!((file.applied(), leases(&file)), (Applied { index: 20, term: 1 }, 2000));
-            assert_eq!(leases(&Inspected::open(path).unwrap()), 2000, "several may look");
+            assert_eq!(leases(&ClosedFile::inspect(path).unwrap()), 2000, "several may look");
             drop(file);
             assert!(std::fs::read(path).unwrap() == before, "{path:?}");
         }
@@ -169,11 +118,11 @@ mod tests {
             damaged[copy.0 + 50] ^= 1;
         }
         std::fs::write(&path, &damaged).unwrap();
-        assert!(Inspected::check(&path).is_err(), "at {at}");
+        assert!(ClosedFile::check(&path).is_err(), "at {at}");
         for cut in [0, 9, 100, 4096, whole.len() / 2] {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            assert!(Inspected::check(&path).is_err(), "{cut}");
+            assert!(ClosedFile::check(&path).is_err(), "{cut}");
         }
-        assert!(Inspected::open(&dir.path().join("none")).is_err() && !dir.path().join("none").exists());
+        assert!(ClosedFile::inspect(&dir.path().join("none")).is_err() && !dir.path().join("none").exists());
     }
 }

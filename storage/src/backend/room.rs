@@ -25,3 +25,17 @@ pub(super) fn check(path: &Path, needed: u64, reserve_bytes: Option<u64>) -> Res
     }
     Err(BackendError::NoRoom { path: path.to_path_buf(), free, needed, reserve })
 }
+
+/// Looks again after every few bytes of a copy; it is told how many were written so far.
+pub(super) fn in_steps(
+    mut check: impl FnMut() -> Result<(), BackendError>,
+) -> impl FnMut(u64) -> Result<(), BackendError> {
+    let mut looked_at = 0;
+    move |written| {
+        if written - looked_at < STEP_BYTES as u64 {
+            return Ok(());
+        }
+        looked_at = written;
+        check()
+    }
+}

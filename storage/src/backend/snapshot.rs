@@ -8,9 +8,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::on_disk::restrict;
-use super::room::STEP_BYTES;
 use super::view::Table;
-use super::{Backend, BackendError, Bucket, Changes};
+use super::{Backend, BackendError, Bucket, Changes, room};
 use crate::bbolt::{ReadAt, WriteError, Writer};
 
 /// After so many bytes of rows, some microseconds of work, it is asked whether the rest is wanted.
@@ -65,17 +64,8 @@ impl Backend {
         let view = edition.view();
         self.shared.files.check_room(path, self.dense_size())?;
         let file = create(path).map_err(|error| BackendError::io(path, error))?;
-        let mut room_asked_at = 0;
-        let mut goes_on = |written: u64| {
-            if !is_wanted() {
-                return Err(BackendError::Unwanted);
-            }
-            if written - room_asked_at < STEP_BYTES as u64 {
-                return Ok(());
-            }
-            room_asked_at = written;
-            self.shared.files.check_room(path, 0)
-        };
+        let mut check_room = room::in_steps(|| self.shared.files.check_room(path, 0));
+        let mut goes_on = |written| if is_wanted() { check_room(written) } else { Err(BackendError::Unwanted) };
         let table = |bucket| Ok(view.table(bucket));
         let written = edition.guarded(|| write(&table, path, &file, changes, &mut goes_on));
         Ok(Snapshot { len: written?, file })
