@@ -236,10 +236,18 @@ async fn panicked(duties: &mut JoinSet<()>) -> JoinError {
 }
 
 /// Waits for the last write. Everyone who waits for Raft is told that the server stops.
+/// Ends the log. What it has handed over is applied then, and in the database's file: whoever still keeps the database open
+/// does not live to see it closed.
 async fn stop_raft(node: &Node) {
-    let raft = node.raft().clone();
-    if let Err(error) = tokio::task::spawn_blocking(move || raft.stop()).await {
-        tracing::error!(%error, "the Raft thread ended badly");
+    let node = node.clone();
+    let stopped = tokio::task::spawn_blocking(move || {
+        node.raft().stop();
+        node.state().backend.flush()
+    });
+    match stopped.await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the database's file is behind the log"),
+        Err(error) => tracing::error!(%error, "the Raft thread ended badly"),
     }
 }
 

@@ -49,15 +49,15 @@ impl Work {
 /// otherwise the apply thread takes them, so that Raft never waits for the store.
 pub(crate) struct ReplicaQueue {
     replica: Arc<Replica>,
-    /// Work, and what it weighs.
-    queue: Sender<(Work, usize)>,
+    /// Work, and what it weighs. Nobody when it ends.
+    queue: Option<Sender<(Work, usize)>>,
     /// The weight of what the apply thread has not done yet.
     waiting: Arc<AtomicUsize>,
     /// Of how much weight no more is taken.
     max_waiting: usize,
     /// The members after everything handed over so far: ahead of what is applied.
     roster: Roster,
-    _thread: thread::JoinHandle<()>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl ReplicaQueue {
@@ -72,7 +72,14 @@ impl ReplicaQueue {
             move || work(&replica, &works, &waiting)
         })?;
         let roster = replica.state.membership.roster();
-        Ok(ReplicaQueue { replica, queue, waiting, max_waiting: burst_bytes(), roster, _thread: thread })
+        Ok(ReplicaQueue {
+            replica,
+            queue: Some(queue),
+            waiting,
+            max_waiting: burst_bytes(),
+            roster,
+            thread: Some(thread),
+        })
     }
 
     fn keep_roster(&mut self, committed: &[Committed]) {
@@ -89,7 +96,18 @@ impl ReplicaQueue {
         let weight = work.weight();
         self.waiting.fetch_add(weight, Ordering::Release);
         // The thread lives as long as this sender.
-        let _ = self.queue.send((work, weight));
+        let _ = self.queue.as_ref().map(|queue| queue.send((work, weight)));
+    }
+}
+
+impl Drop for ReplicaQueue {
+    /// Everything handed over is applied afterwards, unless applying fails.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic was reported by its own hook.
+            let _ = thread.join();
+        }
     }
 }
 

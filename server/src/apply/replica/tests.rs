@@ -353,6 +353,20 @@ fn a_panic_of_the_apply_thread_ends_the_member() {
 }
 
 #[test]
+fn what_was_handed_over_is_applied_when_the_queue_is_gone() {
+    let mut world = World::new();
+    let many = (0..1000).map(|_| world.entry(put("k", "v"))).collect::<Vec<_>>();
+    let (entries, answers): (Vec<_>, Vec<_>) = many.into_iter().unzip();
+    let World { replica, dir: _dir, _runtime, .. } = world;
+    let state = Arc::clone(&replica.state);
+    let mut queue = ReplicaQueue::start(replica).unwrap();
+    queue.apply(entries);
+    drop(queue);
+    assert_eq!(state.applied.index(), 1000);
+    drop(answers);
+}
+
+#[test]
 fn the_raft_thread_hears_of_a_failure_and_of_what_is_not_understood() {
     let mut world = World::new();
     let good = Proposal { id: 1, author: None, command: put("k", "v") }.encode().encode_to_vec();

@@ -69,6 +69,26 @@ async fn keys_are_those_that_a_client_gets() {
     }
 }
 
+/// Transactions of the database's file come by themselves only after an hour here, and others have it open at the end.
+#[tokio::test]
+async fn the_database_of_a_stopped_member_has_all_that_was_answered() {
+    let mut server = Server::of(Flavor::Keyport).args(["--backend-batch-interval=1h"]).start();
+    for n in 0..5 {
+        let mut c = server.grpc().await;
+        let _watch = c.watch();
+        for key in 0..40 {
+            c.put(&format!("k{key}"), &n.to_string()).await;
+        }
+        let saved = server.http().stream("/v3/maintenance/snapshot", "{}").await;
+        server.stop();
+        drop(saved);
+        let kvs = lines(&dump("keys", server.data_dir(), &[]));
+        assert_eq!(kvs.len(), 40);
+        assert!(kvs.iter().all(|kv| kv["value"] == b64(&n.to_string())), "start {n}: {kvs:?}");
+        server.restart();
+    }
+}
+
 #[tokio::test]
 async fn the_log_is_shown_entry_by_entry() {
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
