@@ -102,7 +102,7 @@ fn keys(
     let outcome = settle(outcome, txn.has_changes())?;
     let start = Instant::now();
     let changes = txn.commit(applied);
-    steps::note_long("commit", start, Instant::now());
+    steps::note("commit", start, Instant::now());
     publish(state, changes, published);
     Ok(outcome)
 }

@@ -158,7 +158,7 @@ impl Replica {
         let proposal = Proposal::decode(data)?;
         *name = proposal.command.name();
         let start = Instant::now();
-        let mut steps = Steps::default();
+        let mut steps = Steps::of_slow(self.slow);
         let Proposal { id, .. } = proposal;
         let outcome = steps.within(|| self.judge_and_execute(proposal, applied, published))?;
         let took = start.elapsed();

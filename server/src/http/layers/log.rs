@@ -52,7 +52,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let line = Line::of(&request);
-        let mut steps = Steps::default();
+        let mut steps = if line.is_traced { Steps::all() } else { Steps::of_slow(self.threshold) };
         let answer = steps.within(|| self.inner.call(request));
         Logging { answer, line, threshold: self.threshold, steps }
     }
