@@ -8,6 +8,7 @@
 mod debug;
 mod document;
 mod events;
+mod keys;
 mod operations;
 mod schemas;
 mod session;
@@ -215,6 +216,10 @@ table! {
         SessionEnd => session::END,
         /// A user's own password.
         SessionPassword => session::PASSWORD,
+        /// A key, whose name is the rest of the path.
+        Key => keys::GET,
+        KeyPut => keys::PUT,
+        KeyDelete => keys::DELETE,
     }
 }
 
@@ -240,16 +245,46 @@ table! {
     }
 }
 
+table! {
+    /// What the query of a [`Resource::Key`] and its likes may say.
+    KeyParameter of Parameter {
+        KeyBase64 => keys::parameters::KEY_BASE64,
+        Revision => keys::parameters::REVISION,
+        Consistency => keys::parameters::CONSISTENCY,
+        Ttl => keys::parameters::TTL,
+        Lease => keys::parameters::LEASE,
+        Cas => keys::parameters::CAS,
+        Create => keys::parameters::CREATE,
+        Update => keys::parameters::UPDATE,
+        Previous => keys::parameters::PREVIOUS,
+    }
+}
+
+impl Endpoint {
+    /// Whether it is at such a path. A parameter at the end of a resource's path takes all the rest, slashes too.
+    fn is_at(&self, path: &str) -> bool {
+        match self.path.split_once('{') {
+            None => self.path == path,
+            Some((fixed, _)) => path.starts_with(fixed),
+        }
+    }
+}
+
 impl Resource {
     /// What a method asks for at a path as the routes have it ([`keyport_api::routes::canonical`]).
     pub fn find(method: &str, path: &str) -> Option<Resource> {
         let resources = Resource::ALL.iter().copied();
-        resources.filter(|resource| resource.info().path == path).find(|r| r.info().verb.methods().contains(&method))
+        resources.filter(|resource| resource.info().is_at(path)).find(|r| r.info().verb.methods().contains(&method))
+    }
+
+    /// How the table writes such a path: with a parameter in braces.
+    pub fn route(path: &str) -> Option<&'static str> {
+        Resource::ALL.iter().map(|resource| resource.info()).find(|row| row.is_at(path)).map(|row| row.path)
     }
 
     /// The methods that ask for something at such a path; none where there is nothing.
     pub fn methods_at(path: &str) -> impl Iterator<Item = &'static str> {
-        let there = Resource::ALL.iter().filter(move |resource| resource.info().path == path);
+        let there = Resource::ALL.iter().filter(move |resource| resource.info().is_at(path));
         there.flat_map(|resource| resource.info().verb.methods()).copied()
     }
 }

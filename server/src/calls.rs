@@ -37,7 +37,7 @@ pub(crate) use auth::Auth;
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
 pub(crate) use kv::{Kv, KvAnswer, RangeChunks};
-pub(crate) use lease::{KeepAlives, Lease};
+pub(crate) use lease::{KeepAlives, KeyLease, Lease};
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::{Maintenance, SavedCopy, SnapshotBlobs};
 pub(crate) use watch::{Subscription, Watch, WatchReply, WatchSession};

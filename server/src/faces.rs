@@ -3,11 +3,17 @@
 //! Nothing is decided here. [`routes`] says which face answers which request.
 
 mod backup;
+mod body;
+mod byte_range;
 pub(crate) mod grpc;
 pub(crate) mod json;
 mod kit;
+mod negotiation;
 pub(crate) mod ops;
 mod pieces;
+mod problem;
+mod query;
+mod rest;
 pub(crate) mod routes;
 mod session;
 mod sse;

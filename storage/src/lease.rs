@@ -173,6 +173,11 @@ impl Lessor {
         self.shard(id).lock().contains_key(&id)
     }
 
+    /// What a lease was granted, in seconds; none if there is no such lease.
+    pub fn granted_ttl(&self, id: i64) -> Option<i64> {
+        self.shard(id).lock().get(&id).map(Lease::ttl)
+    }
+
     /// Says that a put moved a key from a lease to a lease; 0 stands for none. A deletion moves it to 0.
     pub fn reattach(&self, key: &[u8], from: i64, to: i64) {
         if from == to {

@@ -119,19 +119,19 @@ impl Problem {
 
 /// The problem a status stands for.
 pub fn problem(status: &Status) -> Problem {
-    let error = Error::from_status(status);
-    let kind = match error {
-        Some(error) => Cow::Owned(format!("urn:keyport:error:{}", kebab_case(error.name()))),
-        None => Cow::Borrowed("about:blank"),
-    };
-    let http = error.map_or_else(|| http_status(status.code()), Error::problem_status);
-    Problem {
-        kind,
-        title: reason_phrase(http),
-        status: http.as_u16(),
-        detail: status.message().to_owned(),
-        code: Some(status.code() as i32),
+    match Error::from_status(status) {
+        Some(error) => problem_of(error),
+        None => {
+            let problem = Problem::http(http_status(status.code()), status.message());
+            Problem { code: Some(status.code() as i32), ..problem }
+        }
     }
+}
+
+/// The problem an error is.
+pub fn problem_of(error: Error) -> Problem {
+    let kind = Cow::Owned(format!("urn:keyport:error:{}", kebab_case(error.name())));
+    Problem { kind, code: Some(error.code() as i32), ..Problem::http(error.problem_status(), error.to_string()) }
 }
 
 fn kebab_case(name: &str) -> String {

@@ -46,7 +46,12 @@ fn operation(endpoint: &Endpoint) -> OperationBuilder {
 
 fn request_body(shape: &Shape) -> RequestBody {
     let content = ContentBuilder::new().schema(Some(schema(shape))).build();
-    RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build()
+    // Bytes may be none.
+    let (media_type, required) = match shape {
+        Shape::Binary => ("application/octet-stream", Required::False),
+        _ => ("application/json", Required::True),
+    };
+    RequestBodyBuilder::new().content(media_type, content).required(Some(required)).build()
 }
 
 fn responses(endpoint: &Endpoint) -> ResponsesBuilder {

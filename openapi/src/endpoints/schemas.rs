@@ -9,6 +9,7 @@ use utoipa::openapi::{Object, Ref};
 pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
     components
         .schema("WatchChange", change())
+        .schema("KeyValue", key_value())
         .schema("WatchLine", line())
         .schema("CompactedProblem", compacted())
         .schema("Health", health())
@@ -94,6 +95,23 @@ fn change() -> Schema {
         .property("version", text("How often the key was put since it came into being."))
         .property("lease", text("The lease it is attached to."))
         .property("prev_kv", Ref::from_schema_name("WatchChange"))
+        .into()
+}
+
+fn key_value() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("A key. What is zero or absent is left out."))
+        .property("key", text("The key, if it is UTF-8."))
+        .property("key_b64", text("The key in base64, if it is not."))
+        .property("value", text("Its value, if that is UTF-8."))
+        .property("value_b64", text("Its value in base64, if that is not UTF-8."))
+        .property("create_revision", text("The revision at which the key came into being."))
+        .property("mod_revision", text("The revision of its last change."))
+        .property("version", text("How often the key was put since it came into being."))
+        .property("lease", text("The lease it is bound to."))
+        .property("ttl", text("Seconds that its own lease was granted, where it was written with `ttl`."))
+        .property("prev_kv", Ref::from_schema_name("KeyValue"))
         .into()
 }
 

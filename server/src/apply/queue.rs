@@ -96,7 +96,9 @@ impl ReplicaQueue {
         let weight = work.weight();
         self.waiting.fetch_add(weight, Ordering::Release);
         // The thread lives as long as this sender.
-        let _ = self.queue.as_ref().map(|queue| queue.send((work, weight)));
+        if let Some(queue) = &self.queue {
+            let _ = queue.send((work, weight));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `etcdserverpb.Lease`: grants, renews and revokes leases.
 
 mod keep_alive;
+mod of_key;
 
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
@@ -17,6 +18,7 @@ use crate::bulk::LONG;
 use crate::gate::{Caller, Gate, Pass};
 use crate::node::Node;
 pub(crate) use keep_alive::KeepAlives;
+pub(crate) use of_key::KeyLease;
 
 /// See the module's text.
 #[derive(Clone, Debug)]

@@ -3,8 +3,6 @@
 //! Each request gets a copy as of now. It is kept for a while, and who names it by its tag (`If-Match`, `If-Range`) gets
 //! the rest of the same one. A range of nobody knows which copy is not given: it might be put behind that of another one.
 
-mod range;
-
 use std::fmt::Write as _;
 
 use http::header::{
@@ -13,15 +11,13 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use keyport_api::error::{self, Error, Problem};
 use tonic::Status;
 
-use super::kit;
+use super::byte_range::{Part, part};
 use super::text::GatewayBody;
+use super::{kit, problem};
 use crate::calls::{Calls, SavedCopy};
 use crate::http::layers::LastsLong;
-use crate::http::refusal::{add_hints, is_of_page, problem_document, tell};
-use range::{Part, part};
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const GONE: &str = "no copy with this tag is kept any more: begin anew without If-Match";
@@ -31,23 +27,13 @@ pub(super) async fn answer(calls: &Calls, parts: &Parts) -> Response<GatewayBody
     let head_only = parts.method == Method::HEAD;
     let mut response = match give(calls, parts).await {
         Ok(response) => response,
-        Err(status) => {
-            let problem = error::problem(&status).to_json();
-            let mut response = problem_document(problem_status(&status), problem);
-            add_hints(&mut response, &status, is_of_page(&parts.headers));
-            tell(&mut response, &status);
-            response
-        }
+        Err(status) => problem::of_status(&status, &parts.headers),
     };
     if head_only {
         *response.body_mut() = GatewayBody::empty();
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-fn problem_status(status: &Status) -> StatusCode {
-    Error::from_status(status).map_or_else(|| error::http_status(status.code()), Error::problem_status)
 }
 
 async fn give(calls: &Calls, parts: &Parts) -> Result<Response<GatewayBody>, Status> {
@@ -59,7 +45,7 @@ async fn give(calls: &Calls, parts: &Parts) -> Result<Response<GatewayBody>, Sta
     let any = |tags: &[String]| tags.iter().any(|tag| tag == "*");
     let or_new = must.as_deref().is_none_or(any);
     let Some(copy) = calls.maintenance.saved_copy(&caller, wanted, or_new).await? else {
-        return Ok(refused(StatusCode::PRECONDITION_FAILED, GONE));
+        return Ok(problem::of_http(StatusCode::PRECONDITION_FAILED, GONE));
     };
     let tag = copy.tag();
     if tags(headers, IF_NONE_MATCH).is_some_and(|not| not.contains(&tag)) {
@@ -87,7 +73,7 @@ fn send(copy: SavedCopy, part: &Part) -> Response<GatewayBody> {
         Part::All => (StatusCode::OK, 0..all),
         Part::Some(some) => (StatusCode::PARTIAL_CONTENT, some.clone()),
         Part::Beyond => {
-            let mut response = refused(StatusCode::RANGE_NOT_SATISFIABLE, "the copy has not so many bytes");
+            let mut response = problem::of_http(StatusCode::RANGE_NOT_SATISFIABLE, "the copy has not so many bytes");
             response.headers_mut().insert(CONTENT_RANGE, text(&format!("bytes */{all}")));
             return response;
         }
@@ -117,10 +103,6 @@ fn described(status: StatusCode, copy: &SavedCopy) -> Response<GatewayBody> {
     let digest = base64_simd::STANDARD.encode_to_string(copy.digest());
     headers.insert(REPR_DIGEST, text(&format!("sha-256=:{digest}:")));
     response
-}
-
-fn refused(status: StatusCode, why: &str) -> Response<GatewayBody> {
-    problem_document(status, Problem::http(status, why.to_owned()).to_json())
 }
 
 /// By when it was made.

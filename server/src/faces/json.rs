@@ -10,7 +10,6 @@
 //! spawned for a call, which would cost as much as the rest of it.
 
 mod answer;
-mod body;
 mod dialogue;
 mod handshake;
 mod inbound;
@@ -154,30 +153,6 @@ impl Gateway {
         }
         keyport_api::for_each_route!(dispatch, path).response()
     }
-}
-
-/// Reads a body that has no request in it: it is over before the answer begins all the same.
-///
-/// # Errors
-/// The answer to one that breaks, drips, or is too large.
-pub(super) async fn read_away<B>(body: B) -> Result<(), Response<GatewayBody>>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    body::discard(std::pin::pin!(body)).await.map_err(|error| Refusal::from(error).response())
-}
-
-/// Reads a body of no more than `limit` bytes.
-///
-/// # Errors
-/// The answer to one that breaks, drips, or is too large.
-pub(super) async fn read_whole<B>(body: B, limit: usize) -> Result<Bytes, Response<GatewayBody>>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    body::collect(std::pin::pin!(body), limit).await.map_err(|error| Refusal::from(error).response())
 }
 
 /// How a request comes in.

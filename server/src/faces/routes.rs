@@ -1,7 +1,7 @@
 //! Who answers which request: the table of faces.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -23,7 +23,7 @@ use super::grpc::{HotBody, services};
 use super::json::{self, Gateway, GatewayOptions};
 use super::sse::Events;
 use super::text::GatewayBody;
-use super::{backup, session};
+use super::{backup, body, problem, rest, session};
 use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
 use crate::http::{BoxError, Call, Protocol, RequestBody, asks_for_websocket};
@@ -50,6 +50,8 @@ struct Api {
     calls: Calls,
     gateway: Gateway,
     events: Events,
+    /// More than any request may have, whatever the key.
+    max_value_bytes: usize,
 }
 
 /// The services never fail as such: what goes wrong is in their answers.
@@ -72,6 +74,7 @@ impl Routes {
             api: gateway.map(|options| Api {
                 calls: calls.clone(),
                 events: Events::new(calls.clone(), options.stop.clone()),
+                max_value_bytes: options.max_message_bytes,
                 gateway: Gateway::new(calls, options),
             }),
             http,
@@ -100,7 +103,7 @@ impl Service<Request<RequestBody>> for Routes {
             }
             (_, Protocol::Grpc) => Box::pin(table.grpc(method, request)),
             (_, Protocol::GrpcWeb) => Box::pin(table.grpc_web(request)),
-            (_, Protocol::Json | Protocol::Http) => Box::pin(table.http(request)),
+            (_, Protocol::Json | Protocol::Http) => Box::pin(table.http(protocol, request)),
         }
     }
 }
@@ -118,33 +121,41 @@ impl Table {
         Ok(self.grpc_web.clone().call(request).await?.map(|body| AnyBody::Grpc { body }))
     }
 
-    async fn http(self: Arc<Self>, request: Request<RequestBody>) -> Answer {
-        let below = routes::canonical(request.uri().path()).map(|path| resource(&request, &path));
+    async fn http(self: Arc<Self>, protocol: Protocol, request: Request<RequestBody>) -> Answer {
+        // A call is no resource, and by far the most are calls.
+        let below = match protocol {
+            Protocol::Json => Some(Wanted::Call),
+            _ => routes::canonical(request.uri().path()).map(|path| wanted(&request, &path)),
+        };
         Ok(match (&self.api, below) {
-            (Some(api), Some(resource)) => api.answer(resource, request).await.map(|body| AnyBody::Gateway { body }),
+            (Some(api), Some(wanted)) => api.answer(wanted, request).await.map(|body| AnyBody::Gateway { body }),
             _ => self.http.clone().call(request).await?.map(|body| AnyBody::Http { body }),
         })
     }
 }
 
 impl Api {
-    /// What is no resource is a call. A resource is in a box, as it is far larger: what is asked all day is a call.
-    async fn answer(&self, resource: Option<Resource>, request: Request<RequestBody>) -> Response<GatewayBody> {
-        match resource {
-            Some(resource) => Box::pin(self.resource(resource, request)).await,
-            None => self.gateway.handle(request).await,
+    /// What is no resource is a call, or nothing.
+    async fn answer(&self, wanted: Wanted, request: Request<RequestBody>) -> Response<GatewayBody> {
+        match wanted {
+            // In a box, as it is far larger: what is asked all day is a call.
+            Wanted::Resource(resource) => Box::pin(self.resource(resource, request)).await,
+            Wanted::Call => self.gateway.handle(request).await,
+            Wanted::OtherMethods(methods) => problem::method_not_allowed(&methods),
         }
     }
 
     async fn resource(&self, resource: Resource, request: Request<RequestBody>) -> Response<GatewayBody> {
         let (parts, body) = request.into_parts();
-        let read = match resource.info().body {
-            Some(_) => json::read_whole(body, session::MOST_BYTES).await,
-            None => json::read_away(body).await.map(|()| Bytes::new()),
+        let body = pin!(body);
+        let read = match (resource, &resource.info().body) {
+            (_, None) => body::discard(body).await.map(|()| Bytes::new()),
+            (Resource::KeyPut, _) => body::collect(body, self.max_value_bytes).await,
+            (_, Some(_)) => body::collect(body, session::MOST_BYTES).await,
         };
         let body = match read {
             Ok(body) => body,
-            Err(refused) => return refused,
+            Err(cause) => return problem::of_body(cause, &parts.headers),
         };
         match resource {
             Resource::Paths => json::paths(&parts.method),
@@ -154,14 +165,32 @@ impl Api {
             Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
             Resource::SessionEnd => session::end(&self.calls, &parts),
             Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
+            Resource::Key | Resource::KeyPut | Resource::KeyDelete => {
+                rest::key(&self.calls, resource, &parts, body).await
+            }
         }
     }
 }
 
-/// The resource that is asked for. A WebSocket leads to the call at the same path.
-fn resource(request: &Request<RequestBody>, path: &str) -> Option<Resource> {
-    let resource = Resource::find(request.method().as_str(), path)?;
-    (!asks_for_websocket(request.method(), request.headers())).then_some(resource)
+/// What a request below `/v3/` is for.
+enum Wanted {
+    Resource(Resource),
+    /// What the gateway answers, if only by saying that there is no such path.
+    Call,
+    /// There is a resource, which takes these methods.
+    OtherMethods(Vec<&'static str>),
+}
+
+/// A WebSocket leads to the call at the same path.
+fn wanted(request: &Request<RequestBody>, path: &str) -> Wanted {
+    if asks_for_websocket(request.method(), request.headers()) {
+        return Wanted::Call;
+    }
+    if let Some(resource) = Resource::find(request.method().as_str(), path) {
+        return Wanted::Resource(resource);
+    }
+    let methods: Vec<_> = Resource::methods_at(path).collect();
+    if methods.is_empty() || Method::of_route(path).is_some() { Wanted::Call } else { Wanted::OtherMethods(methods) }
 }
 
 /// As a gRPC server answers what is not gRPC.

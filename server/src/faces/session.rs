@@ -7,17 +7,15 @@
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use keyport_api::error::{self, Error, Problem};
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::AuthenticateRequest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tonic::Status;
 
-use super::kit;
 use super::text::GatewayBody;
+use super::{kit, problem};
 use crate::calls::Calls;
-use crate::http::refusal::{add_hints, is_of_page, problem_document, tell};
 use crate::http::{credentials, session_cookie};
 
 /// Bodies of more bytes are no logins.
@@ -133,17 +131,8 @@ enum Failure {
 impl Failure {
     fn response(self, headers: &HeaderMap) -> Response<GatewayBody> {
         match self {
-            Failure::Malformed(detail) => {
-                let status = StatusCode::BAD_REQUEST;
-                problem_document(status, Problem::http(status, detail).to_json())
-            }
-            Failure::Refused(error) => {
-                let status = Status::from(error);
-                let mut response = problem_document(error.problem_status(), error::problem(&status).to_json());
-                add_hints(&mut response, &status, is_of_page(headers));
-                tell(&mut response, &status);
-                response
-            }
+            Failure::Malformed(detail) => problem::of_http(StatusCode::BAD_REQUEST, detail),
+            Failure::Refused(error) => problem::of_error(error, headers),
         }
     }
 }

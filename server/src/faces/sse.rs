@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::kit;
+use super::negotiation::accepts;
 use super::text::GatewayBody;
 use crate::calls::{Caller, Calls};
 use crate::http::layers::{LastWord, LastsLong};
@@ -214,13 +215,6 @@ fn framing(headers: &HeaderMap) -> Framing {
     let lines = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
     let lines = lines.iter().any(|media_type| accepts(headers, media_type));
     if lines && !accepts(headers, EVENT_STREAM) { Framing::Lines } else { Framing::EventStream }
-}
-
-/// Whether a reader names a media type as one that it takes.
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let ranges = headers.get_all(header::ACCEPT).into_iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
-    let mut names = ranges.map(|range| range.split(|&b| b == b';').next().unwrap_or_default().trim_ascii());
-    names.any(|name| name.eq_ignore_ascii_case(media_type.as_bytes()))
 }
 
 /// What a reader hears when its time is over.

@@ -110,11 +110,11 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply,
             lease = kept.lease();
         }
     }
-    let previous = txn.store.put(&request.key, value, lease);
+    let (record, previous) = txn.store.put(&request.key, value, lease);
     txn.count(&txn.metrics.put_total);
     txn.metrics.put_bytes.add(i64::try_from(request.key.len() + value.len()).unwrap_or(i64::MAX));
     txn.reattach(|| request.key.clone(), previous.as_ref().map_or(0, Record::lease), lease);
-    Ok(PutReply { revision: txn.revision(), previous: previous.filter(|_| request.prev_kv) })
+    Ok(PutReply { revision: txn.revision(), record: Some(record), previous: previous.filter(|_| request.prev_kv) })
 }
 
 /// Deletes what is in a range; nothing there is no error.

@@ -23,6 +23,8 @@ pub struct RangeReply {
 pub struct PutReply {
     /// The store's revision after it.
     pub revision: i64,
+    /// What the key is now. On the wire of gRPC it has no place.
+    pub record: Option<Record>,
     /// What the key was before, if that was asked for.
     pub previous: Option<Record>,
 }
@@ -219,8 +221,11 @@ pub(crate) mod tests {
         let records = prop::collection::vec(record.clone(), 0..4);
         let range = (any::<i64>(), records.clone(), any::<bool>(), 0..3_i64)
             .prop_map(|(revision, records, more, count)| RangeReply { revision, records, more, count });
-        let put =
-            (any::<i64>(), prop::option::of(record)).prop_map(|(revision, previous)| PutReply { revision, previous });
+        let put = (any::<i64>(), prop::option::of(record)).prop_map(|(revision, previous)| PutReply {
+            revision,
+            record: None,
+            previous,
+        });
         let delete = (any::<i64>(), 0..3_i64, records).prop_map(|(revision, deleted, previous)| DeleteReply {
             revision,
             deleted,

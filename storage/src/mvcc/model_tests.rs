@@ -142,12 +142,14 @@ impl Model {
             match change {
                 Change::Put(key, value, lease) => {
                     let before = state.get(key).cloned();
-                    assert_eq!(txn.put(key, value, *lease), before);
+                    let (written, previous) = txn.put(key, value, *lease);
+                    assert_eq!(previous, before);
                     let versions = match before.map(|record| record.versions()) {
                         Some(old) => Versions { mod_revision: main, version: old.version + 1, lease: *lease, ..old },
                         None => Versions { create_revision: main, mod_revision: main, version: 1, lease: *lease },
                     };
                     let record = Record::new(key, value, versions);
+                    assert_eq!(written, record);
                     state.insert(key.clone(), record.clone());
                     rows.push((RowKey::new(main, sub(&rows)), key.clone(), Some(record)));
                 }

@@ -96,7 +96,7 @@ fn a_transaction_sees_itself_and_is_seen_as_a_whole() {
     put(&store, "d", "old");
     let mut txn = store.write();
     txn.put(b"a", b"new", 0);
-    assert_eq!(txn.put(b"b", b"new", 0).unwrap().value(), b"old");
+    assert_eq!(txn.put(b"b", b"new", 0).1.unwrap().value(), b"old");
     let removed = txn.delete_range(&all()).unwrap();
     assert_eq!(removed.iter().map(|record| record.key().to_vec()).collect::<Vec<_>>(), [b"a", b"b", b"d"]);
     assert!(txn.get(b"b").is_none());

@@ -77,8 +77,8 @@ impl WriteTxn<'_> {
         }
     }
 
-    /// Returns the version that it replaced.
-    pub fn put(&mut self, key: &[u8], value: &[u8], lease: i64) -> Option<Record> {
+    /// Returns what the key is now, and the version that it replaced.
+    pub fn put(&mut self, key: &[u8], value: &[u8], lease: i64) -> (Record, Option<Record>) {
         let replaced = self.get(key);
         let mod_revision = self.start_revision + 1;
         let versions = match replaced.as_ref().map(Record::versions) {
@@ -87,8 +87,9 @@ impl WriteTxn<'_> {
             }
             None => Versions { create_revision: mod_revision, mod_revision, version: 1, lease },
         };
-        self.change(key, Some(Record::new(key, value, versions)), replaced.clone());
-        replaced
+        let record = Record::new(key, value, versions);
+        self.change(key, Some(record.clone()), replaced.clone());
+        (record, replaced)
     }
 
     /// Removes one key; returns what it held.

@@ -65,7 +65,7 @@ impl Member {
                             self.lessor.reattach(key.as_bytes(), old.lease(), 0);
                         }
                     } else {
-                        let old = txn.put(key.as_bytes(), format!("value{index}").as_bytes(), lease);
+                        let (_, old) = txn.put(key.as_bytes(), format!("value{index}").as_bytes(), lease);
                         self.lessor.reattach(key.as_bytes(), old.map_or(0, |old| old.lease()), lease);
                     }
                 }

@@ -38,7 +38,7 @@ impl Node {
 
     fn put(&self, key: &str, lease: i64) {
         let mut txn = self.store.write();
-        let old = txn.put(key.as_bytes(), b"value", lease);
+        let (_, old) = txn.put(key.as_bytes(), b"value", lease);
         self.lessor.reattach(key.as_bytes(), old.map_or(0, |old| old.lease()), lease);
         txn.commit(None);
     }

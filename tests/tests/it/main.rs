@@ -35,6 +35,7 @@ mod patience;
 mod prefixes;
 mod refusals;
 mod resets;
+mod rest;
 mod service_manager;
 mod services;
 mod snapshots;

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use keyport_api::error::{self, Error};
 use tonic::Status;
 
-use super::body::CollectError;
+use crate::faces::body::CollectError;
 use crate::faces::text::GatewayBody;
 use crate::http::refusal::{add_hints, tell};
 

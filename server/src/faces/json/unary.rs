@@ -10,10 +10,11 @@ use keyport_api::json::{self, FromJson};
 use prost::Message;
 use tonic::Status;
 
+use super::GatewayOptions;
 use super::answer::Answer;
 use super::refusal::{JSON, Refusal};
-use super::{GatewayOptions, body};
 use crate::bulk::{Aside, LARGE};
+use crate::faces::body;
 use crate::faces::text::GatewayBody;
 use crate::http::BoxError;
 

@@ -5,11 +5,11 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use keyport_storage::watch::{self, SelectedEvent, Selection};
-use keyport_storage::{Event, EventKind, Record, Versions};
+use keyport_storage::{Event, EventKind, Record};
 
 use super::Anew;
 use super::position::Position;
-use crate::faces::text::write_event;
+use crate::faces::text::{write_event, write_readable};
 
 /// How keys and values are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Format {
                 Position::Inside { revision: *revision, index: *index }
             };
             self.event(&mut out, Some(&id), name, |out| match self.encoding {
-                Encoding::Text => record(out, &event.kv, event.prev_kv.as_ref()),
+                Encoding::Text => write_readable(out, &event.kv, event.prev_kv.as_ref()),
                 Encoding::Base64 => write_event(out, event),
             });
         }
@@ -78,7 +78,7 @@ impl Format {
     /// A key of the state, as the put that it looks like.
     pub(super) fn state(self, out: &mut Vec<u8>, id: &Position, kv: &Record) {
         self.event(out, Some(id), "put", |out| match self.encoding {
-            Encoding::Text => record(out, kv, None),
+            Encoding::Text => write_readable(out, kv, None),
             Encoding::Base64 => write_event(out, &Event { kind: EventKind::Put, kv: kv.clone(), prev_kv: None }),
         });
     }
@@ -138,43 +138,6 @@ impl Format {
                 data(out);
                 out.extend_from_slice(b"}\n");
             }
-        }
-    }
-}
-
-/// `{"key", "value", "create_revision", "mod_revision", "version", "lease", "prev_kv"}`, what is zero or absent left out.
-fn record(out: &mut Vec<u8>, kv: &Record, prev_kv: Option<&Record>) {
-    let Versions { create_revision, mod_revision, version, lease } = kv.versions();
-    out.push(b'{');
-    text(out, "key", kv.key());
-    // A deletion has no value; a live key may have an empty one.
-    if version > 0 {
-        out.push(b',');
-        text(out, "value", kv.value());
-    }
-    let numbers =
-        [("create_revision", create_revision), ("mod_revision", mod_revision), ("version", version), ("lease", lease)];
-    for (name, number) in numbers.into_iter().filter(|&(_, number)| number != 0) {
-        write(out, format_args!(",\"{name}\":\"{number}\""));
-    }
-    if let Some(prev_kv) = prev_kv {
-        out.extend_from_slice(b",\"prev_kv\":");
-        record(out, prev_kv, None);
-    }
-    out.push(b'}');
-}
-
-fn text(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => {
-            write(out, format_args!("\"{name}\":"));
-            // A string always has a JSON form, and a vector takes it.
-            let _ = serde_json::to_writer(out, text);
-        }
-        Err(_) => {
-            write(out, format_args!("\"{name}_b64\":\""));
-            base64_simd::STANDARD.encode_append(bytes, out);
-            out.push(b'"');
         }
     }
 }

@@ -1,18 +1,17 @@
 //! The query of a stream.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use keyport_api::error::{self, cancel_reason};
 use keyport_openapi::endpoints::{EventsParameter, HEARTBEAT_SECONDS};
 use keyport_storage::KeyRange;
 use keyport_storage::watch::EventFilters;
-use percent_encoding::percent_decode;
 use thiserror::Error;
 
 use super::encode::Encoding;
 use super::position::{MalformedId, Position};
 use super::selectors;
+use crate::faces::query::{Parameter, ParameterError, parameters};
 
 /// How many keys, prefixes and ranges one stream may have.
 const MAX_SELECTORS: usize = 256;
@@ -48,14 +47,10 @@ pub(super) enum QueryError {
     StrayRangeEnd,
     #[error("{}", cancel_reason::EMPTY_RANGE)]
     EmptyRange,
-    #[error("{name} is not base64")]
-    NotBase64 { name: String },
-    #[error("{name}={value} is not {expected}")]
-    Invalid { name: String, value: String, expected: &'static str },
     #[error("only one of start_revision, since and initial makes sense")]
     SeveralStarts,
-    #[error("unknown parameter {0}")]
-    Unknown(String),
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
     #[error("{0}")]
     MalformedId(#[from] MalformedId),
 }
@@ -65,9 +60,8 @@ impl Query {
     /// a browser that comes back repeats the query as it was.
     pub(super) fn parse(query: &str, last_event_id: Option<&str>) -> Result<Query, QueryError> {
         let mut parser = Parser::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            parser.take(&String::from_utf8_lossy(&decoded(name)), &decoded(value))?;
+        for given in parameters(query) {
+            parser.take(given)?;
         }
         parser.finish(last_event_id)
     }
@@ -87,54 +81,47 @@ struct Parser {
 }
 
 impl Parser {
-    fn take(&mut self, name: &str, value: &[u8]) -> Result<(), QueryError> {
-        let text = || String::from_utf8_lossy(value).into_owned();
-        let invalid = |expected| move || QueryError::Invalid { name: name.to_owned(), value: text(), expected };
-        let Some(parameter) = EventsParameter::named(name) else {
-            // What libraries get around caches with: `_`, `_=1`, `r=0.5`, `t=1`. None of ours is that short.
-            let ignored = name.starts_with('_') || name.len() == 1;
-            return if ignored { Ok(()) } else { Err(QueryError::Unknown(name.to_owned())) };
-        };
+    fn take(&mut self, given: Parameter) -> Result<(), QueryError> {
+        let Some(parameter) = EventsParameter::named(&given.name) else { return Ok(given.unknown()?) };
         match parameter {
-            EventsParameter::Key => self.key(value.to_vec())?,
-            EventsParameter::KeyBase64 => self.key(base64(name, value)?)?,
-            EventsParameter::Prefix => self.range(selectors::prefix(value))?,
-            EventsParameter::PrefixBase64 => self.range(selectors::prefix(&base64(name, value)?))?,
-            EventsParameter::RangeEnd => self.range_end(value.to_vec())?,
-            EventsParameter::RangeEndBase64 => self.range_end(base64(name, value)?)?,
+            EventsParameter::Key => self.key(given.value)?,
+            EventsParameter::KeyBase64 => self.key(given.base64()?)?,
+            EventsParameter::Prefix => self.range(selectors::prefix(&given.value))?,
+            EventsParameter::PrefixBase64 => self.range(selectors::prefix(&given.base64()?))?,
+            EventsParameter::RangeEnd => self.range_end(given.value)?,
+            EventsParameter::RangeEndBase64 => self.range_end(given.base64()?)?,
             EventsParameter::StartRevision => {
-                let revision = text().parse().ok().filter(|&revision: &i64| revision >= 0);
                 // 0 means now, as everywhere.
-                let revision = revision.ok_or_else(invalid("a revision"))?;
-                self.start_revision = Some(revision).filter(|&revision| revision > 0);
+                self.start_revision = Some(given.number("a revision")?).filter(|&revision| revision > 0);
             }
-            EventsParameter::Since => self.since = Some(text().parse()?),
+            EventsParameter::Since => self.since = Some(given.text().parse()?),
             // The header for those who cannot set it.
             EventsParameter::LastEventId => {
                 // Empty, as in the header: nothing was seen yet.
-                self.last_event_id = Some(text()).filter(|id| !id.is_empty()).map(|id| id.parse()).transpose()?;
+                let id = given.text();
+                self.last_event_id = Some(&*id).filter(|id| !id.is_empty()).map(str::parse).transpose()?;
             }
-            EventsParameter::Initial => self.initial = boolean(value).ok_or_else(invalid("true or false"))?,
-            EventsParameter::PrevKv => self.prev_kv = boolean(value).ok_or_else(invalid("true or false"))?,
+            EventsParameter::Initial => self.initial = given.flag()?,
+            EventsParameter::PrevKv => self.prev_kv = given.flag()?,
             EventsParameter::Filters => {
-                for filter in text().split(',').filter(|filter| !filter.is_empty()) {
+                for filter in given.text().split(',').filter(|filter| !filter.is_empty()) {
                     match &*filter.to_ascii_lowercase() {
                         "noput" => self.filters.no_put = true,
                         "nodelete" => self.filters.no_delete = true,
-                        _ => return Err(invalid("noput or nodelete")()),
+                        _ => return Err(given.is_not("noput or nodelete").into()),
                     }
                 }
             }
             EventsParameter::Encoding => {
-                self.encoding = match value {
+                self.encoding = match &*given.value {
                     b"utf8" => Encoding::Text,
                     b"base64" => Encoding::Base64,
-                    _ => return Err(invalid("utf8 or base64")()),
+                    _ => return Err(given.is_not("utf8 or base64").into()),
                 };
             }
             EventsParameter::Heartbeat => {
-                let seconds = text().parse().ok().filter(|seconds| HEARTBEAT_SECONDS.contains(seconds));
-                let seconds: u16 = seconds.ok_or_else(invalid("a number of seconds from 1 to 3600"))?;
+                let seconds = given.text().parse().ok().filter(|seconds| HEARTBEAT_SECONDS.contains(seconds));
+                let seconds: u16 = seconds.ok_or_else(|| given.is_not("a number of seconds from 1 to 3600"))?;
                 self.heartbeat = Some(Duration::from_secs(seconds.into()));
             }
             // Whoever found out who asks has read it.
@@ -181,31 +168,6 @@ impl Parser {
             encoding: self.encoding,
             heartbeat: self.heartbeat.unwrap_or(DEFAULT_HEARTBEAT),
         })
-    }
-}
-
-/// Any bytes may come percent-encoded; a plus sign is a space, as forms write it.
-fn decoded(text: &str) -> Vec<u8> {
-    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
-    percent_decode(spaced.as_bytes()).collect()
-}
-
-fn base64(name: &str, text: &[u8]) -> Result<Vec<u8>, QueryError> {
-    // Unescaped standard base64 has lost its plus signs.
-    let text: Vec<u8> = text.iter().map(|&byte| if byte == b' ' { b'+' } else { byte }).collect();
-    let end = text.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
-    let bare = text.get(..end).unwrap_or_default();
-    let bytes =
-        base64_simd::STANDARD_NO_PAD.decode_to_vec(bare).or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(bare));
-    bytes.map_err(|_| QueryError::NotBase64 { name: name.to_owned() })
-}
-
-/// A name alone switches on.
-fn boolean(value: &[u8]) -> Option<bool> {
-    match value {
-        b"" | b"true" | b"1" => Some(true),
-        b"false" | b"0" => Some(false),
-        _ => None,
     }
 }
 

@@ -7,12 +7,12 @@
 use http::{HeaderValue, Response, StatusCode, header};
 use keyport_api::error::{self, Error, Problem};
 use keyport_storage::watch::CreateError;
-use serde_json::json;
 use tonic::{Code, Status};
 
 use super::encode::{Encoding, Format, Framing};
 use super::query::QueryError;
 use super::{Anew, set_media_type};
+use crate::faces::problem;
 use crate::faces::text::GatewayBody;
 use crate::http::refusal::{add_hints, problem_document, tell, tell_error};
 
@@ -49,7 +49,7 @@ impl Failure {
                 response
             }
             Failure::Compacted(anew) if hears => events(format, |out| format.compacted(out, anew)),
-            Failure::Compacted(anew) => refused(StatusCode::GONE, gone(anew.revision)),
+            Failure::Compacted(anew) => varying(problem::compacted(anew.revision)),
             Failure::Ahead(anew) => events(format, |out| format.ahead(out, anew)),
         }
     }
@@ -77,19 +77,12 @@ fn malformed(error: &impl ToString) -> Response<GatewayBody> {
 }
 
 fn refused(status: StatusCode, problem: Vec<u8>) -> Response<GatewayBody> {
-    let mut response: Response<GatewayBody> = problem_document(status, problem);
-    let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("accept, last-event-id"));
-    response
+    varying(problem_document(status, problem))
 }
 
-/// The problem of a revision that is no longer known, with where history begins now.
-fn gone(compact_revision: i64) -> Vec<u8> {
-    let problem = error::problem(&Error::Compacted.into());
-    let gone = Problem { status: StatusCode::GONE.as_u16(), title: error::reason_phrase(StatusCode::GONE), ..problem };
-    let mut document = json!(gone);
-    document["compact_revision"] = json!(compact_revision.to_string());
-    document.to_string().into_bytes()
+fn varying(mut response: Response<GatewayBody>) -> Response<GatewayBody> {
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, last-event-id"));
+    response
 }
 
 impl From<QueryError> for Failure {

@@ -4,9 +4,13 @@
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode, Uri};
+use keyport_api::routes;
 
 use super::super::Call;
 use super::Check;
+
+/// What stands behind it is a key, every byte of it.
+const KEYS: &str = "/v3/keys/";
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +18,10 @@ pub struct CleanPath;
 
 impl Check for CleanPath {
     fn answer<B, RB: From<Bytes>>(&self, request: &Request<B>, call: Option<&Call>) -> Option<Response<RB>> {
+        // Keys may be anything.
+        if routes::canonical(request.uri().path()).is_some_and(|path| path.starts_with(KEYS)) {
+            return None;
+        }
         // A path that names a method is as it should be, and those of gRPC are nothing but such names.
         if call.is_some_and(|call| call.method.is_some() || call.protocol.is_grpc()) {
             return None;

@@ -24,8 +24,27 @@ use crate::config::{AllowList, canonical_origin};
 use crate::net::Face;
 
 const METHODS: [Method; 6] = [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::DELETE, Method::HEAD];
-const EXPOSED: [&str; 7] =
-    ["grpc-status", "grpc-message", "grpc-status-details-bin", "etag", "link", "x-request-id", "www-authenticate"];
+const EXPOSED: [&str; 19] = [
+    "grpc-status",
+    "grpc-message",
+    "grpc-status-details-bin",
+    "etag",
+    "link",
+    "location",
+    "content-range",
+    "accept-ranges",
+    "preference-applied",
+    "last-event-id",
+    "retry-after",
+    "keyport-revision",
+    "keyport-create-revision",
+    "keyport-mod-revision",
+    "keyport-version",
+    "keyport-lease",
+    "x-request-id",
+    "www-authenticate",
+    "allow",
+];
 /// Browsers cut it down to what they like.
 const MAX_AGE: Duration = Duration::from_secs(86_400);
 

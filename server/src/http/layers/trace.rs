@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use keyport_openapi::endpoints::Resource;
 use pin_project_lite::pin_project;
 use tonic::Code;
 use tower::{Layer, Service};
@@ -94,8 +95,7 @@ fn name<B>(request: &Request<B>, call: &Call) -> Cow<'static, str> {
 /// Where a path leads, if it leads anywhere.
 fn route<'a, B>(request: &'a Request<B>, call: &Call) -> Option<Cow<'a, str>> {
     let path = keyport_api::routes::canonical(request.uri().path())?;
-    let leads = call.method.is_some() || keyport_openapi::endpoints::Resource::methods_at(&path).next().is_some();
-    leads.then_some(path)
+    if call.method.is_some() { Some(path) } else { Resource::route(&path).map(Cow::Borrowed) }
 }
 
 fn describe<B>(span: &Span, request: &Request<B>, call: &Call) {

@@ -84,7 +84,7 @@ async fn the_database_of_a_stopped_member_has_all_that_was_answered() {
         drop(saved);
         let kvs = lines(&dump("keys", server.data_dir(), &[]));
         assert_eq!(kvs.len(), 40);
-        assert!(kvs.iter().all(|kv| kv["value"] == b64(&n.to_string())), "start {n}: {kvs:?}");
+        assert!(kvs.iter().all(|kv| kv["value"] == b64(n.to_string())), "start {n}: {kvs:?}");
         server.restart();
     }
 }

@@ -1,4 +1,4 @@
-//! `Range`, as far as it asks for one part of a file (RFC 9110). Anything else is as if it were not there.
+//! `Range`, as far as it asks for one part (RFC 9110). Anything else is as if it were not there.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ pub(super) enum Part {
     Beyond,
 }
 
-/// Of a file of so many bytes.
+/// Of so many bytes.
 pub(super) fn part(asked: &HeaderValue, all: u64) -> Part {
     let Some((first, last)) = asked.to_str().ok().and_then(one) else { return Part::All };
     match (number(first), number(last)) {

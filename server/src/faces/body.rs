@@ -1,4 +1,4 @@
-//! Reading the body of a unary request within its bound.
+//! Reading the body of a request that is needed as a whole, within its bound.
 
 use std::pin::Pin;
 
@@ -11,7 +11,7 @@ use crate::http::{BodyTooLarge, BoxError};
 
 /// Why a request's body could not be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CollectError {
+pub(in crate::faces) enum CollectError {
     #[error("the request body is larger than the {limit} bytes allowed")]
     TooLarge { limit: usize },
     /// Refused by the stack in front.

@@ -1,0 +1,166 @@
+//! Rows: keys as resources, `/v3/keys`.
+
+pub(super) mod parameters;
+
+use serde_json::{Value, json};
+
+use super::{Answer, Content, Endpoint, Listeners, Shape, Verb};
+use crate::errors::Form;
+use parameters as of;
+
+/// What all of them have in common.
+const KEY: Endpoint = Endpoint {
+    path: "/v3/keys/{key}",
+    verb: Verb::Get,
+    listeners: Listeners::Clients,
+    id: "",
+    tag: "Keys",
+    summary: "",
+    description: "",
+    parameters: &[],
+    body: None,
+    answers: &[],
+    refusals: Some(Form::Problem),
+    public: false,
+};
+
+pub(super) const GET: Endpoint = Endpoint {
+    id: "Keys_Get",
+    summary: "Reads a key",
+    description: "The body is the value, byte for byte; what else there is to know is in the headers. `Accept: application/json` \
+asks for all of it as a document.
+
+The `ETag` is the revision of the last change. With `If-None-Match` a client that has the value already gets 304 and no body.",
+    parameters: &[
+        of::KEY,
+        of::KEY_BASE64,
+        of::REVISION,
+        of::CONSISTENCY,
+        of::IF_MATCH,
+        of::IF_NONE_MATCH,
+        of::RANGE,
+        of::IF_RANGE,
+    ],
+    answers: &[
+        Answer { status: 200, description: "The value.", contents: &[RAW, DOCUMENT], headers: READ },
+        Answer { status: 206, description: "The part of the value that `Range` asks for.", contents: &[RAW], headers: PART },
+        Answer { status: 304, description: "It is what `If-None-Match` names.", contents: &[], headers: READ },
+        Answer {
+            status: 410,
+            description: "The revision is no longer known: `compact_revision` says where history begins now.",
+            contents: &[Content {
+                media_type: "application/problem+json",
+                shape: Shape::Schema("CompactedProblem"),
+                example: None,
+            }],
+            headers: &[],
+        },
+        CHANGED,
+        Answer { status: 416, description: "The value has not so many bytes.", contents: &[PROBLEM], headers: &["Content-Range"] },
+    ],
+    ..KEY
+};
+
+pub(super) const PUT: Endpoint = Endpoint {
+    verb: Verb::Put,
+    id: "Keys_Put",
+    summary: "Writes a key",
+    description: "The body is the value, byte for byte, whatever its `Content-Type`.
+
+`If-Match` and `If-None-Match` say what the key has to be for that; `cas`, `create` and `update` are the same for shells, which \
+have their trouble with quotes.
+
+`ttl` makes the key go away by itself: it is bound to a lease of its own, which the answer names. Writing it again with the same \
+`ttl` renews that lease.",
+    parameters: &[
+        of::KEY,
+        of::KEY_BASE64,
+        of::TTL,
+        of::LEASE,
+        of::CAS,
+        of::CREATE,
+        of::UPDATE,
+        of::PREVIOUS,
+        of::IF_MATCH,
+        of::IF_NONE_MATCH,
+        of::PREFER,
+    ],
+    body: Some(Shape::Binary),
+    answers: &[
+        Answer {
+            status: 200,
+            description: "What the key is now, without its value; with `Prefer: return=representation`, with it.",
+            contents: &[WRITTEN],
+            headers: WROTE,
+        },
+        Answer { status: 201, description: "The same of a key that was not there before.", contents: &[WRITTEN], headers: MADE },
+        Answer { status: 204, description: "The same with `Prefer: return=minimal`.", contents: &[], headers: WROTE },
+        CHANGED,
+    ],
+    ..KEY
+};
+
+pub(super) const DELETE: Endpoint = Endpoint {
+    verb: Verb::Delete,
+    id: "Keys_Delete",
+    summary: "Removes a key",
+    parameters: &[of::KEY, of::KEY_BASE64, of::CAS, of::PREVIOUS, of::IF_MATCH, of::IF_NONE_MATCH],
+    answers: &[
+        Answer {
+            status: 200,
+            description: "What it was, with `prev`.",
+            contents: &[DOCUMENT],
+            headers: &["Keyport-Revision"],
+        },
+        Answer { status: 204, description: "It is gone.", contents: &[], headers: &["Keyport-Revision"] },
+        CHANGED,
+    ],
+    ..KEY
+};
+
+/// What is said of a key beside its value.
+const READ: &[&str] = &[
+    "ETag",
+    "Keyport-Revision",
+    "Keyport-Create-Revision",
+    "Keyport-Mod-Revision",
+    "Keyport-Version",
+    "Keyport-Lease",
+    "Accept-Ranges",
+];
+const PART: &[&str] = &[
+    "ETag",
+    "Content-Range",
+    "Keyport-Revision",
+    "Keyport-Create-Revision",
+    "Keyport-Mod-Revision",
+    "Keyport-Version",
+    "Keyport-Lease",
+    "Accept-Ranges",
+];
+const WROTE: &[&str] = &["ETag", "Keyport-Revision", "Preference-Applied"];
+const MADE: &[&str] = &["ETag", "Location", "Keyport-Revision", "Preference-Applied"];
+
+const RAW: Content = Content { media_type: "application/octet-stream", shape: Shape::Binary, example: None };
+const DOCUMENT: Content =
+    Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(document) };
+const WRITTEN: Content =
+    Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(written) };
+const PROBLEM: Content =
+    Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
+
+/// The answer to a precondition that does not hold.
+const CHANGED: Answer = Answer {
+    status: 412,
+    description: "The key is not what the request says it has to be. `ETag` is that of what it is; there is none where it is not there.",
+    contents: &[PROBLEM],
+    headers: &["ETag"],
+};
+
+fn document() -> Value {
+    json!({"key": "app/db", "value": "postgres://db", "create_revision": "12", "mod_revision": "31", "version": "4"})
+}
+
+fn written() -> Value {
+    json!({"key": "app/db", "create_revision": "12", "mod_revision": "31", "version": "4"})
+}

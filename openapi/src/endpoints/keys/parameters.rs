@@ -1,0 +1,53 @@
+//! What requests for keys may say.
+
+use super::super::{Parameter, Place, Shape};
+
+pub(in super::super) const KEY: Parameter = Parameter {
+    place: Place::Path,
+    ..query(
+        "key",
+        "The key: what follows `/v3/keys/`, slashes included. Any byte may be percent-encoded, and these have to be: `%`, `?`, `#`, spaces, what \
+is not ASCII, and parts of `.` or `..` alone, which clients leave out of paths.",
+        Shape::Text,
+    )
+};
+pub(in super::super) const KEY_BASE64: Parameter =
+    query("key_b64", "The key in base64, instead of one in the path: `/v3/keys/?key_b64=AAE=`.", Shape::Base64);
+pub(in super::super) const REVISION: Parameter = query("rev", "As it was at this revision.", Shape::Digits);
+pub(in super::super) const CONSISTENCY: Parameter = query(
+    "consistency",
+    "`serializable` takes what the asked member has, which may be old. `linearizable`, unless it is given.",
+    Shape::Word(&["linearizable", "serializable"]),
+);
+pub(in super::super) const TTL: Parameter =
+    query("ttl", "Seconds for which the key stays, unless it is written again.", Shape::Digits);
+pub(in super::super) const LEASE: Parameter =
+    query("lease", "A lease that the key is bound to: it goes when the lease ends.", Shape::Digits);
+pub(in super::super) const CAS: Parameter = query(
+    "cas",
+    "Only if this is the revision of the key's last change, as `If-Match`. 0: only if it is not there.",
+    Shape::Digits,
+);
+pub(in super::super) const CREATE: Parameter =
+    query("create", "Only if the key is not there, as `If-None-Match: *`.", Shape::Flag);
+pub(in super::super) const UPDATE: Parameter =
+    query("update", "Only if the key is there, as `If-Match: *`.", Shape::Flag);
+pub(in super::super) const PREVIOUS: Parameter = query("prev", "Tell what was there before.", Shape::Flag);
+
+pub(in super::super) const IF_MATCH: Parameter =
+    header("If-Match", "Only if the `ETag` is this one, or one of these; `*`: only if the key is there.");
+pub(in super::super) const IF_NONE_MATCH: Parameter =
+    header("If-None-Match", "Only if the `ETag` is none of these; `*`: only if the key is not there.");
+pub(in super::super) const RANGE: Parameter = header("Range", "A part of the value: one range of bytes.");
+pub(in super::super) const IF_RANGE: Parameter =
+    header("If-Range", "For `Range`: all of the value if its `ETag` is another one.");
+pub(in super::super) const PREFER: Parameter =
+    header("Prefer", "`return=minimal` for no body, `return=representation` for one with the value.");
+
+const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
+    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
+}
+
+const fn header(name: &'static str, description: &'static str) -> Parameter {
+    Parameter { place: Place::Header, ..query(name, description, Shape::Text) }
+}

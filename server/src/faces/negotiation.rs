@@ -1,0 +1,97 @@
+//! `Accept`: which of the forms that there are somebody likes best.
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+/// How well a form is liked: its quality in thousandths, how exactly it is named, and how early.
+type Liking = (u32, u8, std::cmp::Reverse<usize>);
+
+/// The place of the best one in `offered`; the first where nobody minds, or nothing will do.
+pub(super) fn best(headers: &HeaderMap, offered: &[&str]) -> usize {
+    let mut best: Option<(Liking, usize)> = None;
+    for (at, form) in offered.iter().enumerate() {
+        let liking = liking(headers, form).filter(|&(quality, ..)| quality > 0);
+        if let Some(liking) = liking
+            && best.is_none_or(|(other, _)| liking > other)
+        {
+            best = Some((liking, at));
+        }
+    }
+    best.map_or(0, |(_, at)| at)
+}
+
+/// Whether a media type is named as one that is taken.
+pub(super) fn accepts(headers: &HeaderMap, form: &str) -> bool {
+    ranges(headers).any(|range| range.name.eq_ignore_ascii_case(form))
+}
+
+struct Range<'a> {
+    name: &'a str,
+    quality: u32,
+}
+
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
+    let values = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        Range { name, quality: quality.map_or(1000, thousandths) }
+    })
+}
+
+/// By the range that names a form most exactly.
+fn liking(headers: &HeaderMap, form: &str) -> Option<Liking> {
+    let exactness = |name: &str| match name.strip_suffix('*') {
+        Some("*/") => Some(0),
+        Some(kind) => form.starts_with(kind).then_some(1),
+        None => name.eq_ignore_ascii_case(form).then_some(2),
+    };
+    let matching =
+        ranges(headers).enumerate().filter_map(|(at, range)| Some((exactness(range.name)?, at, range.quality)));
+    let (exact, at, quality) = matching.max_by_key(|&(exact, at, _)| (exact, std::cmp::Reverse(at)))?;
+    Some((quality, exact, std::cmp::Reverse(at)))
+}
+
+/// `0.5`, `1`; what is no such number is nothing.
+fn thousandths(text: &str) -> u32 {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(part) || part.len() > 3 || !matches!(whole, "0" | "1") {
+        return 0;
+    }
+    let part: u32 = format!("{part:0<3}").parse().unwrap_or_default();
+    if whole == "1" { 1000 } else { part }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn the_best_liked_form_is_found() {
+        let forms = ["application/octet-stream", "application/json", "text/plain"];
+        for (accept, chosen) in [
+            ("*/*", 0),
+            ("", 0),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", 0),
+            ("application/json", 1),
+            ("Application/JSON; charset=utf-8", 1),
+            ("application/json, text/plain, */*", 1),
+            ("text/plain, application/json", 2),
+            ("text/plain;q=0.5, application/json", 1),
+            ("text/*, application/json;q=0.9", 2),
+            ("application/json;q=0", 0),
+            ("application/json;q=0, */*", 0),
+            ("application/octet-stream;q=0.1, application/*", 1),
+            ("image/png", 0),
+            ("application/json;q=much, text/plain;q=0.001", 2),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(best(&headers, &forms), chosen, "{accept}");
+        }
+        assert_eq!(best(&HeaderMap::new(), &forms), 0);
+    }
+}

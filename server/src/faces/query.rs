@@ -1,0 +1,87 @@
+//! What stands behind the question mark: names and values, in any bytes.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+/// What is wrong with a parameter, whichever it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ParameterError {
+    #[error("unknown parameter {0}")]
+    Unknown(String),
+    #[error("{name}={value} is not {expected}")]
+    Invalid { name: String, value: String, expected: &'static str },
+    #[error("{name} is not base64")]
+    NotBase64 { name: String },
+}
+
+/// One of the query.
+#[derive(Clone, Debug)]
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) value: Vec<u8>,
+}
+
+/// All of them, as they stand there.
+pub(super) fn parameters(query: &str) -> impl Iterator<Item = Parameter> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Parameter { name: String::from_utf8_lossy(&decoded(name)).into_owned(), value: decoded(value) }
+    })
+}
+
+/// Any bytes may come percent-encoded; a plus sign is a space, as forms write it.
+fn decoded(text: &str) -> Vec<u8> {
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    percent_decode(spaced.as_bytes()).collect()
+}
+
+impl Parameter {
+    /// The value as text, what is none of it replaced.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.value)
+    }
+
+    /// The value does not say what it should.
+    pub(super) fn is_not(&self, expected: &'static str) -> ParameterError {
+        ParameterError::Invalid { name: self.name.clone(), value: self.text().into_owned(), expected }
+    }
+
+    /// There is no such name: a mistake, but what libraries get around caches with: `_`, `_=1`, `r=0.5`, `t=1`. None of ours is
+    /// that short.
+    ///
+    /// # Errors
+    /// The mistake.
+    pub(super) fn unknown(self) -> Result<(), ParameterError> {
+        let ignored = self.name.starts_with('_') || self.name.len() == 1;
+        if ignored { Ok(()) } else { Err(ParameterError::Unknown(self.name)) }
+    }
+
+    /// Yes or no; a name alone switches on.
+    pub(super) fn flag(&self) -> Result<bool, ParameterError> {
+        match &*self.value {
+            b"" | b"true" | b"1" => Ok(true),
+            b"false" | b"0" => Ok(false),
+            _ => Err(self.is_not("true or false")),
+        }
+    }
+
+    /// A number that is not negative, of digits alone.
+    pub(super) fn number(&self, expected: &'static str) -> Result<i64, ParameterError> {
+        let digits = !self.value.is_empty() && self.value.iter().all(u8::is_ascii_digit);
+        Some(self.text()).filter(|_| digits).and_then(|text| text.parse().ok()).ok_or_else(|| self.is_not(expected))
+    }
+
+    /// The bytes that a value in base64 stands for, in either alphabet, padded or not.
+    pub(super) fn base64(&self) -> Result<Vec<u8>, ParameterError> {
+        // Unescaped standard base64 has lost its plus signs.
+        let text: Vec<u8> = self.value.iter().map(|&byte| if byte == b' ' { b'+' } else { byte }).collect();
+        let end = text.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
+        let bare = text.get(..end).unwrap_or_default();
+        let bytes = base64_simd::STANDARD_NO_PAD
+            .decode_to_vec(bare)
+            .or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(bare));
+        bytes.map_err(|_| ParameterError::NotBase64 { name: self.name.clone() })
+    }
+}

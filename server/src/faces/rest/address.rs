@@ -1,0 +1,80 @@
+//! Keys as paths, and back.
+
+use bytes::Bytes;
+use http::{HeaderValue, Uri};
+use keyport_api::routes;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
+
+/// Where keys begin in paths.
+const KEYS: &str = "/v3/keys/";
+
+/// What a path cannot have as it is, and what is easily taken for something else.
+const ENCODED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// What follows `/v3/keys/`, whatever bytes that is.
+pub(super) fn key(uri: &Uri) -> Bytes {
+    let path = routes::canonical(uri.path()).unwrap_or_default();
+    let key = path.strip_prefix(KEYS).unwrap_or_default();
+    percent_decode_str(key).collect::<Vec<u8>>().into()
+}
+
+/// Where a key is found.
+pub(super) fn location(key: &[u8]) -> HeaderValue {
+    let is_dots = |part: &[u8]| matches!(part, b"." | b"..");
+    let location = if key.split(|&byte| byte == b'/').any(is_dots) {
+        // Clients leave such parts out of paths, percent-encoded or not.
+        format!("{KEYS}?key_b64={}", base64_simd::URL_SAFE_NO_PAD.encode_to_string(key))
+    } else {
+        format!("{KEYS}{}", percent_encode(key, ENCODED))
+    };
+    // All of it is visible ASCII.
+    HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static(KEYS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faces::query::parameters;
+    use proptest::prelude::*;
+
+    #[test]
+    fn slashes_stay_and_the_rest_is_readable() {
+        for (bytes, path) in [
+            (&b"app/db"[..], "/v3/keys/app/db"),
+            (b"/registry//pods/", "/v3/keys//registry//pods/"),
+            (b"a b?c#d%e", "/v3/keys/a%20b%3Fc%23d%25e"),
+            (b"\0\xff", "/v3/keys/%00%FF"),
+            (b"a/../b", "/v3/keys/?key_b64=YS8uLi9i"),
+            (b"...", "/v3/keys/..."),
+        ] {
+            assert_eq!(location(bytes), path);
+        }
+        assert_eq!(key(&Uri::from_static("/v3beta/keys/a%2fb/c+d")), "a/b/c+d");
+        assert_eq!(key(&Uri::from_static("/v3/keys")), "");
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_has_a_place(bytes in prop::collection::vec(any::<u8>(), 1..40)) {
+            let uri: Uri = location(&bytes).to_str().unwrap().parse().unwrap();
+            let named = uri.query().and_then(|query| parameters(query).next());
+            let found = named.map_or_else(|| key(&uri).to_vec(), |named| named.base64().unwrap());
+            prop_assert_eq!(found, bytes);
+        }
+    }
+}

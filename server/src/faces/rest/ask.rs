@@ -1,0 +1,104 @@
+//! What a request for a key says, in its path, its query and its headers.
+
+use bytes::Bytes;
+use http::request::Parts;
+use keyport_api::error::Error;
+use keyport_openapi::endpoints::{KeyParameter, Resource};
+
+use super::address;
+use super::condition::{Condition, Tags};
+use super::failure::Failure;
+use crate::faces::query::{Parameter, parameters};
+
+/// See the module's text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ask {
+    pub(super) key: Bytes,
+    /// As of which revision; 0 for now.
+    pub(super) revision: i64,
+    pub(super) serializable: bool,
+    pub(super) hold: Hold,
+    pub(super) condition: Condition,
+    /// Whether what was there before is of interest.
+    pub(super) previous: bool,
+}
+
+/// What a key that is written is bound to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Hold {
+    #[default]
+    Nothing,
+    /// A lease that somebody has.
+    Lease(i64),
+    /// A lease of its own, of so many seconds.
+    Ttl(i64),
+}
+
+impl Ask {
+    /// # Errors
+    /// What of it is not understood, or makes no sense.
+    pub(super) fn read(resource: Resource, parts: &Parts) -> Result<Ask, Failure> {
+        let mut ask = Ask { key: address::key(&parts.uri), ..Ask::default() };
+        let mut twins = Condition::default();
+        for given in parameters(parts.uri.query().unwrap_or_default()) {
+            match parameter(resource, &given.name) {
+                Some(parameter) => ask.take(parameter, &given, &mut twins)?,
+                None => given.unknown()?,
+            }
+        }
+        if ask.key.is_empty() {
+            return Err(Error::EmptyKey.into());
+        }
+        ask.condition = Condition::of_headers(&parts.headers).or(twins)?;
+        Ok(ask)
+    }
+
+    fn take(&mut self, parameter: KeyParameter, given: &Parameter, twins: &mut Condition) -> Result<(), Failure> {
+        match parameter {
+            KeyParameter::KeyBase64 if self.key.is_empty() => self.key = given.base64()?.into(),
+            KeyParameter::KeyBase64 => {
+                return Err(Failure::Malformed("one key only: key_b64 is for `/v3/keys/`".into()));
+            }
+            KeyParameter::Revision => self.revision = given.number("a revision")?,
+            KeyParameter::Consistency => {
+                self.serializable = match &*given.value {
+                    b"linearizable" => false,
+                    b"serializable" => true,
+                    _ => return Err(given.is_not("linearizable or serializable").into()),
+                }
+            }
+            KeyParameter::Ttl => self.hold(Hold::Ttl(positive(given, "a number of seconds")?))?,
+            KeyParameter::Lease => self.hold(Hold::Lease(positive(given, "the id of a lease")?))?,
+            KeyParameter::Cas => match given.number("a revision")? {
+                0 => twins.must_not(Tags::Any)?,
+                revision => twins.must(Tags::of(revision))?,
+            },
+            KeyParameter::Create if given.flag()? => twins.must_not(Tags::Any)?,
+            KeyParameter::Update if given.flag()? => twins.must(Tags::Any)?,
+            KeyParameter::Create | KeyParameter::Update => {}
+            KeyParameter::Previous => self.previous = given.flag()?,
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, hold: Hold) -> Result<(), Failure> {
+        if self.hold != Hold::Nothing {
+            return Err(Failure::Malformed("only one of ttl and lease makes sense, once".into()));
+        }
+        self.hold = hold;
+        Ok(())
+    }
+}
+
+/// Of this name, if requests for the resource may have it.
+fn parameter(resource: Resource, name: &str) -> Option<KeyParameter> {
+    let is_there = resource.info().parameters.iter().any(|parameter| parameter.name == name);
+    KeyParameter::ALL.iter().copied().find(|parameter| is_there && parameter.info().name == name)
+}
+
+fn positive(given: &Parameter, expected: &'static str) -> Result<i64, Failure> {
+    match given.number(expected)? {
+        0 => Err(given.is_not(expected).into()),
+        number => Ok(number),
+    }
+}

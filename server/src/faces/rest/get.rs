@@ -1,0 +1,114 @@
+//! `GET /v3/keys/{key}`: a value, or a part of it, or the document about the key.
+
+use bytes::Bytes;
+use http::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::RangeRequest;
+use keyport_storage::Record;
+
+use super::ask::Ask;
+use super::condition::revision;
+use super::failure::Failure;
+use super::shown;
+use crate::calls::{Caller, Calls};
+use crate::faces::byte_range::{Part, part};
+use crate::faces::negotiation::best;
+use crate::faces::problem;
+use crate::faces::text::GatewayBody;
+
+/// The forms of an answer; the first one for those who do not mind.
+const FORMS: [&str; 3] = ["application/octet-stream", "application/json", "text/plain"];
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Larger values are not copied for their way out.
+const LARGE: usize = 16 * 1024;
+
+pub(super) async fn answer(
+    calls: &Calls,
+    caller: &Caller,
+    headers: &HeaderMap,
+    ask: Ask,
+) -> Result<Response<GatewayBody>, Failure> {
+    let Ask { key, revision, serializable, condition, .. } = ask;
+    let request = RangeRequest { key, revision, serializable, ..RangeRequest::default() };
+    let found = calls.kv.range(caller, request).await.map_err(|error| match error {
+        Error::Compacted => Failure::Compacted(calls.watch.compacted()),
+        error => error.into(),
+    })?;
+    let (revision, kv) = (found.header.revision, found.reply.records.into_iter().next());
+    let current = kv.as_ref().map(Record::mod_revision);
+    if !condition.is_as_it_must_be(current) {
+        return Err(Failure::Changed(current));
+    }
+    let Some(kv) = kv else { return Err(Failure::Absent(revision)) };
+    let form = best(headers, &FORMS);
+    let mut response = if !condition.is_new(current) {
+        with(StatusCode::NOT_MODIFIED, Bytes::new())
+    } else if form == 1 {
+        let mut response = with(StatusCode::OK, shown::document(&kv));
+        shown::typed(response.headers_mut());
+        response
+    } else {
+        raw(headers, &kv, form == 2)
+    };
+    let said = response.headers_mut();
+    shown::describe(said, &kv, revision, form == 1);
+    said.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    said.insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// The value, or the part of it that is asked for.
+fn raw(headers: &HeaderMap, kv: &Record, as_text: bool) -> Response<GatewayBody> {
+    let all = kv.value().len();
+    let is_meant =
+        headers.get(IF_RANGE).is_none_or(|tag| tag.to_str().ok().and_then(revision) == Some(kv.mod_revision()));
+    let part = headers.get(RANGE).filter(|_| is_meant).map_or(Part::All, |asked| part(asked, all as u64));
+    let mut response = match part {
+        Part::All => with(StatusCode::OK, value(kv)),
+        Part::Some(part) => {
+            let range = |end: u64| usize::try_from(end).unwrap_or(all).min(all);
+            let mut response = with(StatusCode::PARTIAL_CONTENT, value(kv).slice(range(part.start)..range(part.end)));
+            let described = format!("bytes {}-{}/{all}", part.start, part.end.saturating_sub(1));
+            response.headers_mut().insert(CONTENT_RANGE, text(&described));
+            response
+        }
+        Part::Beyond => {
+            let mut response = problem::of_http(StatusCode::RANGE_NOT_SATISFIABLE, "the value has not so many bytes");
+            response.headers_mut().insert(CONTENT_RANGE, text(&format!("bytes */{all}")));
+            return response;
+        }
+    };
+    let is_text = as_text && std::str::from_utf8(kv.value()).is_ok();
+    let said = response.headers_mut();
+    said.insert(CONTENT_TYPE, if is_text { TEXT } else { OCTETS });
+    // It is somebody's bytes: no browser is to run them.
+    said.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn value(kv: &Record) -> Bytes {
+    struct Value(Record);
+    impl AsRef<[u8]> for Value {
+        fn as_ref(&self) -> &[u8] {
+            self.0.value()
+        }
+    }
+    match kv.value() {
+        small if small.len() < LARGE => Bytes::copy_from_slice(small),
+        _ => Bytes::from_owner(Value(kv.clone())),
+    }
+}
+
+fn with(status: StatusCode, body: Bytes) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::Full(body));
+    *response.status_mut() = status;
+    response
+}
+
+/// Digits and signs of ours: there always is a form.
+fn text(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}

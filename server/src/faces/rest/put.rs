@@ -1,0 +1,147 @@
+//! `PUT /v3/keys/{key}`: the body is the value.
+
+use bytes::Bytes;
+use http::header::{ETAG, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use keyport_api::error::Error;
+use keyport_api::etcdserverpb::PutRequest;
+use keyport_api::etcdserverpb::request_op::Request;
+
+use super::address::location;
+use super::ask::{Ask, Hold};
+use super::condition::tag;
+use super::failure::Failure;
+use super::shown::{self, Written};
+use super::swap::swap;
+use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply};
+use crate::faces::text::GatewayBody;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// How often a key is bound to the lease that it has, when that ends meanwhile.
+const MOST_TRIES: usize = 3;
+
+pub(super) async fn answer(
+    calls: &Calls,
+    caller: &Caller,
+    headers: &HeaderMap,
+    ask: Ask,
+    value: Bytes,
+) -> Result<Response<GatewayBody>, Failure> {
+    let (reply, lease) = match ask.hold {
+        Hold::Nothing => (write(calls, caller, &ask, value, 0).await?, None),
+        Hold::Lease(id) => (write(calls, caller, &ask, value, id).await?, None),
+        Hold::Ttl(seconds) => {
+            let (reply, lease) = write_for(calls, caller, &ask, &value, seconds).await?;
+            (reply, Some(lease))
+        }
+    };
+    Ok(told(headers, &reply, lease))
+}
+
+/// Writes a key that goes by itself after a while.
+async fn write_for(
+    calls: &Calls,
+    caller: &Caller,
+    ask: &Ask,
+    value: &Bytes,
+    seconds: i64,
+) -> Result<(PutReply, KeyLease), Failure> {
+    let mut tries = 0;
+    loop {
+        let before = calls.lease.own(&ask.key);
+        let lease = calls.lease.for_key(caller, &ask.key, seconds).await?;
+        tries += 1;
+        match write(calls, caller, ask, value.clone(), lease.id).await {
+            Ok(reply) => {
+                if before != lease.id {
+                    calls.lease.let_go(caller, before).await;
+                }
+                return Ok((reply, lease));
+            }
+            // It ended while it was renewed.
+            Err(Failure::Refused(Error::LeaseNotFound)) if !lease.is_new && tries < MOST_TRIES => {}
+            Err(failure) => {
+                if lease.is_new {
+                    calls.lease.let_go(caller, lease.id).await;
+                }
+                return Err(failure);
+            }
+        }
+    }
+}
+
+async fn write(calls: &Calls, caller: &Caller, ask: &Ask, value: Bytes, lease: i64) -> Result<PutReply, Failure> {
+    let request = PutRequest { key: ask.key.clone(), value, lease, prev_kv: ask.previous, ..PutRequest::default() };
+    if ask.condition.is_none() {
+        return Ok(calls.kv.put(caller, request).await?.reply);
+    }
+    match swap(calls, caller, &ask.key, &ask.condition, Request::RequestPut(request)).await? {
+        OpReply::Put(reply) => Ok(reply),
+        _ => Err(Error::ReplyMismatch.into()),
+    }
+}
+
+/// What the answer is to have in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Return {
+    Minimal,
+    Representation,
+    /// What is not in the request.
+    Rest,
+}
+
+impl Return {
+    fn of(headers: &HeaderMap) -> Return {
+        let values = headers.get_all(PREFER).into_iter().filter_map(|value| value.to_str().ok());
+        let preferences = values.flat_map(|value| value.split(',')).filter_map(|one| one.split(';').next());
+        let mut wanted = preferences.map(|one| one.trim().to_ascii_lowercase().replace([' ', '"'], ""));
+        let found = wanted.find_map(|one| match &*one {
+            "return=minimal" => Some(Return::Minimal),
+            "return=representation" => Some(Return::Representation),
+            _ => None,
+        });
+        found.unwrap_or(Return::Rest)
+    }
+
+    fn applied(self) -> Option<HeaderValue> {
+        match self {
+            Return::Minimal => Some(HeaderValue::from_static("return=minimal")),
+            Return::Representation => Some(HeaderValue::from_static("return=representation")),
+            Return::Rest => None,
+        }
+    }
+}
+
+fn told(headers: &HeaderMap, reply: &PutReply, lease: Option<KeyLease>) -> Response<GatewayBody> {
+    let wanted = Return::of(headers);
+    let Some(kv) = &reply.record else { return Response::new(GatewayBody::empty()) };
+    let is_new = kv.is_creation();
+    let (status, body) = match wanted {
+        Return::Minimal if !is_new => (StatusCode::NO_CONTENT, Bytes::new()),
+        Return::Minimal => (StatusCode::CREATED, Bytes::new()),
+        Return::Representation | Return::Rest => {
+            let with_value = wanted == Return::Representation;
+            let ttl = lease.map(|lease| lease.ttl);
+            let written = Written { kv, with_value, ttl, previous: reply.previous.as_ref() };
+            (if is_new { StatusCode::CREATED } else { StatusCode::OK }, written.document())
+        }
+    };
+    let has_body = !body.is_empty();
+    let mut response = Response::new(GatewayBody::Full(body));
+    *response.status_mut() = status;
+    let said = response.headers_mut();
+    said.insert(ETAG, tag(kv.mod_revision(), false));
+    said.insert(shown::REVISION, reply.revision.into());
+    if has_body {
+        shown::typed(said);
+    }
+    if is_new {
+        said.insert(LOCATION, location(kv.key()));
+    }
+    if let Some(applied) = wanted.applied() {
+        said.insert(PREFERENCE_APPLIED, applied);
+    }
+    response
+}

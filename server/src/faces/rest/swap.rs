@@ -1,0 +1,76 @@
+//! Writing a key if it is what it has to be: looking and writing are one transaction.
+
+use bytes::Bytes;
+use keyport_api::etcdserverpb::request_op::Request;
+use keyport_api::etcdserverpb::{Compare, RangeRequest, RequestOp, TxnRequest};
+use keyport_storage::Record;
+
+use super::condition::{Condition, Guards, as_seen};
+use super::failure::Failure;
+use crate::calls::{Caller, Calls, OpReply};
+
+/// How often one looks again, when the key changes between looking and writing.
+const MOST_TRIES: usize = 16;
+
+/// Does `operation` if the key fulfils the condition.
+///
+/// # Errors
+/// `Changed`, when it does not; what the calls refuse.
+pub(super) async fn swap(
+    calls: &Calls,
+    caller: &Caller,
+    key: &Bytes,
+    condition: &Condition,
+    operation: Request,
+) -> Result<OpReply, Failure> {
+    let mut last = None;
+    for _ in 0..MOST_TRIES {
+        let (guards, is_certain) = match condition.guards(key) {
+            Guards::All(guards) => (guards, true),
+            Guards::OneOf => {
+                let current = current(calls, caller, key).await?;
+                if !condition.is_met(current) {
+                    return Err(Failure::Changed(current));
+                }
+                (vec![as_seen(key, current)], false)
+            }
+        };
+        match attempt(calls, caller, key, guards, operation.clone()).await? {
+            Ok(reply) => return Ok(reply),
+            Err(current) if is_certain => return Err(Failure::Changed(current)),
+            Err(current) => last = current,
+        }
+    }
+    Err(Failure::Changed(last))
+}
+
+/// The operation's answer, or what the key is instead.
+async fn attempt(
+    calls: &Calls,
+    caller: &Caller,
+    key: &Bytes,
+    compare: Vec<Compare>,
+    operation: Request,
+) -> Result<Result<OpReply, Option<i64>>, Failure> {
+    let request = TxnRequest {
+        compare,
+        success: vec![RequestOp { request: Some(operation) }],
+        failure: vec![RequestOp { request: Some(Request::RequestRange(look(key))) }],
+    };
+    let reply = calls.kv.txn(caller, request).await?.reply;
+    let first = reply.replies.into_iter().next().unwrap_or(OpReply::Nothing);
+    Ok(match first {
+        OpReply::Range(found) if !reply.succeeded => Err(found.records.first().map(Record::mod_revision)),
+        first => Ok(first),
+    })
+}
+
+async fn current(calls: &Calls, caller: &Caller, key: &Bytes) -> Result<Option<i64>, Failure> {
+    let found = calls.kv.page(caller, look(key)).await?;
+    Ok(found.reply.records.first().map(Record::mod_revision))
+}
+
+/// What a key is, but for its value.
+fn look(key: &Bytes) -> RangeRequest {
+    RangeRequest { key: key.clone(), keys_only: true, ..RangeRequest::default() }
+}

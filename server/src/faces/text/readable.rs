@@ -1,0 +1,49 @@
+//! What the store has, for people and for those who have no base64: text where it is text.
+
+use std::io::Write as _;
+
+use keyport_storage::{Record, Versions};
+
+/// `{"key", "value", "create_revision", "mod_revision", "version", "lease", "prev_kv"}`, what is zero or absent left out.
+pub(in crate::faces) fn write_readable(out: &mut Vec<u8>, kv: &Record, prev_kv: Option<&Record>) {
+    out.push(b'{');
+    // A deletion has no value; a live key may have an empty one.
+    write_fields(out, kv, kv.versions().version > 0);
+    if let Some(prev_kv) = prev_kv {
+        out.extend_from_slice(b",\"prev_kv\":");
+        write_readable(out, prev_kv, None);
+    }
+    out.push(b'}');
+}
+
+/// What is between the braces, with or without the value.
+pub(in crate::faces) fn write_fields(out: &mut Vec<u8>, kv: &Record, with_value: bool) {
+    let Versions { create_revision, mod_revision, version, lease } = kv.versions();
+    write_bytes(out, "key", kv.key());
+    if with_value {
+        out.push(b',');
+        write_bytes(out, "value", kv.value());
+    }
+    let numbers =
+        [("create_revision", create_revision), ("mod_revision", mod_revision), ("version", version), ("lease", lease)];
+    for (name, number) in numbers.into_iter().filter(|&(_, number)| number != 0) {
+        // A vector takes everything.
+        let _ = write!(out, ",\"{name}\":\"{number}\"");
+    }
+}
+
+/// `"name":"…"`, or with what is not UTF-8 `"name_b64":"…"`.
+fn write_bytes(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            let _ = write!(out, "\"{name}\":");
+            // A string always has a JSON form, and a vector takes it.
+            let _ = serde_json::to_writer(out, text);
+        }
+        Err(_) => {
+            let _ = write!(out, "\"{name}_b64\":\"");
+            base64_simd::STANDARD.encode_append(bytes, out);
+            out.push(b'"');
+        }
+    }
+}
