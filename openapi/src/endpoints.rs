@@ -22,6 +22,7 @@ use crate::errors::Form;
 pub use debug::{PROFILE_FORM, PROFILE_FORMS, PROFILE_SECONDS};
 pub(crate) use document::add;
 pub use events::parameters::HEARTBEAT_SECONDS;
+pub use keys::list::LIST_LIMITS;
 pub use operations::{EXCLUDED_ALARMS, EXCLUDED_CHECKS, SERIALIZABLE, VERBOSE};
 pub(crate) use schemas::add as add_schemas;
 
@@ -220,6 +221,8 @@ table! {
         Key => keys::GET,
         KeyPut => keys::PUT,
         KeyDelete => keys::DELETE,
+        /// What is at a level of keys.
+        Keys => keys::list::LIST,
     }
 }
 
@@ -257,6 +260,22 @@ table! {
         Create => keys::parameters::CREATE,
         Update => keys::parameters::UPDATE,
         Previous => keys::parameters::PREVIOUS,
+    }
+}
+
+table! {
+    /// What the query of [`Resource::Keys`] may say.
+    ListParameter of Parameter {
+        Prefix => keys::list::PREFIX,
+        PrefixBase64 => keys::list::PREFIX_BASE64,
+        Separator => keys::list::SEPARATOR,
+        Recursive => keys::list::RECURSIVE,
+        KeysOnly => keys::list::KEYS_ONLY,
+        Counts => keys::list::COUNTS,
+        Limit => keys::list::LIMIT,
+        After => keys::list::AFTER,
+        Revision => keys::parameters::REVISION,
+        Consistency => keys::parameters::CONSISTENCY,
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) use crate::kv::{DeleteReply, OpReply, PutReply, RangeReply, Reply, Tx
 pub(crate) use auth::Auth;
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
-pub(crate) use kv::{Kv, KvAnswer, RangeChunks};
+pub(crate) use kv::{Kv, KvAnswer, ListReply, ListRequest, Listed, RangeChunks};
 pub(crate) use lease::{KeepAlives, KeyLease, Lease};
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::{Maintenance, SavedCopy, SnapshotBlobs};

@@ -35,6 +35,18 @@ impl KeyRange {
         KeyRange { start: key, end: RangeEnd::Single }
     }
 
+    /// Every key that begins with a prefix; all keys for the empty one.
+    pub fn prefix(prefix: &[u8]) -> KeyRange {
+        let mut end = prefix.to_vec();
+        while let Some(last) = end.pop() {
+            if last < u8::MAX {
+                end.push(last + 1);
+                return KeyRange { start: Bytes::copy_from_slice(prefix), end: RangeEnd::Before(end.into()) };
+            }
+        }
+        KeyRange { start: Bytes::copy_from_slice(prefix), end: RangeEnd::Unbounded }
+    }
+
     /// Whether no key can be inside.
     pub fn is_empty(&self) -> bool {
         matches!(&self.end, RangeEnd::Before(end) if end <= &self.start)

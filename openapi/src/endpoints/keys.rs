@@ -1,5 +1,6 @@
 //! Rows: keys as resources, `/v3/keys`.
 
+pub(super) mod list;
 pub(super) mod parameters;
 
 use serde_json::{Value, json};

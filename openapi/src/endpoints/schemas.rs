@@ -10,6 +10,9 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
     components
         .schema("WatchChange", change())
         .schema("KeyValue", key_value())
+        .schema("KeyLevel", key_level())
+        .schema("KeyList", key_list())
+        .schema("KeyLine", key_line())
         .schema("WatchLine", line())
         .schema("CompactedProblem", compacted())
         .schema("Health", health())
@@ -110,8 +113,45 @@ fn key_value() -> Schema {
         .property("mod_revision", text("The revision of its last change."))
         .property("version", text("How often the key was put since it came into being."))
         .property("lease", text("The lease it is bound to."))
+        .property("size", text("Bytes of the value, where it is left out."))
         .property("ttl", text("Seconds that its own lease was granted, where it was written with `ttl`."))
         .property("prev_kv", Ref::from_schema_name("KeyValue"))
+        .into()
+}
+
+fn key_level() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("Keys further down."))
+        .property("prefix", text("What they begin with, if it is UTF-8."))
+        .property("prefix_b64", text("The same in base64, if it is not."))
+        .property("count", text("How many there are, with `counts`."))
+        .into()
+}
+
+fn key_list() -> Schema {
+    let list = |of: &str| ArrayBuilder::new().items(Ref::from_schema_name(of));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("A page of a level of keys."))
+        .property("prefix", text("What all of them begin with, if it is UTF-8."))
+        .property("prefix_b64", text("The same in base64, if it is not."))
+        .property("revision", text("The revision that it shows."))
+        .property("keys", list("KeyValue"))
+        .property("prefixes", list("KeyLevel"))
+        .property("next", text("`after` of the next page, if there is one."))
+        .required("revision")
+        .required("keys")
+        .required("prefixes")
+        .into()
+}
+
+fn key_line() -> Schema {
+    AnyOfBuilder::new()
+        .description(Some("A key, or a level below; the last line is a problem if it breaks off."))
+        .item(Ref::from_schema_name("KeyValue"))
+        .item(Ref::from_schema_name("KeyLevel"))
+        .item(Ref::from_schema_name("Problem"))
         .into()
 }
 

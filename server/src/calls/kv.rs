@@ -1,5 +1,6 @@
 //! `etcdserverpb.KV`: reads and writes keys.
 
+mod listing;
 mod range_stream;
 mod reads;
 
@@ -15,6 +16,7 @@ use crate::gate::{Caller, Pass};
 use crate::kv::{DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
 use crate::node::Node;
 use crate::steps;
+pub(crate) use listing::{ListReply, ListRequest, Listed};
 pub(crate) use range_stream::RangeChunks;
 use reads::{Read, Snapshot};
 
@@ -83,6 +85,22 @@ impl Kv {
         note(caller, &request);
         let pass = self.desk.gate.admit_part(caller, Method::Range, request.serializable)?;
         self.desk.found(&pass, request, reads::PAGE).await
+    }
+
+    /// A page of what is at a level of keys.
+    ///
+    /// # Errors
+    /// As a range.
+    pub async fn list(&self, caller: &Caller, request: ListRequest) -> Result<ListReply, Error> {
+        let desk = &self.desk;
+        note(caller, &request.range());
+        let pass = desk.gate.admit_read(caller, Method::Range, request.serializable)?;
+        desk.gate.count_keys(&pass, &request.range())?;
+        if !request.serializable {
+            desk.node.read_barrier().await?;
+        }
+        desk.node.metrics().range_total.inc();
+        desk.read(&desk.gate.renew(&pass), request, listing::list).await
     }
 
     /// A large range in pieces, all of them from one revision.

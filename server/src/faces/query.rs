@@ -67,6 +67,15 @@ impl Parameter {
         }
     }
 
+    /// Whether what the asked member has is good enough.
+    pub(super) fn is_serializable(&self) -> Result<bool, ParameterError> {
+        match &*self.value {
+            b"linearizable" => Ok(false),
+            b"serializable" => Ok(true),
+            _ => Err(self.is_not("linearizable or serializable")),
+        }
+    }
+
     /// A number that is not negative, of digits alone.
     pub(super) fn number(&self, expected: &'static str) -> Result<i64, ParameterError> {
         let digits = !self.value.is_empty() && self.value.iter().all(u8::is_ascii_digit);

@@ -7,8 +7,10 @@
 mod address;
 mod ask;
 mod condition;
+mod cursor;
 mod failure;
 mod get;
+mod list;
 mod put;
 mod remove;
 mod shown;
@@ -31,6 +33,15 @@ pub(super) async fn key(calls: &Calls, resource: Resource, parts: &Parts, body: 
     let answered = match asked {
         Ok((caller, ask)) => serve(calls, &caller, resource, parts, ask, body).await,
         Err(failure) => Err(failure),
+    };
+    answered.unwrap_or_else(|failure| failure.response(&parts.headers))
+}
+
+/// Answers what asks for several.
+pub(super) async fn keys(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
+    let answered = match kit::caller(&parts.extensions) {
+        Ok(caller) => list::answer(calls, &caller, parts).await,
+        Err(error) => Err(error.into()),
     };
     answered.unwrap_or_else(|failure| failure.response(&parts.headers))
 }

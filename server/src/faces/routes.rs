@@ -165,6 +165,7 @@ impl Api {
             Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
             Resource::SessionEnd => session::end(&self.calls, &parts),
             Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
+            Resource::Keys => rest::keys(&self.calls, &parts).await,
             Resource::Key | Resource::KeyPut | Resource::KeyDelete => {
                 rest::key(&self.calls, resource, &parts, body).await
             }

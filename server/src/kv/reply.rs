@@ -62,12 +62,15 @@ pub enum OpReply {
     Nothing,
 }
 
-/// A reply that is a message on the wire.
-pub trait Reply: Send + 'static {
-    type Message;
-
+/// What is read at a revision.
+pub trait Dated: Send + 'static {
     /// The store's revision that its header says.
     fn revision(&self) -> i64;
+}
+
+/// A reply that is a message on the wire.
+pub trait Reply: Dated {
+    type Message;
 
     /// How many elements its lists have. Long ones are not gone through to find out.
     fn elements(&self) -> usize;
@@ -79,12 +82,14 @@ pub trait Reply: Send + 'static {
     fn into_message(self, header: ResponseHeader) -> Self::Message;
 }
 
-impl Reply for RangeReply {
-    type Message = RangeResponse;
-
+impl Dated for RangeReply {
     fn revision(&self) -> i64 {
         self.revision
     }
+}
+
+impl Reply for RangeReply {
+    type Message = RangeResponse;
 
     fn elements(&self) -> usize {
         self.records.len()
@@ -100,12 +105,14 @@ impl Reply for RangeReply {
     }
 }
 
-impl Reply for PutReply {
-    type Message = PutResponse;
-
+impl Dated for PutReply {
     fn revision(&self) -> i64 {
         self.revision
     }
+}
+
+impl Reply for PutReply {
+    type Message = PutResponse;
 
     fn elements(&self) -> usize {
         usize::from(self.previous.is_some())
@@ -120,12 +127,14 @@ impl Reply for PutReply {
     }
 }
 
-impl Reply for DeleteReply {
-    type Message = DeleteRangeResponse;
-
+impl Dated for DeleteReply {
     fn revision(&self) -> i64 {
         self.revision
     }
+}
+
+impl Reply for DeleteReply {
+    type Message = DeleteRangeResponse;
 
     fn elements(&self) -> usize {
         self.previous.len()
@@ -141,12 +150,14 @@ impl Reply for DeleteReply {
     }
 }
 
-impl Reply for TxnReply {
-    type Message = TxnResponse;
-
+impl Dated for TxnReply {
     fn revision(&self) -> i64 {
         self.revision
     }
+}
+
+impl Reply for TxnReply {
+    type Message = TxnResponse;
 
     fn elements(&self) -> usize {
         self.replies.iter().map(|reply| 1 + reply.elements()).sum()

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod keys;
+mod lists;
 
 use http::Method;
 use keyport_tests::Server;

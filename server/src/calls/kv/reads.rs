@@ -14,7 +14,7 @@ use crate::auth::Needs;
 use crate::bulk::{Gone, Leash};
 use crate::gate::Pass;
 use crate::kv::range::{self, View};
-use crate::kv::{KvError, RangeReply, Reply};
+use crate::kv::{Dated, KvError, RangeReply};
 use crate::metrics::IntCounter;
 use crate::node::Node;
 
@@ -44,7 +44,7 @@ impl Desk {
     pub(super) fn read<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> impl Future<Output = Result<T, Error>>
     where
         R: Needs + Named + Clone + Send + Sync + 'static,
-        T: Reply,
+        T: Dated,
     {
         if let Some(trail) = pass.caller().trail() {
             trail.asks_for_keys(|| request.keys());
@@ -59,7 +59,7 @@ impl Desk {
     async fn read_for_user<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
     where
         R: Needs + Named + Clone + Send + Sync + 'static,
-        T: Reply,
+        T: Dated,
     {
         match self.read_once(pass, request.clone(), read).await {
             Err(Error::AuthOldRevision) => {
@@ -76,7 +76,7 @@ impl Desk {
     async fn read_once<R, T>(&self, pass: &Pass, request: R, read: Read<R, T>) -> Result<T, Error>
     where
         R: Needs + Named + Send + Sync + 'static,
-        T: Reply,
+        T: Dated,
     {
         let rules = self.gate.rules();
         self.allow(pass, &request).await?;

@@ -60,13 +60,7 @@ impl Ask {
                 return Err(Failure::Malformed("one key only: key_b64 is for `/v3/keys/`".into()));
             }
             KeyParameter::Revision => self.revision = given.number("a revision")?,
-            KeyParameter::Consistency => {
-                self.serializable = match &*given.value {
-                    b"linearizable" => false,
-                    b"serializable" => true,
-                    _ => return Err(given.is_not("linearizable or serializable").into()),
-                }
-            }
+            KeyParameter::Consistency => self.serializable = given.is_serializable()?,
             KeyParameter::Ttl => self.hold(Hold::Ttl(positive(given, "a number of seconds")?))?,
             KeyParameter::Lease => self.hold(Hold::Lease(positive(given, "the id of a lease")?))?,
             KeyParameter::Cas => match given.number("a revision")? {

@@ -86,8 +86,8 @@ impl Parser {
         match parameter {
             EventsParameter::Key => self.key(given.value)?,
             EventsParameter::KeyBase64 => self.key(given.base64()?)?,
-            EventsParameter::Prefix => self.range(selectors::prefix(&given.value))?,
-            EventsParameter::PrefixBase64 => self.range(selectors::prefix(&given.base64()?))?,
+            EventsParameter::Prefix => self.range(KeyRange::prefix(&given.value))?,
+            EventsParameter::PrefixBase64 => self.range(KeyRange::prefix(&given.base64()?))?,
             EventsParameter::RangeEnd => self.range_end(given.value)?,
             EventsParameter::RangeEndBase64 => self.range_end(given.base64()?)?,
             EventsParameter::StartRevision => {
@@ -197,7 +197,7 @@ mod tests {
         for key in ["-_8=", "-_8", "%2B/8", "+/8="] {
             assert_eq!(ranges(&format!("key_b64={key}")), [KeyRange::single(bytes(&[0xFB, 0xFF]))], "{key}");
         }
-        assert_eq!(ranges("prefix=a/&prefix=a/b&key=a/c"), [selectors::prefix(b"a/")]);
+        assert_eq!(ranges("prefix=a/&prefix=a/b&key=a/c"), [KeyRange::prefix(b"a/")]);
     }
 
     #[test]

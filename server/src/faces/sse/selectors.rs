@@ -3,18 +3,6 @@
 use bytes::Bytes;
 use keyport_storage::{KeyRange, RangeEnd};
 
-/// Every key that starts with a prefix; all keys for the empty one.
-pub(super) fn prefix(prefix: &[u8]) -> KeyRange {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            return KeyRange { start: Bytes::copy_from_slice(prefix), end: RangeEnd::Before(end.into()) };
-        }
-    }
-    KeyRange { start: Bytes::copy_from_slice(prefix), end: RangeEnd::Unbounded }
-}
-
 /// The same keys in as few ranges as possible, in the order of keys.
 pub(super) fn normalized(ranges: Vec<KeyRange>) -> Vec<KeyRange> {
     let mut ranges: Vec<(Bytes, Option<Bytes>)> = ranges.into_iter().map(bounds).collect();
@@ -93,7 +81,7 @@ mod tests {
     fn ranges() -> impl Strategy<Value = Vec<KeyRange>> {
         let one = prop_oneof![
             key().prop_map(KeyRange::single),
-            key().prop_map(|key| prefix(&key)),
+            key().prop_map(|key| KeyRange::prefix(&key)),
             (key(), key()).prop_filter("empty", |(a, b)| a < b).prop_map(|(a, b)| KeyRange::new(a, b)),
         ];
         prop::collection::vec(one, 1..6)
@@ -121,7 +109,7 @@ mod tests {
 
         #[test]
         fn a_prefix_is_what_starts_with_it(start in prop::collection::vec(0xFD_u8.., 0..3), key in key()) {
-            prop_assert_eq!(prefix(&start).contains(&key), key.starts_with(&start));
+            prop_assert_eq!(KeyRange::prefix(&start).contains(&key), key.starts_with(&start));
         }
     }
 }

@@ -33,7 +33,7 @@ pub(in crate::faces) fn write_fields(out: &mut Vec<u8>, kv: &Record, with_value:
 }
 
 /// `"name":"…"`, or with what is not UTF-8 `"name_b64":"…"`.
-fn write_bytes(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
+pub(in crate::faces) fn write_bytes(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             let _ = write!(out, "\"{name}\":");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use keyport_storage::KeyRange;
 use proptest::prelude::*;
 
 use super::*;
@@ -112,7 +113,7 @@ proptest! {
                 reader.until(&format!("id: {end}\n")).await;
                 apply(&mut state, &dispatched(&reader.text));
             }
-            let there = world.member.node.store().range(&selectors::prefix(b""), Default::default()).unwrap();
+            let there = world.member.node.store().range(&KeyRange::prefix(b""), Default::default()).unwrap();
             let there: Vec<_> = there.records.iter().map(|record| {
                 let key = String::from_utf8(record.key().to_vec()).unwrap();
                 (key, record.mod_revision().to_string())

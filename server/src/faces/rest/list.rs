@@ -1,0 +1,215 @@
+//! `GET /v3/keys`: what is at a level of keys, by the page, or all of it as lines.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, VARY};
+use http::request::Parts;
+use http::{HeaderValue, Response};
+use keyport_api::error::{self, Error};
+use keyport_openapi::endpoints::{LIST_LIMITS, ListParameter};
+
+use super::cursor::{Cursor, List};
+use super::failure::Failure;
+use super::shown;
+use crate::calls::{Caller, Calls, ListReply, ListRequest, Listed};
+use crate::faces::negotiation::best;
+use crate::faces::query::{Parameter, parameters};
+use crate::faces::text::{GatewayBody, write_bytes, write_fields};
+use crate::http::layers::LastsLong;
+
+const FORMS: [&str; 2] = ["application/json", "application/x-ndjson"];
+const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+const DEFAULT_LIMIT: usize = 100;
+/// Keys and levels that are read at once where all are wanted.
+const LINES_AT_ONCE: usize = 1000;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+struct Ask {
+    request: ListRequest,
+    with_values: bool,
+}
+
+pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
+    let query = parts.uri.query().unwrap_or_default();
+    let mut ask = Ask::read(query)?;
+    let as_lines = best(&parts.headers, &FORMS) == 1;
+    if as_lines {
+        ask.request.limit = LINES_AT_ONCE;
+    }
+    let page = calls.kv.list(caller, ask.request.clone()).await.map_err(|error| match error {
+        Error::Compacted => Failure::Compacted(calls.watch.compacted()),
+        error => error.into(),
+    })?;
+    let mut response = Response::new(GatewayBody::empty());
+    let said = response.headers_mut();
+    said.insert(shown::REVISION, page.revision.into());
+    said.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    said.insert(VARY, HeaderValue::from_static("accept"));
+    if as_lines {
+        said.insert(CONTENT_TYPE, LINES);
+        response.extensions_mut().insert(LastsLong);
+        *response.body_mut() = lines(calls.clone(), caller.clone(), ask, page);
+        return Ok(response);
+    }
+    shown::typed(said);
+    let next = page.next.as_ref().map(|start| {
+        let cursor = Cursor { revision: page.as_of, start: start.clone() };
+        cursor.encode(ask.list())
+    });
+    if let Some(next) = &next {
+        said.insert(LINK, link(parts, query, next));
+    }
+    *response.body_mut() = GatewayBody::Full(document(&ask, &page, next.as_deref()));
+    Ok(response)
+}
+
+impl Ask {
+    fn read(query: &str) -> Result<Ask, Failure> {
+        let separator = Bytes::from_static(b"/");
+        let request = ListRequest { separator, limit: DEFAULT_LIMIT, ..ListRequest::default() };
+        let (mut ask, mut after, mut recursive) = (Ask { request, with_values: true }, None, false);
+        for given in parameters(query) {
+            let parameter = ListParameter::ALL.iter().copied().find(|parameter| parameter.info().name == given.name);
+            match parameter {
+                Some(ListParameter::After) => after = Some(given),
+                Some(ListParameter::Recursive) => recursive = given.flag()?,
+                Some(parameter) => ask.take(parameter, &given)?,
+                None => given.unknown()?,
+            }
+        }
+        if recursive {
+            ask.request.separator = Bytes::new();
+        } else if ask.request.separator.is_empty() {
+            return Err(Failure::Malformed("an empty separator ends no level; recursive lists all keys".into()));
+        }
+        if let Some(after) = after {
+            ask.go_on(&after)?;
+        }
+        Ok(ask)
+    }
+
+    fn take(&mut self, parameter: ListParameter, given: &Parameter) -> Result<(), Failure> {
+        let request = &mut self.request;
+        match parameter {
+            ListParameter::Prefix => request.prefix = given.value.clone().into(),
+            ListParameter::PrefixBase64 => request.prefix = given.base64()?.into(),
+            ListParameter::Separator => request.separator = given.value.clone().into(),
+            ListParameter::KeysOnly => self.with_values = !given.flag()?,
+            ListParameter::Counts => request.counted = given.flag()?,
+            ListParameter::Limit => {
+                let limit = given.text().parse().ok().filter(|limit| LIST_LIMITS.contains(limit));
+                request.limit = usize::from(limit.ok_or_else(|| given.is_not("a number from 1 to 10000"))?);
+            }
+            ListParameter::Revision => request.revision = given.number("a revision")?,
+            ListParameter::Consistency => request.serializable = given.is_serializable()?,
+            ListParameter::After | ListParameter::Recursive => {}
+        }
+        Ok(())
+    }
+
+    /// From where another page has ended, at its revision.
+    fn go_on(&mut self, after: &Parameter) -> Result<(), Failure> {
+        let cursor = Cursor::decode(&after.value, self.list()).ok_or_else(|| after.is_not("the next of this list"))?;
+        if self.request.revision > 0 && self.request.revision != cursor.revision {
+            return Err(Failure::Malformed("after is of another revision than rev".into()));
+        }
+        self.request.revision = cursor.revision;
+        self.request.start = cursor.start;
+        Ok(())
+    }
+
+    fn list(&self) -> List<'_> {
+        List { prefix: &self.request.prefix, separator: &self.request.separator }
+    }
+}
+
+/// Where the next page is: the same question from there on.
+fn link(parts: &Parts, query: &str, next: &str) -> HeaderValue {
+    let others = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
+    let query: String = others.flat_map(|pair| [pair, "&"]).collect();
+    let link = format!("<{}?{query}after={next}>; rel=\"next\"", parts.uri.path());
+    // A query that came in a request's head goes into one.
+    HeaderValue::try_from(link).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn document(ask: &Ask, page: &ListReply, next: Option<&str>) -> Bytes {
+    let mut out = vec![b'{'];
+    write_bytes(&mut out, "prefix", &ask.request.prefix);
+    // A vector takes everything.
+    let _ = write!(out, ",\"revision\":\"{}\",\"keys\":[", page.as_of);
+    let (keys, levels): (Vec<_>, Vec<_>) = page.listed.iter().partition(|listed| matches!(listed, Listed::Key(_)));
+    write_all(&mut out, &keys, ask.with_values);
+    out.extend_from_slice(b"],\"prefixes\":[");
+    write_all(&mut out, &levels, ask.with_values);
+    out.push(b']');
+    if let Some(next) = next {
+        let _ = write!(out, ",\"next\":\"{next}\"");
+    }
+    out.extend_from_slice(b"}\n");
+    out.into()
+}
+
+fn write_all(out: &mut Vec<u8>, listed: &[&Listed], with_values: bool) {
+    for (at, listed) in listed.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_one(out, listed, with_values);
+    }
+}
+
+fn write_one(out: &mut Vec<u8>, listed: &Listed, with_values: bool) {
+    out.push(b'{');
+    match listed {
+        Listed::Key(kv) => {
+            write_fields(out, kv, with_values);
+            if !with_values {
+                let _ = write!(out, ",\"size\":\"{}\"", kv.value().len());
+            }
+        }
+        Listed::Level { prefix, count } => {
+            write_bytes(out, "prefix", prefix);
+            if let Some(count) = count {
+                let _ = write!(out, ",\"count\":\"{count}\"");
+            }
+        }
+    }
+    out.push(b'}');
+}
+
+/// One page after the other, each read when the one before has been taken.
+fn lines(calls: Calls, caller: Caller, ask: Ask, first: ListReply) -> GatewayBody {
+    let frames = stream::unfold((Some(Ok(first)), ask), move |(page, mut ask)| {
+        let (calls, caller) = (calls.clone(), caller.clone());
+        async move {
+            let page = match page? {
+                Ok(page) => page,
+                Err(error) => return Some((problem(error), (None, ask))),
+            };
+            let mut out = Vec::new();
+            for listed in &page.listed {
+                write_one(&mut out, listed, ask.with_values);
+                out.push(b'\n');
+            }
+            let next = match page.next {
+                None => None,
+                Some(start) => {
+                    ask.request = ListRequest { start, revision: page.as_of, ..ask.request };
+                    Some(calls.kv.list(&caller, ask.request.clone()).await)
+                }
+            };
+            Some((Bytes::from(out), (next, ask)))
+        }
+    });
+    GatewayBody::stream(frames)
+}
+
+/// The last line of a list that breaks off.
+fn problem(error: Error) -> Bytes {
+    let mut line = error::problem_of(error).to_json();
+    line.push(b'\n');
+    line.into()
+}
