@@ -42,8 +42,8 @@ pub struct Endpoint {
     /// What else there is to say, in Markdown; may be empty.
     pub description: &'static str,
     pub parameters: &'static [Parameter],
-    /// The JSON document that it wants, if it wants one.
-    pub body: Option<Shape>,
+    /// The forms in which its body may come; none has no body.
+    pub body: &'static [Content],
     /// Those of its own: that other methods are refused goes without saying.
     pub answers: &'static [Answer],
     /// How it says no, if it may do so in all the ways of a call of the API.
@@ -59,6 +59,7 @@ pub enum Verb {
     Get,
     Post,
     Put,
+    Patch,
     Delete,
     /// Whatever comes is answered like GET.
     Any,
@@ -71,6 +72,7 @@ impl Verb {
             Verb::Get => &["GET", "HEAD"],
             Verb::Post => &["POST"],
             Verb::Put => &["PUT"],
+            Verb::Patch => &["PATCH"],
             Verb::Delete => &["DELETE"],
             Verb::Any => &[],
         }
@@ -142,7 +144,7 @@ pub struct Answer {
     pub headers: &'static [&'static str],
 }
 
-/// A form of an answer.
+/// A form of an answer, or of a request.
 #[derive(Clone, Debug)]
 pub struct Content {
     /// Without parameters: `text/plain`.
@@ -220,9 +222,13 @@ table! {
         /// A key, whose name is the rest of the path.
         Key => keys::GET,
         KeyPut => keys::PUT,
+        KeyPatch => keys::PATCH,
+        /// A key that gets its name.
+        KeyAdd => keys::POST,
         KeyDelete => keys::DELETE,
         /// What is at a level of keys.
         Keys => keys::list::LIST,
+        KeysDelete => keys::list::DELETE,
     }
 }
 
@@ -256,6 +262,8 @@ table! {
         Consistency => keys::parameters::CONSISTENCY,
         Ttl => keys::parameters::TTL,
         Lease => keys::parameters::LEASE,
+        Increment => keys::parameters::INCREMENT,
+        Append => keys::parameters::APPEND,
         Cas => keys::parameters::CAS,
         Create => keys::parameters::CREATE,
         Update => keys::parameters::UPDATE,
@@ -264,7 +272,7 @@ table! {
 }
 
 table! {
-    /// What the query of [`Resource::Keys`] may say.
+    /// What the query of a [`Resource::Keys`] and its likes may say.
     ListParameter of Parameter {
         Prefix => keys::list::PREFIX,
         PrefixBase64 => keys::list::PREFIX_BASE64,
@@ -274,6 +282,7 @@ table! {
         Counts => keys::list::COUNTS,
         Limit => keys::list::LIMIT,
         After => keys::list::AFTER,
+        All => keys::parameters::ALL,
         Revision => keys::parameters::REVISION,
         Consistency => keys::parameters::CONSISTENCY,
     }
@@ -345,7 +354,7 @@ mod tests {
             for method in verb.methods() {
                 assert_eq!(Resource::find(method, path), Some(*resource), "{method} {path}");
             }
-            assert_eq!(Resource::find("PATCH", path), None, "{path}");
+            assert_eq!(Resource::find("BREW", path), None, "{path}");
         }
         assert_eq!(Resource::methods_at("/v3/watch").collect::<Vec<_>>(), ["GET", "HEAD"]);
         assert_eq!(Resource::methods_at("/v3/session").collect::<Vec<_>>(), ["GET", "HEAD", "POST", "DELETE"]);

@@ -10,7 +10,7 @@ use utoipa::openapi::{
     ContentBuilder, Header, Object, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder,
 };
 
-use super::{Answer, Endpoint, Operation, Parameter, Place, Resource, Shape, Verb};
+use super::{Answer, Content, Endpoint, Operation, Parameter, Place, Resource, Shape, Verb};
 use crate::errors;
 
 /// Adds the operation of every row.
@@ -27,31 +27,34 @@ fn method(verb: Verb) -> HttpMethod {
         Verb::Get | Verb::Any => HttpMethod::Get,
         Verb::Post => HttpMethod::Post,
         Verb::Put => HttpMethod::Put,
+        Verb::Patch => HttpMethod::Patch,
         Verb::Delete => HttpMethod::Delete,
     }
 }
 
 fn operation(endpoint: &Endpoint) -> OperationBuilder {
-    let Endpoint { id, tag, summary, description, parameters, ref body, public, .. } = *endpoint;
+    let Endpoint { id, tag, summary, description, parameters, body, public, .. } = *endpoint;
     let operation = OperationBuilder::new()
         .tag(tag)
         .operation_id(Some(id))
         .summary(Some(summary))
         .description(Some(description).filter(|text| !text.is_empty()))
-        .request_body(body.as_ref().map(request_body))
+        .request_body((!body.is_empty()).then(|| request_body(body)))
         .securities(public.then(|| [SecurityRequirement::default()]))
         .responses(responses(endpoint));
     parameters.iter().fold(operation, |operation, parameter| operation.parameter(described(parameter)))
 }
 
-fn request_body(shape: &Shape) -> RequestBody {
-    let content = ContentBuilder::new().schema(Some(schema(shape))).build();
+fn request_body(forms: &[Content]) -> RequestBody {
+    let body = forms.iter().fold(RequestBodyBuilder::new(), |body, form| body.content(form.media_type, content(form)));
     // Bytes may be none.
-    let (media_type, required) = match shape {
-        Shape::Binary => ("application/octet-stream", Required::False),
-        _ => ("application/json", Required::True),
-    };
-    RequestBodyBuilder::new().content(media_type, content).required(Some(required)).build()
+    let may_be_empty = forms.iter().any(|form| matches!(form.shape, Shape::Binary));
+    body.required(Some(if may_be_empty { Required::False } else { Required::True })).build()
+}
+
+fn content(content: &Content) -> utoipa::openapi::Content {
+    let example = content.example.map(|example| example());
+    ContentBuilder::new().schema(Some(schema(&content.shape))).example(example).build()
 }
 
 fn responses(endpoint: &Endpoint) -> ResponsesBuilder {
@@ -67,11 +70,10 @@ fn responses(endpoint: &Endpoint) -> ResponsesBuilder {
 
 fn response(answer: &Answer) -> Response {
     let response = ResponseBuilder::new().description(answer.description);
-    let response = answer.contents.iter().fold(response, |response, content| {
-        let example = content.example.map(|example| example());
-        let described = ContentBuilder::new().schema(Some(schema(&content.shape))).example(example).build();
-        response.content(content.media_type, described)
-    });
+    let response = answer
+        .contents
+        .iter()
+        .fold(response, |response, content| response.content(content.media_type, self::content(content)));
     answer.headers.iter().fold(response, |response, name| response.header(*name, text_header())).build()
 }
 

@@ -16,7 +16,7 @@ pub(super) const EVENTS: Endpoint = Endpoint {
     summary: "Follows changes as server-sent events",
     description: DESCRIPTION,
     parameters: parameters::ALL,
-    body: None,
+    body: &[],
     answers: &[
         Answer {
             status: 200,

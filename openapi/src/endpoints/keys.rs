@@ -19,7 +19,7 @@ const KEY: Endpoint = Endpoint {
     summary: "",
     description: "",
     parameters: &[],
-    body: None,
+    body: &[],
     answers: &[],
     refusals: Some(Form::Problem),
     public: false,
@@ -86,7 +86,7 @@ have their trouble with quotes.
         of::IF_NONE_MATCH,
         of::PREFER,
     ],
-    body: Some(Shape::Binary),
+    body: &[RAW],
     answers: &[
         Answer {
             status: 200,
@@ -98,6 +98,64 @@ have their trouble with quotes.
         Answer { status: 204, description: "The same with `Prefer: return=minimal`.", contents: &[], headers: WROTE },
         CHANGED,
     ],
+    ..KEY
+};
+
+pub(super) const PATCH: Endpoint = Endpoint {
+    verb: Verb::Patch,
+    id: "Keys_Patch",
+    summary: "Changes a part of a value",
+    description: "What the value is then is made of what it is now, in one step: no change of somebody else's is lost. The lease stays.
+
+A JSON value takes a merge patch (RFC 7396) or a JSON Patch (RFC 6902). \
+A value that is a number takes `increment`, any value `append`. What is not there is `null` for a merge patch, 0 for `increment` and empty for `append`.",
+    parameters: &[
+        of::KEY,
+        of::KEY_BASE64,
+        of::INCREMENT,
+        of::APPEND,
+        of::CAS,
+        of::UPDATE,
+        of::PREVIOUS,
+        of::IF_MATCH,
+        of::IF_NONE_MATCH,
+        of::PREFER,
+    ],
+    body: &[
+        Content { media_type: "application/merge-patch+json", shape: Shape::Object, example: Some(merge_patch) },
+        Content { media_type: "application/json-patch+json", shape: Shape::Schema("JsonPatch"), example: Some(json_patch) },
+        RAW,
+    ],
+    answers: &[
+        Answer {
+            status: 200,
+            description: "What the key is now; with `Prefer: return=minimal`, nothing.",
+            contents: &[DOCUMENT],
+            headers: WROTE,
+        },
+        Answer { status: 201, description: "The same of a key that was not there before.", contents: &[DOCUMENT], headers: MADE },
+        Answer { status: 204, description: "The same with `Prefer: return=minimal`.", contents: &[], headers: WROTE },
+        Answer {
+            status: 409,
+            description: "The value is not what such a change can be made of: no JSON, no number, not what a `test` says.",
+            contents: &[PROBLEM],
+            headers: &[],
+        },
+        CHANGED,
+        Answer { status: 415, description: "The body is no patch: see `Accept-Patch`.", contents: &[PROBLEM], headers: &["Accept-Patch"] },
+    ],
+    ..KEY
+};
+
+pub(super) const POST: Endpoint = Endpoint {
+    verb: Verb::Post,
+    id: "Keys_Add",
+    summary: "Adds a key behind a prefix",
+    description: "The key is the prefix and a number that is larger than those of all keys that were added to it before: read in the order of keys \
+they are in the order in which they came. `Location` says which it is.",
+    parameters: &[of::KEY, of::KEY_BASE64, of::TTL, of::LEASE, of::PREFER],
+    body: &[RAW],
+    answers: &[Answer { status: 201, description: "What the key is.", contents: &[WRITTEN], headers: MADE }],
     ..KEY
 };
 
@@ -160,6 +218,14 @@ const CHANGED: Answer = Answer {
 
 fn document() -> Value {
     json!({"key": "app/db", "value": "postgres://db", "create_revision": "12", "mod_revision": "31", "version": "4"})
+}
+
+fn merge_patch() -> Value {
+    json!({"host": "db2", "port": null})
+}
+
+fn json_patch() -> Value {
+    json!([{"op": "test", "path": "/host", "value": "db"}, {"op": "replace", "path": "/host", "value": "db2"}])
 }
 
 fn written() -> Value {

@@ -15,7 +15,7 @@ const PLAIN: Endpoint = Endpoint {
     summary: "",
     description: "",
     parameters: &[],
-    body: None,
+    body: &[],
     answers: &[],
     refusals: None,
     public: true,

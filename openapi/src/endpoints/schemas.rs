@@ -1,7 +1,7 @@
 //! The schemas of answers that no proto file knows.
 
 use utoipa::openapi::schema::{
-    AllOfBuilder, AnyOfBuilder, ArrayBuilder, ComponentsBuilder, ObjectBuilder, Schema, Type,
+    AllOfBuilder, AnyOfBuilder, ArrayBuilder, ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type,
 };
 use utoipa::openapi::{Object, Ref};
 
@@ -10,6 +10,8 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
     components
         .schema("WatchChange", change())
         .schema("KeyValue", key_value())
+        .schema("JsonPatch", json_patch())
+        .schema("KeysDeleted", keys_deleted())
         .schema("KeyLevel", key_level())
         .schema("KeyList", key_list())
         .schema("KeyLine", key_line())
@@ -116,6 +118,26 @@ fn key_value() -> Schema {
         .property("size", text("Bytes of the value, where it is left out."))
         .property("ttl", text("Seconds that its own lease was granted, where it was written with `ttl`."))
         .property("prev_kv", Ref::from_schema_name("KeyValue"))
+        .into()
+}
+
+fn json_patch() -> Schema {
+    let operation = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("op", text("What is done.").enum_values(Some(["add", "remove", "replace", "move", "copy", "test"])))
+        .property("path", text("Where: a JSON Pointer (RFC 6901)."))
+        .property("from", text("From where, for `move` and `copy`."))
+        .property("value", ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some("With what.")))
+        .required("op")
+        .required("path");
+    ArrayBuilder::new().items(operation).description(Some("A JSON Patch (RFC 6902).")).into()
+}
+
+fn keys_deleted() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("deleted", text("How many keys were there."))
+        .required("deleted")
         .into()
 }
 

@@ -15,7 +15,7 @@ const SESSION: Endpoint = Endpoint {
     summary: "",
     description: "",
     parameters: &[],
-    body: None,
+    body: &[],
     answers: &[],
     refusals: Some(Form::Problem),
     public: false,
@@ -34,7 +34,7 @@ pub(super) const BEGIN: Endpoint = Endpoint {
     summary: "Logs in by a cookie",
     description: "For pages: the cookie is out of reach of scripts (`HttpOnly`), and comes only with requests of this server's own \
 pages (`SameSite=Strict`). Others ask for a token (`/v3/auth/authenticate`), or send `Authorization: Basic`.",
-    body: Some(Shape::Schema("Login")),
+    body: &[Content { media_type: "application/json", shape: Shape::Schema("Login"), example: None }],
     answers: &[Answer { status: 200, description: "Who that is.", contents: &[CONTENT], headers: &["Set-Cookie"] }],
     public: true,
     ..SESSION
@@ -57,7 +57,7 @@ pub(super) const PASSWORD: Endpoint = Endpoint {
     id: "Session_ChangePassword",
     summary: "Changes the caller's own password",
     description: "Needs no permission but the old password. All tokens of the user end, and the cookie is taken back.",
-    body: Some(Shape::Schema("NewPassword")),
+    body: &[Content { media_type: "application/json", shape: Shape::Schema("NewPassword"), example: None }],
     answers: &[Answer { status: 204, description: "It is another one now.", contents: &[], headers: &["Set-Cookie"] }],
     ..SESSION
 };

@@ -23,7 +23,7 @@ it would be one of another copy.",
         header("If-None-Match", "None, if it would be the same as this one."),
         header("Range", "Of the copy that `If-Match` or `If-Range` names: one range of bytes."),
     ],
-    body: None,
+    body: &[],
     answers: &[
         Answer {
             status: 200,

@@ -18,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{MethodRouter, any, delete, get, post, put};
+use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use http::{HeaderValue, StatusCode, Uri, header};
 use keyport_api::error::{self, Error};
 use keyport_api::etcdserverpb::AlarmType;
@@ -160,6 +160,7 @@ where
         Verb::Get => get(handler),
         Verb::Post => post(handler),
         Verb::Put => put(handler),
+        Verb::Patch => patch(handler),
         Verb::Delete => delete(handler),
         Verb::Any => any(handler),
     }

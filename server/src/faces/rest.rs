@@ -4,15 +4,19 @@
 //! What a request wants is read once ([`ask`]); what it says the key has to be for that ([`condition`]) becomes the guard of a
 //! transaction, so that looking and writing are one.
 
+mod add;
 mod address;
 mod ask;
+mod change;
 mod condition;
 mod cursor;
 mod failure;
 mod get;
 mod list;
+mod patch;
 mod put;
 mod remove;
+mod remove_all;
 mod shown;
 mod swap;
 
@@ -27,36 +31,60 @@ use crate::calls::{Caller, Calls};
 use ask::Ask;
 use failure::Failure;
 
-/// Answers what asks for a key.
-pub(super) async fn key(calls: &Calls, resource: Resource, parts: &Parts, body: Bytes) -> Response<GatewayBody> {
-    let asked = Ask::read(resource, parts).and_then(|ask| Ok((kit::caller(&parts.extensions)?, ask)));
-    let answered = match asked {
-        Ok((caller, ask)) => serve(calls, &caller, resource, parts, ask, body).await,
-        Err(failure) => Err(failure),
-    };
-    answered.unwrap_or_else(|failure| failure.response(&parts.headers))
+/// The resources. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Rest {
+    calls: Calls,
+    /// What a value may have, if only the key is short enough.
+    max_value_bytes: usize,
 }
 
-/// Answers what asks for several.
-pub(super) async fn keys(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
-    let answered = match kit::caller(&parts.extensions) {
-        Ok(caller) => list::answer(calls, &caller, parts).await,
-        Err(error) => Err(error.into()),
-    };
-    answered.unwrap_or_else(|failure| failure.response(&parts.headers))
-}
+impl Rest {
+    pub(super) fn new(calls: Calls, max_value_bytes: usize) -> Rest {
+        Rest { calls, max_value_bytes }
+    }
 
-async fn serve(
-    calls: &Calls,
-    caller: &Caller,
-    resource: Resource,
-    parts: &Parts,
-    ask: Ask,
-    body: Bytes,
-) -> Result<Response<GatewayBody>, Failure> {
-    match resource {
-        Resource::KeyPut => put::answer(calls, caller, &parts.headers, ask, body).await,
-        Resource::KeyDelete => remove::answer(calls, caller, ask).await,
-        _ => get::answer(calls, caller, &parts.headers, ask).await,
+    /// How many bytes a body may have.
+    pub(super) fn max_body_bytes(&self) -> usize {
+        self.max_value_bytes
+    }
+
+    /// Answers what asks for a key.
+    pub(super) async fn key(&self, resource: Resource, parts: &Parts, body: Bytes) -> Response<GatewayBody> {
+        let answered = match Ask::read(resource, parts).and_then(|ask| Ok((kit::caller(&parts.extensions)?, ask))) {
+            Ok((caller, ask)) => self.serve(&caller, resource, parts, ask, body).await,
+            Err(failure) => Err(failure),
+        };
+        answered.unwrap_or_else(|failure| failure.response(&parts.headers))
+    }
+
+    async fn serve(
+        &self,
+        caller: &Caller,
+        resource: Resource,
+        parts: &Parts,
+        ask: Ask,
+        body: Bytes,
+    ) -> Result<Response<GatewayBody>, Failure> {
+        let (calls, headers) = (&self.calls, &parts.headers);
+        match resource {
+            Resource::KeyPut => put::answer(calls, caller, headers, ask, body).await,
+            Resource::KeyPatch => {
+                Box::pin(patch::answer(calls, caller, headers, ask, body, self.max_value_bytes)).await
+            }
+            Resource::KeyAdd => Box::pin(add::answer(calls, caller, headers, ask, body)).await,
+            Resource::KeyDelete => remove::answer(calls, caller, ask).await,
+            _ => get::answer(calls, caller, headers, ask).await,
+        }
+    }
+
+    /// Answers what asks for several.
+    pub(super) async fn keys(&self, resource: Resource, parts: &Parts) -> Response<GatewayBody> {
+        let answered = match kit::caller(&parts.extensions) {
+            Ok(caller) if resource == Resource::KeysDelete => remove_all::answer(&self.calls, &caller, parts).await,
+            Ok(caller) => list::answer(&self.calls, &caller, parts).await,
+            Err(error) => Err(error.into()),
+        };
+        answered.unwrap_or_else(|failure| failure.response(&parts.headers))
     }
 }

@@ -21,9 +21,10 @@ use tower::{Layer as _, Service};
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
 use super::json::{self, Gateway, GatewayOptions};
+use super::rest::Rest;
 use super::sse::Events;
 use super::text::GatewayBody;
-use super::{backup, body, problem, rest, session};
+use super::{backup, body, problem, session};
 use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
 use crate::http::{BoxError, Call, Protocol, RequestBody, asks_for_websocket};
@@ -50,8 +51,7 @@ struct Api {
     calls: Calls,
     gateway: Gateway,
     events: Events,
-    /// More than any request may have, whatever the key.
-    max_value_bytes: usize,
+    rest: Rest,
 }
 
 /// The services never fail as such: what goes wrong is in their answers.
@@ -74,7 +74,7 @@ impl Routes {
             api: gateway.map(|options| Api {
                 calls: calls.clone(),
                 events: Events::new(calls.clone(), options.stop.clone()),
-                max_value_bytes: options.max_message_bytes,
+                rest: Rest::new(calls.clone(), options.max_message_bytes),
                 gateway: Gateway::new(calls, options),
             }),
             http,
@@ -148,10 +148,12 @@ impl Api {
     async fn resource(&self, resource: Resource, request: Request<RequestBody>) -> Response<GatewayBody> {
         let (parts, body) = request.into_parts();
         let body = pin!(body);
-        let read = match (resource, &resource.info().body) {
-            (_, None) => body::discard(body).await.map(|()| Bytes::new()),
-            (Resource::KeyPut, _) => body::collect(body, self.max_value_bytes).await,
-            (_, Some(_)) => body::collect(body, session::MOST_BYTES).await,
+        let read = match resource {
+            _ if resource.info().body.is_empty() => body::discard(body).await.map(|()| Bytes::new()),
+            Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd => {
+                body::collect(body, self.rest.max_body_bytes()).await
+            }
+            _ => body::collect(body, session::MOST_BYTES).await,
         };
         let body = match read {
             Ok(body) => body,
@@ -165,9 +167,9 @@ impl Api {
             Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
             Resource::SessionEnd => session::end(&self.calls, &parts),
             Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
-            Resource::Keys => rest::keys(&self.calls, &parts).await,
-            Resource::Key | Resource::KeyPut | Resource::KeyDelete => {
-                rest::key(&self.calls, resource, &parts, body).await
+            Resource::Keys | Resource::KeysDelete => self.rest.keys(resource, &parts).await,
+            Resource::Key | Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd | Resource::KeyDelete => {
+                self.rest.key(resource, &parts, body).await
             }
         }
     }

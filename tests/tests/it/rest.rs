@@ -1,5 +1,6 @@
 //! Keys as resources: what HTTP alone can do with them, and that it is the same as what gRPC does.
 
+mod changes;
 mod conditions;
 mod keys;
 mod lists;

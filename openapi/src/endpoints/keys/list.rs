@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::super::{Answer, Content, Endpoint, Parameter, Place, Shape};
+use super::super::{Answer, Content, Endpoint, Parameter, Place, Shape, Verb};
 use super::{KEY as RESOURCE, parameters as of};
 
 /// How many keys and levels a page may have.
@@ -54,6 +54,25 @@ With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in
             headers: &[],
         },
     ],
+    ..RESOURCE
+};
+
+pub(in super::super) const DELETE: Endpoint = Endpoint {
+    path: "/v3/keys",
+    verb: Verb::Delete,
+    id: "Keys_DeleteAll",
+    summary: "Removes all keys with a prefix",
+    parameters: &[PREFIX, PREFIX_BASE64, of::ALL],
+    answers: &[Answer {
+        status: 200,
+        description: "How many there were.",
+        contents: &[Content {
+            media_type: "application/json",
+            shape: Shape::Schema("KeysDeleted"),
+            example: Some(|| json!({"deleted": "3"})),
+        }],
+        headers: &["Keyport-Revision"],
+    }],
     ..RESOURCE
 };
 

@@ -34,6 +34,11 @@ pub(in super::super) const UPDATE: Parameter =
     query("update", "Only if the key is there, as `If-Match: *`.", Shape::Flag);
 pub(in super::super) const PREVIOUS: Parameter = query("prev", "Tell what was there before.", Shape::Flag);
 
+pub(in super::super) const INCREMENT: Parameter =
+    query("increment", "Adds this to the number that the value is: digits, perhaps with a sign.", Shape::Text);
+pub(in super::super) const APPEND: Parameter = query("append", "Puts the body behind the value.", Shape::Flag);
+pub(in super::super) const ALL: Parameter = query("all", "All keys there are, without a prefix.", Shape::Flag);
+
 pub(in super::super) const IF_MATCH: Parameter =
     header("If-Match", "Only if the `ETag` is this one, or one of these; `*`: only if the key is there.");
 pub(in super::super) const IF_NONE_MATCH: Parameter =

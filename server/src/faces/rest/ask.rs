@@ -6,6 +6,7 @@ use keyport_api::error::Error;
 use keyport_openapi::endpoints::{KeyParameter, Resource};
 
 use super::address;
+use super::change::Arithmetic;
 use super::condition::{Condition, Tags};
 use super::failure::Failure;
 use crate::faces::query::{Parameter, parameters};
@@ -18,6 +19,7 @@ pub(super) struct Ask {
     pub(super) revision: i64,
     pub(super) serializable: bool,
     pub(super) hold: Hold,
+    pub(super) arithmetic: Arithmetic,
     pub(super) condition: Condition,
     /// Whether what was there before is of interest.
     pub(super) previous: bool,
@@ -63,15 +65,28 @@ impl Ask {
             KeyParameter::Consistency => self.serializable = given.is_serializable()?,
             KeyParameter::Ttl => self.hold(Hold::Ttl(positive(given, "a number of seconds")?))?,
             KeyParameter::Lease => self.hold(Hold::Lease(positive(given, "the id of a lease")?))?,
+            KeyParameter::Increment => {
+                let by = given.text().parse().map_err(|_| given.is_not("a whole number"))?;
+                self.calculate(Arithmetic::Increment(by))?;
+            }
+            KeyParameter::Append if given.flag()? => self.calculate(Arithmetic::Append)?,
             KeyParameter::Cas => match given.number("a revision")? {
                 0 => twins.must_not(Tags::Any)?,
                 revision => twins.must(Tags::of(revision))?,
             },
             KeyParameter::Create if given.flag()? => twins.must_not(Tags::Any)?,
             KeyParameter::Update if given.flag()? => twins.must(Tags::Any)?,
-            KeyParameter::Create | KeyParameter::Update => {}
+            KeyParameter::Create | KeyParameter::Update | KeyParameter::Append => {}
             KeyParameter::Previous => self.previous = given.flag()?,
         }
+        Ok(())
+    }
+
+    fn calculate(&mut self, arithmetic: Arithmetic) -> Result<(), Failure> {
+        if self.arithmetic != Arithmetic::None {
+            return Err(Failure::Malformed("only one of increment and append makes sense, once".into()));
+        }
+        self.arithmetic = arithmetic;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Why a request for a key was not served, and how that is said.
 
-use http::header::ETAG;
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{ETAG, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 
 use super::condition::{SeveralConditions, tag};
@@ -20,6 +20,10 @@ pub(super) enum Failure {
     Changed(Option<i64>),
     /// History begins after what is asked for, at a revision.
     Compacted(i64),
+    /// The value is not what the change is for.
+    Conflict(String),
+    /// Others were always quicker.
+    Contended,
     Refused(Error),
 }
 
@@ -38,6 +42,12 @@ impl Failure {
                 let detail = format!("the key was last changed at revision {revision}");
                 let mut response = problem::of_http(StatusCode::PRECONDITION_FAILED, detail);
                 response.headers_mut().insert(ETAG, tag(revision, false));
+                response
+            }
+            Failure::Conflict(detail) => problem::of_http(StatusCode::CONFLICT, detail),
+            Failure::Contended => {
+                let mut response = problem::of_http(StatusCode::CONFLICT, "too many others have changed it meanwhile");
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 response
             }
             Failure::Compacted(revision) => problem::compacted(revision),

@@ -8,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Response};
 use keyport_api::error::{self, Error};
-use keyport_openapi::endpoints::{LIST_LIMITS, ListParameter};
+use keyport_openapi::endpoints::{LIST_LIMITS, ListParameter, Resource};
 
 use super::cursor::{Cursor, List};
 use super::failure::Failure;
@@ -72,7 +72,8 @@ impl Ask {
         let request = ListRequest { separator, limit: DEFAULT_LIMIT, ..ListRequest::default() };
         let (mut ask, mut after, mut recursive) = (Ask { request, with_values: true }, None, false);
         for given in parameters(query) {
-            let parameter = ListParameter::ALL.iter().copied().find(|parameter| parameter.info().name == given.name);
+            let taken = Resource::Keys.info().parameters.iter().any(|parameter| parameter.name == given.name);
+            let parameter = ListParameter::ALL.iter().copied().find(|one| taken && one.info().name == given.name);
             match parameter {
                 Some(ListParameter::After) => after = Some(given),
                 Some(ListParameter::Recursive) => recursive = given.flag()?,
@@ -105,7 +106,7 @@ impl Ask {
             }
             ListParameter::Revision => request.revision = given.number("a revision")?,
             ListParameter::Consistency => request.serializable = given.is_serializable()?,
-            ListParameter::After | ListParameter::Recursive => {}
+            ListParameter::After | ListParameter::Recursive | ListParameter::All => {}
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ pub(super) async fn answer(
             (reply, Some(lease))
         }
     };
-    Ok(told(headers, &reply, lease))
+    Ok(told(headers, &reply, lease, Return::Rest))
 }
 
 /// Writes a key that goes by itself after a while.
@@ -85,7 +85,7 @@ async fn write(calls: &Calls, caller: &Caller, ask: &Ask, value: Bytes, lease: i
 
 /// What the answer is to have in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Return {
+pub(super) enum Return {
     Minimal,
     Representation,
     /// What is not in the request.
@@ -93,16 +93,16 @@ enum Return {
 }
 
 impl Return {
-    fn of(headers: &HeaderMap) -> Return {
+    /// What the request prefers.
+    fn of(headers: &HeaderMap) -> Option<Return> {
         let values = headers.get_all(PREFER).into_iter().filter_map(|value| value.to_str().ok());
         let preferences = values.flat_map(|value| value.split(',')).filter_map(|one| one.split(';').next());
         let mut wanted = preferences.map(|one| one.trim().to_ascii_lowercase().replace([' ', '"'], ""));
-        let found = wanted.find_map(|one| match &*one {
+        wanted.find_map(|one| match &*one {
             "return=minimal" => Some(Return::Minimal),
             "return=representation" => Some(Return::Representation),
             _ => None,
-        });
-        found.unwrap_or(Return::Rest)
+        })
     }
 
     fn applied(self) -> Option<HeaderValue> {
@@ -114,8 +114,15 @@ impl Return {
     }
 }
 
-fn told(headers: &HeaderMap, reply: &PutReply, lease: Option<KeyLease>) -> Response<GatewayBody> {
-    let wanted = Return::of(headers);
+/// What is said of a key that was written; `usual` to those who do not mind.
+pub(super) fn told(
+    headers: &HeaderMap,
+    reply: &PutReply,
+    lease: Option<KeyLease>,
+    usual: Return,
+) -> Response<GatewayBody> {
+    let preferred = Return::of(headers);
+    let wanted = preferred.unwrap_or(usual);
     let Some(kv) = &reply.record else { return Response::new(GatewayBody::empty()) };
     let is_new = kv.is_creation();
     let (status, body) = match wanted {
@@ -140,7 +147,7 @@ fn told(headers: &HeaderMap, reply: &PutReply, lease: Option<KeyLease>) -> Respo
     if is_new {
         said.insert(LOCATION, location(kv.key()));
     }
-    if let Some(applied) = wanted.applied() {
+    if let Some(applied) = preferred.and_then(Return::applied) {
         said.insert(PREFERENCE_APPLIED, applied);
     }
     response

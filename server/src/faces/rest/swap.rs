@@ -44,8 +44,8 @@ pub(super) async fn swap(
     Err(Failure::Changed(last))
 }
 
-/// The operation's answer, or what the key is instead.
-async fn attempt(
+/// The operation's answer, or the revision of what the key is instead.
+pub(super) async fn attempt(
     calls: &Calls,
     caller: &Caller,
     key: &Bytes,

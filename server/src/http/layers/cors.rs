@@ -23,8 +23,9 @@ use super::super::{Call, Protocol};
 use crate::config::{AllowList, canonical_origin};
 use crate::net::Face;
 
-const METHODS: [Method; 6] = [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::DELETE, Method::HEAD];
-const EXPOSED: [&str; 19] = [
+const METHODS: [Method; 7] =
+    [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
+const EXPOSED: [&str; 20] = [
     "grpc-status",
     "grpc-message",
     "grpc-status-details-bin",
@@ -33,6 +34,7 @@ const EXPOSED: [&str; 19] = [
     "location",
     "content-range",
     "accept-ranges",
+    "accept-patch",
     "preference-applied",
     "last-event-id",
     "retry-after",

@@ -160,14 +160,14 @@ async fn mistakes_are_named() {
         (Method::GET, "/v3/keys/a?key_b64=YQ", 400, "one key only: key_b64 is for `/v3/keys/`"),
         (Method::GET, "/v3/keys/?key_b64=%25", 400, "key_b64 is not base64"),
         (Method::GET, "/v3/keys/a?consistency=weak", 400, "consistency=weak is not linearizable or serializable"),
-        (Method::POST, "/v3/keys/a", 405, "this resource takes GET, HEAD, PUT, DELETE; see /docs"),
+        (Method::POST, "/v3/keys", 405, "this resource takes GET, HEAD, DELETE; see /docs"),
     ] {
         let refused = store.http.send(method.clone(), path, &[], "").await;
         assert_eq!(problem(&refused), (status, detail.into()), "{method} {path}");
         assert!(!refused.header("x-request-id").is_empty());
     }
-    let refused = store.http.send(Method::POST, "/v3/keys/a", &[], "").await;
-    assert_eq!(refused.header("allow"), "GET, HEAD, PUT, DELETE");
+    let refused = store.http.send(Method::TRACE, "/v3/keys/a", &[], "").await;
+    assert_eq!(refused.header("allow"), "GET, HEAD, PUT, PATCH, POST, DELETE");
     assert_eq!(store.get("a?_=1&t=2").await.status, 404, "what libraries add is passed over");
 }
 

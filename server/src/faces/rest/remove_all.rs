@@ -1,0 +1,54 @@
+//! `DELETE /v3/keys?prefix=…`: everything below a prefix, at once.
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use keyport_api::etcdserverpb::DeleteRangeRequest;
+use keyport_openapi::endpoints::{ListParameter, Resource};
+use keyport_storage::{KeyRange, RangeEnd};
+
+use super::failure::Failure;
+use super::shown;
+use crate::calls::{Caller, Calls};
+use crate::faces::query::parameters;
+use crate::faces::text::GatewayBody;
+
+pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
+    let prefix = prefix(parts.uri.query().unwrap_or_default())?;
+    let KeyRange { start, end } = KeyRange::prefix(&prefix);
+    let zero = || Bytes::from_static(&[0]);
+    let request = DeleteRangeRequest {
+        key: if start.is_empty() { zero() } else { start },
+        range_end: match end {
+            RangeEnd::Before(end) => end,
+            RangeEnd::Single | RangeEnd::Unbounded => zero(),
+        },
+        prev_kv: false,
+    };
+    let reply = calls.kv.delete_range(caller, request).await?.reply;
+    let document = format!("{{\"deleted\":\"{}\"}}\n", reply.deleted);
+    let mut response = Response::new(GatewayBody::Full(document.into()));
+    response.headers_mut().insert(shown::REVISION, reply.revision.into());
+    shown::typed(response.headers_mut());
+    Ok(response)
+}
+
+/// Nobody means all keys who says nothing.
+fn prefix(query: &str) -> Result<Bytes, Failure> {
+    let (mut prefix, mut all) = (Bytes::new(), false);
+    for given in parameters(query) {
+        let taken = Resource::KeysDelete.info().parameters.iter().any(|parameter| parameter.name == given.name);
+        let parameter = ListParameter::ALL.iter().find(|parameter| taken && parameter.info().name == given.name);
+        match parameter {
+            Some(ListParameter::Prefix) => prefix = given.value.into(),
+            Some(ListParameter::PrefixBase64) => prefix = given.base64()?.into(),
+            Some(ListParameter::All) => all = given.flag()?,
+            Some(_) | None => given.unknown()?,
+        }
+    }
+    match (prefix.is_empty(), all) {
+        (true, false) => Err(Failure::Malformed("no prefix: all=true removes all keys there are".into())),
+        (false, true) => Err(Failure::Malformed("only one of prefix and all makes sense".into())),
+        _ => Ok(prefix),
+    }
+}
