@@ -23,6 +23,7 @@ pub use debug::{PROFILE_FORM, PROFILE_FORMS, PROFILE_SECONDS};
 pub(crate) use document::add;
 pub use events::parameters::HEARTBEAT_SECONDS;
 pub use keys::list::LIST_LIMITS;
+pub use keys::parameters::WAIT_SECONDS;
 pub use operations::{EXCLUDED_ALARMS, EXCLUDED_CHECKS, SERIALIZABLE, VERBOSE};
 pub(crate) use schemas::add as add_schemas;
 
@@ -260,6 +261,9 @@ table! {
         KeyBase64 => keys::parameters::KEY_BASE64,
         Revision => keys::parameters::REVISION,
         Consistency => keys::parameters::CONSISTENCY,
+        /// Leads elsewhere.
+        Watch => keys::parameters::WATCH,
+        Wait => keys::parameters::WAIT,
         Ttl => keys::parameters::TTL,
         Lease => keys::parameters::LEASE,
         Increment => keys::parameters::INCREMENT,
@@ -283,6 +287,8 @@ table! {
         Limit => keys::list::LIMIT,
         After => keys::list::AFTER,
         All => keys::parameters::ALL,
+        /// Leads elsewhere.
+        Watch => keys::parameters::WATCH,
         Revision => keys::parameters::REVISION,
         Consistency => keys::parameters::CONSISTENCY,
     }

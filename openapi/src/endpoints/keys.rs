@@ -37,13 +37,15 @@ The `ETag` is the revision of the last change. With `If-None-Match` a client tha
         of::KEY_BASE64,
         of::REVISION,
         of::CONSISTENCY,
+        of::WAIT,
+        of::WATCH,
         of::IF_MATCH,
         of::IF_NONE_MATCH,
         of::RANGE,
         of::IF_RANGE,
     ],
     answers: &[
-        Answer { status: 200, description: "The value.", contents: &[RAW, DOCUMENT], headers: READ },
+        Answer { status: 200, description: "The value.", contents: &[RAW, DOCUMENT, EVENTS], headers: READ },
         Answer { status: 206, description: "The part of the value that `Range` asks for.", contents: &[RAW], headers: PART },
         Answer { status: 304, description: "It is what `If-None-Match` names.", contents: &[], headers: READ },
         Answer {
@@ -207,6 +209,9 @@ const WRITTEN: Content =
     Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(written) };
 const PROBLEM: Content =
     Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
+
+pub(in super::super) const EVENTS: Content =
+    Content { media_type: "text/event-stream", shape: Shape::Text, example: None };
 
 /// The answer to a precondition that does not hold.
 const CHANGED: Answer = Answer {

@@ -1,5 +1,6 @@
 //! `etcdserverpb.Watch`: one subscription to the hub, in whatever encoding its face wants.
 
+mod once;
 mod reply;
 mod session;
 

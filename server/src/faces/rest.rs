@@ -11,6 +11,7 @@ mod change;
 mod condition;
 mod cursor;
 mod failure;
+mod follow;
 mod get;
 mod list;
 mod patch;
@@ -21,8 +22,8 @@ mod shown;
 mod swap;
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
+use http::{Response, Uri};
 use keyport_openapi::endpoints::Resource;
 
 use super::kit;
@@ -47,6 +48,13 @@ impl Rest {
     /// How many bytes a body may have.
     pub(super) fn max_body_bytes(&self) -> usize {
         self.max_value_bytes
+    }
+
+    /// Where the stream of events is that a request asks for; none for one that asks for what there is.
+    pub(super) fn stream_of(resource: Resource, parts: &Parts) -> Option<Result<Uri, Box<Response<GatewayBody>>>> {
+        let may_follow = matches!(resource, Resource::Key | Resource::Keys);
+        let asked = may_follow && follow::is_asked_for(parts);
+        asked.then(|| follow::stream_of(resource, parts).map_err(|failure| Box::new(failure.response(&parts.headers))))
     }
 
     /// Answers what asks for a key.

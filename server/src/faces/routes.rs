@@ -146,7 +146,7 @@ impl Api {
     }
 
     async fn resource(&self, resource: Resource, request: Request<RequestBody>) -> Response<GatewayBody> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let body = pin!(body);
         let read = match resource {
             _ if resource.info().body.is_empty() => body::discard(body).await.map(|()| Bytes::new()),
@@ -158,6 +158,14 @@ impl Api {
         let body = match read {
             Ok(body) => body,
             Err(cause) => return problem::of_body(cause, &parts.headers),
+        };
+        let resource = match Rest::stream_of(resource, &parts) {
+            None => resource,
+            Some(Ok(uri)) => {
+                parts.uri = uri;
+                Resource::Events
+            }
+            Some(Err(refused)) => return *refused,
         };
         match resource {
             Resource::Paths => json::paths(&parts.method),

@@ -4,6 +4,7 @@ mod changes;
 mod conditions;
 mod keys;
 mod lists;
+mod streams;
 
 use http::Method;
 use keyport_tests::Server;

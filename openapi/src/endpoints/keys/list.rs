@@ -32,6 +32,7 @@ With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in
         AFTER,
         of::REVISION,
         of::CONSISTENCY,
+        of::WATCH,
     ],
     answers: &[
         Answer {
@@ -40,6 +41,7 @@ With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in
             contents: &[
                 Content { media_type: "application/json", shape: Shape::Schema("KeyList"), example: Some(page) },
                 Content { media_type: "application/x-ndjson", shape: Shape::Schema("KeyLine"), example: Some(lines) },
+                super::EVENTS,
             ],
             headers: &["Keyport-Revision", "Link"],
         },

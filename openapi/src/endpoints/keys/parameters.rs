@@ -1,5 +1,7 @@
 //! What requests for keys may say.
 
+use std::ops::RangeInclusive;
+
 use super::super::{Parameter, Place, Shape};
 
 pub(in super::super) const KEY: Parameter = Parameter {
@@ -34,6 +36,18 @@ pub(in super::super) const UPDATE: Parameter =
     query("update", "Only if the key is there, as `If-Match: *`.", Shape::Flag);
 pub(in super::super) const PREVIOUS: Parameter = query("prev", "Tell what was there before.", Shape::Flag);
 
+pub(in super::super) const WATCH: Parameter = query(
+    "watch",
+    "Its changes instead, as they come: `GET /v3/watch` says how, and what else the query may say then. So does `Accept: text/event-stream`.",
+    Shape::Flag,
+);
+/// How long a request may wait for a change, in seconds.
+pub const WAIT_SECONDS: RangeInclusive<u16> = 1..=600;
+pub(in super::super) const WAIT: Parameter = query(
+    "wait",
+    "Seconds to wait for a change: of what `If-None-Match` names, and without it of what there is. What is there then is the answer, or 304.",
+    Shape::Integer(WAIT_SECONDS),
+);
 pub(in super::super) const INCREMENT: Parameter =
     query("increment", "Adds this to the number that the value is: digits, perhaps with a sign.", Shape::Text);
 pub(in super::super) const APPEND: Parameter = query("append", "Puts the body behind the value.", Shape::Flag);

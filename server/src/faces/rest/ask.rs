@@ -1,9 +1,11 @@
 //! What a request for a key says, in its path, its query and its headers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::request::Parts;
 use keyport_api::error::Error;
-use keyport_openapi::endpoints::{KeyParameter, Resource};
+use keyport_openapi::endpoints::{KeyParameter, Resource, WAIT_SECONDS};
 
 use super::address;
 use super::change::Arithmetic;
@@ -18,6 +20,8 @@ pub(super) struct Ask {
     /// As of which revision; 0 for now.
     pub(super) revision: i64,
     pub(super) serializable: bool,
+    /// How long a change may be waited for.
+    pub(super) wait: Option<Duration>,
     pub(super) hold: Hold,
     pub(super) arithmetic: Arithmetic,
     pub(super) condition: Condition,
@@ -51,6 +55,9 @@ impl Ask {
         if ask.key.is_empty() {
             return Err(Error::EmptyKey.into());
         }
+        if ask.wait.is_some() && ask.revision > 0 {
+            return Err(Failure::Malformed("what was at rev does not change: leave out wait".into()));
+        }
         ask.condition = Condition::of_headers(&parts.headers).or(twins)?;
         Ok(ask)
     }
@@ -63,6 +70,15 @@ impl Ask {
             }
             KeyParameter::Revision => self.revision = given.number("a revision")?,
             KeyParameter::Consistency => self.serializable = given.is_serializable()?,
+            KeyParameter::Watch => {}
+            KeyParameter::Wait => {
+                let text = given.text();
+                let seconds = text.strip_suffix('s').unwrap_or(&text).parse().ok();
+                let seconds: u16 = seconds
+                    .filter(|seconds| WAIT_SECONDS.contains(seconds))
+                    .ok_or_else(|| given.is_not("a number of seconds from 1 to 600"))?;
+                self.wait = Some(Duration::from_secs(seconds.into()));
+            }
             KeyParameter::Ttl => self.hold(Hold::Ttl(positive(given, "a number of seconds")?))?,
             KeyParameter::Lease => self.hold(Hold::Lease(positive(given, "the id of a lease")?))?,
             KeyParameter::Increment => {

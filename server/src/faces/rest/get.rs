@@ -1,11 +1,13 @@
 //! `GET /v3/keys/{key}`: a value, or a part of it, or the document about the key.
 
 use bytes::Bytes;
-use http::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
-use keyport_storage::Record;
+use keyport_storage::{KeyRange, Record};
 
 use super::ask::Ask;
 use super::condition::revision;
@@ -31,13 +33,18 @@ pub(super) async fn answer(
     headers: &HeaderMap,
     ask: Ask,
 ) -> Result<Response<GatewayBody>, Failure> {
-    let Ask { key, revision, serializable, condition, .. } = ask;
-    let request = RangeRequest { key, revision, serializable, ..RangeRequest::default() };
-    let found = calls.kv.range(caller, request).await.map_err(|error| match error {
-        Error::Compacted => Failure::Compacted(calls.watch.compacted()),
-        error => error.into(),
-    })?;
-    let (revision, kv) = (found.header.revision, found.reply.records.into_iter().next());
+    let mut found = find(calls, caller, &ask).await?;
+    if let Some(wait) = ask.wait
+        && !is_news(&ask, headers, found.kv.as_ref())
+    {
+        let changed = calls.watch.changed(caller, KeyRange::single(ask.key.clone()), found.revision);
+        // Otherwise it is as it was.
+        if let Ok(changed) = tokio::time::timeout(wait, Box::pin(changed)).await {
+            changed?;
+            found = find(calls, caller, &ask).await?;
+        }
+    }
+    let (condition, Found { revision, kv }) = (&ask.condition, found);
     let current = kv.as_ref().map(Record::mod_revision);
     if !condition.is_as_it_must_be(current) {
         return Err(Failure::Changed(current));
@@ -58,6 +65,27 @@ pub(super) async fn answer(
     said.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     said.insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
+}
+
+/// What there is of a key, as of a revision of the store.
+struct Found {
+    revision: i64,
+    kv: Option<Record>,
+}
+
+async fn find(calls: &Calls, caller: &Caller, ask: &Ask) -> Result<Found, Failure> {
+    let Ask { ref key, revision, serializable, .. } = *ask;
+    let request = RangeRequest { key: key.clone(), revision, serializable, ..RangeRequest::default() };
+    let found = calls.kv.range(caller, request).await.map_err(|error| match error {
+        Error::Compacted => Failure::Compacted(calls.watch.compacted()),
+        error => error.into(),
+    })?;
+    Ok(Found { revision: found.header.revision, kv: found.reply.records.into_iter().next() })
+}
+
+/// Whether who waits has not seen it: who says what he has seen is told at once when it is something else.
+fn is_news(ask: &Ask, headers: &HeaderMap, kv: Option<&Record>) -> bool {
+    headers.contains_key(IF_NONE_MATCH) && ask.condition.is_new(kv.map(Record::mod_revision))
 }
 
 /// The value, or the part of it that is asked for.

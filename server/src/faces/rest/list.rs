@@ -106,7 +106,7 @@ impl Ask {
             }
             ListParameter::Revision => request.revision = given.number("a revision")?,
             ListParameter::Consistency => request.serializable = given.is_serializable()?,
-            ListParameter::After | ListParameter::Recursive | ListParameter::All => {}
+            ListParameter::After | ListParameter::Recursive | ListParameter::All | ListParameter::Watch => {}
         }
         Ok(())
     }
