@@ -75,6 +75,14 @@ impl Http {
         self.answered(code)
     }
 
+    /// PUTs a body; any status but 200, 201 and 204 is an error.
+    pub(crate) async fn put(&mut self, path: &str, body: &[u8]) -> Result<(), Fail> {
+        match self.exchange("PUT", path, body).await? {
+            201 | 204 => Ok(()),
+            code => self.answered(code).map(drop),
+        }
+    }
+
     /// POSTs a JSON body whose answer does not end. Read on with [`Http::more`].
     pub(crate) async fn post_endless(&mut self, path: &str, json: &[u8]) -> Result<(), Fail> {
         self.send("POST", path, json).await?;

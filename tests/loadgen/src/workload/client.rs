@@ -1,6 +1,7 @@
 //! One closed-loop client: its operations, how it comes back after a failure, and its loop.
 
 mod json;
+mod rest;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -38,12 +39,25 @@ pub(super) struct Client {
     stream: Option<Stream>,
     granted: Vec<i64>,
     text: String,
+    /// Whether the server has keys as resources, once it was asked.
+    has_keys: Option<bool>,
 }
 
 impl Client {
     pub(super) fn new(run: Arc<Run>, link: Link, id: u64) -> Client {
         let rng = id ^ run.base.elapsed().as_nanos() as u64;
-        Client { run, link, id, rng, known: [(0, 0); 16], lease: 0, stream: None, granted: vec![], text: String::new() }
+        Client {
+            run,
+            link,
+            id,
+            rng,
+            known: [(0, 0); 16],
+            lease: 0,
+            stream: None,
+            granted: vec![],
+            text: String::new(),
+            has_keys: None,
+        }
     }
 
     fn conn(&self) -> &Rc<Conn> {
@@ -110,6 +124,8 @@ impl Client {
             JsonPut => self.json_put().await,
             JsonRange => self.json_range().await,
             JsonTxn => self.json_txn().await,
+            RestPut => self.rest_put().await,
+            RestGet => self.rest_get().await,
             TlsConnect => self.connect().await,
             Watch | WatchMax | Restart | Rss | Disk | Failover | NewMember | WatchesHttps | Logins => {
                 unreachable!("not a closed loop")

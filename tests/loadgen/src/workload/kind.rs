@@ -16,6 +16,9 @@ pub(crate) enum Kind {
     JsonPut,
     JsonRange,
     JsonTxn,
+    /// Keys as resources, and where a server has none, its JSON gateway: what there is for who has no more than HTTP.
+    RestPut,
+    RestGet,
     Load,
     Restart,
     Rss,
@@ -29,11 +32,11 @@ pub(crate) enum Kind {
 use Kind::*;
 
 pub(crate) const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
-                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, tls-connect, watches-https, logins, load, rss, disk, restart, new-member, failover, all (but failover, which takes three members)";
+                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, rest-put, rest-get, tls-connect, watches-https, logins, load, rss, disk, restart, new-member, failover, all (but failover, which takes three members)";
 
 impl Kind {
     pub(crate) fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
-        const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn load rss disk restart list new-member tls-connect watches-https logins";
+        const ALL: &str = "put range range-serializable txn mixed watch lease json-put json-range json-txn rest-put rest-get load rss disk restart list new-member tls-connect watches-https logins";
         Ok(match s {
             "all" => ALL.split(' ').map(Kind::parse).collect::<anyhow::Result<Vec<_>>>()?.concat(),
             "put" => vec![Put],
@@ -51,6 +54,8 @@ impl Kind {
             "json-put" => vec![JsonPut],
             "json-range" => vec![JsonRange],
             "json-txn" => vec![JsonTxn],
+            "rest-put" => vec![RestPut],
+            "rest-get" => vec![RestGet],
             "load" => vec![Load],
             "restart" => vec![Restart],
             "rss" => vec![Rss],
@@ -78,6 +83,8 @@ impl Kind {
             JsonPut => "json-put".into(),
             JsonRange => "json-range".into(),
             JsonTxn => "json-txn".into(),
+            RestPut => "rest-put".into(),
+            RestGet => "rest-get".into(),
             NewMember => "new-member".into(),
             TlsConnect => "tls-connect".into(),
             WatchesHttps => "watches-https".into(),
@@ -95,10 +102,10 @@ impl Kind {
     }
     /// Reads keys, so the keyspace is filled first.
     pub(crate) fn preload(self) -> bool {
-        matches!(self, Range | RangeSerializable | Mixed | JsonRange)
+        matches!(self, Range | RangeSerializable | Mixed | JsonRange | RestGet)
     }
     pub(crate) fn json(self) -> bool {
-        matches!(self, JsonPut | JsonRange | JsonTxn)
+        matches!(self, JsonPut | JsonRange | JsonTxn | RestPut | RestGet)
     }
     /// Takes servers with TLS, asked for or not.
     pub(crate) fn needs_tls(self) -> bool {
