@@ -9,6 +9,7 @@ mod debug;
 mod document;
 mod events;
 mod keys;
+mod leases;
 mod operations;
 mod schemas;
 mod session;
@@ -230,6 +231,11 @@ table! {
         /// What is at a level of keys.
         Keys => keys::list::LIST,
         KeysDelete => keys::list::DELETE,
+        Leases => leases::LIST,
+        LeaseGrant => leases::GRANT,
+        Lease => leases::SHOW,
+        LeaseKeepAlive => leases::KEEP_ALIVE,
+        LeaseRevoke => leases::REVOKE,
     }
 }
 
@@ -295,13 +301,20 @@ table! {
 }
 
 impl Endpoint {
-    /// Whether it is at such a path. A parameter at the end of a resource's path takes all the rest, slashes too.
+    /// Whether it is at such a path.
     fn is_at(&self, path: &str) -> bool {
-        match self.path.split_once('{') {
-            None => self.path == path,
-            Some((fixed, _)) => path.starts_with(fixed),
-        }
+        leads(self.path, path)
     }
+}
+
+/// Whether a path is what a row writes with parameters in braces. Each stands for a part, but a key for all the rest.
+fn leads(row: &str, path: &str) -> bool {
+    let Some((fixed, parameter)) = row.split_once('{') else { return row == path };
+    let (Some(rest), Some((name, behind))) = (path.strip_prefix(fixed), parameter.split_once('}')) else {
+        return false;
+    };
+    let part = rest.split('/').next().unwrap_or_default();
+    name == "key" || !part.is_empty() && leads(behind, rest.strip_prefix(part).unwrap_or_default())
 }
 
 impl Resource {
@@ -361,6 +374,18 @@ mod tests {
                 assert_eq!(Resource::find(method, path), Some(*resource), "{method} {path}");
             }
             assert_eq!(Resource::find("BREW", path), None, "{path}");
+        }
+        for (path, row) in [
+            ("/v3/keys/", Some("/v3/keys/{key}")),
+            ("/v3/keys/a/b/", Some("/v3/keys/{key}")),
+            ("/v3/leases/7", Some("/v3/leases/{id}")),
+            ("/v3/leases/7/keepalive", Some("/v3/leases/{id}/keepalive")),
+            ("/v3/leases/", None),
+            ("/v3/leases/7/", None),
+            ("/v3/leases/7/keepalive/x", None),
+            ("/v3/leases//keepalive", None),
+        ] {
+            assert_eq!(Resource::route(path), row, "{path}");
         }
         assert_eq!(Resource::methods_at("/v3/watch").collect::<Vec<_>>(), ["GET", "HEAD"]);
         assert_eq!(Resource::methods_at("/v3/session").collect::<Vec<_>>(), ["GET", "HEAD", "POST", "DELETE"]);

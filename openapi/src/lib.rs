@@ -35,7 +35,10 @@ pub fn build() -> Result<OpenApi, DescriptorError> {
     paths = gateway::add(&pool, paths);
     paths = endpoints::add(paths);
 
-    let mut tags = vec![tag("Keys", "Keys as resources: a path, and a value as it is.")];
+    let mut tags = vec![
+        tag("Keys", "Keys as resources: a path, and a value as it is."),
+        tag("Leases", "Leases as resources: what keys are bound to."),
+    ];
     tags.extend(gateway::tags(&pool));
     tags.push(tag("Operations", "Health, metrics and what the server says about itself."));
     Ok(OpenApiBuilder::new()

@@ -10,6 +10,9 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
     components
         .schema("WatchChange", change())
         .schema("KeyValue", key_value())
+        .schema("LeaseWish", lease_wish())
+        .schema("LeaseState", lease_state())
+        .schema("LeaseList", lease_list())
         .schema("JsonPatch", json_patch())
         .schema("KeysDeleted", keys_deleted())
         .schema("KeyLevel", key_level())
@@ -118,6 +121,45 @@ fn key_value() -> Schema {
         .property("size", text("Bytes of the value, where it is left out."))
         .property("ttl", text("Seconds that its own lease was granted, where it was written with `ttl`."))
         .property("prev_kv", Ref::from_schema_name("KeyValue"))
+        .into()
+}
+
+fn lease_wish() -> Schema {
+    let number = |description: &str| {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Array(vec![Type::Integer, Type::String]))
+            .description(Some(description))
+    };
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("ttl", number("For how many seconds."))
+        .property("id", number("The id that it is to have; one is found where none is given."))
+        .required("ttl")
+        .into()
+}
+
+fn lease_state() -> Schema {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("key", text("The key, if it is UTF-8."))
+        .property("key_b64", text("The key in base64, if it is not."));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("id", text("Its id."))
+        .property("ttl", text("Seconds that are left of it."))
+        .property("granted_ttl", text("Seconds that it has anew when it is renewed."))
+        .property("keys", ArrayBuilder::new().items(key).description(Some("Those that are bound to it, if asked for.")))
+        .required("id")
+        .required("ttl")
+        .into()
+}
+
+fn lease_list() -> Schema {
+    let lease = ObjectBuilder::new().schema_type(Type::Object).property("id", text("Its id.")).required("id");
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("leases", ArrayBuilder::new().items(lease))
+        .required("leases")
         .into()
 }
 

@@ -51,6 +51,28 @@ impl Lease {
         self.desk.grant(&pass, request).await
     }
 
+    /// Gives a lease all of its time again; how many seconds that are.
+    ///
+    /// # Errors
+    /// As the RPC, and `LeaseNotFound`.
+    pub async fn keep_alive(&self, caller: &Caller, id: i64) -> Result<i64, Error> {
+        let pass = self.desk.gate.admit(caller, Method::LeaseKeepAlive)?;
+        match self.renew(&pass, id).await? {
+            ..=0 => Err(Error::LeaseNotFound),
+            ttl => Ok(ttl),
+        }
+    }
+
+    /// 0 if there is no such lease.
+    async fn renew(&self, pass: &Pass, id: i64) -> Result<i64, Error> {
+        let Desk { node, gate, .. } = &self.desk;
+        gate.check(&gate.renew(pass), &LeaseKeepAliveRequest { id })?;
+        match node.renew_now(id) {
+            Some(ttl) => Ok(ttl),
+            None => node.renew(id).await,
+        }
+    }
+
     /// # Errors
     /// As the RPC.
     pub async fn lease_revoke(

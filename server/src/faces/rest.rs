@@ -1,4 +1,4 @@
-//! Keys as resources, `/v3/keys/{key}`: a key is a path, its value is the body, and HTTP's own words say the rest: `ETag`, `If-Match`,
+//! Keys and leases as resources. `/v3/keys/{key}`: a key is a path, its value is the body, and HTTP's own words say the rest: `ETag`, `If-Match`,
 //! `Range`, 404.
 //!
 //! What a request wants is read once ([`ask`]); what it says the key has to be for that ([`condition`]) becomes the guard of a
@@ -13,6 +13,7 @@ mod cursor;
 mod failure;
 mod follow;
 mod get;
+mod leases;
 mod list;
 mod patch;
 mod put;
@@ -84,6 +85,15 @@ impl Rest {
             Resource::KeyDelete => remove::answer(calls, caller, ask).await,
             _ => get::answer(calls, caller, headers, ask).await,
         }
+    }
+
+    /// Answers what asks for leases.
+    pub(super) async fn leases(&self, resource: Resource, parts: &Parts, body: Bytes) -> Response<GatewayBody> {
+        let answered = match kit::caller(&parts.extensions) {
+            Ok(caller) => leases::answer(&self.calls, &caller, resource, parts, body).await,
+            Err(error) => Err(error.into()),
+        };
+        answered.unwrap_or_else(|failure| failure.response(&parts.headers))
     }
 
     /// Answers what asks for several.

@@ -175,6 +175,11 @@ impl Api {
             Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
             Resource::SessionEnd => session::end(&self.calls, &parts),
             Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
+            Resource::Leases
+            | Resource::LeaseGrant
+            | Resource::Lease
+            | Resource::LeaseKeepAlive
+            | Resource::LeaseRevoke => self.rest.leases(resource, &parts, body).await,
             Resource::Keys | Resource::KeysDelete => self.rest.keys(resource, &parts).await,
             Resource::Key | Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd | Resource::KeyDelete => {
                 self.rest.key(resource, &parts, body).await

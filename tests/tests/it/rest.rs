@@ -3,6 +3,7 @@
 mod changes;
 mod conditions;
 mod keys;
+mod leases;
 mod lists;
 mod streams;
 

@@ -4,11 +4,11 @@
 //! its lease is renewed, which needs no entry in the log; with another time it gets another lease, and the one before ends.
 
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseKeepAliveRequest, LeaseRevokeRequest};
+use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseRevokeRequest};
 use keyport_api::methods::Method;
 
 use super::Lease;
-use crate::gate::{Caller, Pass};
+use crate::gate::Caller;
 
 /// What such ids begin with; the other half is random.
 const MARK: i64 = 0x4b65_7950;
@@ -35,7 +35,7 @@ impl Lease {
         let pass = self.desk.gate.admit_part(caller, Method::LeaseGrant, false)?;
         let ttl = seconds.max(self.desk.node.limits().min_lease_ttl);
         let id = self.own(key);
-        if self.desk.node.state().lessor.granted_ttl(id) == Some(ttl) && self.renewed(&pass, id).await? {
+        if self.desk.node.state().lessor.granted_ttl(id) == Some(ttl) && self.renew(&pass, id).await? > 0 {
             return Ok(KeyLease { id, ttl, is_new: false });
         }
         for _ in 0..MOST_TRIES {
@@ -65,13 +65,5 @@ impl Lease {
         {
             tracing::debug!(lease = id, %error, "a lease that no key needs any more is left to its time");
         }
-    }
-
-    async fn renewed(&self, pass: &Pass, id: i64) -> Result<bool, Error> {
-        self.desk.gate.check(pass, &LeaseKeepAliveRequest { id })?;
-        Ok(match self.desk.node.renew_now(id) {
-            Some(ttl) => ttl,
-            None => self.desk.node.renew(id).await?,
-        } > 0)
     }
 }

@@ -20,6 +20,8 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
             "docs": Operation::Docs.info().path,
             "openapi": Operation::OpenApi.info().path,
             "gateway": Resource::Paths.info().path,
+            "keys": Resource::Keys.info().path,
+            "leases": Resource::Leases.info().path,
             "watch": Resource::Events.info().path,
             "health": Operation::Health.info().path,
             "metrics": Operation::Metrics.info().path,
