@@ -320,8 +320,8 @@ fn leads(row: &str, path: &str) -> bool {
 impl Resource {
     /// What a method asks for at a path as the routes have it ([`keyport_api::routes::canonical`]).
     pub fn find(method: &str, path: &str) -> Option<Resource> {
-        let resources = Resource::ALL.iter().copied();
-        resources.filter(|resource| resource.info().is_at(path)).find(|r| r.info().verb.methods().contains(&method))
+        let takes = |resource: &Resource| resource.info().verb.methods().contains(&method);
+        Resource::ALL.iter().copied().find(|resource| takes(resource) && resource.info().is_at(path))
     }
 
     /// How the table writes such a path: with a parameter in braces.
