@@ -69,7 +69,7 @@ async fn cors_for_all() {
         )
         .await;
     assert_eq!((preflight.status, preflight.body.as_str()), (200, ""));
-    assert!(preflight.header("access-control-allow-methods").unwrap().starts_with("POST,GET,OPTIONS,PUT,DELETE"));
+    assert!(preflight.header("access-control-allow-methods").unwrap().starts_with("POST,GET,OPTIONS,PUT,PATCH,DELETE"));
     assert_eq!(preflight.header("access-control-allow-headers"), Some("if-match,x-y"));
     assert_eq!(preflight.header("access-control-max-age"), Some("86400"));
     let plain = server.ask("OPTIONS", "/v3/kv/put", "").await;
