@@ -107,6 +107,17 @@ impl RaftHandle {
         wait.await.map_err(|_| ProposeError::Stopped)
     }
 
+    /// Returns once the node's thread has come to this question, and so is done with what was in its queue before. However much
+    /// that is, there is room for the question: who asks is not to ask often.
+    ///
+    /// # Errors
+    /// When the node has ended.
+    pub async fn attend(&self) -> Result<(), ProposeError> {
+        let (answer, wait) = oneshot::channel();
+        self.0.inbox.force(Input::Progress(answer))?;
+        wait.await.map(drop).map_err(|_| ProposeError::Stopped)
+    }
+
     /// Whether this member leads.
     pub fn is_leader(&self) -> bool {
         self.leader() == self.0.status.id

@@ -1,5 +1,6 @@
 //! A member's life: opening, serving, closing.
 
+mod attendance;
 mod gauges;
 mod health;
 
@@ -327,7 +328,12 @@ where
         tracing::info!("ready to serve client requests");
         announce_listeners(&for_clients);
         service_manager::tell(Stage::Ready);
-        server.serve(for_clients, around.layer(stack.layer(routes)), stop.clone(), DRAIN).await
+        let watched = service_manager::watched_over(|patience| attendance::of_all(&node, server.loops(), patience));
+        let served = server.serve(for_clients, around.layer(stack.layer(routes)), stop.clone(), DRAIN);
+        tokio::select! {
+            served = served => served,
+            never = watched => match never {},
+        }
     };
     tokio::try_join!(watching, serving).map(drop)
 }

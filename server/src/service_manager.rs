@@ -3,6 +3,8 @@
 //! A datagram to the socket that `NOTIFY_SOCKET` names; without the variable nothing happens. The service does not depend
 //! on its manager's listening, so a message that cannot be sent is a warning.
 
+mod watchdog;
+
 use std::ffi::OsStr;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -10,6 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+pub(crate) use watchdog::watched_over;
+
+/// What the manager says to this process alone, and what is none of its children's business.
+pub(crate) const VARIABLES: [&str; 3] = [VARIABLE, watchdog::INTERVAL, watchdog::FOR];
 const VARIABLE: &str = "NOTIFY_SOCKET";
 /// A manager that does not read its messages may hold up the service for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,22 +40,28 @@ impl Stage {
 
 /// Tells the manager, if there is one that wants to know.
 pub(crate) fn tell(stage: Stage) {
-    let Some(socket) = std::env::var_os(VARIABLE).filter(|socket| !socket.is_empty()) else { return };
-    match send(&socket, stage.message()) {
-        Ok(()) => tracing::info!(message = stage.message(), "notified the service manager"),
-        Err(error) => tracing::warn!(
-            socket = %socket.to_string_lossy(),
-            message = stage.message(),
-            %error,
-            "cannot notify the service manager"
-        ),
+    let message = stage.message();
+    if notify(message, PATIENCE) {
+        tracing::info!(message, "notified the service manager");
     }
 }
 
-fn send(socket: &OsStr, message: &str) -> io::Result<()> {
+/// Sends a message, and says so if that fails. False as well if nobody wants to know.
+fn notify(message: &str, patience: Duration) -> bool {
+    let Some(socket) = std::env::var_os(VARIABLE).filter(|socket| !socket.is_empty()) else { return false };
+    let sent = send(&socket, message, patience);
+    if let Err(error) = &sent {
+        tracing::warn!(socket = %socket.to_string_lossy(), message, %error, "cannot notify the service manager");
+    }
+    sent.is_ok()
+}
+
+/// Waits for a manager that does not read for no longer than `patience`.
+fn send(socket: &OsStr, message: &str, patience: Duration) -> io::Result<()> {
     let address = address(socket)?;
     let datagrams = UnixDatagram::unbound()?;
-    datagrams.set_write_timeout(Some(PATIENCE))?;
+    datagrams.set_nonblocking(patience.is_zero())?;
+    datagrams.set_write_timeout(Some(patience).filter(|patience| !patience.is_zero()))?;
     datagrams.send_to_addr(message.as_bytes(), &address).map(drop)
 }
 
@@ -75,8 +87,8 @@ mod tests {
         for (manager, socket) in
             [(UnixDatagram::bind(&path).unwrap(), path.clone().into_os_string()), (manager, format!("@{name}").into())]
         {
-            send(&socket, Stage::Ready.message()).unwrap();
-            send(&socket, Stage::Stopping.message()).unwrap();
+            send(&socket, Stage::Ready.message(), PATIENCE).unwrap();
+            send(&socket, Stage::Stopping.message(), PATIENCE).unwrap();
             let mut text = [0; 64];
             for expected in ["READY=1", "STOPPING=1"] {
                 let len = manager.recv(&mut text).unwrap();
@@ -88,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_no_socket_is_an_error() {
         for socket in ["/no/such/socket", "relative", "vsock:2:1234", &format!("/{}", "x".repeat(200))] {
-            assert!(send(OsStr::new(socket), "READY=1").is_err(), "{socket}");
+            assert!(send(OsStr::new(socket), "READY=1", PATIENCE).is_err(), "{socket}");
         }
     }
 }

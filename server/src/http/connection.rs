@@ -104,6 +104,11 @@ impl Server {
         self
     }
 
+    /// What runs the connections.
+    pub(crate) fn loops(&self) -> &Arc<EventLoops> {
+        &self.loops
+    }
+
     /// Has `service` answer on the listeners until `stop`, then drains for at most `drain`. Each event loop gets a clone.
     ///
     /// # Errors

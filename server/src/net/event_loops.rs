@@ -90,6 +90,14 @@ impl EventLoops {
         });
     }
 
+    /// Returns once that loop has come to a new task; at once where there is no such loop.
+    pub(crate) async fn attend(&self, number: usize) {
+        if let Some(Loop { handle, .. }) = self.loops.get(number) {
+            // One that has ended is told of by `panicked`.
+            let _ = handle.spawn(async {}).await;
+        }
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.loops.len()

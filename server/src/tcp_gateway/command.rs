@@ -134,7 +134,10 @@ impl Gateway {
         let address = listener.local_addr()?;
         tracing::info!(%address, endpoints = ?places, "ready to proxy client requests");
         service_manager::tell(Stage::Ready);
+        // All of it is tasks of one runtime.
+        let watched = service_manager::watched_over(async |_| _ = tokio::spawn(async {}).await);
         tokio::select! {
+            never = watched => match never {},
             () = serve(listener, Arc::new(Pool::new(endpoints)), self.retry_delay) => {}
             () = shutdown => {}
         }

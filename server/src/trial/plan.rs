@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use super::NAMES;
 use crate::asking::PeerClient;
 use crate::config::{self, Sources, TlsSide};
+use crate::service_manager;
 use crate::tls::{AmongUs, Holders, Outgoing, Speaks};
 
 const DIR: &str = "keyport-cluster";
@@ -129,6 +130,8 @@ impl Plan {
                 command.env_remove(&variable);
             }
         }
+        // Nor is any of them the service that a manager has started.
+        service_manager::VARIABLES.iter().for_each(|variable| _ = command.env_remove(variable));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
     }

@@ -22,7 +22,7 @@ impl StoppedThread {
     ///
     /// # Panics
     /// If there is no such thread.
-    pub(super) fn of(process: u32, name: &str) -> Option<StoppedThread> {
+    pub fn of(process: u32, name: &str) -> Option<StoppedThread> {
         let thread = find(process, name).unwrap_or_else(|| panic!("no thread of {process} is called {name}"));
         let (release, until) = mpsc::channel::<()>();
         let (stopped, told) = mpsc::channel();

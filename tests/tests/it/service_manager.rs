@@ -1,4 +1,6 @@
-//! What the system that runs the server sees of it: readiness told over a socket, and signals.
+//! What the system that runs the server sees of it: readiness and signs of life told over a socket, and signals.
+
+mod watchdog;
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -43,10 +45,22 @@ impl Manager {
     }
 
     fn told_nothing_yet(&self) -> bool {
+        self.told_by_now().is_empty()
+    }
+
+    /// What waits to be read.
+    fn told_by_now(&self) -> Vec<String> {
         self.socket.set_nonblocking(true).unwrap();
-        let nothing = self.socket.recv(&mut [0; 512]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        let (mut texts, mut text) = (Vec::new(), [0; 512]);
+        let end = loop {
+            match self.socket.recv(&mut text) {
+                Ok(len) => texts.push(String::from_utf8_lossy(&text[..len]).into_owned()),
+                Err(error) => break error.kind(),
+            }
+        };
         self.socket.set_nonblocking(false).unwrap();
-        nothing
+        assert_eq!(end, ErrorKind::WouldBlock);
+        texts
     }
 }
 
