@@ -4,6 +4,7 @@
 mod arrival;
 pub(crate) mod dial;
 pub(crate) mod event_loops;
+mod handed;
 mod listen;
 mod names;
 mod overheard;
@@ -16,8 +17,9 @@ pub(crate) mod turn;
 mod wire;
 
 pub(crate) use arrival::{Arrival, Ready};
+pub(crate) use handed::{Handed, HandedError};
 pub use listen::{BindError, Face, Listener, bind};
-pub(crate) use listen::{PeerListener, bind_peers, check_free, listen};
+pub(crate) use listen::{PeerListener, bind_clients, bind_peers, check_free, listen};
 pub(crate) use names::{Names, RESOLVE, Target};
 pub(crate) use overheard::{Ear, Overheard};
 pub use own_address::{own_address, own_name};

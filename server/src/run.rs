@@ -23,7 +23,7 @@ use crate::audit::AuditLog;
 use crate::backups::{Schedule, ScheduleError};
 use crate::bootstrap::{self, BootstrapError};
 use crate::calls::Calls;
-use crate::config::{Config, Gate, Url};
+use crate::config::{Config, Gate, ListenConfig, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
@@ -31,9 +31,9 @@ use crate::http::layers::{GatewayNames, Quota};
 use crate::http::{BoxError, Column, RequestBody, Server, Stack, StackOptions, hosts_for_peers};
 use crate::memory::{self, MemoryError};
 use crate::metrics::Metrics;
-use crate::net::{self, BindError, Face, Listener};
+use crate::net::{self, BindError, Face, Handed, HandedError, Listener, PeerListener};
 use crate::node::Node;
-use crate::service_manager::{self, Stage};
+use crate::service_manager::{self, DescriptorsError, Stage};
 use crate::tls::Tls;
 use crate::traces::{self, Teller, Traces, TracesError};
 use crate::{peer_port, provider, version};
@@ -46,6 +46,10 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub enum RunError {
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Descriptors(#[from] DescriptorsError),
+    #[error(transparent)]
+    Handed(#[from] HandedError),
     #[error(transparent)]
     Memory(#[from] MemoryError),
     #[error(transparent)]
@@ -101,8 +105,7 @@ where
     let metrics = Arc::new(Metrics::new(config.metrics_extensive));
     let tls = Tls::new(&config.tls, &metrics);
     // First, so that a taken port is found before anything is written.
-    let listeners = net::bind(&config.listen, &tls)?;
-    let peer_listeners = net::bind_peers(&config.listen, &tls)?;
+    let (listeners, peer_listeners) = listen(&config.listen, &tls)?;
     let backups = config.backups.as_ref().map(Schedule::open).transpose()?;
     let (told, farewell) = who_hears(&config, &metrics)?;
     let server = Server::start(&config.http, &metrics).map_err(RunError::Threads)?;
@@ -157,6 +160,15 @@ where
         Ended::Failed => Err(RunError::Storage),
         Ended::AsAsked => Ok(()),
     }
+}
+
+/// For clients and for peers: what the service manager has opened already, and the others.
+fn listen(config: &ListenConfig, tls: &Tls) -> Result<(Vec<Listener>, Vec<PeerListener>), RunError> {
+    let descriptors = service_manager::descriptors()?;
+    let mut handed = Handed::of(descriptors.into_iter().map(|descriptor| (descriptor.name, descriptor.fd)))?;
+    let listeners = (net::bind_clients(config, tls, &mut handed)?, net::bind_peers(config, tls, &mut handed)?);
+    handed.are_all_taken()?;
+    Ok(listeners)
 }
 
 /// Who hears of calls.

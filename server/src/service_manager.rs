@@ -1,8 +1,10 @@
-//! What the service manager that started the process is told: systemd's `sd_notify`, for units with `Type=notify`.
+//! The service manager that started the process: what it is told, by systemd's `sd_notify` for units with `Type=notify`, and what
+//! it has opened for the service.
 //!
 //! A datagram to the socket that `NOTIFY_SOCKET` names; without the variable nothing happens. The service does not depend
 //! on its manager's listening, so a message that cannot be sent is a warning.
 
+mod descriptors;
 mod watchdog;
 
 use std::ffi::OsStr;
@@ -12,10 +14,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+pub(crate) use descriptors::DescriptorsError;
+pub(crate) use descriptors::descriptors;
 pub(crate) use watchdog::watched_over;
 
 /// What the manager says to this process alone, and what is none of its children's business.
-pub(crate) const VARIABLES: [&str; 3] = [VARIABLE, watchdog::INTERVAL, watchdog::FOR];
+pub(crate) const VARIABLES: [&str; 6] =
+    [VARIABLE, watchdog::INTERVAL, watchdog::FOR, descriptors::COUNT, descriptors::FOR, descriptors::NAMES];
 const VARIABLE: &str = "NOTIFY_SOCKET";
 /// A manager that does not read its messages may hold up the service for this long.
 const PATIENCE: Duration = Duration::from_secs(1);

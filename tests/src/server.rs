@@ -28,6 +28,7 @@ pub struct Builder {
     data: Option<PathBuf>,
     plain: bool,
     one_cpu: bool,
+    starter: Vec<OsString>,
 }
 
 /// A running server. When dropped it is killed; if the test has failed, the end of its log is shown.
@@ -38,6 +39,7 @@ pub struct Server {
     envs: Vec<(String, String)>,
     plain: bool,
     one_cpu: bool,
+    starter: Vec<OsString>,
     client: u16,
     peer: u16,
     child: Option<Child>,
@@ -76,6 +78,12 @@ impl Builder {
         self
     }
 
+    /// Has another program become the server: its command line, which that of the server follows.
+    pub fn started_by<A: Into<OsString>>(mut self, starter: impl IntoIterator<Item = A>) -> Builder {
+        self.starter.extend(starter.into_iter().map(Into::into));
+        self
+    }
+
     /// Whether it is a real etcd of a release before `version`, whose known differences a test then allows.
     pub fn older_than(&self, version: &str) -> bool {
         self.flavor.older_than(version)
@@ -90,6 +98,7 @@ impl Builder {
             envs: self.envs,
             plain: self.plain,
             one_cpu: self.one_cpu,
+            starter: self.starter,
             client: free_port(),
             peer: free_port(),
             child: None,
@@ -152,7 +161,15 @@ impl Server {
 
     /// A server of a certain flavor.
     pub fn of(flavor: Flavor) -> Builder {
-        Builder { flavor, args: Vec::new(), envs: Vec::new(), data: None, plain: false, one_cpu: false }
+        Builder {
+            flavor,
+            args: Vec::new(),
+            envs: Vec::new(),
+            data: None,
+            plain: false,
+            one_cpu: false,
+            starter: Vec::new(),
+        }
     }
 
     /// Whether it is a real etcd.
@@ -349,9 +366,14 @@ impl Server {
             File::options().create(true).append(true).open(path).expect("a log file can be made")
         };
         let (client, peer) = (self.url(), format!("http://127.0.0.1:{}", self.peer));
-        let mut command = match self.one_cpu {
-            true => on_one_cpu(&self.flavor.binary()),
-            false => Command::new(self.flavor.binary()),
+        let mut command = match (self.one_cpu, self.starter.split_first()) {
+            (true, _) => on_one_cpu(&self.flavor.binary()),
+            (false, None) => Command::new(self.flavor.binary()),
+            (false, Some((program, args))) => {
+                let mut command = Command::new(program);
+                command.args(args).arg(self.flavor.binary());
+                command
+            }
         };
         if !self.plain {
             command.args(["--name", "n0", "--data-dir"]).arg(&self.data);

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::handed::{Handed, Place};
 use super::{Arrival, StdSocket};
 use crate::config::{ListenConfig, Url};
 use crate::tls::{Acceptor, Speaks, Tls};
@@ -63,21 +64,30 @@ pub struct BindError {
 
 /// Opens the listeners for clients. Must be called within a tokio runtime. `tls` need not have been opened yet.
 pub fn bind(config: &ListenConfig, tls: &Tls) -> Result<Vec<Listener>, BindError> {
+    bind_clients(config, tls, &mut Handed::default())
+}
+
+/// The same, but for those that were handed over.
+pub(crate) fn bind_clients(config: &ListenConfig, tls: &Tls, handed: &mut Handed) -> Result<Vec<Listener>, BindError> {
     let client_face = if config.client_http.is_empty() { Face::All } else { Face::Grpc };
     let groups = [(client_face, &config.client), (Face::Http, &config.client_http), (Face::Metrics, &config.metrics)];
     let mut listeners = Vec::new();
     for (face, url) in groups.iter().flat_map(|(face, urls)| urls.iter().map(move |url| (*face, url))) {
         let tls = url.scheme.is_tls().then(|| acceptor(face, tls));
-        listeners.push(Listener { face, url: url.clone(), socket: open(url, config)?, tls });
+        listeners.push(Listener { face, url: url.clone(), socket: open(url, config, handed)?, tls });
     }
     Ok(listeners)
 }
 
-/// Opens the listeners for peers. Must be called within a tokio runtime.
-pub(crate) fn bind_peers(config: &ListenConfig, tls: &Tls) -> Result<Vec<PeerListener>, BindError> {
+/// Opens the listeners for peers, in the same way. Must be called within a tokio runtime.
+pub(crate) fn bind_peers(
+    config: &ListenConfig,
+    tls: &Tls,
+    handed: &mut Handed,
+) -> Result<Vec<PeerListener>, BindError> {
     let listener = |url: &Url| {
         let tls = url.scheme.is_tls().then(|| tls.peers());
-        Ok(PeerListener { socket: open(url, config)?, tls })
+        Ok(PeerListener { socket: open(url, config, handed)?, tls })
     };
     config.peer.iter().map(listener).collect()
 }
@@ -98,11 +108,11 @@ pub(crate) fn check_free(address: SocketAddr) -> io::Result<()> {
     std::net::TcpListener::bind(address).map(drop)
 }
 
-fn open(url: &Url, config: &ListenConfig) -> Result<ListenSocket, BindError> {
+fn open(url: &Url, config: &ListenConfig, handed: &mut Handed) -> Result<ListenSocket, BindError> {
     let opened = if url.scheme.is_unix() {
-        bind_unix(&url.host).map(ListenSocket::Unix)
+        bind_unix(&url.host, handed).map(ListenSocket::Unix)
     } else {
-        bind_tcp(url, config.reuse_port).map(ListenSocket::Tcp)
+        bind_tcp(url, config.reuse_port, handed).map(ListenSocket::Tcp)
     };
     opened.map_err(|source| BindError { url: url.clone(), source })
 }
@@ -144,41 +154,57 @@ impl ListenSocket {
     }
 }
 
-/// Opens one that nothing is spoken on yet. Must be called within a tokio runtime.
+/// Opens one that nothing is spoken on yet, or takes that which was handed over. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// When nobody can listen there.
-pub(crate) fn listen(url: &Url) -> io::Result<TcpListener> {
-    bind_tcp(url, false)
+pub(crate) fn listen(url: &Url, handed: &mut Handed) -> io::Result<TcpListener> {
+    bind_tcp(url, false, handed)
 }
 
-fn bind_tcp(url: &Url, reuse_port: bool) -> io::Result<TcpListener> {
-    let address = match (url.host.as_str(), url.ip()) {
+fn address(url: &Url) -> io::Result<SocketAddr> {
+    Ok(match (url.host.as_str(), url.ip()) {
         // Whatever the hosts file says: the name promises the loopback.
         ("localhost", _) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), url.port),
         (_, Some(ip)) if !url.host.contains('%') => SocketAddr::new(ip, url.port),
         (host, _) => {
             (host, url.port).to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
         }
-    };
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    })
+}
+
+fn bind_tcp(url: &Url, reuse_port: bool, handed: &mut Handed) -> io::Result<TcpListener> {
+    let address = address(url)?;
+    if let Some(socket) = handed.take(&Place::Tcp(address)) {
+        prepare(&socket)?;
+        return TcpListener::from_std(socket.into());
+    }
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    prepare(&socket)?;
     // Without it, a restart would wait for connections of the last run to time out. Go sets it always, too.
     socket.set_reuse_address(true)?;
     if reuse_port {
         socket.set_reuse_port(true)?;
     }
-    // Connections inherit both.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
-    socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
+/// What holds for every one. Connections inherit the first two.
+fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
+    socket.set_nonblocking(true)
+}
+
 /// A socket file that nobody listens on any more is replaced; a live one is not.
-fn bind_unix(path: &str) -> io::Result<UnixListener> {
+fn bind_unix(path: &str, handed: &mut Handed) -> io::Result<UnixListener> {
     let path = Path::new(path);
+    if let Some(socket) = handed.take(&Place::Unix(path.to_owned())) {
+        socket.set_nonblocking(true)?;
+        return UnixListener::from_std(socket.into());
+    }
     let stale = std::os::unix::net::UnixStream::connect(path)
         .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     if stale {

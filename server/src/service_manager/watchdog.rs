@@ -47,7 +47,7 @@ pub(crate) async fn watched_over<F: Future<Output = ()>>(works: impl Fn(Duration
 }
 
 fn ours() -> Option<Watchdog> {
-    match read(std::process::id(), |variable| std::env::var_os(variable)) {
+    match read(std::process::id(), std::env::var_os) {
         Ok(watchdog) => watchdog,
         Err(error) => {
             tracing::warn!(%error, "the service manager is sent no signs of life");
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(said("30000000", "7"), every(15_000));
         assert_eq!(said("30000000", ""), every(15_000));
         assert_eq!(said("1", "7"), every(1));
-        assert_eq!(read(7, |name| (name == INTERVAL).then(|| "3000".into())), every(1));
+        assert_eq!(read(7, |name| (name == INTERVAL).then(|| "6000".into())), every(3));
         assert_eq!(said("30000000", "8"), Ok(None));
         assert_eq!(said("", "7"), Ok(None));
         assert_eq!(read(7, |_| None), Ok(None));

@@ -14,7 +14,7 @@ use super::pool::Pool;
 use super::serve::serve;
 use crate::command_line;
 use crate::config::{Url, parse_duration};
-use crate::net::{self, Names};
+use crate::net::{self, Handed, Names};
 use crate::service_manager::{self, Stage};
 
 const NAME: &str = "gateway";
@@ -128,8 +128,11 @@ impl Gateway {
             () = &mut shutdown => return Ok(()),
         };
         let listen = &self.listen;
-        let listener =
-            net::listen(listen).map_err(|error| format!("cannot listen on {}: {error}", listen.authority()))?;
+        let descriptors = service_manager::descriptors()?;
+        let mut handed = Handed::of(descriptors.into_iter().map(|descriptor| (descriptor.name, descriptor.fd)))?;
+        let listener = net::listen(listen, &mut handed)
+            .map_err(|error| format!("cannot listen on {}: {error}", listen.authority()))?;
+        handed.are_all_taken()?;
         let places: Vec<String> = endpoints.iter().map(|endpoint| endpoint.url.authority()).collect();
         let address = listener.local_addr()?;
         tracing::info!(%address, endpoints = ?places, "ready to proxy client requests");

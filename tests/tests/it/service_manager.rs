@@ -1,5 +1,6 @@
 //! What the system that runs the server sees of it: readiness and signs of life told over a socket, and signals.
 
+mod sockets;
 mod watchdog;
 
 use std::io::ErrorKind;
