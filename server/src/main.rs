@@ -233,10 +233,16 @@ fn closed() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Fewer descriptors than this are gone sooner than anybody expects.
+const FEW_DESCRIPTORS: u64 = 1024;
+
 /// Takes as many descriptors as may be had: each connection needs one.
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
+    if let Some(limit) = limit.maximum.filter(|limit| *limit < FEW_DESCRIPTORS) {
+        tracing::warn!(limit, "few files may be open (ulimit -Hn, LimitNOFILE=): each connection needs one");
+    }
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }

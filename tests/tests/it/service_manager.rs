@@ -1,6 +1,7 @@
 //! What the system that runs the server sees of it: readiness and signs of life told over a socket, and signals.
 
 mod sockets;
+mod statuses;
 mod watchdog;
 
 use std::io::ErrorKind;
@@ -125,6 +126,26 @@ async fn a_manager_that_cannot_be_told_is_no_reason_to_fail() {
         let warning = log.lines().find(|line| line.contains("cannot notify the service manager")).expect("a warning");
         assert!(warning.contains("\"level\":\"warn\"") && warning.contains("/no/such/socket"), "{warning}");
         assert!(!Server::start().log().contains("service manager"));
+    }
+}
+
+/// It takes what it may have, and says so if that is little.
+#[tokio::test]
+async fn a_small_limit_of_open_files_is_warned_of() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return println!("skipped: etcd says nothing of it");
+    }
+    let warning = "few files may be open";
+    for (soft, hard, warned) in [(256, 512, true), (256, 1024, false)] {
+        let limited = format!("ulimit -Hn {hard} && ulimit -Sn {soft} && exec \"$0\" \"$@\"");
+        // Limits may only be lowered, the soft one first.
+        let limited = format!("ulimit -Sn {soft} && {limited}");
+        let server = Server::builder().started_by(["sh", "-c", &limited]).start();
+        server.grpc().await.put("k", "v").await;
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        assert_eq!(files.split_whitespace().nth(3), Some(hard.to_string().as_str()), "{files}");
+        assert_eq!(server.log().contains(warning), warned, "{hard}");
     }
 }
 
