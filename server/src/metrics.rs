@@ -6,6 +6,7 @@
 
 mod database;
 mod grpc;
+mod make;
 mod network;
 mod operations;
 mod prefixes;
@@ -28,8 +29,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use prometheus::core::{Collector, Desc};
-use prometheus::{HistogramOpts, Opts, Registry, TextEncoder, exponential_buckets};
+use prometheus::core::Desc;
+use prometheus::{Registry, TextEncoder};
 
 use crate::config::FeatureGates;
 use crate::version;
@@ -87,28 +88,23 @@ macro_rules! handles {
         }
     };
     (@make IntCounter $registry:ident, $name:literal, $help:literal) => {
-        register($registry, IntCounter::new($name, $help)?)?
+        make::counter($registry, $name, $help)?
     };
     (@make IntGauge $registry:ident, $name:literal, $help:literal) => {
-        register($registry, IntGauge::new($name, $help)?)?
+        make::gauge($registry, $name, $help)?
     };
     (@make IntCounterVec $registry:ident, $name:literal, $help:literal, labels $labels:expr) => {
-        register($registry, IntCounterVec::new(Opts::new($name, $help), &$labels)?)?
+        make::counters($registry, $name, $help, &$labels)?
     };
     (@make IntGaugeVec $registry:ident, $name:literal, $help:literal, labels $labels:expr) => {
-        register($registry, IntGaugeVec::new(Opts::new($name, $help), &$labels)?)?
+        make::gauges($registry, $name, $help, &$labels)?
     };
     (@make HistogramVec $registry:ident, $name:literal, $help:literal, labels $labels:expr, exp $buckets:expr) => {
-        register($registry, HistogramVec::new(HistogramOpts::new($name, $help).buckets(exp($buckets)?), &$labels)?)?
+        make::histograms($registry, $name, $help, &$labels, $buckets)?
     };
     (@make Histogram $registry:ident, $name:literal, $help:literal, exp $buckets:expr) => {
-        register($registry, Histogram::with_opts(HistogramOpts::new($name, $help).buckets(exp($buckets)?))?)?
+        make::histogram($registry, $name, $help, $buckets)?
     };
-}
-
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }
 
 /// Has series be there from the start whose labels are known.
@@ -124,11 +120,6 @@ fn show_labels(handles: &Handles) {
             family.with_label_values(&[label]);
         }
     }
-}
-
-/// First bound, factor, number of bounds.
-fn exp((start, factor, count): (f64, f64, usize)) -> prometheus::Result<Vec<f64>> {
-    exponential_buckets(start, factor, count)
 }
 
 #[rustfmt::skip]
@@ -281,7 +272,7 @@ impl Metrics {
         let timings = |(name, help), labels: &[&str], fixed, names, bounds| {
             let labels = labels.iter().map(|&label| label.to_owned()).collect();
             let desc = Desc::new(String::from(name), String::from(help), labels, HashMap::new())?;
-            register(&registry, Timings::new(desc, fixed, names, &exp(bounds)?)?)
+            make::register(&registry, Timings::new(desc, fixed, names, &make::exp(bounds)?)?)
         };
         let apply_duration = timings(
             ("etcd_server_apply_duration_seconds", "Time to apply, by operation."),
