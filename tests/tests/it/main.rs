@@ -30,6 +30,7 @@ mod members;
 mod metrics;
 mod metrics_listener;
 mod ops;
+mod packaging;
 mod pages;
 mod patience;
 mod prefixes;
