@@ -4,7 +4,7 @@ CARGO  ?= cargo
 PYTHON ?= python3
 TOOLS  := target/tools
 
-.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny book kubernetes
+.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny book kubernetes dist image
 
 help:
 	@echo "make run      build (release) and serve on 127.0.0.1:2379"
@@ -15,6 +15,8 @@ help:
 	@echo "make lint     format, clippy, documentation, licenses: what CI refuses"
 	@echo "make book     the pages of docs/ as a site in target/book, where mdBook is installed"
 	@echo "make kubernetes  Kubernetes' API server on three members: how long the death of a leader is felt, beside etcd"
+	@echo "make dist     a tarball and a Debian package in target/packages, unpacked and tried out"
+	@echo "make image    what server/packaging/Containerfile is built from, with a static binary, in target/image; started in an empty root"
 	@echo "make bench    inner benchmarks, then side by side with a real etcd"
 
 run:
@@ -86,6 +88,20 @@ bench:
 	$(CARGO) build --release --locked -p keyport-server -p loadgen
 	target/release/loadgen compare --subject target/release/keyport $(BENCH)
 	$(PYTHON) tests/backups/measure.py beside
+
+# Linked with the machine's libraries, so that names are resolved as everywhere on it: it runs where glibc is no older than here.
+PACKAGING := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) server/packaging
+dist:
+	$(CARGO) build --profile dist --locked -p keyport-server
+	$(PACKAGING)/dist.py target/dist/keyport target/packages
+	$(PACKAGING)/check.py target/packages
+
+# Linked with nothing, for a root where there is nothing. The explicit target keeps the flag from what builds the program.
+image: export RUSTFLAGS := -C target-feature=+crt-static
+image:
+	$(CARGO) build --profile dist --locked -p keyport-server --target $(HOST)
+	$(PACKAGING)/dist.py --image target/$(HOST)/dist/keyport target/image
+	$(PACKAGING)/check.py --image target/image
 
 book:
 	@command -v mdbook >/dev/null || { echo "mdBook is not installed (cargo install mdbook); the pages of docs/ read as they are"; exit 1; }
