@@ -119,7 +119,7 @@ $(TOOLS)/kubernetes.done: tests/kubernetes/go.mod tests/kubernetes/go.sum
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
 
-tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done
+tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/etcd-3.6.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done
 
 # etcd 3.5.1 with etcdctl, and the Python clients.
 $(TOOLS)/python.done: tests/clients/python/requirements.txt
@@ -140,6 +140,15 @@ $(TOOLS)/new-etcd.done: tests/clients/go/go.mod tests/clients/go/go.sum tests/cl
 	  go build -o ../../../$(TOOLS)/new-etcd/tls-client ./tls && \
 	  go build -o ../../../$(TOOLS)/new-etcd/bbolt ./bbolt; \
 	else echo "go is not installed: no newer etcd to compare with"; fi
+	touch $@
+
+# The release between the two: for backups and data directories, which have to go on in each.
+$(TOOLS)/etcd-3.6.done: tests/clients/go36/go.mod tests/clients/go36/go.sum
+	mkdir -p $(TOOLS)/etcd-3.6
+	@if command -v go >/dev/null; then set -x; \
+	  cd tests/clients/go36 && go build -o ../../../$(TOOLS)/etcd-3.6/etcd go.etcd.io/etcd/server/v3 && \
+	  go build -o ../../../$(TOOLS)/etcd-3.6/etcdutl go.etcd.io/etcd/etcdutl/v3; \
+	else echo "go is not installed: no etcd 3.6 to compare with"; fi
 	touch $@
 
 # The Rust client crate; it compiles its messages with protoc, so it is a package of its own.

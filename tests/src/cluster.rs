@@ -62,7 +62,7 @@ impl Drop for Permit {
 /// How long a single question to a member may take when it is asked again anyway.
 const ASK: Duration = Duration::from_secs(1);
 /// The word that goes into the ids.
-const TOKEN: &str = "suite";
+pub const TOKEN: &str = "suite";
 /// Milliseconds, as by default.
 const HEARTBEAT: u32 = 100;
 /// Milliseconds, as by default: long enough for debug builds and slow disks on two busy cores.

@@ -11,15 +11,18 @@ pub enum Flavor {
     Keyport,
     /// A real etcd 3.5.1, as most clusters still run it.
     Etcd,
+    /// A real etcd 3.6; only where it could be built. Few suites ask it: see [`Flavor::releases`].
+    Etcd36,
     /// A real etcd of the release that Keyport follows; only where it could be built.
     NewEtcd,
 }
 
 impl Flavor {
-    /// What the suites run against: Keyport, or an etcd if `KEYPORT_TESTS_SERVER` is `etcd` or `new-etcd`.
+    /// What the suites run against: Keyport, or an etcd if `KEYPORT_TESTS_SERVER` is `etcd`, `etcd-3.6` or `new-etcd`.
     pub fn under_test() -> Flavor {
         match std::env::var("KEYPORT_TESTS_SERVER").as_deref() {
             Ok("etcd") => Flavor::Etcd,
+            Ok("etcd-3.6") => Flavor::Etcd36,
             Ok("new-etcd") => Flavor::NewEtcd,
             _ => Flavor::Keyport,
         }
@@ -32,15 +35,42 @@ impl Flavor {
     pub fn binary(self) -> PathBuf {
         match self {
             Flavor::Keyport => keyport(),
-            Flavor::Etcd => tool("etcd", "etcd"),
-            Flavor::NewEtcd => tool("new-etcd", "etcd"),
+            etcd => etcd.tool("etcd"),
         }
+    }
+
+    /// One of the programs of a real etcd's release (`etcd`, `etcdutl`).
+    ///
+    /// # Panics
+    /// If there is none, with a hint at how to get it.
+    pub fn tool(self, name: &str) -> PathBuf {
+        tool(self.tools(), name)
+    }
+
+    /// The folder of its programs.
+    fn tools(self) -> &'static str {
+        match self {
+            Flavor::Keyport => "",
+            Flavor::Etcd => "etcd",
+            Flavor::Etcd36 => "etcd-3.6",
+            Flavor::NewEtcd => "new-etcd",
+        }
+    }
+
+    /// Whether its programs are there: those of 3.5.1 always are.
+    fn is_built(self) -> bool {
+        self == Flavor::Etcd || folder(self.tools()).join("etcd").is_file()
     }
 
     /// The etcds to compare with, the one that is most like Keyport first.
     pub fn peers() -> Vec<Flavor> {
-        let newer = folder("new-etcd").join("etcd").is_file();
-        newer.then_some(Flavor::NewEtcd).into_iter().chain([Flavor::Etcd]).collect()
+        [Flavor::NewEtcd, Flavor::Etcd].into_iter().filter(|etcd| etcd.is_built()).collect()
+    }
+
+    /// Those between which data moves, by backups and by data directories: also the release between the two, which answers
+    /// like the newer one and keeps its data like the older one.
+    pub fn releases() -> Vec<Flavor> {
+        [Flavor::NewEtcd, Flavor::Etcd36, Flavor::Etcd].into_iter().filter(|etcd| etcd.is_built()).collect()
     }
 
     /// Whether it is a real etcd of a release before `version` ("3.6"). Keyport is not: it follows the newest.
@@ -49,10 +79,12 @@ impl Flavor {
     /// If etcd does not tell its version.
     pub fn older_than(self, version: &str) -> bool {
         static OLD: LazyLock<(u32, u32)> = LazyLock::new(|| release(Flavor::Etcd));
+        static MIDDLE: LazyLock<(u32, u32)> = LazyLock::new(|| release(Flavor::Etcd36));
         static NEW: LazyLock<(u32, u32)> = LazyLock::new(|| release(Flavor::NewEtcd));
         match self {
             Flavor::Keyport => false,
             Flavor::Etcd => *OLD < minor(version),
+            Flavor::Etcd36 => *MIDDLE < minor(version),
             Flavor::NewEtcd => *NEW < minor(version),
         }
     }

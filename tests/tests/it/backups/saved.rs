@@ -14,7 +14,7 @@ use crate::tls::Encrypted;
 
 #[tokio::test]
 async fn a_backup_is_made_of_any_server_and_starts_here() {
-    for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
+    for flavor in [Flavor::Keyport].into_iter().chain(Flavor::releases()) {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::of(flavor).start();
         fill(&server).await;
@@ -113,7 +113,7 @@ async fn what_comes_over_http_is_a_backup_and_root_gets_it() {
     done(&curl(&["-H", &format!("If-Match: {}", whole.header("etag"))]));
     assert!(fs::read(&file).unwrap() == whole.body);
 
-    for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
+    for flavor in [Flavor::Keyport].into_iter().chain(Flavor::releases()) {
         let data = dir.path().join(format!("{flavor:?}"));
         restore(flavor, &file, &data);
         let restored = Server::of(flavor).data_dir(&data).start();

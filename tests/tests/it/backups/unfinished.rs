@@ -59,7 +59,7 @@ async fn hash(server: &Server, revision: i64) -> (u32, i64) {
 
 #[tokio::test]
 async fn a_compaction_that_was_begun_is_finished_where_it_is_restored() {
-    for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
+    for flavor in [Flavor::Keyport].into_iter().chain(Flavor::releases()) {
         let dir = tempfile::tempdir().unwrap();
         let source = Server::of(flavor).start();
         let mut c = source.grpc().await;

@@ -12,7 +12,7 @@ use crate::backups::{fill, state};
 /// The database of the first moment, and all of the log.
 #[tokio::test]
 async fn everything_that_etcd_has_written_to_its_log_is_applied() {
-    for flavor in Flavor::peers() {
+    for flavor in Flavor::releases() {
         let mut server = Server::of(flavor).start();
         server.stop();
         let early = fs::read(database(server.data_dir())).unwrap();
@@ -32,7 +32,7 @@ async fn everything_that_etcd_has_written_to_its_log_is_applied() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_state_that_a_leader_sent_is_the_one_that_counts() {
     // (3.5.1 cannot be told to keep few entries.)
-    for flavor in Flavor::peers().into_iter().filter(|flavor| !flavor.older_than("3.6")) {
+    for flavor in Flavor::releases().into_iter().filter(|flavor| !flavor.older_than("3.6")) {
         let often = ["--snapshot-count=20", "--snapshot-catchup-entries=5"];
         let mut cluster = Cluster::of(3).flavor(flavor).args(often).direct().start().await;
         let behind = cluster.follower().await;

@@ -65,7 +65,7 @@ fn first_segment(data: &Path) -> PathBuf {
 
 #[tokio::test]
 async fn a_damaged_or_incomplete_directory_is_left_alone() {
-    for flavor in Flavor::peers() {
+    for flavor in Flavor::releases() {
         let server = left(flavor, &[]).await;
         // Pages say that they are others.
         let told = refusal(&server, |data| {
@@ -95,7 +95,7 @@ async fn a_damaged_or_incomplete_directory_is_left_alone() {
 
 #[tokio::test]
 async fn other_releases_and_other_clusters_are_told_apart() {
-    let server = left(*Flavor::peers().first().unwrap(), &[]).await;
+    let server = left(*Flavor::releases().first().unwrap(), &[]).await;
     for (bucket, key, what) in [
         ("meta", "storageVersion", "its storage version is 3.8.0"),
         ("cluster", "clusterVersion", "its cluster version"),

@@ -106,7 +106,7 @@ async fn three_members_that_were_stopped_are_the_same_cluster() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_members_that_were_killed_are_the_same_cluster() {
-    for flavor in Flavor::peers() {
+    for flavor in Flavor::releases() {
         there_and_back(flavor, true).await;
     }
 }
