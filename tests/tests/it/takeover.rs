@@ -1,11 +1,13 @@
 //! An etcd's data directory is taken over in place, and a directory is made that an etcd goes on from: same cluster, same
 //! member, same revisions, nothing lost.
 
+mod alarms;
 mod crash;
 mod log;
 mod one;
 mod refused;
 mod three;
+mod torn;
 
 use std::fs;
 use std::path::{Path, PathBuf};
