@@ -4,7 +4,7 @@ CARGO  ?= cargo
 PYTHON ?= python3
 TOOLS  := target/tools
 
-.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny book kubernetes dist image
+.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny book kubernetes mixin dist image
 
 help:
 	@echo "make run      build (release) and serve on 127.0.0.1:2379"
@@ -17,6 +17,7 @@ help:
 	@echo "make kubernetes  Kubernetes' API server on three members: how long the death of a leader is felt, beside etcd"
 	@echo "make dist     a tarball and a Debian package in target/packages, unpacked and tried out"
 	@echo "make image    what server/packaging/Containerfile is built from, with a static binary, in target/image; started in an empty root"
+	@echo "make mixin    the alert rules of etcd's own mixin for Prometheus, over three members: found by promtool, silent when all is well"
 	@echo "make bench    inner benchmarks, then side by side with a real etcd"
 
 run:
@@ -115,6 +116,18 @@ kubernetes: $(TOOLS)/kubernetes.done $(TOOLS)/new-etcd.done
 $(TOOLS)/kubernetes.done: tests/kubernetes/go.mod tests/kubernetes/go.sum
 	mkdir -p $(TOOLS)/kubernetes
 	cd tests/kubernetes && go build -o ../../$(TOOLS)/kubernetes/kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+	touch $@
+
+# Not among the tests: building promtool takes Go, a gigabyte of modules, and minutes. What names there are and whether they move is
+# (tests/tests/it/cluster/mixin.rs).
+mixin: $(TOOLS)/mixin.done $(TOOLS)/new-etcd.done
+	$(CARGO) build --release --locked -p keyport-server
+	$(PYTHON) tests/mixin/check.py $(MIXIN)
+
+$(TOOLS)/mixin.done: tests/mixin/go.mod tests/mixin/go.sum
+	mkdir -p $(TOOLS)/mixin
+	cd tests/mixin && go build -o ../../$(TOOLS)/mixin/promtool github.com/prometheus/prometheus/cmd/promtool && \
+	  go build -o ../../$(TOOLS)/mixin/jsonnet github.com/google/go-jsonnet/cmd/jsonnet
 	touch $@
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
