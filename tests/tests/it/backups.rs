@@ -24,7 +24,7 @@ const REVISIONS: [i64; 3] = [20, 30, 0];
 const COMPACTED: i64 = 15;
 
 /// `keyport snapshot …`
-fn keyport(args: &[&str]) -> Output {
+pub(super) fn keyport(args: &[&str]) -> Output {
     Command::new(Flavor::Keyport.binary()).arg("snapshot").args(args).output().unwrap()
 }
 

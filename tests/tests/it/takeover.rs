@@ -2,7 +2,9 @@
 //! member, same revisions, nothing lost.
 
 mod alarms;
+mod busy;
 mod crash;
+mod damage;
 mod log;
 mod one;
 mod refused;
