@@ -6,6 +6,7 @@ mod command;
 mod counts;
 mod database;
 mod directory;
+mod dump_hashes;
 mod dump_keys;
 mod dump_log;
 mod request;

@@ -201,6 +201,15 @@ impl Store {
         open::compactions(rows).map(drop)
     }
 
+    /// What [`Store::hash_kv`] would answer over the rows of a file that nobody has open. The names of their keys are in memory
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As with that; when a row is not one of history.
+    pub fn hash_of(rows: &impl Rows, revision: i64) -> Result<HashKv, MvccError> {
+        hash::closed::hash(rows, revision)
+    }
+
     /// The current revision; 1 when nothing was ever written.
     pub fn revision(&self) -> i64 {
         self.inner.state.load().revision()

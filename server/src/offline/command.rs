@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::check::Check;
 use super::directory::Directory;
+use super::dump_hashes::DumpHashes;
 use super::dump_keys::DumpKeys;
 use super::dump_log::DumpLog;
 use crate::command_line;
@@ -44,6 +45,8 @@ enum Dump {
     Wal(DumpLog),
     /// The keys, as lines of JSON with the fields of `etcdctl get -w json`
     Keys(DumpKeys),
+    /// The hash of the keys at revisions, as lines of JSON with the fields of `etcdutl hashkv -w json`
+    Hashes(DumpHashes),
 }
 
 /// What was found.
@@ -78,6 +81,7 @@ pub fn run(args: &[String], out: &mut dyn Write) -> Result<Outcome, Box<dyn Erro
     match line.what {
         Dump::Wal(log) => log.run(out)?,
         Dump::Keys(keys) => keys.run(out)?,
+        Dump::Hashes(hashes) => hashes.run(out)?,
     }
     Ok(Outcome::Sound)
 }

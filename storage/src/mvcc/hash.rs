@@ -1,5 +1,7 @@
 //! HashKV.
 
+pub(super) mod closed;
+
 use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
 

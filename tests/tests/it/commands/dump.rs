@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use keyport_api::etcdserverpb::HashKvRequest;
 use keyport_tests::http::b64;
 use keyport_tests::{Flavor, Server};
 use serde_json::{Value, json};
@@ -52,6 +53,14 @@ async fn keys_are_those_that_a_client_gets() {
         let mut before = everything;
         before["revision"] = 30.into();
         let before = got(&server, &root, before).await;
+        let (mut c, mut hashes) = (server.grpc().await, Vec::new());
+        for revision in [20, 30, 0] {
+            let mut request = tonic::Request::new(HashKvRequest { revision });
+            request.metadata_mut().insert("token", root.parse().unwrap());
+            let found = c.maintenance.hash_kv(request).await.unwrap().into_inner();
+            let at = if revision > 0 { revision } else { found.header.unwrap().revision };
+            hashes.push(json!({ "hash": found.hash, "hashRevision": at, "compactRevision": found.compact_revision }));
+        }
         server.stop();
         let data = server.data_dir().to_owned();
         let left = files(&data);
@@ -62,6 +71,10 @@ async fn keys_are_those_that_a_client_gets() {
         assert_eq!(of(&["--rev", "30"]), before, "{flavor:?}");
         let only = of(&["--keys-only"]);
         assert!(only.len() == all.len() && only.iter().all(|kv| kv["value"].is_null()));
+        assert_eq!(lines(&dump("hashes", &data, &["--rev=20", "--rev=30", "--rev=0"])), hashes, "{flavor:?}");
+        assert_eq!(lines(&dump("hashes", &data, &[])), hashes[2..], "{flavor:?}");
+        assert!(ended(&keyport(&["dump", "hashes", text(&data), "--rev=5"]), 1).contains("has been compacted"));
+        assert!(ended(&keyport(&["dump", "hashes", text(&data), "--rev=100000"]), 1).contains("future revision"));
         let refused = |rev: &str| ended(&keyport(&["dump", "keys", text(&data), "--rev", rev]), 1);
         assert!(refused("5").contains("has been compacted: the first that is left is 15"), "{}", refused("5"));
         assert!(refused("100000").contains("is to come"));
