@@ -250,7 +250,8 @@ async fn a_half_done_compaction_of_one_is_finished_on_the_other_side() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_half_done_compaction_of_three_is_finished_on_the_other_side() {
-    for flavor in Flavor::releases() {
+    // (`three.rs` has the oldest.)
+    for flavor in Flavor::releases().into_iter().take(2) {
         there_and_back(flavor, 3).await;
     }
 }

@@ -151,7 +151,7 @@ async fn what_no_crash_explains_is_refused() {
 /// As it comes: while much is being written, whatever the file has by then.
 #[tokio::test]
 async fn what_was_acknowledged_before_a_kill_is_there() {
-    for flavor in Flavor::releases() {
+    for flavor in Flavor::peers() {
         let mut server = Server::of(flavor).start();
         let mut acknowledged = Vec::new();
         for round in 0..2 {
