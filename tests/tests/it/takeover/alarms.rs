@@ -52,7 +52,10 @@ async fn gets_over_both(server: &Server, own: u64) {
     assert!(health.status == 503 && health.text().contains("ALARM"), "{}", health.text());
     refused(c.kv.delete_range(delete("k9")).await, Code::DataLoss, CORRUPT);
     ask(&mut c, AlarmAction::Deactivate, own, AlarmType::Corrupt).await;
-    refused(c.kv.put(put("k", "")).await, Code::ResourceExhausted, NO_SPACE);
+    // (An etcd forgets the one alarm when it is told that the other is over, until it starts again.)
+    if !server.is_etcd() {
+        refused(c.kv.put(put("k", "")).await, Code::ResourceExhausted, NO_SPACE);
+    }
     assert_eq!(c.get("k1").await.unwrap().value.len(), 50_000);
     let revision = c.delete("k9").await;
     c.compact(revision).await;
