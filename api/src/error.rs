@@ -268,6 +268,7 @@ impl Error {
             Error::UserEmpty => http::StatusCode::UNAUTHORIZED,
             Error::PasswordTooLong => http::StatusCode::BAD_REQUEST,
             Error::Compacted => http::StatusCode::GONE,
+            Error::NotSupportedForLearner => http::StatusCode::SERVICE_UNAVAILABLE,
             Error::RequestTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
             Error::NoSpace | Error::NoRoomForCopy => http::StatusCode::INSUFFICIENT_STORAGE,
             Error::UserNotFound

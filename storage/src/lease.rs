@@ -8,6 +8,7 @@
 mod attached;
 mod error;
 mod gone;
+pub mod of_keys;
 mod record;
 mod rows;
 mod schedule;

@@ -52,12 +52,16 @@ pub(super) fn of_http(status: StatusCode, detail: impl Into<String>) -> Response
 
 /// A revision that is no longer known, and where history begins now.
 pub(super) fn compacted(compact_revision: i64) -> Response<GatewayBody> {
-    let status = Status::from(Error::Compacted);
-    let mut document = json!(error::problem(&status));
-    document["compact_revision"] = json!(compact_revision.to_string());
-    let mut response = problem_document(Error::Compacted.problem_status(), document.to_string().into_bytes());
-    tell(&mut response, &status);
+    let mut response = problem_document(Error::Compacted.problem_status(), compacted_document(compact_revision));
+    tell(&mut response, &Error::Compacted.into());
     response
+}
+
+/// The same as a document alone.
+pub(super) fn compacted_document(compact_revision: i64) -> Vec<u8> {
+    let mut document = json!(error::problem_of(Error::Compacted));
+    document["compact_revision"] = json!(compact_revision.to_string());
+    document.to_string().into_bytes()
 }
 
 fn told(http: StatusCode, document: Vec<u8>, status: &Status, headers: &HeaderMap) -> Response<GatewayBody> {

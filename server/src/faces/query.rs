@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
+/// Where each may be given once, there are no more names than this.
+const MOST_PARAMETERS: usize = 64;
+
 /// What is wrong with a parameter, whichever it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ParameterError {
@@ -11,6 +14,10 @@ pub(super) enum ParameterError {
     Unknown(String),
     #[error("{name}={value} is not {expected}")]
     Invalid { name: String, value: String, expected: &'static str },
+    #[error("more than {MOST_PARAMETERS} parameters")]
+    TooMany,
+    #[error("{0} is given twice")]
+    Twice(String),
     #[error("{name} is not base64")]
     NotBase64 { name: String },
 }
@@ -29,6 +36,24 @@ pub(super) fn parameters(query: &str) -> impl Iterator<Item = Parameter> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Parameter { name: String::from_utf8_lossy(&decoded(name)).into_owned(), value: decoded(value) }
     })
+}
+
+/// As [`parameters`], where each may be given once.
+///
+/// # Errors
+/// When one is given again.
+pub(super) fn parameters_once(query: &str) -> Result<Vec<Parameter>, ParameterError> {
+    let mut all: Vec<Parameter> = Vec::new();
+    for given in parameters(query) {
+        if all.iter().any(|before| before.name == given.name) {
+            return Err(ParameterError::Twice(given.name));
+        }
+        all.push(given);
+        if all.len() > MOST_PARAMETERS {
+            return Err(ParameterError::TooMany);
+        }
+    }
+    Ok(all)
 }
 
 /// Any bytes may come percent-encoded; a plus sign is a space, as forms write it.

@@ -21,6 +21,7 @@ mod remove;
 mod remove_all;
 mod shown;
 mod swap;
+mod turns;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -32,6 +33,7 @@ use super::text::GatewayBody;
 use crate::calls::{Caller, Calls};
 use ask::Ask;
 use failure::Failure;
+use turns::Turns;
 
 /// The resources. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,11 +41,12 @@ pub(super) struct Rest {
     calls: Calls,
     /// What a value may have, if only the key is short enough.
     max_value_bytes: usize,
+    turns: Turns,
 }
 
 impl Rest {
     pub(super) fn new(calls: Calls, max_value_bytes: usize) -> Rest {
-        Rest { calls, max_value_bytes }
+        Rest { calls, max_value_bytes, turns: Turns::new() }
     }
 
     /// How many bytes a body may have.
@@ -76,6 +79,8 @@ impl Rest {
         body: Bytes,
     ) -> Result<Response<GatewayBody>, Failure> {
         let (calls, headers) = (&self.calls, &parts.headers);
+        let looks_first = matches!(resource, Resource::KeyPatch | Resource::KeyAdd);
+        let _turn = if looks_first { Some(self.turns.of(&ask.key).await) } else { None };
         match resource {
             Resource::KeyPut => put::answer(calls, caller, headers, ask, body).await,
             Resource::KeyPatch => {
@@ -83,7 +88,7 @@ impl Rest {
             }
             Resource::KeyAdd => Box::pin(add::answer(calls, caller, headers, ask, body)).await,
             Resource::KeyDelete => remove::answer(calls, caller, ask).await,
-            _ => get::answer(calls, caller, headers, ask).await,
+            _ => get::answer(calls, caller, parts, ask).await,
         }
     }
 

@@ -45,7 +45,12 @@ impl<'a> KvTxn<'a> {
         if self.ops.get() > 1 {
             self.metrics.txn_total.inc();
         }
-        let changes = self.store.commit(Some(applied));
+        let mut store = self.store;
+        for id in self.lessor.left_by(&self.moved) {
+            // There is no key of it to be removed.
+            let _ = self.lessor.revoke(id, store.batch());
+        }
+        let changes = store.commit(Some(applied));
         for (key, from, to) in self.moved {
             self.lessor.reattach(&key, from, to);
         }

@@ -38,6 +38,8 @@ pub struct ListRequest {
     pub serializable: bool,
     /// How many keys and levels at most.
     pub limit: usize,
+    /// Whether values are of no interest.
+    pub keys_only: bool,
     /// Whether the keys of a level below are counted, which takes longer the more there are.
     pub counted: bool,
 }
@@ -127,7 +129,7 @@ pub(super) fn list(store: &Store, leash: &Leash<'_>, request: &ListRequest) -> R
         }
         // Whether anything is behind those is not known yet.
         reading.next = (found.len() == wanted).then(|| behind(last.key()));
-        let size = found.iter().map(|record| record.encoded().len()).max().unwrap_or_default().max(1);
+        let size = found.iter().map(|record| reading.size(record)).max().unwrap_or_default().max(1);
         at_once = match reading.take(found)? {
             ControlFlow::Continue(()) => (at_once * 2).min(MOST_AT_ONCE).min((PAGE_BYTES / size).max(1)),
             ControlFlow::Break(()) => 1,
@@ -174,10 +176,15 @@ impl Reading<'_> {
                 self.page.listed.push(Listed::Level { prefix: level, count });
                 return Ok(ControlFlow::Break(()));
             }
-            self.bytes += record.encoded().len();
+            self.bytes += self.size(&record);
             self.page.listed.push(Listed::Key(record));
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// What it takes of a page.
+    fn size(&self, record: &Record) -> usize {
+        if self.request.keys_only { record.key().len() } else { record.encoded().len() }
     }
 
     fn count(&self, below: &KeyRange) -> Result<i64, KvError> {

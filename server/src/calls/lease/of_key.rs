@@ -1,17 +1,18 @@
 //! A lease that one key has for itself: how a key is given a time to live by the request that writes it.
 //!
-//! Such leases are told from those that somebody asked for by their ids. As long as the key is written again with the same time,
-//! its lease is renewed, which needs no entry in the log; with another time it gets another lease, and the one before ends.
+//! As long as the key is written again with the same time, it is the same lease, which is renewed and needs no entry in the
+//! log; with another time the key gets another one, and the one before ends, as it does when the key goes
+//! ([`of_keys`](keyport_storage::lease::of_keys)).
 
+use bytes::Bytes;
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseRevokeRequest};
+use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseRevokeRequest, PutRequest};
 use keyport_api::methods::Method;
+use keyport_storage::Record;
+use keyport_storage::lease::of_keys;
 
 use super::Lease;
-use crate::gate::Caller;
-
-/// What such ids begin with; the other half is random.
-const MARK: i64 = 0x4b65_7950;
+use crate::gate::{Caller, Pass};
 
 /// How often an id may be somebody else's already.
 const MOST_TRIES: usize = 8;
@@ -27,19 +28,30 @@ pub struct KeyLease {
 }
 
 impl Lease {
-    /// A lease of `seconds` for a key: the one that it has for itself, with all of its time again, or a new one.
+    /// A lease of `seconds` for a key: the one that it has for itself, which is to be renewed once the key is written, or a
+    /// new one.
     ///
     /// # Errors
-    /// As the RPCs that grant and renew.
-    pub async fn for_key(&self, caller: &Caller, key: &[u8], seconds: i64) -> Result<KeyLease, Error> {
-        let pass = self.desk.gate.admit_part(caller, Method::LeaseGrant, false)?;
+    /// As the RPC that grants; `PermissionDenied`, for who may not write the key.
+    pub async fn for_key(&self, caller: &Caller, key: &Bytes, seconds: i64) -> Result<KeyLease, Error> {
         let ttl = seconds.max(self.desk.node.limits().min_lease_ttl);
-        let id = self.own(key);
-        if self.desk.node.state().lessor.granted_ttl(id) == Some(ttl) && self.renew(&pass, id).await? > 0 {
+        let id = self.desk.node.store().get(key).as_ref().map_or(0, Record::lease);
+        if of_keys::ends_with_its_keys(id) && self.desk.node.state().lessor.granted_ttl(id) == Some(ttl) {
             return Ok(KeyLease { id, ttl, is_new: false });
         }
+        self.new_for_key(caller, key, seconds).await
+    }
+
+    /// A new one in any case.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn new_for_key(&self, caller: &Caller, key: &Bytes, seconds: i64) -> Result<KeyLease, Error> {
+        let pass = self.part_of(caller, Method::LeaseGrant)?;
+        // Nothing is written to the log for who may not write.
+        self.desk.allow(&pass, &PutRequest { key: key.clone(), ..PutRequest::default() }).await?;
         for _ in 0..MOST_TRIES {
-            let id = MARK << 32 | i64::from(rand::random::<u32>());
+            let id = of_keys::id_of(rand::random());
             match self.desk.grant(&pass, LeaseGrantRequest { ttl: seconds, id }).await {
                 Ok(granted) => return Ok(KeyLease { id, ttl: granted.ttl, is_new: true }),
                 Err(Error::LeaseExist) => {}
@@ -49,21 +61,26 @@ impl Lease {
         Err(Error::LeaseExist)
     }
 
-    /// The lease that a key has for itself; 0 for none.
-    pub fn own(&self, key: &[u8]) -> i64 {
-        let bound = self.desk.node.store().get(key).map_or(0, |record| record.lease());
-        if bound >> 32 == MARK { bound } else { 0 }
+    /// Gives such a lease all of its time again; whether it is still there.
+    ///
+    /// # Errors
+    /// As the RPC.
+    pub async fn renewed(&self, caller: &Caller, id: i64) -> Result<bool, Error> {
+        let pass = self.part_of(caller, Method::LeaseKeepAlive)?;
+        Ok(self.renew(&pass, id).await? > 0)
     }
 
-    /// Ends a lease that a key had for itself, unless somebody has bound a key to it. What cannot be ended ends by itself.
+    /// Ends a new one that no key was bound to, and nobody knows of. What cannot be ended ends by itself.
     pub async fn let_go(&self, caller: &Caller, id: i64) {
-        let is_unused = self.desk.node.state().lessor.keys(id).is_some_and(|keys| keys.is_empty());
-        if id != 0
-            && is_unused
-            && let Ok(pass) = self.desk.gate.admit_part(caller, Method::LeaseRevoke, false)
+        if let Ok(pass) = self.part_of(caller, Method::LeaseRevoke)
             && let Err(error) = self.desk.propose(&pass, LeaseRevokeRequest { id }).await
         {
-            tracing::debug!(lease = id, %error, "a lease that no key needs any more is left to its time");
+            tracing::debug!(lease = id, %error, "a lease that no key needs is left to its time");
         }
+    }
+
+    /// Of a call that has been counted.
+    fn part_of(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {
+        self.desk.gate.admit_part(caller, method, false)
     }
 }

@@ -26,11 +26,23 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// A percent sign that begins no byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a percent sign in the path has no two hexadecimal digits behind it: %25 stands for the sign itself")]
+pub(super) struct Malformed;
+
 /// What follows `/v3/keys/`, whatever bytes that is.
-pub(super) fn key(uri: &Uri) -> Bytes {
+///
+/// # Errors
+/// What is encoded wrongly would be somebody else's key, or a second address of one.
+pub(super) fn key(uri: &Uri) -> Result<Bytes, Malformed> {
     let path = routes::canonical(uri.path()).unwrap_or_default();
     let key = path.strip_prefix(KEYS).unwrap_or_default();
-    percent_decode_str(key).collect::<Vec<u8>>().into()
+    let is_byte = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
+    if !key.split('%').skip(1).all(is_byte) {
+        return Err(Malformed);
+    }
+    Ok(percent_decode_str(key).collect::<Vec<u8>>().into())
 }
 
 /// Where a key is found.
@@ -64,8 +76,11 @@ mod tests {
         ] {
             assert_eq!(location(bytes), path);
         }
-        assert_eq!(key(&Uri::from_static("/v3beta/keys/a%2fb/c+d")), "a/b/c+d");
-        assert_eq!(key(&Uri::from_static("/v3/keys")), "");
+        assert_eq!(key(&Uri::from_static("/v3beta/keys/a%2fb/c+d")).unwrap(), "a/b/c+d");
+        assert_eq!(key(&Uri::from_static("/v3/keys")).unwrap(), "");
+        for path in ["/v3/keys/a%zz", "/v3/keys/a%2", "/v3/keys/%", "/v3/keys/%%41"] {
+            assert_eq!(key(&Uri::from_static(path)), Err(Malformed), "{path}");
+        }
     }
 
     proptest! {
@@ -73,7 +88,7 @@ mod tests {
         fn every_key_has_a_place(bytes in prop::collection::vec(any::<u8>(), 1..40)) {
             let uri: Uri = location(&bytes).to_str().unwrap().parse().unwrap();
             let named = uri.query().and_then(|query| parameters(query).next());
-            let found = named.map_or_else(|| key(&uri).to_vec(), |named| named.base64().unwrap());
+            let found = named.map_or_else(|| key(&uri).unwrap().to_vec(), |named| named.base64().unwrap());
             prop_assert_eq!(found, bytes);
         }
     }

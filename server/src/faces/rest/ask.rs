@@ -11,7 +11,7 @@ use super::address;
 use super::change::Arithmetic;
 use super::condition::{Condition, Tags};
 use super::failure::Failure;
-use crate::faces::query::{Parameter, parameters};
+use crate::faces::query::{Parameter, parameters_once};
 
 /// See the module's text.
 #[derive(Clone, Debug, Default)]
@@ -44,9 +44,9 @@ impl Ask {
     /// # Errors
     /// What of it is not understood, or makes no sense.
     pub(super) fn read(resource: Resource, parts: &Parts) -> Result<Ask, Failure> {
-        let mut ask = Ask { key: address::key(&parts.uri), ..Ask::default() };
+        let mut ask = Ask { key: address::key(&parts.uri)?, ..Ask::default() };
         let mut twins = Condition::default();
-        for given in parameters(parts.uri.query().unwrap_or_default()) {
+        for given in parameters_once(parts.uri.query().unwrap_or_default())? {
             match parameter(resource, &given.name) {
                 Some(parameter) => ask.take(parameter, &given, &mut twins)?,
                 None => given.unknown()?,
@@ -82,7 +82,8 @@ impl Ask {
             KeyParameter::Ttl => self.hold(Hold::Ttl(positive(given, "a number of seconds")?))?,
             KeyParameter::Lease => self.hold(Hold::Lease(positive(given, "the id of a lease")?))?,
             KeyParameter::Increment => {
-                let by = given.text().parse().map_err(|_| given.is_not("a whole number"))?;
+                // A plus sign has become a space.
+                let by = given.text().trim_start().parse().map_err(|_| given.is_not("a whole number"))?;
                 self.calculate(Arithmetic::Increment(by))?;
             }
             KeyParameter::Append if given.flag()? => self.calculate(Arithmetic::Append)?,

@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::failure::Failure;
 
 /// How deep JSON may nest: as deep as it is read.
-const MOST_DEPTH: usize = 128;
+const MOST_DEPTH: usize = 120;
 /// Operations of a patch.
 const MOST_OPERATIONS: usize = 1000;
+/// Values that a patch may look at to find out what it moves.
+const MOST_LOOKED_AT: usize = 2_000_000;
 
 /// Changes of a value that is no document, by the query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,6 +113,7 @@ impl Change {
 
 /// One operation after the other: a few that copy what copies have made would fill any memory.
 fn step_by_step(document: &mut Value, patch: &Patch, mut size: usize, most_bytes: usize) -> Result<(), Impossible> {
+    let mut looked_at = 0;
     for operation in &patch.0 {
         let (path, put) = match operation {
             PatchOperation::Add(add) => (&add.path, Some(&add.value)),
@@ -120,7 +123,10 @@ fn step_by_step(document: &mut Value, patch: &Patch, mut size: usize, most_bytes
             PatchOperation::Remove(removed) => (&removed.path, None),
             PatchOperation::Test(test) => (&test.path, None),
         };
-        let put = put.map_or((0, 0), |value| (depth(value), bytes(value, operation)));
+        let put = put.map_or((0, 0), |value| (depth(value, &mut looked_at), bytes(value, operation)));
+        if looked_at > MOST_LOOKED_AT {
+            return Err(state("the patch moves too much"));
+        }
         if path.tokens().count() + put.0 > MOST_DEPTH {
             return Err(state(&format!("{path} would nest more than {MOST_DEPTH} deep")));
         }
@@ -139,10 +145,11 @@ fn bytes(value: &Value, operation: &PatchOperation) -> usize {
     if matches!(operation, PatchOperation::Copy(_)) { value.to_string().len() } else { 0 }
 }
 
-fn depth(value: &Value) -> usize {
+fn depth(value: &Value, looked_at: &mut usize) -> usize {
+    *looked_at += 1;
     match value {
-        Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or_default(),
-        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        Value::Array(values) => 1 + values.iter().map(|value| depth(value, looked_at)).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(|value| depth(value, looked_at)).max().unwrap_or_default(),
         _ => 1,
     }
 }
@@ -189,14 +196,29 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = &str> {
     numbers.filter_map(|part| std::str::from_utf8(part).ok())
 }
 
-/// Whole numbers of 64 bits, and others of no more digits than a double has.
+/// Whole numbers of 64 bits, and others whose shortest text is the same number.
 fn is_exact(number: &str) -> bool {
     if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok() {
         return true;
     }
-    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
-    let digits = mantissa.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
-    digits <= 15 && number.parse::<f64>().is_ok_and(|value| value.is_finite() && (value != 0.0 || digits == 0))
+    let Ok(value) = number.parse::<f64>() else { return false };
+    value.is_finite() && decimal(&format!("{value:e}")) == decimal(number)
+}
+
+/// The digits of a number without the zeros around them, and the power of ten behind the first of them.
+fn decimal(number: &str) -> Option<(String, i64)> {
+    let unsigned = number.trim_start_matches('-').to_ascii_lowercase();
+    let (mantissa, exponent) = unsigned.split_once('e').unwrap_or((&unsigned, "0"));
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, part].concat();
+    let significant = digits.trim_start_matches('0');
+    if significant.is_empty() {
+        return Some((String::new(), 0));
+    }
+    let leading = i64::try_from(digits.len() - significant.len()).ok()?;
+    let places = i64::try_from(whole.len()).ok()?;
+    let exponent: i64 = exponent.parse().ok()?;
+    Some((significant.trim_end_matches('0').to_owned(), exponent.checked_add(places)?.checked_sub(leading + 1)?))
 }
 
 fn state(why: &str) -> Impossible {
@@ -293,7 +315,7 @@ mod tests {
         ] {
             assert_eq!(exact(number.as_bytes()).map(drop), Ok(()), "{number}");
         }
-        for number in ["18446744073709551616", "1.0000000000000000001", "1e400", "1e-400", "0.12345678901234567"] {
+        for number in ["18446744073709551617", "1.0000000000000000001", "1e400", "1e-400", "0.123456789012345678"] {
             assert!(exact(format!(r#"{{"a\"1e400":[true,{number}]}}"#).as_bytes()).is_err(), "{number}");
         }
         assert!(exact(br#"{"text":"1e400 \" 1e400","e":false}"#).is_ok());

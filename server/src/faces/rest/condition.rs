@@ -9,6 +9,9 @@ use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUni
 /// What the tag of the document about a key has behind its revision: other bytes have another tag.
 const DOCUMENT: &str = ".json";
 
+/// More are not said beforehand.
+const MOST_GUARDS: usize = 16;
+
 /// See the module's text. Both hold if both are there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Condition {
@@ -26,8 +29,15 @@ pub(super) struct SeveralConditions;
 pub(super) enum Tags {
     /// `*`: whichever, but the key is there.
     Any,
-    /// The revisions of these; none of those that were never given.
-    Some(Vec<i64>),
+    /// These; none of those that were never given.
+    Some(Vec<Tag>),
+}
+
+/// Of the value at a revision, or of the document about it: what is written, it says alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tag {
+    pub(super) revision: i64,
+    pub(super) is_document: bool,
 }
 
 /// The guards of a transaction, as far as they can be said without looking first.
@@ -40,13 +50,13 @@ pub(super) enum Guards {
 
 impl Tags {
     pub(super) fn of(revision: i64) -> Tags {
-        Tags::Some(vec![revision])
+        Tags::Some(vec![Tag { revision, is_document: false }])
     }
 
     fn matches(&self, current: Option<i64>) -> bool {
         match self {
             Tags::Any => current.is_some(),
-            Tags::Some(revisions) => current.is_some_and(|revision| revisions.contains(&revision)),
+            Tags::Some(tags) => current.is_some_and(|revision| tags.iter().any(|tag| tag.revision == revision)),
         }
     }
 }
@@ -100,21 +110,31 @@ impl Condition {
         !self.must_not.as_ref().is_some_and(|tags| tags.matches(current))
     }
 
+    /// Whether a reader has it already, in this form.
+    pub(super) fn is_known(&self, current: Tag) -> bool {
+        match &self.must_not {
+            None => false,
+            Some(Tags::Any) => true,
+            Some(Tags::Some(tags)) => tags.contains(&current),
+        }
+    }
+
     pub(super) fn guards(&self, key: &Bytes) -> Guards {
         let mut guards = Vec::new();
         match &self.must {
             None => {}
             Some(Tags::Any) => guards.push(is_there(key, CompareResult::Greater)),
-            Some(Tags::Some(revisions)) => match revisions[..] {
-                [revision] => guards.push(changed_at(key, CompareResult::Equal, revision)),
+            Some(Tags::Some(tags)) => match tags[..] {
+                [tag] => guards.push(changed_at(key, CompareResult::Equal, tag.revision)),
                 _ => return Guards::OneOf,
             },
         }
         match &self.must_not {
             None => {}
             Some(Tags::Any) => guards.push(is_there(key, CompareResult::Equal)),
-            Some(Tags::Some(revisions)) => {
-                guards.extend(revisions.iter().map(|&revision| changed_at(key, CompareResult::NotEqual, revision)));
+            Some(Tags::Some(tags)) if tags.len() > MOST_GUARDS => return Guards::OneOf,
+            Some(Tags::Some(tags)) => {
+                guards.extend(tags.iter().map(|tag| changed_at(key, CompareResult::NotEqual, tag.revision)));
             }
         }
         Guards::All(guards)
@@ -166,22 +186,24 @@ pub(super) fn tag(revision: i64, is_document: bool) -> HeaderValue {
 fn tags(headers: &HeaderMap, name: &HeaderName, weak: bool) -> Option<Tags> {
     let mut values = headers.get_all(name).into_iter().peekable();
     values.peek()?;
-    let mut revisions = Vec::new();
+    let mut tags = Vec::new();
     for tag in values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
         let tag = tag.trim();
         if tag == "*" {
             return Some(Tags::Any);
         }
         let strong = if weak { tag.strip_prefix("W/").unwrap_or(tag) } else { tag };
-        revisions.extend(revision(strong));
+        tags.extend(read(strong));
     }
-    Some(Tags::Some(revisions))
+    Some(Tags::Some(tags))
 }
 
-/// The revision in a tag. Quotes are easily lost in shells.
-pub(super) fn revision(tag: &str) -> Option<i64> {
+/// What a tag says. Quotes are easily lost in shells.
+pub(super) fn read(tag: &str) -> Option<Tag> {
     let bare = tag.strip_prefix('"').map_or(Some(tag), |rest| rest.strip_suffix('"'))?;
-    let digits = bare.strip_suffix(DOCUMENT).unwrap_or(bare);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| is_number)
+    let (digits, is_document) = bare.strip_suffix(DOCUMENT).map_or((bare, false), |digits| (digits, true));
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    // None was ever given for the revision 0, which stands for what is not there.
+    let revision = digits.parse().ok().filter(|&revision| is_number && revision > 0)?;
+    Some(Tag { revision, is_document })
 }

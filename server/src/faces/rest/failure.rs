@@ -4,6 +4,7 @@ use http::header::{ETAG, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 
+use super::address::Malformed;
 use super::condition::{SeveralConditions, tag};
 use super::shown;
 use crate::faces::problem;
@@ -59,6 +60,12 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         Failure::Refused(error)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Failure {
+        Failure::Malformed(error.to_string())
     }
 }
 

@@ -17,6 +17,7 @@ const WATCH: &str = "watch";
 /// Whether a request is for that: by what it accepts, or by a name in its query.
 pub(super) fn is_asked_for(parts: &Parts) -> bool {
     let named = || parameters(parts.uri.query().unwrap_or_default()).find(|given| given.name == WATCH);
+    // A mistake is told where it is read.
     accepts(&parts.headers, EVENT_STREAM) || named().is_some_and(|given| given.flag().unwrap_or(true))
 }
 
@@ -26,6 +27,9 @@ pub(super) fn is_asked_for(parts: &Parts) -> bool {
 /// When it names no keys.
 pub(super) fn stream_of(resource: Resource, parts: &Parts) -> Result<Uri, Failure> {
     let query = parts.uri.query().unwrap_or_default();
+    if let Some(given) = parameters(query).find(|given| given.name == WATCH) {
+        given.flag()?;
+    }
     let names = |pair: &str, name: &str| pair.split('=').next() == Some(name);
     let others: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !names(pair, WATCH)).collect();
     let is_there = |name: &str| others.iter().any(|pair| names(pair, name));
@@ -34,7 +38,7 @@ pub(super) fn stream_of(resource: Resource, parts: &Parts) -> Result<Uri, Failur
         let is_given = prefixes.iter().any(|parameter| is_there(parameter.info().name));
         if is_given { String::new() } else { "prefix=&".to_owned() }
     } else {
-        match &*address::key(&parts.uri) {
+        match &*address::key(&parts.uri)? {
             [] if is_there("key_b64") => String::new(),
             [] => return Err(Error::EmptyKey.into()),
             key => format!("key_b64={}&", base64_simd::URL_SAFE_NO_PAD.encode_to_string(key)),

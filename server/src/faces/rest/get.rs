@@ -1,16 +1,21 @@
 //! `GET /v3/keys/{key}`: a value, or a part of it, or the document about the key.
 
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::{KeyRange, Record};
 
 use super::ask::Ask;
-use super::condition::revision;
+use super::condition::{Tag, read};
 use super::failure::Failure;
 use super::shown;
 use crate::calls::{Caller, Calls};
@@ -18,6 +23,7 @@ use crate::faces::byte_range::{Part, part};
 use crate::faces::negotiation::best;
 use crate::faces::problem;
 use crate::faces::text::GatewayBody;
+use crate::http::Call;
 
 /// The forms of an answer; the first one for those who do not mind.
 const FORMS: [&str; 3] = ["application/octet-stream", "application/json", "text/plain"];
@@ -30,19 +36,16 @@ const LARGE: usize = 16 * 1024;
 pub(super) async fn answer(
     calls: &Calls,
     caller: &Caller,
-    headers: &HeaderMap,
+    parts: &Parts,
     ask: Ask,
 ) -> Result<Response<GatewayBody>, Failure> {
+    let headers = &parts.headers;
     let mut found = find(calls, caller, &ask).await?;
     if let Some(wait) = ask.wait
         && !is_news(&ask, headers, found.kv.as_ref())
+        && Box::pin(changes(calls, caller, parts, &ask, found.revision, wait)).await?
     {
-        let changed = calls.watch.changed(caller, KeyRange::single(ask.key.clone()), found.revision);
-        // Otherwise it is as it was.
-        if let Ok(changed) = tokio::time::timeout(wait, Box::pin(changed)).await {
-            changed?;
-            found = find(calls, caller, &ask).await?;
-        }
+        found = find(calls, caller, &ask).await?;
     }
     let (condition, Found { revision, kv }) = (&ask.condition, found);
     let current = kv.as_ref().map(Record::mod_revision);
@@ -51,7 +54,7 @@ pub(super) async fn answer(
     }
     let Some(kv) = kv else { return Err(Failure::Absent(revision)) };
     let form = best(headers, &FORMS);
-    let mut response = if !condition.is_new(current) {
+    let mut response = if condition.is_known(Tag { revision: kv.mod_revision(), is_document: form == 1 }) {
         with(StatusCode::NOT_MODIFIED, Bytes::new())
     } else if form == 1 {
         let mut response = with(StatusCode::OK, shown::document(&kv));
@@ -83,16 +86,37 @@ async fn find(calls: &Calls, caller: &Caller, ask: &Ask) -> Result<Found, Failur
     Ok(Found { revision: found.header.revision, kv: found.reply.records.into_iter().next() })
 }
 
+/// Waits for a change after a revision, for so long; whether there was one.
+async fn changes(
+    calls: &Calls,
+    caller: &Caller,
+    parts: &Parts,
+    ask: &Ask,
+    revision: i64,
+    wait: Duration,
+) -> Result<bool, Failure> {
+    let connection = Call::get(&parts.extensions).map(|call| &call.connection);
+    // Nothing else tells of it there.
+    let connection = connection.filter(|_| parts.version < Version::HTTP_2);
+    let gone = poll_fn(|cx| connection.map_or(Poll::Pending, |connection| connection.poll_read_closed(cx)));
+    tokio::select! {
+        changed = calls.watch.changed(caller, KeyRange::single(ask.key.clone()), revision) => Ok(changed.map(|()| true)?),
+        () = tokio::time::sleep(wait) => Ok(false),
+        () = gone => Err(Error::Canceled.into()),
+    }
+}
+
 /// Whether who waits has not seen it: who says what he has seen is told at once when it is something else.
 fn is_news(ask: &Ask, headers: &HeaderMap, kv: Option<&Record>) -> bool {
-    headers.contains_key(IF_NONE_MATCH) && ask.condition.is_new(kv.map(Record::mod_revision))
+    let current = kv.map(Record::mod_revision);
+    !ask.condition.is_as_it_must_be(current) || headers.contains_key(IF_NONE_MATCH) && ask.condition.is_new(current)
 }
 
 /// The value, or the part of it that is asked for.
 fn raw(headers: &HeaderMap, kv: &Record, as_text: bool) -> Response<GatewayBody> {
     let all = kv.value().len();
-    let is_meant =
-        headers.get(IF_RANGE).is_none_or(|tag| tag.to_str().ok().and_then(revision) == Some(kv.mod_revision()));
+    let own = Tag { revision: kv.mod_revision(), is_document: false };
+    let is_meant = headers.get(IF_RANGE).is_none_or(|tag| tag.to_str().ok().and_then(read) == Some(own));
     let part = headers.get(RANGE).filter(|_| is_meant).map_or(Part::All, |asked| part(asked, all as u64));
     let mut response = match part {
         Part::All => with(StatusCode::OK, value(kv)),

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::shown;
 use crate::calls::{Caller, Calls};
-use crate::faces::query::parameters;
+use crate::faces::query::parameters_once;
 use crate::faces::text::{GatewayBody, write_bytes};
 
 const LEASES: &str = "/v3/leases/";
@@ -86,7 +86,7 @@ async fn grant(calls: &Calls, caller: &Caller, body: &Bytes) -> Result<Response<
 
 async fn show(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
     let mut keys = false;
-    for given in parameters(parts.uri.query().unwrap_or_default()) {
+    for given in parameters_once(parts.uri.query().unwrap_or_default())? {
         match &*given.name {
             "keys" => keys = given.flag()?,
             _ => given.unknown()?,

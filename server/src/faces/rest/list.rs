@@ -15,7 +15,8 @@ use super::failure::Failure;
 use super::shown;
 use crate::calls::{Caller, Calls, ListReply, ListRequest, Listed};
 use crate::faces::negotiation::best;
-use crate::faces::query::{Parameter, parameters};
+use crate::faces::problem;
+use crate::faces::query::{Parameter, parameters_once};
 use crate::faces::text::{GatewayBody, write_bytes, write_fields};
 use crate::http::layers::LastsLong;
 
@@ -29,7 +30,6 @@ const LINES_AT_ONCE: usize = 1000;
 #[derive(Clone, Debug)]
 struct Ask {
     request: ListRequest,
-    with_values: bool,
 }
 
 pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
@@ -70,8 +70,8 @@ impl Ask {
     fn read(query: &str) -> Result<Ask, Failure> {
         let separator = Bytes::from_static(b"/");
         let request = ListRequest { separator, limit: DEFAULT_LIMIT, ..ListRequest::default() };
-        let (mut ask, mut after, mut recursive) = (Ask { request, with_values: true }, None, false);
-        for given in parameters(query) {
+        let (mut ask, mut after, mut recursive) = (Ask { request }, None, false);
+        for given in parameters_once(query)? {
             let taken = Resource::Keys.info().parameters.iter().any(|parameter| parameter.name == given.name);
             let parameter = ListParameter::ALL.iter().copied().find(|one| taken && one.info().name == given.name);
             match parameter {
@@ -95,10 +95,13 @@ impl Ask {
     fn take(&mut self, parameter: ListParameter, given: &Parameter) -> Result<(), Failure> {
         let request = &mut self.request;
         match parameter {
+            ListParameter::Prefix | ListParameter::PrefixBase64 if !request.prefix.is_empty() => {
+                return Err(Failure::Malformed("only one of prefix and prefix_b64 makes sense".into()));
+            }
             ListParameter::Prefix => request.prefix = given.value.clone().into(),
             ListParameter::PrefixBase64 => request.prefix = given.base64()?.into(),
             ListParameter::Separator => request.separator = given.value.clone().into(),
-            ListParameter::KeysOnly => self.with_values = !given.flag()?,
+            ListParameter::KeysOnly => request.keys_only = given.flag()?,
             ListParameter::Counts => request.counted = given.flag()?,
             ListParameter::Limit => {
                 let limit = given.text().parse().ok().filter(|limit| LIST_LIMITS.contains(limit));
@@ -142,9 +145,9 @@ fn document(ask: &Ask, page: &ListReply, next: Option<&str>) -> Bytes {
     // A vector takes everything.
     let _ = write!(out, ",\"revision\":\"{}\",\"keys\":[", page.as_of);
     let (keys, levels): (Vec<_>, Vec<_>) = page.listed.iter().partition(|listed| matches!(listed, Listed::Key(_)));
-    write_all(&mut out, &keys, ask.with_values);
+    write_all(&mut out, &keys, !ask.request.keys_only);
     out.extend_from_slice(b"],\"prefixes\":[");
-    write_all(&mut out, &levels, ask.with_values);
+    write_all(&mut out, &levels, !ask.request.keys_only);
     out.push(b']');
     if let Some(next) = next {
         let _ = write!(out, ",\"next\":\"{next}\"");
@@ -188,11 +191,11 @@ fn lines(calls: Calls, caller: Caller, ask: Ask, first: ListReply) -> GatewayBod
         async move {
             let page = match page? {
                 Ok(page) => page,
-                Err(error) => return Some((problem(error), (None, ask))),
+                Err(error) => return Some((problem(error, calls.watch.compacted()), (None, ask))),
             };
             let mut out = Vec::new();
             for listed in &page.listed {
-                write_one(&mut out, listed, ask.with_values);
+                write_one(&mut out, listed, !ask.request.keys_only);
                 out.push(b'\n');
             }
             let next = match page.next {
@@ -209,8 +212,11 @@ fn lines(calls: Calls, caller: Caller, ask: Ask, first: ListReply) -> GatewayBod
 }
 
 /// The last line of a list that breaks off.
-fn problem(error: Error) -> Bytes {
-    let mut line = error::problem_of(error).to_json();
+fn problem(error: Error, compacted: i64) -> Bytes {
+    let mut line = match error {
+        Error::Compacted => problem::compacted_document(compacted),
+        error => error::problem_of(error).to_json(),
+    };
     line.push(b'\n');
     line.into()
 }

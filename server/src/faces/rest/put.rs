@@ -1,7 +1,7 @@
 //! `PUT /v3/keys/{key}`: the body is the value.
 
 use bytes::Bytes;
-use http::header::{ETAG, LOCATION};
+use http::header::{CONTENT_RANGE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::PutRequest;
@@ -12,7 +12,7 @@ use super::ask::{Ask, Hold};
 use super::condition::tag;
 use super::failure::Failure;
 use super::shown::{self, Written};
-use super::swap::swap;
+use super::swap::{current, swap};
 use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply};
 use crate::faces::text::GatewayBody;
 
@@ -29,6 +29,9 @@ pub(super) async fn answer(
     ask: Ask,
     value: Bytes,
 ) -> Result<Response<GatewayBody>, Failure> {
+    if headers.contains_key(CONTENT_RANGE) {
+        return Err(Failure::Malformed("a part of a value cannot be written: leave out Content-Range".into()));
+    }
     let (reply, lease) = match ask.hold {
         Hold::Nothing => (write(calls, caller, &ask, value, 0).await?, None),
         Hold::Lease(id) => (write(calls, caller, &ask, value, id).await?, None),
@@ -40,7 +43,7 @@ pub(super) async fn answer(
     Ok(told(headers, &reply, lease, Return::Rest))
 }
 
-/// Writes a key that goes by itself after a while.
+/// Writes a key that goes by itself after a while. Its lease is renewed by who has written it, and by nobody who has not.
 async fn write_for(
     calls: &Calls,
     caller: &Caller,
@@ -48,20 +51,19 @@ async fn write_for(
     value: &Bytes,
     seconds: i64,
 ) -> Result<(PutReply, KeyLease), Failure> {
-    let mut tries = 0;
-    loop {
-        let before = calls.lease.own(&ask.key);
+    if !ask.condition.is_none() {
+        let current = current(calls, caller, &ask.key).await?;
+        if !ask.condition.is_met(current) {
+            return Err(Failure::Changed(current));
+        }
+    }
+    for _ in 0..MOST_TRIES {
         let lease = calls.lease.for_key(caller, &ask.key, seconds).await?;
-        tries += 1;
         match write(calls, caller, ask, value.clone(), lease.id).await {
-            Ok(reply) => {
-                if before != lease.id {
-                    calls.lease.let_go(caller, before).await;
-                }
-                return Ok((reply, lease));
-            }
-            // It ended while it was renewed.
-            Err(Failure::Refused(Error::LeaseNotFound)) if !lease.is_new && tries < MOST_TRIES => {}
+            Ok(reply) if lease.is_new || calls.lease.renewed(caller, lease.id).await? => return Ok((reply, lease)),
+            // It has ended meanwhile, and the key with it.
+            Ok(_) => {}
+            Err(Failure::Refused(Error::LeaseNotFound)) if !lease.is_new => {}
             Err(failure) => {
                 if lease.is_new {
                     calls.lease.let_go(caller, lease.id).await;
@@ -70,6 +72,7 @@ async fn write_for(
             }
         }
     }
+    Err(Failure::Contended)
 }
 
 async fn write(calls: &Calls, caller: &Caller, ask: &Ask, value: Bytes, lease: i64) -> Result<PutReply, Failure> {
@@ -122,6 +125,8 @@ pub(super) fn told(
     usual: Return,
 ) -> Response<GatewayBody> {
     let preferred = Return::of(headers);
+    // What was there before has to be in the answer if it was asked for.
+    let preferred = preferred.filter(|preferred| *preferred != Return::Minimal || reply.previous.is_none());
     let wanted = preferred.unwrap_or(usual);
     let Some(kv) = &reply.record else { return Response::new(GatewayBody::empty()) };
     let is_new = kv.is_creation();

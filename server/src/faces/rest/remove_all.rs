@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Response;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use keyport_api::etcdserverpb::DeleteRangeRequest;
 use keyport_openapi::endpoints::{ListParameter, Resource};
@@ -10,10 +11,14 @@ use keyport_storage::{KeyRange, RangeEnd};
 use super::failure::Failure;
 use super::shown;
 use crate::calls::{Caller, Calls};
-use crate::faces::query::parameters;
+use crate::faces::query::parameters_once;
 use crate::faces::text::GatewayBody;
 
 pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
+    if [IF_MATCH, IF_NONE_MATCH].iter().any(|name| parts.headers.contains_key(name)) {
+        let detail = "conditions are for one key: leave out If-Match and If-None-Match";
+        return Err(Failure::Malformed(detail.into()));
+    }
     let prefix = prefix(parts.uri.query().unwrap_or_default())?;
     let KeyRange { start, end } = KeyRange::prefix(&prefix);
     let zero = || Bytes::from_static(&[0]);
@@ -36,10 +41,13 @@ pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Res
 /// Nobody means all keys who says nothing.
 fn prefix(query: &str) -> Result<Bytes, Failure> {
     let (mut prefix, mut all) = (Bytes::new(), false);
-    for given in parameters(query) {
+    for given in parameters_once(query)? {
         let taken = Resource::KeysDelete.info().parameters.iter().any(|parameter| parameter.name == given.name);
         let parameter = ListParameter::ALL.iter().find(|parameter| taken && parameter.info().name == given.name);
         match parameter {
+            Some(ListParameter::Prefix | ListParameter::PrefixBase64) if !prefix.is_empty() => {
+                return Err(Failure::Malformed("only one of prefix and prefix_b64 makes sense".into()));
+            }
             Some(ListParameter::Prefix) => prefix = given.value.into(),
             Some(ListParameter::PrefixBase64) => prefix = given.base64()?.into(),
             Some(ListParameter::All) => all = given.flag()?,

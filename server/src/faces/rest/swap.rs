@@ -65,7 +65,8 @@ pub(super) async fn attempt(
     })
 }
 
-async fn current(calls: &Calls, caller: &Caller, key: &Bytes) -> Result<Option<i64>, Failure> {
+/// The revision of a key's last change, if it is there.
+pub(super) async fn current(calls: &Calls, caller: &Caller, key: &Bytes) -> Result<Option<i64>, Failure> {
     let found = calls.kv.page(caller, look(key)).await?;
     Ok(found.reply.records.first().map(Record::mod_revision))
 }

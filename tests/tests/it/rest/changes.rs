@@ -129,6 +129,11 @@ async fn keys_are_added_in_order() {
     let listed = store.http.get("/v3/keys?prefix=queue/&limit=1000").await.json();
     let keys: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|kv| kv["key"].as_str().unwrap()).collect();
     assert_eq!(keys, places.iter().map(|(_, key)| key).collect::<Vec<_>>());
+    // What is taken out makes no room for a number that was there.
+    let last = places.pop().unwrap().1;
+    store.http.send(Method::DELETE, "/v3/keys?prefix=queue/", &[], "").await;
+    let after = store.ask(Method::POST, "queue/", &[], "x").await.json();
+    assert!(after["key"].as_str().unwrap() > last.as_str());
     let brief = store.ask(Method::POST, "queue/?ttl=600", &[], "x").await.json();
     assert_eq!((number(&brief, "ttl"), number(&brief, "lease") > 0), (600, true));
 }

@@ -16,6 +16,7 @@ async fn writing_depends_on_what_is_there() {
     assert_eq!(put("k", &[("if-match", "*")]).await, (412, String::new()), "it is not there");
     assert_eq!(put("k?update", &[]).await, (412, String::new()));
     assert_eq!(put("k?cas=7", &[]).await, (412, String::new()));
+    assert_eq!(put("k", &[("if-match", "\"0\"")]).await, (412, String::new()), "nothing has such a tag");
     assert_eq!(put("k", &[("if-none-match", "*")]).await, (201, tag(2)));
     assert_eq!(put("k", &[("if-none-match", "*")]).await, (412, tag(2)), "it is there: this is what it is");
     assert_eq!(put("k?create", &[]).await, (412, tag(2)));
@@ -54,10 +55,18 @@ async fn polling_is_cheap() {
         let answer = store.ask(Method::GET, "k", headers, "").await;
         (answer.status.as_u16(), answer.body.len(), answer.header("etag").to_owned())
     };
-    for known in ["\"2\"", "W/\"2\"", "\"9\", \"2\"", "*", "\"2.json\""] {
+    for known in ["\"2\"", "W/\"2\"", "\"9\", \"2\"", "*"] {
         assert_eq!(poll(&[("if-none-match", known)]).await, (304, 0, "\"2\"".into()), "{known}");
     }
-    assert_eq!(poll(&[("if-none-match", "\"1\"")]).await.0, 200);
+    for other in ["\"1\"", "\"2.json\"", "\"0\"", "2x", ""] {
+        assert_eq!(poll(&[("if-none-match", other)]).await.0, 200, "{other}");
+    }
+    let document = ("accept", "application/json");
+    assert_eq!(poll(&[document, ("if-none-match", "\"2\"")]).await.0, 200, "the document is another one");
+    assert_eq!(poll(&[document, ("if-none-match", "\"2.json\"")]).await.0, 304);
+    let many: Vec<_> = (10..300).map(|n| format!("\"{n}\"")).collect();
+    let written = store.ask(Method::PUT, "many", &[("if-none-match", &many.join(", "))], "x").await;
+    assert_eq!(written.status, 201, "{}", written.text());
     assert_eq!(poll(&[("if-match", "\"2\"")]).await.0, 200);
     assert_eq!(poll(&[("if-match", "\"1\"")]).await.0, 412);
 }

@@ -7,6 +7,7 @@ use keyport_tests::wait::eventually;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::{Store, number, problem};
 
@@ -128,12 +129,27 @@ async fn a_key_with_a_time_to_live_goes_by_itself() {
     let refused = store.put("session?ttl=800&create", "d").await;
     assert_eq!((problem(&refused).0, leases().await), (412, 1), "and so is that of what was refused");
     // Bound to the lease by somebody else, a key keeps it.
+    let renewed = async || {
+        let metrics = store.http.get("/metrics").await.text();
+        let line =
+            metrics.lines().find(|line| line.starts_with("etcd_debugging_lease_renewed_total ")).unwrap().to_owned();
+        line
+    };
+    let before = renewed().await;
+    assert_eq!(store.put("session?ttl=700&create", "d").await.status, 412);
+    assert_eq!(renewed().await, before, "who may not have it does not keep it alive");
     let held = number(&longer, "lease");
     store.put(&format!("other?lease={held}"), "x").await;
     store.put("session?ttl=900", "e").await;
     assert_eq!((store.get("other").await.status.as_u16(), leases().await), (200, 2));
     store.http.call("/v3/lease/revoke", json!({"ID": held.to_string()})).await;
     assert_eq!(store.get("other").await.status, 404);
+    assert_eq!(leases().await, 1);
+    assert_eq!(store.put("session", "for ever").await.json()["lease"], json!(null));
+    assert_eq!(leases().await, 0, "a lease of a key ends with it");
+    store.put("gone?ttl=600", "x").await;
+    store.delete("gone").await;
+    assert_eq!(leases().await, 0);
     store.put("brief?ttl=1", "x").await;
     eventually("the key to go", async || (store.get("brief").await.status == 404).then_some(())).await;
     for (query, status, detail) in [
@@ -149,11 +165,39 @@ async fn a_key_with_a_time_to_live_goes_by_itself() {
     assert_eq!(store.get("k").await.status, 404, "nothing is half done");
 }
 
+/// Bound to one lease by many at once, a key is where the last of them has put it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_confirmed_is_there_and_no_lease_is_left_over() {
+    let store = Store::start();
+    for round in 0..5 {
+        let mut writers = JoinSet::new();
+        for writer in 0..12 {
+            let http = store.server.http();
+            let path = format!("/v3/keys/k{round}?ttl={}", 600 + 100 * (writer % 3));
+            writers.spawn(async move {
+                for _ in 0..3 {
+                    assert!(http.send(Method::PUT, &path, &[], "x").await.status.is_success());
+                }
+            });
+        }
+        writers.join_all().await;
+        assert_eq!(store.get(&format!("k{round}")).await.status, 200, "round {round}");
+    }
+    let leases = store.http.get("/v3/leases").await.json();
+    assert_eq!(leases["leases"].as_array().unwrap().len(), 5, "one a key");
+}
+
+const PERCENT: &str =
+    "a percent sign in the path has no two hexadecimal digits behind it: %25 stands for the sign itself";
+
 #[tokio::test]
 async fn mistakes_are_named() {
     let store = Store::start();
     for (method, path, status, detail) in [
         (Method::GET, "/v3/keys/", 400, "etcdserver: key is not provided"),
+        (Method::GET, "/v3/keys/a?rev=1&rev=2", 400, "rev is given twice"),
+        (Method::GET, "/v3/keys/a%zz", 400, PERCENT),
+        (Method::GET, "/v3/keys/a?watch=maybe", 400, "watch=maybe is not true or false"),
         (Method::GET, "/v3/keys/a?revv=1", 400, "unknown parameter revv"),
         (Method::GET, "/v3/keys/a?ttl=1", 400, "unknown parameter ttl"),
         (Method::GET, "/v3/keys/a?rev=x", 400, "rev=x is not a revision"),
@@ -165,6 +209,14 @@ async fn mistakes_are_named() {
         let refused = store.http.send(method.clone(), path, &[], "").await;
         assert_eq!(problem(&refused), (status, detail.into()), "{method} {path}");
         assert!(!refused.header("x-request-id").is_empty());
+    }
+    for (method, path, headers) in [
+        (Method::PUT, "/v3/keys/a", ("content-range", "bytes 0-1/5")),
+        (Method::POST, "/v3/keys/a/", ("if-match", "\"1\"")),
+        (Method::DELETE, "/v3/keys?prefix=a", ("if-none-match", "*")),
+        (Method::DELETE, "/v3/keys?prefix=a&prefix_b64=YQ", ("accept", "*/*")),
+    ] {
+        assert_eq!(problem(&store.http.send(method.clone(), path, &[headers], "x").await).0, 400, "{method} {path}");
     }
     let refused = store.http.send(Method::TRACE, "/v3/keys/a", &[], "").await;
     assert_eq!(refused.header("allow"), "GET, HEAD, PUT, PATCH, POST, DELETE");

@@ -102,6 +102,11 @@ async fn pages_are_of_one_revision() {
         assert_eq!(status, 400, "{query}");
         assert!(detail.is_empty() || found == detail, "{query}: {found}");
     }
+    store.put("large/1", vec![0; 300_000]).await;
+    store.put("large/2", vec![0; 300_000]).await;
+    store.put("large/3", vec![0; 300_000]).await;
+    assert_eq!(names(&store.list("prefix=large/&keys_only").await.json()).len(), 3, "values are not counted");
+    assert_eq!(names(&store.list("prefix=large/").await.json()).len(), 1, "they are where they are shown");
     store.http.call("/v3/kv/compaction", json!({"revision": "29"})).await;
     let (status, _) = problem(&store.list("rev=26").await);
     assert_eq!(status, 410);

@@ -1,15 +1,25 @@
 //! Keys as they change: as events, as lines, or by a request that waits.
 
-use std::time::{Duration, Instant};
-
 use http::Method;
 use http_body_util::BodyExt as _;
 use keyport_tests::http::Answer;
 use keyport_tests::sse::{EventStream, SseEvent};
-use keyport_tests::wait::within;
+use keyport_tests::wait::{eventually, within};
 use serde_json::{Value, json};
 
 use super::{Store, problem};
+
+impl Store {
+    /// Waits until so many watch.
+    async fn watchers(&self, count: usize) {
+        let wanted = format!("etcd_debugging_mvcc_watcher_total {count}");
+        eventually(&wanted, async || {
+            let metrics = self.http.get("/metrics").await.text();
+            metrics.lines().any(|line| line == wanted).then_some(())
+        })
+        .await;
+    }
+}
 
 /// The next event: its id, its name, its data.
 async fn next(stream: &mut EventStream) -> (String, String, Value) {
@@ -80,19 +90,16 @@ async fn a_request_waits_for_a_change() {
     // Somebody else has been quicker: it is told at once.
     let known = wait("wait=600", &[("if-none-match", "\"1\"")]).await.unwrap();
     assert_eq!(told(known), (200, "one".into(), "\"2\"".into()));
-    let begun = Instant::now();
     let waiting = [wait("wait=600", &[("if-none-match", "\"2\"")]), wait("wait=60s", &[])];
     // They wait, or will find it changed: both is told.
     store.http.call("/v3/kv/put", json!({"key": "b3RoZXI=", "value": "eA=="})).await;
-    while store.http.get("/metrics").await.text().lines().all(|line| line != "etcd_debugging_mvcc_watcher_total 2") {
-        assert!(begun.elapsed() < Duration::from_secs(30));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    store.watchers(2).await;
     store.put("k", "two").await;
     for waiting in waiting {
         assert_eq!(told(waiting.await.unwrap()), (200, "two".into(), "\"4\"".into()));
     }
     assert_eq!(wait("wait=1", &[("if-none-match", "\"4\"")]).await.unwrap().status, 304, "nothing has happened");
+    assert_eq!(wait("wait=600", &[("if-match", "\"2\"")]).await.unwrap().status, 412, "there is nothing to wait for");
     assert_eq!(told(wait("wait=1s", &[]).await.unwrap()), (200, "two".into(), "\"4\"".into()));
     store.delete("k").await;
     assert_eq!(problem(&wait("wait=1", &[]).await.unwrap()).0, 404);
@@ -108,12 +115,21 @@ async fn a_server_that_stops_waits_for_nobody() {
     let mut store = Store::start();
     let http = store.server.http();
     let waiting = tokio::spawn(async move { http.get("/v3/keys/k?wait=600").await });
-    let begun = Instant::now();
-    while store.http.get("/metrics").await.text().lines().all(|line| line != "etcd_debugging_mvcc_watcher_total 1") {
-        assert!(begun.elapsed() < Duration::from_secs(30));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    store.watchers(1).await;
     assert!(store.server.stop().success());
     let answer = waiting.await.unwrap();
     assert_eq!((problem(&answer).0, answer.header("retry-after")), (503, "1"));
+}
+
+/// Who is gone is not waited for.
+#[tokio::test]
+async fn what_waits_ends_with_who_waits() {
+    let store = Store::start();
+    for http in [store.server.http(), store.server.http2()] {
+        let waiting = tokio::spawn(async move { http.get("/v3/keys/k?wait=600").await });
+        store.watchers(1).await;
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        store.watchers(0).await;
+    }
 }
