@@ -201,6 +201,11 @@ impl Lessor {
         self.shard(id).lock().get(&id).map(Lease::keys)
     }
 
+    /// The same of a lease that has no more keys than that.
+    fn keys_up_to(&self, id: i64, most: usize) -> Option<Vec<Bytes>> {
+        self.shard(id).lock().get(&id).filter(|lease| lease.key_count() <= most).map(Lease::keys)
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()

@@ -38,6 +38,13 @@ impl Attached {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Attached::One(_) => 1,
+            Attached::Many(keys) => keys.len(),
+        }
+    }
+
     pub(super) fn to_sorted(&self) -> Vec<Bytes> {
         match self {
             Attached::One(key) => vec![Bytes::copy_from_slice(key)],

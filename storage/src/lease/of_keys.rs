@@ -28,7 +28,9 @@ impl Lessor {
         left.sort_unstable();
         left.dedup();
         left.retain(|&id| {
-            let Some(keys) = self.keys(id) else { return false };
+            let moved = moves.iter().filter(|(_, from, _)| *from == id).count();
+            // One with more keys is not gone through.
+            let Some(keys) = self.keys_up_to(id, moved) else { return false };
             let mut keys: HashSet<&[u8]> = keys.iter().map(|key| &key[..]).collect();
             for (key, from, to) in moves {
                 if *from == id {

@@ -56,6 +56,10 @@ impl Lease {
         }
     }
 
+    pub(super) fn key_count(&self) -> usize {
+        self.attached.as_ref().map_or(0, |keys| keys.len())
+    }
+
     pub(super) fn keys(&self) -> Vec<Bytes> {
         self.attached.as_ref().map(|keys| keys.to_sorted()).unwrap_or_default()
     }

@@ -131,9 +131,7 @@ async fn a_key_with_a_time_to_live_goes_by_itself() {
     // Bound to the lease by somebody else, a key keeps it.
     let renewed = async || {
         let metrics = store.http.get("/metrics").await.text();
-        let line =
-            metrics.lines().find(|line| line.starts_with("etcd_debugging_lease_renewed_total ")).unwrap().to_owned();
-        line
+        metrics.lines().find(|line| line.starts_with("etcd_debugging_lease_renewed_total ")).unwrap().to_owned()
     };
     let before = renewed().await;
     assert_eq!(store.put("session?ttl=700&create", "d").await.status, 412);
