@@ -2,7 +2,7 @@
 //!
 //! As long as the key is written again with the same time, it is the same lease, which is renewed and needs no entry in the
 //! log; with another time the key gets another one, and the one before ends, as it does when the key goes
-//! ([`of_keys`](keyport_storage::lease::of_keys)).
+//! ([`of_keys`]).
 
 use bytes::Bytes;
 use keyport_api::error::Error;
