@@ -413,6 +413,7 @@ impl Cluster {
     /// Waits until the members that serve have the same revision and the same hash of all keys; the revision.
     pub async fn until_equal(&self) -> i64 {
         let serving = self.serving();
+        let mut told = Vec::new();
         eventually("all members are equal", async || {
             let mut hashes = Vec::new();
             for member in &serving {
@@ -421,8 +422,14 @@ impl Cluster {
                 let hash = hash.ok()?.ok()?.into_inner();
                 hashes.push((hash.header?.revision, hash.hash, hash.compact_revision));
             }
-            hashes.dedup();
-            (hashes.len() == 1).then(|| hashes[0].0)
+            if hashes.windows(2).all(|pair| pair[0] == pair[1]) {
+                return hashes.first().map(|(revision, ..)| *revision);
+            }
+            if hashes != told {
+                eprintln!("not equal yet: (revision, hash, compacted) {hashes:?}");
+                told = hashes;
+            }
+            None
         })
         .await
     }
