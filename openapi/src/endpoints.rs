@@ -54,6 +54,22 @@ pub struct Endpoint {
     pub public: bool,
 }
 
+/// What those have in common that are resources for clients.
+const RESOURCE: Endpoint = Endpoint {
+    path: "",
+    verb: Verb::Get,
+    listeners: Listeners::Clients,
+    id: "",
+    tag: "",
+    summary: "",
+    description: "",
+    parameters: &[],
+    body: &[],
+    answers: &[],
+    refusals: Some(Form::Problem),
+    public: false,
+};
+
 /// By which methods it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {

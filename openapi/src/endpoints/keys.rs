@@ -5,25 +5,11 @@ pub(super) mod parameters;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, Listeners, Shape, Verb};
-use crate::errors::Form;
+use super::{Answer, Content, Endpoint, RESOURCE, Shape, Verb};
 use parameters as of;
 
 /// What all of them have in common.
-const KEY: Endpoint = Endpoint {
-    path: "/v3/keys/{key}",
-    verb: Verb::Get,
-    listeners: Listeners::Clients,
-    id: "",
-    tag: "Keys",
-    summary: "",
-    description: "",
-    parameters: &[],
-    body: &[],
-    answers: &[],
-    refusals: Some(Form::Problem),
-    public: false,
-};
+const KEY: Endpoint = Endpoint { path: "/v3/keys/{key}", tag: "Keys", ..RESOURCE };
 
 pub(super) const GET: Endpoint = Endpoint {
     id: "Keys_Get",

@@ -2,24 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, Listeners, Parameter, Place, Shape, Verb};
-use crate::errors::Form;
+use super::{Answer, Content, Endpoint, Parameter, Place, RESOURCE, Shape, Verb};
 
 /// What all of them have in common.
-const LEASES: Endpoint = Endpoint {
-    path: "/v3/leases",
-    verb: Verb::Get,
-    listeners: Listeners::Clients,
-    id: "",
-    tag: "Leases",
-    summary: "",
-    description: "",
-    parameters: &[],
-    body: &[],
-    answers: &[],
-    refusals: Some(Form::Problem),
-    public: false,
-};
+const LEASES: Endpoint = Endpoint { path: "/v3/leases", tag: "Leases", ..RESOURCE };
 
 pub(super) const LIST: Endpoint = Endpoint {
     id: "Leases_List",

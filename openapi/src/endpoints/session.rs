@@ -2,24 +2,10 @@
 
 use serde_json::json;
 
-use super::{Answer, Content, Endpoint, Listeners, Shape, Verb};
-use crate::errors::Form;
+use super::{Answer, Content, Endpoint, RESOURCE, Shape, Verb};
 
 /// What all of them have in common.
-const SESSION: Endpoint = Endpoint {
-    path: "/v3/session",
-    verb: Verb::Get,
-    listeners: Listeners::Clients,
-    id: "",
-    tag: "Auth",
-    summary: "",
-    description: "",
-    parameters: &[],
-    body: &[],
-    answers: &[],
-    refusals: Some(Form::Problem),
-    public: false,
-};
+const SESSION: Endpoint = Endpoint { path: "/v3/session", tag: "Auth", ..RESOURCE };
 
 pub(super) const SHOW: Endpoint = Endpoint {
     id: "Session_Show",

@@ -93,9 +93,10 @@ impl Kv {
     /// As a range.
     pub async fn list(&self, caller: &Caller, request: ListRequest) -> Result<ListReply, Error> {
         let desk = &self.desk;
-        note(caller, &request.range());
+        let range = request.range();
+        note(caller, &range);
         let pass = desk.gate.admit_read(caller, Method::Range, request.serializable)?;
-        desk.gate.count_keys(&pass, &request.range())?;
+        desk.gate.count_keys(&pass, &range)?;
         if !request.serializable {
             desk.node.read_barrier().await?;
         }

@@ -74,7 +74,7 @@ fn send(copy: SavedCopy, part: &Part) -> Response<GatewayBody> {
         Part::Some(some) => (StatusCode::PARTIAL_CONTENT, some.clone()),
         Part::Beyond => {
             let mut response = problem::of_http(StatusCode::RANGE_NOT_SATISFIABLE, "the copy has not so many bytes");
-            response.headers_mut().insert(CONTENT_RANGE, text(&format!("bytes */{all}")));
+            response.headers_mut().insert(CONTENT_RANGE, kit::header(&format!("bytes */{all}")));
             return response;
         }
     };
@@ -83,10 +83,10 @@ fn send(copy: SavedCopy, part: &Part) -> Response<GatewayBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, length.into());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(CONTENT_DISPOSITION, text(&format!("attachment; filename=\"{}\"", file_name(&copy))));
+    headers.insert(CONTENT_DISPOSITION, kit::header(&format!("attachment; filename=\"{}\"", file_name(&copy))));
     if status == StatusCode::PARTIAL_CONTENT {
         let last = sent.end.saturating_sub(1);
-        headers.insert(CONTENT_RANGE, text(&format!("bytes {}-{last}/{all}", sent.start)));
+        headers.insert(CONTENT_RANGE, kit::header(&format!("bytes {}-{last}/{all}", sent.start)));
     }
     response.extensions_mut().insert(LastsLong);
     *response.body_mut() = GatewayBody::sized(length, copy.bytes(sent));
@@ -98,10 +98,10 @@ fn described(status: StatusCode, copy: &SavedCopy) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::empty());
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(ETAG, text(&copy.tag()));
+    headers.insert(ETAG, kit::header(&copy.tag()));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let digest = base64_simd::STANDARD.encode_to_string(copy.digest());
-    headers.insert(REPR_DIGEST, text(&format!("sha-256=:{digest}:")));
+    headers.insert(REPR_DIGEST, kit::header(&format!("sha-256=:{digest}:")));
     response
 }
 
@@ -112,9 +112,4 @@ fn file_name(copy: &SavedCopy) -> String {
     let mut name = format!("keyport-{}{:02}{:02}", date.year(), u8::from(date.month()), date.day());
     let _ = write!(name, "-{:02}{:02}{:02}.db", time.hour(), time.minute(), time.second());
     name
-}
-
-/// Digits, letters and signs of ours: there always is a form.
-fn text(text: &str) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }

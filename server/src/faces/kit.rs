@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use http::Extensions;
+use http::{Extensions, HeaderValue};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseLeasesResponse, LeaseTimeToLiveResponse};
 use prost::Message;
@@ -18,6 +18,11 @@ use crate::http::layers::Identify;
 /// `Unidentified`, for a request that did not come through the stack.
 pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Error> {
     Call::get(extensions).and_then(|call| call.caller.clone()).ok_or(Error::Unidentified)
+}
+
+/// The value of a header, of digits and signs of ours: there always is a form.
+pub(super) fn header(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Whether encoding an answer would hold up an event loop. Finding out does not: a long list is not gone through for it.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::auth::AuthError;
 use keyport_storage::mvcc::{Pace, RangeOptions, Store};
-use keyport_storage::{KeyRange, RangeEnd, Record};
+use keyport_storage::{KeyRange, RangeEnd, Record, next_key};
 
 use super::reads::{Named, Snapshot};
 use crate::auth::{Needs, Rights};
@@ -47,14 +47,7 @@ pub struct ListRequest {
 impl ListRequest {
     /// All that is below the prefix: what the caller has to be allowed to read.
     pub(super) fn range(&self) -> RangeRequest {
-        let KeyRange { start, end } = KeyRange::prefix(&self.prefix);
-        // As requests write it: there is no empty key, and a zero byte for no end.
-        let zero = || Bytes::from_static(&[0]);
-        let key = if start.is_empty() { zero() } else { start };
-        let range_end = match end {
-            RangeEnd::Before(end) => end,
-            RangeEnd::Single | RangeEnd::Unbounded => zero(),
-        };
+        let (key, range_end) = KeyRange::prefix(&self.prefix).into_pair();
         RangeRequest {
             key,
             range_end,
@@ -128,7 +121,7 @@ pub(super) fn list(store: &Store, leash: &Leash<'_>, request: &ListRequest) -> R
             break;
         }
         // Whether anything is behind those is not known yet.
-        reading.next = (found.len() == wanted).then(|| behind(last.key()));
+        reading.next = (found.len() == wanted).then(|| next_key(last.key()));
         let size = found.iter().map(|record| reading.size(record)).max().unwrap_or_default().max(1);
         at_once = match reading.take(found)? {
             ControlFlow::Continue(()) => (at_once * 2).min(MOST_AT_ONCE).min((PAGE_BYTES / size).max(1)),
@@ -199,11 +192,6 @@ impl Reading<'_> {
         let at = rest.windows(separator.len()).position(|part| part == &separator[..])?;
         key.get(..prefix.len() + at + separator.len())
     }
-}
-
-/// The key right after another.
-fn behind(key: &[u8]) -> Bytes {
-    [key, &[0]].concat().into()
 }
 
 #[cfg(test)]

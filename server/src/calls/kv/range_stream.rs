@@ -2,12 +2,11 @@
 
 use std::pin::Pin;
 
-use bytes::Bytes;
 use futures_util::stream;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::range_request::{SortOrder, SortTarget};
 use keyport_api::etcdserverpb::{RangeRequest, RangeResponse, RangeStreamResponse};
-use keyport_storage::Record;
+use keyport_storage::{Record, next_key};
 use tokio_stream::Stream;
 
 use super::{Desk, reads};
@@ -93,7 +92,7 @@ impl Reading {
                 return Ok(reply.into_message(self.desk.node.header(self.revision)));
             }
         };
-        request.key = successor(last.key());
+        request.key = next_key(last.key());
         self.rest = Some(request);
         let kvs = reply.records.iter().map(Record::to_message).collect();
         Ok(RangeResponse { kvs, ..RangeResponse::default() })
@@ -108,12 +107,4 @@ impl Reading {
             self.chunk = (self.chunk / 2).max(1);
         }
     }
-}
-
-/// The smallest key after `key`.
-fn successor(key: &[u8]) -> Bytes {
-    let mut next = Vec::with_capacity(key.len() + 1);
-    next.extend_from_slice(key);
-    next.push(0);
-    next.into()
 }

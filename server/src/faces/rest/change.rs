@@ -67,8 +67,8 @@ impl Change {
                 Change::Merge { patch: exact(body).map_err(Failure::Malformed)?, size }
             }
             (Arithmetic::None, "application/json-patch+json") => {
-                exact(body).map_err(Failure::Malformed)?;
-                let patch: Patch = serde_json::from_slice(body).map_err(malformed)?;
+                let patch: Patch =
+                    serde_json::from_value(exact(body).map_err(Failure::Malformed)?).map_err(malformed)?;
                 if patch.0.len() > MOST_OPERATIONS {
                     return Err(Failure::Malformed(format!("a patch of more than {MOST_OPERATIONS} operations")));
                 }

@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderValue};
 use keyport_api::etcdserverpb::Compare;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 
+use crate::faces::kit;
+
 /// What the tag of the document about a key has behind its revision: other bytes have another tag.
 const DOCUMENT: &str = ".json";
 
@@ -178,8 +180,7 @@ fn once(place: &mut Option<Tags>, tags: Tags) -> Result<(), SeveralConditions> {
 /// The tag of a value, or of the document about it.
 pub(super) fn tag(revision: i64, is_document: bool) -> HeaderValue {
     let suffix = if is_document { DOCUMENT } else { "" };
-    // Digits and signs of ours: there always is a form.
-    HeaderValue::try_from(format!("\"{revision}{suffix}\"")).unwrap_or(HeaderValue::from_static(""))
+    kit::header(&format!("\"{revision}{suffix}\""))
 }
 
 /// What the lists of a header name, all of them together; a weak tag is the same only where that is enough.

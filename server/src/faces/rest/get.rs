@@ -21,8 +21,8 @@ use super::shown;
 use crate::calls::{Caller, Calls};
 use crate::faces::byte_range::{Part, part};
 use crate::faces::negotiation::best;
-use crate::faces::problem;
 use crate::faces::text::GatewayBody;
+use crate::faces::{kit, problem};
 use crate::http::Call;
 
 /// The forms of an answer; the first one for those who do not mind.
@@ -124,12 +124,12 @@ fn raw(headers: &HeaderMap, kv: &Record, as_text: bool) -> Response<GatewayBody>
             let range = |end: u64| usize::try_from(end).unwrap_or(all).min(all);
             let mut response = with(StatusCode::PARTIAL_CONTENT, value(kv).slice(range(part.start)..range(part.end)));
             let described = format!("bytes {}-{}/{all}", part.start, part.end.saturating_sub(1));
-            response.headers_mut().insert(CONTENT_RANGE, text(&described));
+            response.headers_mut().insert(CONTENT_RANGE, kit::header(&described));
             response
         }
         Part::Beyond => {
             let mut response = problem::of_http(StatusCode::RANGE_NOT_SATISFIABLE, "the value has not so many bytes");
-            response.headers_mut().insert(CONTENT_RANGE, text(&format!("bytes */{all}")));
+            response.headers_mut().insert(CONTENT_RANGE, kit::header(&format!("bytes */{all}")));
             return response;
         }
     };
@@ -158,9 +158,4 @@ fn with(status: StatusCode, body: Bytes) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::Full(body));
     *response.status_mut() = status;
     response
-}
-
-/// Digits and signs of ours: there always is a form.
-fn text(text: &str) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseLeasesRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest};
 use keyport_api::routes;
@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::shown;
 use crate::calls::{Caller, Calls};
+use crate::faces::kit;
 use crate::faces::query::parameters_once;
 use crate::faces::text::{GatewayBody, write_bytes};
 
@@ -78,9 +79,7 @@ async fn grant(calls: &Calls, caller: &Caller, body: &Bytes) -> Result<Response<
     let granted = calls.lease.lease_grant(caller, LeaseGrantRequest { ttl, id }).await?;
     let mut response = document(format!("{{\"id\":\"{}\",\"ttl\":\"{}\"}}\n", granted.id, granted.ttl));
     *response.status_mut() = StatusCode::CREATED;
-    let location = HeaderValue::try_from(format!("{LEASES}{}", granted.id));
-    // Digits and signs of ours: there always is a form.
-    response.headers_mut().insert(LOCATION, location.unwrap_or(HeaderValue::from_static(LEASES)));
+    response.headers_mut().insert(LOCATION, kit::header(&format!("{LEASES}{}", granted.id)));
     Ok(response)
 }
 

@@ -16,9 +16,9 @@ use super::change::{Change, Impossible};
 use super::condition::as_seen;
 use super::failure::Failure;
 use super::put::{Return, told};
-use super::swap::attempt;
+use super::swap::{attempt, put_of};
 use crate::bulk::LARGE;
-use crate::calls::{Caller, Calls, OpReply, PutReply};
+use crate::calls::{Caller, Calls};
 use crate::faces::problem;
 use crate::faces::text::GatewayBody;
 
@@ -90,11 +90,4 @@ async fn changed(
 async fn current(calls: &Calls, caller: &Caller, key: &Bytes) -> Result<Option<Record>, Failure> {
     let request = RangeRequest { key: key.clone(), ..RangeRequest::default() };
     Ok(calls.kv.page(caller, request).await?.reply.records.into_iter().next())
-}
-
-fn put_of(reply: OpReply) -> Result<PutReply, Failure> {
-    match reply {
-        OpReply::Put(reply) => Ok(reply),
-        _ => Err(Error::ReplyMismatch.into()),
-    }
 }

@@ -12,8 +12,8 @@ use super::ask::{Ask, Hold};
 use super::condition::tag;
 use super::failure::Failure;
 use super::shown::{self, Written};
-use super::swap::{current, swap};
-use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply};
+use super::swap::{current, put_of, swap};
+use crate::calls::{Caller, Calls, KeyLease, PutReply};
 use crate::faces::text::GatewayBody;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -80,10 +80,7 @@ async fn write(calls: &Calls, caller: &Caller, ask: &Ask, value: Bytes, lease: i
     if ask.condition.is_none() {
         return Ok(calls.kv.put(caller, request).await?.reply);
     }
-    match swap(calls, caller, &ask.key, &ask.condition, Request::RequestPut(request)).await? {
-        OpReply::Put(reply) => Ok(reply),
-        _ => Err(Error::ReplyMismatch.into()),
-    }
+    put_of(swap(calls, caller, &ask.key, &ask.condition, Request::RequestPut(request)).await?)
 }
 
 /// What the answer is to have in it.

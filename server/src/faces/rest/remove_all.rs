@@ -6,7 +6,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use keyport_api::etcdserverpb::DeleteRangeRequest;
 use keyport_openapi::endpoints::{ListParameter, Resource};
-use keyport_storage::{KeyRange, RangeEnd};
+use keyport_storage::KeyRange;
 
 use super::failure::Failure;
 use super::shown;
@@ -20,16 +20,8 @@ pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Res
         return Err(Failure::Malformed(detail.into()));
     }
     let prefix = prefix(parts.uri.query().unwrap_or_default())?;
-    let KeyRange { start, end } = KeyRange::prefix(&prefix);
-    let zero = || Bytes::from_static(&[0]);
-    let request = DeleteRangeRequest {
-        key: if start.is_empty() { zero() } else { start },
-        range_end: match end {
-            RangeEnd::Before(end) => end,
-            RangeEnd::Single | RangeEnd::Unbounded => zero(),
-        },
-        prev_kv: false,
-    };
+    let (key, range_end) = KeyRange::prefix(&prefix).into_pair();
+    let request = DeleteRangeRequest { key, range_end, prev_kv: false };
     let reply = calls.kv.delete_range(caller, request).await?.reply;
     let document = format!("{{\"deleted\":\"{}\"}}\n", reply.deleted);
     let mut response = Response::new(GatewayBody::Full(document.into()));

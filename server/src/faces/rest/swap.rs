@@ -1,13 +1,14 @@
 //! Writing a key if it is what it has to be: looking and writing are one transaction.
 
 use bytes::Bytes;
+use keyport_api::error::Error;
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::{Compare, RangeRequest, RequestOp, TxnRequest};
 use keyport_storage::Record;
 
 use super::condition::{Condition, Guards, as_seen};
 use super::failure::Failure;
-use crate::calls::{Caller, Calls, OpReply};
+use crate::calls::{Caller, Calls, OpReply, PutReply};
 
 /// How often one looks again, when the key changes between looking and writing.
 const MOST_TRIES: usize = 16;
@@ -69,6 +70,17 @@ pub(super) async fn attempt(
 pub(super) async fn current(calls: &Calls, caller: &Caller, key: &Bytes) -> Result<Option<i64>, Failure> {
     let found = calls.kv.page(caller, look(key)).await?;
     Ok(found.reply.records.first().map(Record::mod_revision))
+}
+
+/// The answer to a put.
+///
+/// # Errors
+/// When it is another's.
+pub(super) fn put_of(reply: OpReply) -> Result<PutReply, Failure> {
+    match reply {
+        OpReply::Put(reply) => Ok(reply),
+        _ => Err(Error::ReplyMismatch.into()),
+    }
 }
 
 /// What a key is, but for its value.

@@ -1,9 +1,8 @@
 //! The state of some keys at one revision, page by page, in the order of keys.
 
-use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
-use keyport_storage::{KeyRange, RangeEnd, Record};
+use keyport_storage::{KeyRange, Record, next_key};
 
 use super::selectors;
 use crate::calls::{Caller, Kv, KvAnswer};
@@ -47,24 +46,16 @@ impl Listing {
     /// The next keys; may be none though more follow.
     pub(super) async fn page(&mut self, kv: &Kv, caller: &Caller) -> Result<Vec<Record>, Error> {
         let Some(range) = self.ranges.first_mut() else { return Ok(Vec::new()) };
-        let request = RangeRequest {
-            key: if range.start.is_empty() { Bytes::from_static(&[0]) } else { range.start.clone() },
-            range_end: match &range.end {
-                RangeEnd::Single => Bytes::new(),
-                RangeEnd::Before(end) => end.clone(),
-                RangeEnd::Unbounded => Bytes::from_static(&[0]),
-            },
-            limit: self.limit,
-            revision: self.revision,
-            ..RangeRequest::default()
-        };
+        let (key, range_end) = range.clone().into_pair();
+        let request =
+            RangeRequest { key, range_end, limit: self.limit, revision: self.revision, ..RangeRequest::default() };
         let KvAnswer { header, reply } = kv.page(caller, request).await?;
         if self.revision == 0 {
             self.revision = header.revision;
         }
         let bytes = reply.records.iter().map(|record| record.encoded().len()).sum::<usize>().max(1);
         match reply.records.last() {
-            Some(last) if reply.more => range.start = selectors::successor(last.key()),
+            Some(last) if reply.more => range.start = next_key(last.key()),
             _ => {
                 self.ranges.remove(0);
             }

@@ -1,7 +1,7 @@
 //! The keys of a stream: any mixture of keys, prefixes and ranges, as a sorted list of intervals that do not touch.
 
 use bytes::Bytes;
-use keyport_storage::{KeyRange, RangeEnd};
+use keyport_storage::{KeyRange, RangeEnd, next_key};
 
 /// The same keys in as few ranges as possible, in the order of keys.
 pub(super) fn normalized(ranges: Vec<KeyRange>) -> Vec<KeyRange> {
@@ -30,7 +30,7 @@ pub(super) fn normalized(ranges: Vec<KeyRange>) -> Vec<KeyRange> {
 fn bounds(range: KeyRange) -> (Bytes, Option<Bytes>) {
     match range.end {
         RangeEnd::Single => {
-            let next = successor(&range.start);
+            let next = next_key(&range.start);
             (range.start, Some(next))
         }
         RangeEnd::Before(end) => (range.start, Some(end)),
@@ -47,14 +47,9 @@ fn range((start, end): (Bytes, Option<Bytes>)) -> KeyRange {
     KeyRange { start, end }
 }
 
-/// The key right after another.
-pub(super) fn successor(key: &[u8]) -> Bytes {
-    [key, &[0]].concat().into()
-}
-
 /// What is left of sorted ranges after a key.
 pub(super) fn after(ranges: &[KeyRange], key: &[u8]) -> Vec<KeyRange> {
-    let next = successor(key);
+    let next = next_key(key);
     let rest = ranges.iter().filter_map(|range| {
         if range.start >= next {
             return Some(range.clone());
