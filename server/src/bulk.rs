@@ -33,6 +33,13 @@ pub(crate) const LONG: usize = 4096;
 /// ([`Pace`]); with less they would hardly get back to a core, once they have.
 const BEHIND: i32 = 5;
 
+/// Puts the thread that calls behind others for good. What has begun must end: behind is not last, or on a machine where
+/// others want every core all the time it would never be done.
+pub(crate) fn step_behind() {
+    // Of this thread. Nobody refuses to be asked for less.
+    let _ = setpriority_process(None, BEHIND);
+}
+
 /// The threads. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Bulk(Arc<Threads>);
@@ -76,8 +83,7 @@ impl Bulk {
     /// # Errors
     /// The same.
     pub(crate) fn start_patient(done: IntCounter) -> io::Result<Bulk> {
-        // Of the thread that asks, and nobody refuses to be asked for less.
-        Bulk::of(threads(), done, "keyport-hash", || _ = setpriority_process(None, BEHIND))
+        Bulk::of(threads(), done, "keyport-hash", step_behind)
     }
 
     fn of(threads: usize, done: IntCounter, name: &str, begin: impl Fn() + Send + Sync + 'static) -> io::Result<Bulk> {

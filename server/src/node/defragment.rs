@@ -1,4 +1,4 @@
-//! Defragmentation while the member serves: on a thread of its own, which lets everybody else go first.
+//! Defragmentation while the member serves: on a thread of its own, behind others.
 
 mod auto;
 mod turn;
@@ -8,15 +8,13 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use keyport_storage::backend::BackendError;
-use rustix::process::setpriority_process;
 use tokio::sync::oneshot;
 
 use super::Node;
+use crate::bulk::step_behind;
 pub(crate) use auto::{Load, Question as TurnQuestion};
 pub(crate) use turn::{Running, Turn};
 
-/// The lowest priority that the system knows.
-const LAST: i32 = 19;
 /// Between two slices there is a pause half as long as the one before took, and no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,8 +61,7 @@ impl Node {
     }
 
     fn defragment_here(&self) -> Result<(), BackendError> {
-        // Of this thread. Nobody refuses to be asked for less.
-        let _ = setpriority_process(None, LAST);
+        step_behind();
         let (metrics, backend, stopping) = (self.metrics(), &self.state().backend, self.stopping().token());
         let (before, compacted) = (backend.size(), self.store().compacted());
         tracing::info!(current_db_size_bytes = before, "starting defragment");
