@@ -21,7 +21,7 @@ use tower::{Layer as _, Service};
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
 use super::json::{self, Gateway, GatewayOptions};
-use super::rest::Rest;
+use super::rest::{Kind, Rest};
 use super::sse::Events;
 use super::text::GatewayBody;
 use super::{backup, body, problem, session};
@@ -175,15 +175,15 @@ impl Api {
             Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
             Resource::SessionEnd => session::end(&self.calls, &parts),
             Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
+            Resource::Key | Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd | Resource::KeyDelete => {
+                self.rest.answer(Kind::Key, resource, &parts, body).await
+            }
+            Resource::Keys | Resource::KeysDelete => self.rest.answer(Kind::Keys, resource, &parts, body).await,
             Resource::Leases
             | Resource::LeaseGrant
             | Resource::Lease
             | Resource::LeaseKeepAlive
-            | Resource::LeaseRevoke => self.rest.leases(resource, &parts, body).await,
-            Resource::Keys | Resource::KeysDelete => self.rest.keys(resource, &parts).await,
-            Resource::Key | Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd | Resource::KeyDelete => {
-                self.rest.key(resource, &parts, body).await
-            }
+            | Resource::LeaseRevoke => self.rest.answer(Kind::Leases, resource, &parts, body).await,
         }
     }
 }

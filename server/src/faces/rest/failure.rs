@@ -4,9 +4,8 @@ use http::header::{ETAG, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 
-use super::address::Malformed;
-use super::condition::{SeveralConditions, tag};
 use super::shown;
+use super::tag::tag;
 use crate::faces::problem;
 use crate::faces::query::ParameterError;
 use crate::faces::text::GatewayBody;
@@ -60,18 +59,6 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         Failure::Refused(error)
-    }
-}
-
-impl From<Malformed> for Failure {
-    fn from(error: Malformed) -> Failure {
-        Failure::Malformed(error.to_string())
-    }
-}
-
-impl From<SeveralConditions> for Failure {
-    fn from(error: SeveralConditions) -> Failure {
-        Failure::Malformed(error.to_string())
     }
 }
 

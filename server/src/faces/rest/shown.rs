@@ -7,7 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use keyport_storage::{Record, Versions};
 
-use super::condition::tag;
+use super::tag::tag;
 use crate::faces::text::{write_fields, write_readable};
 
 /// The store's revision when it was asked, or after what was done.

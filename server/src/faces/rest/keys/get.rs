@@ -15,12 +15,12 @@ use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::{KeyRange, Record};
 
 use super::ask::Ask;
-use super::condition::{Tag, read};
-use super::failure::Failure;
-use super::shown;
 use crate::calls::{Caller, Calls};
 use crate::faces::byte_range::{Part, part};
 use crate::faces::negotiation::best;
+use crate::faces::rest::failure::Failure;
+use crate::faces::rest::shown;
+use crate::faces::rest::tag::{Tag, read};
 use crate::faces::text::GatewayBody;
 use crate::faces::{kit, problem};
 use crate::http::Call;

@@ -7,9 +7,9 @@ use keyport_api::error::Error;
 use keyport_openapi::endpoints::{ListParameter, Resource};
 
 use super::address;
-use super::failure::Failure;
 use crate::faces::negotiation::accepts;
 use crate::faces::query::parameters;
+use crate::faces::rest::failure::Failure;
 
 const EVENT_STREAM: &str = "text/event-stream";
 const WATCH: &str = "watch";

@@ -6,10 +6,10 @@ use keyport_api::etcdserverpb::DeleteRangeRequest;
 use keyport_api::etcdserverpb::request_op::Request;
 
 use super::ask::Ask;
-use super::failure::Failure;
-use super::shown;
 use super::swap::swap;
 use crate::calls::{Caller, Calls, OpReply};
+use crate::faces::rest::failure::Failure;
+use crate::faces::rest::shown;
 use crate::faces::text::GatewayBody;
 
 pub(super) async fn answer(calls: &Calls, caller: &Caller, ask: Ask) -> Result<Response<GatewayBody>, Failure> {

@@ -5,6 +5,8 @@ use http::{HeaderValue, Uri};
 use keyport_api::routes;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 
+use crate::faces::rest::failure::Failure;
+
 /// Where keys begin in paths.
 const KEYS: &str = "/v3/keys/";
 
@@ -30,6 +32,12 @@ const ENCODED: &AsciiSet = &CONTROLS
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a percent sign in the path has no two hexadecimal digits behind it: %25 stands for the sign itself")]
 pub(super) struct Malformed;
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Failure {
+        Failure::Malformed(error.to_string())
+    }
+}
 
 /// What follows `/v3/keys/`, whatever bytes that is.
 ///

@@ -11,12 +11,12 @@ use keyport_api::error::{self, Error};
 use keyport_openapi::endpoints::{LIST_LIMITS, ListParameter, Resource};
 
 use super::cursor::{Cursor, List};
-use super::failure::Failure;
-use super::shown;
 use crate::calls::{Caller, Calls, ListReply, ListRequest, Listed};
 use crate::faces::negotiation::best;
 use crate::faces::problem;
 use crate::faces::query::{Parameter, parameters_once};
+use crate::faces::rest::failure::Failure;
+use crate::faces::rest::shown;
 use crate::faces::text::{GatewayBody, write_bytes, write_fields};
 use crate::http::layers::LastsLong;
 

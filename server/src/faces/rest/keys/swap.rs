@@ -7,8 +7,8 @@ use keyport_api::etcdserverpb::{Compare, RangeRequest, RequestOp, TxnRequest};
 use keyport_storage::Record;
 
 use super::condition::{Condition, Guards, as_seen};
-use super::failure::Failure;
 use crate::calls::{Caller, Calls, OpReply, PutReply};
+use crate::faces::rest::failure::Failure;
 
 /// How often one looks again, when the key changes between looking and writing.
 const MOST_TRIES: usize = 16;

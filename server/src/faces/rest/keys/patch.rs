@@ -14,12 +14,12 @@ use keyport_storage::Record;
 use super::ask::Ask;
 use super::change::{Change, Impossible};
 use super::condition::as_seen;
-use super::failure::Failure;
 use super::put::{Return, told};
 use super::swap::{attempt, put_of};
 use crate::bulk::LARGE;
 use crate::calls::{Caller, Calls};
 use crate::faces::problem;
+use crate::faces::rest::failure::Failure;
 use crate::faces::text::GatewayBody;
 
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");

@@ -14,9 +14,9 @@ use keyport_api::etcdserverpb::{Compare, PutRequest, RangeRequest, RequestOp, Tx
 
 use super::ask::{Ask, Hold};
 use super::condition::as_seen;
-use super::failure::Failure;
 use super::put::{Return, told};
 use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply};
+use crate::faces::rest::failure::Failure;
 use crate::faces::text::GatewayBody;
 
 /// How often others, at other members, may have been quicker.

@@ -9,11 +9,11 @@ use keyport_api::etcdserverpb::request_op::Request;
 
 use super::address::location;
 use super::ask::{Ask, Hold};
-use super::condition::tag;
-use super::failure::Failure;
-use super::shown::{self, Written};
 use super::swap::{current, put_of, swap};
 use crate::calls::{Caller, Calls, KeyLease, PutReply};
+use crate::faces::rest::failure::Failure;
+use crate::faces::rest::shown::{self, Written};
+use crate::faces::rest::tag::tag;
 use crate::faces::text::GatewayBody;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");

@@ -1,15 +1,13 @@
 //! What a key has to be for a request to be served: `If-Match` and `If-None-Match`, by the revision of its last change.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue};
 use keyport_api::etcdserverpb::Compare;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 
-use crate::faces::kit;
-
-/// What the tag of the document about a key has behind its revision: other bytes have another tag.
-const DOCUMENT: &str = ".json";
+use crate::faces::rest::failure::Failure;
+use crate::faces::rest::tag::{Tag, read};
 
 /// More are not said beforehand.
 const MOST_GUARDS: usize = 16;
@@ -26,6 +24,12 @@ pub(super) struct Condition {
 #[error("several conditions: give one of If-Match, If-None-Match, cas, create and update")]
 pub(super) struct SeveralConditions;
 
+impl From<SeveralConditions> for Failure {
+    fn from(error: SeveralConditions) -> Failure {
+        Failure::Malformed(error.to_string())
+    }
+}
+
 /// Which changes a header names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tags {
@@ -33,13 +37,6 @@ pub(super) enum Tags {
     Any,
     /// These; none of those that were never given.
     Some(Vec<Tag>),
-}
-
-/// Of the value at a revision, or of the document about it: what is written, it says alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tag {
-    pub(super) revision: i64,
-    pub(super) is_document: bool,
 }
 
 /// The guards of a transaction, as far as they can be said without looking first.
@@ -177,12 +174,6 @@ fn once(place: &mut Option<Tags>, tags: Tags) -> Result<(), SeveralConditions> {
     }
 }
 
-/// The tag of a value, or of the document about it.
-pub(super) fn tag(revision: i64, is_document: bool) -> HeaderValue {
-    let suffix = if is_document { DOCUMENT } else { "" };
-    kit::header(&format!("\"{revision}{suffix}\""))
-}
-
 /// What the lists of a header name, all of them together; a weak tag is the same only where that is enough.
 fn tags(headers: &HeaderMap, name: &HeaderName, weak: bool) -> Option<Tags> {
     let mut values = headers.get_all(name).into_iter().peekable();
@@ -197,14 +188,4 @@ fn tags(headers: &HeaderMap, name: &HeaderName, weak: bool) -> Option<Tags> {
         tags.extend(read(strong));
     }
     Some(Tags::Some(tags))
-}
-
-/// What a tag says. Quotes are easily lost in shells.
-pub(super) fn read(tag: &str) -> Option<Tag> {
-    let bare = tag.strip_prefix('"').map_or(Some(tag), |rest| rest.strip_suffix('"'))?;
-    let (digits, is_document) = bare.strip_suffix(DOCUMENT).map_or((bare, false), |digits| (digits, true));
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    // None was ever given for the revision 0, which stands for what is not there.
-    let revision = digits.parse().ok().filter(|&revision| is_number && revision > 0)?;
-    Some(Tag { revision, is_document })
 }

@@ -10,8 +10,8 @@ use keyport_openapi::endpoints::{KeyParameter, Resource, WAIT_SECONDS};
 use super::address;
 use super::change::Arithmetic;
 use super::condition::{Condition, Tags};
-use super::failure::Failure;
 use crate::faces::query::{Parameter, parameters_once};
+use crate::faces::rest::failure::Failure;
 
 /// See the module's text.
 #[derive(Clone, Debug, Default)]

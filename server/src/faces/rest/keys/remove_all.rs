@@ -8,10 +8,10 @@ use keyport_api::etcdserverpb::DeleteRangeRequest;
 use keyport_openapi::endpoints::{ListParameter, Resource};
 use keyport_storage::KeyRange;
 
-use super::failure::Failure;
-use super::shown;
 use crate::calls::{Caller, Calls};
 use crate::faces::query::parameters_once;
+use crate::faces::rest::failure::Failure;
+use crate::faces::rest::shown;
 use crate::faces::text::GatewayBody;
 
 pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {

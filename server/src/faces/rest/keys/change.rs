@@ -4,7 +4,7 @@ use bytes::Bytes;
 use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 
-use super::failure::Failure;
+use crate::faces::rest::failure::Failure;
 
 /// How deep JSON may nest: as deep as it is read.
 const MOST_DEPTH: usize = 120;
