@@ -5,15 +5,19 @@
 //! its routes of them by an exhaustive `match`. So a row without a handler does not compile, and without a row nothing
 //! leads to a handler. The same goes for the parameters of the events ([`EventsParameter`]).
 
+mod access;
+mod cluster;
 mod debug;
 mod document;
 mod events;
 mod keys;
 mod leases;
+mod lines;
 mod operations;
 mod schemas;
 mod session;
 mod snapshot;
+mod transactions;
 
 use std::ops::RangeInclusive;
 
@@ -24,7 +28,7 @@ pub use debug::{PROFILE_FORM, PROFILE_FORMS, PROFILE_SECONDS};
 pub(crate) use document::add;
 pub use events::parameters::HEARTBEAT_SECONDS;
 pub use keys::list::LIST_LIMITS;
-pub use keys::parameters::WAIT_SECONDS;
+pub use keys::parameters::{VERSIONS_LIMITS, WAIT_SECONDS};
 pub use operations::{EXCLUDED_ALARMS, EXCLUDED_CHECKS, SERIALIZABLE, VERBOSE};
 pub(crate) use schemas::add as add_schemas;
 
@@ -68,6 +72,20 @@ const RESOURCE: Endpoint = Endpoint {
     answers: &[],
     refusals: Some(Form::Problem),
     public: false,
+};
+
+/// A document of JSON.
+const fn json_of(schema: &'static str, example: fn() -> Value) -> Content {
+    Content { media_type: "application/json", shape: Shape::Schema(schema), example: Some(example) }
+}
+
+/// What holds for as long as it is read.
+const HELD: Content = Content {
+    media_type: "text/event-stream",
+    shape: Shape::Text,
+    example: Some(|| {
+        serde_json::json!("event: held\ndata: {\"id\":\"7587848390525747211\",\"ttl\":\"10\"}\n\n: hb\n\n")
+    }),
 };
 
 /// By which methods it is asked for.
@@ -247,11 +265,49 @@ table! {
         /// What is at a level of keys.
         Keys => keys::list::LIST,
         KeysDelete => keys::list::DELETE,
+        /// Operations under conditions.
+        Transaction => transactions::RUN,
+        /// Operations without.
+        KeysBatch => transactions::BATCH,
         Leases => leases::LIST,
         LeaseGrant => leases::GRANT,
         Lease => leases::SHOW,
         LeaseKeepAlive => leases::KEEP_ALIVE,
         LeaseRevoke => leases::REVOKE,
+        /// Who holds a lock, and who waits.
+        Lock => lines::LOCK,
+        LockTake => lines::TAKE,
+        LockRelease => lines::RELEASE,
+        /// Who leads, and who would.
+        Election => lines::ELECTION,
+        ElectionCampaign => lines::CAMPAIGN,
+        ElectionProclaim => lines::PROCLAIM,
+        ElectionResign => lines::RESIGN,
+        Members => cluster::MEMBERS,
+        MemberAdd => cluster::ADD,
+        Member => cluster::MEMBER,
+        MemberUpdate => cluster::UPDATE,
+        MemberRemove => cluster::REMOVE,
+        MemberPromote => cluster::PROMOTE,
+        MemberLead => cluster::LEAD,
+        Alarms => cluster::ALARMS,
+        AlarmsDisarm => cluster::DISARM,
+        Users => access::USERS,
+        UserAdd => access::USER_ADD,
+        User => access::USER,
+        UserRemove => access::USER_REMOVE,
+        UserPassword => access::USER_PASSWORD,
+        UserGrant => access::USER_GRANT,
+        UserRevoke => access::USER_REVOKE,
+        Roles => access::ROLES,
+        RoleAdd => access::ROLE_ADD,
+        Role => access::ROLE,
+        RoleRemove => access::ROLE_REMOVE,
+        RoleGrant => access::ROLE_GRANT,
+        RoleRevoke => access::ROLE_REVOKE,
+        /// Whether anybody is asked who he is.
+        Authentication => access::AUTHENTICATION,
+        AuthenticationSet => access::AUTHENTICATION_SET,
     }
 }
 
@@ -288,12 +344,30 @@ table! {
         Wait => keys::parameters::WAIT,
         Ttl => keys::parameters::TTL,
         Lease => keys::parameters::LEASE,
+        /// As long as the answer is read.
+        Hold => keys::parameters::HOLD,
         Increment => keys::parameters::INCREMENT,
         Append => keys::parameters::APPEND,
         Cas => keys::parameters::CAS,
         Create => keys::parameters::CREATE,
         Update => keys::parameters::UPDATE,
         Previous => keys::parameters::PREVIOUS,
+        History => keys::parameters::HISTORY,
+        Before => keys::parameters::BEFORE,
+        Limit => keys::parameters::LIMIT,
+    }
+}
+
+table! {
+    /// What the query of a [`Resource::Lock`], a [`Resource::Election`] and their likes may say.
+    LineParameter of Parameter {
+        Ttl => lines::TTL,
+        Lease => lines::LEASE,
+        Wait => lines::WAIT,
+        Hold => keys::parameters::HOLD,
+        /// As events.
+        Watch => lines::WATCH,
+        Limit => lines::LIMIT,
     }
 }
 
@@ -306,6 +380,9 @@ table! {
         Recursive => keys::list::RECURSIVE,
         KeysOnly => keys::list::KEYS_ONLY,
         Counts => keys::list::COUNTS,
+        Search => keys::list::SEARCH,
+        Regex => keys::list::REGEX,
+        In => keys::list::IN,
         Limit => keys::list::LIMIT,
         After => keys::list::AFTER,
         All => keys::parameters::ALL,
@@ -323,14 +400,17 @@ impl Endpoint {
     }
 }
 
-/// Whether a path is what a row writes with parameters in braces. Each stands for a part, but a key for all the rest.
+/// Parameters that stand for all the rest of a path, slashes included.
+const WHOLE: [&str; 3] = ["key", "lock", "election"];
+
+/// Whether a path is what a row writes with parameters in braces. Each stands for a part, unless it is of [`WHOLE`].
 fn leads(row: &str, path: &str) -> bool {
     let Some((fixed, parameter)) = row.split_once('{') else { return row == path };
     let (Some(rest), Some((name, behind))) = (path.strip_prefix(fixed), parameter.split_once('}')) else {
         return false;
     };
     let part = rest.split('/').next().unwrap_or_default();
-    name == "key" || !part.is_empty() && leads(behind, rest.strip_prefix(part).unwrap_or_default())
+    WHOLE.contains(&name) || !part.is_empty() && leads(behind, rest.strip_prefix(part).unwrap_or_default())
 }
 
 impl Resource {

@@ -37,7 +37,12 @@ pub fn build() -> Result<OpenApi, DescriptorError> {
 
     let mut tags = vec![
         tag("Keys", "Keys as resources: a path, and a value as it is."),
+        tag("Transactions", "Several operations at once."),
         tag("Leases", "Leases as resources: what keys are bound to."),
+        tag("Locks", "Locks: held by one, waited for by others."),
+        tag("Elections", "Elections: led by one, observed by others."),
+        tag("Members", "The members of the cluster, and their alarms."),
+        tag("Users", "Users and roles: who may do what."),
     ];
     tags.extend(gateway::tags(&pool));
     tags.push(tag("Operations", "Health, metrics and what the server says about itself."));

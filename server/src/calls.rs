@@ -9,6 +9,7 @@ mod cluster;
 mod election;
 mod kv;
 mod lease;
+mod line;
 mod lock;
 mod maintenance;
 mod queue;
@@ -36,8 +37,11 @@ pub(crate) use crate::kv::{DeleteReply, OpReply, PutReply, RangeReply, Reply, Tx
 pub(crate) use auth::Auth;
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
-pub(crate) use kv::{Kv, KvAnswer, ListReply, ListRequest, Listed, RangeChunks};
+pub(crate) use kv::{
+    HistoryReply, HistoryRequest, Kv, KvAnswer, ListReply, ListRequest, Listed, RangeChunks, Search, SearchIn,
+};
 pub(crate) use lease::{KeepAlives, KeyLease, Lease};
+pub(crate) use line::{First, Line, Wish as PlaceWish};
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::{Maintenance, SavedCopy, SnapshotBlobs};
 pub(crate) use watch::{Subscription, Watch, WatchReply, WatchSession};

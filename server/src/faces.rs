@@ -5,6 +5,8 @@
 mod backup;
 mod body;
 mod byte_range;
+mod events;
+mod fields;
 pub(crate) mod grpc;
 pub(crate) mod json;
 mod kit;

@@ -17,6 +17,7 @@ mod key_state;
 #[cfg(test)]
 mod model_tests;
 mod open;
+mod past;
 mod read;
 mod state;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
 use crate::{Event, KeyRange, Record, ThreadPanic};
 
 pub use compaction::{CompactionHandle, CompactionStep};
+pub use past::Past;
 pub use read::{GoesOn, Pace};
 pub use write::WriteTxn;
 
@@ -250,6 +252,15 @@ impl Store {
         goes_on: &mut GoesOn<'_>,
     ) -> Result<RangeResult, MvccError> {
         self.inner.state.load().range_while(range, options, goes_on)
+    }
+
+    /// What a key was before a revision (0: to this day), the newest first: `limit` versions at most, and no more once those have
+    /// `max_bytes`.
+    ///
+    /// # Errors
+    /// When the backend cannot be read.
+    pub fn past(&self, key: &[u8], before: i64, limit: usize, max_bytes: usize) -> Result<Past, MvccError> {
+        self.inner.state.load().past(key, before, limit, max_bytes)
     }
 
     /// Begins to change keys; waits for any other writer.

@@ -91,12 +91,29 @@ impl Http {
         headers: &[(&str, &str)],
         body: BoxBody<Bytes, std::convert::Infallible>,
     ) -> http::Response<Incoming> {
+        self.try_open(method, path, headers, body).await.unwrap_or_else(|e| panic!("{path}: {e:?}"))
+    }
+
+    /// The same of a server that may be away.
+    ///
+    /// # Errors
+    /// When there is no connection, or it ends before there is an answer.
+    ///
+    /// # Panics
+    /// If there is neither an answer nor an end.
+    pub async fn try_open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: BoxBody<Bytes, std::convert::Infallible>,
+    ) -> Result<http::Response<Incoming>, hyper_util::client::legacy::Error> {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.addr));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body).expect("a well-formed request");
-        within(path, self.client.request(request)).await.unwrap_or_else(|e| panic!("{path}: {e:?}"))
+        within(path, self.client.request(request)).await
     }
 
     /// Sends a request and reads the whole answer.

@@ -5,7 +5,7 @@ pub(super) mod parameters;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, RESOURCE, Shape, Verb};
+use super::{Answer, Content, Endpoint, HELD, RESOURCE, Shape, Verb};
 use parameters as of;
 
 /// What all of them have in common.
@@ -25,13 +25,16 @@ The `ETag` is the revision of the last change. With `If-None-Match` a client tha
         of::CONSISTENCY,
         of::WAIT,
         of::WATCH,
+        of::HISTORY,
+        of::BEFORE,
+        of::LIMIT,
         of::IF_MATCH,
         of::IF_NONE_MATCH,
         of::RANGE,
         of::IF_RANGE,
     ],
     answers: &[
-        Answer { status: 200, description: "The value.", contents: &[RAW, DOCUMENT, EVENTS], headers: READ },
+        Answer { status: 200, description: "The value; with `history`, a `KeyHistory`.", contents: &[RAW, DOCUMENT, EVENTS], headers: READ },
         Answer { status: 206, description: "The part of the value that `Range` asks for.", contents: &[RAW], headers: PART },
         Answer { status: 304, description: "It is what `If-None-Match` names.", contents: &[], headers: READ },
         Answer {
@@ -66,6 +69,7 @@ have their trouble with quotes.
         of::KEY_BASE64,
         of::TTL,
         of::LEASE,
+        of::HOLD,
         of::CAS,
         of::CREATE,
         of::UPDATE,
@@ -78,8 +82,8 @@ have their trouble with quotes.
     answers: &[
         Answer {
             status: 200,
-            description: "What the key is now, without its value; with `Prefer: return=representation`, with it.",
-            contents: &[WRITTEN],
+            description: "What the key is now, without its value; with `Prefer: return=representation`, with it. With `hold`, a stream.",
+            contents: &[WRITTEN, HELD],
             headers: WROTE,
         },
         Answer { status: 201, description: "The same of a key that was not there before.", contents: &[WRITTEN], headers: MADE },
@@ -190,7 +194,7 @@ const MADE: &[&str] = &["ETag", "Location", "Keyport-Revision", "Preference-Appl
 
 const RAW: Content = Content { media_type: "application/octet-stream", shape: Shape::Binary, example: None };
 const DOCUMENT: Content =
-    Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(document) };
+    Content { media_type: "application/json", shape: Shape::Schema("KeyDocument"), example: Some(document) };
 const WRITTEN: Content =
     Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(written) };
 const PROBLEM: Content =

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, Parameter, Place, RESOURCE, Shape, Verb};
+use super::keys::parameters::HOLD;
+use super::{Answer, Endpoint, HELD, Parameter, Place, RESOURCE, Shape, Verb, json_of};
 
 /// What all of them have in common.
 const LEASES: Endpoint = Endpoint { path: "/v3/leases", tag: "Leases", ..RESOURCE };
@@ -24,14 +25,25 @@ pub(super) const GRANT: Endpoint = Endpoint {
     id: "Leases_Grant",
     summary: "Grants a lease",
     description: "Keys are bound to it with `?lease=`; they go with it when it is not kept alive for its time.",
+    parameters: &[HOLD],
     body: &[json_of("LeaseWish", || json!({"ttl": 60}))],
-    answers: &[Answer {
-        status: 201,
-        description: "What was granted, which may be more than what was asked for.",
-        contents: &[json_of("LeaseState", granted)],
-        headers: &["Location"],
-    }],
+    answers: &[
+        GRANT_HELD,
+        Answer {
+            status: 201,
+            description: "What was granted, which may be more than what was asked for.",
+            contents: &[json_of("LeaseState", granted)],
+            headers: &["Location"],
+        },
+    ],
     ..LEASES
+};
+
+const GRANT_HELD: Answer = Answer {
+    status: 200,
+    description: "With `hold`: it lasts as long as this is read.",
+    contents: &[HELD],
+    headers: &[],
 };
 
 pub(super) const SHOW: Endpoint = Endpoint {
@@ -89,10 +101,6 @@ const KEYS: Parameter = Parameter {
     shape: Shape::Flag,
     repeated: false,
 };
-
-const fn json_of(schema: &'static str, example: fn() -> Value) -> Content {
-    Content { media_type: "application/json", shape: Shape::Schema(schema), example: Some(example) }
-}
 
 fn granted() -> Value {
     json!({"id": "7587848390525747211", "ttl": "60"})

@@ -1,5 +1,10 @@
 //! The schemas of answers that no proto file knows.
 
+mod access;
+mod cluster;
+mod lines;
+mod transactions;
+
 use utoipa::openapi::schema::{
     AllOfBuilder, AnyOfBuilder, ArrayBuilder, ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type,
 };
@@ -7,9 +12,11 @@ use utoipa::openapi::{Object, Ref};
 
 /// Adds them, under the names that the rows call them by.
 pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
-    components
+    access::add(cluster::add(lines::add(transactions::add(components))))
         .schema("WatchChange", change())
         .schema("KeyValue", key_value())
+        .schema("KeyHistory", key_history())
+        .schema("KeyDocument", key_document())
         .schema("LeaseWish", lease_wish())
         .schema("LeaseState", lease_state())
         .schema("LeaseList", lease_list())
@@ -119,21 +126,41 @@ fn key_value() -> Schema {
         .property("version", text("How often the key was put since it came into being."))
         .property("lease", text("The lease it is bound to."))
         .property("size", text("Bytes of the value, where it is left out."))
+        .property("deleted", flag("Of a history: it was removed then."))
         .property("ttl", text("Seconds that its own lease was granted, where it was written with `ttl`."))
         .property("prev_kv", Ref::from_schema_name("KeyValue"))
         .into()
 }
 
-fn lease_wish() -> Schema {
-    let number = |description: &str| {
-        ObjectBuilder::new()
-            .schema_type(SchemaType::Array(vec![Type::Integer, Type::String]))
-            .description(Some(description))
-    };
+fn key_history() -> Schema {
+    let versions = ArrayBuilder::new().items(Ref::from_schema_name("KeyValue"));
     ObjectBuilder::new()
         .schema_type(Type::Object)
-        .property("ttl", number("For how many seconds."))
-        .property("id", number("The id that it is to have; one is found where none is given."))
+        .property("key", text("The key, if it is UTF-8."))
+        .property("key_b64", text("The key in base64, if it is not."))
+        .property("revision", text("The store's revision."))
+        .property("compact_revision", text("Where history begins."))
+        .property("versions", versions.description(Some("The newest first.")))
+        .property("before", text("`before` of the next page, if there is one."))
+        .required("revision")
+        .required("compact_revision")
+        .required("versions")
+        .into()
+}
+
+fn key_document() -> Schema {
+    AnyOfBuilder::new()
+        .description(Some("A key, or with `history` what it was."))
+        .item(Ref::from_schema_name("KeyValue"))
+        .item(Ref::from_schema_name("KeyHistory"))
+        .into()
+}
+
+fn lease_wish() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("ttl", whole("For how many seconds."))
+        .property("id", whole("The id that it is to have; one is found where none is given."))
         .required("ttl")
         .into()
 }
@@ -244,4 +271,15 @@ fn compacted() -> Schema {
 
 fn text(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+fn flag(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean).description(Some(description))
+}
+
+/// A whole number, which may be a text of digits.
+fn whole(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Array(vec![Type::Integer, Type::String]))
+        .description(Some(description))
 }

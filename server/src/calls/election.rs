@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::kv::KvAnswer;
+use super::line::Line;
 use super::queue::Queue;
 use crate::gate::{Caller, Pass};
 use crate::kv::TxnReply;
@@ -25,6 +26,11 @@ pub struct Election {
 impl Election {
     pub(super) fn new(queue: Queue) -> Election {
         Election { queue }
+    }
+
+    /// The lines that they are made of.
+    pub fn lines(&self) -> Line {
+        Line::of_elections(self.queue.clone())
     }
 
     fn admit(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {

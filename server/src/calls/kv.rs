@@ -1,5 +1,6 @@
 //! `etcdserverpb.KV`: reads and writes keys.
 
+mod history;
 mod listing;
 mod range_stream;
 mod reads;
@@ -16,9 +17,13 @@ use crate::gate::{Caller, Pass};
 use crate::kv::{DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
 use crate::node::Node;
 use crate::steps;
-pub(crate) use listing::{ListReply, ListRequest, Listed};
+pub(crate) use history::{HistoryReply, HistoryRequest};
+pub(crate) use listing::{ListReply, ListRequest, Listed, Search, SearchIn};
 pub(crate) use range_stream::RangeChunks;
 use reads::{Read, Snapshot};
+
+/// How many operations a batch may have, also where a transaction may have fewer: applying as many takes a few milliseconds.
+const MOST_IN_BATCH: usize = 1000;
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -104,6 +109,23 @@ impl Kv {
         desk.read(&desk.gate.renew(&pass), request, listing::list).await
     }
 
+    /// What a key was, by the page.
+    ///
+    /// # Errors
+    /// As a range.
+    pub async fn history(&self, caller: &Caller, request: HistoryRequest) -> Result<HistoryReply, Error> {
+        let desk = &self.desk;
+        let range = request.range();
+        note(caller, &range);
+        let pass = desk.gate.admit_read(caller, Method::Range, request.serializable)?;
+        desk.gate.count_keys(&pass, &range)?;
+        if !request.serializable {
+            desk.node.read_barrier().await?;
+        }
+        desk.node.metrics().range_total.inc();
+        desk.read(&desk.gate.renew(&pass), request, history::history).await
+    }
+
     /// A large range in pieces, all of them from one revision.
     ///
     /// # Errors
@@ -154,6 +176,20 @@ impl Kv {
         let pass = self.desk.gate.admit(caller, Method::Txn)?;
         self.desk.gate.count_keys(&pass, &request)?;
         self.desk.txn(&pass, request).await
+    }
+
+    /// Puts and deletions at one revision, more of them than a transaction may have: they are looked at once, and never
+    /// within one another.
+    ///
+    /// # Errors
+    /// As a transaction.
+    pub async fn batch(&self, caller: &Caller, operations: Vec<RequestOp>) -> Result<KvAnswer<TxnReply>, Error> {
+        let request = TxnRequest { success: operations, ..TxnRequest::default() };
+        note(caller, &request);
+        let pass = self.desk.gate.admit(caller, Method::Txn)?;
+        self.desk.gate.count_keys(&pass, &request)?;
+        let max_ops = self.max_txn_ops().max(MOST_IN_BATCH);
+        self.desk.txn_within(&pass, request, max_ops).await
     }
 
     /// # Errors
@@ -213,8 +249,12 @@ impl Desk {
     }
 
     pub(super) async fn txn(&self, pass: &Pass, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
+        self.txn_within(pass, request, self.node.limits().txn_ops).await
+    }
+
+    async fn txn_within(&self, pass: &Pass, request: TxnRequest, max_ops: usize) -> Result<KvAnswer<TxnReply>, Error> {
         self.check_quota(pass, &request).await?;
-        validate::txn(&request, self.node.limits().txn_ops)?;
+        validate::txn(&request, max_ops)?;
         if txn::is_read_only(&request) {
             return self.read_only_txn(pass, request).await;
         }

@@ -6,6 +6,7 @@ use keyport_api::methods::Method;
 use keyport_api::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
 use tonic::Status;
 
+use super::line::Line;
 use super::queue::Queue;
 use crate::gate::{Caller, Pass};
 
@@ -18,6 +19,11 @@ pub struct Lock {
 impl Lock {
     pub(super) fn new(queue: Queue) -> Lock {
         Lock { queue }
+    }
+
+    /// The lines that they are made of.
+    pub fn lines(&self) -> Line {
+        Line::of_locks(self.queue.clone())
     }
 
     /// Waits for the lock. Dropping the future leaves the line.

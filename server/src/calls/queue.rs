@@ -183,7 +183,7 @@ impl Queue {
 }
 
 /// The key of a lease's place.
-fn place_of(name: &[u8], lease: i64) -> Bytes {
+pub(super) fn place_of(name: &[u8], lease: i64) -> Bytes {
     Bytes::from([name, format!("/{lease:x}").as_bytes()].concat())
 }
 
@@ -206,14 +206,17 @@ fn taking(name: &[u8], key: &Bytes, lease: i64, value: Bytes) -> TxnRequest {
 
 /// The first or last in a line, of those that entered up to a revision; 0 for everybody.
 fn one_of(name: &[u8], order: SortOrder, max_create_revision: i64) -> RangeRequest {
+    RangeRequest { limit: 1, sort_order: order.into(), max_create_revision, ..in_order(name) }
+}
+
+/// All in a line, in the order of their coming.
+pub(super) fn in_order(name: &[u8]) -> RangeRequest {
     let (key, range_end) = line(name);
     RangeRequest {
         key,
         range_end,
-        limit: 1,
-        sort_order: order.into(),
+        sort_order: SortOrder::Ascend.into(),
         sort_target: SortTarget::Create.into(),
-        max_create_revision,
         ..RangeRequest::default()
     }
 }

@@ -25,6 +25,14 @@ pub(super) fn header(text: &str) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
+/// The bytes that base64 stands for, in either alphabet, padded or not.
+pub(super) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let end = text.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
+    let bare = text.get(..end).unwrap_or_default();
+    let standard = base64_simd::STANDARD_NO_PAD.decode_to_vec(bare);
+    standard.or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(bare)).ok()
+}
+
 /// Whether encoding an answer would hold up an event loop. Finding out does not: a long list is not gone through for it.
 pub(super) fn is_large<T: Message + 'static>(answer: &T) -> bool {
     elements(answer) > LONG || answer.encoded_len() > LARGE

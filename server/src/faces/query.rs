@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
+use super::kit;
+
 /// Where each may be given once, there are no more names than this.
 const MOST_PARAMETERS: usize = 64;
 
@@ -111,11 +113,6 @@ impl Parameter {
     pub(super) fn base64(&self) -> Result<Vec<u8>, ParameterError> {
         // Unescaped standard base64 has lost its plus signs.
         let text: Vec<u8> = self.value.iter().map(|&byte| if byte == b' ' { b'+' } else { byte }).collect();
-        let end = text.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
-        let bare = text.get(..end).unwrap_or_default();
-        let bytes = base64_simd::STANDARD_NO_PAD
-            .decode_to_vec(bare)
-            .or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(bare));
-        bytes.map_err(|_| ParameterError::NotBase64 { name: self.name.clone() })
+        kit::from_base64(&text).ok_or_else(|| ParameterError::NotBase64 { name: self.name.clone() })
     }
 }

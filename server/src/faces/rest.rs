@@ -1,18 +1,29 @@
 //! What there is, as resources: a thing is a path, what is known of it a body, and HTTP's own words say the rest.
 //!
-//! One folder or file for each kind of thing. All of them read bodies of JSON by the same parts ([`fields`]), say no in the same way
+//! One folder or file for each kind of thing. All of them say no in the same way
 //! ([`failure`]), and are made of the calls that all faces share.
 
+mod address;
+mod alarms;
 mod failure;
+mod hold;
 mod keys;
 mod leases;
+mod lines;
+mod members;
+mod own_lease;
+mod roles;
 mod shown;
 mod tag;
+mod transactions;
+mod users;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, Uri};
+use keyport_api::json::max_text_len;
 use keyport_openapi::endpoints::Resource;
+use tokio_util::sync::CancellationToken;
 
 use super::kit;
 use super::text::GatewayBody;
@@ -23,9 +34,15 @@ use keys::Keys;
 /// Which folder or file a resource belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
+    Alarms,
     Key,
     Keys,
     Leases,
+    Lines,
+    Members,
+    Roles,
+    Transactions,
+    Users,
 }
 
 /// The resources. Cheap to clone.
@@ -34,17 +51,23 @@ pub(super) struct Rest {
     calls: Calls,
     keys: Keys,
     max_value_bytes: usize,
+    stop: CancellationToken,
 }
 
 impl Rest {
-    /// `max_value_bytes` is what a value may have, if only the key is short enough.
-    pub(super) fn new(calls: Calls, max_value_bytes: usize) -> Rest {
-        Rest { keys: Keys::new(calls.clone(), max_value_bytes), calls, max_value_bytes }
+    /// `max_value_bytes` is what a value may have, if only the key is short enough; `stop` ends every stream.
+    pub(super) fn new(calls: Calls, max_value_bytes: usize, stop: CancellationToken) -> Rest {
+        Rest { keys: Keys::new(calls.clone(), max_value_bytes, stop.clone()), calls, max_value_bytes, stop }
     }
 
-    /// How many bytes a body may have.
-    pub(super) fn max_body_bytes(&self) -> usize {
+    /// How many bytes the body may have that is a value.
+    pub(super) fn max_value_bytes(&self) -> usize {
         self.max_value_bytes
+    }
+
+    /// How many bytes the body may have that has values in it.
+    pub(super) fn max_document_bytes(&self) -> usize {
+        max_text_len(self.max_value_bytes)
     }
 
     /// Where the stream of events is that a request asks for; none for one that asks for what there is.
@@ -81,7 +104,13 @@ impl Rest {
         match kind {
             Kind::Key => self.keys.one(caller, resource, parts, body).await,
             Kind::Keys => Box::pin(self.keys.several(caller, resource, parts)).await,
-            Kind::Leases => Box::pin(leases::answer(calls, caller, resource, parts, body)).await,
+            Kind::Alarms => Box::pin(alarms::answer(calls, caller, resource, parts)).await,
+            Kind::Members => Box::pin(members::answer(calls, caller, resource, parts, body)).await,
+            Kind::Roles => Box::pin(roles::answer(calls, caller, resource, parts, body)).await,
+            Kind::Users => Box::pin(users::answer(calls, caller, resource, parts, body)).await,
+            Kind::Transactions => Box::pin(transactions::answer(calls, caller, resource, body)).await,
+            Kind::Leases => Box::pin(leases::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,
+            Kind::Lines => Box::pin(lines::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,
         }
     }
 }

@@ -18,6 +18,7 @@ use tonic::body::Body as GrpcBody;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer as _, Service};
 
+use super::body::CollectError;
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
 use super::json::{self, Gateway, GatewayOptions};
@@ -74,7 +75,7 @@ impl Routes {
             api: gateway.map(|options| Api {
                 calls: calls.clone(),
                 events: Events::new(calls.clone(), options.stop.clone()),
-                rest: Rest::new(calls.clone(), options.max_message_bytes),
+                rest: Rest::new(calls.clone(), options.max_message_bytes, options.stop.clone()),
                 gateway: Gateway::new(calls, options),
             }),
             http,
@@ -147,15 +148,7 @@ impl Api {
 
     async fn resource(&self, resource: Resource, request: Request<RequestBody>) -> Response<GatewayBody> {
         let (mut parts, body) = request.into_parts();
-        let body = pin!(body);
-        let read = match resource {
-            _ if resource.info().body.is_empty() => body::discard(body).await.map(|()| Bytes::new()),
-            Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd => {
-                body::collect(body, self.rest.max_body_bytes()).await
-            }
-            _ => body::collect(body, session::MOST_BYTES).await,
-        };
-        let body = match read {
+        let body = match self.body_of(resource, pin!(body)).await {
             Ok(body) => body,
             Err(cause) => return problem::of_body(cause, &parts.headers),
         };
@@ -167,23 +160,63 @@ impl Api {
             }
             Some(Err(refused)) => return *refused,
         };
+        match Answerer::of(resource) {
+            Answerer::Paths => json::paths(&parts.method),
+            Answerer::Events => self.events.answer(parts).await,
+            Answerer::Backup => backup::answer(&self.calls, &parts).await,
+            Answerer::Session => session::answer(&self.calls, resource, &parts, &body).await,
+            Answerer::Rest(kind) => self.rest.answer(kind, resource, &parts, body).await,
+        }
+    }
+
+    async fn body_of(&self, resource: Resource, body: Pin<&mut RequestBody>) -> Result<Bytes, CollectError> {
+        let most = match resource {
+            _ if resource.info().body.is_empty() => return body::discard(body).await.map(|()| Bytes::new()),
+            Resource::KeyPut
+            | Resource::KeyPatch
+            | Resource::KeyAdd
+            | Resource::LockTake
+            | Resource::ElectionCampaign
+            | Resource::ElectionProclaim => self.rest.max_value_bytes(),
+            Resource::Transaction | Resource::KeysBatch => self.rest.max_document_bytes(),
+            _ => session::MOST_BYTES,
+        };
+        body::collect(body, most).await
+    }
+}
+
+/// Who answers what asks for a resource.
+#[derive(Clone, Copy, Debug)]
+enum Answerer {
+    Paths,
+    Events,
+    Backup,
+    Session,
+    Rest(Kind),
+}
+
+impl Answerer {
+    fn of(resource: Resource) -> Answerer {
+        use Resource as R;
         match resource {
-            Resource::Paths => json::paths(&parts.method),
-            Resource::Events => self.events.answer(parts).await,
-            Resource::Snapshot => backup::answer(&self.calls, &parts).await,
-            Resource::Session => session::show(&self.calls, &parts).await,
-            Resource::SessionBegin => session::begin(&self.calls, &parts, &body).await,
-            Resource::SessionEnd => session::end(&self.calls, &parts),
-            Resource::SessionPassword => session::change_password(&self.calls, &parts, &body).await,
-            Resource::Key | Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd | Resource::KeyDelete => {
-                self.rest.answer(Kind::Key, resource, &parts, body).await
+            R::Paths => Answerer::Paths,
+            R::Events => Answerer::Events,
+            R::Snapshot => Answerer::Backup,
+            R::Session | R::SessionBegin | R::SessionEnd | R::SessionPassword => Answerer::Session,
+            R::Alarms | R::AlarmsDisarm => Answerer::Rest(Kind::Alarms),
+            R::Key | R::KeyPut | R::KeyPatch | R::KeyAdd | R::KeyDelete => Answerer::Rest(Kind::Key),
+            R::Keys | R::KeysDelete => Answerer::Rest(Kind::Keys),
+            R::Lease | R::Leases | R::LeaseGrant | R::LeaseKeepAlive | R::LeaseRevoke => Answerer::Rest(Kind::Leases),
+            R::Lock | R::LockTake | R::LockRelease => Answerer::Rest(Kind::Lines),
+            R::Election | R::ElectionCampaign | R::ElectionProclaim | R::ElectionResign => Answerer::Rest(Kind::Lines),
+            R::Members | R::MemberAdd | R::Member | R::MemberUpdate => Answerer::Rest(Kind::Members),
+            R::MemberRemove | R::MemberPromote | R::MemberLead => Answerer::Rest(Kind::Members),
+            R::Roles | R::RoleAdd | R::Role | R::RoleRemove | R::RoleGrant | R::RoleRevoke => {
+                Answerer::Rest(Kind::Roles)
             }
-            Resource::Keys | Resource::KeysDelete => self.rest.answer(Kind::Keys, resource, &parts, body).await,
-            Resource::Leases
-            | Resource::LeaseGrant
-            | Resource::Lease
-            | Resource::LeaseKeepAlive
-            | Resource::LeaseRevoke => self.rest.answer(Kind::Leases, resource, &parts, body).await,
+            R::Transaction | R::KeysBatch => Answerer::Rest(Kind::Transactions),
+            R::Users | R::UserAdd | R::User | R::UserRemove | R::UserPassword => Answerer::Rest(Kind::Users),
+            R::UserGrant | R::UserRevoke | R::Authentication | R::AuthenticationSet => Answerer::Rest(Kind::Users),
         }
     }
 }

@@ -9,12 +9,12 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::AuthenticateRequest;
+use keyport_openapi::endpoints::Resource;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::text::GatewayBody;
-use super::{kit, problem};
+use super::{fields, kit, problem};
 use crate::calls::Calls;
 use crate::http::{credentials, session_cookie};
 
@@ -36,7 +36,7 @@ struct NewPassword {
 }
 
 /// Who the caller is.
-pub(super) async fn show(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
+async fn show(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
     let found = async {
         let caller = kit::caller(&parts.extensions)?;
         Ok(match calls.auth.whoami(&caller).await? {
@@ -47,13 +47,23 @@ pub(super) async fn show(calls: &Calls, parts: &Parts) -> Response<GatewayBody> 
     told(found.await, &parts.headers)
 }
 
+/// Answers what asks for a session.
+pub(super) async fn answer(calls: &Calls, resource: Resource, parts: &Parts, body: &[u8]) -> Response<GatewayBody> {
+    match resource {
+        Resource::SessionBegin => begin(calls, parts, body).await,
+        Resource::SessionEnd => end(calls, parts),
+        Resource::SessionPassword => change_password(calls, parts, body).await,
+        _ => show(calls, parts).await,
+    }
+}
+
 /// Gives a page the cookie.
-pub(super) async fn begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<GatewayBody> {
+async fn begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<GatewayBody> {
     told(try_begin(calls, parts, body).await, &parts.headers)
 }
 
 async fn try_begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response<GatewayBody>, Failure> {
-    let Login { name, password } = read(body)?;
+    let Login { name, password } = fields::read_secret(body)?;
     let caller = kit::caller(&parts.extensions)?;
     let request = AuthenticateRequest { name: name.clone(), password };
     let token = match calls.auth.authenticate(&caller, request).await {
@@ -70,7 +80,7 @@ async fn try_begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response
 }
 
 /// Takes the cookie back, and ends the token in it.
-pub(super) fn end(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
+fn end(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
     calls.auth.log_out(credentials::of_cookies(parts));
     taken_back()
 }
@@ -85,12 +95,12 @@ fn taken_back() -> Response<GatewayBody> {
 }
 
 /// Changes the caller's own password.
-pub(super) async fn change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<GatewayBody> {
+async fn change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<GatewayBody> {
     told(try_change_password(calls, parts, body).await, &parts.headers)
 }
 
 async fn try_change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response<GatewayBody>, Failure> {
-    let NewPassword { old, new } = read(body)?;
+    let NewPassword { old, new } = fields::read_secret(body)?;
     if new.is_empty() {
         return Err(Failure::Malformed("the new password is empty".to_owned()));
     }
@@ -106,14 +116,6 @@ fn told(outcome: Result<Response<GatewayBody>, Failure>, headers: &HeaderMap) ->
     let mut response = outcome.unwrap_or_else(|failure| failure.response(headers));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    // Of what is wrong with it no more is said than where: it has a password in it.
-    serde_json::from_slice(body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Failure::Malformed(format!("the body is not what is wanted here: line {line}, column {column}"))
-    })
 }
 
 fn document(document: &serde_json::Value) -> Response<GatewayBody> {
@@ -134,6 +136,12 @@ impl Failure {
             Failure::Malformed(detail) => problem::of_http(StatusCode::BAD_REQUEST, detail),
             Failure::Refused(error) => problem::of_error(error, headers),
         }
+    }
+}
+
+impl From<fields::Malformed> for Failure {
+    fn from(error: fields::Malformed) -> Failure {
+        Failure::Malformed(error.to_string())
     }
 }
 

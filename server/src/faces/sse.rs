@@ -29,26 +29,25 @@ mod selectors;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use keyport_api::error::{self, Error};
 use keyport_storage::watch::WatchSpec;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use super::events::{self, Framing};
 use super::kit;
-use super::negotiation::accepts;
 use super::text::GatewayBody;
 use crate::calls::{Caller, Calls};
 use crate::http::layers::{LastWord, LastsLong};
 use crate::http::refusal::is_of_page;
-use encode::{Encoding, Format, Framing};
+use encode::{Encoding, Format};
 use feed::Feed;
 use listing::Listing;
 use position::Position;
 use query::Query;
 use refusal::Failure;
 
-const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The streams of events. Cheap to clone.
@@ -67,8 +66,8 @@ impl Events {
     /// Answers a GET or HEAD.
     pub(super) async fn answer(&self, parts: Parts) -> Response<GatewayBody> {
         let head_only = parts.method == Method::HEAD;
-        let framing = framing(&parts.headers);
-        let (hears, is_page) = (accepts(&parts.headers, EVENT_STREAM), is_of_page(&parts.headers));
+        let framing = Framing::of(&parts.headers);
+        let (hears, is_page) = (events::hears(&parts.headers), is_of_page(&parts.headers));
         let mut response = match open(self.calls.clone(), parts, framing, self.stop.clone()).await {
             Ok(response) => response,
             Err(failure) => failure.response(framing, hears, is_page),
@@ -192,29 +191,10 @@ fn first_revision(position: &Position, compacted: i64) -> i64 {
 }
 
 fn set_headers(headers: &mut HeaderMap, framing: Framing, position: &Position) {
-    set_media_type(headers, framing);
+    framing.describe(headers);
     if let Ok(position) = HeaderValue::try_from(position.to_string()) {
         headers.insert(LAST_EVENT_ID, position);
     }
-}
-
-/// What every answer has that is made of events.
-fn set_media_type(headers: &mut HeaderMap, framing: Framing) {
-    let media_type = match framing {
-        Framing::EventStream => EVENT_STREAM,
-        Framing::Lines => "application/x-ndjson",
-    };
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept, last-event-id"));
-}
-
-/// Lines for those who ask for them and not for events.
-fn framing(headers: &HeaderMap) -> Framing {
-    let lines = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
-    let lines = lines.iter().any(|media_type| accepts(headers, media_type));
-    if lines && !accepts(headers, EVENT_STREAM) { Framing::Lines } else { Framing::EventStream }
 }
 
 /// What a reader hears when its time is over.

@@ -133,6 +133,17 @@ impl KeyState {
         }
     }
 
+    /// The rows of revisions before one, the newest first, `limit` of them at most.
+    pub(super) fn rows_before(&self, revision: i64, limit: usize) -> Vec<RowKey> {
+        match self {
+            KeyState::One { at, .. } => (at.main() < revision && limit > 0).then(|| at.row()).into_iter().collect(),
+            KeyState::Many(state) => {
+                let older = state.rows.partition_point(|row| row.main < revision);
+                state.rows.iter().take(older).rev().take(limit).copied().collect()
+            }
+        }
+    }
+
     /// Forgets what no read at `revision` or later needs, and reports it to `drop_row`. What stays of the rows up
     /// to there is the newest one, if it is alive, and a tombstone at that very revision.
     pub(super) fn compact(&mut self, revision: i64, drop_row: &mut dyn FnMut(RowKey)) -> Left {

@@ -82,7 +82,7 @@ fn read_and_type_all(pages: &[&str]) {
 
 #[test]
 fn beginning() {
-    read_and_type_all(&["start.md", "http-api.md", "http.md", "grpc.md"]);
+    read_and_type_all(&["start.md", "http-api.md", "http-cluster.md", "http.md", "grpc.md"]);
 }
 
 #[test]

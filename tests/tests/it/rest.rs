@@ -1,11 +1,16 @@
 //! Keys as resources: what HTTP alone can do with them, and that it is the same as what gRPC does.
 
+mod access;
 mod changes;
 mod conditions;
+mod held;
 mod keys;
 mod leases;
+mod lines;
 mod lists;
+mod members;
 mod streams;
+mod transactions;
 
 use http::Method;
 use keyport_tests::Server;

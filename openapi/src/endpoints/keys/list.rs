@@ -28,6 +28,9 @@ With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in
         RECURSIVE,
         KEYS_ONLY,
         COUNTS,
+        SEARCH,
+        REGEX,
+        IN,
         LIMIT,
         AFTER,
         of::REVISION,
@@ -88,6 +91,18 @@ pub(in super::super) const KEYS_ONLY: Parameter =
     query("keys_only", "Without values: `size` says how many bytes each has.", Shape::Flag);
 pub(in super::super) const COUNTS: Parameter =
     query("counts", "How many keys each level below has. Takes longer the more there are.", Shape::Flag);
+pub(in super::super) const SEARCH: Parameter = query(
+    "search",
+    "Of all keys below the prefix, those with this somewhere in them. A page looks at so many keys and no more: it may be empty, and lead on.",
+    Shape::Text,
+);
+pub(in super::super) const REGEX: Parameter =
+    query("regex", "The same with a regular expression, in the syntax of RE2; `^` is where a key begins.", Shape::Text);
+pub(in super::super) const IN: Parameter = query(
+    "in",
+    "Where `search` and `regex` look: in keys, unless it is given.",
+    Shape::Word(&["keys", "values", "both"]),
+);
 pub(in super::super) const LIMIT: Parameter =
     query("limit", "How many keys and levels a page has at most; 100 unless it is given.", Shape::Integer(LIST_LIMITS));
 pub(in super::super) const AFTER: Parameter =

@@ -25,6 +25,11 @@ pub(in super::super) const TTL: Parameter =
     query("ttl", "Seconds for which the key stays, unless it is written again.", Shape::Digits);
 pub(in super::super) const LEASE: Parameter =
     query("lease", "A lease that the key is bound to: it goes when the lease ends.", Shape::Digits);
+pub(in super::super) const HOLD: Parameter = query(
+    "hold",
+    "For as long as the answer is read, which is a stream of events: `waiting`, `held`, `lost`, `failed`. So does `Accept: text/event-stream`.",
+    Shape::Flag,
+);
 pub(in super::super) const CAS: Parameter = query(
     "cas",
     "Only if this is the revision of the key's last change, as `If-Match`. 0: only if it is not there.",
@@ -35,6 +40,21 @@ pub(in super::super) const CREATE: Parameter =
 pub(in super::super) const UPDATE: Parameter =
     query("update", "Only if the key is there, as `If-Match: *`.", Shape::Flag);
 pub(in super::super) const PREVIOUS: Parameter = query("prev", "Tell what was there before.", Shape::Flag);
+
+pub(in super::super) const HISTORY: Parameter = query(
+    "history",
+    "What the key was instead, the newest first, deletions among it, as far back as nothing is compacted: a document.",
+    Shape::Flag,
+);
+pub(in super::super) const BEFORE: Parameter =
+    query("before", "Of the history, what is older than this revision.", Shape::Digits);
+/// How many versions of a key a page may have.
+pub const VERSIONS_LIMITS: RangeInclusive<u16> = 1..=1000;
+pub(in super::super) const LIMIT: Parameter = query(
+    "limit",
+    "Of the history, how many versions at most; 20 unless it is given. Large ones end a page early.",
+    Shape::Integer(VERSIONS_LIMITS),
+);
 
 pub(in super::super) const WATCH: Parameter = query(
     "watch",

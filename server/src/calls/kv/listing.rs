@@ -1,6 +1,8 @@
 //! A level of keys, as of a folder: the keys that have no separator behind the prefix, and of the others what they have in common
 //! up to it. What is below is passed over, not gone through: a page takes as long as a page.
 
+mod search;
+
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use crate::auth::{Needs, Rights};
 use crate::bulk::Leash;
 use crate::kv::range::View;
 use crate::kv::{Dated, KvError};
+pub(crate) use search::{Search, SearchIn};
 
 /// What a page has of keys and values at most, in bytes; one more record than that.
 const PAGE_BYTES: usize = 256 * 1024;
@@ -23,6 +26,10 @@ const MOST_AT_ONCE: usize = 256;
 const FIRST_AT_ONCE: usize = 4;
 /// Finding the way to a key takes as long as looking at so many that are next to each other.
 const KEYS_PER_SEEK: usize = 16;
+
+/// How many keys a page looks at before somebody has to ask on, where not all of them are wanted, and how many bytes.
+const MOST_LOOKED_AT: usize = 20_000;
+const MOST_BYTES_LOOKED_AT: usize = 8 << 20;
 
 /// What is to be listed.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +49,8 @@ pub struct ListRequest {
     pub keys_only: bool,
     /// Whether the keys of a level below are counted, which takes longer the more there are.
     pub counted: bool,
+    /// Which keys are wanted; none for all. There are no levels then.
+    pub search: Option<Search>,
 }
 
 impl ListRequest {
@@ -109,11 +118,13 @@ pub(super) fn list(store: &Store, leash: &Leash<'_>, request: &ListRequest) -> R
     let start = if request.start > start { request.start.clone() } else { start };
     let as_of = if request.revision > 0 { request.revision } else { view.revision() };
     let page = ListReply { revision: view.revision(), as_of, ..ListReply::default() };
-    let mut reading = Reading { view, leash, request, end, next: Some(start), bytes: 0, page };
+    let looked_at = LookedAt::default();
+    let mut reading = Reading { view, leash, request, end, next: Some(start), bytes: 0, looked_at, page };
     let mut at_once = if request.separator.is_empty() { FIRST_AT_ONCE } else { 1 };
     while let Some(start) = reading.next.take() {
-        let is_full = reading.page.listed.len() >= request.limit || reading.bytes >= PAGE_BYTES;
-        let wanted = if is_full { 1 } else { at_once.min(request.limit - reading.page.listed.len()) };
+        let is_full = reading.is_full();
+        let room = if request.search.is_some() { MOST_AT_ONCE } else { request.limit - reading.page.listed.len() };
+        let wanted = if is_full { 1 } else { at_once.min(room) };
         let found = reading.read(start, wanted)?;
         let (Some(first), Some(last)) = (found.first(), found.last()) else { break };
         if is_full {
@@ -140,10 +151,26 @@ struct Reading<'a> {
     /// Where to read on; none at the end.
     next: Option<Bytes>,
     bytes: usize,
+    looked_at: LookedAt,
     page: ListReply,
 }
 
+/// What it took.
+#[derive(Clone, Copy, Debug, Default)]
+struct LookedAt {
+    keys: usize,
+    bytes: usize,
+}
+
 impl Reading<'_> {
+    fn is_full(&self) -> bool {
+        let LookedAt { keys, bytes } = self.looked_at;
+        self.page.listed.len() >= self.request.limit
+            || self.bytes >= PAGE_BYTES
+            || keys >= MOST_LOOKED_AT
+            || bytes >= MOST_BYTES_LOOKED_AT
+    }
+
     /// The next keys, so many at most.
     fn read(&self, start: Bytes, limit: usize) -> Result<Vec<Record>, KvError> {
         if !self.leash.goes_on(Pace::Keys(KEYS_PER_SEEK)) {
@@ -157,6 +184,17 @@ impl Reading<'_> {
     /// Takes keys until one of them is further down: then the others are perhaps, too, and it goes on behind all of those.
     fn take(&mut self, found: Vec<Record>) -> Result<ControlFlow<()>, KvError> {
         for record in found {
+            if let Some(search) = &self.request.search {
+                self.looked_at.keys += 1;
+                self.looked_at.bytes += record.encoded().len();
+                if !search.finds(record.key(), record.value()) {
+                    continue;
+                }
+                if self.page.listed.len() == self.request.limit {
+                    self.next = Some(Bytes::copy_from_slice(record.key()));
+                    break;
+                }
+            }
             if let Some(level) = self.level_of(record.key()) {
                 let level = Bytes::copy_from_slice(level);
                 let below = KeyRange::prefix(&level);
@@ -294,6 +332,24 @@ mod tests {
         assert_eq!(reply.listed.len(), 3);
         // It is short for a fraction of those keys.
         assert!(leash.goes_on(Pace::Keys(3000)));
+    }
+
+    /// Every page looks at so many keys at most, and all of them together at all.
+    #[test]
+    fn a_search_goes_on_where_its_budget_was_spent() {
+        let keys: Vec<_> = (0..50_000).map(|n| format!("k{n:05}").into_bytes()).collect();
+        let world = World::new(&keys);
+        let search = Some(Search::part(b"4999", SearchIn::Keys));
+        let request = ListRequest { limit: 3, search, ..ListRequest::default() };
+        let (all, pages) = world.list(&request);
+        let expected = ["k04999", "k14999", "k24999", "k34999", "k44999"].map(str::to_owned).into_iter();
+        let mut expected: Vec<_> = expected.chain((49_990..50_000).map(|n| format!("k{n}"))).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(all.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect::<Vec<_>>(), expected);
+        assert!(pages >= 5, "{pages}");
+        let first = list(&world.store, &Leash::short(), &ListRequest { limit: 100, ..request }).unwrap();
+        assert_eq!((first.listed.len(), first.next.is_some()), (2, true));
     }
 
     #[test]

@@ -4,13 +4,13 @@
 //! transaction, so that looking and writing are one.
 
 mod add;
-mod address;
 mod ask;
 mod change;
 mod condition;
 mod cursor;
 mod follow;
 mod get;
+mod history;
 mod list;
 mod patch;
 mod put;
@@ -23,8 +23,10 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, Uri};
 use keyport_openapi::endpoints::Resource;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use super::hold;
 use crate::calls::{Caller, Calls};
 use crate::faces::text::GatewayBody;
 use ask::Ask;
@@ -37,11 +39,12 @@ pub(super) struct Keys {
     /// What a value may have, if only the key is short enough.
     max_value_bytes: usize,
     turns: Turns,
+    stop: CancellationToken,
 }
 
 impl Keys {
-    pub(super) fn new(calls: Calls, max_value_bytes: usize) -> Keys {
-        Keys { calls, max_value_bytes, turns: Turns::new() }
+    pub(super) fn new(calls: Calls, max_value_bytes: usize, stop: CancellationToken) -> Keys {
+        Keys { calls, max_value_bytes, turns: Turns::new(), stop }
     }
 
     /// Where the stream of events is that a request asks for; none for one that asks for what there is.
@@ -63,12 +66,16 @@ impl Keys {
         let looks_first = matches!(resource, Resource::KeyPatch | Resource::KeyAdd);
         let _turn = if looks_first { Some(self.turns.of(&ask.key).await) } else { None };
         match resource {
+            Resource::KeyPut if hold::is_asked_for(parts) => {
+                Box::pin(put::hold(calls, caller, parts, (ask, body), self.stop.clone())).await
+            }
             Resource::KeyPut => put::answer(calls, caller, headers, ask, body).await,
             Resource::KeyPatch => {
                 Box::pin(patch::answer(calls, caller, headers, ask, body, self.max_value_bytes)).await
             }
             Resource::KeyAdd => Box::pin(add::answer(calls, caller, headers, ask, body)).await,
             Resource::KeyDelete => remove::answer(calls, caller, ask).await,
+            _ if ask.history => Box::pin(history::answer(calls, caller, parts, ask)).await,
             _ => get::answer(calls, caller, parts, ask).await,
         }
     }

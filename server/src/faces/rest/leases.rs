@@ -7,49 +7,52 @@ use http::header::LOCATION;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseLeasesRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest};
+use keyport_api::etcdserverpb::{
+    LeaseGrantRequest, LeaseGrantResponse, LeaseLeasesRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest,
+};
 use keyport_api::routes;
 use keyport_openapi::endpoints::Resource;
 use serde::Deserialize;
-use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
-use super::shown;
-use crate::calls::{Caller, Calls};
+use super::own_lease::OwnLease;
+use super::{hold, shown};
+use crate::calls::{Caller, Calls, KeyLease};
+use crate::faces::fields::{self, Whole};
 use crate::faces::kit;
 use crate::faces::query::parameters_once;
 use crate::faces::text::{GatewayBody, write_bytes};
 
 const LEASES: &str = "/v3/leases/";
 
-/// What somebody wants to be granted. Numbers may be texts of digits: some clients cannot write larger ones otherwise.
+/// What somebody wants to be granted.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wish {
-    ttl: Value,
-    #[serde(default)]
-    id: Value,
+    ttl: Whole,
+    id: Option<Whole>,
 }
 
 pub(super) async fn answer(
     calls: &Calls,
     caller: &Caller,
     resource: Resource,
-    parts: &Parts,
-    body: Bytes,
+    (parts, body): (&Parts, Bytes),
+    stop: CancellationToken,
 ) -> Result<Response<GatewayBody>, Failure> {
     match resource {
+        Resource::LeaseGrant if hold::is_asked_for(parts) => held(calls, caller, parts, &body, stop).await,
         Resource::LeaseGrant => grant(calls, caller, &body).await,
         Resource::Lease => show(calls, caller, parts).await,
         Resource::LeaseKeepAlive => {
             let id = id(parts)?;
             let ttl = calls.lease.keep_alive(caller, id).await?;
-            Ok(document(format!("{{\"id\":\"{id}\",\"ttl\":\"{ttl}\"}}\n")))
+            Ok(shown::json(format!("{{\"id\":\"{id}\",\"ttl\":\"{ttl}\"}}\n")))
         }
         Resource::LeaseRevoke => {
             let answer = calls.lease.lease_revoke(caller, LeaseRevokeRequest { id: id(parts)? }).await?;
-            let mut response = Response::new(GatewayBody::empty());
-            *response.status_mut() = StatusCode::NO_CONTENT;
+            let mut response = shown::nothing();
             response.headers_mut().insert(shown::REVISION, answer.header.map_or(0, |header| header.revision).into());
             Ok(response)
         }
@@ -65,19 +68,40 @@ async fn list(calls: &Calls, caller: &Caller) -> Result<Response<GatewayBody>, F
         let _ = write!(out, "{}{{\"id\":\"{}\"}}", if at > 0 { "," } else { "" }, lease.id);
     }
     out.push_str("]}\n");
-    Ok(document(out))
+    Ok(shown::json(out))
+}
+
+/// A lease that lasts as long as the answer is read.
+async fn held(
+    calls: &Calls,
+    caller: &Caller,
+    parts: &Parts,
+    body: &Bytes,
+    stop: CancellationToken,
+) -> Result<Response<GatewayBody>, Failure> {
+    let body = if body.is_empty() { Bytes::from(format!("{{\"ttl\":{}}}", hold::TTL)) } else { body.clone() };
+    let granted = granted(calls, caller, &body).await?;
+    let lease = KeyLease { id: granted.id, ttl: granted.ttl, is_new: true };
+    let told = told(&granted);
+    Ok(hold::stream(parts, stop, OwnLease::of(calls, caller, lease), None, async { Ok(told.into()) }))
+}
+
+async fn granted(calls: &Calls, caller: &Caller, body: &Bytes) -> Result<LeaseGrantResponse, Failure> {
+    let wish: Wish = fields::read(body)?;
+    let Whole(ttl @ 1..) = wish.ttl else {
+        return Err(Failure::Malformed("ttl is not a number of seconds".into()));
+    };
+    let id = match wish.id {
+        None => 0,
+        Some(Whole(id @ 1..)) => id,
+        Some(_) => return Err(Failure::Malformed("id is not the id of a lease".into())),
+    };
+    Ok(calls.lease.lease_grant(caller, LeaseGrantRequest { ttl, id }).await?)
 }
 
 async fn grant(calls: &Calls, caller: &Caller, body: &Bytes) -> Result<Response<GatewayBody>, Failure> {
-    let wish: Wish = serde_json::from_slice(body).map_err(|error| Failure::Malformed(error.to_string()))?;
-    let ttl = whole(&wish.ttl).filter(|ttl| *ttl > 0);
-    let ttl = ttl.ok_or_else(|| Failure::Malformed("ttl is not a number of seconds".into()))?;
-    let id = match &wish.id {
-        Value::Null => 0,
-        id => whole(id).filter(|id| *id > 0).ok_or_else(|| Failure::Malformed("id is not the id of a lease".into()))?,
-    };
-    let granted = calls.lease.lease_grant(caller, LeaseGrantRequest { ttl, id }).await?;
-    let mut response = document(format!("{{\"id\":\"{}\",\"ttl\":\"{}\"}}\n", granted.id, granted.ttl));
+    let granted = granted(calls, caller, body).await?;
+    let mut response = shown::json(told(&granted));
     *response.status_mut() = StatusCode::CREATED;
     response.headers_mut().insert(LOCATION, kit::header(&format!("{LEASES}{}", granted.id)));
     Ok(response)
@@ -109,7 +133,7 @@ async fn show(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<
         out.push(b']');
     }
     out.extend_from_slice(b"}\n");
-    Ok(document(out))
+    Ok(shown::json(out))
 }
 
 /// As the path has it: digits, or hexadecimal digits behind `0x`.
@@ -123,12 +147,6 @@ fn id(parts: &Parts) -> Result<i64, Failure> {
     id.ok().filter(|id| *id > 0).ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a lease")))
 }
 
-fn whole(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn document(body: impl Into<Bytes>) -> Response<GatewayBody> {
-    let mut response = Response::new(GatewayBody::Full(body.into()));
-    shown::typed(response.headers_mut());
-    response
+fn told(granted: &LeaseGrantResponse) -> String {
+    format!("{{\"id\":\"{}\",\"ttl\":\"{}\"}}\n", granted.id, granted.ttl)
 }

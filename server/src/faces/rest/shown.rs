@@ -4,11 +4,12 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keyport_storage::{Record, Versions};
+use serde::Serialize;
 
 use super::tag::tag;
-use crate::faces::text::{write_fields, write_readable};
+use crate::faces::text::{GatewayBody, write_fields, write_readable};
 
 /// The store's revision when it was asked, or after what was done.
 pub(super) const REVISION: HeaderName = HeaderName::from_static("keyport-revision");
@@ -35,7 +36,7 @@ pub(super) fn describe(headers: &mut HeaderMap, kv: &Record, revision: i64, is_d
 }
 
 /// The document about a key.
-pub(super) fn document(kv: &Record) -> Bytes {
+pub(super) fn of_key(kv: &Record) -> Bytes {
     let mut out = Vec::with_capacity(kv.encoded().len() * 4 / 3 + 128);
     write_readable(&mut out, kv, None);
     out.push(b'\n');
@@ -54,20 +55,48 @@ pub(super) struct Written<'a> {
 
 impl Written<'_> {
     pub(super) fn document(self) -> Bytes {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out.push(b'\n');
+        out.into()
+    }
+
+    pub(super) fn write(self, out: &mut Vec<u8>) {
         let Written { kv, with_value, ttl, previous } = self;
-        let mut out = vec![b'{'];
-        write_fields(&mut out, kv, with_value);
+        out.push(b'{');
+        write_fields(out, kv, with_value);
         if let Some(ttl) = ttl {
             // A vector takes everything.
             let _ = write!(out, ",\"ttl\":\"{ttl}\"");
         }
         if let Some(previous) = previous {
             out.extend_from_slice(b",\"prev_kv\":");
-            write_readable(&mut out, previous, None);
+            write_readable(out, previous, None);
         }
-        out.extend_from_slice(b"}\n");
-        out.into()
+        out.push(b'}');
     }
+}
+
+/// An answer that is a document.
+pub(super) fn json(document: impl Into<Bytes>) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::Full(document.into()));
+    typed(response.headers_mut());
+    response
+}
+
+/// The same of a small one.
+pub(super) fn document(document: &impl Serialize) -> Response<GatewayBody> {
+    // Of names and numbers: there always is a JSON form, and a vector takes it.
+    let mut out = serde_json::to_vec(document).unwrap_or_default();
+    out.push(b'\n');
+    json(out)
+}
+
+/// An answer without a body.
+pub(super) fn nothing() -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// A body of JSON.

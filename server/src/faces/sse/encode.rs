@@ -9,6 +9,7 @@ use keyport_storage::{Event, EventKind, Record};
 
 use super::Anew;
 use super::position::Position;
+use crate::faces::events::Framing;
 use crate::faces::text::{write_event, write_readable};
 
 /// How keys and values are written.
@@ -19,15 +20,6 @@ pub(super) enum Encoding {
     Text,
     /// An `mvccpb.Event` as on `POST /v3/watch`.
     Base64,
-}
-
-/// How events are told apart on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// `text/event-stream`
-    EventStream,
-    /// `application/x-ndjson`: `{"id": …, "event": …, "data": …}`
-    Lines,
 }
 
 /// How one reader wants it.
@@ -104,14 +96,6 @@ impl Format {
         self.event(out, None, "failed", |out| out.extend_from_slice(problem));
     }
 
-    /// What an open stream says when there is nothing to say.
-    pub(super) fn heartbeat(self) -> Bytes {
-        match self.framing {
-            Framing::EventStream => Bytes::from_static(b": hb\n\n"),
-            Framing::Lines => Bytes::from_static(b"\n"),
-        }
-    }
-
     /// How long a browser waits before it comes back.
     pub(super) fn retry(self, out: &mut Vec<u8>) {
         if self.framing == Framing::EventStream {
@@ -120,25 +104,7 @@ impl Format {
     }
 
     fn event(self, out: &mut Vec<u8>, id: Option<&Position>, name: &str, data: impl FnOnce(&mut Vec<u8>)) {
-        match self.framing {
-            Framing::EventStream => {
-                if let Some(id) = id {
-                    write(out, format_args!("id: {id}\n"));
-                }
-                write(out, format_args!("event: {name}\ndata: "));
-                data(out);
-                out.extend_from_slice(b"\n\n");
-            }
-            Framing::Lines => {
-                out.push(b'{');
-                if let Some(id) = id {
-                    write(out, format_args!("\"id\":\"{id}\","));
-                }
-                write(out, format_args!("\"event\":\"{name}\",\"data\":"));
-                data(out);
-                out.extend_from_slice(b"}\n");
-            }
-        }
+        self.framing.event(out, id, name, data);
     }
 }
 

@@ -155,7 +155,7 @@ impl Feed {
             () = self.next_heartbeat.as_mut() => {
                 // The answer, if there is one, becomes a bookmark.
                 stream.request_progress();
-                self.format.heartbeat()
+                self.format.framing.heartbeat()
             }
             reason = end.cut_short() => self.fail(reason),
             () = rules_changed.again() => match self.calls.watch.still_may(&self.subscription) {

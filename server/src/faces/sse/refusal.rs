@@ -9,9 +9,10 @@ use keyport_api::error::{self, Error, Problem};
 use keyport_storage::watch::CreateError;
 use tonic::{Code, Status};
 
-use super::encode::{Encoding, Format, Framing};
+use super::Anew;
+use super::encode::{Encoding, Format};
 use super::query::QueryError;
-use super::{Anew, set_media_type};
+use crate::faces::events::Framing;
 use crate::faces::problem;
 use crate::faces::text::GatewayBody;
 use crate::http::refusal::{add_hints, problem_document, tell, tell_error};
@@ -67,7 +68,7 @@ fn events(format: Format, say: impl FnOnce(&mut Vec<u8>)) -> Response<GatewayBod
     format.retry(&mut out);
     say(&mut out);
     let mut response = Response::new(GatewayBody::Full(out.into()));
-    set_media_type(response.headers_mut(), format.framing);
+    format.framing.describe(response.headers_mut());
     response
 }
 

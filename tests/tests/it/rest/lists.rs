@@ -137,3 +137,105 @@ async fn everything_comes_as_lines() {
     let refused = store.http.send(Method::GET, "/v3/keys?limit=x", &[("accept", "application/x-ndjson")], "").await;
     assert_eq!(problem(&refused).0, 400);
 }
+
+#[tokio::test]
+async fn keys_are_found_by_what_is_in_them() {
+    let store = Store::start();
+    store.fill(&["app/db", "app/web/1", "lib/db", "%FFdb"]).await;
+    let found = async |query: &str| names(&store.list(query).await.json());
+    for (query, expected) in [
+        ("search=db&prefix=app/", &["app/db"][..]),
+        ("search=web", &["app/web/1"]),
+        ("search=value+of+lib&in=values", &["lib/db"]),
+        ("search=value&in=keys", &[]),
+        ("search=of+app&in=both", &["app/db", "app/web/1"]),
+        ("regex=^(app|lib)/d.$", &["app/db", "lib/db"]),
+        ("regex=(?i)WEB", &["app/web/1"]),
+        ("regex=of+app/db$&in=values", &["app/db"]),
+    ] {
+        assert_eq!(found(query).await, expected, "{query}");
+    }
+    let binary = store.list("search=%FF").await.json();
+    assert_eq!(binary["keys"][0]["key_b64"], "/2Ri");
+    // By the page; a cursor is good for the search that it was given with.
+    let first = store.list("search=db&limit=1").await;
+    let next = first.json()["next"].as_str().unwrap().to_owned();
+    assert_eq!(names(&first.json()), ["app/db"]);
+    assert!(first.header("link").contains("search=db"));
+    assert_eq!(found(&format!("search=db&limit=1&after={next}")).await, ["lib/db"]);
+    assert_eq!(store.lines("search=db&keys_only").await.len(), 3);
+    for query in [
+        &*format!("search=d&limit=1&after={next}"),
+        "search=a&regex=b",
+        "regex=(",
+        "regex=a{1000}{1000}",
+        "regex=%FF",
+        "in=values",
+        "search=a&in=here",
+    ] {
+        assert_eq!(problem(&store.list(query).await).0, 400, "{query}");
+    }
+    // A page that looked at enough leads on, empty or not.
+    let keys = |from: usize| (from..from + 1000).map(|n| json!({"put": {"key": format!("many/{n:05}"), "value": ""}}));
+    for from in (0..25_000).step_by(1000) {
+        let batch = json!({"operations": keys(from).collect::<Vec<_>>()}).to_string();
+        assert_eq!(store.http.send(Method::POST, "/v3/keys:batch", &[], batch).await.status, 200);
+    }
+    let first = store.list("prefix=many/&search=24999").await.json();
+    assert!(first["keys"] == json!([]) && first["next"].is_string(), "{first}");
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(found(&format!("prefix=many/&search=24999&after={next}")).await, ["many/24999"]);
+    assert_eq!(store.lines("prefix=many/&search=24999").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_has_a_history_until_it_is_compacted() {
+    let store = Store::start();
+    for value in ["one", "two"] {
+        store.put("k", value).await;
+    }
+    store.delete("k").await;
+    store.put("other", "x").await;
+    store.put("k", vec![0xff]).await;
+    let history = async |query: &str| store.get(&format!("k?history{query}")).await;
+    let all = history("").await;
+    assert_eq!((all.status.as_u16(), all.header("keyport-revision")), (200, "6"));
+    let version = |value: &str, created: i64, changed: i64, version: i64| json!({"key": "k", "value": value, "create_revision": created.to_string(), "mod_revision": changed.to_string(), "version": version.to_string()});
+    let mut newest = version("", 6, 6, 1);
+    newest.as_object_mut().unwrap().remove("value");
+    newest["value_b64"] = json!("/w==");
+    let deleted = json!({"key": "k", "mod_revision": "4", "deleted": true});
+    let versions = [newest, deleted, version("two", 2, 3, 2), version("one", 2, 2, 1)];
+    assert_eq!(all.json(), json!({"key": "k", "revision": "6", "compact_revision": "0", "versions": versions}));
+    let first = history("&limit=2").await;
+    assert_eq!((&first.json()["versions"], &first.json()["before"]), (&json!(versions[..2]), &json!("4")));
+    assert_eq!(first.header("link"), "</v3/keys/k?history&limit=2&before=4>; rel=\"next\"");
+    let second = history("&limit=2&before=4").await.json();
+    assert_eq!((&second["versions"], second["before"].is_null()), (&json!(versions[2..]), true));
+    store.server.grpc().await.compact(4).await;
+    let rest = history("").await.json();
+    assert_eq!(rest["compact_revision"], "4");
+    // What was removed at the very revision may still be said.
+    let changes: Vec<_> = rest["versions"].as_array().unwrap().iter().map(|one| number(one, "mod_revision")).collect();
+    assert!(changes == [6] || changes == [6, 4], "{rest}");
+    assert_eq!(store.get("nothing?history").await.json()["versions"], json!([]));
+    for query in ["&rev=3", "&wait=1s", "&limit=0", "&limit=1001", "&before=0"] {
+        assert_eq!(problem(&history(query).await).0, 400, "{query}");
+    }
+    // Large values end a page early, and nothing is left out.
+    for n in 0..6 {
+        store.put("large", vec![b'0' + n; 100_000]).await;
+    }
+    let (mut seen, mut query) = (Vec::new(), String::new());
+    loop {
+        let page = store.get(&format!("large?history{query}")).await.json();
+        let versions = page["versions"].as_array().unwrap();
+        assert!(versions.len() <= 3, "{}", versions.len());
+        seen.extend(versions.iter().map(|one| one["value"].as_str().unwrap()[..1].to_owned()));
+        match page["before"].as_str() {
+            Some(before) => query = format!("&before={before}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["5", "4", "3", "2", "1", "0"]);
+}

@@ -5,13 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use keyport_api::error::Error;
-use keyport_openapi::endpoints::{KeyParameter, Resource, WAIT_SECONDS};
+use keyport_openapi::endpoints::{KeyParameter, Resource, VERSIONS_LIMITS, WAIT_SECONDS};
 
-use super::address;
 use super::change::Arithmetic;
 use super::condition::{Condition, Tags};
 use crate::faces::query::{Parameter, parameters_once};
+use crate::faces::rest::address;
 use crate::faces::rest::failure::Failure;
+
+/// Of a key's history, unless another number is given.
+const DEFAULT_VERSIONS: usize = 20;
 
 /// See the module's text.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +30,12 @@ pub(super) struct Ask {
     pub(super) condition: Condition,
     /// Whether what was there before is of interest.
     pub(super) previous: bool,
+    /// Whether all that the key was is.
+    pub(super) history: bool,
+    /// The revision before which it is.
+    pub(super) before: i64,
+    /// How many versions of it.
+    pub(super) limit: usize,
 }
 
 /// What a key that is written is bound to.
@@ -44,7 +53,7 @@ impl Ask {
     /// # Errors
     /// What of it is not understood, or makes no sense.
     pub(super) fn read(resource: Resource, parts: &Parts) -> Result<Ask, Failure> {
-        let mut ask = Ask { key: address::key(&parts.uri)?, ..Ask::default() };
+        let mut ask = Ask { key: address::key(&parts.uri)?, limit: DEFAULT_VERSIONS, ..Ask::default() };
         let mut twins = Condition::default();
         for given in parameters_once(parts.uri.query().unwrap_or_default())? {
             match parameter(resource, &given.name) {
@@ -57,6 +66,9 @@ impl Ask {
         }
         if ask.wait.is_some() && ask.revision > 0 {
             return Err(Failure::Malformed("what was at rev does not change: leave out wait".into()));
+        }
+        if ask.history && (ask.wait.is_some() || ask.revision > 0) {
+            return Err(Failure::Malformed("history is of all revisions: leave out wait and rev".into()));
         }
         ask.condition = Condition::of_headers(&parts.headers).or(twins)?;
         Ok(ask)
@@ -71,6 +83,7 @@ impl Ask {
             KeyParameter::Revision => self.revision = given.number("a revision")?,
             KeyParameter::Consistency => self.serializable = given.is_serializable()?,
             KeyParameter::Watch => {}
+            KeyParameter::Hold => drop(given.flag()?),
             KeyParameter::Wait => {
                 let text = given.text();
                 let seconds = text.strip_suffix('s').unwrap_or(&text).parse().ok();
@@ -94,6 +107,12 @@ impl Ask {
             KeyParameter::Create if given.flag()? => twins.must_not(Tags::Any)?,
             KeyParameter::Update if given.flag()? => twins.must(Tags::Any)?,
             KeyParameter::Create | KeyParameter::Update | KeyParameter::Append => {}
+            KeyParameter::History => self.history = given.flag()?,
+            KeyParameter::Before => self.before = positive(given, "a revision")?,
+            KeyParameter::Limit => {
+                let limit = given.text().parse().ok().filter(|limit| VERSIONS_LIMITS.contains(limit));
+                self.limit = usize::from(limit.ok_or_else(|| given.is_not("a number from 1 to 1000"))?);
+            }
             KeyParameter::Previous => self.previous = given.flag()?,
         }
         Ok(())

@@ -7,6 +7,8 @@ use bytes::Bytes;
 pub(super) struct List<'a> {
     pub(super) prefix: &'a [u8],
     pub(super) separator: &'a [u8],
+    /// Which of its keys are wanted, as it was said.
+    pub(super) search: &'a [u8],
 }
 
 /// See the module's text.
@@ -38,9 +40,9 @@ impl Cursor {
         (is_ours && revision > 0 && start.starts_with(list.prefix)).then_some(cursor)
     }
 
-    fn sum(&self, List { prefix, separator }: List<'_>) -> u32 {
-        let lengths = [prefix.len() as u64, separator.len() as u64].map(u64::to_be_bytes).concat();
-        let parts = [&lengths, prefix, separator, &self.revision.to_be_bytes(), &self.start];
+    fn sum(&self, List { prefix, separator, search }: List<'_>) -> u32 {
+        let lengths = [prefix.len() as u64, separator.len() as u64, search.len() as u64].map(u64::to_be_bytes).concat();
+        let parts = [&lengths, prefix, separator, search, &self.revision.to_be_bytes(), &self.start];
         parts.iter().fold(0, |sum, part| crc32c::crc32c_append(sum, part))
     }
 }
@@ -53,7 +55,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_good_for_its_own_list(rest in any::<Vec<u8>>(), prefix in any::<Vec<u8>>(), other in any::<Vec<u8>>(), revision in 1..i64::MAX, at in any::<prop::sample::Index>()) {
-            let list = List { prefix: &prefix, separator: b"/" };
+            let list = List { prefix: &prefix, separator: b"/", search: b"" };
             let cursor = Cursor { revision, start: [&prefix[..], &rest].concat().into() };
             let text = cursor.encode(list);
             prop_assert_eq!(Cursor::decode(text.as_bytes(), list), Some(cursor));
@@ -70,7 +72,7 @@ mod tests {
 
         #[test]
         fn any_text_is_survived(text in any::<Vec<u8>>()) {
-            let _ = Cursor::decode(&text, List { prefix: b"", separator: b"" });
+            let _ = Cursor::decode(&text, List { prefix: b"", separator: b"", search: b"" });
         }
     }
 }

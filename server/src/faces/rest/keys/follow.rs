@@ -6,19 +6,18 @@ use http::request::Parts;
 use keyport_api::error::Error;
 use keyport_openapi::endpoints::{ListParameter, Resource};
 
-use super::address;
-use crate::faces::negotiation::accepts;
+use crate::faces::events::hears;
 use crate::faces::query::parameters;
+use crate::faces::rest::address;
 use crate::faces::rest::failure::Failure;
 
-const EVENT_STREAM: &str = "text/event-stream";
 const WATCH: &str = "watch";
 
 /// Whether a request is for that: by what it accepts, or by a name in its query.
 pub(super) fn is_asked_for(parts: &Parts) -> bool {
     let named = || parameters(parts.uri.query().unwrap_or_default()).find(|given| given.name == WATCH);
     // A mistake is told where it is read.
-    accepts(&parts.headers, EVENT_STREAM) || named().is_some_and(|given| given.flag().unwrap_or(true))
+    hears(&parts.headers) || named().is_some_and(|given| given.flag().unwrap_or(true))
 }
 
 /// The request for the stream that it is.

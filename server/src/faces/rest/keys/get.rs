@@ -57,7 +57,7 @@ pub(super) async fn answer(
     let mut response = if condition.is_known(Tag { revision: kv.mod_revision(), is_document: form == 1 }) {
         with(StatusCode::NOT_MODIFIED, Bytes::new())
     } else if form == 1 {
-        let mut response = with(StatusCode::OK, shown::document(&kv));
+        let mut response = with(StatusCode::OK, shown::of_key(&kv));
         shown::typed(response.headers_mut());
         response
     } else {

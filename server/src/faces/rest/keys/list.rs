@@ -11,7 +11,7 @@ use keyport_api::error::{self, Error};
 use keyport_openapi::endpoints::{LIST_LIMITS, ListParameter, Resource};
 
 use super::cursor::{Cursor, List};
-use crate::calls::{Caller, Calls, ListReply, ListRequest, Listed};
+use crate::calls::{Caller, Calls, ListReply, ListRequest, Listed, Search, SearchIn};
 use crate::faces::negotiation::best;
 use crate::faces::problem;
 use crate::faces::query::{Parameter, parameters_once};
@@ -30,6 +30,15 @@ const LINES_AT_ONCE: usize = 1000;
 #[derive(Clone, Debug)]
 struct Ask {
     request: ListRequest,
+    search: Wanted,
+}
+
+/// Which keys are wanted, as it is said.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    part: Option<Bytes>,
+    pattern: Option<String>,
+    place: SearchIn,
 }
 
 pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
@@ -70,7 +79,7 @@ impl Ask {
     fn read(query: &str) -> Result<Ask, Failure> {
         let separator = Bytes::from_static(b"/");
         let request = ListRequest { separator, limit: DEFAULT_LIMIT, ..ListRequest::default() };
-        let (mut ask, mut after, mut recursive) = (Ask { request }, None, false);
+        let (mut ask, mut after, mut recursive) = (Ask { request, search: Wanted::default() }, None, false);
         for given in parameters_once(query)? {
             let taken = Resource::Keys.info().parameters.iter().any(|parameter| parameter.name == given.name);
             let parameter = ListParameter::ALL.iter().copied().find(|one| taken && one.info().name == given.name);
@@ -81,7 +90,8 @@ impl Ask {
                 None => given.unknown()?,
             }
         }
-        if recursive {
+        ask.request.search = ask.search.read()?;
+        if recursive || ask.request.search.is_some() {
             ask.request.separator = Bytes::new();
         } else if ask.request.separator.is_empty() {
             return Err(Failure::Malformed("an empty separator ends no level; recursive lists all keys".into()));
@@ -107,6 +117,19 @@ impl Ask {
                 let limit = given.text().parse().ok().filter(|limit| LIST_LIMITS.contains(limit));
                 request.limit = usize::from(limit.ok_or_else(|| given.is_not("a number from 1 to 10000"))?);
             }
+            ListParameter::Search => self.search.part = Some(given.value.clone().into()),
+            ListParameter::Regex => {
+                let text = std::str::from_utf8(&given.value);
+                self.search.pattern = Some(text.map_err(|_| given.is_not("UTF-8"))?.to_owned());
+            }
+            ListParameter::In => {
+                self.search.place = match &*given.value {
+                    b"keys" => SearchIn::Keys,
+                    b"values" => SearchIn::Values,
+                    b"both" => SearchIn::Both,
+                    _ => return Err(given.is_not("keys, values or both").into()),
+                }
+            }
             ListParameter::Revision => request.revision = given.number("a revision")?,
             ListParameter::Consistency => request.serializable = given.is_serializable()?,
             ListParameter::After | ListParameter::Recursive | ListParameter::All | ListParameter::Watch => {}
@@ -126,7 +149,26 @@ impl Ask {
     }
 
     fn list(&self) -> List<'_> {
-        List { prefix: &self.request.prefix, separator: &self.request.separator }
+        let Wanted { part, pattern, .. } = &self.search;
+        let search = part.as_deref().or(pattern.as_ref().map(String::as_bytes)).unwrap_or_default();
+        List { prefix: &self.request.prefix, separator: &self.request.separator, search }
+    }
+}
+
+impl Wanted {
+    fn read(&self) -> Result<Option<Search>, Failure> {
+        match (&self.part, &self.pattern) {
+            (Some(_), Some(_)) => Err(Failure::Malformed("only one of search and regex makes sense".into())),
+            (Some(part), None) => Ok(Some(Search::part(part, self.place))),
+            (None, Some(pattern)) => {
+                let search = Search::pattern(pattern, self.place);
+                search.map(Some).map_err(|error| Failure::Malformed(format!("regex: {error}")))
+            }
+            (None, None) if self.place != SearchIn::default() => {
+                Err(Failure::Malformed("in says where to look for search or regex".into()))
+            }
+            (None, None) => Ok(None),
+        }
     }
 }
 

@@ -2,16 +2,20 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_RANGE, ETAG, LOCATION};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::PutRequest;
 use keyport_api::etcdserverpb::request_op::Request;
+use tokio_util::sync::CancellationToken;
 
-use super::address::location;
 use super::ask::{Ask, Hold};
 use super::swap::{current, put_of, swap};
 use crate::calls::{Caller, Calls, KeyLease, PutReply};
+use crate::faces::rest::address::location;
 use crate::faces::rest::failure::Failure;
+use crate::faces::rest::hold;
+use crate::faces::rest::own_lease::OwnLease;
 use crate::faces::rest::shown::{self, Written};
 use crate::faces::rest::tag::tag;
 use crate::faces::text::GatewayBody;
@@ -43,6 +47,29 @@ pub(super) async fn answer(
     Ok(told(headers, &reply, lease, Return::Rest))
 }
 
+/// Writes a key that is there for as long as the answer is read.
+pub(super) async fn hold(
+    calls: &Calls,
+    caller: &Caller,
+    parts: &Parts,
+    (ask, value): (Ask, Bytes),
+    stop: CancellationToken,
+) -> Result<Response<GatewayBody>, Failure> {
+    let seconds = match ask.hold {
+        Hold::Nothing => hold::TTL,
+        Hold::Ttl(seconds) => seconds,
+        Hold::Lease(_) => {
+            return Err(Failure::Malformed("what a stream holds has a lease of its own: leave out lease".into()));
+        }
+    };
+    let lease = OwnLease::for_key(calls, caller, &ask.key, seconds).await?;
+    let reply = write(calls, caller, &ask, value, lease.get().id).await?;
+    let kv = reply.record.as_ref().ok_or(Error::ReplyMismatch)?;
+    let ttl = Some(lease.get().ttl);
+    let written = Written { kv, with_value: false, ttl, previous: reply.previous.as_ref() }.document();
+    Ok(hold::stream(parts, stop, lease, None, async { Ok(written) }))
+}
+
 /// Writes a key that goes by itself after a while. Its lease is renewed by who has written it, and by nobody who has not.
 async fn write_for(
     calls: &Calls,
@@ -57,8 +84,12 @@ async fn write_for(
             return Err(Failure::Changed(current));
         }
     }
-    for _ in 0..MOST_TRIES {
-        let lease = calls.lease.for_key(caller, &ask.key, seconds).await?;
+    for again in (0..MOST_TRIES).rev() {
+        let lease = match again {
+            // Others give it other times again and again: one of its own is nobody's to end.
+            0 => calls.lease.new_for_key(caller, &ask.key, seconds).await?,
+            _ => calls.lease.for_key(caller, &ask.key, seconds).await?,
+        };
         match write(calls, caller, ask, value.clone(), lease.id).await {
             Ok(reply) if lease.is_new || calls.lease.renewed(caller, lease.id).await? => return Ok((reply, lease)),
             // It has ended meanwhile, and the key with it.

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use keyport_api::routes;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode, utf8_percent_encode};
 
-use crate::faces::rest::failure::Failure;
+use super::failure::Failure;
+use crate::faces::kit;
 
 /// Where keys begin in paths.
 const KEYS: &str = "/v3/keys/";
@@ -28,6 +29,9 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// The same of one part of a path.
+const PART: &AsciiSet = &ENCODED.add(b'/');
+
 /// A percent sign that begins no byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a percent sign in the path has no two hexadecimal digits behind it: %25 stands for the sign itself")]
@@ -42,15 +46,40 @@ impl From<Malformed> for Failure {
 /// What follows `/v3/keys/`, whatever bytes that is.
 ///
 /// # Errors
-/// What is encoded wrongly would be somebody else's key, or a second address of one.
+/// See [`behind`].
 pub(super) fn key(uri: &Uri) -> Result<Bytes, Malformed> {
+    behind(uri, KEYS)
+}
+
+/// What follows a part of the path, whatever bytes that is.
+///
+/// # Errors
+/// What is encoded wrongly would be somebody else's name, or a second address of one.
+pub(super) fn behind(uri: &Uri, prefix: &str) -> Result<Bytes, Malformed> {
     let path = routes::canonical(uri.path()).unwrap_or_default();
-    let key = path.strip_prefix(KEYS).unwrap_or_default();
+    decoded(path.strip_prefix(prefix).unwrap_or_default())
+}
+
+fn decoded(name: &str) -> Result<Bytes, Malformed> {
     let is_byte = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
-    if !key.split('%').skip(1).all(is_byte) {
+    if !name.split('%').skip(1).all(is_byte) {
         return Err(Malformed);
     }
-    Ok(percent_decode_str(key).collect::<Vec<u8>>().into())
+    Ok(percent_decode_str(name).collect::<Vec<u8>>().into())
+}
+
+/// The parts of the path that follow one, each a text.
+///
+/// # Errors
+/// See [`behind`]; what is no text is nobody's name.
+pub(super) fn parts(uri: &Uri, prefix: &str) -> Result<Vec<String>, Failure> {
+    let path = routes::canonical(uri.path()).unwrap_or_default();
+    let parts = path.strip_prefix(prefix).unwrap_or_default().split('/');
+    let decoded = parts.map(|part| {
+        let bytes = decoded(part)?;
+        String::from_utf8(bytes.into()).map_err(|_| Failure::Malformed(format!("{part} is not UTF-8")))
+    });
+    decoded.collect()
 }
 
 /// Where a key is found.
@@ -60,10 +89,19 @@ pub(super) fn location(key: &[u8]) -> HeaderValue {
         // Clients leave such parts out of paths, percent-encoded or not.
         format!("{KEYS}?key_b64={}", base64_simd::URL_SAFE_NO_PAD.encode_to_string(key))
     } else {
-        format!("{KEYS}{}", percent_encode(key, ENCODED))
+        return place_of(KEYS, key);
     };
-    // All of it is visible ASCII.
-    HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static(KEYS))
+    kit::header(&location)
+}
+
+/// Where something with a name is found whose slashes are of the path.
+pub(super) fn place_of(prefix: &str, name: &[u8]) -> HeaderValue {
+    kit::header(&format!("{prefix}{}", percent_encode(name, ENCODED)))
+}
+
+/// Where something with a name is found that is one part of the path.
+pub(super) fn part_of(prefix: &str, name: &str) -> HeaderValue {
+    kit::header(&format!("{prefix}{}", utf8_percent_encode(name, PART)))
 }
 
 #[cfg(test)]

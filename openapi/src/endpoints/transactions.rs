@@ -1,0 +1,72 @@
+//! Rows: several operations at once, `/v3/transactions` and `/v3/keys:batch`.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Endpoint, RESOURCE, Verb, json_of};
+
+/// What both have in common.
+const TRANSACTION: Endpoint = Endpoint { verb: Verb::Post, tag: "Transactions", ..RESOURCE };
+
+pub(super) const RUN: Endpoint = Endpoint {
+    path: "/v3/transactions",
+    id: "transactionsRun",
+    summary: "Does several things at once, if what it says of keys is so",
+    description: "If all of `if` holds, `then` is done, and otherwise `else`; all of it at one revision, or none. Who looks on sees nothing \
+of it half done. A condition may be about a `key` or about all keys with a `prefix`.",
+    body: &[json_of("Transaction", transaction)],
+    answers: &[Answer {
+        status: 200,
+        description: "Which of them was done, and what came of each operation.",
+        contents: &[json_of("TransactionResult", transaction_result)],
+        headers: &["Keyport-Revision"],
+    }],
+    ..TRANSACTION
+};
+
+pub(super) const BATCH: Endpoint = Endpoint {
+    path: "/v3/keys:batch",
+    id: "keysBatch",
+    summary: "Writes and removes many keys at one revision",
+    description: "1000 operations at most, or as many as `--max-txn-ops` says if that is more. No key may be written twice.",
+    body: &[json_of("Batch", batch)],
+    answers: &[Answer {
+        status: 200,
+        description: "What came of each operation.",
+        contents: &[json_of("BatchResult", batch_result)],
+        headers: &["Keyport-Revision"],
+    }],
+    ..TRANSACTION
+};
+
+fn transaction() -> Value {
+    json!({
+        "if": [{"key": "stock", "value": "3"}, {"key": "orders/7", "exists": false}],
+        "then": [{"put": {"key": "stock", "value": "2"}}, {"put": {"key": "orders/7", "value": "one"}}],
+        "else": [{"get": {"key": "stock"}}, {"get": {"prefix": "orders/", "count_only": true}}],
+    })
+}
+
+fn transaction_result() -> Value {
+    json!({
+        "succeeded": false,
+        "revision": "9",
+        "results": [
+            {"get": {"keys": [{"key": "stock", "value": "0", "create_revision": "2", "mod_revision": "8", "version": "4"}], "count": "1"}},
+            {"get": {"keys": [], "count": "6"}},
+        ],
+    })
+}
+
+fn batch() -> Value {
+    json!({"operations": [{"put": {"key": "a", "value": "1"}}, {"delete": {"prefix": "old/"}}]})
+}
+
+fn batch_result() -> Value {
+    json!({
+        "revision": "12",
+        "results": [
+            {"put": {"key": "a", "create_revision": "12", "mod_revision": "12", "version": "1"}},
+            {"delete": {"deleted": "3"}},
+        ],
+    })
+}
