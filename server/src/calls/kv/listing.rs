@@ -235,6 +235,7 @@ impl Reading<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bulk::Gone;
     use keyport_storage::backend::{Backend, BackendOptions};
     use keyport_storage::mvcc::StoreOptions;
     use proptest::prelude::*;
@@ -267,7 +268,7 @@ mod tests {
         fn list(&self, request: &ListRequest) -> (Vec<Name>, usize) {
             let (mut all, mut request, mut pages) = (Vec::new(), request.clone(), 0);
             loop {
-                let reply = list(&self.store, &Leash::short(), &request).unwrap();
+                let reply = list(&self.store, &Leash::long(&Gone::default()), &request).unwrap();
                 assert!(reply.listed.len() <= request.limit);
                 pages += 1;
                 all.extend(reply.listed.into_iter().map(|listed| match listed {
@@ -348,7 +349,7 @@ mod tests {
         expected.dedup();
         assert_eq!(all.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect::<Vec<_>>(), expected);
         assert!(pages >= 5, "{pages}");
-        let first = list(&world.store, &Leash::short(), &ListRequest { limit: 100, ..request }).unwrap();
+        let first = list(&world.store, &Leash::long(&Gone::default()), &ListRequest { limit: 100, ..request }).unwrap();
         assert_eq!((first.listed.len(), first.next.is_some()), (2, true));
     }
 
