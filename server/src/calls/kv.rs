@@ -7,6 +7,7 @@ mod reads;
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
@@ -90,6 +91,17 @@ impl Kv {
         note(caller, &request);
         let pass = self.desk.gate.admit_part(caller, Method::Range, request.serializable)?;
         self.desk.found(&pass, request, reads::PAGE).await
+    }
+
+    /// Refuses who may not write a key, before anything is looked at for that. It is part of a call that has been counted.
+    ///
+    /// # Errors
+    /// As the RPC.
+    pub async fn may_put(&self, caller: &Caller, key: &Bytes) -> Result<(), Error> {
+        let put = PutRequest { key: key.clone(), ..PutRequest::default() };
+        note(caller, &put);
+        let pass = self.desk.gate.admit_part(caller, Method::Put, false)?;
+        self.desk.allow(&pass, &put).await
     }
 
     /// A page of what is at a level of keys.

@@ -16,6 +16,8 @@ use base64_simd::STANDARD;
 use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Request};
+use keyport_api::routes;
+use keyport_openapi::endpoints::{EventsParameter, Resource};
 use percent_encoding::percent_decode_str;
 
 use super::rare::Rare;
@@ -28,6 +30,8 @@ const TOKEN: HeaderName = HeaderName::from_static("token");
 const GATEWAY_HASLEADER: HeaderName = HeaderName::from_static("grpc-metadata-hasleader");
 const GATEWAY_TOKEN: HeaderName = HeaderName::from_static("grpc-metadata-token");
 const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("grpc-metadata-authorization");
+
+const ACCESS_TOKEN: &str = EventsParameter::AccessToken.info().name;
 
 /// What is taken beside what always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,9 +95,15 @@ fn of_a_page<'a, B>(request: &'a Request<B>, call: Option<&Call>, query: Option<
         let mut protocols = parts(headers, &SEC_WEBSOCKET_PROTOCOL, ',');
         token = if protocols.next() == Some("Bearer") { protocols.next().map(Cow::Borrowed) } else { None };
     } else if request.method() == Method::GET {
-        token = query.and_then(|query| parameter(query, "access_token"));
+        token = query.filter(|_| may_stream(request)).and_then(|query| parameter(query, ACCESS_TOKEN));
     }
     token.or_else(|| cookies(headers, call).next().map(Cow::Borrowed))
+}
+
+/// Whether it may be for a stream of events. All else can set a header, and its URL is not one to be handed around.
+fn may_stream<B>(request: &Request<B>) -> bool {
+    let resource = routes::canonical(request.uri().path()).and_then(|path| Resource::find("GET", &path));
+    matches!(resource, Some(Resource::Events | Resource::Key | Resource::Keys))
 }
 
 /// The tokens in all cookies of a page, whichever of them it is known by.
@@ -149,7 +159,8 @@ mod tests {
             (Protocol::Json, "/", vec![("grpc-metadata-authorization", "Bearer t")]),
             (Protocol::Json, "/", vec![("upgrade", "websocket"), ("sec-websocket-protocol", "Bearer, t")]),
             (Protocol::Json, "/", vec![("upgrade", "websocket"), ("cookie", "a=b; token=t")]),
-            (Protocol::Http, "/?key=a&access_token=%74", vec![]),
+            (Protocol::Http, "/v3/watch?key=a&access_token=%74", vec![]),
+            (Protocol::Http, "/v3beta/keys/a?watch&access_token=t", vec![]),
             (Protocol::Http, "/?access_token=other", vec![("authorization", "t")]),
             (Protocol::Http, "/?access_token=t", vec![("upgrade", "h2c"), ("sec-websocket-protocol", "Bearer, other")]),
             (Protocol::Http, "/", vec![("cookie", "token=t")]),
@@ -162,6 +173,9 @@ mod tests {
         for (protocol, uri, headers) in [
             (Protocol::Grpc, "/?access_token=t", vec![("cookie", "token=t")]),
             (Protocol::Json, "/", vec![("token", "t")]),
+            (Protocol::Http, "/?access_token=t", vec![]),
+            (Protocol::Http, "/v3/snapshot?access_token=t", vec![]),
+            (Protocol::Http, "/v3/leases?access_token=t", vec![]),
             (Protocol::Json, "/", vec![("upgrade", "websocket"), ("sec-websocket-protocol", "other, t")]),
         ] {
             assert_eq!(token(protocol, uri, &headers), None, "{protocol:?} {uri} {headers:?}");

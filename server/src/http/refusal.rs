@@ -90,6 +90,26 @@ pub(super) fn code_told<B>(response: &Response<B>) -> Option<Code> {
     response.extensions().get().copied()
 }
 
+/// The likeliest code behind a status, for answers that do not carry theirs.
+pub(super) fn code_of(status: StatusCode) -> Code {
+    match status {
+        StatusCode::BAD_REQUEST => Code::InvalidArgument,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::NotFound,
+        StatusCode::CONFLICT => Code::AlreadyExists,
+        StatusCode::PRECONDITION_FAILED => Code::FailedPrecondition,
+        StatusCode::GONE | StatusCode::RANGE_NOT_SATISFIABLE => Code::OutOfRange,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::InvalidArgument,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
+        StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
+        _ if status.as_u16() == 499 => Code::Cancelled,
+        _ => Code::Unknown,
+    }
+}
+
 fn problem<B: From<Bytes>>(status: StatusCode, problem: &Problem) -> Response<B> {
     problem_document(status, problem.to_json())
 }

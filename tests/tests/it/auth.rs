@@ -8,6 +8,7 @@ pub(crate) mod jwt;
 mod life;
 mod logins;
 mod matrix;
+mod resources;
 mod session;
 mod watches;
 
@@ -121,7 +122,7 @@ impl Realm {
     }
 
     /// The same of a call that succeeds.
-    async fn done(&self, token: &str, path: &str, body: Value) -> Value {
+    pub(crate) async fn done(&self, token: &str, path: &str, body: Value) -> Value {
         let answer = self.ask(token, path, body.clone()).await;
         assert_eq!(answer.status, 200, "{path} {body}: {}", answer.text());
         answer.json()

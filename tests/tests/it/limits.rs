@@ -3,6 +3,7 @@
 mod connections;
 mod pings;
 mod rates;
+mod resources;
 
 use keyport_tests::http::Http;
 use keyport_tests::{Flavor, Server};

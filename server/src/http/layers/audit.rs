@@ -8,15 +8,17 @@ use std::time::Instant;
 
 use http::{Request, Response};
 use keyport_api::error::Error;
+use keyport_api::routes;
+use keyport_openapi::endpoints::Resource;
 use pin_project_lite::pin_project;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::super::Call;
-use super::super::refusal::{code_told, error_told};
+use super::super::refusal::{code_of, code_told, error_told};
 use crate::audit::{AuditLog, Trail};
 
-/// Longer paths lead nowhere.
+/// Of a longer path there is what the table of routes calls it: its key is named anyway.
 const MOST_BYTES: usize = 256;
 
 /// See the module's text. Without a log it does nothing.
@@ -68,10 +70,15 @@ fn begin<B>(log: &AuditLog, request: &mut Request<B>) -> Option<Arc<Trail>> {
     Some(trail)
 }
 
+/// Method and path; none where nothing is that would have a line. That a lease is kept alive has none, as among the RPCs.
 fn resource<B>(request: &Request<B>) -> Option<String> {
-    let path = request.uri().path();
-    let is_named = path.starts_with("/v3/") && path.len() <= MOST_BYTES;
-    is_named.then(|| format!("{} {path}", request.method()))
+    let path = routes::canonical(request.uri().path())?;
+    let method = request.method().as_str();
+    if Resource::find(method, &path) == Some(Resource::LeaseKeepAlive) {
+        return None;
+    }
+    let path = if path.len() <= MOST_BYTES { &*path } else { Resource::route(&path)? };
+    Some(format!("{method} {path}"))
 }
 
 /// The line of a call that is not answered yet. Who drops it gives the call up.
@@ -149,7 +156,9 @@ fn outcome<RB>(response: &Response<RB>) -> (Code, Option<Error>) {
     let error = error_told(response);
     match code_told(response).or(error.map(Error::code)) {
         Some(code) => (code, error),
-        None if response.status().is_client_error() || response.status().is_server_error() => (Code::Unknown, None),
+        None if response.status().is_client_error() || response.status().is_server_error() => {
+            (code_of(response.status()), None)
+        }
         None => (Code::Ok, None),
     }
 }

@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 
 use super::super::body::{Metered, grpc_code};
 use super::super::rare::Rare;
-use super::super::refusal::code_told;
+use super::super::refusal::{code_of, code_told};
 use super::super::{Call, Ending, Protocol, RequestBody};
 use crate::metrics::{self, Metrics};
 
@@ -127,21 +127,4 @@ fn count_json<B>(counted: metrics::Call, mut response: Response<B>) -> Response<
         counted.finish(Code::Ok);
     }
     response.map(Metered::uncounted)
-}
-
-/// The likeliest code behind a status, for answers that do not carry theirs.
-fn code_of(status: StatusCode) -> Code {
-    match status {
-        StatusCode::BAD_REQUEST => Code::InvalidArgument,
-        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
-        StatusCode::FORBIDDEN => Code::PermissionDenied,
-        StatusCode::NOT_FOUND => Code::NotFound,
-        StatusCode::CONFLICT => Code::AlreadyExists,
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
-        StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
-        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
-        StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
-        _ if status.as_u16() == 499 => Code::Cancelled,
-        _ => Code::Unknown,
-    }
 }

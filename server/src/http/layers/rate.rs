@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method as Verb, Request, Response};
+use keyport_api::methods::Method;
+use keyport_api::routes;
+use keyport_openapi::endpoints::Resource;
 
 use super::super::refusal::refusal;
 use super::super::{Call, Protocol};
@@ -33,9 +36,24 @@ fn is_spared<B>(call: &Call, request: &Request<B>) -> bool {
         Some(method) => is_exempt(method),
         None if call.protocol == Protocol::Http => match request.uri().path() {
             "/health" | "/metrics" | "/version" => true,
-            "/v3/session" => *request.method() == Verb::POST,
-            path => path.starts_with("/livez") || path.starts_with("/readyz"),
+            path if path.starts_with("/livez") || path.starts_with("/readyz") => true,
+            path => is_spared_resource(request.method(), path),
         },
         None => false,
     }
+}
+
+/// The same calls, by resources.
+fn is_spared_resource(verb: &Verb, path: &str) -> bool {
+    let resource = routes::canonical(path).and_then(|path| Resource::find(verb.as_str(), &path));
+    let method = match resource {
+        Some(Resource::SessionBegin) => return true,
+        Some(Resource::Leases) => Method::LeaseLeases,
+        Some(Resource::Lease) => Method::LeaseTimeToLive,
+        Some(Resource::LeaseGrant) => Method::LeaseGrant,
+        Some(Resource::LeaseKeepAlive) => Method::LeaseKeepAlive,
+        Some(Resource::LeaseRevoke) => Method::LeaseRevoke,
+        _ => return false,
+    };
+    is_exempt(method)
 }

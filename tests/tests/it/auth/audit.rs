@@ -3,6 +3,7 @@
 mod bounds;
 mod changes;
 mod given_up;
+mod resources;
 
 use std::fs;
 

@@ -237,7 +237,7 @@ fn percent_decoded(text: &str) -> String {
 
 /// What the calls of the table are about, as far as it is not there already: a lease with a key, an election, and `pen`, who may
 /// put `k/1`. A token of somebody who is gone.
-async fn furnish(realm: &Realm) -> String {
+pub(super) async fn furnish(realm: &Realm) -> String {
     let root = realm.token("root").await;
     realm.done(&root, "/v3/lease/grant", json!({ "ID": 1234, "TTL": 100_000 })).await;
     realm.done(&root, "/v3/kv/put", json!({ "key": b64("k/leased"), "lease": 1234 })).await;

@@ -22,7 +22,7 @@ impl Realm {
     }
 
     /// What a browser would send back.
-    async fn cookie(&self, name: &str, password: &str) -> String {
+    pub(super) async fn cookie(&self, name: &str, password: &str) -> String {
         let answer = self.login(name, password).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let cookie = answer.header("set-cookie");

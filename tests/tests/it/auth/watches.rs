@@ -10,7 +10,7 @@ use super::{DENIED, NO_NAME, Realm};
 
 impl Realm {
     /// Takes from the role `reads` all but the key `a`.
-    async fn narrow(&self, root: &str) {
+    pub(super) async fn narrow(&self, root: &str) {
         let all = json!({ "role": "reads", "key": b64("k/"), "range_end": b64("k0") });
         self.done(root, "/v3/auth/role/revoke", all).await;
     }

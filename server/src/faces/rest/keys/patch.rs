@@ -87,7 +87,9 @@ async fn changed(
     })
 }
 
+/// What there is of a key, to who may write it.
 async fn current(calls: &Calls, caller: &Caller, key: &Bytes) -> Result<Option<Record>, Failure> {
+    calls.kv.may_put(caller, key).await?;
     let request = RangeRequest { key: key.clone(), ..RangeRequest::default() };
     Ok(calls.kv.page(caller, request).await?.reply.records.into_iter().next())
 }

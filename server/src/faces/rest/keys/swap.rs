@@ -66,8 +66,9 @@ pub(super) async fn attempt(
     })
 }
 
-/// The revision of a key's last change, if it is there.
+/// The revision of a key's last change, if it is there, to who may write it.
 pub(super) async fn current(calls: &Calls, caller: &Caller, key: &Bytes) -> Result<Option<i64>, Failure> {
+    calls.kv.may_put(caller, key).await?;
     let found = calls.kv.page(caller, look(key)).await?;
     Ok(found.reply.records.first().map(Record::mod_revision))
 }
