@@ -1,5 +1,7 @@
 //! Secrets with a mark on them: said over every face, rightly and wrongly, and then looked for in all that the server writes.
 
+mod resources;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
@@ -77,7 +79,6 @@ impl Watched {
     /// By every way to say who one is, over HTTP/1.1.
     async fn over_json(&self) {
         let good = self.secrets[1].as_str();
-        let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("canary:{password}")));
         let bearer = |token: &str| format!("Bearer {token}");
         for token in [good, TOKEN, &format!("{good}x"), &format!("{TOKEN}.{TOKEN}.{TOKEN}")] {
             for (name, value) in [
@@ -215,6 +216,10 @@ impl Watched {
     }
 }
 
+fn basic(password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("canary:{password}")))
+}
+
 fn assert_not_in(text: &str, secret: &str) {
     if let Some(at) = text.find(secret) {
         let before = text.get(..at).and_then(|before| before.get(at.saturating_sub(300)..)).unwrap_or_default();
@@ -226,6 +231,7 @@ async fn nothing_is_told(args: &[String], files: &[PathBuf]) {
     let dir = tempfile::tempdir().unwrap();
     let watched = Watched::start(dir.path(), args).await;
     watched.over_json().await;
+    watched.over_resources().await;
     watched.over_grpc().await;
     watched.end(dir.path(), files).await;
 }
