@@ -7,7 +7,7 @@ use std::process::Command;
 use keyport_tests::certificates::{Authority, Holder, file_flag};
 use keyport_tests::target::workspace;
 
-use super::programs::{Go, outcome};
+use super::programs::{Go, browser_showing, outcome};
 use super::{Encrypted, own};
 
 #[tokio::test]
@@ -47,4 +47,35 @@ async fn a_browser() {
     };
     page(&authority.file()).unwrap();
     assert!(page(&stranger.file()).unwrap_err().contains("ERR_CERT_AUTHORITY_INVALID"));
+}
+
+/// By its own stack and its own store of keys.
+#[tokio::test]
+async fn a_browser_shows_a_certificate() {
+    const REVOKED: u64 = 77;
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let crl = authority.revoke(&[REVOKED]);
+    let server = Encrypted::certifying(&authority, &[&*file_flag("client-crl-file", &crl)]).await;
+    if server.server.is_etcd() {
+        return; // has no pages
+    }
+    let (ca, pages) = (authority.file(), [format!("https://localhost:{}/version", server.client)]);
+    let holder = || Holder::new("alice", &[]);
+    for (what, shown, let_in) in [
+        ("good", Some(authority.issue("good", &holder())), true),
+        ("nobody", None, false),
+        ("expired", Some(authority.issue("expired", &holder().valid(-3, -1))), false),
+        ("of another authority", Some(stranger.issue("stranger", &holder())), false),
+        ("revoked", Some(authority.issue("revoked", &holder().serial(REVOKED))), false),
+    ] {
+        let Some(verdicts) = browser_showing(&ca, shown.as_ref(), &pages) else { return };
+        // What it says depends on whether the reason or the end is seen first.
+        let is_as_wanted = if let_in { verdicts == ["200"] } else { verdicts[0].starts_with("ERR_") };
+        assert!(verdicts.len() == 1 && is_as_wanted, "{what}: {verdicts:?}");
+    }
+    // They were not only kept back by the browser.
+    let log = server.server.log();
+    for reason in ["peer sent no certificates", "invalid peer certificate", "certificate serial 4d revoked"] {
+        assert!(log.contains(reason), "{reason}: {log}");
+    }
 }
