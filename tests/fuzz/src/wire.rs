@@ -10,7 +10,7 @@ use crate::member::{GUARDED, OPEN, TOKEN_KEY, exchange};
 
 /// What begins HTTP/2, and the settings that have to come first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-const VERBS: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"];
+const VERBS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"];
 
 /// On the port of clients.
 pub fn http1(input: &[u8]) {
