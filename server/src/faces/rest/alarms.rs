@@ -29,6 +29,10 @@ pub(super) async fn answer(
             _ => given.unknown()?,
         }
     }
+    if resource == Resource::AlarmsDisarm {
+        // Whether there is any or not.
+        calls.maintenance.look_inside(caller)?;
+    }
     let list = AlarmRequest { action: AlarmAction::Get.into(), ..AlarmRequest::default() };
     let mut alarms = calls.maintenance.alarm(caller, list).await?.alarms;
     if resource == Resource::AlarmsDisarm {

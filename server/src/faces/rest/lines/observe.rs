@@ -24,6 +24,8 @@ pub(super) async fn answer(
     parts: &Parts,
     stop: CancellationToken,
 ) -> Result<Response<GatewayBody>, Failure> {
+    // Who may not look is told so before there is a stream.
+    desk.line.look(&desk.caller, &desk.name, 1).await?;
     let framing = Framing::of(&parts.headers);
     let leaders = desk.calls.election.observe(&desk.caller, LeaderRequest { name: desk.name }).await?;
     let mut heartbeat = interval(HEARTBEAT);

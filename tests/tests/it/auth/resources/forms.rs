@@ -1,5 +1,8 @@
 //! Every form of every resource, as the document names them, each with the call that wants the same.
 
+mod managing;
+mod taking;
+
 use http::Method as Verb;
 use keyport_api::methods::Method;
 use keyport_tests::http::b64;
@@ -14,6 +17,14 @@ pub(super) struct Form {
     pub(super) body: &'static str,
     /// What asks for the same by the gateway: who may do the one may do the other.
     pub(super) twin: Option<(Method, Value)>,
+}
+
+impl Form {
+    /// Whether its answer goes on as long as it is read.
+    pub(super) fn is_stream(&self) -> bool {
+        let named = ["watch", "hold"].iter().any(|name| self.path.contains(name));
+        named || self.headers.contains(&EVENTS[0])
+    }
 }
 
 /// Requests that succeed, or fail for another reason than who makes them, and leave what the next one is about or what
@@ -44,6 +55,7 @@ pub(super) fn forms(id: &str) -> Vec<Form> {
             vec![
                 form(Verb::POST, "/v3/leases", &[], r#"{"ttl":600}"#, like()),
                 form(Verb::POST, "/v3/leases", &[], r#"{"ttl":600,"id":1234}"#, like()),
+                form(Verb::POST, "/v3/leases?hold", &[], "", like()),
             ]
         }
         "Leases_Show" => {
@@ -83,7 +95,9 @@ pub(super) fn forms(id: &str) -> Vec<Form> {
         }
         // The last one: whom a cookie names is nobody from here on.
         "Session_End" => vec![form(Verb::DELETE, "/v3/session", &[], "", None)],
-        other => panic!("{other} is a resource that no form asks for: who may?"),
+        other => taking::forms(other)
+            .or_else(|| managing::forms(other))
+            .unwrap_or_else(|| panic!("{other} is a resource that no form asks for: who may?")),
     }
 }
 
@@ -102,6 +116,7 @@ fn key_get() -> Vec<Form> {
         get("/v3/keys/k/1?consistency=serializable", &[]),
         get("/v3/keys/k/1?wait=1", &[]),
         get("/v3/keys/k/1?wait=600", &[("if-none-match", "\"1\"")]),
+        get("/v3/keys/k/1?history&limit=1&before=9", &[]),
         get("/v3/keys/k/1?watch", &[]),
         get("/v3/keys/k/1", EVENTS),
         get("/v3/keys/k/1?watch", LINES),
@@ -119,6 +134,7 @@ fn key_put() -> Vec<Form> {
     let put = |path: &str| {
         form(Verb::PUT, path, &[], "1", Some((Method::Put, json!({ "key": b64("k/1"), "value": "MQ==" }))))
     };
+    let held = || Some((Method::Put, json!({ "key": b64("k/held"), "value": "MQ==" })));
     let guarded = |path: &str, headers| form(Verb::PUT, path, headers, "1", looks_first());
     let previous = json!({ "key": b64("k/1"), "value": "MQ==", "prev_kv": true });
     let leased = |lease: u64| Some((Method::Put, json!({ "key": b64("k/leased"), "lease": lease })));
@@ -126,6 +142,8 @@ fn key_put() -> Vec<Form> {
         put("/v3/keys/k/1"),
         put("/v3/keys/?key_b64=ay8x"),
         put("/v3/keys/k/1?ttl=600"),
+        form(Verb::PUT, "/v3/keys/k/held?hold", &[], "1", held()),
+        form(Verb::PUT, "/v3/keys/k/held", EVENTS, "1", held()),
         form(Verb::PUT, "/v3/keys/k/leased?lease=1234", &[], "", leased(1234)),
         form(Verb::PUT, "/v3/keys/k/leased?lease=77", &[], "", leased(77)),
         form(Verb::PUT, "/v3/keys/k/1?prev", &[], "1", Some((Method::Put, previous))),
@@ -195,6 +213,8 @@ fn list() -> Vec<Form> {
         list("prefix=k/&recursive&keys_only", &[]),
         list("prefix=k/&recursive&limit=1", &[]),
         list(&format!("prefix=k/&recursive&after={}", super::CURSOR), &[]),
+        list("prefix=k/&search=1", &[]),
+        list("prefix=k/&regex=1&in=both", &[]),
         list("prefix=k/&rev=1", &[]),
         list("prefix=k/&consistency=serializable", &[]),
         list("prefix=k/", LINES),
