@@ -9,6 +9,7 @@
 //! Typed errors of the inner layers convert into this one at the service; what caused them belongs in the log.
 
 mod parts;
+mod problems;
 mod render;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ pub use parts::{
     frame_too_large, lease_forwarding_failed, message_undecodable, method_not_allowed, not_understood,
     promote_forwarding_failed,
 };
+pub use problems::{Kind, KindInfo, PROBLEMS};
 pub use render::{Problem, gateway_body, http_status, problem, problem_of, reason_phrase, stream_body, stream_body_as};
 
 /// Says in a trailer, in milliseconds, when clients of gRPC that try again by themselves should.
@@ -264,25 +266,7 @@ impl Error {
 
     /// The HTTP status of problem details: the word that HTTP has for it, where clients of etcd's gateway know another one.
     pub fn problem_status(self) -> http::StatusCode {
-        match self {
-            Error::UserEmpty => http::StatusCode::UNAUTHORIZED,
-            Error::PasswordTooLong => http::StatusCode::BAD_REQUEST,
-            Error::Compacted => http::StatusCode::GONE,
-            Error::NotSupportedForLearner => http::StatusCode::SERVICE_UNAVAILABLE,
-            Error::RequestTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
-            Error::NoSpace | Error::NoRoomForCopy => http::StatusCode::INSUFFICIENT_STORAGE,
-            Error::UserNotFound
-            | Error::RoleNotFound
-            | Error::RoleNotGranted
-            | Error::PermissionNotGranted
-            | Error::KeyNotFound => http::StatusCode::NOT_FOUND,
-            Error::LeaseExist
-            | Error::MemberExist
-            | Error::PeerUrlExist
-            | Error::UserAlreadyExist
-            | Error::RoleAlreadyExist => http::StatusCode::CONFLICT,
-            error => error.http_status(),
-        }
+        self.kind().status()
     }
 
     /// Seconds after which it may go well, where that is known.

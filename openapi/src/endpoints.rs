@@ -14,6 +14,7 @@ mod keys;
 mod leases;
 mod lines;
 mod operations;
+mod problems;
 mod schemas;
 mod session;
 mod snapshot;
@@ -230,6 +231,9 @@ table! {
         Profile => debug::PROFILE,
         /// One that there is not.
         OtherProfile => debug::OTHER_PROFILE,
+        /// What can be said instead of an answer.
+        Problems => problems::LIST,
+        Problem => problems::PAGE,
         Index => operations::INDEX,
         /// `/v3`, which leads to [`Resource::Paths`].
         Gateway => operations::GATEWAY,

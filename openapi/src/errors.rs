@@ -1,5 +1,7 @@
 //! The answers that say no, shared by all operations.
 
+use http::StatusCode;
+use keyport_api::error::{self, Error, Kind, Problem};
 use serde_json::json;
 use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{ContentBuilder, Header, Object, Ref, Response, ResponseBuilder, ResponsesBuilder};
@@ -128,8 +130,10 @@ fn response(form: Form, refusal: &Refusal) -> Response {
             json!({"error": {"grpc_code": code, "http_code": http_code, "code": code, "message": message}})
         }),
         Form::Problem => ("application/problem+json", "Problem", {
-            let http_code: u16 = status.parse().unwrap_or_default();
-            json!({"type": "about:blank", "status": http_code, "detail": message, "code": code})
+            let http = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
+            let known =
+                Error::from_message(message).map(error::problem_of).filter(|known| known.status == http.as_u16());
+            json!(known.unwrap_or_else(|| Problem { grpc_code: Some(*code), ..Problem::http(http, *message) }))
         }),
     };
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).example(Some(example)).build();
@@ -178,11 +182,18 @@ fn problem_schema() -> Schema {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("Problem details (RFC 9457)."))
-        .property("type", text("Which problem it is: `urn:keyport:error:` and its name, or `about:blank`."))
-        .property("title", text("The HTTP status in words."))
+        .property(
+            "type",
+            text("Which problem it is: the address of a page that says what it means, when it comes, and what to do.")
+                .enum_values(Some(Kind::ALL.iter().map(|kind| kind.info().address))),
+        )
+        .property("title", text("The same in a few words."))
         .property("status", integer("The HTTP status."))
-        .property("detail", text("What is wrong."))
-        .property("code", integer("The gRPC code, if there is one for it."))
+        .property("detail", text("What is wrong this time."))
+        .property("instance", text("Of which request: `urn:keyport:request:` and what `X-Request-Id` says."))
+        .property("grpc_code", integer("The gRPC code, if there is one for it."))
+        .property("current_revision", text("Where the key was last changed, if it is not what it has to be."))
+        .property("oldest_revision", text("Where history begins now, if what is asked for is older."))
         .required("type")
         .required("title")
         .required("status")

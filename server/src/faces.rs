@@ -12,6 +12,7 @@ pub(crate) mod json;
 mod kit;
 mod negotiation;
 pub(crate) mod ops;
+mod packing;
 mod pieces;
 mod problem;
 mod query;

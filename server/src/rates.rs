@@ -73,6 +73,11 @@ impl AddressRate {
         self.refused.inc();
         Err(Error::AddressRateExceeded)
     }
+
+    /// How many more may come from there now, and in how many seconds all that there ever are.
+    pub(crate) fn left(&self, from: IpAddr) -> (u64, u64) {
+        self.table.left(&network(from), self.clock.now())
+    }
 }
 
 /// What requests are held to once it is known whose they are, and for which keys.

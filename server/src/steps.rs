@@ -25,7 +25,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    fn took(&self) -> Duration {
+    pub(crate) fn took(&self) -> Duration {
         self.end.saturating_duration_since(self.start)
     }
 }

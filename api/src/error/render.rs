@@ -1,12 +1,11 @@
 //! One conversion per face: HTTP status, gateway JSON, stream JSON, problem details.
 
-use std::borrow::Cow;
-
 use http::StatusCode;
 use serde::Serialize;
 use tonic::{Code, Status};
 
 use super::Error;
+use super::problems::Kind;
 
 /// The HTTP status of a gRPC code, as etcd's gateway maps it since 3.6.
 pub fn http_status(code: Code) -> StatusCode {
@@ -82,10 +81,10 @@ pub fn stream_body_as(status: &Status, http: StatusCode) -> Vec<u8> {
 /// Problem details (RFC 9457, `application/problem+json`), the error form of the REST face.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Identifies the kind of problem: `urn:keyport:error:<name>` for catalogue entries, else `about:blank`.
+    /// The kind of problem: the address of its page, relative to the server.
     #[serde(rename = "type")]
-    pub kind: Cow<'static, str>,
-    /// The HTTP status in words.
+    pub kind: &'static str,
+    /// The kind in words.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
@@ -93,22 +92,58 @@ pub struct Problem {
     pub detail: String,
     /// The gRPC code, so that one client-side table serves both APIs. Absent when HTTP alone refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<i32>,
+    pub grpc_code: Option<i32>,
+    /// At which revision the key in question was last changed. A text, as all revisions are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_revision: Option<String>,
+    /// Where history begins now, if what is asked for is older.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_revision: Option<String>,
+    /// Whose place in a line comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<serde_json::Value>,
 }
 
 impl Problem {
     /// The media type to send it with.
     pub const MEDIA_TYPE: &'static str = "application/problem+json";
 
-    /// A problem of HTTP's own (a precondition, a method, a media type) that no gRPC code stands for.
-    pub fn http(status: StatusCode, detail: impl Into<String>) -> Problem {
+    /// A problem of a kind.
+    pub fn of(kind: Kind, detail: impl Into<String>) -> Problem {
+        let info = kind.info();
         Problem {
-            kind: Cow::Borrowed("about:blank"),
-            title: reason_phrase(status),
-            status: status.as_u16(),
+            kind: info.address,
+            title: info.title,
+            status: info.status,
             detail: detail.into(),
-            code: None,
+            grpc_code: None,
+            current_revision: None,
+            oldest_revision: None,
+            holder: None,
         }
+    }
+
+    /// A problem of HTTP's own (a method, a media type) of which no more is known than the status.
+    pub fn http(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { status: status.as_u16(), ..Problem::of(Kind::of_status(status), detail) }
+    }
+
+    /// The same, and where a key has come to since.
+    #[must_use]
+    pub fn with_current_revision(self, revision: i64) -> Problem {
+        Problem { current_revision: Some(revision.to_string()), ..self }
+    }
+
+    /// The same, and where history begins now.
+    #[must_use]
+    pub fn with_oldest_revision(self, revision: i64) -> Problem {
+        Problem { oldest_revision: Some(revision.to_string()), ..self }
+    }
+
+    /// The same, and who is in the way.
+    #[must_use]
+    pub fn with_holder(self, holder: serde_json::Value) -> Problem {
+        Problem { holder: Some(holder), ..self }
     }
 
     /// The JSON document.
@@ -123,26 +158,14 @@ pub fn problem(status: &Status) -> Problem {
         Some(error) => problem_of(error),
         None => {
             let problem = Problem::http(http_status(status.code()), status.message());
-            Problem { code: Some(status.code() as i32), ..problem }
+            Problem { grpc_code: Some(status.code() as i32), ..problem }
         }
     }
 }
 
 /// The problem an error is.
 pub fn problem_of(error: Error) -> Problem {
-    let kind = Cow::Owned(format!("urn:keyport:error:{}", kebab_case(error.name())));
-    Problem { kind, code: Some(error.code() as i32), ..Problem::http(error.problem_status(), error.to_string()) }
-}
-
-fn kebab_case(name: &str) -> String {
-    let mut text = String::with_capacity(name.len() + 8);
-    for (at, letter) in name.char_indices() {
-        if letter.is_ascii_uppercase() && at > 0 {
-            text.push('-');
-        }
-        text.push(letter.to_ascii_lowercase());
-    }
-    text
+    Problem { grpc_code: Some(error.code() as i32), ..Problem::of(error.kind(), error.to_string()) }
 }
 
 /// Strings and integers only: there is nothing serde_json could refuse.

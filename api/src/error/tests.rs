@@ -71,20 +71,27 @@ fn problems_name_their_kind() {
     assert_eq!(
         body,
         json!({
-            "type": "urn:keyport:error:lease-not-found",
-            "title": "Not Found",
+            "type": "/problems/lease-not-found",
+            "title": "There is no such lease",
             "status": 404,
             "detail": "etcdserver: requested lease not found",
-            "code": 5,
+            "grpc_code": 5,
         })
     );
-    let plain: Value =
-        serde_json::from_slice(&Problem::http(http::StatusCode::PRECONDITION_FAILED, "it changed").to_json()).unwrap();
+    let changed = Problem::of(Kind::RevisionMismatch, "it changed").with_current_revision(i64::MAX);
+    let changed: Value = serde_json::from_slice(&changed.to_json()).unwrap();
     assert_eq!(
-        plain,
-        json!({"type": "about:blank", "title": "Precondition Failed", "status": 412, "detail": "it changed"})
+        changed,
+        json!({
+            "type": "/problems/revision-mismatch",
+            "title": "The key is not what it has to be",
+            "status": 412,
+            "detail": "it changed",
+            "current_revision": "9223372036854775807",
+        })
     );
-    assert_eq!(problem(&Status::internal("x")).kind, "about:blank");
+    assert_eq!(Problem::http(http::StatusCode::IM_A_TEAPOT, "x").status, 418);
+    assert_eq!(problem(&Status::internal("x")).kind, "/problems/internal-error");
 }
 
 #[test]

@@ -39,7 +39,7 @@ The `ETag` is the revision of the last change. With `If-None-Match` a client tha
         Answer { status: 304, description: "It is what `If-None-Match` names.", contents: &[], headers: READ },
         Answer {
             status: 410,
-            description: "The revision is no longer known: `compact_revision` says where history begins now.",
+            description: "The revision is no longer known: `oldest_revision` says where history begins now.",
             contents: &[Content {
                 media_type: "application/problem+json",
                 shape: Shape::Schema("CompactedProblem"),
@@ -144,10 +144,21 @@ pub(super) const POST: Endpoint = Endpoint {
     id: "Keys_Add",
     summary: "Adds a key behind a prefix",
     description: "The key is the prefix and a number that is larger than those of all keys that were added to it before: read in the order of keys \
-they are in the order in which they came. `Location` says which it is.",
-    parameters: &[of::KEY, of::KEY_BASE64, of::TTL, of::LEASE, of::PREFER],
+they are in the order in which they came. `Location` says which it is.
+
+A request with an `Idempotency-Key` may be sent again, to any member: nothing is added a second time, and the answer is that of the first, with \
+`Idempotent-Replayed: true` beside it.",
+    parameters: &[of::KEY, of::KEY_BASE64, of::TTL, of::LEASE, of::PREFER, of::IDEMPOTENCY_KEY],
     body: &[RAW],
-    answers: &[Answer { status: 201, description: "What the key is.", contents: &[WRITTEN], headers: MADE }],
+    answers: &[
+        Answer { status: 201, description: "What the key is.", contents: &[WRITTEN], headers: MADE },
+        Answer {
+            status: 422,
+            description: "The `Idempotency-Key` was that of another request.",
+            contents: &[PROBLEM],
+            headers: &[],
+        },
+    ],
     ..KEY
 };
 

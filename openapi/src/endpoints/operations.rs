@@ -158,7 +158,13 @@ pub(super) const INDEX: Endpoint = Endpoint {
     path: "/",
     id: "Operations_Index",
     summary: "Tells what there is to find on this port",
-    answers: &[answer(200, "The links, as a page for those who accept one.", &[JSON, HTML])],
+    answers: &[
+        answer(200, "The links.", &[JSON]),
+        Answer {
+            headers: &["Location"],
+            ..answer(307, "To a page, for those who like HTML best, as browsers do.", &[])
+        },
+    ],
     ..PLAIN
 };
 

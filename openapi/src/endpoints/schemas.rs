@@ -265,7 +265,10 @@ fn line() -> Schema {
 
 fn compacted() -> Schema {
     let revision = text("Where history begins now.");
-    let more = ObjectBuilder::new().schema_type(Type::Object).property("compact_revision", revision);
+    let more = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("oldest_revision", revision)
+        .required("oldest_revision");
     AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(more).into()
 }
 

@@ -54,7 +54,7 @@ fn liking(headers: &HeaderMap, form: &str) -> Option<Liking> {
 }
 
 /// `0.5`, `1`; what is no such number is nothing.
-fn thousandths(text: &str) -> u32 {
+pub(super) fn thousandths(text: &str) -> u32 {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(part) || part.len() > 3 || !matches!(whole, "0" | "1") {

@@ -7,6 +7,7 @@ mod health;
 mod index;
 mod log;
 mod probes;
+mod problems;
 mod profile;
 mod vars;
 mod version;
@@ -111,7 +112,7 @@ async fn admit<I: Insiders>(State(insiders): State<I>, request: Request, next: N
     let may = kit::caller(request.extensions()).and_then(|caller| insiders.admit(&caller));
     let Err(error) = may else { return next.run(request).await };
     let status = Status::from(error);
-    let mut response = problem_document(error.problem_status(), error::problem(&status).to_json());
+    let mut response = problem_document(&error::problem_of(error));
     add_hints(&mut response, &status, is_of_page(request.headers()));
     tell(&mut response, &status);
     response
@@ -140,6 +141,8 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::Profiles => asked(verb, profile::index),
         Operation::Profile => asked(verb, profile::profile),
         Operation::OtherProfile => asked(verb, profile::other),
+        Operation::Problems => asked(verb, problems::list),
+        Operation::Problem => asked(verb, problems::one),
         Operation::Index => asked(verb, index::index),
         Operation::Gateway => asked(verb, || async { Redirect::temporary(Resource::Paths.info().path) }),
         Operation::OpenApi => docs::tagged(asked(verb, docs::document)),

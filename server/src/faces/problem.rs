@@ -1,28 +1,22 @@
 //! Problem details (RFC 9457): how resources say no.
 
-use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
-use keyport_api::error::{self, Error, Problem};
-use serde_json::json;
+use keyport_api::error::{self, Error, Kind, Problem};
 use tonic::{Code, Status};
 
 use super::body::CollectError;
 use super::text::GatewayBody;
 use crate::http::refusal::{add_hints, is_of_page, problem_document, tell};
 
-/// When to come back to who cannot be served just now.
-const SOON: HeaderValue = HeaderValue::from_static("1");
-
 /// What the calls refuse. `headers` are those of the request.
 pub(super) fn of_error(error: Error, headers: &HeaderMap) -> Response<GatewayBody> {
-    let status = Status::from(error);
-    told(error.problem_status(), error::problem_of(error).to_json(), &status, headers)
+    told(&error::problem_of(error), &error.into(), headers)
 }
 
 /// The same with a status of gRPC.
 pub(super) fn of_status(status: &Status, headers: &HeaderMap) -> Response<GatewayBody> {
-    let http = Error::from_status(status).map_or_else(|| error::http_status(status.code()), Error::problem_status);
-    told(http, error::problem(status).to_json(), status, headers)
+    told(&error::problem(status), status, headers)
 }
 
 /// A body that could not be read.
@@ -47,28 +41,39 @@ pub(super) fn method_not_allowed(methods: &[&str]) -> Response<GatewayBody> {
 
 /// What HTTP alone has a word for.
 pub(super) fn of_http(status: StatusCode, detail: impl Into<String>) -> Response<GatewayBody> {
-    problem_document(status, Problem::http(status, detail).to_json())
+    problem_document(&Problem::http(status, detail))
+}
+
+/// A kind that no error stands for.
+pub(super) fn of_kind(kind: Kind, detail: impl Into<String>) -> Response<GatewayBody> {
+    problem_document(&Problem::of(kind, detail))
+}
+
+/// A key that was changed meanwhile: the revision of its last change, if it is there.
+pub(super) fn changed(revision: Option<i64>) -> Response<GatewayBody> {
+    let problem = |detail: String| Problem::of(Kind::RevisionMismatch, detail);
+    problem_document(&match revision {
+        None => problem("the key is not there".to_owned()),
+        Some(revision) => {
+            problem(format!("the key was last changed at revision {revision}")).with_current_revision(revision)
+        }
+    })
 }
 
 /// A revision that is no longer known, and where history begins now.
-pub(super) fn compacted(compact_revision: i64) -> Response<GatewayBody> {
-    let mut response = problem_document(Error::Compacted.problem_status(), compacted_document(compact_revision));
+pub(super) fn compacted(oldest_revision: i64) -> Response<GatewayBody> {
+    let mut response = problem_document(&error::problem_of(Error::Compacted).with_oldest_revision(oldest_revision));
     tell(&mut response, &Error::Compacted.into());
     response
 }
 
 /// The same as a document alone.
-pub(super) fn compacted_document(compact_revision: i64) -> Vec<u8> {
-    let mut document = json!(error::problem_of(Error::Compacted));
-    document["compact_revision"] = json!(compact_revision.to_string());
-    document.to_string().into_bytes()
+pub(super) fn compacted_document(oldest_revision: i64) -> Vec<u8> {
+    error::problem_of(Error::Compacted).with_oldest_revision(oldest_revision).to_json()
 }
 
-fn told(http: StatusCode, document: Vec<u8>, status: &Status, headers: &HeaderMap) -> Response<GatewayBody> {
-    let mut response = problem_document(http, document);
-    if http == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, SOON);
-    }
+fn told(problem: &Problem, status: &Status, headers: &HeaderMap) -> Response<GatewayBody> {
+    let mut response = problem_document(problem);
     add_hints(&mut response, status, is_of_page(headers));
     tell(&mut response, status);
     response

@@ -22,6 +22,7 @@ use super::body::CollectError;
 use super::grpc::hot::{HotPaths, HotResponse};
 use super::grpc::{HotBody, services};
 use super::json::{self, Gateway, GatewayOptions};
+use super::packing::Packing;
 use super::rest::{Kind, Rest};
 use super::sse::Events;
 use super::text::GatewayBody;
@@ -129,7 +130,10 @@ impl Table {
             _ => routes::canonical(request.uri().path()).map(|path| wanted(&request, &path)),
         };
         Ok(match (&self.api, below) {
-            (Some(api), Some(wanted)) => api.answer(wanted, request).await.map(|body| AnyBody::Gateway { body }),
+            (Some(api), Some(wanted)) => {
+                let packing = Packing::of(&request);
+                packing.pack(api.answer(wanted, request).await).map(|body| AnyBody::Gateway { body })
+            }
             _ => self.http.clone().call(request).await?.map(|body| AnyBody::Http { body }),
         })
     }

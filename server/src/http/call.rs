@@ -159,6 +159,11 @@ impl Call {
         call.is_none_or(|call| call.rare.has(header))
     }
 
+    /// Whether a request may say how its answer may be compressed.
+    pub(crate) fn may_name_encodings(extensions: &Extensions) -> bool {
+        Call::may_have(Call::get(extensions), Rare::ACCEPT_ENCODING)
+    }
+
     /// Whether it lasts for as long as others like.
     pub fn is_endless(&self) -> bool {
         self.method.is_some_and(|method| method.info().is_endless())

@@ -21,6 +21,10 @@ impl Rare {
     pub(super) const HOST: Rare = Rare(1 << 8);
     /// Says to which trace a call belongs.
     pub(super) const TRACE_PARENT: Rare = Rare(1 << 9);
+    /// Says how an answer may be compressed.
+    pub(super) const ACCEPT_ENCODING: Rare = Rare(1 << 10);
+    /// Says how somebody would like to be answered.
+    pub(super) const PREFER: Rare = Rare(1 << 11);
     /// What browsers say of the page that a request is for.
     pub(super) const OF_PAGES: Rare = Rare(Rare::ORIGIN.0 | Rare::FETCH.0);
 
@@ -41,6 +45,8 @@ impl Rare {
             "host" => Rare::HOST,
             "content-encoding" => Rare::CONTENT_ENCODING,
             "transfer-encoding" => Rare::TRANSFER_ENCODING,
+            "accept-encoding" => Rare::ACCEPT_ENCODING,
+            "prefer" => Rare::PREFER,
             "traceparent" => Rare::TRACE_PARENT,
             "grpc-timeout" => Rare::GRPC_TIMEOUT,
             "hasleader"

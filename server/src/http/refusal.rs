@@ -1,9 +1,10 @@
 //! How a request is refused that goes no further: in the words of what it speaks.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use keyport_api::error::{self, Error, Problem};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use tonic::{Code, Status};
 
 use super::Protocol;
@@ -11,6 +12,10 @@ use super::Protocol;
 const TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"keyport\"");
 const OTHER_TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"keyport\", error=\"invalid_token\"");
 const PASSWORD: HeaderValue = HeaderValue::from_static("Basic realm=\"keyport\", charset=\"UTF-8\"");
+/// When to come back to who cannot be served just now, where nobody knows better.
+const SOON: HeaderValue = HeaderValue::from_static("1");
+/// What the id of a request follows, as the name of what went wrong.
+const INSTANCE: &str = "urn:keyport:request:";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The answer of whoever speaks `protocol`: a status of gRPC, an object of the gateway, or problem details.
@@ -19,7 +24,7 @@ pub(crate) fn refusal<B: From<Bytes>>(protocol: Protocol, status: &Status) -> Re
     let mut response = match protocol {
         Protocol::Grpc | Protocol::GrpcWeb => status.clone().into_http::<()>().map(|()| Bytes::new().into()),
         Protocol::Json => typed(http, JSON, error::gateway_body(status)),
-        Protocol::Http => problem(http, &error::problem(status)),
+        Protocol::Http => problem_document(&error::problem(status)),
     };
     if !protocol.is_grpc() {
         add_retry_after(response.headers_mut(), Error::from_status(status));
@@ -31,7 +36,7 @@ pub(crate) fn refusal<B: From<Bytes>>(protocol: Protocol, status: &Status) -> Re
 /// As [`refusal`], where HTTP has a better word than the table has for the code.
 pub(crate) fn refusal_as<B: From<Bytes>>(protocol: Protocol, http: StatusCode, status: &Status) -> Response<B> {
     let mut response = match protocol {
-        Protocol::Http => problem(http, &Problem::http(http, status.message().to_owned())),
+        Protocol::Http => problem_document(&as_status(error::problem(status), http)),
         Protocol::Grpc | Protocol::GrpcWeb | Protocol::Json => refusal(protocol, status),
     };
     *response.status_mut() = http;
@@ -110,15 +115,40 @@ pub(super) fn code_of(status: StatusCode) -> Code {
     }
 }
 
-fn problem<B: From<Bytes>>(status: StatusCode, problem: &Problem) -> Response<B> {
-    problem_document(status, problem.to_json())
+/// A problem whose kind comes with another status is one of HTTP's own.
+fn as_status(problem: Problem, http: StatusCode) -> Problem {
+    if problem.status == http.as_u16() {
+        return problem;
+    }
+    Problem { grpc_code: problem.grpc_code, ..Problem::http(http, problem.detail) }
 }
 
-/// Problem details (RFC 9457) that are written already.
-pub(crate) fn problem_document<B: From<Bytes>>(status: StatusCode, document: Vec<u8>) -> Response<B> {
-    let mut response = typed(status, HeaderValue::from_static(Problem::MEDIA_TYPE), document);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// Problem details (RFC 9457).
+pub(crate) fn problem_document<B: From<Bytes>>(problem: &Problem) -> Response<B> {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let document = Bytes::from(problem.to_json());
+    let mut response = typed(status, HeaderValue::from_static(Problem::MEDIA_TYPE), document.clone());
+    response.extensions_mut().insert(Unnamed(document));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        headers.insert(RETRY_AFTER, SOON);
+    }
     response
+}
+
+/// Beside an answer that is a problem: the document, which does not say yet of which request.
+#[derive(Clone, Debug)]
+struct Unnamed(Bytes);
+
+/// Says in an answer that is a problem of which request it is.
+pub(super) fn name<B: From<Bytes>>(response: &mut Response<B>, request_id: &HeaderValue) {
+    let Some(Unnamed(document)) = response.extensions_mut().remove() else { return };
+    let Some(open) = document.strip_suffix(b"}") else { return };
+    let instance = format!(",\"instance\":\"{INSTANCE}{}\"}}", percent_encode(request_id.as_bytes(), NON_ALPHANUMERIC));
+    // Some routers have counted already.
+    response.headers_mut().remove(CONTENT_LENGTH);
+    *response.body_mut() = Bytes::from([open, instance.as_bytes()].concat()).into();
 }
 
 fn typed<B: From<Bytes>>(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<B> {

@@ -8,7 +8,8 @@ use tower::{Layer, ServiceBuilder};
 use super::layers::{
     Attendance, AttendanceLayer, Audit, AuditLayer, CatchPanic, CatchPanicLayer, CheckLayer, Checked, CleanPath, Cors,
     CorsLayer, Count, CountLayer, GatewayNames, Hosts, Identity, IdentityLayer, InLine, InLineLayer, Limits,
-    LimitsLayer, Log, LogLayer, Origins, Quota, Rate, RequestId, RequestIdLayer, Trace, TraceLayer, WellFormed,
+    LimitsLayer, Log, LogLayer, Origins, Quota, Rate, RateFields, RateFieldsLayer, RequestId, RequestIdLayer, Trace,
+    TraceLayer, WellFormed,
 };
 use super::{Pace, Ways};
 use crate::audit::AuditLog;
@@ -85,6 +86,7 @@ pub struct Stack<I> {
     origins: Origins,
     gateway_names: GatewayNames,
     rate: Rate,
+    rate_fields: RateFieldsLayer,
     limits: LimitsLayer,
     audit: AuditLayer,
     identity: IdentityLayer<I>,
@@ -92,7 +94,7 @@ pub struct Stack<I> {
 }
 
 /// All layers around a service, as one type: no call through a pointer.
-pub type Column<S, I> = RequestId<Trace<Log<Count<Cors<CatchPanic<Checked<FirstChecks, Worked<S, I>>>>>>>>;
+pub type Column<S, I> = Trace<Log<Count<Cors<RequestId<RateFields<CatchPanic<Checked<FirstChecks, Worked<S, I>>>>>>>>>;
 
 type FirstChecks = (WellFormed, Hosts, Origins, CleanPath, GatewayNames, Rate);
 
@@ -103,6 +105,7 @@ impl<I> Stack<I> {
     /// `identify` knows callers; `quota` knows when the database is full.
     pub fn new(options: StackOptions, metrics: Arc<Metrics>, identify: I, quota: Quota) -> Stack<I> {
         let rate = Rate(AddressRate::new(&options.rates, &metrics).map(Arc::new));
+        let rate_fields = RateFieldsLayer::new(&options.rates, rate.0.clone());
         let StackOptions { cors, hosts, ways, slow_request, max_message_bytes, audit, traces, pace, .. } = options;
         let gateway_names = options.gateway_names;
         Stack {
@@ -114,6 +117,7 @@ impl<I> Stack<I> {
             hosts,
             gateway_names,
             rate,
+            rate_fields,
             limits: LimitsLayer::new(max_message_bytes, pace),
             audit: AuditLayer(audit),
             identity: IdentityLayer { identify, ways },
@@ -127,8 +131,6 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
 
     fn layer(&self, inner: S) -> Column<S, I> {
         ServiceBuilder::new()
-            // Before the log, which writes the id, and before anything that may refuse.
-            .layer(RequestIdLayer)
             // Around all that is told of a call, and all of its answer.
             .layer(&self.trace)
             // Around all that takes time.
@@ -137,6 +139,10 @@ impl<S, I: Clone> Layer<S> for Stack<I> {
             .layer(&self.count)
             // Refusals must be readable for pages in a browser, so this is above what refuses. It answers OPTIONS.
             .layer(&self.cors)
+            // Around all that refuses. The log reads the id from the answer.
+            .layer(RequestIdLayer)
+            // Around all that counts, to tell what is left.
+            .layer(&self.rate_fields)
             // A failure like others for all above: it is logged, counted, and readable for pages.
             .layer(CatchPanicLayer)
             // Cheapest refusals first; what they refuse need not be counted.

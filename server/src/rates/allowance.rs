@@ -26,6 +26,12 @@ impl Allowance {
         fits.then(|| begin.saturating_add(wanted))
     }
 
+    /// How many there are now, and in how many seconds all of them.
+    pub(super) fn left(self, taken: u64, now: u64) -> (u64, u64) {
+        let owed = taken.saturating_sub(now);
+        (self.whole.saturating_sub(owed) / self.each, owed.div_ceil(1_000_000_000))
+    }
+
     /// The same with `count` less.
     pub(super) fn give_back(self, taken: u64, count: u32) -> u64 {
         taken.saturating_sub(self.each.saturating_mul(u64::from(count)))
@@ -65,6 +71,9 @@ mod tests {
         assert!(allowance.take(taken, 1, 4 * SECOND + SECOND / 10).is_some());
         assert!(allowance.take(taken, 50, 5 * SECOND).is_some());
         assert_eq!(allowance.give_back(taken, 50), 0);
+        assert_eq!(allowance.left(taken, 0), (0, 5));
+        assert_eq!(allowance.left(taken, 9 * SECOND / 2), (5, 1));
+        assert_eq!(allowance.left(taken, 5 * SECOND), (10, 0));
     }
 
     #[test]

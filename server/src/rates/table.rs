@@ -55,6 +55,15 @@ impl Table {
             bucket.take(self.allowance, now)
         })
     }
+
+    /// What is left in the bucket of `whose`, and in how many seconds it is full.
+    pub(super) fn left(&self, whose: &(impl Hash + ?Sized), now: u64) -> (u64, u64) {
+        let tag = self.hasher.hash_one(whose);
+        let at = usize::try_from(tag % SETS as u64).unwrap_or_default();
+        let taken =
+            self.sets.get(at).and_then(|set| set.lock().iter().find(|bucket| bucket.tag == tag).map(|own| own.taken));
+        self.allowance.left(taken.unwrap_or_default(), now)
+    }
 }
 
 impl Bucket {
@@ -77,6 +86,7 @@ mod tests {
             assert_eq!((0..10).filter(|_| table.take(user, 0)).count(), 3, "{user}");
         }
         assert!(table.take("alice", 1_000_000_000) && !table.take("alice", 1_000_000_000));
+        assert_eq!((table.left("alice", 1_000_000_000), table.left("carol", 0)), ((0, 3), (3, 0)));
     }
 
     /// However many come by once, who asks all the time is held to his rate, and nobody new is kept out.

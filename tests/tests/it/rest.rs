@@ -9,6 +9,10 @@ mod leases;
 mod lines;
 mod lists;
 mod members;
+mod once;
+mod packed;
+mod problems;
+mod statuses;
 mod streams;
 mod transactions;
 
@@ -57,7 +61,9 @@ fn problem(answer: &Answer) -> (u16, String) {
     assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.text());
     let document = answer.json();
     assert_eq!(document["status"], answer.status.as_u16());
-    assert!(document["type"].is_string() && document["title"].is_string());
+    assert!(document["type"].as_str().is_some_and(|kind| kind.starts_with("/problems/")), "{document}");
+    assert!(document["title"].is_string());
+    assert_eq!(document["instance"], format!("urn:keyport:request:{}", answer.header("x-request-id")));
     (answer.status.as_u16(), document["detail"].as_str().unwrap().to_owned())
 }
 

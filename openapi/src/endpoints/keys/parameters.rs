@@ -82,6 +82,10 @@ pub(in super::super) const IF_RANGE: Parameter =
     header("If-Range", "For `Range`: all of the value if its `ETag` is another one.");
 pub(in super::super) const PREFER: Parameter =
     header("Prefer", "`return=minimal` for no body, `return=representation` for one with the value.");
+pub(in super::super) const IDEMPOTENCY_KEY: Parameter = header(
+    "Idempotency-Key",
+    "What the request is called, by whoever sends it, so that it may be sent again: what it did is remembered for an hour, and answered again.",
+);
 
 const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
     Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }

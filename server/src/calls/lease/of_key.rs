@@ -61,6 +61,13 @@ impl Lease {
         Err(Error::LeaseExist)
     }
 
+    /// What is known of such a lease here, if it is one and still there.
+    pub fn of_its_key(&self, id: i64) -> Option<KeyLease> {
+        let granted = || self.desk.node.state().lessor.granted_ttl(id);
+        let ttl = of_keys::ends_with_its_keys(id).then(granted).flatten()?;
+        Some(KeyLease { id, ttl, is_new: false })
+    }
+
     /// Gives such a lease all of its time again; whether it is still there.
     ///
     /// # Errors

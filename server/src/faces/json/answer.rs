@@ -54,7 +54,7 @@ impl<R: Encode> Answer for KvAnswer<R> {
             Laid::Whole(text) => GatewayBody::Full(text),
             Laid::InPieces(mut pieces) => match pieces.next() {
                 (whole, true) => GatewayBody::Full(whole),
-                (first, false) => GatewayBody::stream(after(first, pieces)),
+                (first, false) => GatewayBody::pieces(after(first, pieces)),
             },
         })
     }
@@ -121,7 +121,7 @@ mod tests {
         let reply = RangeReply { revision: 7, records, more: false, count: 10 };
         let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
         let answer = KvAnswer { header: ResponseHeader::default(), reply };
-        let GatewayBody::Stream(mut pieces) = answer.into_body(&bulk).unwrap() else { panic!("it is long") };
+        let GatewayBody::Pieces(mut pieces) = answer.into_body(&bulk).unwrap() else { panic!("it is long") };
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let mut polled = Vec::new();
         loop {

@@ -74,5 +74,5 @@ fn refused(error: &ControlError) -> Response {
 }
 
 fn problem(status: StatusCode, detail: String) -> Response {
-    problem_document(status, Problem::http(status, detail).to_json())
+    problem_document(&Problem::http(status, detail))
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::header::{ETAG, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use keyport_api::error::{Error, Problem};
-use serde_json::json;
+use keyport_api::error::{Error, Kind, Problem};
+use serde_json::Value;
 use tonic::Status;
 
 use super::shown;
@@ -27,9 +27,11 @@ pub(super) enum Failure {
     /// The value is not what the change is for.
     Conflict(String),
     /// There is no such thing.
-    Missing(&'static str),
-    /// Somebody else is first in a line: his place, as JSON.
-    Held(Vec<u8>),
+    Missing(Kind, &'static str),
+    /// Somebody else is first in a line: his place.
+    Held(Value),
+    /// The name of a request that was another one.
+    Reused,
     /// Others were always quicker.
     Contended,
     Refused(Error),
@@ -43,26 +45,26 @@ impl Failure {
         match self {
             Failure::Malformed(detail) => problem::of_http(StatusCode::BAD_REQUEST, detail),
             Failure::Absent(revision) => {
-                let mut response = problem::of_http(StatusCode::NOT_FOUND, "there is no such key");
+                let mut response = problem::of_kind(Kind::KeyNotFound, "there is no such key");
                 response.headers_mut().insert(shown::REVISION, revision.into());
                 response
             }
-            Failure::Changed(None) => problem::of_http(StatusCode::PRECONDITION_FAILED, "the key is not there"),
-            Failure::Changed(Some(revision)) => {
-                let detail = format!("the key was last changed at revision {revision}");
-                let mut response = problem::of_http(StatusCode::PRECONDITION_FAILED, detail);
-                response.headers_mut().insert(ETAG, tag(revision, false));
+            Failure::Changed(revision) => {
+                let mut response = problem::changed(revision);
+                response.headers_mut().extend(revision.map(|revision| (ETAG, tag(revision, false))));
                 response
             }
             Failure::Conflict(detail) => problem::of_http(StatusCode::CONFLICT, detail),
-            Failure::Missing(detail) => problem::of_http(StatusCode::NOT_FOUND, detail),
+            Failure::Missing(kind, detail) => problem::of_kind(kind, detail),
             Failure::Held(place) => {
-                let mut document = json!(Problem::http(StatusCode::CONFLICT, "it is held by somebody else"));
-                document["holder"] = serde_json::from_slice(&place).unwrap_or_default();
-                problem_document(StatusCode::CONFLICT, document.to_string().into_bytes())
+                problem_document(&Problem::of(Kind::Held, "it is held by somebody else").with_holder(place))
+            }
+            Failure::Reused => {
+                let detail = "this Idempotency-Key was that of another request of late";
+                problem::of_kind(Kind::IdempotencyKeyReused, detail)
             }
             Failure::Contended => {
-                let mut response = problem::of_http(StatusCode::CONFLICT, "too many others have changed it meanwhile");
+                let mut response = problem::of_kind(Kind::Contended, "too many others have changed it meanwhile");
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 response
             }
@@ -78,7 +80,8 @@ impl Failure {
     pub(super) fn document(self) -> Bytes {
         match self.response(&HeaderMap::new()).into_body() {
             GatewayBody::Full(document) => document,
-            GatewayBody::Stream(_) | GatewayBody::Sized { .. } => Bytes::new(),
+            // No problem has one of the other forms.
+            _ => Bytes::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod follow;
 mod get;
 mod history;
 mod list;
+mod once;
 mod patch;
 mod put;
 mod remove;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::header::LOCATION;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use keyport_api::error::Error;
+use keyport_api::error::{self, Error};
 use keyport_openapi::endpoints::Resource;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -79,14 +79,14 @@ impl Desk {
         };
         let taking = kept_alive(own.as_ref(), self.line.take(&self.caller, self.wish(lease, value, !wait.is_zero())));
         let taken = if wait.is_zero() { taking.await } else { timeout(wait, taking).await.unwrap_or(Ok(None)) };
-        let Some(first) = taken.map_err(of_line)? else {
+        let Some(first) = taken? else {
             let gone = || Failure::Conflict("it was held, and is free by now: try again".into());
             return Err(self.first().await?.unwrap_or_else(gone));
         };
         if let Some(own) = &own
             && !own.renewed().await?
         {
-            return Err(of_line(Error::SessionExpired));
+            return Err(Error::SessionExpired.into());
         }
         let ttl = own.map(|own| own.keep().ttl);
         let mut response = shown::json(told::taken(&self.name, &first, lease, ttl));
@@ -116,7 +116,7 @@ impl Desk {
                 Some(wait) => timeout(wait, taking).await.unwrap_or(Ok(None)),
                 None => taking.await,
             };
-            match taken.map_err(of_line)? {
+            match taken? {
                 Some(first) => Ok(told::taken(&self.name, &first, lease, Some(ttl))),
                 None => Err(Failure::Conflict("it is held by somebody else".into())),
             }
@@ -127,7 +127,7 @@ impl Desk {
     async fn leave(&self, ask: &Ask) -> Result<Response<GatewayBody>, Failure> {
         let reply = self.line.leave(&self.caller, &self.name, self.lease(ask)?).await?;
         if reply.deleted == 0 {
-            return Err(Failure::Missing("that lease has no place here"));
+            return Err(Failure::Missing(error::Kind::NotInLine, "that lease has no place here"));
         }
         let mut response = shown::nothing();
         response.headers_mut().insert(shown::REVISION, reply.revision.into());
@@ -152,7 +152,10 @@ impl Desk {
     /// Who is in the way.
     async fn first(&self) -> Result<Option<Failure>, Error> {
         let reply = self.line.look(&self.caller, &self.name, 1).await?;
-        Ok(reply.records.first().map(|holder| Failure::Held(told::place(holder))))
+        Ok(reply
+            .records
+            .first()
+            .map(|holder| Failure::Held(serde_json::from_slice(&told::place(holder)).unwrap_or_default())))
     }
 
     async fn own_lease(&self, seconds: i64) -> Result<OwnLease, Error> {
@@ -192,13 +195,5 @@ async fn kept_alive(
     tokio::select! {
         taken = taking => taken,
         error = renewing => Err(error),
-    }
-}
-
-/// What only HTTP has a word for.
-fn of_line(error: Error) -> Failure {
-    match error {
-        Error::SessionExpired => Failure::Conflict("the lease has ended meanwhile".into()),
-        error => error.into(),
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::LOCATION;
 use http::request::Parts;
 use http::{Response, StatusCode};
+use keyport_api::error::Kind;
 use keyport_api::etcdserverpb::{
     Member, MemberAddRequest, MemberListRequest, MemberPromoteRequest, MemberRemoveRequest, MemberUpdateRequest,
     MoveLeaderRequest, StatusRequest,
@@ -98,7 +99,10 @@ async fn list(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<
 }
 
 async fn one(calls: &Calls, caller: &Caller, members: &[Member], id: u64) -> Result<Response<GatewayBody>, Failure> {
-    let member = members.iter().find(|member| member.id == id).ok_or(Failure::Missing("there is no such member"))?;
+    let member = members
+        .iter()
+        .find(|member| member.id == id)
+        .ok_or(Failure::Missing(Kind::MemberNotFound, "there is no such member"))?;
     Ok(shown::document(&Shown::of(member, leader(calls, caller).await?)))
 }
 

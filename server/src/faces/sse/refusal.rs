@@ -4,8 +4,8 @@
 //! and shows a page nothing of the answer; those who say that they take `text/event-stream` are told by an event instead,
 //! where waiting or beginning anew helps. What is wrong with the request itself stays a status for everybody.
 
-use http::{HeaderValue, Response, StatusCode, header};
-use keyport_api::error::{self, Error, Problem};
+use http::{HeaderValue, Response, header};
+use keyport_api::error::{self, Error, Kind, Problem};
 use keyport_storage::watch::CreateError;
 use tonic::{Code, Status};
 
@@ -44,7 +44,7 @@ impl Failure {
             }
             Failure::Refused(error) => {
                 let status = Status::from(error);
-                let mut response = refused(error.problem_status(), error::problem(&status).to_json());
+                let mut response = varying(problem_document(&error::problem_of(error)));
                 add_hints(&mut response, &status, is_page);
                 tell(&mut response, &status);
                 response
@@ -73,12 +73,7 @@ fn events(format: Format, say: impl FnOnce(&mut Vec<u8>)) -> Response<GatewayBod
 }
 
 fn malformed(error: &impl ToString) -> Response<GatewayBody> {
-    let status = StatusCode::BAD_REQUEST;
-    refused(status, Problem::http(status, error.to_string()).to_json())
-}
-
-fn refused(status: StatusCode, problem: Vec<u8>) -> Response<GatewayBody> {
-    varying(problem_document(status, problem))
+    varying(problem_document(&Problem::of(Kind::Malformed, error.to_string())))
 }
 
 fn varying(mut response: Response<GatewayBody>) -> Response<GatewayBody> {

@@ -219,8 +219,8 @@ async fn what_is_compacted_is_gone() {
         let (status, problem) =
             get(&world, &format!("prefix=&{query}"), &[("last-event-id", id)]).await.problem().await;
         assert_eq!(status, 410, "{query} {id}");
-        assert_eq!(problem["type"], "urn:keyport:error:compacted");
-        assert_eq!((&problem["status"], &problem["compact_revision"]), (&json!(410), &json!("5")));
+        assert_eq!(problem["type"], "/problems/compacted");
+        assert_eq!((&problem["status"], &problem["oldest_revision"]), (&json!(410), &json!("5")));
     }
     for query in ["since=4", "start_revision=5", "since=5", "since=6.0", "since=99"] {
         assert_eq!(get(&world, &format!("prefix=&{query}"), &[]).await.response.status(), 200, "{query}");

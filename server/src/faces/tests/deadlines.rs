@@ -76,6 +76,6 @@ async fn of_events_by_an_event() {
         let problem = problem.trim_end();
         let problem = if accept.ends_with("ndjson") { problem.strip_suffix('}').unwrap() } else { problem };
         let problem: Value = serde_json::from_str(problem).unwrap();
-        assert_eq!((&problem["code"], &problem["status"]), (&Value::from(4), &Value::from(504)));
+        assert_eq!((&problem["grpc_code"], &problem["status"]), (&Value::from(4), &Value::from(504)));
     }
 }

@@ -17,6 +17,10 @@ pub enum GatewayBody {
     Full(Bytes),
     /// A stream of frames; the answer is chunked.
     Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// What has been made already and is written out as fast as it is taken: a long list.
+    Pieces(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// The same, compressed; what fails then ends the connection.
+    Packed(Frames),
     /// So many bytes, as they are read; what fails then ends the connection, and nobody takes the part for the whole.
     Sized { left: u64, frames: Frames },
 }
@@ -33,6 +37,11 @@ impl GatewayBody {
     /// One frame for each item.
     pub fn stream(frames: impl Stream<Item = Bytes> + Send + 'static) -> GatewayBody {
         GatewayBody::Stream(Box::pin(frames))
+    }
+
+    /// Something with an end, in pieces.
+    pub(in crate::faces) fn pieces(pieces: impl Stream<Item = Bytes> + Send + 'static) -> GatewayBody {
+        GatewayBody::Pieces(Box::pin(pieces))
     }
 
     /// Frames that are `left` bytes together.
@@ -52,6 +61,8 @@ impl fmt::Debug for GatewayBody {
         match self {
             GatewayBody::Full(bytes) => f.debug_tuple("Full").field(bytes).finish(),
             GatewayBody::Stream(_) => f.write_str("Stream"),
+            GatewayBody::Pieces(_) => f.write_str("Pieces"),
+            GatewayBody::Packed(_) => f.write_str("Packed"),
             GatewayBody::Sized { left, .. } => f.debug_tuple("Sized").field(left).finish(),
         }
     }
@@ -65,8 +76,11 @@ impl Body for GatewayBody {
         match self.get_mut() {
             GatewayBody::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             GatewayBody::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            GatewayBody::Stream(frames) => {
+            GatewayBody::Stream(frames) | GatewayBody::Pieces(frames) => {
                 frames.as_mut().poll_next(cx).map(|frame| frame.map(|data| Ok(Frame::data(data))))
+            }
+            GatewayBody::Packed(frames) => {
+                frames.as_mut().poll_next(cx).map(|frame| frame.map(|data| data.map(Frame::data)))
             }
             GatewayBody::Sized { left, frames } => Poll::Ready(match ready!(frames.as_mut().poll_next(cx)) {
                 Some(Ok(data)) => {
@@ -87,7 +101,7 @@ impl Body for GatewayBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             GatewayBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            GatewayBody::Stream(_) => SizeHint::default(),
+            GatewayBody::Stream(_) | GatewayBody::Pieces(_) | GatewayBody::Packed(_) => SizeHint::default(),
             GatewayBody::Sized { left, .. } => SizeHint::with_exact(*left),
         }
     }

@@ -25,7 +25,7 @@ use crate::net::Face;
 
 const METHODS: [Method; 7] =
     [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
-const EXPOSED: [&str; 20] = [
+const EXPOSED: [&str; 24] = [
     "grpc-status",
     "grpc-message",
     "grpc-status-details-bin",
@@ -38,6 +38,10 @@ const EXPOSED: [&str; 20] = [
     "preference-applied",
     "last-event-id",
     "retry-after",
+    "ratelimit",
+    "ratelimit-policy",
+    "server-timing",
+    "idempotent-replayed",
     "keyport-revision",
     "keyport-create-revision",
     "keyport-mod-revision",

@@ -1,22 +1,32 @@
 //! A line for calls that are slow, and at debug level for all. Of a stream it says how it began: how it ended is counted.
+//!
+//! Whoever prefers to (`Prefer: server-timing`) is told the same with the answer. It would cost bytes and time on all others.
 
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
+use std::{iter, mem};
 
-use http::{HeaderValue, Method as Verb, Request, Response, Uri};
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Method as Verb, Request, Response, Uri};
 use keyport_api::methods::{Kind, Method};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::Level;
 
 use super::super::body::grpc_code;
+use super::super::rare::Rare;
 use super::super::refusal::code_told;
 use super::super::{Call, Connection};
-use super::request_id;
+use super::request_id::X_REQUEST_ID;
 use crate::steps::Steps;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// What is preferred by who wants to be told.
+const TIMED: &str = "server-timing";
 
 /// See the module's text.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +62,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let line = Line::of(&request);
-        let mut steps = if line.is_traced { Steps::all() } else { Steps::of_slow(self.threshold) };
+        let mut steps = if line.is_traced || line.is_told { Steps::all() } else { Steps::of_slow(self.threshold) };
         let answer = steps.within(|| self.inner.call(request));
         Logging { answer, line, threshold: self.threshold, steps }
     }
@@ -85,6 +95,9 @@ where
         } else if tracing::enabled!(Level::DEBUG) {
             this.line.write_debug(took, &response);
         }
+        if this.line.is_told {
+            tell(&mut response, took, this.steps);
+        }
         if this.line.is_traced {
             response.extensions_mut().insert(mem::take(this.steps));
         }
@@ -100,8 +113,9 @@ struct Line {
     method: Option<Method>,
     uri: Option<Uri>,
     verb: Verb,
-    id: Option<HeaderValue>,
     is_traced: bool,
+    /// Whether the caller wants to know, too.
+    is_told: bool,
 }
 
 impl Line {
@@ -115,8 +129,8 @@ impl Line {
             // Cheap: the bytes are shared.
             uri: method.is_none().then(|| request.uri().clone()),
             verb: request.method().clone(),
-            id: request_id::of(request, call).cloned(),
             is_traced: call.is_some_and(|call| call.is_traced),
+            is_told: Call::may_have(call, Rare::PREFER) && is_preferred(request.headers()),
         }
     }
 
@@ -141,10 +155,6 @@ impl Line {
         remote.map_or_else(|| "unix".to_owned(), |remote| remote.to_string())
     }
 
-    fn id(&self) -> &str {
-        self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default()
-    }
-
     fn write_slow<B>(&self, took: Duration, response: &Response<B>, steps: &Steps) {
         let start = SystemTime::now().checked_sub(took).map(time::OffsetDateTime::from);
         tracing::warn!(
@@ -155,7 +165,7 @@ impl Line {
             status = response.status().as_u16(),
             code = code(response),
             steps = %steps,
-            request_id = self.id(),
+            request_id = id(response),
             "request stats"
         );
     }
@@ -168,10 +178,24 @@ impl Line {
             "response type" = self.path(),
             status = response.status().as_u16(),
             code = code(response),
-            request_id = self.id(),
+            request_id = id(response),
             "request stats"
         );
     }
+}
+
+fn is_preferred(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(PREFER).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(TIMED))
+}
+
+/// `Server-Timing`: the time until the answer began, and what it was spent on, in milliseconds.
+fn tell<B>(response: &mut Response<B>, took: Duration, steps: &Steps) {
+    let field = iter::once(("total", took)).chain(steps.iter().map(|step| (step.name, step.took())));
+    let field = field.map(|(name, took)| format!("{};dur={:.3}", name.replace(' ', "-"), took.as_secs_f64() * 1000.0));
+    let Ok(field) = HeaderValue::try_from(field.collect::<Vec<_>>().join(", ")) else { return };
+    response.headers_mut().insert(SERVER_TIMING, field);
+    response.headers_mut().append(PREFERENCE_APPLIED, HeaderValue::from_static(TIMED));
 }
 
 /// The code of an answer that says no, by its headers or by who refused.
@@ -179,10 +203,16 @@ fn code<B>(response: &Response<B>) -> Option<i32> {
     grpc_code(response.headers()).or_else(|| code_told(response)).map(|code| code as i32)
 }
 
+/// The id that a layer below has given it.
+fn id<B>(response: &Response<B>) -> &str {
+    response.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::Protocol;
     use super::super::super::refusal::refusal;
+    use super::super::request_id::RequestIdLayer;
     use super::*;
     use crate::net::Face;
     use bytes::Bytes;
@@ -212,8 +242,8 @@ mod tests {
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
         let _guard = tracing::subscriber::set_default(subscriber);
-        let nothing = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
-        let log = LogLayer { threshold: Duration::ZERO }.layer(nothing);
+        let nothing = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
+        let log = LogLayer { threshold: Duration::ZERO }.layer(RequestIdLayer.layer(nothing));
         let mut connection = Connection::in_process(Face::All);
         connection.remote = Some(([127, 0, 0, 1], 7).into());
         let connection = Arc::new(connection);

@@ -1,4 +1,4 @@
-//! `X-Request-Id`: a client's own comes back to it, and goes into the log; failures that have none get one.
+//! `X-Request-Id`: a client's own comes back to it, and goes into the log; failures that have none get one. Problems name it.
 //!
 //! `tower-http`'s layers make one for every request, which for the millions of calls that go well would cost more than it
 //! could ever tell.
@@ -8,13 +8,15 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::super::Call;
 use super::super::rare::Rare;
+use super::super::refusal::name;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ones are not repeated: they would be somebody's way to fill our log.
@@ -41,6 +43,7 @@ impl<S> Layer<S> for RequestIdLayer {
 impl<S, B, RB> Service<Request<B>> for RequestId<S>
 where
     S: Service<Request<B>, Response = Response<RB>>,
+    RB: From<Bytes>,
 {
     type Response = Response<RB>;
     type Error = S::Error;
@@ -52,7 +55,8 @@ where
         let call = Call::get(request.extensions());
         let given = of(&request, call).cloned();
         let plain = !call.is_some_and(|call| call.protocol.is_grpc());
-        Naming { answer: self.inner.call(request), given, plain }
+        let has_body = request.method() != Method::HEAD;
+        Naming { answer: self.inner.call(request), given, plain, has_body }
     }
 }
 
@@ -64,29 +68,34 @@ pin_project! {
         answer: F,
         given: Option<HeaderValue>,
         plain: bool,
+        has_body: bool,
     }
 }
 
 impl<F, RB, E> Future for Naming<F>
 where
     F: Future<Output = Result<Response<RB>, E>>,
+    RB: From<Bytes>,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut response = ready!(this.answer.poll(cx))?;
-        if let Some(id) = this.given.take() {
+        let failed = response.status().is_client_error() || response.status().is_server_error();
+        let id = this.given.take().or_else(|| (*this.plain && failed).then(fresh));
+        if let Some(id) = id {
+            if failed && *this.has_body {
+                name(&mut response, &id);
+            }
             response.headers_mut().insert(X_REQUEST_ID, id);
-        } else if *this.plain && (response.status().is_client_error() || response.status().is_server_error()) {
-            response.headers_mut().insert(X_REQUEST_ID, fresh());
         }
         Poll::Ready(Ok(response))
     }
 }
 
 /// The id that the client gave.
-pub(super) fn of<'a, B>(request: &'a Request<B>, call: Option<&Call>) -> Option<&'a HeaderValue> {
+fn of<'a, B>(request: &'a Request<B>, call: Option<&Call>) -> Option<&'a HeaderValue> {
     if !Call::may_have(call, Rare::REQUEST_ID) {
         return None;
     }

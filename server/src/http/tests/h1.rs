@@ -34,7 +34,8 @@ async fn a_panic_is_an_answer() {
         (Some("*"), true)
     );
     assert!(
-        answer.body.contains(r#""detail":"internal error""#) && answer.body.contains("}HTTP/1.1 200 OK"),
+        answer.body.contains(r#""detail":"internal error","grpc_code":13,"instance":"urn:keyport:request:"#)
+            && answer.body.contains("}HTTP/1.1 200 OK"),
         "{answer:?}"
     );
 }

@@ -149,7 +149,7 @@ impl Faces {
         let (status, document) = (answer.status(), within("a problem", answer.collect()).await.unwrap().to_bytes());
         let problem: Value = serde_json::from_slice(&document).unwrap();
         assert_eq!(problem["status"], status.as_u16());
-        let code = problem["code"].as_u64().unwrap_or_else(|| panic!("{problem}"));
+        let code = problem["grpc_code"].as_u64().unwrap_or_else(|| panic!("{problem}"));
         Outcome(code, problem["detail"].as_str().unwrap().to_owned())
     }
 

@@ -102,7 +102,7 @@ async fn who_cannot_log_in_is_told_nothing_else() {
     let large = json!({ "name": "a", "password": "x".repeat(20_000) });
     assert_eq!(realm.session(Method::POST, "/v3/session", &[], large).await.status, 413);
     let anyone = realm.whoami(&[]).await;
-    assert_eq!((anyone.status.as_u16(), anyone.json()["type"].clone()), (401, json!("urn:keyport:error:user-empty")));
+    assert_eq!((anyone.status.as_u16(), anyone.json()["type"].clone()), (401, json!("/problems/unauthenticated")));
     assert_eq!(realm.whoami(&[("cookie", "keyport=other")]).await.status, 401);
 
     let root = realm.token("root").await;
@@ -111,7 +111,7 @@ async fn who_cannot_log_in_is_told_nothing_else() {
     let answer = realm.login("reader", "reader's").await;
     assert_eq!(
         (answer.status.as_u16(), answer.json()["detail"].clone()),
-        (400, json!("etcdserver: authentication is not enabled"))
+        (409, json!("etcdserver: authentication is not enabled"))
     );
 }
 

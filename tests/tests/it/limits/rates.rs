@@ -175,3 +175,27 @@ async fn keys_are_counted_by_their_prefix_whatever_asks_for_them() {
     let told = until_refused_by_grpc(async || grpc.election.resign(resign.clone()).await).await;
     says_when_to_come_back(&told, BY_KEYS);
 }
+
+/// As draft-ietf-httpapi-ratelimit-headers has it: what there is, and what is left of it.
+#[tokio::test]
+async fn what_is_left_is_told() {
+    let Some(server) = server(["--rate-limit-per-address=1:100", "--rate-limit-prefix=p=1:3"]) else { return };
+    let http = server.http();
+    let told = |answer: &Answer| (answer.header("ratelimit-policy").to_owned(), answer.header("ratelimit").to_owned());
+    let left = |answer: &Answer| {
+        let (policy, left) = told(answer);
+        assert_eq!(policy, "\"address\";q=100;w=100");
+        let left = left.strip_prefix("\"address\";r=").and_then(|rest| rest.split_once(";t=")).unwrap();
+        (left.0.parse::<u64>().unwrap(), left.1.parse::<u64>().unwrap())
+    };
+    let (first, second) = (http.get("/v3/keys/a").await, http.get("/v3/keys/a").await);
+    assert!(left(&first).0 > left(&second).0 && left(&second).0 > 90, "{:?} {:?}", told(&first), told(&second));
+    assert!((1..=100).contains(&left(&second).1));
+    let mut refused = http.get("/v3/keys/p").await;
+    while refused.status != 429 {
+        refused = http.get("/v3/keys/p").await;
+    }
+    assert_eq!(told(&refused).1, "\"prefix\";r=0;t=1");
+    let unlimited = keyport_tests::Server::start();
+    assert_eq!(told(&unlimited.http().get("/v3/keys/a").await), (String::new(), String::new()));
+}

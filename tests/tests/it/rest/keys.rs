@@ -53,7 +53,7 @@ async fn a_value_is_a_body_and_the_rest_is_in_headers() {
     store.http.call("/v3/kv/compaction", json!({"revision": "4"})).await;
     let compacted = store.get("app/db?rev=3").await;
     assert_eq!(problem(&compacted).0, 410);
-    assert_eq!(compacted.json()["compact_revision"], "4");
+    assert_eq!(compacted.json()["oldest_revision"], "4");
     assert_eq!(problem(&store.get("app/db?rev=1000").await).0, 400);
 }
 

@@ -57,7 +57,7 @@ async fn after_a_compaction_a_reader_is_told_and_can_begin_anew() {
     // Plain requests see it by the status.
     for headers in [&[("last-event-id", "3")][..], &[("last-event-id", "3"), ("accept", "*/*")]] {
         let answer = http.send(Method::GET, "/v3/watch?key=k", headers, "").await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["compact_revision"]), (410, &"8".into()));
+        assert_eq!((answer.status.as_u16(), &answer.json()["oldest_revision"]), (410, &"8".into()));
     }
 }
 

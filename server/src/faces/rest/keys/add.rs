@@ -6,16 +6,18 @@
 
 use bytes::Bytes;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::{Compare, PutRequest, RangeRequest, RequestOp, TxnRequest};
+use keyport_storage::Record;
 
 use super::ask::{Ask, Hold};
 use super::condition::as_seen;
+use super::once::{Once, REMEMBERED};
 use super::put::{Return, told};
-use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply};
+use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply, TxnReply};
 use crate::faces::rest::failure::Failure;
 use crate::faces::text::GatewayBody;
 
@@ -24,6 +26,9 @@ const MOST_TRIES: usize = 256;
 
 /// What the key beside a prefix begins with.
 const BESIDE: &[u8] = b"__";
+
+/// Beside an answer that is not the first to its request.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 pub(super) async fn answer(
     calls: &Calls,
@@ -37,6 +42,13 @@ pub(super) async fn answer(
             "a key that gets its name is a new one: leave out If-Match and If-None-Match".into(),
         ));
     }
+    let beside = Bytes::from([BESIDE, &ask.key].concat());
+    let once = Once::of(headers, caller, &beside, ask.hold, &value)?;
+    if let Some(once) = &once
+        && let Some(record) = calls.kv.page(caller, once.look()).await?.reply.records.into_iter().next()
+    {
+        return again(calls, headers, once, &record, &value);
+    }
     let lease = match ask.hold {
         Hold::Ttl(seconds) => Some(calls.lease.new_for_key(caller, &ask.key, seconds).await?),
         Hold::Nothing | Hold::Lease(_) => None,
@@ -45,19 +57,73 @@ pub(super) async fn answer(
         (_, Some(KeyLease { id, .. })) | (Hold::Lease(id), None) => id,
         _ => 0,
     };
-    match add(calls, caller, &ask.key, &value, id).await {
-        Ok(reply) => Ok(told(headers, &reply, lease, Return::Rest)),
-        Err(failure) => {
-            if let Some(lease) = lease {
-                calls.lease.let_go(caller, lease.id).await;
-            }
-            Err(failure)
-        }
+    let addition = Addition { prefix: &ask.key, beside: &beside, value: &value, lease: id };
+    let added = match &once {
+        None => add(calls, caller, addition, None).await,
+        Some(once) => add_once(calls, caller, addition, once).await,
+    };
+    if !matches!(added, Ok(Added::Now(_)))
+        && let Some(lease) = lease
+    {
+        calls.lease.let_go(caller, lease.id).await;
+    }
+    match (added?, &once) {
+        (Added::Now(reply), _) => Ok(told(headers, &reply, lease, Return::Rest)),
+        (Added::Before(record), Some(once)) => again(calls, headers, once, &record, &value),
+        (Added::Before(_), None) => Err(Error::ReplyMismatch.into()),
     }
 }
 
-async fn add(calls: &Calls, caller: &Caller, prefix: &Bytes, value: &Bytes, lease: i64) -> Result<PutReply, Failure> {
-    let beside = Bytes::from([BESIDE, prefix].concat());
+/// Answers as the first time.
+fn again(
+    calls: &Calls,
+    headers: &HeaderMap,
+    once: &Once,
+    record: &Record,
+    value: &[u8],
+) -> Result<Response<GatewayBody>, Failure> {
+    let reply = once.answer(record, value)?;
+    let lease = reply.record.as_ref().map_or(0, Record::lease);
+    let lease = calls.lease.of_its_key(lease);
+    let mut response = told(headers, &reply, lease, Return::Rest);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+/// What is to be added.
+#[derive(Clone, Copy)]
+struct Addition<'a> {
+    prefix: &'a Bytes,
+    beside: &'a Bytes,
+    value: &'a Bytes,
+    lease: i64,
+}
+
+/// What came of it.
+enum Added {
+    Now(PutReply),
+    /// It had been before, and was written down.
+    Before(Record),
+}
+
+/// Writes down that it was done, for as long as somebody may come again.
+async fn add_once(calls: &Calls, caller: &Caller, addition: Addition<'_>, once: &Once) -> Result<Added, Failure> {
+    let lease = calls.lease.new_for_key(caller, &once.at, REMEMBERED).await?;
+    let added = add(calls, caller, addition, Some((once, lease.id))).await;
+    if !matches!(added, Ok(Added::Now(_))) {
+        calls.lease.let_go(caller, lease.id).await;
+    }
+    added
+}
+
+/// `once` goes with the lease that takes what is written down of it away.
+async fn add(
+    calls: &Calls,
+    caller: &Caller,
+    Addition { prefix, beside, value, lease }: Addition<'_>,
+    once: Option<(&Once, i64)>,
+) -> Result<Added, Failure> {
+    let operation = |request| RequestOp { request: Some(request) };
     for _ in 0..MOST_TRIES {
         let look = RangeRequest { key: beside.clone(), keys_only: true, ..RangeRequest::default() };
         let found = calls.kv.page(caller, look).await?;
@@ -67,14 +133,29 @@ async fn add(calls: &Calls, caller: &Caller, prefix: &Bytes, value: &Bytes, leas
         let touch =
             PutRequest { key: beside.clone(), ignore_value: is_there, ignore_lease: is_there, ..PutRequest::default() };
         let put = PutRequest { key: key.clone(), value: value.clone(), lease, ..PutRequest::default() };
-        let success = [touch, put].map(|put| RequestOp { request: Some(Request::RequestPut(put)) });
-        let compare = vec![untouched(&beside, number), as_seen(&key, None)];
-        let request = TxnRequest { compare, success: success.into(), failure: Vec::new() };
-        match calls.kv.txn(caller, request).await.map(|answer| answer.reply.replies.into_iter().nth(1)) {
-            Ok(Some(OpReply::Put(reply))) => return Ok(reply),
-            Ok(Some(_)) => return Err(Error::ReplyMismatch.into()),
-            // Somebody was quicker; or has removed the key beside.
-            Ok(None) | Err(Error::KeyNotFound) => {}
+        let written = once.map(|(once, lease)| {
+            let value = once.written(&key, put.lease);
+            PutRequest { key: once.at.clone(), value, lease, ..PutRequest::default() }
+        });
+        let puts = [touch, put].into_iter().chain(written);
+        let success = puts.map(|put| operation(Request::RequestPut(put))).collect();
+        let failure = once.iter().map(|(once, _)| operation(Request::RequestRange(once.look()))).collect();
+        let mut compare = vec![untouched(beside, number), as_seen(&key, None)];
+        compare.extend(once.map(|(once, _)| as_seen(&once.at, None)));
+        match calls.kv.txn(caller, TxnRequest { compare, success, failure }).await.map(|answer| answer.reply) {
+            Ok(TxnReply { succeeded: true, replies, .. }) => match replies.into_iter().nth(1) {
+                Some(OpReply::Put(reply)) => return Ok(Added::Now(reply)),
+                _ => return Err(Error::ReplyMismatch.into()),
+            },
+            Ok(TxnReply { replies, .. }) => match replies.into_iter().next() {
+                Some(OpReply::Range(found)) if !found.records.is_empty() => {
+                    return found.records.into_iter().next().map(Added::Before).ok_or(Error::ReplyMismatch.into());
+                }
+                // Somebody was quicker.
+                _ => {}
+            },
+            // Somebody has removed the key beside.
+            Err(Error::KeyNotFound) => {}
             Err(error) => return Err(error.into()),
         }
     }

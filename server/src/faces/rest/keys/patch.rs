@@ -14,6 +14,7 @@ use keyport_storage::Record;
 use super::ask::Ask;
 use super::change::{Change, Impossible};
 use super::condition::as_seen;
+use super::once::IDEMPOTENCY_KEY;
 use super::put::{Return, told};
 use super::swap::{attempt, put_of};
 use crate::bulk::LARGE;
@@ -36,6 +37,11 @@ pub(super) async fn answer(
     body: Bytes,
     most_bytes: usize,
 ) -> Result<Response<GatewayBody>, Failure> {
+    if headers.contains_key(IDEMPOTENCY_KEY) {
+        return Err(Failure::Malformed(
+            "Idempotency-Key is for POST: If-Match keeps a patch from being done twice".into(),
+        ));
+    }
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let change = match Change::of(ask.arithmetic, media_type, &body)? {
         Some(change) => Arc::new(change),

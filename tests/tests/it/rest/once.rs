@@ -1,0 +1,122 @@
+//! `Idempotency-Key`: what is sent again is done once, wherever it comes in, and whatever happened in between.
+
+use http::Method;
+use keyport_tests::http::{Answer, Http, b64};
+use keyport_tests::{Cluster, Server};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{number, problem};
+
+async fn add(http: &Http, prefix: &str, name: &str, value: &str) -> Answer {
+    let named = [("idempotency-key", name)];
+    http.send(Method::POST, &format!("/v3/keys/{prefix}"), &named, value.to_owned()).await
+}
+
+/// The keys behind a prefix.
+async fn keys(http: &Http, prefix: &str) -> Vec<String> {
+    let list = http.get(&format!("/v3/keys?prefix={prefix}&keys_only&recursive")).await.json();
+    list["keys"].as_array().unwrap().iter().map(|key| key["key"].as_str().unwrap().to_owned()).collect()
+}
+
+#[track_caller]
+fn is_replay(first: &Answer, again: &Answer) {
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201), "{} {}", first.text(), again.text());
+    assert_eq!((first.header("idempotent-replayed"), again.header("idempotent-replayed")), ("", "true"));
+    assert_eq!(again.text(), first.text());
+    for name in ["location", "etag", "keyport-revision"] {
+        assert_eq!(again.header(name), first.header(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_is_answered_again() {
+    let mut server = Server::start();
+    let http = server.http();
+    let first = add(&http, "jobs/", "\"a 1\"", "one").await;
+    is_replay(&first, &add(&http, "jobs/", "a 1", "one").await);
+    http.send(Method::DELETE, first.header("location"), &[], "").await;
+    is_replay(&first, &add(&http, "jobs/", "\"a 1\"", "one").await);
+    assert_eq!(keys(&http, "jobs/").await, [""; 0], "it was done, and what it did is gone");
+
+    let held = add(&http, "jobs/?ttl=600", "b", "two").await;
+    is_replay(&held, &add(&http, "jobs/?ttl=600", "b", "two").await);
+    assert_eq!(held.json()["ttl"], "600");
+    for (prefix, value) in [("jobs/", "two"), ("jobs/?ttl=601", "two"), ("jobs/?ttl=600", "three")] {
+        let refused = add(&http, prefix, "b", value).await;
+        assert_eq!(problem(&refused).0, 422, "{prefix} {value}");
+        assert_eq!(refused.json()["type"], "/problems/idempotency-key-reused");
+    }
+    assert_eq!(add(&http, "others/", "b", "three").await.header("idempotent-replayed"), "", "of another prefix");
+
+    server.kill();
+    server.restart();
+    let http = server.http();
+    is_replay(&held, &add(&http, "jobs/?ttl=600", "b", "two").await);
+    assert_eq!(keys(&http, "jobs/").await, [held.json()["key"].as_str().unwrap()]);
+
+    // What is remembered goes by itself, and so do the leases that were not needed.
+    let records = http.get("/v3/keys?prefix=__jobs/once/&recursive").await.json();
+    let records = records["keys"].as_array().unwrap();
+    assert_eq!(records.len(), 2);
+    for record in records {
+        let lease = http.get(&format!("/v3/leases/{}", number(record, "lease"))).await.json();
+        assert_eq!(lease["granted_ttl"], "3600");
+    }
+    assert_eq!(http.get("/v3/leases").await.json()["leases"].as_array().unwrap().len(), 4, "three records and a key");
+}
+
+#[tokio::test]
+async fn names_have_a_form() {
+    let server = Server::start();
+    let http = server.http();
+    for name in ["", "\"\"", &"x".repeat(256)] {
+        assert_eq!(problem(&add(&http, "jobs/", name, "x").await).0, 400, "{name}");
+    }
+    let twice = [("idempotency-key", "a"), ("idempotency-key", "b")];
+    assert_eq!(problem(&http.send(Method::POST, "/v3/keys/jobs/", &twice, "x").await).0, 400);
+    let named = [("idempotency-key", "a")];
+    let patch = http.send(Method::PATCH, "/v3/keys/n?increment=1", &named, "").await;
+    assert_eq!(problem(&patch).0, 400, "it would be done twice, and says so");
+    assert_eq!(keys(&http, "").await, [""; 0]);
+}
+
+/// Many at once, at all members: one key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_wherever_it_is_done_once() {
+    const CLIENTS: usize = 24;
+    let cluster = Cluster::of(3).start().await;
+    let mut clients = JoinSet::new();
+    for n in 0..CLIENTS {
+        let http = cluster.members[n % 3].http();
+        clients.spawn(async move { add(&http, "jobs/", "the same", "x").await });
+    }
+    let answers = clients.join_all().await;
+    let firsts: Vec<_> = answers.iter().filter(|answer| answer.header("idempotent-replayed").is_empty()).collect();
+    assert_eq!(firsts.len(), 1);
+    for again in answers.iter().filter(|answer| !answer.header("idempotent-replayed").is_empty()) {
+        is_replay(firsts[0], again);
+    }
+    assert_eq!(keys(&cluster.members[0].http(), "jobs/").await.len(), 1);
+}
+
+/// A name is one's own: nobody hears what another's request did.
+#[tokio::test]
+async fn each_user_has_names_of_his_own() {
+    let server = Server::start();
+    let http = server.http();
+    http.call("/v3/auth/role/add", json!({ "name": "root" })).await;
+    for user in ["root", "alice", "bob"] {
+        http.call("/v3/auth/user/add", json!({ "name": user, "password": "x" })).await;
+        http.call("/v3/auth/user/grant", json!({ "user": user, "role": "root" })).await;
+    }
+    http.call("/v3/auth/enable", json!({})).await;
+    let add = async |user: &str| {
+        let who = format!("Basic {}", b64(format!("{user}:x")));
+        let headers = [("idempotency-key", "a"), ("authorization", &*who)];
+        http.send(Method::POST, "/v3/keys/jobs/", &headers, "x").await
+    };
+    let (alice, bob) = (add("alice").await, add("bob").await);
+    assert_ne!(alice.header("location"), bob.header("location"));
+    is_replay(&alice, &add("alice").await);
+}

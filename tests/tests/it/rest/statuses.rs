@@ -1,0 +1,136 @@
+//! What statuses say beside themselves: where to go, what to do, when to come back.
+
+use http::Method;
+use keyport_tests::{Cluster, Server};
+use serde_json::json;
+
+use super::{Store, problem};
+
+#[tokio::test]
+async fn what_is_not_there_says_what_is() {
+    let store = Store::start();
+    let http = &store.http;
+    let list = http.get("/v3/").await;
+    assert_eq!((list.status.as_u16(), list.header("content-type")), (200, "application/json"));
+    assert!(list.json()["paths"].as_array().unwrap().contains(&json!("/v3/kv/put")), "{}", list.text());
+    let nowhere = http.get("/v3/kv/nothing").await;
+    assert_eq!(nowhere.status, 404);
+    assert!(nowhere.text().contains("/v3/ lists them, /docs describes them"), "{}", nowhere.text());
+    assert!(http.get("/nothing").await.text().contains("/docs"));
+    for (method, path, allow) in [
+        (Method::GET, "/v3/kv/put", "POST"),
+        (Method::PUT, "/v3/leases", "GET, HEAD, POST"),
+        (Method::POST, "/v3/leases/7", "GET, HEAD, DELETE"),
+        (Method::POST, "/health", "GET, HEAD"),
+    ] {
+        let refused = http.send(method.clone(), path, &[], "").await;
+        assert_eq!((refused.status.as_u16(), refused.header("allow")), (405, allow), "{method} {path}");
+        assert!(refused.text().contains("/docs"), "{}", refused.text());
+    }
+}
+
+/// A name that nobody knows is said, and what might have been meant; a password is not.
+#[tokio::test]
+async fn misspelt_names_are_named() {
+    let store = Store::start();
+    let http = &store.http;
+    for (path, body, field) in
+        [("/v3/leases", r#"{"tll":60}"#, "tll"), ("/v3/session", r#"{"name":"alice","pasword":"wonder"}"#, "pasword")]
+    {
+        let (status, detail) = problem(&http.post(path, body).await);
+        assert_eq!(status, 400, "{path}");
+        assert!(detail.contains(&format!("unknown field `{field}`, expected")), "{detail}");
+        assert!(!detail.contains("wonder"), "{detail}");
+    }
+    let (_, detail) = problem(&http.post("/v3/session", r#"{"name":"alice","password":77}"#).await);
+    assert!(!detail.contains("77") && detail.contains("line 1"), "{detail}");
+    let (status, detail) = problem(&store.get("k?revv=2").await);
+    assert_eq!((status, detail.as_str()), (400, "unknown parameter revv"));
+}
+
+/// However much more is on its way: who sends hears why not.
+#[tokio::test]
+async fn a_refusal_of_a_large_body_arrives() {
+    let store = Store::start();
+    for bytes in [3_000_000, 60_000_000] {
+        let refused = store.put("k", vec![b'x'; bytes]).await;
+        assert_eq!(problem(&refused).0, 413);
+        assert_eq!(refused.json()["type"], "/problems/content-too-large");
+    }
+    assert_eq!(store.put("k", "x").await.status, 201);
+}
+
+/// A majority that is gone is 503 on every resource, and worth another try.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_majority_one_comes_back_later() {
+    let mut cluster = Cluster::of(3).start().await;
+    let leader = cluster.leader().await;
+    for member in (0..3).filter(|member| *member != leader) {
+        cluster.kill(member).await;
+    }
+    let http = cluster.members[leader].http();
+    for method in [Method::PUT, Method::GET] {
+        let refused = http.send(method.clone(), "/v3/keys/k", &[], "").await;
+        assert_eq!((problem(&refused).0, refused.header("retry-after")), (503, "1"), "{method}");
+        let kind = refused.json()["type"].as_str().unwrap().to_owned();
+        assert!(["/problems/timed-out", "/problems/no-leader"].contains(&&*kind), "{kind}");
+    }
+    let stale = http.get("/v3/keys/k?consistency=serializable").await;
+    assert_eq!(stale.status, 404, "{}", stale.text());
+}
+
+/// Programs get links, browsers a page.
+#[tokio::test]
+async fn the_root_leads_on() {
+    let server = Server::start();
+    let http = server.http();
+    let links = http.get("/").await.json();
+    for (name, link) in links["links"].as_object().unwrap() {
+        let there = http.get(link.as_str().unwrap()).await;
+        assert!(there.status == 200 || name == "watch", "{name}: {}", there.status);
+    }
+    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    let page = http.send(Method::GET, "/", &browser, "").await;
+    assert_eq!((page.status.as_u16(), page.header("location"), page.header("vary")), (307, "/docs", "accept"));
+}
+
+/// What it costs to be told is paid by who asks.
+#[tokio::test]
+async fn timings_are_told_to_who_prefers_it() {
+    let store = Store::start();
+    let put = async |prefer: &str| store.ask(Method::PUT, "k", &[("prefer", prefer)], "x").await;
+    assert_eq!(store.put("k", "x").await.header("server-timing"), "");
+    assert_eq!(put("return=minimal").await.header("server-timing"), "");
+    let told = put("return=representation, server-timing").await;
+    let parts: Vec<_> = told.header("server-timing").split(", ").map(str::to_owned).collect();
+    for part in &parts {
+        let (name, duration) = part.split_once(";dur=").unwrap_or_else(|| panic!("{parts:?}"));
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{part}");
+        assert!(duration.parse::<f64>().is_ok_and(|ms| (0.0..600_000.0).contains(&ms)), "{part}");
+    }
+    assert!(parts[0].starts_with("total;") && parts.iter().any(|part| part.starts_with("propose-until-applied;")));
+    let applied: Vec<_> =
+        told.headers.get_all("preference-applied").iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(applied.join(","), "return=representation,server-timing");
+    let gateway = [("prefer", "Server-Timing")];
+    let range = store.http.send(Method::POST, "/v3/kv/range", &gateway, r#"{"key":"aw=="}"#).await;
+    assert!(range.header("server-timing").contains("read;dur="), "{:?}", range.headers);
+}
+
+/// A name that a client gives its request comes back on every face, and is in the trace that it belongs to.
+#[tokio::test]
+async fn the_name_of_a_request_comes_back() {
+    let store = Store::start();
+    let named = [("x-request-id", "order 7")];
+    for (method, path, status) in [
+        (Method::GET, "/v3/keys?prefix=a", 200),
+        (Method::GET, "/v3/keys/nothing", 404),
+        (Method::POST, "/v3/kv/range", 400),
+        (Method::GET, "/version", 200),
+        (Method::GET, "/nothing", 404),
+        (Method::GET, "/problems/", 200),
+    ] {
+        let answer = store.http.send(method, path, &named, "").await;
+        assert_eq!((answer.status.as_u16(), answer.header("x-request-id")), (status, "order 7"), "{path}");
+    }
+}
