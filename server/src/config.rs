@@ -21,6 +21,7 @@ mod origins;
 mod rates;
 mod settings;
 mod source;
+mod suggest;
 mod tls;
 mod tokens;
 mod traces;
@@ -38,6 +39,8 @@ pub use log::{LogConfig, LogFormat, LogLevel, LogOutput, Rotation};
 pub(crate) use origins::canonical as canonical_origin;
 pub use rates::{Rate, RatesConfig};
 pub use source::{Action, Sources, load};
+#[cfg(test)]
+pub(crate) use suggest::COMMANDS;
 pub use tls::{Allowed, AutoTls, KeyPairFiles, TlsConfig, TlsSide, TlsTerms, TlsVersions};
 pub use tokens::{JwtConfig, SignMethod, TokenConfig, TokenKind};
 pub use traces::{A_MILLION, TracesConfig};

@@ -3,7 +3,7 @@
 //! `-x` and `--x` are the same; a boolean takes its value only after `=`; the first word that is no flag ends the flags.
 
 use super::flag::{Flag, Kind, Value};
-use super::{ConfigError, flags, former};
+use super::{ConfigError, flags, former, suggest};
 
 /// What the command line says.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
                 out.help = true;
                 return Ok(out);
             }
-            return Err(ConfigError::Usage(format!("flag provided but not defined: -{name}")));
+            return Err(ConfigError::Usage(suggest::about_flag(name)));
         };
         let text = match (inline, flag.kind) {
             (Some(value), _) => value,
@@ -67,7 +67,7 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
 }
 
 fn no_flag(word: &str) -> ConfigError {
-    ConfigError::Usage(format!("{word:?} is not a valid flag, and the only command is 'keyport cluster'"))
+    ConfigError::Usage(suggest::about_word(word))
 }
 
 #[cfg(test)]
@@ -102,14 +102,11 @@ mod tests {
         assert_eq!(error(&["--=x"]), "bad flag syntax: --=x");
         assert_eq!(error(&["--pre-vote=x"]), "invalid boolean value \"x\" for -pre-vote: parse error");
         assert_eq!(error(&["--snapshot-count=-1"]), "invalid value \"-1\" for flag -snapshot-count: parse error");
-        for (args, word) in [
-            (&["--pre-vote", "false"] as &[&str], "false"),
-            (&["gateway"], "gateway"),
-            (&["-"], "-"),
-            (&["--", "x"], "x"),
-        ] {
-            let expected = format!("{word:?} is not a valid flag, and the only command is 'keyport cluster'");
-            assert_eq!(error(args), expected);
+        for (args, word) in
+            [(&["--pre-vote", "false"] as &[&str], "false"), (&["serve"], "serve"), (&["-"], "-"), (&["--", "x"], "x")]
+        {
+            let expected = format!("{word:?} is not a valid flag, and no command; the commands are keyport cluster | ");
+            assert!(error(args).starts_with(&expected), "{}", error(args));
         }
     }
 

@@ -45,3 +45,17 @@ fn cluster() -> Command {
         .arg(Arg::new("directory").value_hint(ValueHint::DirPath).help("Where their data and logs are"))
         .arg(Arg::new("tls").long("tls").action(ArgAction::SetTrue).help("Encrypt all connections"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::COMMANDS;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_may_have_been_meant_are_the_commands() {
+        let tree = whole([Command::new("completions"), Command::new("man")]);
+        let names: BTreeSet<_> = tree.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        assert_eq!(names, COMMANDS.iter().map(|name| (*name).to_owned()).collect());
+    }
+}
