@@ -35,6 +35,20 @@ struct NewPassword {
     new: String,
 }
 
+/// A body that is read.
+trait Body: DeserializeOwned {
+    /// Which fields it has.
+    const WANTED: &str;
+}
+
+impl Body for Login {
+    const WANTED: &str = "; its fields are name and password";
+}
+
+impl Body for NewPassword {
+    const WANTED: &str = "; its fields are old and new";
+}
+
 /// Who the caller is.
 async fn show(calls: &Calls, parts: &Parts) -> Response<GatewayBody> {
     let found = async {

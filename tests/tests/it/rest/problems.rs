@@ -56,7 +56,7 @@ async fn every_type_has_its_page() {
         ("foreign-page", keys(Method::PUT, "k", &[("origin", "http://a.example")], "x").await),
         ("key-not-found", store.get("nothing").await),
         ("lease-not-found", keys(Method::PUT, "k?lease=9", &[], "x").await),
-        ("method-not-allowed", http.send(Method::DELETE, "/v3/watch", &[], "").await),
+        ("method-not-allowed", http.send(Method::PUT, "/v3/leases", &[], "").await),
         ("conflict", keys(Method::PATCH, "k", &merge, "{}").await),
         ("lease-exists", http.post("/v3/leases", r#"{"ttl":60,"id":7}"#).await),
         ("compacted", store.get("k?rev=2").await),

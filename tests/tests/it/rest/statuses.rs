@@ -34,13 +34,14 @@ async fn what_is_not_there_says_what_is() {
 async fn misspelt_names_are_named() {
     let store = Store::start();
     let http = &store.http;
-    for (path, body, field) in
-        [("/v3/leases", r#"{"tll":60}"#, "tll"), ("/v3/session", r#"{"name":"alice","pasword":"wonder"}"#, "pasword")]
-    {
-        let (status, detail) = problem(&http.post(path, body).await);
-        assert_eq!(status, 400, "{path}");
-        assert!(detail.contains(&format!("unknown field `{field}`, expected")), "{detail}");
-        assert!(!detail.contains("wonder"), "{detail}");
+    let (status, detail) = problem(&http.post("/v3/leases", r#"{"tll":60}"#).await);
+    assert_eq!(status, 400);
+    assert!(detail.contains("unknown field `tll`, expected"), "{detail}");
+    // It could be a password that stands in the wrong place.
+    for body in [r#"{"name":"alice","wonder":"wonder"}"#, r#"{"name":"alice"}"#] {
+        let (status, detail) = problem(&http.post("/v3/session", body).await);
+        assert_eq!(status, 400, "{body}");
+        assert!(detail.ends_with("; its fields are name and password") && !detail.contains("wonder"), "{detail}");
     }
     let (_, detail) = problem(&http.post("/v3/session", r#"{"name":"alice","password":77}"#).await);
     assert!(!detail.contains("77") && detail.contains("line 1"), "{detail}");
