@@ -27,15 +27,24 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
     read.map(|Object(object)| object).map_err(|error| Malformed(error.to_string()))
 }
 
-/// The same of a body that has a password in it: of what is wrong no more is said than where.
+/// A body that has a password in it.
+pub(super) trait Confidential: DeserializeOwned {
+    /// Which fields it has.
+    const WANTED: &str;
+}
+
+/// What such a body says. Of what is wrong with it no more is said than where, and what is wanted: the password may be anywhere.
 ///
 /// # Errors
 /// That it is not understood.
-pub(super) fn read_secret<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
+pub(super) fn read_confidential<T: Confidential>(body: &[u8]) -> Result<T, Malformed> {
     let read: Result<Object<T>, _> = serde_json::from_slice(body);
     read.map(|Object(object)| object).map_err(|error| {
+        let said = error.to_string();
+        let wanted = ["unknown field", "missing field"].iter().any(|word| said.starts_with(word));
+        let wanted = if wanted { T::WANTED } else { "" };
         let (line, column) = (error.line(), error.column());
-        Malformed(format!("the body is not what is wanted here: line {line}, column {column}"))
+        Malformed(format!("the body is not what is wanted here: line {line}, column {column}{wanted}"))
     })
 }
 

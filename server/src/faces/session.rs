@@ -13,6 +13,7 @@ use keyport_openapi::endpoints::Resource;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::fields::Confidential;
 use super::text::GatewayBody;
 use super::{fields, kit, problem};
 use crate::calls::Calls;
@@ -35,17 +36,11 @@ struct NewPassword {
     new: String,
 }
 
-/// A body that is read.
-trait Body: DeserializeOwned {
-    /// Which fields it has.
-    const WANTED: &str;
-}
-
-impl Body for Login {
+impl Confidential for Login {
     const WANTED: &str = "; its fields are name and password";
 }
 
-impl Body for NewPassword {
+impl Confidential for NewPassword {
     const WANTED: &str = "; its fields are old and new";
 }
 
@@ -77,7 +72,7 @@ async fn begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<GatewayBod
 }
 
 async fn try_begin(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response<GatewayBody>, Failure> {
-    let Login { name, password } = fields::read_secret(body)?;
+    let Login { name, password } = fields::read_confidential(body)?;
     let caller = kit::caller(&parts.extensions)?;
     let request = AuthenticateRequest { name: name.clone(), password };
     let token = match calls.auth.authenticate(&caller, request).await {
@@ -114,7 +109,7 @@ async fn change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Response<
 }
 
 async fn try_change_password(calls: &Calls, parts: &Parts, body: &[u8]) -> Result<Response<GatewayBody>, Failure> {
-    let NewPassword { old, new } = fields::read_secret(body)?;
+    let NewPassword { old, new } = fields::read_confidential(body)?;
     if new.is_empty() {
         return Err(Failure::Malformed("the new password is empty".to_owned()));
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::failure::Failure;
 use super::{address, shown};
 use crate::calls::{Caller, Calls};
-use crate::faces::fields;
+use crate::faces::fields::{self, Confidential};
 use crate::faces::text::GatewayBody;
 
 const USERS: &str = "/v3/users/";
@@ -31,6 +31,14 @@ struct NewUser {
 #[serde(deny_unknown_fields)]
 struct NewPassword {
     password: String,
+}
+
+impl Confidential for NewUser {
+    const WANTED: &str = "; its fields are name, password and no_password";
+}
+
+impl Confidential for NewPassword {
+    const WANTED: &str = "; its field is password";
 }
 
 #[derive(Deserialize)]
@@ -62,7 +70,7 @@ pub(super) async fn answer(
         }
         Resource::UserRemove => drop(auth.user_delete(caller, AuthUserDeleteRequest { name: user }).await?),
         Resource::UserPassword => {
-            let NewPassword { password } = fields::read_secret(&body)?;
+            let NewPassword { password } = fields::read_confidential(&body)?;
             if password.is_empty() {
                 return Err(Failure::Malformed("password is empty".into()));
             }
@@ -91,7 +99,7 @@ pub(super) async fn answer(
 }
 
 async fn add(calls: &Calls, caller: &Caller, body: &Bytes) -> Result<Response<GatewayBody>, Failure> {
-    let NewUser { name, password, no_password } = fields::read_secret(body)?;
+    let NewUser { name, password, no_password } = fields::read_confidential(body)?;
     if name.is_empty() {
         return Err(Failure::Malformed("name is empty".into()));
     }
