@@ -18,6 +18,7 @@ mod problems;
 mod schemas;
 mod session;
 mod snapshot;
+mod stream;
 mod transactions;
 
 use std::ops::RangeInclusive;
@@ -41,7 +42,7 @@ pub struct Endpoint {
     pub verb: Verb,
     /// Which listeners have it.
     pub listeners: Listeners,
-    /// `operationId` of the document: unique, and the same for ever.
+    /// `operationId` of the document, its parts with `_` between them (`Keys_Put` for `keysPut`): unique, and the same for ever.
     pub(crate) id: &'static str,
     pub(crate) tag: &'static str,
     /// One line without a full stop.

@@ -98,6 +98,7 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
     let components = components
         .schema("Error", error_schema())
         .schema("StreamError", stream_error_schema())
+        .schema("StreamErrorDetail", stream_error_detail_schema())
         .schema("Problem", problem_schema());
     [Form::Call, Form::Stream, Form::Problem].into_iter().fold(components, |components, form| {
         REFUSALS.iter().fold(components, |components, refusal| {
@@ -130,7 +131,7 @@ fn response(form: Form, refusal: &Refusal) -> Response {
             json!({"error": {"grpc_code": code, "http_code": http_code, "code": code, "message": message}})
         }),
         Form::Problem => ("application/problem+json", "Problem", {
-            let http = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
+            let http: StatusCode = status.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let known =
                 Error::from_message(message).map(error::problem_of).filter(|known| known.status == http.as_u16());
             json!(known.unwrap_or_else(|| Problem { grpc_code: Some(*code), ..Problem::http(http, *message) }))
@@ -161,20 +162,25 @@ fn error_schema() -> Schema {
 }
 
 fn stream_error_schema() -> Schema {
-    let detail = ObjectBuilder::new()
+    ObjectBuilder::new()
         .schema_type(Type::Object)
+        .description(Some("The last line of a stream that failed, or all of its body if it never began."))
+        .property("error", Ref::from_schema_name("StreamErrorDetail"))
+        .required("error")
+        .into()
+}
+
+fn stream_error_detail_schema() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("Why a stream ended."))
         .property("code", integer("The gRPC code."))
         .property("message", text("The error, in etcd's words."))
         .property("grpc_code", integer("The same as `code`, for older clients."))
         .property("http_code", integer("The HTTP status it stands for."))
         .property("http_status", text("That status in words."))
         .required("code")
-        .required("message");
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some("The last line of a stream that failed, or all of its body if it never began."))
-        .property("error", detail)
-        .required("error")
+        .required("message")
         .into()
 }
 

@@ -1,15 +1,14 @@
 //! The gateway's operations, from its routes.
 
-use keyport_api::methods::MethodInfo;
+use keyport_api::methods::{MethodInfo, Need};
 use keyport_api::routes::{ROUTES, Route};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, PathsBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::openapi::{ContentBuilder, Deprecated, Ref, RefOr, Required, ResponseBuilder, ResponsesBuilder, Tag};
+use utoipa::openapi::{ContentBuilder, Deprecated, Required, ResponseBuilder, ResponsesBuilder, Tag};
 
 use crate::errors::{self, Form};
-use crate::{comments, examples, schemas, tag};
+use crate::{comments, examples, ids, required, schemas, tag};
 
 /// One tag a service, in the order of the proto files.
 pub(crate) fn tags(pool: &DescriptorPool) -> Vec<Tag> {
@@ -37,14 +36,17 @@ fn alias_of(route: &Route) -> Option<&'static str> {
 
 fn operation(route: &Route, method: &MethodDescriptor) -> OperationBuilder {
     let (summary, mut description) = comments::of_method(method);
-    let (service, info) = (method.parent_service().name().to_owned(), route.method.info());
-    let mut operation = OperationBuilder::new().tag(service.as_str()).summary(Some(summary));
+    let info = route.method.info();
+    let mut operation = OperationBuilder::new().tag(method.parent_service().name()).summary(Some(summary));
     match alias_of(route) {
-        None => operation = operation.operation_id(Some(format!("{service}_{}", info.name))),
+        None => {
+            append(&mut description, &also(info));
+            operation = operation.operation_id(Some(ids::of_method(info)));
+        }
         Some(original) => {
             description = format!("The same as `{original}`, where older clients look for it.");
             operation = operation
-                .operation_id(Some(format!("{service}_{}_alias", info.name)))
+                .operation_id(Some(format!("{}Alias", ids::of_method(info))))
                 .deprecated(Some(Deprecated::True));
         }
     }
@@ -53,7 +55,7 @@ fn operation(route: &Route, method: &MethodDescriptor) -> OperationBuilder {
         .example(Some(examples::request(route.path)))
         .build();
     let body = RequestBodyBuilder::new()
-        .required(Some(Required::False))
+        .required(Some(if required::some(&method.input()) { Required::True } else { Required::False }))
         .description(info.kind.client_streams().then_some("One message, or several one after the other."))
         .content("application/json", request)
         .build();
@@ -63,23 +65,35 @@ fn operation(route: &Route, method: &MethodDescriptor) -> OperationBuilder {
         .responses(responses(info))
 }
 
-fn responses(info: &MethodInfo) -> ResponsesBuilder {
-    let (description, schema, form): (_, RefOr<Schema>, _) = if info.kind.server_streams() {
-        ("Lines of JSON, one a message.", line(info).into(), Form::Stream)
-    } else {
-        ("The answer.", schemas::reference(info.response).into(), Form::Call)
+/// What else it is, and who may make it.
+fn also(info: &MethodInfo) -> String {
+    let who = match info.need {
+        Need::Nothing => "Anybody may make it.",
+        Need::SoundToken => "Anybody may make it who shows no wrong token.",
+        Need::Identity => "While users are on, the caller has to be known.",
+        Need::Keys => "While users are on, the caller needs permission for the keys.",
+        Need::Root => "While users are on, for those alone who have the role root.",
     };
-    let content = ContentBuilder::new().schema(Some(schema)).build();
-    let ok = ResponseBuilder::new().description(description).content("application/json", content).build();
-    errors::declare(ResponsesBuilder::new().response("200", ok), form)
+    format!("The call `{}` of gRPC. {who}", info.path.trim_start_matches('/'))
 }
 
-/// One line of a stream.
-fn line(info: &MethodInfo) -> ObjectBuilder {
-    let error = Ref::new("#/components/schemas/StreamError/properties/error");
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some("One line: a `result`, or at last an `error`."))
-        .property("result", schemas::reference(info.response))
-        .property("error", error)
+fn append(text: &mut String, paragraph: &str) {
+    if !text.is_empty() {
+        text.push_str("\n\n");
+    }
+    text.push_str(paragraph);
+}
+
+fn responses(info: &MethodInfo) -> ResponsesBuilder {
+    let content = |schema: &str| ContentBuilder::new().schema(Some(schemas::reference(schema))).build();
+    if !info.kind.server_streams() {
+        let ok = ResponseBuilder::new().description("The answer.").content("application/json", content(info.response));
+        return errors::declare(ResponsesBuilder::new().response("200", ok.build()), Form::Call);
+    }
+    let line = schemas::line_name(info.response);
+    let ok = ResponseBuilder::new()
+        .description("Lines of JSON, one a message; `application/x-ndjson` with an `Accept` of that name.")
+        .content("application/json", content(&line))
+        .content("application/x-ndjson", content(&line));
+    errors::declare(ResponsesBuilder::new().response("200", ok.build()), Form::Stream)
 }

@@ -10,12 +10,16 @@ pub mod endpoints;
 mod errors;
 mod examples;
 mod gateway;
+mod ids;
+mod required;
 mod schemas;
 
 use keyport_api::FILE_DESCRIPTOR_SET;
 use prost_reflect::{DescriptorError, DescriptorPool};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathsBuilder, Tag};
+use utoipa::openapi::{
+    ComponentsBuilder, ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathsBuilder, ServerBuilder, Tag,
+};
 
 /// The committed document, as JSON.
 pub fn document() -> &'static str {
@@ -52,6 +56,7 @@ pub fn build() -> Result<OpenApi, DescriptorError> {
                 .title("Keyport")
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(ABOUT))
+                .contact(Some(ContactBuilder::new().name(Some("Those who run this server")).build()))
                 .license(Some({
                     let mut license = License::new("Apache-2.0");
                     license.identifier = Some("Apache-2.0".to_owned());
@@ -59,6 +64,7 @@ pub fn build() -> Result<OpenApi, DescriptorError> {
                 }))
                 .build(),
         )
+        .servers(Some([ServerBuilder::new().url("/").description(Some("Where this document came from.")).build()]))
         .tags(Some(tags))
         .security(Some([
             SecurityRequirement::default(),
@@ -79,12 +85,13 @@ fn scheme(how: HttpAuthScheme, description: &str) -> SecurityScheme {
 const ABOUT: &str = "A distributed key-value store that speaks the etcd v3 API.
 
 **Requests.** A message is a JSON object, whatever the `Content-Type` says. Field names may be written as here or in \
-camelCase. 64-bit integers may be strings or numbers, bytes are base64 (either alphabet, padded or not), enums are names \
+camelCase. 64-bit integers may be strings or numbers, and are refused if they have more than 64 bits; bytes are base64 (either alphabet, padded or not); enums are names \
 or numbers. Unknown fields are ignored, and so is everything behind the first object.
 
 **Answers.** 64-bit integers are strings, bytes are padded base64, and a field that is zero, empty or false is left out.
 
-**Streams.** Lines of JSON, each with a `result`, or at the end with an `error`. Those that take several requests read \
+**Streams.** Lines of JSON, each with a `result`, or at the end with an `error`; their `Content-Type` is \
+`application/json` as etcd's gateway has it, or `application/x-ndjson` for whoever sends `Accept: application/x-ndjson`. Those that take several requests read \
 them from the body, one object after the other. The same paths accept a WebSocket, with one message a frame.
 
 `/v3beta/` and `/v3alpha/` stand for `/v3/`.";

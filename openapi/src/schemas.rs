@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{Ref, RefOr};
 
-use crate::comments;
+use crate::{comments, required};
 
 /// Adds the schemas of every message that a gateway route takes or gives, and of what those hold.
 pub(crate) fn add(pool: &DescriptorPool, mut components: ComponentsBuilder) -> ComponentsBuilder {
@@ -29,7 +29,26 @@ pub(crate) fn add(pool: &DescriptorPool, mut components: ComponentsBuilder) -> C
             _ => {}
         }
     }
-    components
+    let streamed = keyport_api::routes::ROUTES.iter().map(|route| route.method.info());
+    streamed
+        .filter(|info| info.kind.server_streams())
+        .fold(components, |components, info| components.schema(line_name(info.response), line(info.response)))
+}
+
+/// What the schema of a line is called that brings a message.
+pub(crate) fn line_name(message: &str) -> String {
+    format!("{message}Line")
+}
+
+fn line(message: &str) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("One line of a stream: a `result`, or at last an `error`."))
+        .property("result", reference(message))
+        .property("error", reference("StreamErrorDetail"))
+        .min_properties(Some(1))
+        .max_properties(Some(1))
+        .into()
 }
 
 /// A reference to the schema of a message.
@@ -46,7 +65,20 @@ fn message_schema(message: &MessageDescriptor) -> Schema {
         append(&mut description, &format!("At most one of {} is set.", names.join(", ")));
     }
     let object = ObjectBuilder::new().schema_type(Type::Object).description(some(description));
+    let object = required::fields(message).into_iter().fold(object, |object, field| object.required(field));
+    let object = one_of_each(message, object);
     message.fields().fold(object, |object, field| object.property(field.name(), field_schema(&field))).into()
+}
+
+/// Of a oneof one field is set at most; where there is nothing else, just one.
+fn one_of_each(message: &MessageDescriptor, object: ObjectBuilder) -> ObjectBuilder {
+    let fields = message.fields().len();
+    let choices: usize = message.oneofs().map(|oneof| oneof.fields().len().saturating_sub(1)).sum();
+    if choices == 0 {
+        return object;
+    }
+    let object = object.max_properties(Some(fields - choices));
+    if fields - choices == 1 { object.min_properties(Some(1)) } else { object }
 }
 
 fn field_schema(field: &FieldDescriptor) -> RefOr<Schema> {
@@ -66,8 +98,8 @@ fn value_schema(field: &FieldDescriptor, description: Option<String>) -> RefOr<S
     let object = match field.kind() {
         Kind::Message(message) => return refer(message.full_name(), description),
         Kind::Enum(kind) => return refer(kind.full_name(), description),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text("int64", "^-?[0-9]+$"),
-        Kind::Uint64 | Kind::Fixed64 => text("uint64", "^[0-9]+$"),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text("int64", "^-?(0|[1-9][0-9]*)$"),
+        Kind::Uint64 | Kind::Fixed64 => text("uint64", "^(0|[1-9][0-9]*)$"),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
             ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         }

@@ -71,8 +71,13 @@ fn every_route_is_there() {
             "{route:?}"
         );
         let answer = schema(&operation["responses"]["200"]);
-        let message = if info.kind.server_streams() { &answer["properties"]["result"] } else { &answer };
+        let line = &document["components"]["schemas"][format!("{}Line", info.response)]["properties"]["result"];
+        let message = if info.kind.server_streams() { line } else { &answer };
         assert_eq!(message["$ref"], format!("#/components/schemas/{}", info.response), "{route:?}");
+        if info.kind.server_streams() {
+            let lines = &operation["responses"]["200"]["content"]["application/x-ndjson"]["schema"];
+            assert_eq!((&answer, answer["$ref"].is_string()), (lines, true), "{route:?}");
+        }
         for status in ["400", "401", "403", "404", "405", "413", "429", "499", "500", "501", "503", "504"] {
             assert!(operation["responses"][status]["$ref"].is_string(), "{} says nothing of {status}", route.path);
         }
@@ -125,7 +130,11 @@ fn every_operation_is_described() {
     for (path, method, operation) in operations_of(&document) {
         let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
         assert!(ids.insert(id), "{id} is there twice");
-        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{id} has no summary");
+        for field in ["summary", "description"] {
+            assert!(operation[field].as_str().is_some_and(|text| !text.is_empty()), "{id} has no {field}");
+        }
+        let letters = id.chars().all(|letter| letter.is_ascii_alphanumeric());
+        assert!(letters && id.starts_with(|first: char| first.is_ascii_lowercase()), "{id} is no name of a method");
         for tag in operation["tags"].as_array().unwrap() {
             assert!(tags.contains(tag.as_str().unwrap()), "{id}: {tag}");
         }
@@ -161,8 +170,55 @@ fn schemas_say_how_json_looks() {
         schema("etcdserverpb.TxnRequest")["properties"]["success"]["items"]["$ref"],
         "#/components/schemas/etcdserverpb.RequestOp"
     );
+    let whole = regex(&kv["mod_revision"]);
+    assert_eq!(whole, "^-?(0|[1-9][0-9]*)$");
+    assert_eq!(schema("etcdserverpb.PutRequest")["required"], serde_json::json!(["key"]));
+    assert_eq!(schema("etcdserverpb.PutResponse")["required"], serde_json::json!(["header"]));
+    let one = |name: &str| (schema(name)["minProperties"].as_u64(), schema(name)["maxProperties"].as_u64());
+    assert_eq!(one("etcdserverpb.RequestOp"), (Some(1), Some(1)));
+    assert_eq!(one("etcdserverpb.WatchResponseLine"), (Some(1), Some(1)));
+    assert_eq!(one("etcdserverpb.Compare"), (None, Some(5)));
+    assert_eq!(one("etcdserverpb.PutRequest"), (None, None));
     let compare = schema("etcdserverpb.Compare")["description"].as_str().unwrap();
     assert!(compare.contains("At most one of `version`, `create_revision`"), "{compare}");
+}
+
+fn regex(schema: &Value) -> &str {
+    schema["pattern"].as_str().unwrap_or_default()
+}
+
+/// What nobody can do without has to be sent; what is empty by right need not.
+#[test]
+fn bodies_are_required_where_they_say_something() {
+    let document = document();
+    let required = |path: &str| document["paths"][path]["post"]["requestBody"]["required"].as_bool().unwrap();
+    for path in ["/v3/kv/put", "/v3/watch", "/v3/lease/keepalive", "/v3/lock/unlock"] {
+        assert!(required(path), "{path}");
+    }
+    for path in ["/v3/kv/txn", "/v3/cluster/member/list", "/v3/maintenance/snapshot", "/v3/auth/enable"] {
+        assert!(!required(path), "{path}");
+    }
+}
+
+/// The names of events are the words of an enum, one schema each.
+#[test]
+fn events_are_told_apart_by_their_names() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let mapping = object(&schemas["WatchEvent"]["discriminator"]["mapping"]);
+    let names: BTreeSet<_> = mapping.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["ahead", "bookmark", "compacted", "delete", "failed", "opened", "put", "synced"].into_iter().collect()
+    );
+    for (name, reference) in mapping {
+        let schema = document.pointer(reference.as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
+        assert_eq!(schema["properties"]["event"]["enum"], serde_json::json!([name]));
+    }
+    let answers = &document["paths"]["/v3/watch"]["get"]["responses"]["200"]["content"];
+    for form in ["text/event-stream", "application/x-ndjson"] {
+        assert_eq!(answers[form]["schema"]["$ref"], "#/components/schemas/WatchEvent", "{form}");
+    }
 }
 
 #[test]

@@ -113,7 +113,8 @@ function kindOf(schema) {
 /** A schema as a list of fields; messages inside open on demand, so that recursion costs nothing. */
 function schemaView(schema) {
   const target = resolve(schema);
-  if (target.allOf || target.anyOf) return (target.allOf || target.anyOf).map(schemaView);
+  const several = target.allOf || target.anyOf || target.oneOf;
+  if (several) return several.map(schemaView);
   const fields = Object.entries(target.properties || {});
   const box = h("div", { className: "schema" }, prose(target.description));
   if (target.type === "object" && !fields.length) box.append(h("p", { className: "hint" }, "No fields."));

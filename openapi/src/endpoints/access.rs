@@ -13,7 +13,7 @@ const PERMISSIONS: Endpoint = Endpoint { path: "/v3/roles/{name}/permissions", .
 
 pub(super) const USERS: Endpoint = Endpoint {
     path: "/v3/users",
-    id: "usersList",
+    id: "Users_List",
     summary: "Lists the users",
     answers: &[ok("All of them.", &[json_of("UserList", || json!({"users": [{"name": "root"}]}))])],
     ..COLLECTION
@@ -22,7 +22,7 @@ pub(super) const USERS: Endpoint = Endpoint {
 pub(super) const USER_ADD: Endpoint = Endpoint {
     path: "/v3/users",
     verb: Verb::Post,
-    id: "usersAdd",
+    id: "Users_Add",
     summary: "Adds a user",
     description: "One with `no_password` can only come with a certificate.",
     body: &[json_of("NewUser", || json!({"name": "app", "password": "a long one"}))],
@@ -31,7 +31,7 @@ pub(super) const USER_ADD: Endpoint = Endpoint {
 };
 
 pub(super) const USER: Endpoint = Endpoint {
-    id: "usersGet",
+    id: "Users_Get",
     summary: "Tells what roles a user has",
     answers: &[ok("His roles.", &[json_of("User", || json!({"name": "app", "roles": ["reader"]}))])],
     ..ONE_USER
@@ -39,7 +39,7 @@ pub(super) const USER: Endpoint = Endpoint {
 
 pub(super) const USER_REMOVE: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "usersRemove",
+    id: "Users_Remove",
     summary: "Removes a user",
     answers: &[done("He is gone, and his tokens with him.")],
     ..ONE_USER
@@ -48,7 +48,7 @@ pub(super) const USER_REMOVE: Endpoint = Endpoint {
 pub(super) const USER_PASSWORD: Endpoint = Endpoint {
     path: "/v3/users/{name}/password",
     verb: Verb::Put,
-    id: "usersSetPassword",
+    id: "Users_SetPassword",
     summary: "Gives a user another password",
     description: "One's own is changed with `POST /v3/session/password`.",
     body: &[json_of("Password", || json!({"password": "a longer one"}))],
@@ -58,7 +58,7 @@ pub(super) const USER_PASSWORD: Endpoint = Endpoint {
 
 pub(super) const USER_GRANT: Endpoint = Endpoint {
     verb: Verb::Put,
-    id: "usersGrantRole",
+    id: "Users_GrantRole",
     summary: "Gives a user a role",
     answers: &[done("He has it.")],
     ..ROLE_OF_USER
@@ -66,7 +66,7 @@ pub(super) const USER_GRANT: Endpoint = Endpoint {
 
 pub(super) const USER_REVOKE: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "usersRevokeRole",
+    id: "Users_RevokeRole",
     summary: "Takes a role from a user",
     answers: &[done("He has it no more.")],
     ..ROLE_OF_USER
@@ -74,7 +74,7 @@ pub(super) const USER_REVOKE: Endpoint = Endpoint {
 
 pub(super) const ROLES: Endpoint = Endpoint {
     path: "/v3/roles",
-    id: "rolesList",
+    id: "Roles_List",
     summary: "Lists the roles",
     answers: &[ok("All of them.", &[json_of("RoleList", || json!({"roles": [{"name": "reader"}]}))])],
     ..COLLECTION
@@ -83,7 +83,7 @@ pub(super) const ROLES: Endpoint = Endpoint {
 pub(super) const ROLE_ADD: Endpoint = Endpoint {
     path: "/v3/roles",
     verb: Verb::Post,
-    id: "rolesAdd",
+    id: "Roles_Add",
     summary: "Adds a role",
     body: &[json_of("NewRole", || json!({"name": "reader"}))],
     answers: &[made(
@@ -94,7 +94,7 @@ pub(super) const ROLE_ADD: Endpoint = Endpoint {
 };
 
 pub(super) const ROLE: Endpoint = Endpoint {
-    id: "rolesGet",
+    id: "Roles_Get",
     summary: "Tells what a role permits",
     answers: &[ok("What may be done with which keys.", &[json_of("Role", role)])],
     ..ONE_ROLE
@@ -102,7 +102,7 @@ pub(super) const ROLE: Endpoint = Endpoint {
 
 pub(super) const ROLE_REMOVE: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "rolesRemove",
+    id: "Roles_Remove",
     summary: "Removes a role",
     answers: &[done("Nobody has it any more.")],
     ..ONE_ROLE
@@ -110,7 +110,7 @@ pub(super) const ROLE_REMOVE: Endpoint = Endpoint {
 
 pub(super) const ROLE_GRANT: Endpoint = Endpoint {
     verb: Verb::Post,
-    id: "rolesGrant",
+    id: "Roles_Grant",
     summary: "Lets a role do something with keys",
     description: "With one `key`, with all keys with a `prefix` (an empty one: all there are), or with those `from` one `to` another, \
 or to the end. What it might do with just these before is replaced.",
@@ -121,7 +121,7 @@ or to the end. What it might do with just these before is replaced.",
 
 pub(super) const ROLE_REVOKE: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "rolesRevoke",
+    id: "Roles_Revoke",
     summary: "Takes from a role what it might do with keys",
     description: "Just these keys, as they were granted.",
     parameters: &[NAME, KEY, KEY_BASE64, PREFIX, PREFIX_BASE64, FROM, FROM_BASE64, TO, TO_BASE64],
@@ -131,7 +131,7 @@ pub(super) const ROLE_REVOKE: Endpoint = Endpoint {
 
 pub(super) const AUTHENTICATION: Endpoint = Endpoint {
     path: "/v3/authentication",
-    id: "authenticationGet",
+    id: "Authentication_Get",
     summary: "Tells whether anybody is asked who he is",
     answers: &[ok(
         "Whether, and the revision of users and roles.",
@@ -142,7 +142,7 @@ pub(super) const AUTHENTICATION: Endpoint = Endpoint {
 
 pub(super) const AUTHENTICATION_SET: Endpoint = Endpoint {
     verb: Verb::Put,
-    id: "authenticationSet",
+    id: "Authentication_Set",
     summary: "Has everybody be asked who he is, or nobody",
     description: "There has to be a user `root` with the role `root`.",
     body: &[json_of("AuthenticationChange", || json!({"enabled": true}))],

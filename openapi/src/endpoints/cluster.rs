@@ -9,7 +9,7 @@ const COLLECTION: Endpoint = Endpoint { path: "/v3/members", tag: "Members", ..R
 const ONE: Endpoint = Endpoint { path: "/v3/members/{id}", parameters: &[ID], ..COLLECTION };
 
 pub(super) const MEMBERS: Endpoint = Endpoint {
-    id: "membersList",
+    id: "Members_List",
     summary: "Lists the members",
     parameters: &[CONSISTENCY],
     answers: &[ok("All of them.", &[json_of("MemberList", list)])],
@@ -18,7 +18,7 @@ pub(super) const MEMBERS: Endpoint = Endpoint {
 
 pub(super) const ADD: Endpoint = Endpoint {
     verb: Verb::Post,
-    id: "membersAdd",
+    id: "Members_Add",
     summary: "Adds a member",
     description: "It can be started then, with `--initial-cluster-state existing`. One that is a learner has no vote until it is promoted, \
 and does not make the cluster weaker while it catches up.",
@@ -33,7 +33,7 @@ and does not make the cluster weaker while it catches up.",
 };
 
 pub(super) const MEMBER: Endpoint = Endpoint {
-    id: "membersGet",
+    id: "Members_Get",
     summary: "Tells who a member is",
     answers: &[ok("Its name and where it is.", &[json_of("Member", member)])],
     ..ONE
@@ -41,7 +41,7 @@ pub(super) const MEMBER: Endpoint = Endpoint {
 
 pub(super) const UPDATE: Endpoint = Endpoint {
     verb: Verb::Patch,
-    id: "membersUpdate",
+    id: "Members_Update",
     summary: "Tells the others where a member is from now on",
     body: &[json_of("MemberChange", || json!({"peer_urls": ["http://10.0.0.4:2380"]}))],
     answers: &[ok("It is known.", &[json_of("Member", member)])],
@@ -50,7 +50,7 @@ pub(super) const UPDATE: Endpoint = Endpoint {
 
 pub(super) const REMOVE: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "membersRemove",
+    id: "Members_Remove",
     summary: "Removes a member",
     answers: &[done("It belongs to the cluster no more, and stops.")],
     ..ONE
@@ -59,7 +59,7 @@ pub(super) const REMOVE: Endpoint = Endpoint {
 pub(super) const PROMOTE: Endpoint = Endpoint {
     path: "/v3/members/{id}/promote",
     verb: Verb::Post,
-    id: "membersPromote",
+    id: "Members_Promote",
     summary: "Gives a learner its vote",
     answers: &[ok("It votes.", &[json_of("Member", member)])],
     ..ONE
@@ -68,7 +68,7 @@ pub(super) const PROMOTE: Endpoint = Endpoint {
 pub(super) const LEAD: Endpoint = Endpoint {
     path: "/v3/members/{id}/lead",
     verb: Verb::Post,
-    id: "membersLead",
+    id: "Members_Lead",
     summary: "Hands the lead to a member",
     description: "To be asked of the member that leads.",
     answers: &[done("It leads.")],
@@ -77,7 +77,7 @@ pub(super) const LEAD: Endpoint = Endpoint {
 
 pub(super) const ALARMS: Endpoint = Endpoint {
     path: "/v3/alarms",
-    id: "alarmsList",
+    id: "Alarms_List",
     summary: "Lists the alarms",
     answers: &[ok("Those that are raised.", &[json_of("AlarmList", alarms)])],
     ..COLLECTION
@@ -85,7 +85,7 @@ pub(super) const ALARMS: Endpoint = Endpoint {
 
 pub(super) const DISARM: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "alarmsDisarm",
+    id: "Alarms_Disarm",
     summary: "Disarms alarms",
     description: "One that has its cause still is raised again.",
     parameters: &[ALARM],

@@ -36,7 +36,7 @@ pub(super) const LOG_CHANGE: Endpoint = Endpoint {
     description: "Until the process ends, at this member alone. `targets` are directives as in `RUST_LOG`, such as \
 `warn,keyport_raft=debug`, and count instead of the level; without them the level decides. \
 While there are users and roles, for those alone who have the role root.",
-    body: &[Content { media_type: "application/json", shape: Shape::Schema("Verbosity"), example: None }],
+    body: &[VERBOSITY],
     answers: &[answer(200, "Level and targets from now on.", &[VERBOSITY]), BAD, NOT_OURS],
     ..INSIDE
 };

@@ -11,7 +11,7 @@ use utoipa::openapi::{
 };
 
 use super::{Answer, Content, Endpoint, Operation, Parameter, Place, Resource, Shape, Verb};
-use crate::errors;
+use crate::{errors, ids};
 
 /// Adds the operation of every row.
 pub(crate) fn add(paths: PathsBuilder) -> PathsBuilder {
@@ -36,13 +36,21 @@ fn operation(endpoint: &Endpoint) -> OperationBuilder {
     let Endpoint { id, tag, summary, description, parameters, body, public, .. } = *endpoint;
     let operation = OperationBuilder::new()
         .tag(tag)
-        .operation_id(Some(id))
+        .operation_id(Some(ids::of_row(id)))
         .summary(Some(summary))
-        .description(Some(description).filter(|text| !text.is_empty()))
+        .description(Some(if description.is_empty() { who(public) } else { description }))
         .request_body((!body.is_empty()).then(|| request_body(body)))
         .securities(public.then(|| [SecurityRequirement::default()]))
         .responses(responses(endpoint));
     parameters.iter().fold(operation, |operation, parameter| operation.parameter(described(parameter)))
+}
+
+/// Of a row that says no more: who may ask.
+fn who(public: bool) -> &'static str {
+    match public {
+        true => "No token is asked for.",
+        false => "While users are on, the caller needs permission for it.",
+    }
 }
 
 fn request_body(forms: &[Content]) -> RequestBody {
@@ -63,7 +71,8 @@ fn responses(endpoint: &Endpoint) -> ResponsesBuilder {
     });
     match (endpoint.refusals, endpoint.verb) {
         (Some(form), _) => errors::declare(own, form),
-        (None, Verb::Get) => own.response("405", method_not_allowed()),
+        (None, Verb::Get) => own.response("405", method_not_allowed("Another method than GET: see `Allow`.")),
+        (None, Verb::Any) => own.response("405", method_not_allowed("The method is TRACE.")),
         (None, _) => own,
     }
 }
@@ -77,8 +86,8 @@ fn response(answer: &Answer) -> Response {
     answer.headers.iter().fold(response, |response, name| response.header(*name, text_header())).build()
 }
 
-fn method_not_allowed() -> Response {
-    ResponseBuilder::new().description("Another method than GET: see `Allow`.").header("Allow", text_header()).build()
+fn method_not_allowed(description: &str) -> Response {
+    ResponseBuilder::new().description(description).header("Allow", text_header()).build()
 }
 
 fn text_header() -> Header {

@@ -2,7 +2,7 @@
 
 pub(super) mod parameters;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Content, Endpoint, Listeners, Shape, Verb};
 use crate::errors::Form;
@@ -22,11 +22,11 @@ pub(super) const EVENTS: Endpoint = Endpoint {
             status: 200,
             description: "The events. `data` of a change is a WatchChange, or with `encoding=base64` an mvccpb.Event.",
             contents: &[
-                Content { media_type: "text/event-stream", shape: Shape::Text, example: Some(|| json!(EVENT_STREAM)) },
+                Content { media_type: "text/event-stream", shape: Shape::Schema("WatchEvent"), example: Some(put) },
                 Content {
                     media_type: "application/x-ndjson",
-                    shape: Shape::Schema("WatchLine"),
-                    example: Some(|| json!(LINES)),
+                    shape: Shape::Schema("WatchEvent"),
+                    example: Some(delete),
                 },
             ],
             headers: &["Last-Event-ID"],
@@ -46,9 +46,14 @@ pub(super) const EVENTS: Endpoint = Endpoint {
     public: false,
 };
 
-const EVENT_STREAM: &str = "retry: 2000\nid: 41\nevent: opened\ndata: {\"revision\":\"41\"}\n\nid: 42\nevent: put\ndata: {\"key\":\"foo\",\"value\":\"bar\",\
-                            \"create_revision\":\"42\",\"mod_revision\":\"42\",\"version\":\"1\"}\n\n";
-const LINES: &str = "{\"id\":\"42\",\"event\":\"delete\",\"data\":{\"key\":\"foo\",\"mod_revision\":\"42\"}}\n";
+fn put() -> Value {
+    let change = json!({"key": "foo", "value": "bar", "create_revision": "42", "mod_revision": "42", "version": "1"});
+    json!({"id": "42", "event": "put", "data": change})
+}
+
+fn delete() -> Value {
+    json!({"id": "43", "event": "delete", "data": {"key": "foo", "mod_revision": "43"}})
+}
 
 const DESCRIPTION: &str = "Any mixture of `key`, `prefix` and `key` with `range_end` may be given, as often as needed. \
 Keys and values are text here; use `key_b64`, `prefix_b64`, `range_end_b64` and `encoding=base64` for those that are not.

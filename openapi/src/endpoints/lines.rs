@@ -16,7 +16,7 @@ The body, if there is one, is what the place says: who it is, perhaps. The line 
 the same name.";
 
 pub(super) const LOCK: Endpoint = Endpoint {
-    id: "locksGet",
+    id: "Locks_Get",
     summary: "Tells who holds a lock, and who waits for it",
     parameters: &[NAME_OF_LOCK, LIMIT],
     answers: &[told(&[json_of("LockState", lock_state)])],
@@ -25,7 +25,7 @@ pub(super) const LOCK: Endpoint = Endpoint {
 
 pub(super) const TAKE: Endpoint = Endpoint {
     verb: Verb::Post,
-    id: "locksTake",
+    id: "Locks_Take",
     summary: "Takes a lock",
     description: TAKING,
     parameters: &[NAME_OF_LOCK, TTL, LEASE, WAIT, HOLD],
@@ -36,7 +36,7 @@ pub(super) const TAKE: Endpoint = Endpoint {
 
 pub(super) const RELEASE: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "locksRelease",
+    id: "Locks_Release",
     summary: "Gives a lock up, or leaves the line",
     parameters: &[NAME_OF_LOCK, LEASE],
     answers: &[LEFT],
@@ -44,7 +44,7 @@ pub(super) const RELEASE: Endpoint = Endpoint {
 };
 
 pub(super) const ELECTION: Endpoint = Endpoint {
-    id: "electionsGet",
+    id: "Elections_Get",
     summary: "Tells who leads, and who would",
     description: "With `watch` or `Accept: text/event-stream` it is a stream: an event `leader` for who leads now, and for each change.",
     parameters: &[NAME_OF_ELECTION, LIMIT, WATCH],
@@ -65,7 +65,7 @@ pub(super) const ELECTION: Endpoint = Endpoint {
 
 pub(super) const CAMPAIGN: Endpoint = Endpoint {
     verb: Verb::Post,
-    id: "electionsCampaign",
+    id: "Elections_Campaign",
     summary: "Stands for election, and proclaims a value once elected",
     description: TAKING,
     parameters: &[NAME_OF_ELECTION, TTL, LEASE, WAIT, HOLD],
@@ -76,7 +76,7 @@ pub(super) const CAMPAIGN: Endpoint = Endpoint {
 
 pub(super) const PROCLAIM: Endpoint = Endpoint {
     verb: Verb::Put,
-    id: "electionsProclaim",
+    id: "Elections_Proclaim",
     summary: "Proclaims another value, as the leader",
     parameters: &[NAME_OF_ELECTION, LEASE],
     body: &[SAYS],
@@ -94,7 +94,7 @@ pub(super) const PROCLAIM: Endpoint = Endpoint {
 
 pub(super) const RESIGN: Endpoint = Endpoint {
     verb: Verb::Delete,
-    id: "electionsResign",
+    id: "Elections_Resign",
     summary: "Resigns, or stands no more",
     parameters: &[NAME_OF_ELECTION, LEASE],
     answers: &[LEFT],

@@ -10,9 +10,11 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{Object, Ref};
 
+use super::stream;
+
 /// Adds them, under the names that the rows call them by.
 pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
-    access::add(cluster::add(lines::add(transactions::add(components))))
+    access::add(cluster::add(lines::add(transactions::add(stream::add(components)))))
         .schema("WatchChange", change())
         .schema("KeyValue", key_value())
         .schema("KeyHistory", key_history())
@@ -25,24 +27,12 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("KeyLevel", key_level())
         .schema("KeyList", key_list())
         .schema("KeyLine", key_line())
-        .schema("WatchLine", line())
         .schema("CompactedProblem", compacted())
-        .schema("Health", health())
         .schema("Version", version())
         .schema("Session", session())
         .schema("Login", login())
         .schema("NewPassword", new_password())
         .schema("Verbosity", verbosity())
-}
-
-fn health() -> Schema {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("health", text("Whether all is well, as text.").enum_values(Some(["true", "false"])))
-        .property("reason", text("What is not: an alarm, a missing leader, a failed read."))
-        .required("health")
-        .required("reason")
-        .into()
 }
 
 fn version() -> Schema {
@@ -101,6 +91,7 @@ fn change() -> Schema {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("A change of one key. What is zero or absent is left out."))
+        .required("mod_revision")
         .property("key", text("The key, if it is UTF-8."))
         .property("key_b64", text("The key in base64, if it is not."))
         .property("value", text("The new value, if it is UTF-8; absent for a deletion."))
@@ -117,6 +108,9 @@ fn key_value() -> Schema {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("A key. What is zero or absent is left out."))
+        .required("create_revision")
+        .required("mod_revision")
+        .required("version")
         .property("key", text("The key, if it is UTF-8."))
         .property("key_b64", text("The key in base64, if it is not."))
         .property("value", text("Its value, if that is UTF-8."))
@@ -243,23 +237,6 @@ fn key_line() -> Schema {
         .item(Ref::from_schema_name("KeyValue"))
         .item(Ref::from_schema_name("KeyLevel"))
         .item(Ref::from_schema_name("Problem"))
-        .into()
-}
-
-fn line() -> Schema {
-    let data = AnyOfBuilder::new()
-        .description(Some("What belongs to it: a change in either encoding, a revision, or a problem."))
-        .item(Ref::from_schema_name("WatchChange"))
-        .item(Ref::from_schema_name("mvccpb.Event"))
-        .item(Object::with_type(Type::Object));
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some("One event as a line of JSON."))
-        .property("id", text("Where the reader is after it."))
-        .property("event", text("What it is."))
-        .property("data", data)
-        .required("event")
-        .required("data")
         .into()
 }
 

@@ -1,6 +1,6 @@
 //! Rows: who the caller is, and the cookie by which a page is known, `/v3/session`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Content, Endpoint, RESOURCE, Shape, Verb};
 
@@ -20,7 +20,7 @@ pub(super) const BEGIN: Endpoint = Endpoint {
     summary: "Logs in by a cookie",
     description: "For pages: the cookie is out of reach of scripts (`HttpOnly`), and comes only with requests of this server's own \
 pages (`SameSite=Strict`). Others ask for a token (`/v3/auth/authenticate`), or send `Authorization: Basic`.",
-    body: &[Content { media_type: "application/json", shape: Shape::Schema("Login"), example: None }],
+    body: &[Content { media_type: "application/json", shape: Shape::Schema("Login"), example: Some(login) }],
     answers: &[Answer { status: 200, description: "Who that is.", contents: &[CONTENT], headers: &["Set-Cookie"] }],
     public: true,
     ..SESSION
@@ -43,7 +43,11 @@ pub(super) const PASSWORD: Endpoint = Endpoint {
     id: "Session_ChangePassword",
     summary: "Changes the caller's own password",
     description: "Needs no permission but the old password. All tokens of the user end, and the cookie is taken back.",
-    body: &[Content { media_type: "application/json", shape: Shape::Schema("NewPassword"), example: None }],
+    body: &[Content {
+        media_type: "application/json",
+        shape: Shape::Schema("NewPassword"),
+        example: Some(new_password),
+    }],
     answers: &[Answer { status: 204, description: "It is another one now.", contents: &[], headers: &["Set-Cookie"] }],
     ..SESSION
 };
@@ -53,3 +57,11 @@ const CONTENT: Content = Content {
     shape: Shape::Schema("Session"),
     example: Some(|| json!({"authentication": true, "user": "alice", "roles": ["reader"]})),
 };
+
+fn login() -> Value {
+    json!({"name": "alice", "password": "secret"})
+}
+
+fn new_password() -> Value {
+    json!({"old": "secret", "new": "another secret"})
+}

@@ -9,7 +9,7 @@ const TRANSACTION: Endpoint = Endpoint { verb: Verb::Post, tag: "Transactions", 
 
 pub(super) const RUN: Endpoint = Endpoint {
     path: "/v3/transactions",
-    id: "transactionsRun",
+    id: "Transactions_Run",
     summary: "Does several things at once, if what it says of keys is so",
     description: "If all of `if` holds, `then` is done, and otherwise `else`; all of it at one revision, or none. Who looks on sees nothing \
 of it half done. A condition may be about a `key` or about all keys with a `prefix`.",
@@ -25,7 +25,7 @@ of it half done. A condition may be about a `key` or about all keys with a `pref
 
 pub(super) const BATCH: Endpoint = Endpoint {
     path: "/v3/keys:batch",
-    id: "keysBatch",
+    id: "Keys_Batch",
     summary: "Writes and removes many keys at one revision",
     description: "1000 operations at most, or as many as `--max-txn-ops` says if that is more. No key may be written twice.",
     body: &[json_of("Batch", batch)],

@@ -126,7 +126,10 @@ impl Gateway {
                 let (aside, calls, asking) = (calls.aside(&caller), calls.clone(), caller.clone());
                 let invoke = move |request: $Request| async move { calls.$field.$method(&asking, request).await };
                 match entry {
-                    Entry::Post => return stream::server_streaming(limits, aside, body, invoke).await,
+                    Entry::Post => {
+                        let response = stream::server_streaming(limits, aside, body, invoke).await;
+                        return stream::named_as_wished(&parts.headers, response);
+                    }
                     Entry::WebSocket(upgrade) => {
                         return websocket::server_streaming(limits, aside, deadline, *upgrade, invoke);
                     }
@@ -137,7 +140,10 @@ impl Gateway {
                 let (aside, calls, asking) = (calls.aside(&caller), calls.clone(), caller.clone());
                 let serve = move |requests| stream::answers(async move { calls.$field.$method(&asking, requests) });
                 match entry {
-                    Entry::Post => return stream::bidi(limits, aside, body, serve).await,
+                    Entry::Post => {
+                        let response = stream::bidi(limits, aside, body, serve).await;
+                        return stream::named_as_wished(&parts.headers, response);
+                    }
                     Entry::WebSocket(upgrade) => return websocket::bidi(limits, aside, deadline, *upgrade, serve),
                     entry => entry.refusal(&path),
                 }

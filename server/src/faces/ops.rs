@@ -165,8 +165,16 @@ where
         Verb::Put => put(handler),
         Verb::Patch => patch(handler),
         Verb::Delete => delete(handler),
-        Verb::Any => any(handler),
+        // It would have the request sent back, which nobody means who reads metrics.
+        Verb::Any => any(handler).trace(not_traced),
     }
+}
+
+async fn not_traced() -> Response {
+    let text = "Method Not Allowed\nThis path takes every method but TRACE.\n";
+    let mut response: Response = plain::text(StatusCode::METHOD_NOT_ALLOWED, text);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"));
+    response
 }
 
 async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {

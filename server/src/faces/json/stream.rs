@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, TryFutureExt, TryStreamExt, stream};
-use http::{HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 use keyport_api::error::Error;
 use keyport_api::json::{FromJson, ToJson};
@@ -27,6 +27,7 @@ use super::inbound::{Call, Inbound};
 use super::refusal::{self, JSON, Refusal};
 use super::{GatewayOptions, unary};
 use crate::bulk::Aside;
+use crate::faces::negotiation::accepts;
 use crate::faces::text::GatewayBody;
 use crate::http::layers::LastWord;
 use crate::http::{BoxError, Ending};
@@ -38,6 +39,18 @@ const FIRST_LINE_WAIT: Duration = Duration::from_millis(200);
 pub(super) type Requests<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// The answers to a streaming call. After an error nothing follows. Dropping it ends the call.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Lines of JSON.
+const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+
+/// Calls a stream what it is for whoever asks for that (`headers` are those of the request). For all others it is JSON, as
+/// it is at etcd's gateway.
+pub(super) fn named_as_wished(headers: &HeaderMap, mut response: Response<GatewayBody>) -> Response<GatewayBody> {
+    if response.status().is_success() && accepts(headers, "application/x-ndjson") {
+        response.headers_mut().insert(header::CONTENT_TYPE, LINES);
+    }
+    response
+}
 
 /// A call with one request and many answers.
 pub(super) async fn server_streaming<B, Req, Resp, S, F, E, I>(

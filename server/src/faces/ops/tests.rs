@@ -190,6 +190,9 @@ async fn other_methods_are_refused() {
         let answer = ask(Fake::default(), Method::POST, &path).await;
         if operation.info().verb == Verb::Any {
             assert_eq!(answer.status, plain, "{path}");
+            let traced = ask(Fake::default(), Method::TRACE, &path).await;
+            let allow = traced.headers.get("allow").map(|allow| allow.to_str().unwrap_or_default());
+            assert_eq!((traced.status, allow), (405, Some("GET, HEAD, POST, PUT, PATCH, DELETE")), "{path}");
             continue;
         }
         let changes = path == Operation::LogChange.info().path;

@@ -42,6 +42,23 @@ async fn a_watch_is_one_chunk_a_message_and_outlives_its_request() {
 }
 
 #[tokio::test]
+async fn a_stream_is_called_lines_where_that_is_asked_for() {
+    for (accept, body, status, media_type) in [
+        ("application/x-ndjson", "{}", 200, "application/x-ndjson"),
+        ("application/json", "{}", 200, "application/json"),
+        ("*/*", "{}", 200, "application/json"),
+        ("application/x-ndjson", "{", 400, "application/json"),
+    ] {
+        for path in ["/v3/lease/keepalive", "/v3/maintenance/snapshot"] {
+            let (_member, mut raw) = start().await;
+            raw.request("POST", path, &format!("accept: {accept}\r\n"), body).await;
+            let head = raw.head().await;
+            assert_eq!((head.status, head.header("content-type")), (status, Some(media_type)), "{accept} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_large_message_is_still_one_chunk() {
     let (member, mut raw) = start().await;
     raw.request("POST", "/v3/watch", "", CREATE).await;
