@@ -239,6 +239,7 @@ table! {
         /// `/v3`, which leads to [`Resource::Paths`].
         Gateway => operations::GATEWAY,
         OpenApi => operations::OPENAPI,
+        OlderOpenApi => operations::OLDER_OPENAPI,
         Docs => operations::DOCS,
         DocsScript => operations::DOCS_SCRIPT,
         DocsStyle => operations::DOCS_STYLE,

@@ -62,7 +62,8 @@ const REFUSALS: &[Refusal] = &[
     refusal(
         "500",
         "ServerError",
-        "The server failed, or the data of the cluster is corrupt.",
+        "The server failed, or the data of the cluster is corrupt. Locks and elections say so, too, as etcd does, of requests that they cannot serve: \
+without a key, or of somebody who does not lead.",
         15,
         "etcdserver: corrupt cluster",
     ),

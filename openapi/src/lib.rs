@@ -11,6 +11,7 @@ mod errors;
 mod examples;
 mod gateway;
 mod ids;
+mod older;
 mod required;
 mod schemas;
 
@@ -24,6 +25,16 @@ use utoipa::openapi::{
 /// The committed document, as JSON.
 pub fn document() -> &'static str {
     include_str!("../openapi.json")
+}
+
+/// The same as OpenAPI 3.0, as JSON.
+pub fn older_document() -> &'static str {
+    include_str!("../openapi-3.0.json")
+}
+
+/// Makes the document that is OpenAPI 3.0 of the other one.
+pub fn older(document: &OpenApi) -> serde_json::Result<String> {
+    Ok(format!("{:#}\n", older::document(&serde_json::to_value(document)?)))
 }
 
 /// Builds the document.

@@ -42,12 +42,15 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("mvccpb.Event", &["kv"]),
 ];
 
+/// Answers in which etcd leaves the header empty.
+const HEADLESS: [&str; 2] = ["etcdserverpb.SnapshotResponse", "etcdserverpb.DefragmentResponse"];
+
 /// The fields that are there for sure in a request that is one, or in an answer.
 pub(crate) fn fields(message: &MessageDescriptor) -> Vec<String> {
     let name = message.full_name();
     let listed = REQUIRED.iter().filter(|(of, _)| *of == name).flat_map(|(_, fields)| *fields).copied();
-    // Every answer says which member gave it, and at which revision; but not every piece of a file.
-    let answers = name.ends_with("Response") && name != "etcdserverpb.SnapshotResponse";
+    // Answers say which member gave them, and at which revision; not so those about a file.
+    let answers = name.ends_with("Response") && !HEADLESS.contains(&name);
     let answered = answers.then_some("header").filter(|header| message.get_field_by_name(header).is_some());
     listed.chain(answered).map(str::to_owned).collect()
 }

@@ -52,6 +52,42 @@ fn the_committed_document_is_fresh() {
     );
 }
 
+/// The other form is made of the first, and says nothing that OpenAPI 3.0 did not know.
+#[test]
+fn the_older_document_is_fresh_and_whole() {
+    let built = keyport_openapi::older(&keyport_openapi::build().unwrap()).unwrap();
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi-3.0.json"), built).unwrap();
+        return;
+    }
+    let older: Value = serde_json::from_str(keyport_openapi::older_document()).unwrap();
+    assert!(
+        built == keyport_openapi::older_document(),
+        "openapi-3.0.json is stale: UPDATE_OPENAPI=1 cargo test -p keyport-openapi"
+    );
+    assert_eq!(older["openapi"], "3.0.3");
+    let newer = document();
+    let ids = |document: &Value| -> Vec<String> {
+        operations_of(document).into_iter().map(|(_, _, operation)| operation["operationId"].to_string()).collect()
+    };
+    assert_eq!(ids(&older), ids(&newer));
+    assert_eq!(
+        object(&older["components"]["schemas"]).keys().collect::<Vec<_>>(),
+        object(&newer["components"]["schemas"]).keys().collect::<Vec<_>>()
+    );
+    walk(&older, "", &mut |way, value| {
+        // What an example says is no schema.
+        if way.contains("/example") || way.ends_with("/properties") {
+            return;
+        }
+        for word in ["const", "contentEncoding", "contentMediaType", "examples", "prefixItems", "patternProperties"] {
+            assert!(value.get(word).is_none(), "{way} has {word}");
+        }
+        assert!(!value.get("type").is_some_and(Value::is_array), "{way} has several types");
+        assert!(value.get("$ref").is_none() || object(value).len() == 1, "{way} has something beside a reference");
+    });
+}
+
 #[test]
 fn it_says_which_openapi_it_is() {
     let document = document();
@@ -216,9 +252,11 @@ fn events_are_told_apart_by_their_names() {
         assert_eq!(schema["properties"]["event"]["enum"], serde_json::json!([name]));
     }
     let answers = &document["paths"]["/v3/watch"]["get"]["responses"]["200"]["content"];
-    for form in ["text/event-stream", "application/x-ndjson"] {
-        assert_eq!(answers[form]["schema"]["$ref"], "#/components/schemas/WatchEvent", "{form}");
+    for (form, schema) in [("text/event-stream", "WatchServerSentEvent"), ("application/x-ndjson", "WatchEvent")] {
+        assert_eq!(answers[form]["schema"]["$ref"], format!("#/components/schemas/{schema}"), "{form}");
     }
+    let words = schemas["WatchServerSentEvent"]["properties"]["event"]["enum"].as_array().unwrap();
+    assert_eq!(words.iter().map(|word| word.as_str().unwrap()).collect::<BTreeSet<_>>(), names);
 }
 
 #[test]

@@ -66,11 +66,15 @@ fn content(content: &Content) -> utoipa::openapi::Content {
 }
 
 fn responses(endpoint: &Endpoint) -> ResponsesBuilder {
-    let own = endpoint.answers.iter().fold(ResponsesBuilder::new(), |responses, answer| {
-        responses.response(answer.status.to_string(), response(answer))
-    });
+    // What a row says itself goes before what all of them may say.
+    let shared =
+        endpoint.refusals.map_or_else(ResponsesBuilder::new, |form| errors::declare(ResponsesBuilder::new(), form));
+    let own = endpoint
+        .answers
+        .iter()
+        .fold(shared, |responses, answer| responses.response(answer.status.to_string(), response(answer)));
     match (endpoint.refusals, endpoint.verb) {
-        (Some(form), _) => errors::declare(own, form),
+        (Some(_), _) => own,
         (None, Verb::Get) => own.response("405", method_not_allowed("Another method than GET: see `Allow`.")),
         (None, Verb::Any) => own.response("405", method_not_allowed("The method is TRACE.")),
         (None, _) => own,

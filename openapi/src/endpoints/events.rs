@@ -22,7 +22,11 @@ pub(super) const EVENTS: Endpoint = Endpoint {
             status: 200,
             description: "The events. `data` of a change is a WatchChange, or with `encoding=base64` an mvccpb.Event.",
             contents: &[
-                Content { media_type: "text/event-stream", shape: Shape::Schema("WatchEvent"), example: Some(put) },
+                Content {
+                    media_type: "text/event-stream",
+                    shape: Shape::Schema("WatchServerSentEvent"),
+                    example: Some(put),
+                },
                 Content {
                     media_type: "application/x-ndjson",
                     shape: Shape::Schema("WatchEvent"),
@@ -48,7 +52,7 @@ pub(super) const EVENTS: Endpoint = Endpoint {
 
 fn put() -> Value {
     let change = json!({"key": "foo", "value": "bar", "create_revision": "42", "mod_revision": "42", "version": "1"});
-    json!({"id": "42", "event": "put", "data": change})
+    json!({"id": "42", "event": "put", "data": change.to_string()})
 }
 
 fn delete() -> Value {

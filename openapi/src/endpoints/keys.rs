@@ -212,7 +212,7 @@ const PROBLEM: Content =
     Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
 
 pub(in super::super) const EVENTS: Content =
-    Content { media_type: "text/event-stream", shape: Shape::Schema("WatchEvent"), example: None };
+    Content { media_type: "text/event-stream", shape: Shape::Schema("WatchServerSentEvent"), example: None };
 
 /// The answer to a precondition that does not hold.
 const CHANGED: Answer = Answer {

@@ -187,6 +187,14 @@ pub(super) const OPENAPI: Endpoint = Endpoint {
     ..PLAIN
 };
 
+pub(super) const OLDER_OPENAPI: Endpoint = Endpoint {
+    path: "/openapi-3.0.json",
+    id: "Operations_OlderOpenApi",
+    summary: "This document as OpenAPI 3.0",
+    description: "For generators of clients that do not know 3.1.",
+    ..OPENAPI
+};
+
 pub(super) const DOCS: Endpoint = Endpoint {
     path: "/docs",
     id: "Operations_Docs",

@@ -52,22 +52,33 @@ const fn event(schema: &'static str, name: &'static str, says: &'static str, dat
 pub(super) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
     let mapping = EVENTS.iter().map(|event| (event.name, Ref::from_schema_name(event.schema).ref_location));
     let any = OneOfBuilder::new()
-        .description(Some(
-            "One event of a stream, told apart by `event`. As server-sent events these are the fields of an event, with \
-`data` as the text of this JSON; as lines of JSON it is an object a line, without `retry`.",
-        ))
+        .description(Some("One event of a stream as a line of JSON, told apart by `event`."))
         .discriminator(Some(Discriminator::with_mapping("event", mapping)));
     let any = EVENTS.iter().fold(any, |any, event| any.item(Ref::from_schema_name(event.schema)));
-    EVENTS.iter().fold(components.schema("WatchEvent", Schema::from(any.build())), |components, event| {
-        components.schema(event.schema, schema(event))
-    })
+    let components = components.schema("WatchEvent", Schema::from(any.build())).schema("WatchServerSentEvent", sent());
+    EVENTS.iter().fold(components, |components, event| components.schema(event.schema, schema(event)))
+}
+
+/// The fields of a server-sent event. Their data is text, of JSON.
+fn sent() -> Schema {
+    let retry = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .description(Some("Milliseconds to wait before coming back: with the first."))
+        .minimum(Some(0));
+    let data = text("The `data` of a WatchEvent of this name, as text.").content_media_type("application/json");
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("One server-sent event."))
+        .property("id", text("Where the reader is after it: what `Last-Event-ID` takes."))
+        .property("event", text("What it is.").enum_values(Some(EVENTS.iter().map(|event| event.name))))
+        .property("data", data)
+        .property("retry", retry)
+        .required("event")
+        .required("data")
+        .into()
 }
 
 fn schema(event: &Event) -> Schema {
-    let retry = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .description(Some("Milliseconds to wait before coming back."))
-        .minimum(Some(0));
     let object = ObjectBuilder::new().schema_type(Type::Object).description(Some(event.says));
     let object = match event.has_id {
         true => object.property("id", text("Where the reader is after it: what `Last-Event-ID` takes.")).required("id"),
@@ -76,7 +87,6 @@ fn schema(event: &Event) -> Schema {
     object
         .property("event", text("What it is.").enum_values(Some([event.name])))
         .property("data", data(&event.data))
-        .property("retry", retry)
         .required("event")
         .required("data")
         .into()

@@ -197,7 +197,7 @@ async fn documents_are_sent_once() {
         return; // has none
     }
     for http in [server.http(), Http::h2c(server.addr())] {
-        for path in ["/openapi.json", "/docs", "/docs/script.js", "/docs/style.css"] {
+        for path in ["/openapi.json", "/openapi-3.0.json", "/docs", "/docs/script.js", "/docs/style.css"] {
             let mut tags = Vec::new();
             for encoding in ["identity", "gzip"] {
                 let accept = ("accept-encoding", encoding);

@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: the API described, and a page to try it, with a script and a style sheet of its own.
+//! `/openapi.json` (and the same for older generators) and `/docs`: the API described, and a page to try it, with a script and a style sheet of its own.
 //!
 //! All are part of the program. Browsers may keep them and have to ask, by the tag, whether they still hold.
 
@@ -24,6 +24,12 @@ pub(super) async fn document(headers: HeaderMap) -> Response {
     static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_openapi::document()));
     let kind = [(header::CONTENT_TYPE, "application/json")];
     unless_known(&headers, &TAG, || (kind, keyport_openapi::document()).into_response())
+}
+
+pub(super) async fn older_document(headers: HeaderMap) -> Response {
+    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_openapi::older_document()));
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    unless_known(&headers, &TAG, || (kind, keyport_openapi::older_document()).into_response())
 }
 
 pub(super) async fn page(headers: HeaderMap) -> Response {

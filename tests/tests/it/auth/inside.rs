@@ -45,9 +45,18 @@ async fn how_the_process_stands_is_told_to_root_alone() {
     realm.done(&root, "/v3/auth/user/revoke", json!({ "name": "writer", "role": "root" })).await;
     assert_eq!(realm.page_by(&writer).await, 403);
 
-    for path in
-        ["/metrics", "/health", "/livez", "/readyz", "/version", "/docs", "/docs/script.js", "/openapi.json", "/"]
-    {
+    for path in [
+        "/metrics",
+        "/health",
+        "/livez",
+        "/readyz",
+        "/version",
+        "/docs",
+        "/docs/script.js",
+        "/openapi.json",
+        "/openapi-3.0.json",
+        "/",
+    ] {
         assert_eq!(realm.page(path, &[]).await.status, 200, "{path}");
     }
     realm.done(&root, "/v3/auth/disable", json!({})).await;
