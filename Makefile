@@ -132,7 +132,7 @@ $(TOOLS)/mixin.done: tests/mixin/go.mod tests/mixin/go.sum
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
 
-tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/etcd-3.6.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done
+tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/etcd-3.6.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/openapi.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done
 
 # etcd 3.5.1 with etcdctl, and the Python clients.
 $(TOOLS)/python.done: tests/clients/python/requirements.txt
@@ -173,6 +173,15 @@ $(TOOLS)/rust.done: tests/clients/rust/Cargo.toml tests/clients/rust/Cargo.lock 
 $(TOOLS)/node.done: tests/clients/node/package.json tests/clients/node/package-lock.json
 	npm ci --prefix tests/clients/node --no-audit --no-fund --ignore-scripts
 	mkdir -p $(TOOLS) && touch $@
+
+# What reads the OpenAPI document: linters, generators of clients, and what tries all of it.
+OPENAPI := tests/clients/openapi
+$(TOOLS)/openapi.done: $(OPENAPI)/package.json $(OPENAPI)/package-lock.json $(OPENAPI)/python/requirements.txt
+	npm ci --prefix $(OPENAPI) --no-audit --no-fund --ignore-scripts
+	mkdir -p $(TOOLS)
+	$(PYTHON) -m venv $(TOOLS)/openapi
+	$(TOOLS)/openapi/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(OPENAPI)/python/requirements.txt
+	touch $@
 
 $(TOOLS)/browser.done:
 	command -v chromium >/dev/null || $(call install,chromium)

@@ -29,6 +29,7 @@ mod maintenance;
 mod members;
 mod metrics;
 mod metrics_listener;
+mod openapi;
 mod ops;
 mod packaging;
 mod pages;
