@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use keyport_api::error::Error;
@@ -144,6 +145,9 @@ impl Api {
     async fn answer(&self, wanted: Wanted, request: Request<RequestBody>) -> Response<GatewayBody> {
         match wanted {
             // In a box, as it is far larger: what is asked all day is a call.
+            Wanted::Resource(resource) if request.method() == http::Method::HEAD => {
+                head_of(Box::pin(self.resource(resource, request)).await)
+            }
             Wanted::Resource(resource) => Box::pin(self.resource(resource, request)).await,
             Wanted::Call => self.gateway.handle(request).await,
             Wanted::OtherMethods(methods) => problem::method_not_allowed(&methods),
@@ -187,6 +191,15 @@ impl Api {
         };
         body::collect(body, most).await
     }
+}
+
+/// An answer without its body, which it says the length of: over HTTP/2 nobody else leaves it out.
+fn head_of(mut response: Response<GatewayBody>) -> Response<GatewayBody> {
+    let body = std::mem::replace(response.body_mut(), GatewayBody::empty());
+    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+    response
 }
 
 /// Who answers what asks for a resource.

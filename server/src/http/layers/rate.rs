@@ -53,6 +53,10 @@ fn is_spared_resource(verb: &Verb, path: &str) -> bool {
         Some(Resource::LeaseGrant) => Method::LeaseGrant,
         Some(Resource::LeaseKeepAlive) => Method::LeaseKeepAlive,
         Some(Resource::LeaseRevoke) => Method::LeaseRevoke,
+        Some(Resource::LockRelease) => Method::Unlock,
+        Some(Resource::ElectionResign) => Method::Resign,
+        Some(Resource::Members | Resource::Member) => Method::MemberList,
+        Some(Resource::Authentication) => Method::AuthStatus,
         _ => return false,
     };
     is_exempt(method)

@@ -102,7 +102,7 @@ async fn compare(realm: &Realm, guests: &[Guest], table: &mut String, difference
     let page: Value = serde_json::from_slice(&page.collect().await.unwrap().to_bytes()).unwrap();
     let mut resources = resources(&realm.http).await;
     // It makes an end of a guest.
-    let last = resources.remove_entry("Session_End").unwrap();
+    let last = resources.remove_entry("sessionEnd").unwrap();
     for (id, (verbs, names)) in resources.into_iter().chain([last]) {
         let forms = forms_of(&id, &verbs, &names);
         for mut form in forms {
@@ -142,7 +142,7 @@ async fn compare(realm: &Realm, guests: &[Guest], table: &mut String, difference
 fn forms_of(id: &str, verbs: &[&str], names: &[String]) -> Vec<Form> {
     let mut forms = forms(id);
     // What else the query of events may say is no matter of who asks.
-    if id != "Watch_Events" {
+    if id != "watchEvents" {
         let is_asked = |name: &String| forms.iter().any(|form| queried(&form.path).any(|given| given == name));
         names.iter().for_each(|name| assert!(is_asked(name), "no form of {id} has {name}"));
     }

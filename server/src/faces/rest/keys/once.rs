@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::ask::Hold;
-
 use crate::calls::{Caller, PutReply};
 use crate::faces::rest::failure::Failure;
 

@@ -34,13 +34,13 @@ impl Form {
 /// For a resource that has no row here.
 pub(super) fn forms(id: &str) -> Vec<Form> {
     match id {
-        "Keys_Get" => key_get(),
-        "Keys_Put" => key_put(),
-        "Keys_Patch" => key_patch(),
-        "Keys_Add" => key_add(),
-        "Keys_Delete" => key_delete(),
-        "Keys_List" => list(),
-        "Keys_DeleteAll" => {
+        "keysGet" => key_get(),
+        "keysPut" => key_put(),
+        "keysPatch" => key_patch(),
+        "keysAdd" => key_add(),
+        "keysDelete" => key_delete(),
+        "keysList" => list(),
+        "keysDeleteAll" => {
             let below = || Some((Method::DeleteRange, of("k/none/", "k/none0")));
             vec![
                 form(Verb::DELETE, "/v3/keys?prefix=k/none/", &[], "", below()),
@@ -49,8 +49,8 @@ pub(super) fn forms(id: &str) -> Vec<Form> {
                 form(Verb::DELETE, "/v3/keys?all=true", &[], "", Some((Method::Range, of("\0", "\0")))),
             ]
         }
-        "Leases_List" => vec![form(Verb::GET, "/v3/leases", &[], "", Some((Method::LeaseLeases, json!({}))))],
-        "Leases_Grant" => {
+        "leasesList" => vec![form(Verb::GET, "/v3/leases", &[], "", Some((Method::LeaseLeases, json!({}))))],
+        "leasesGrant" => {
             let like = || Some((Method::LeaseGrant, json!({ "TTL": 600 })));
             vec![
                 form(Verb::POST, "/v3/leases", &[], r#"{"ttl":600}"#, like()),
@@ -58,7 +58,7 @@ pub(super) fn forms(id: &str) -> Vec<Form> {
                 form(Verb::POST, "/v3/leases?hold", &[], "", like()),
             ]
         }
-        "Leases_Show" => {
+        "leasesShow" => {
             let like = |keys: bool| Some((Method::LeaseTimeToLive, json!({ "ID": 1234, "keys": keys })));
             vec![
                 form(Verb::GET, "/v3/leases/1234", &[], "", like(false)),
@@ -67,34 +67,34 @@ pub(super) fn forms(id: &str) -> Vec<Form> {
                 form(Verb::GET, "/v3/leases/77", &[], "", Some((Method::LeaseTimeToLive, json!({ "ID": 77 })))),
             ]
         }
-        "Leases_KeepAlive" => {
+        "leasesKeepAlive" => {
             let like = |id: u64| Some((Method::LeaseKeepAlive, json!({ "ID": id })));
             vec![
                 form(Verb::POST, "/v3/leases/1234/keepalive", &[], "", like(1234)),
                 form(Verb::POST, "/v3/leases/77/keepalive", &[], "", like(77)),
             ]
         }
-        "Leases_Revoke" => vec![
+        "leasesRevoke" => vec![
             form(Verb::DELETE, "/v3/leases/1234", &[], "", None),
             form(Verb::DELETE, "/v3/leases/77", &[], "", Some((Method::LeaseRevoke, json!({ "ID": 77 })))),
         ],
-        "Watch_Events" => vec![
+        "watchEvents" => vec![
             form(Verb::GET, "/v3/watch?key=k/1", &[], "", Some((Method::Range, at("k/1")))),
             form(Verb::GET, "/v3/watch?prefix=k/", LINES, "", Some((Method::Range, of("k/", "k0")))),
         ],
-        "Maintenance_SnapshotFile" => {
+        "maintenanceSnapshotFile" => {
             vec![form(Verb::GET, "/v3/snapshot", &[], "", Some((Method::Hash, json!({}))))]
         }
-        "Operations_Paths" => vec![form(Verb::GET, "/v3/", &[], "", None)],
-        "Session_Show" => vec![form(Verb::GET, "/v3/session", &[], "", None)],
-        "Session_Begin" => {
+        "operationsPaths" => vec![form(Verb::GET, "/v3/", &[], "", None)],
+        "sessionShow" => vec![form(Verb::GET, "/v3/session", &[], "", None)],
+        "sessionBegin" => {
             vec![form(Verb::POST, "/v3/session", &[], r#"{"name":"reader","password":"reader's"}"#, None)]
         }
-        "Session_ChangePassword" => {
+        "sessionChangePassword" => {
             vec![form(Verb::PUT, "/v3/session/password", &[], r#"{"old":"other","new":"x"}"#, None)]
         }
         // The last one: whom a cookie names is nobody from here on.
-        "Session_End" => vec![form(Verb::DELETE, "/v3/session", &[], "", None)],
+        "sessionEnd" => vec![form(Verb::DELETE, "/v3/session", &[], "", None)],
         other => taking::forms(other)
             .or_else(|| managing::forms(other))
             .unwrap_or_else(|| panic!("{other} is a resource that no form asks for: who may?")),

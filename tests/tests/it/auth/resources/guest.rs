@@ -56,7 +56,7 @@ impl Guest {
         assert_eq!(answer.header("content-type"), "application/problem+json", "{form:?}: {answer:?}");
         let problem = answer.json();
         assert_eq!(problem["status"], status);
-        let code = problem["code"].as_u64();
+        let code = problem["grpc_code"].as_u64();
         Outcome(status, code.map(|code| (code, problem["detail"].as_str().unwrap().to_owned())))
     }
 

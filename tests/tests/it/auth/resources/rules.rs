@@ -103,7 +103,7 @@ async fn pages_of_other_sites_have_nothing_of_a_cookie() {
     assert!(before.is_some());
     let all = resources(&realm.http).await;
     let unsafe_ones =
-        all.keys().filter(|id| *id != "Session_End").flat_map(|id| forms(id)).filter(|form| form.verb != Verb::GET);
+        all.keys().filter(|id| *id != "sessionEnd").flat_map(|id| forms(id)).filter(|form| form.verb != Verb::GET);
     let unsafe_ones: Vec<_> = unsafe_ones.collect();
     for form in &unsafe_ones {
         for foreign in [
@@ -129,7 +129,7 @@ async fn pages_of_other_sites_have_nothing_of_a_cookie() {
     assert_eq!((read.status.as_u16(), read.header("access-control-allow-origin")), (200, ""));
     // A page of its own may.
     for from in [("origin", &*own), ("sec-fetch-site", "same-origin")] {
-        for form in forms("Keys_Put").iter().chain(&forms("Leases_KeepAlive")).filter(|form| !form.is_stream()) {
+        for form in forms("keysPut").iter().chain(&forms("leasesKeepAlive")).filter(|form| !form.is_stream()) {
             assert_ne!(ask(form, from).await.status, 403, "{form:?} {from:?}");
         }
     }
@@ -159,7 +159,7 @@ async fn a_token_in_the_query_is_for_streams_alone() {
         for id in resources(&realm.http).await.keys() {
             for form in forms(id) {
                 let is_for_all =
-                    ["Session_Begin", "Session_End", "Operations_Paths", "authenticationGet"].contains(&&**id);
+                    ["sessionBegin", "sessionEnd", "operationsPaths", "authenticationGet"].contains(&&**id);
                 if form.is_stream() || is_for_all {
                     continue;
                 }
