@@ -40,18 +40,22 @@ function checkExamples(place, what) {
 }
 
 /** What stands in the path. */
-const IN_PATH = { key: "app/db", check: "serializable_read", profile: "heap" };
+const IN_PATH = {
+  key: "app/db", check: "serializable_read", profile: "heap", lock: "nightly", election: "chief", name: "root", role: "root", problem: "conflict",
+};
 /** Those that a new server without users has to refuse, or that lead elsewhere. */
 const STATUS = {
   authenticate: 400, authEnable: 400, clusterMemberPromote: 404, clusterMemberRemove: 404, clusterMemberUpdate: 404,
   electionProclaim: 500, leaseRevoke: 404, leaseRevokeAlias: 404, maintenanceMoveLeader: 400, operationsOtherProfile: 404,
-  sessionBegin: 400, sessionChangePassword: 400,
+  sessionBegin: 400, sessionChangePassword: 400, membersUpdate: 404, membersRemove: 404, membersPromote: 404, membersLead: 409,
+  membersGet: 404, authenticationSet: 409, electionsProclaim: 409, locksRelease: 404, electionsResign: 404, rolesRevoke: 404,
+  usersRevokeRole: 404,
 };
 /** Bytes, for what takes any; what the examples of patches are for. */
 const VALUE = '{"host":"db","port":5432}';
 /** What they need to be asked at all. */
 const QUERY = {
-  watchEvents: "?prefix=", keysDeleteAll: "?prefix=nothing/", operationsProfile: "?seconds=1", "keysPatch application/octet-stream": "?append",
+  watchEvents: "?prefix=", electionsProclaim: "?lease=7", locksRelease: "?lease=7", electionsResign: "?lease=7", rolesRevoke: "?key=a", keysDeleteAll: "?prefix=nothing/", operationsProfile: "?seconds=1", "keysPatch application/octet-stream": "?append",
 };
 
 /** The first line or event of a stream, or all of an answer that is none. */
