@@ -268,6 +268,8 @@ table! {
         /// A key that gets its name.
         KeyAdd => keys::POST,
         KeyDelete => keys::DELETE,
+        /// What a key was.
+        KeyHistory => keys::HISTORY,
         /// What is at a level of keys.
         Keys => keys::list::LIST,
         KeysDelete => keys::list::DELETE,
@@ -358,7 +360,6 @@ table! {
         Create => keys::parameters::CREATE,
         Update => keys::parameters::UPDATE,
         Previous => keys::parameters::PREVIOUS,
-        History => keys::parameters::HISTORY,
         Before => keys::parameters::BEFORE,
         Limit => keys::parameters::LIMIT,
     }

@@ -84,6 +84,28 @@ without a key, or of somebody who does not lead.",
     ),
 ];
 
+/// What resources have words of HTTP's for, where calls make do with others.
+const OF_RESOURCES: &[Refusal] = &[
+    refusal(
+        "409",
+        "Conflict",
+        "The state of the store or the cluster does not allow it.",
+        9,
+        "etcdserver: user name already exists",
+    ),
+    refusal(
+        "507",
+        "InsufficientStorage",
+        "The database has reached its quota.",
+        8,
+        "etcdserver: mvcc: database space exceeded",
+    ),
+];
+
+fn refusals(form: Form) -> impl Iterator<Item = &'static Refusal> {
+    REFUSALS.iter().chain(if form == Form::Problem { OF_RESOURCES } else { &[] })
+}
+
 const fn refusal(
     status: &'static str,
     name: &'static str,
@@ -102,7 +124,7 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("StreamErrorDetail", stream_error_detail_schema())
         .schema("Problem", problem_schema());
     [Form::Call, Form::Stream, Form::Problem].into_iter().fold(components, |components, form| {
-        REFUSALS.iter().fold(components, |components, refusal| {
+        refusals(form).fold(components, |components, refusal| {
             components.response(response_name(form, refusal), response(form, refusal))
         })
     })
@@ -110,7 +132,7 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
 
 /// Declares that an operation may answer with any of them.
 pub(crate) fn declare(responses: ResponsesBuilder, form: Form) -> ResponsesBuilder {
-    REFUSALS.iter().fold(responses, |responses, refusal| {
+    refusals(form).fold(responses, |responses, refusal| {
         responses.response(refusal.status, Ref::from_response_name(response_name(form, refusal)))
     })
 }

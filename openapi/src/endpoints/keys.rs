@@ -5,7 +5,7 @@ pub(super) mod parameters;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, HELD, RESOURCE, Shape, Verb};
+use super::{Answer, Content, Endpoint, RESOURCE, Shape, Verb, json_of};
 use parameters as of;
 
 /// What all of them have in common.
@@ -25,16 +25,13 @@ The `ETag` is the revision of the last change. With `If-None-Match` a client tha
         of::CONSISTENCY,
         of::WAIT,
         of::WATCH,
-        of::HISTORY,
-        of::BEFORE,
-        of::LIMIT,
         of::IF_MATCH,
         of::IF_NONE_MATCH,
         of::RANGE,
         of::IF_RANGE,
     ],
     answers: &[
-        Answer { status: 200, description: "The value; with `history`, a `KeyHistory`.", contents: &[RAW, DOCUMENT, EVENTS], headers: READ },
+        Answer { status: 200, description: "The value.", contents: &[RAW, DOCUMENT, EVENTS], headers: READ },
         Answer { status: 206, description: "The part of the value that `Range` asks for.", contents: &[RAW], headers: PART },
         Answer { status: 304, description: "It is what `If-None-Match` names.", contents: &[], headers: READ },
         Answer {
@@ -82,14 +79,29 @@ have their trouble with quotes.
     answers: &[
         Answer {
             status: 200,
-            description: "What the key is now, without its value; with `Prefer: return=representation`, with it. With `hold`, a stream.",
-            contents: &[WRITTEN, HELD],
+            description: "What the key is now, without its value; with `Prefer: return=representation`, with it.",
+            contents: &[WRITTEN],
             headers: WROTE,
         },
         Answer { status: 201, description: "The same of a key that was not there before.", contents: &[WRITTEN], headers: MADE },
         Answer { status: 204, description: "The same with `Prefer: return=minimal`.", contents: &[], headers: WROTE },
         CHANGED,
     ],
+    ..KEY
+};
+
+pub(super) const HISTORY: Endpoint = Endpoint {
+    path: "/v3/history/{key}",
+    id: "Keys_History",
+    summary: "Tells what a key was",
+    description: "Its versions, the newest first, deletions among them, as far back as nothing is compacted.",
+    parameters: &[of::KEY, of::KEY_BASE64, of::BEFORE, of::LIMIT, of::CONSISTENCY],
+    answers: &[Answer {
+        status: 200,
+        description: "A page of it; none of a key that never was. `Link` and `before` lead to the next one.",
+        contents: &[json_of("KeyHistory", history)],
+        headers: &["Keyport-Revision"],
+    }],
     ..KEY
 };
 
@@ -205,7 +217,7 @@ const MADE: &[&str] = &["ETag", "Location", "Keyport-Revision", "Preference-Appl
 
 const RAW: Content = Content { media_type: "application/octet-stream", shape: Shape::Binary, example: None };
 const DOCUMENT: Content =
-    Content { media_type: "application/json", shape: Shape::Schema("KeyDocument"), example: Some(document) };
+    Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(document) };
 const WRITTEN: Content =
     Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(written) };
 const PROBLEM: Content =
@@ -236,4 +248,17 @@ fn json_patch() -> Value {
 
 fn written() -> Value {
     json!({"key": "app/db", "create_revision": "12", "mod_revision": "31", "version": "4"})
+}
+
+fn history() -> Value {
+    json!({
+        "key": "app/db",
+        "revision": "31",
+        "compact_revision": "0",
+        "versions": [
+            {"key": "app/db", "value": "postgres://db", "create_revision": "12", "mod_revision": "31", "version": "1"},
+            {"key": "app/db", "mod_revision": "9", "deleted": true},
+        ],
+        "before": "9",
+    })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::keys::parameters::HOLD;
-use super::{Answer, Endpoint, HELD, Parameter, Place, RESOURCE, Shape, Verb, json_of};
+use super::{Answer, Endpoint, Parameter, Place, RESOURCE, Shape, Verb, json_of};
 
 /// What all of them have in common.
 const LEASES: Endpoint = Endpoint { path: "/v3/leases", tag: "Leases", ..RESOURCE };
@@ -27,23 +27,13 @@ pub(super) const GRANT: Endpoint = Endpoint {
     description: "Keys are bound to it with `?lease=`; they go with it when it is not kept alive for its time.",
     parameters: &[HOLD],
     body: &[json_of("LeaseWish", || json!({"ttl": 60}))],
-    answers: &[
-        GRANT_HELD,
-        Answer {
-            status: 201,
-            description: "What was granted, which may be more than what was asked for.",
-            contents: &[json_of("LeaseState", granted)],
-            headers: &["Location"],
-        },
-    ],
+    answers: &[Answer {
+        status: 201,
+        description: "What was granted, which may be more than what was asked for.",
+        contents: &[json_of("LeaseState", granted)],
+        headers: &["Location"],
+    }],
     ..LEASES
-};
-
-const GRANT_HELD: Answer = Answer {
-    status: 200,
-    description: "With `hold`: it lasts as long as this is read.",
-    contents: &[HELD],
-    headers: &[],
 };
 
 pub(super) const SHOW: Endpoint = Endpoint {

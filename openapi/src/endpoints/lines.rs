@@ -173,8 +173,8 @@ fn taken() -> Value {
 
 fn held_problem() -> Value {
     json!({
-        "type": "about:blank",
-        "title": "Conflict",
+        "type": "/problems/held",
+        "title": "Somebody else has it",
         "status": 409,
         "detail": "it is held by somebody else",
         "holder": {"key": "nightly/694d7", "value": "m1", "revision": "7", "lease": "7587848390525747211"},

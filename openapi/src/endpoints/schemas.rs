@@ -18,7 +18,7 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("WatchChange", change())
         .schema("KeyValue", key_value())
         .schema("KeyHistory", key_history())
-        .schema("KeyDocument", key_document())
+        .schema("KeyVersion", key_version())
         .schema("LeaseWish", lease_wish())
         .schema("LeaseState", lease_state())
         .schema("LeaseList", lease_list())
@@ -120,14 +120,30 @@ fn key_value() -> Schema {
         .property("version", text("How often the key was put since it came into being."))
         .property("lease", text("The lease it is bound to."))
         .property("size", text("Bytes of the value, where it is left out."))
-        .property("deleted", flag("Of a history: it was removed then."))
         .property("ttl", text("Seconds that its own lease was granted, where it was written with `ttl`."))
         .property("prev_kv", Ref::from_schema_name("KeyValue"))
         .into()
 }
 
+fn key_version() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("A key as it was at a revision. What is zero or absent is left out."))
+        .property("key", text("The key, if it is UTF-8."))
+        .property("key_b64", text("The key in base64, if it is not."))
+        .property("value", text("Its value, if that is UTF-8."))
+        .property("value_b64", text("Its value in base64, if that is not UTF-8."))
+        .property("create_revision", text("The revision at which the key came into being."))
+        .property("mod_revision", text("The revision."))
+        .property("version", text("How often the key was put since it came into being."))
+        .property("lease", text("The lease it was bound to."))
+        .property("deleted", flag("It was removed then."))
+        .required("mod_revision")
+        .into()
+}
+
 fn key_history() -> Schema {
-    let versions = ArrayBuilder::new().items(Ref::from_schema_name("KeyValue"));
+    let versions = ArrayBuilder::new().items(Ref::from_schema_name("KeyVersion"));
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("key", text("The key, if it is UTF-8."))
@@ -139,14 +155,6 @@ fn key_history() -> Schema {
         .required("revision")
         .required("compact_revision")
         .required("versions")
-        .into()
-}
-
-fn key_document() -> Schema {
-    AnyOfBuilder::new()
-        .description(Some("A key, or with `history` what it was."))
-        .item(Ref::from_schema_name("KeyValue"))
-        .item(Ref::from_schema_name("KeyHistory"))
         .into()
 }
 

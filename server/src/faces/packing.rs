@@ -15,7 +15,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
-use http::header::{ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, VARY};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, VARY,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::negotiation::thousandths;
@@ -79,6 +81,8 @@ impl Packing {
         let (body, is_packed) = packed(encoding, body);
         *response.body_mut() = body;
         if is_packed {
+            // Of what it was.
+            response.headers_mut().remove(CONTENT_LENGTH);
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
         }
         response

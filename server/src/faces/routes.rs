@@ -221,7 +221,7 @@ impl Answerer {
             R::Snapshot => Answerer::Backup,
             R::Session | R::SessionBegin | R::SessionEnd | R::SessionPassword => Answerer::Session,
             R::Alarms | R::AlarmsDisarm => Answerer::Rest(Kind::Alarms),
-            R::Key | R::KeyPut | R::KeyPatch | R::KeyAdd | R::KeyDelete => Answerer::Rest(Kind::Key),
+            R::Key | R::KeyPut | R::KeyPatch | R::KeyAdd | R::KeyDelete | R::KeyHistory => Answerer::Rest(Kind::Key),
             R::Keys | R::KeysDelete => Answerer::Rest(Kind::Keys),
             R::Lease | R::Leases | R::LeaseGrant | R::LeaseKeepAlive | R::LeaseRevoke => Answerer::Rest(Kind::Leases),
             R::Lock | R::LockTake | R::LockRelease => Answerer::Rest(Kind::Lines),

@@ -27,7 +27,8 @@ pub(in super::super) const LEASE: Parameter =
     query("lease", "A lease that the key is bound to: it goes when the lease ends.", Shape::Digits);
 pub(in super::super) const HOLD: Parameter = query(
     "hold",
-    "For as long as the answer is read, which is a stream of events: `waiting`, `held`, `lost`, `failed`. So does `Accept: text/event-stream`.",
+    "For as long as the answer is read, which is a stream of events then (`text/event-stream`, or lines of JSON for who accepts those): \
+`held`, `lost`, `failed`, and for locks and elections `waiting`. So does `Accept: text/event-stream`.",
     Shape::Flag,
 );
 pub(in super::super) const CAS: Parameter = query(
@@ -41,18 +42,12 @@ pub(in super::super) const UPDATE: Parameter =
     query("update", "Only if the key is there, as `If-Match: *`.", Shape::Flag);
 pub(in super::super) const PREVIOUS: Parameter = query("prev", "Tell what was there before.", Shape::Flag);
 
-pub(in super::super) const HISTORY: Parameter = query(
-    "history",
-    "What the key was instead, the newest first, deletions among it, as far back as nothing is compacted: a document.",
-    Shape::Flag,
-);
-pub(in super::super) const BEFORE: Parameter =
-    query("before", "Of the history, what is older than this revision.", Shape::Digits);
+pub(in super::super) const BEFORE: Parameter = query("before", "Only what is older than this revision.", Shape::Digits);
 /// How many versions of a key a page may have.
 pub const VERSIONS_LIMITS: RangeInclusive<u16> = 1..=1000;
 pub(in super::super) const LIMIT: Parameter = query(
     "limit",
-    "Of the history, how many versions at most; 20 unless it is given. Large ones end a page early.",
+    "How many versions at most; 20 unless it is given. Large ones end a page early.",
     Shape::Integer(VERSIONS_LIMITS),
 );
 

@@ -76,7 +76,7 @@ impl Keys {
             }
             Resource::KeyAdd => Box::pin(add::answer(calls, caller, headers, ask, body)).await,
             Resource::KeyDelete => remove::answer(calls, caller, ask).await,
-            _ if ask.history => Box::pin(history::answer(calls, caller, parts, ask)).await,
+            Resource::KeyHistory => Box::pin(history::answer(calls, caller, parts, ask)).await,
             _ => get::answer(calls, caller, parts, ask).await,
         }
     }

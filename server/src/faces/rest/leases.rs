@@ -42,7 +42,7 @@ pub(super) async fn answer(
     stop: CancellationToken,
 ) -> Result<Response<GatewayBody>, Failure> {
     match resource {
-        Resource::LeaseGrant if hold::is_asked_for(parts) => held(calls, caller, parts, &body, stop).await,
+        Resource::LeaseGrant if holds(parts)? => held(calls, caller, parts, &body, stop).await,
         Resource::LeaseGrant => grant(calls, caller, &body).await,
         Resource::Lease => show(calls, caller, parts).await,
         Resource::LeaseKeepAlive => {
@@ -69,6 +69,17 @@ async fn list(calls: &Calls, caller: &Caller) -> Result<Response<GatewayBody>, F
     }
     out.push_str("]}\n");
     Ok(shown::json(out))
+}
+
+/// Whether it is for as long as the answer is read.
+fn holds(parts: &Parts) -> Result<bool, Failure> {
+    for given in parameters_once(parts.uri.query().unwrap_or_default())? {
+        match &*given.name {
+            "hold" => drop(given.flag()?),
+            _ => given.unknown()?,
+        }
+    }
+    Ok(hold::is_asked_for(parts))
 }
 
 /// A lease that lasts as long as the answer is read.

@@ -50,7 +50,7 @@ assert isinstance(listed, KeyList) and [key.key for key in listed.keys] == ["pyt
 # What is refused is a problem.
 refused = keys_put.sync_detailed("python/a", client=client, body=octets("two"), create=True)
 assert isinstance(refused.parsed, Problem), refused
-assert (refused.parsed.status, refused.parsed.title) == (412, "Precondition Failed")
+assert (refused.parsed.status, refused.parsed.title) == (412, "The key is not what it has to be")
 
 # The gateway.
 put = kv_put.sync(client=client, body=EtcdserverpbPutRequest(key=base64("python/b"), value=base64("two")))

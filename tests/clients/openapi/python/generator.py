@@ -39,7 +39,7 @@ try:
     raise SystemExit("a second one was made")
 except ApiException as refused:
     assert refused.status == 412 and isinstance(refused.data, api.Problem), refused
-    assert refused.data.title == "Precondition Failed"
+    assert refused.data.title == "The key is not what it has to be"
 
 # The gateway.
 put = kv.kv_put(api.EtcdserverpbPutRequest(key=base64("pygen/b"), value=base64("two")))

@@ -21,7 +21,7 @@ assert.deepEqual(list.keys.map(({ key }) => key), ["generator/a"]);
 const refused = await keys.keysPut({ key: "generator/a", create: true, body: bytes("two") }).catch((error) => error);
 assert.ok(refused instanceof api.ResponseError);
 const problem = api.ProblemFromJSON(await refused.response.json());
-assert.deepEqual([problem.status, problem.title], [412, "Precondition Failed"]);
+assert.deepEqual([problem.status, problem.title], [412, "The key is not what it has to be"]);
 
 // The gateway.
 await kv.kvPut({ etcdserverpbPutRequest: { key: btoa("generator/b"), value: btoa("two") } });

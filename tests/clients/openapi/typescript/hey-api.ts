@@ -22,7 +22,7 @@ assert.deepEqual(list.data.keys.map(({ key }) => key), ["hey/a"]);
 const refused = await api.keysPut({ path, query: { create: true }, body: bytes("two") });
 assert.ok(refused.error && "title" in refused.error);
 const problem: api.Problem = refused.error;
-assert.deepEqual([problem.status, problem.title], [412, "Precondition Failed"]);
+assert.deepEqual([problem.status, problem.title], [412, "The key is not what it has to be"]);
 
 // The gateway.
 const put = await api.kvPut({ body: { key: btoa("hey/b"), value: btoa("two") } });

@@ -29,7 +29,7 @@ const refused = await client.PUT("/v3/keys/{key}", { params: { path, query: { cr
 assert.equal(refused.response.status, 412);
 const problem: components["schemas"]["Problem"] | undefined = refused.error;
 assert.equal(problem?.status, 412);
-assert.equal(problem?.title, "Precondition Failed");
+assert.equal(problem?.title, "The key is not what it has to be");
 
 // The gateway.
 const put = await client.POST("/v3/kv/put", { body: { key: btoa("fetch/b"), value: btoa("two") } });

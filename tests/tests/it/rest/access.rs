@@ -77,7 +77,7 @@ async fn users_come_in_once_everybody_is_asked() {
     let none = Value::Null;
     let state = store.access(Method::GET, "authentication", &none).await.json();
     assert_eq!((&state["enabled"], state["revision"].is_string()), (&json!(false), true));
-    assert_eq!(problem(&store.access(Method::PUT, "authentication", &json!({"enabled": true})).await).0, 400);
+    assert_eq!(problem(&store.access(Method::PUT, "authentication", &json!({"enabled": true})).await).0, 409);
     for name in ["root", "app"] {
         let made = store.access(Method::POST, "users", &json!({"name": name, "password": name})).await;
         assert_eq!((made.status.as_u16(), made.json()), (201, json!({"name": name, "roles": []})));

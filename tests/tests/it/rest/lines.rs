@@ -147,7 +147,10 @@ async fn keys_and_leases_are_there_as_long_as_a_stream_is_open() {
     .await;
     let leases = async || store.line(Method::GET, "leases", "").await.json()["leases"] == json!([]);
     eventually("and no lease is left", async || leases().await.then_some(())).await;
-    for (path, status) in [("keys/a?hold&lease=7", 400), ("keys/a?hold&create&cas=1", 400)] {
+    for path in ["leases?hold=False", "leases?holt"] {
+        assert_eq!(problem(&store.line(Method::POST, path, r#"{"ttl":60}"#).await).0, 400, "{path}");
+    }
+    for (path, status) in [("keys/a?hold&lease=7", 400), ("keys/a?hold&create&cas=1", 400), ("keys/a?hold=1x", 400)] {
         assert_eq!(problem(&store.line(Method::PUT, path, "").await).0, status, "{path}");
     }
     store.put("a", "x").await;

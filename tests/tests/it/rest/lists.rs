@@ -197,7 +197,7 @@ async fn a_key_has_a_history_until_it_is_compacted() {
     store.delete("k").await;
     store.put("other", "x").await;
     store.put("k", vec![0xff]).await;
-    let history = async |query: &str| store.get(&format!("k?history{query}")).await;
+    let history = async |query: &str| store.http.get(&format!("/v3/history/k?{query}")).await;
     let all = history("").await;
     assert_eq!((all.status.as_u16(), all.header("keyport-revision")), (200, "6"));
     let version = |value: &str, created: i64, changed: i64, version: i64| json!({"key": "k", "value": value, "create_revision": created.to_string(), "mod_revision": changed.to_string(), "version": version.to_string()});
@@ -207,10 +207,10 @@ async fn a_key_has_a_history_until_it_is_compacted() {
     let deleted = json!({"key": "k", "mod_revision": "4", "deleted": true});
     let versions = [newest, deleted, version("two", 2, 3, 2), version("one", 2, 2, 1)];
     assert_eq!(all.json(), json!({"key": "k", "revision": "6", "compact_revision": "0", "versions": versions}));
-    let first = history("&limit=2").await;
+    let first = history("limit=2").await;
     assert_eq!((&first.json()["versions"], &first.json()["before"]), (&json!(versions[..2]), &json!("4")));
-    assert_eq!(first.header("link"), "</v3/keys/k?history&limit=2&before=4>; rel=\"next\"");
-    let second = history("&limit=2&before=4").await.json();
+    assert_eq!(first.header("link"), "</v3/history/k?limit=2&before=4>; rel=\"next\"");
+    let second = history("limit=2&before=4").await.json();
     assert_eq!((&second["versions"], second["before"].is_null()), (&json!(versions[2..]), true));
     store.server.grpc().await.compact(4).await;
     let rest = history("").await.json();
@@ -218,8 +218,8 @@ async fn a_key_has_a_history_until_it_is_compacted() {
     // What was removed at the very revision may still be said.
     let changes: Vec<_> = rest["versions"].as_array().unwrap().iter().map(|one| number(one, "mod_revision")).collect();
     assert!(changes == [6] || changes == [6, 4], "{rest}");
-    assert_eq!(store.get("nothing?history").await.json()["versions"], json!([]));
-    for query in ["&rev=3", "&wait=1s", "&limit=0", "&limit=1001", "&before=0"] {
+    assert_eq!(store.http.get("/v3/history/nothing").await.json()["versions"], json!([]));
+    for query in ["rev=3", "wait=1s", "limit=0", "limit=1001", "before=0"] {
         assert_eq!(problem(&history(query).await).0, 400, "{query}");
     }
     // Large values end a page early, and nothing is left out.
@@ -228,12 +228,12 @@ async fn a_key_has_a_history_until_it_is_compacted() {
     }
     let (mut seen, mut query) = (Vec::new(), String::new());
     loop {
-        let page = store.get(&format!("large?history{query}")).await.json();
+        let page = store.http.get(&format!("/v3/history/large?{query}")).await.json();
         let versions = page["versions"].as_array().unwrap();
         assert!(versions.len() <= 3, "{}", versions.len());
         seen.extend(versions.iter().map(|one| one["value"].as_str().unwrap()[..1].to_owned()));
         match page["before"].as_str() {
-            Some(before) => query = format!("&before={before}"),
+            Some(before) => query = format!("before={before}"),
             None => break,
         }
     }

@@ -46,7 +46,7 @@ async fn members_come_and_go() {
         (Method::GET, "members/x", none.clone(), 400),
         (Method::DELETE, "members/7", none.clone(), 404),
         (Method::POST, "members/7/promote", none.clone(), 404),
-        (Method::POST, &*format!("members/{new}/promote"), none.clone(), 400),
+        (Method::POST, &*format!("members/{new}/promote"), none.clone(), 409),
         (Method::POST, "members", json!({"peer_urls": ["http://127.0.0.1:10"]}), 409),
         (Method::POST, "members", json!({"peer_urls": []}), 400),
         (Method::POST, "members", json!({"peer_urls": ["127.0.0.1"]}), 400),

@@ -13,6 +13,9 @@ use crate::faces::query::{Parameter, parameters_once};
 use crate::faces::rest::address;
 use crate::faces::rest::failure::Failure;
 
+/// Where the histories of keys begin in paths.
+const HISTORY: &str = "/v3/history/";
+
 /// Of a key's history, unless another number is given.
 const DEFAULT_VERSIONS: usize = 20;
 
@@ -30,8 +33,6 @@ pub(super) struct Ask {
     pub(super) condition: Condition,
     /// Whether what was there before is of interest.
     pub(super) previous: bool,
-    /// Whether all that the key was is.
-    pub(super) history: bool,
     /// The revision before which it is.
     pub(super) before: i64,
     /// How many versions of it.
@@ -53,7 +54,7 @@ impl Ask {
     /// # Errors
     /// What of it is not understood, or makes no sense.
     pub(super) fn read(resource: Resource, parts: &Parts) -> Result<Ask, Failure> {
-        let mut ask = Ask { key: address::key(&parts.uri)?, limit: DEFAULT_VERSIONS, ..Ask::default() };
+        let mut ask = Ask { key: key_of(resource, parts)?, limit: DEFAULT_VERSIONS, ..Ask::default() };
         let mut twins = Condition::default();
         for given in parameters_once(parts.uri.query().unwrap_or_default())? {
             match parameter(resource, &given.name) {
@@ -66,9 +67,6 @@ impl Ask {
         }
         if ask.wait.is_some() && ask.revision > 0 {
             return Err(Failure::Malformed("what was at rev does not change: leave out wait".into()));
-        }
-        if ask.history && (ask.wait.is_some() || ask.revision > 0) {
-            return Err(Failure::Malformed("history is of all revisions: leave out wait and rev".into()));
         }
         ask.condition = Condition::of_headers(&parts.headers).or(twins)?;
         Ok(ask)
@@ -107,7 +105,6 @@ impl Ask {
             KeyParameter::Create if given.flag()? => twins.must_not(Tags::Any)?,
             KeyParameter::Update if given.flag()? => twins.must(Tags::Any)?,
             KeyParameter::Create | KeyParameter::Update | KeyParameter::Append => {}
-            KeyParameter::History => self.history = given.flag()?,
             KeyParameter::Before => self.before = positive(given, "a revision")?,
             KeyParameter::Limit => {
                 let limit = given.text().parse().ok().filter(|limit| VERSIONS_LIMITS.contains(limit));
@@ -133,6 +130,13 @@ impl Ask {
         self.hold = hold;
         Ok(())
     }
+}
+
+fn key_of(resource: Resource, parts: &Parts) -> Result<Bytes, Failure> {
+    Ok(match resource {
+        Resource::KeyHistory => address::behind(&parts.uri, HISTORY)?,
+        _ => address::key(&parts.uri)?,
+    })
 }
 
 /// Of this name, if requests for the resource may have it.

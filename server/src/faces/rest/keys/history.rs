@@ -1,4 +1,4 @@
-//! `GET /v3/keys/{key}?history`: what the key was, the newest first.
+//! `GET /v3/history/{key}`: what the key was, the newest first.
 
 use std::io::Write as _;
 
@@ -31,7 +31,10 @@ pub(super) async fn answer(
     said.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(next) = next {
         let query = parts.uri.query().unwrap_or_default().split('&');
-        let others: String = query.filter(|pair| !pair.starts_with("before=")).flat_map(|pair| [pair, "&"]).collect();
+        let others: String = query
+            .filter(|pair| !pair.is_empty() && !pair.starts_with("before="))
+            .flat_map(|pair| [pair, "&"])
+            .collect();
         said.insert(LINK, kit::header(&format!("<{}?{others}before={next}>; rel=\"next\"", parts.uri.path())));
     }
     Ok(response)

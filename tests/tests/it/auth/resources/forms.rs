@@ -35,6 +35,9 @@ impl Form {
 pub(super) fn forms(id: &str) -> Vec<Form> {
     match id {
         "keysGet" => key_get(),
+        "keysHistory" => ["k/1?limit=1&before=9", "k/1?consistency=serializable", "?key_b64=ay8x"]
+            .map(|key| form(Verb::GET, &format!("/v3/history/{key}"), &[], "", Some((Method::Range, at("k/1")))))
+            .into(),
         "keysPut" => key_put(),
         "keysPatch" => key_patch(),
         "keysAdd" => key_add(),
@@ -116,7 +119,6 @@ fn key_get() -> Vec<Form> {
         get("/v3/keys/k/1?consistency=serializable", &[]),
         get("/v3/keys/k/1?wait=1", &[]),
         get("/v3/keys/k/1?wait=600", &[("if-none-match", "\"1\"")]),
-        get("/v3/keys/k/1?history&limit=1&before=9", &[]),
         get("/v3/keys/k/1?watch", &[]),
         get("/v3/keys/k/1", EVENTS),
         get("/v3/keys/k/1?watch", LINES),
