@@ -84,10 +84,8 @@ const fn json_of(schema: &'static str, example: fn() -> Value) -> Content {
 /// What holds for as long as it is read.
 const HELD: Content = Content {
     media_type: "text/event-stream",
-    shape: Shape::Text,
-    example: Some(|| {
-        serde_json::json!("event: held\ndata: {\"id\":\"7587848390525747211\",\"ttl\":\"10\"}\n\n: hb\n\n")
-    }),
+    shape: Shape::Schema("HeldServerSentEvent"),
+    example: Some(|| serde_json::json!({"event": "held", "data": "{\"id\":\"7587848390525747211\",\"ttl\":\"10\"}"})),
 };
 
 /// By which methods it is asked for.

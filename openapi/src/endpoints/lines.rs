@@ -48,18 +48,7 @@ pub(super) const ELECTION: Endpoint = Endpoint {
     summary: "Tells who leads, and who would",
     description: "With `watch` or `Accept: text/event-stream` it is a stream: an event `leader` for who leads now, and for each change.",
     parameters: &[NAME_OF_ELECTION, LIMIT, WATCH],
-    answers: &[told(&[
-        json_of("ElectionState", election_state),
-        Content {
-            media_type: "text/event-stream",
-            shape: Shape::Text,
-            example: Some(|| {
-                json!(
-                    "event: leader\ndata: {\"key\":\"chief/694d7\",\"value\":\"m1\",\"revision\":\"7\",\"lease\":\"7587848390525747211\"}\n\n"
-                )
-            }),
-        },
-    ])],
+    answers: &[told(&[json_of("ElectionState", election_state), LEADERS])],
     ..ELECTIONS
 };
 
@@ -101,6 +90,12 @@ pub(super) const RESIGN: Endpoint = Endpoint {
     ..ELECTIONS
 };
 
+const LEADERS: Content = Content {
+    example: Some(
+        || json!({"event": "leader", "data": "{\"key\":\"chief/694d7\",\"value\":\"m1\",\"revision\":\"7\",\"lease\":\"7587848390525747211\"}"}),
+    ),
+    ..HELD
+};
 const HELD_WHILE_READ: Answer = Answer {
     status: 200,
     description: "With `hold`: it is had for as long as this is read.",

@@ -33,6 +33,11 @@ impl<'a> Leash<'a> {
         Leash::Long(gone)
     }
 
+    /// Whether somebody is held up by it.
+    pub(crate) fn is_short(&self) -> bool {
+        matches!(self, Leash::Short(_))
+    }
+
     /// Whether a reader goes on that has just done this.
     pub(crate) fn goes_on(&self, pace: Pace) -> bool {
         match self {

@@ -8,7 +8,10 @@ use keyport_api::methods::Method;
 
 use super::queue::{Place, Queue};
 use crate::gate::{Caller, Pass};
-use crate::kv::{DeleteReply, RangeReply};
+use crate::kv::RangeReply;
+
+/// How often one looks again, when others come and go meanwhile.
+const MOST_TRIES: usize = 16;
 
 /// Those who stand in such lines, each named by the methods that do the same over gRPC.
 #[derive(Clone, Debug)]
@@ -62,21 +65,38 @@ impl Line {
 
     async fn stand(&self, pass: &Pass, wish: Wish) -> Result<Option<First>, Error> {
         let Wish { name, lease, value, waits } = wish;
-        let place = self.queue.enter(pass, &name, lease, value.clone()).await?;
-        let first = First { key: place.key.clone(), revision: place.revision };
-        if place.found.as_ref().is_some_and(|found| found.value != value) {
-            self.rewrite(pass, &place, value).await?;
-        }
-        if !waits && !place.is_first {
-            if place.found.is_none() {
-                self.queue.delete(pass, place.key).await?;
+        for _ in 0..MOST_TRIES {
+            let place = self.queue.enter(pass, &name, lease, value.clone()).await?;
+            let first = First { key: place.key.clone(), revision: place.revision };
+            if place.found.as_ref().is_some_and(|found| found.value != value) {
+                self.rewrite(pass, &place, value.clone()).await?;
             }
-            return Ok(None);
+            let is_first = match waits {
+                true => self.queue.wait_turn(pass, &name, &place).await?.is_some(),
+                false if place.is_first || self.stays(pass, &name, &place).await? => true,
+                false => return Ok(None),
+            };
+            if is_first {
+                return Ok(Some(first));
+            }
+            // Another request with the same lease may have given up the place.
+            if self.queue.node().state().lessor.granted_ttl(lease).is_none() {
+                break;
+            }
         }
-        match self.queue.wait_turn(pass, &name, &place).await? {
-            Some(_) => Ok(Some(first)),
-            None => Err(Error::SessionExpired),
+        Err(Error::SessionExpired)
+    }
+
+    /// Whether a place has become the first one meanwhile. One that has not is given up, if it is this request's, as long as
+    /// somebody is before it: another request with the same lease may have been told that it is first.
+    async fn stays(&self, pass: &Pass, name: &[u8], place: &Place) -> Result<bool, Error> {
+        for _ in 0..MOST_TRIES {
+            let Some(before) = self.queue.before(pass, name, place).await? else { return Ok(true) };
+            if place.found.is_some() || self.queue.give_up(pass, place, &before).await? {
+                return Ok(false);
+            }
         }
+        Ok(false)
     }
 
     async fn rewrite(&self, pass: &Pass, place: &Place, value: Bytes) -> Result<(), Error> {
@@ -110,15 +130,16 @@ impl Line {
         Ok(changed.reply.succeeded.then_some(First { key, revision }))
     }
 
-    /// Gives up the place that a lease has; how many there were.
+    /// Gives up the place that a lease has: at which revision, if there was one.
     ///
     /// # Errors
     /// As the RPC.
-    pub async fn leave(&self, caller: &Caller, name: &[u8], lease: i64) -> Result<DeleteReply, Error> {
+    pub async fn leave(&self, caller: &Caller, name: &[u8], lease: i64) -> Result<Option<i64>, Error> {
         let pass = self.queue.desk.gate.admit(caller, self.leaves)?;
         let key = super::queue::place_of(name, lease);
         self.queue.count_leaving(&pass, &key)?;
-        Ok(self.queue.delete(&pass, key).await?.reply)
+        let reply = self.queue.delete_leased(&pass, key, lease).await?;
+        Ok(reply.succeeded.then_some(reply.revision))
     }
 
     /// Who stands there, in the order of their coming, `limit` at most.

@@ -141,6 +141,36 @@ impl Queue {
         self.desk.txn(&self.desk.gate.renew(pass), request).await
     }
 
+    /// Who stands before a place, if anybody does.
+    pub(super) async fn before(&self, pass: &Pass, name: &[u8], place: &Place) -> Result<Option<KeyValue>, Error> {
+        Ok(self.last_before(pass, name, place.revision).await?.1)
+    }
+
+    /// Gives up a place, as long as somebody stands before it; whether somebody did.
+    pub(super) async fn give_up(&self, pass: &Pass, place: &Place, before: &KeyValue) -> Result<bool, Error> {
+        let delete = DeleteRangeRequest { key: place.key.clone(), ..DeleteRangeRequest::default() };
+        let others = created_at(before.key.clone(), before.create_revision);
+        let compare = vec![created_at(place.key.clone(), place.revision), others];
+        let success = vec![op(Request::RequestDeleteRange(delete))];
+        let request = TxnRequest { compare, success, failure: Vec::new() };
+        Ok(self.desk.txn(&self.desk.gate.renew(pass), request).await?.reply.succeeded)
+    }
+
+    /// Deletes the key of a place, if it belongs to a lease.
+    pub(super) async fn delete_leased(&self, pass: &Pass, key: Bytes, lease: i64) -> Result<TxnReply, Error> {
+        let belongs = Compare {
+            result: CompareResult::Equal.into(),
+            target: CompareTarget::Lease.into(),
+            key: key.clone(),
+            range_end: Bytes::new(),
+            target_union: Some(TargetUnion::Lease(lease)),
+        };
+        let delete = DeleteRangeRequest { key, ..DeleteRangeRequest::default() };
+        let success = vec![op(Request::RequestDeleteRange(delete))];
+        let request = TxnRequest { compare: vec![belongs], success, failure: Vec::new() };
+        Ok(self.desk.txn(pass, request).await?.reply)
+    }
+
     pub(super) async fn delete(&self, pass: &Pass, key: Bytes) -> Result<KvAnswer<DeleteReply>, Error> {
         self.desk.delete_range(pass, DeleteRangeRequest { key, ..DeleteRangeRequest::default() }).await
     }

@@ -1,8 +1,11 @@
 //! What faces share.
 
 use std::any::Any;
+use std::future::poll_fn;
+use std::task::Poll;
 
-use http::{Extensions, HeaderValue};
+use http::request::Parts;
+use http::{Extensions, HeaderValue, Version};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseLeasesResponse, LeaseTimeToLiveResponse};
 use prost::Message;
@@ -18,6 +21,13 @@ use crate::http::layers::Identify;
 /// `Unidentified`, for a request that did not come through the stack.
 pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Error> {
     Call::get(extensions).and_then(|call| call.caller.clone()).ok_or(Error::Unidentified)
+}
+
+/// Ends when who asks is gone, which over HTTP/1.1 nothing else tells of somebody who waits.
+pub(super) async fn gone(parts: &Parts) {
+    let connection = Call::get(&parts.extensions).map(|call| &call.connection);
+    let connection = connection.filter(|_| parts.version < Version::HTTP_2);
+    poll_fn(|cx| connection.map_or(Poll::Pending, |connection| connection.poll_read_closed(cx))).await;
 }
 
 /// The value of a header, of digits and signs of ours: there always is a form.

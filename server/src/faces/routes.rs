@@ -180,12 +180,7 @@ impl Api {
     async fn body_of(&self, resource: Resource, body: Pin<&mut RequestBody>) -> Result<Bytes, CollectError> {
         let most = match resource {
             _ if resource.info().body.is_empty() => return body::discard(body).await.map(|()| Bytes::new()),
-            Resource::KeyPut
-            | Resource::KeyPatch
-            | Resource::KeyAdd
-            | Resource::LockTake
-            | Resource::ElectionCampaign
-            | Resource::ElectionProclaim => self.rest.max_value_bytes(),
+            Resource::KeyPut | Resource::KeyPatch | Resource::KeyAdd => self.rest.max_value_bytes(),
             Resource::Transaction | Resource::KeysBatch => self.rest.max_document_bytes(),
             _ => session::MOST_BYTES,
         };

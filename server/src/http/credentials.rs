@@ -162,7 +162,11 @@ mod tests {
             (Protocol::Http, "/v3/watch?key=a&access_token=%74", vec![]),
             (Protocol::Http, "/v3beta/keys/a?watch&access_token=t", vec![]),
             (Protocol::Http, "/?access_token=other", vec![("authorization", "t")]),
-            (Protocol::Http, "/?access_token=t", vec![("upgrade", "h2c"), ("sec-websocket-protocol", "Bearer, other")]),
+            (
+                Protocol::Http,
+                "/v3/watch?access_token=t",
+                vec![("upgrade", "h2c"), ("sec-websocket-protocol", "Bearer, other")],
+            ),
             (Protocol::Http, "/", vec![("cookie", "token=t")]),
             (Protocol::Http, "/", vec![("cookie", "token=other; keyport=t")]),
             // Of an encrypted connection, and this is none.

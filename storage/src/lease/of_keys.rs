@@ -9,9 +9,22 @@ use super::Lessor;
 /// What their ids begin with.
 const MARK: i64 = 0x4b65_7950;
 
+/// Set in the ids of those that somebody holds for as long as he is there: they are nobody else's to renew.
+const HELD: u32 = 1 << 31;
+
 /// The id of one, whose other half is random.
 pub fn id_of(random: u32) -> i64 {
-    MARK << 32 | i64::from(random)
+    MARK << 32 | i64::from(random & !HELD)
+}
+
+/// The id of one that somebody holds.
+pub fn held_id_of(random: u32) -> i64 {
+    MARK << 32 | i64::from(random | HELD)
+}
+
+/// Whether somebody holds it, if it ends with its keys.
+pub fn is_held(id: i64) -> bool {
+    id & i64::from(HELD) != 0
 }
 
 /// Whether a lease is one.

@@ -41,15 +41,15 @@ function checkExamples(place, what) {
 
 /** What stands in the path. */
 const IN_PATH = {
-  key: "app/db", check: "serializable_read", profile: "heap", lock: "nightly", election: "chief", name: "root", role: "root", problem: "conflict",
+  key: "app/db", check: "serializable_read", profile: "heap", lock: "nightly", election: "chief", role: "reader", problem: "conflict",
 };
 /** Those that a new server without users has to refuse, or that lead elsewhere. */
 const STATUS = {
   authenticate: 400, authEnable: 400, clusterMemberPromote: 404, clusterMemberRemove: 404, clusterMemberUpdate: 404,
   electionProclaim: 500, leaseRevoke: 404, leaseRevokeAlias: 404, maintenanceMoveLeader: 400, operationsOtherProfile: 404,
-  sessionBegin: 400, sessionChangePassword: 400, membersUpdate: 404, membersRemove: 404, membersPromote: 404, membersLead: 409,
+  sessionBegin: 409, sessionChangePassword: 409, membersUpdate: 404, membersRemove: 404, membersPromote: 404, membersLead: 409,
   membersGet: 404, authenticationSet: 409, electionsProclaim: 409, locksRelease: 404, electionsResign: 404, rolesRevoke: 404,
-  usersRevokeRole: 404,
+  usersRevokeRole: 404, membersAdd: 409, rolesAdd: 409,
 };
 /** Bytes, for what takes any; what the examples of patches are for. */
 const VALUE = '{"host":"db","port":5432}';
@@ -89,7 +89,8 @@ function parsed(type, text) {
 async function ask(path, method, operation, accept, sent) {
   const what = `${operation.operationId} (${accept}, ${sent?.type ?? "no body"})`;
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => {
-    const value = IN_PATH[name];
+    // Users and roles have names, which other examples give them.
+    const value = name === "name" ? (path.startsWith("/v3/roles") ? "reader" : "app") : IN_PATH[name];
     if (value === undefined) unknown.add(operation.operationId);
     return encodeURIComponent(value ?? "alice");
   });

@@ -12,6 +12,7 @@ pub(super) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("LockState", line("holder", "Who holds it.", "waiters"))
         .schema("ElectionState", line("leader", "Who leads.", "candidates"))
         .schema("HeldProblem", held())
+        .schema("HeldServerSentEvent", sent())
 }
 
 fn place() -> Schema {
@@ -57,6 +58,16 @@ fn line(first: &str, description: &str, others: &str) -> Schema {
         .property("count", text("How many there are, the first included, also beyond the limit."))
         .required(others)
         .required("count")
+        .into()
+}
+
+fn sent() -> Schema {
+    let names = ["waiting", "held", "lost", "failed", "leader"];
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("An event of what holds for as long as it is read. The first one may be a comment alone."))
+        .property("event", text("What it is.").enum_values(Some(names)))
+        .property("data", text("What belongs to it, as JSON: what is held, who comes before or leads, or a problem."))
         .into()
 }
 

@@ -18,7 +18,7 @@ use crate::calls::queue::{Queue, line};
 use crate::gate::{Pass, StreamEnd};
 
 /// Proclamations that may wait for a slow observer; the observer's pace then holds back its own reading alone.
-const BUFFER: usize = 16;
+const BUFFER: usize = 2;
 /// How long one that does not read is waited for to hear why its stream ends.
 const LAST_WORD: Duration = Duration::from_secs(1);
 

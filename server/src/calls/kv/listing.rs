@@ -4,6 +4,7 @@
 mod search;
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use keyport_api::etcdserverpb::RangeRequest;
@@ -30,6 +31,8 @@ const KEYS_PER_SEEK: usize = 16;
 /// How many keys a page looks at before somebody has to ask on, where not all of them are wanted, and how many bytes.
 const MOST_LOOKED_AT: usize = 20_000;
 const MOST_BYTES_LOOKED_AT: usize = 8 << 20;
+/// And for how long, if there is anything to show for it but where to go on.
+const LONGEST: Duration = Duration::from_millis(100);
 
 /// What is to be listed.
 #[derive(Clone, Debug, Default)]
@@ -113,12 +116,16 @@ impl Needs for ListRequest {
 /// # Errors
 /// As a range.
 pub(super) fn list(store: &Store, leash: &Leash<'_>, request: &ListRequest) -> Result<ListReply, KvError> {
+    // What it takes to look is not known beforehand.
+    if request.search.is_some() && leash.is_short() {
+        return Err(KvError::Interrupted);
+    }
     let view = Snapshot::now(store, leash);
     let KeyRange { start, end } = KeyRange::prefix(&request.prefix);
     let start = if request.start > start { request.start.clone() } else { start };
     let as_of = if request.revision > 0 { request.revision } else { view.revision() };
     let page = ListReply { revision: view.revision(), as_of, ..ListReply::default() };
-    let looked_at = LookedAt::default();
+    let looked_at = LookedAt { since: request.search.as_ref().map(|_| Instant::now()), ..LookedAt::default() };
     let mut reading = Reading { view, leash, request, end, next: Some(start), bytes: 0, looked_at, page };
     let mut at_once = if request.separator.is_empty() { FIRST_AT_ONCE } else { 1 };
     while let Some(start) = reading.next.take() {
@@ -160,15 +167,17 @@ struct Reading<'a> {
 struct LookedAt {
     keys: usize,
     bytes: usize,
+    since: Option<Instant>,
 }
 
 impl Reading<'_> {
     fn is_full(&self) -> bool {
-        let LookedAt { keys, bytes } = self.looked_at;
+        let LookedAt { keys, bytes, since } = self.looked_at;
         self.page.listed.len() >= self.request.limit
             || self.bytes >= PAGE_BYTES
             || keys >= MOST_LOOKED_AT
             || bytes >= MOST_BYTES_LOOKED_AT
+            || since.is_some_and(|since| since.elapsed() >= LONGEST)
     }
 
     /// The next keys, so many at most.
@@ -187,6 +196,9 @@ impl Reading<'_> {
             if let Some(search) = &self.request.search {
                 self.looked_at.keys += 1;
                 self.looked_at.bytes += record.encoded().len();
+                if !self.leash.goes_on(Pace::Rows(1)) {
+                    return Err(KvError::Interrupted);
+                }
                 if !search.finds(record.key(), record.value()) {
                     continue;
                 }

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use keyport_api::error::Error;
+use keyport_api::etcdserverpb::DeleteRangeRequest;
+use keyport_api::etcdserverpb::request_op::Request;
 
 use super::{Place, Queue};
 use crate::gate::Pass;
@@ -15,23 +17,26 @@ use crate::gate::Pass;
 pub(super) struct LeaveOnDrop {
     queue: Queue,
     pass: Pass,
-    key: Option<Bytes>,
+    /// The key of the place, and when it was taken; none of a place that is not to be given up.
+    place: Option<(Bytes, i64)>,
 }
 
 impl LeaveOnDrop {
     pub(super) fn new(queue: &Queue, pass: &Pass, place: &Place) -> LeaveOnDrop {
-        LeaveOnDrop { queue: queue.clone(), pass: pass.clone(), key: Some(place.key.clone()) }
+        // A place that was there before is not the call's to give up.
+        let own = place.found.is_none().then(|| (place.key.clone(), place.revision));
+        LeaveOnDrop { queue: queue.clone(), pass: pass.clone(), place: own }
     }
 
     pub(super) fn disarm(mut self) {
-        self.key = None;
+        self.place = None;
     }
 }
 
 impl Drop for LeaveOnDrop {
     fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
-        tokio::spawn(leave(self.queue.clone(), self.pass.clone(), key));
+        let Some((key, revision)) = self.place.take() else { return };
+        tokio::spawn(leave(self.queue.clone(), self.pass.clone(), key, revision));
     }
 }
 
@@ -73,15 +78,17 @@ impl Drop for Entering {
         let Some(taking) = self.taking.take() else { return };
         let (queue, pass) = (self.queue.clone(), self.pass.clone());
         tokio::spawn(async move {
-            if let Ok(Place { key, found: None, .. }) = taking.await {
-                leave(queue, pass, key).await;
+            if let Ok(Place { key, revision, found: None, .. }) = taking.await {
+                leave(queue, pass, key, revision).await;
             }
         });
     }
 }
 
-async fn leave(queue: Queue, pass: Pass, key: Bytes) {
-    if let Err(error) = queue.delete(&pass, key).await {
+/// Whoever has taken the key anew since keeps it.
+async fn leave(queue: Queue, pass: Pass, key: Bytes, revision: i64) {
+    let delete = DeleteRangeRequest { key: key.clone(), ..DeleteRangeRequest::default() };
+    if let Err(error) = queue.change(&pass, key, revision, Request::RequestDeleteRange(delete)).await {
         tracing::warn!(%error, "could not leave the line; the lease will");
     }
 }

@@ -18,7 +18,7 @@ use http::Response;
 use http::request::Parts;
 use keyport_api::error::{self, Error};
 use tokio::sync::mpsc::{self, Sender};
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -34,6 +34,9 @@ const HOLD: &str = "hold";
 
 /// Events that may wait for a reader.
 const BUFFER: usize = 4;
+
+/// How long a lease may have ended before that is noticed.
+pub(super) const NOTICED: Duration = Duration::from_millis(200);
 
 /// How often a stream says something, lest somebody on the way takes it for dead.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -127,8 +130,10 @@ impl Holder {
     /// Renews the lease, and says so now and then, until one of the two is no longer possible.
     async fn keep_alive(&self) -> End {
         let ttl = Duration::from_secs(self.lease.get().ttl.unsigned_abs());
-        let (mut renewal, mut heartbeat) = (interval(ttl / 3), interval(HEARTBEAT));
+        let (mut renewal, mut heartbeat, mut look) = (interval(ttl / 3), interval(HEARTBEAT), interval(NOTICED));
         heartbeat.reset();
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_known = false;
         let mut ends = pin!(sleep_until(Instant::now() + ttl));
         loop {
             tokio::select! {
@@ -139,6 +144,12 @@ impl Holder {
                     // Without a leader nothing ends, and there may be one again in time.
                     Err(error) if error.code() == tonic::Code::Unavailable => {}
                     Err(error) => return End::Failed(error.into()),
+                },
+                _ = look.tick() => if is_known && !self.lease.is_there() {
+                    return End::Lost;
+                } else {
+                    // A member that is behind has not heard of it yet.
+                    is_known |= self.lease.is_there();
                 },
                 _ = heartbeat.tick() => if self.say(self.framing.heartbeat()).await.is_err() {
                     return End::Over;

@@ -8,6 +8,7 @@ mod ask;
 mod observe;
 mod told;
 
+use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use super::failure::Failure;
 use super::own_lease::OwnLease;
 use super::{address, hold, shown};
 use crate::calls::{Caller, Calls, First, KeyLease, Line, PlaceWish};
+use crate::faces::kit;
 use crate::faces::text::GatewayBody;
 use ask::{Ask, Owner};
 use told::Kind;
@@ -52,7 +54,7 @@ pub(super) async fn answer(
     let desk = Desk { calls: calls.clone(), caller: caller.clone(), line, kind, name: ask.name.clone() };
     match resource {
         Resource::LockTake | Resource::ElectionCampaign if ask.holds => desk.hold(ask, body, parts, stop).await,
-        Resource::LockTake | Resource::ElectionCampaign => desk.take(ask, body).await,
+        Resource::LockTake | Resource::ElectionCampaign => desk.take(ask, body, parts).await,
         Resource::LockRelease | Resource::ElectionResign => desk.leave(&ask).await,
         Resource::ElectionProclaim => desk.proclaim(&ask, body).await,
         Resource::Election if ask.watches => observe::answer(desk, parts, stop).await,
@@ -62,7 +64,7 @@ pub(super) async fn answer(
 
 impl Desk {
     /// Takes a place, or is told who has it.
-    async fn take(self, ask: Ask, value: Bytes) -> Result<Response<GatewayBody>, Failure> {
+    async fn take(self, ask: Ask, value: Bytes, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
         let wait = ask.wait.unwrap_or_default();
         let (lease, own) = match ask.owner {
             Owner::Lease(id) => (id, None),
@@ -77,8 +79,16 @@ impl Desk {
                 (own.get().id, Some(own))
             }
         };
-        let taking = kept_alive(own.as_ref(), self.line.take(&self.caller, self.wish(lease, value, !wait.is_zero())));
-        let taken = if wait.is_zero() { taking.await } else { timeout(wait, taking).await.unwrap_or(Ok(None)) };
+        let wish = self.wish(lease, value, !wait.is_zero());
+        let taking = self.kept_alive(lease, own.as_ref(), self.line.take(&self.caller, wish));
+        let taken = if wait.is_zero() {
+            taking.await
+        } else {
+            tokio::select! {
+                taken = timeout(wait, taking) => taken.unwrap_or(Ok(None)),
+                () = kit::gone(parts) => Err(Error::Canceled),
+            }
+        };
         let Some(first) = taken? else {
             let gone = || Failure::Conflict("it was held, and is free by now: try again".into());
             return Err(self.first().await?.unwrap_or_else(gone));
@@ -125,12 +135,10 @@ impl Desk {
     }
 
     async fn leave(&self, ask: &Ask) -> Result<Response<GatewayBody>, Failure> {
-        let reply = self.line.leave(&self.caller, &self.name, self.lease(ask)?).await?;
-        if reply.deleted == 0 {
-            return Err(Failure::Missing(error::Kind::NotInLine, "that lease has no place here"));
-        }
+        let left = self.line.leave(&self.caller, &self.name, self.lease(ask)?).await?;
+        let revision = left.ok_or(Failure::Missing(error::Kind::NotInLine, "that lease has no place here"))?;
         let mut response = shown::nothing();
-        response.headers_mut().insert(shown::REVISION, reply.revision.into());
+        response.headers_mut().insert(shown::REVISION, revision.into());
         Ok(response)
     }
 
@@ -172,28 +180,42 @@ impl Desk {
             Owner::Ttl(_) => Err(Failure::Malformed("lease says whose place it is".into())),
         }
     }
-}
 
-/// Renews a lease while something takes its time.
-async fn kept_alive(
-    own: Option<&OwnLease>,
-    taking: impl Future<Output = Result<Option<First>, Error>>,
-) -> Result<Option<First>, Error> {
-    let Some(own) = own else { return taking.await };
-    let renewing = async {
-        let mut every = interval(Duration::from_secs(own.get().ttl.unsigned_abs()) / 3);
-        loop {
-            every.tick().await;
-            match own.renewed().await {
-                // Without a leader nothing ends, and there may be one again in time.
-                Ok(true) | Err(Error::NoLeader) => {}
-                Ok(false) => return Error::SessionExpired,
-                Err(error) => return error,
+    /// Waits for a place, renewing the lease if it is one's own, and for no longer than it is there.
+    async fn kept_alive(
+        &self,
+        lease: i64,
+        own: Option<&OwnLease>,
+        taking: impl Future<Output = Result<Option<First>, Error>>,
+    ) -> Result<Option<First>, Error> {
+        let renewing = async {
+            let Some(own) = own else { return pending().await };
+            let mut every = interval(Duration::from_secs(own.get().ttl.unsigned_abs()) / 3);
+            loop {
+                every.tick().await;
+                match own.renewed().await {
+                    // Without a leader nothing ends, and there may be one again in time.
+                    Ok(true) | Err(Error::NoLeader) => {}
+                    Ok(false) => return Error::SessionExpired,
+                    Err(error) => return error,
+                }
             }
+        };
+        let ended = async {
+            let (mut every, mut is_known) = (interval(hold::NOTICED), false);
+            loop {
+                every.tick().await;
+                match (self.calls.lease.is_there(lease), is_known) {
+                    (false, true) => return Error::SessionExpired,
+                    (is_there, _) => is_known |= is_there,
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            taken = taking => taken,
+            error = renewing => Err(error),
+            error = ended => Err(error),
         }
-    };
-    tokio::select! {
-        taken = taking => taken,
-        error = renewing => Err(error),
     }
 }

@@ -19,7 +19,7 @@ impl OwnLease {
     /// # Errors
     /// As the RPC that grants; `PermissionDenied`.
     pub(super) async fn for_key(calls: &Calls, caller: &Caller, key: &Bytes, seconds: i64) -> Result<OwnLease, Error> {
-        let lease = calls.lease.new_for_key(caller, key, seconds).await?;
+        let lease = calls.lease.held_for_key(caller, key, seconds).await?;
         Ok(OwnLease::of(calls, caller, lease))
     }
 
@@ -40,6 +40,11 @@ impl OwnLease {
         self.calls.lease.renewed(&self.caller, self.lease.id).await
     }
 
+    /// Whether it is there, as far as this member knows.
+    pub(super) fn is_there(&self) -> bool {
+        self.calls.lease.is_there(self.lease.id)
+    }
+
     /// From here on somebody knows of it.
     pub(super) fn keep(mut self) -> KeyLease {
         self.is_kept = true;
@@ -52,7 +57,7 @@ impl Drop for OwnLease {
         if self.is_kept {
             return;
         }
-        let (calls, caller, id) = (self.calls.clone(), self.caller.clone(), self.lease.id);
-        tokio::spawn(async move { calls.lease.let_go(&caller, id).await });
+        let (calls, caller, lease) = (self.calls.clone(), self.caller.clone(), self.lease);
+        tokio::spawn(async move { calls.lease.let_go(&caller, lease).await });
     }
 }

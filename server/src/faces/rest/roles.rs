@@ -129,7 +129,7 @@ impl Wish {
 fn of_query(query: &str) -> Result<Wish, Failure> {
     let mut wish = Wish::default();
     for given in parameters_once(query)? {
-        let place = match given.name.trim_end_matches("_b64") {
+        let place = match given.name.strip_suffix("_b64").unwrap_or(&given.name) {
             "key" => &mut wish.key_b64,
             "prefix" => &mut wish.prefix_b64,
             "from" => &mut wish.from_b64,

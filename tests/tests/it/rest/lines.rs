@@ -181,3 +181,83 @@ async fn an_election_is_won_observed_and_passed_on() {
     let leader = store.server.grpc().await.election.leader(LeaderRequest { name: "chief".into() }).await.unwrap();
     assert_eq!(leader.into_inner().kv.unwrap().value, "m2");
 }
+
+/// Over HTTP/1.1 nobody is told that a client is gone but who looks.
+#[tokio::test]
+async fn who_vanishes_while_waiting_is_next_to_nothing() {
+    let store = Store::start();
+    let holder = number(&store.line(Method::POST, "locks/l?ttl=600", "a").await.json(), "lease");
+    let leases = async || store.line(Method::GET, "leases", "").await.json()["leases"].as_array().unwrap().len();
+    for path in ["locks/l", "elections/l"] {
+        let http = store.server.http();
+        let path = format!("/v3/{path}?wait=600s&ttl=3600");
+        let waiting = tokio::spawn(async move { http.send(Method::POST, &path, &[], "b").await });
+        eventually("it stands in line", async || (store.look("locks/l").await["count"] == "2").then_some(())).await;
+        waiting.abort();
+        eventually("it does no more", async || (store.look("locks/l").await["count"] == "1").then_some(())).await;
+        eventually("nor has it a lease", async || (leases().await == 1).then_some(())).await;
+    }
+    store.line(Method::DELETE, &format!("locks/l?lease={holder}"), "").await;
+    assert_eq!(store.line(Method::POST, "locks/l", "c").await.status, 201);
+}
+
+/// Its lease lasts for longer than a test: it is no renewal that finds out.
+#[tokio::test]
+async fn what_is_lost_is_told_at_once() {
+    let store = Store::start();
+    for (path, lose) in [("locks/l", "locks/l"), ("elections/e", "elections/e"), ("locks/k", "leases")] {
+        let mut held = Held::open(&store.http, Method::POST, &format!("{path}?hold&ttl=6000"), "a").await;
+        let lease = number(&held.next().await.unwrap().1, "lease");
+        let lose = if lose == "leases" { format!("leases/{lease}") } else { format!("{lose}?lease={lease}") };
+        assert_eq!(store.line(Method::DELETE, &lose, "").await.status, 204, "{lose}");
+        assert_eq!(within("that it is lost", held.next()).await.unwrap().0, "lost", "{lose}");
+    }
+    // A key that somebody holds is taken over with a lease of one's own.
+    let mut held = Held::open(&store.http, Method::PUT, "keys/k?hold&ttl=6000", "a").await;
+    let lease = number(&held.next().await.unwrap().1, "lease");
+    let taken = store.put("k?ttl=6000", "b").await.json();
+    assert_ne!(number(&taken, "lease"), lease);
+    assert_eq!(within("that it is lost", held.next()).await.unwrap().0, "lost");
+    drop(held);
+    eventually("its lease is gone", async || {
+        (store.line(Method::GET, &format!("leases/{lease}"), "").await.status == 404).then_some(())
+    })
+    .await;
+    assert_eq!(store.get("k").await.text(), "b");
+}
+
+#[tokio::test]
+async fn a_place_is_given_up_by_who_took_it() {
+    let store = Store::start();
+    let holder = number(&store.line(Method::POST, "locks/l?ttl=600", "a").await.json(), "lease");
+    store.line(Method::POST, "leases", r#"{"ttl":600,"id":1001}"#).await;
+    let http = store.server.http();
+    let waiting =
+        tokio::spawn(async move { http.send(Method::POST, "/v3/locks/l?lease=1001&wait=600", &[], "b").await });
+    eventually("it stands in line", async || (store.look("locks/l").await["count"] == "2").then_some(())).await;
+    // The same lease again, for shorter, and not at all.
+    for query in ["lease=1001&wait=1", "lease=1001"] {
+        assert_eq!(problem(&store.line(Method::POST, &format!("locks/l?{query}"), "b").await).0, 409, "{query}");
+        assert_eq!(store.look("locks/l").await["count"], "2", "{query}");
+    }
+    store.line(Method::DELETE, &format!("locks/l?lease={holder}"), "").await;
+    let taken = within("its turn", waiting).await.unwrap();
+    assert_eq!((taken.status.as_u16(), number(&taken.json(), "lease")), (201, 1001));
+    // What has the name of a place and is none stays.
+    store.put("docs/ff", "important").await;
+    assert_eq!(problem(&store.line(Method::DELETE, "locks/docs?lease=255", "").await).0, 404);
+    assert_eq!(store.get("docs/ff").await.text(), "important");
+    // A lease that ends while its place is waited for.
+    store.line(Method::POST, "leases", r#"{"ttl":600,"id":1002}"#).await;
+    let http = store.server.http();
+    let waiting =
+        tokio::spawn(async move { http.send(Method::POST, "/v3/locks/l?lease=1002&wait=600", &[], "c").await });
+    eventually("it stands in line", async || (store.look("locks/l").await["count"] == "2").then_some(())).await;
+    store.line(Method::DELETE, "leases/1002", "").await;
+    let told = within("that it is over", waiting).await.unwrap();
+    assert_eq!((problem(&told).0, &told.json()["type"]), (409, &json!("/problems/session-expired")));
+    for name in ["a//b", "a/../b", ".", "a/"] {
+        let name = name.replace('.', "%2E").replace('/', "%2F");
+        assert_eq!(problem(&store.line(Method::POST, &format!("locks/{name}"), "").await).0, 400, "{name}");
+    }
+}

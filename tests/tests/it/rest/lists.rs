@@ -169,6 +169,7 @@ async fn keys_are_found_by_what_is_in_them() {
         "search=a&regex=b",
         "regex=(",
         "regex=a{1000}{1000}",
+        "regex=a[ab]{500}c",
         "regex=%FF",
         "in=values",
         "search=a&in=here",

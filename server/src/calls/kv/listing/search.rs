@@ -5,8 +5,11 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Bytes that a regular expression may need, compiled, and again for what it remembers while it looks.
-const MOST_BYTES: usize = 1 << 20;
+/// Bytes that a regular expression may need, compiled: looking at a byte takes longer the more there are. So a megabyte is looked at
+/// in a second at most.
+const MOST_BYTES: usize = 16 << 10;
+/// Bytes for what it remembers while it looks.
+const MOST_REMEMBERED: usize = 1 << 20;
 
 /// See the module's text. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,12 +40,12 @@ impl Search {
         Search { wanted: Wanted::Part(Arc::new(Finder::new(part).into_owned())), place }
     }
 
-    /// What a regular expression finds something in. It takes time in proportion to what is looked at, whatever it is.
+    /// What a regular expression finds something in. It takes time in proportion to what is looked at and to its own size.
     ///
     /// # Errors
     /// What is wrong with it, or that it is too large.
     pub fn pattern(pattern: &str, place: SearchIn) -> Result<Search, regex::Error> {
-        let regex = RegexBuilder::new(pattern).size_limit(MOST_BYTES).dfa_size_limit(MOST_BYTES).build()?;
+        let regex = RegexBuilder::new(pattern).size_limit(MOST_BYTES).dfa_size_limit(MOST_REMEMBERED).build()?;
         Ok(Search { wanted: Wanted::Pattern(regex), place })
     }
 

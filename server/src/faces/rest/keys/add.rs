@@ -65,7 +65,7 @@ pub(super) async fn answer(
     if !matches!(added, Ok(Added::Now(_)))
         && let Some(lease) = lease
     {
-        calls.lease.let_go(caller, lease.id).await;
+        calls.lease.let_go(caller, lease).await;
     }
     match (added?, &once) {
         (Added::Now(reply), _) => Ok(told(headers, &reply, lease, Return::Rest)),
@@ -111,7 +111,7 @@ async fn add_once(calls: &Calls, caller: &Caller, addition: Addition<'_>, once: 
     let lease = calls.lease.new_for_key(caller, &once.at, REMEMBERED).await?;
     let added = add(calls, caller, addition, Some((once, lease.id))).await;
     if !matches!(added, Ok(Added::Now(_))) {
-        calls.lease.let_go(caller, lease.id).await;
+        calls.lease.let_go(caller, lease).await;
     }
     added
 }

@@ -1,7 +1,5 @@
 //! `GET /v3/keys/{key}`: a value, or a part of it, or the document about the key.
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +7,7 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::{KeyRange, Record};
@@ -23,7 +21,6 @@ use crate::faces::rest::shown;
 use crate::faces::rest::tag::{Tag, read};
 use crate::faces::text::GatewayBody;
 use crate::faces::{kit, problem};
-use crate::http::Call;
 
 /// The forms of an answer; the first one for those who do not mind.
 const FORMS: [&str; 3] = ["application/octet-stream", "application/json", "text/plain"];
@@ -95,14 +92,10 @@ async fn changes(
     revision: i64,
     wait: Duration,
 ) -> Result<bool, Failure> {
-    let connection = Call::get(&parts.extensions).map(|call| &call.connection);
-    // Nothing else tells of it there.
-    let connection = connection.filter(|_| parts.version < Version::HTTP_2);
-    let gone = poll_fn(|cx| connection.map_or(Poll::Pending, |connection| connection.poll_read_closed(cx)));
     tokio::select! {
         changed = calls.watch.changed(caller, KeyRange::single(ask.key.clone()), revision) => Ok(changed.map(|()| true)?),
         () = tokio::time::sleep(wait) => Ok(false),
-        () = gone => Err(Error::Canceled.into()),
+        () = kit::gone(parts) => Err(Error::Canceled.into()),
     }
 }
 

@@ -31,6 +31,8 @@ const LINES_AT_ONCE: usize = 1000;
 struct Ask {
     request: ListRequest,
     search: Wanted,
+    /// The same, for cursors.
+    said: Vec<u8>,
 }
 
 /// Which keys are wanted, as it is said.
@@ -79,7 +81,8 @@ impl Ask {
     fn read(query: &str) -> Result<Ask, Failure> {
         let separator = Bytes::from_static(b"/");
         let request = ListRequest { separator, limit: DEFAULT_LIMIT, ..ListRequest::default() };
-        let (mut ask, mut after, mut recursive) = (Ask { request, search: Wanted::default() }, None, false);
+        let (mut ask, mut after, mut recursive) =
+            (Ask { request, search: Wanted::default(), said: Vec::new() }, None, false);
         for given in parameters_once(query)? {
             let taken = Resource::Keys.info().parameters.iter().any(|parameter| parameter.name == given.name);
             let parameter = ListParameter::ALL.iter().copied().find(|one| taken && one.info().name == given.name);
@@ -91,6 +94,7 @@ impl Ask {
             }
         }
         ask.request.search = ask.search.read()?;
+        ask.said = ask.search.said();
         if recursive || ask.request.search.is_some() {
             ask.request.separator = Bytes::new();
         } else if ask.request.separator.is_empty() {
@@ -149,13 +153,19 @@ impl Ask {
     }
 
     fn list(&self) -> List<'_> {
-        let Wanted { part, pattern, .. } = &self.search;
-        let search = part.as_deref().or(pattern.as_ref().map(String::as_bytes)).unwrap_or_default();
-        List { prefix: &self.request.prefix, separator: &self.request.separator, search }
+        List { prefix: &self.request.prefix, separator: &self.request.separator, search: &self.said }
     }
 }
 
 impl Wanted {
+    fn said(&self) -> Vec<u8> {
+        match (&self.part, &self.pattern) {
+            (Some(part), _) => [&[b's', self.place as u8][..], part].concat(),
+            (None, Some(pattern)) => [&[b'r', self.place as u8][..], pattern.as_bytes()].concat(),
+            (None, None) => Vec::new(),
+        }
+    }
+
     fn read(&self) -> Result<Option<Search>, Failure> {
         match (&self.part, &self.pattern) {
             (Some(_), Some(_)) => Err(Failure::Malformed("only one of search and regex makes sense".into())),

@@ -97,7 +97,7 @@ async fn write_for(
             Err(Failure::Refused(Error::LeaseNotFound)) if !lease.is_new => {}
             Err(failure) => {
                 if lease.is_new {
-                    calls.lease.let_go(caller, lease.id).await;
+                    calls.lease.let_go(caller, lease).await;
                 }
                 return Err(failure);
             }

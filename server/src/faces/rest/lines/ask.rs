@@ -76,6 +76,10 @@ impl Ask {
         if ask.name.is_empty() {
             return Err(Error::EmptyKey.into());
         }
+        if ask.name.split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
+            let detail = "a name has no empty parts between slashes, nor ones of dots alone: they do not stay in paths";
+            return Err(Failure::Malformed(detail.into()));
+        }
         ask.owner = match (ttl, lease) {
             (Some(_), Some(_)) => return Err(Failure::Malformed("only one of ttl and lease makes sense".into())),
             (_, Some(id)) => Owner::Lease(id),

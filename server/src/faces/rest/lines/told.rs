@@ -11,6 +11,9 @@ use crate::faces::text::write_bytes;
 /// How many in a line are told at most.
 pub(super) const MOST: i64 = 1000;
 
+/// Nor any more once those have so many bytes.
+const MOST_BYTES: usize = 256 * 1024;
+
 /// What a line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -67,6 +70,9 @@ pub(super) fn line(kind: Kind, name: &[u8], reply: &RangeReply) -> Bytes {
     }
     let _ = write!(out, ",\"{others_name}\":[");
     for (at, record) in records.enumerate() {
+        if out.len() >= MOST_BYTES {
+            break;
+        }
         if at > 0 {
             out.push(b',');
         }
