@@ -49,7 +49,7 @@ const STATUS = {
   electionProclaim: 500, leaseRevoke: 404, leaseRevokeAlias: 404, maintenanceMoveLeader: 400, operationsOtherProfile: 404,
   sessionBegin: 409, sessionChangePassword: 409, membersUpdate: 404, membersRemove: 404, membersPromote: 404, membersLead: 409,
   membersGet: 404, authenticationSet: 409, electionsProclaim: 409, locksRelease: 404, electionsResign: 404, rolesRevoke: 404,
-  usersRevokeRole: 404, membersAdd: 409, rolesAdd: 409,
+  usersRevokeRole: 404, membersAdd: 409, rolesAdd: 409, rolesRemove: 404,
 };
 /** Bytes, for what takes any; what the examples of patches are for. */
 const VALUE = '{"host":"db","port":5432}';
