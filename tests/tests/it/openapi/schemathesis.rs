@@ -28,7 +28,7 @@ async fn tried(server: &Server, more: &[&str]) -> String {
 
 #[tokio::test]
 async fn the_document_holds_without_users() {
-    let server = Server::start();
+    let server = Server::builder().args(["--bcrypt-cost", "4"]).start();
     if server.is_etcd() {
         return; // has no document
     }
