@@ -116,6 +116,16 @@ impl Needs for ListRequest {
 /// # Errors
 /// As a range.
 pub(super) fn list(store: &Store, leash: &Leash<'_>, request: &ListRequest) -> Result<ListReply, KvError> {
+    list_within(store, leash, request, LONGEST)
+}
+
+/// The same, where a search looks for so long.
+fn list_within(
+    store: &Store,
+    leash: &Leash<'_>,
+    request: &ListRequest,
+    longest: Duration,
+) -> Result<ListReply, KvError> {
     // What it takes to look is not known beforehand.
     if request.search.is_some() && leash.is_short() {
         return Err(KvError::Interrupted);
@@ -125,7 +135,8 @@ pub(super) fn list(store: &Store, leash: &Leash<'_>, request: &ListRequest) -> R
     let start = if request.start > start { request.start.clone() } else { start };
     let as_of = if request.revision > 0 { request.revision } else { view.revision() };
     let page = ListReply { revision: view.revision(), as_of, ..ListReply::default() };
-    let looked_at = LookedAt { since: request.search.as_ref().map(|_| Instant::now()), ..LookedAt::default() };
+    let ends = request.search.as_ref().and_then(|_| Instant::now().checked_add(longest));
+    let looked_at = LookedAt { ends, ..LookedAt::default() };
     let mut reading = Reading { view, leash, request, end, next: Some(start), bytes: 0, looked_at, page };
     let mut at_once = if request.separator.is_empty() { FIRST_AT_ONCE } else { 1 };
     while let Some(start) = reading.next.take() {
@@ -167,17 +178,18 @@ struct Reading<'a> {
 struct LookedAt {
     keys: usize,
     bytes: usize,
-    since: Option<Instant>,
+    /// When it has looked for long enough.
+    ends: Option<Instant>,
 }
 
 impl Reading<'_> {
     fn is_full(&self) -> bool {
-        let LookedAt { keys, bytes, since } = self.looked_at;
+        let LookedAt { keys, bytes, ends } = self.looked_at;
         self.page.listed.len() >= self.request.limit
             || self.bytes >= PAGE_BYTES
             || keys >= MOST_LOOKED_AT
             || bytes >= MOST_BYTES_LOOKED_AT
-            || since.is_some_and(|since| since.elapsed() >= LONGEST)
+            || ends.is_some_and(|ends| Instant::now() >= ends)
     }
 
     /// The next keys, so many at most.
@@ -280,7 +292,7 @@ mod tests {
         fn list(&self, request: &ListRequest) -> (Vec<Name>, usize) {
             let (mut all, mut request, mut pages) = (Vec::new(), request.clone(), 0);
             loop {
-                let reply = list(&self.store, &Leash::long(&Gone::default()), &request).unwrap();
+                let reply = list_within(&self.store, &Leash::long(&Gone::default()), &request, Duration::MAX).unwrap();
                 assert!(reply.listed.len() <= request.limit);
                 pages += 1;
                 all.extend(reply.listed.into_iter().map(|listed| match listed {
@@ -361,7 +373,8 @@ mod tests {
         expected.dedup();
         assert_eq!(all.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect::<Vec<_>>(), expected);
         assert!(pages >= 5, "{pages}");
-        let first = list(&world.store, &Leash::long(&Gone::default()), &ListRequest { limit: 100, ..request }).unwrap();
+        let request = ListRequest { limit: 100, ..request };
+        let first = list_within(&world.store, &Leash::long(&Gone::default()), &request, Duration::MAX).unwrap();
         assert_eq!((first.listed.len(), first.next.is_some()), (2, true));
     }
 

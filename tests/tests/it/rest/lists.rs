@@ -184,8 +184,13 @@ async fn keys_are_found_by_what_is_in_them() {
     }
     let first = store.list("prefix=many/&search=24999").await.json();
     assert!(first["keys"] == json!([]) && first["next"].is_string(), "{first}");
-    let next = first["next"].as_str().unwrap();
-    assert_eq!(found(&format!("prefix=many/&search=24999&after={next}")).await, ["many/24999"]);
+    // A machine that is busy may need more pages than two.
+    let (mut page, mut seen) = (first, Vec::new());
+    while let Some(next) = page["next"].as_str() {
+        page = store.list(&format!("prefix=many/&search=24999&after={next}")).await.json();
+        seen.extend(names(&page));
+    }
+    assert_eq!(seen, ["many/24999"]);
     assert_eq!(store.lines("prefix=many/&search=24999").await.len(), 1);
 }
 
