@@ -81,6 +81,10 @@ const fn json_of(schema: &'static str, example: fn() -> Value) -> Content {
     Content { media_type: "application/json", shape: Shape::Schema(schema), example: Some(example) }
 }
 
+/// A refusal of a row's own.
+const PROBLEM: Content =
+    Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
+
 /// What holds for as long as it is read.
 const HELD: Content = Content {
     media_type: "text/event-stream",
@@ -136,6 +140,11 @@ pub struct Parameter {
     pub shape: Shape,
     /// It may be given several times.
     pub repeated: bool,
+}
+
+/// One of the query, given once.
+const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
+    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
 }
 
 /// Where a parameter stands.

@@ -102,6 +102,17 @@ def search(options, server):
         print(f"round {round_}: {pages[0]} pages, the slowest took {slowest[0] * 1000:.1f} ms", flush=True)
 
 
+def unwatched(server):
+    """Waits until the server has no watchers any more."""
+    connection, deadline = http.client.HTTPConnection(server.address, timeout=120), time.monotonic() + 60
+    while time.monotonic() < deadline:
+        connection.request("GET", "/metrics")
+        if "\netcd_debugging_mvcc_watcher_total 0\n" in connection.getresponse().read().decode():
+            return
+        time.sleep(0.05)
+    raise SystemExit("readers that are gone are still watched for")
+
+
 def subscribers(options, server):
     connections = [socket.create_connection(server.address.split(":")) for _ in range(options.subscribers)]
     selector = selectors.DefaultSelector()
@@ -132,7 +143,7 @@ def subscribers(options, server):
     print(f"events:  {used / (EVENTS * len(connections)) * 1e6:.2f} us of CPU an event, {used:.2f} s", flush=True)
     for connection in connections:
         connection.close()
-    time.sleep(1)
+    unwatched(server)
     for conns in (options.subscribers, 8):
         command = [options.loadgen, "run", "--endpoints", server.address, "--pid", str(server.process.pid)]
         command += ["--workloads", "watch", "--watchers", str(options.subscribers), "--streams", str(options.subscribers)]

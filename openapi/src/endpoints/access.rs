@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, Parameter, Place, RESOURCE, Shape, Verb, json_of};
+use super::{Answer, Content, Endpoint, Parameter, Place, RESOURCE, Shape, Verb, json_of, query};
 
 const COLLECTION: Endpoint = Endpoint { tag: "Users", ..RESOURCE };
 const ONE_USER: Endpoint = Endpoint { path: "/v3/users/{name}", parameters: &[NAME], ..COLLECTION };
@@ -167,10 +167,6 @@ const FROM: Parameter = query("from", "The first of several keys.", Shape::Text)
 const FROM_BASE64: Parameter = query("from_b64", "The same in base64.", Shape::Base64);
 const TO: Parameter = query("to", "The key that ends them, and is none of them.", Shape::Text);
 const TO_BASE64: Parameter = query("to_b64", "The same in base64.", Shape::Base64);
-
-const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
-    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
-}
 
 const fn ok(description: &'static str, contents: &'static [Content]) -> Answer {
     Answer { status: 200, description, contents, headers: &[] }

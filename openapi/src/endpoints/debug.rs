@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Answer, Content, Endpoint, Listeners, Parameter, Place, Shape, Verb};
+use super::{Answer, Content, Endpoint, Listeners, PROBLEM, Parameter, Place, Shape, Verb, query};
 use crate::errors::Form;
 
 const INSIDE: Endpoint = Endpoint {
@@ -99,8 +99,6 @@ const VERBOSITY: Content = Content {
     example: Some(|| json!({"level": "info", "targets": ""})),
 };
 const TEXT: Content = Content { media_type: "text/plain", shape: Shape::Text, example: None };
-const PROBLEM: Content =
-    Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
 
 const BAD: Answer = answer(400, "The body is not what is wanted here.", &[PROBLEM]);
 const NOT_OURS: Answer = answer(501, "The log of this process is not the server's own.", &[PROBLEM]);
@@ -108,8 +106,4 @@ const OFF: Answer = answer(404, "There is no such profile, or there are none wit
 
 const fn answer(status: u16, description: &'static str, contents: &'static [Content]) -> Answer {
     Answer { status, description, contents, headers: &[] }
-}
-
-const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
-    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
 }

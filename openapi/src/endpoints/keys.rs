@@ -5,7 +5,7 @@ pub(super) mod parameters;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, RESOURCE, Shape, Verb, json_of};
+use super::{Answer, Content, Endpoint, PROBLEM, RESOURCE, Shape, Verb, json_of};
 use parameters as of;
 
 /// What all of them have in common.
@@ -220,8 +220,6 @@ const DOCUMENT: Content =
     Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(document) };
 const WRITTEN: Content =
     Content { media_type: "application/json", shape: Shape::Schema("KeyValue"), example: Some(written) };
-const PROBLEM: Content =
-    Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
 
 pub(in super::super) const EVENTS: Content =
     Content { media_type: "text/event-stream", shape: Shape::Schema("WatchServerSentEvent"), example: None };

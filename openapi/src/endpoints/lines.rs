@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::keys::parameters::HOLD;
-use super::{Answer, Content, Endpoint, HELD, Parameter, Place, RESOURCE, Shape, Verb, json_of};
+use super::{Answer, Content, Endpoint, HELD, PROBLEM, Parameter, Place, RESOURCE, Shape, Verb, json_of, query};
 
 const LOCKS: Endpoint = Endpoint { path: "/v3/locks/{lock}", tag: "Locks", ..RESOURCE };
 const ELECTIONS: Endpoint = Endpoint { path: "/v3/elections/{election}", tag: "Elections", ..RESOURCE };
@@ -121,8 +121,6 @@ const TAKEN_ALREADY: Answer = Answer {
 const LEFT: Answer =
     Answer { status: 204, description: "The place is given up.", contents: &[], headers: &["Keyport-Revision"] };
 const SAYS: Content = Content { media_type: "application/octet-stream", shape: Shape::Binary, example: None };
-const PROBLEM: Content =
-    Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
 
 const fn told(contents: &'static [Content]) -> Answer {
     Answer { status: 200, description: "Who stands there, in their order.", contents, headers: &["Keyport-Revision"] }
@@ -140,10 +138,6 @@ pub(super) const WAIT: Parameter = query(
 pub(super) const WATCH: Parameter = query("watch", "As a stream of events.", Shape::Flag);
 pub(super) const LIMIT: Parameter =
     query("limit", "How many are told at most; 1000 if nothing is said.", Shape::Integer(1..=1000));
-
-const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
-    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
-}
 
 const fn name(name: &'static str, description: &'static str) -> Parameter {
     Parameter { place: Place::Path, ..query(name, description, Shape::Text) }

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{Answer, Content, Endpoint, Listeners, Parameter, Place, Shape, Verb};
+use super::{Answer, Content, Endpoint, Listeners, Parameter, Place, Shape, Verb, query};
 use crate::errors::Form;
 
 /// What most of them have in common.
-const PLAIN: Endpoint = Endpoint {
+pub(super) const PLAIN: Endpoint = Endpoint {
     path: "",
     verb: Verb::Get,
     listeners: Listeners::Clients,
@@ -248,8 +248,4 @@ const fn text(example: Option<fn() -> serde_json::Value>) -> Content {
 
 const fn answer(status: u16, description: &'static str, contents: &'static [Content]) -> Answer {
     Answer { status, description, contents, headers: &[] }
-}
-
-const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
-    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
 }

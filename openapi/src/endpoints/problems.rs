@@ -2,23 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Content, Endpoint, Listeners, Parameter, Place, Shape, Verb};
-
-/// What both have in common.
-const PROBLEMS: Endpoint = Endpoint {
-    path: "",
-    verb: Verb::Get,
-    listeners: Listeners::Clients,
-    id: "",
-    tag: "Operations",
-    summary: "",
-    description: "",
-    parameters: &[],
-    body: &[],
-    answers: &[],
-    refusals: None,
-    public: true,
-};
+use super::operations::PLAIN;
+use super::{Answer, Content, Endpoint, Parameter, Place, Shape};
 
 pub(super) const LIST: Endpoint = Endpoint {
     path: "/problems/",
@@ -30,7 +15,7 @@ pub(super) const LIST: Endpoint = Endpoint {
         contents: &[Content { media_type: "application/json", shape: Shape::Object, example: Some(list) }, HTML, TEXT],
         headers: &[],
     }],
-    ..PROBLEMS
+    ..PLAIN
 };
 
 pub(super) const PAGE: Endpoint = Endpoint {
@@ -68,7 +53,7 @@ pub(super) const PAGE: Endpoint = Endpoint {
             headers: &[],
         },
     ],
-    ..PROBLEMS
+    ..PLAIN
 };
 
 const HTML: Content = Content { media_type: "text/html", shape: Shape::Text, example: None };

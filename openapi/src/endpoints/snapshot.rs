@@ -1,6 +1,6 @@
 //! Row: the database as a file, `GET /v3/snapshot`.
 
-use super::{Answer, Content, Endpoint, Listeners, Parameter, Place, Shape, Verb};
+use super::{Answer, Content, Endpoint, Listeners, PROBLEM, Parameter, Place, Shape, Verb};
 use crate::errors::Form;
 
 pub(super) const SNAPSHOT: Endpoint = Endpoint {
@@ -63,8 +63,6 @@ it would be one of another copy.",
 };
 
 const FILE: Content = Content { media_type: "application/octet-stream", shape: Shape::Binary, example: None };
-const PROBLEM: Content =
-    Content { media_type: "application/problem+json", shape: Shape::Schema("Problem"), example: None };
 
 const fn header(name: &'static str, description: &'static str) -> Parameter {
     Parameter { name, aliases: &[], place: Place::Header, description, shape: Shape::Text, repeated: false }

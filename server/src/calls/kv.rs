@@ -14,14 +14,15 @@ use keyport_api::methods::Method;
 
 use super::{Desk, note, validate};
 use crate::apply::waiters::Answer;
+use crate::auth::Needs;
 use crate::gate::{Caller, Pass};
-use crate::kv::{DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
+use crate::kv::{Dated, DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
 use crate::node::Node;
 use crate::steps;
 pub(crate) use history::{HistoryReply, HistoryRequest};
 pub(crate) use listing::{ListReply, ListRequest, Listed, Search, SearchIn};
 pub(crate) use range_stream::RangeChunks;
-use reads::{Read, Snapshot};
+use reads::{Named, Read, Snapshot};
 
 /// How many operations a batch may have, also where a transaction may have fewer: applying as many takes a few milliseconds.
 const MOST_IN_BATCH: usize = 1000;
@@ -109,16 +110,8 @@ impl Kv {
     /// # Errors
     /// As a range.
     pub async fn list(&self, caller: &Caller, request: ListRequest) -> Result<ListReply, Error> {
-        let desk = &self.desk;
         let range = request.range();
-        note(caller, &range);
-        let pass = desk.gate.admit_read(caller, Method::Range, request.serializable)?;
-        desk.gate.count_keys(&pass, &range)?;
-        if !request.serializable {
-            desk.node.read_barrier().await?;
-        }
-        desk.node.metrics().range_total.inc();
-        desk.read(&desk.gate.renew(&pass), request, listing::list).await
+        self.look(caller, &range, request, listing::list).await
     }
 
     /// What a key was, by the page.
@@ -126,16 +119,25 @@ impl Kv {
     /// # Errors
     /// As a range.
     pub async fn history(&self, caller: &Caller, request: HistoryRequest) -> Result<HistoryReply, Error> {
-        let desk = &self.desk;
         let range = request.range();
-        note(caller, &range);
-        let pass = desk.gate.admit_read(caller, Method::Range, request.serializable)?;
-        desk.gate.count_keys(&pass, &range)?;
-        if !request.serializable {
+        self.look(caller, &range, request, history::history).await
+    }
+
+    /// What is found in a way of its own, by who may read `range` and as it says.
+    async fn look<R, T>(&self, caller: &Caller, range: &RangeRequest, request: R, read: Read<R, T>) -> Result<T, Error>
+    where
+        R: Needs + Named + Clone + Send + Sync + 'static,
+        T: Dated,
+    {
+        let desk = &self.desk;
+        note(caller, range);
+        let pass = desk.gate.admit_read(caller, Method::Range, range.serializable)?;
+        desk.gate.count_keys(&pass, range)?;
+        if !range.serializable {
             desk.node.read_barrier().await?;
         }
         desk.node.metrics().range_total.inc();
-        desk.read(&desk.gate.renew(&pass), request, history::history).await
+        desk.read(&desk.gate.renew(&pass), request, read).await
     }
 
     /// A large range in pieces, all of them from one revision.

@@ -1,6 +1,7 @@
 //! What stands behind the question mark: names and values, in any bytes.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use percent_encoding::percent_decode;
 
@@ -107,6 +108,25 @@ impl Parameter {
     pub(super) fn number(&self, expected: &'static str) -> Result<i64, ParameterError> {
         let digits = !self.value.is_empty() && self.value.iter().all(u8::is_ascii_digit);
         Some(self.text()).filter(|_| digits).and_then(|text| text.parse().ok()).ok_or_else(|| self.is_not(expected))
+    }
+
+    /// The same, and not 0.
+    pub(super) fn positive(&self, expected: &'static str) -> Result<i64, ParameterError> {
+        match self.number(expected)? {
+            0 => Err(self.is_not(expected)),
+            number => Ok(number),
+        }
+    }
+
+    /// How long to wait: a number of seconds, with or without an `s` behind it.
+    pub(super) fn seconds(
+        &self,
+        allowed: impl Fn(u16) -> bool,
+        expected: &'static str,
+    ) -> Result<Duration, ParameterError> {
+        let text = self.text();
+        let seconds = text.strip_suffix('s').unwrap_or(&text).parse().ok().filter(|&seconds| allowed(seconds));
+        seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or_else(|| self.is_not(expected))
     }
 
     /// The bytes that a value in base64 stands for, in either alphabet, padded or not.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::super::{Answer, Content, Endpoint, Parameter, Place, Shape, Verb};
+use super::super::{Answer, Content, Endpoint, Parameter, Shape, Verb, query};
 use super::{KEY as RESOURCE, parameters as of};
 
 /// How many keys and levels a page may have.
@@ -107,10 +107,6 @@ pub(in super::super) const LIMIT: Parameter =
     query("limit", "How many keys and levels a page has at most; 100 unless it is given.", Shape::Integer(LIST_LIMITS));
 pub(in super::super) const AFTER: Parameter =
     query("after", "Where the page before has ended: its `next`, as it was given.", Shape::Text);
-
-const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
-    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
-}
 
 fn page() -> Value {
     json!({

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::{Parameter, Place, Shape};
+use super::super::{Parameter, Place, Shape, query};
 
 pub(in super::super) const KEY: Parameter = Parameter {
     place: Place::Path,
@@ -81,10 +81,6 @@ pub(in super::super) const IDEMPOTENCY_KEY: Parameter = header(
     "Idempotency-Key",
     "What the request is called, by whoever sends it, so that it may be sent again: what it did is remembered for an hour, and answered again.",
 );
-
-const fn query(name: &'static str, description: &'static str, shape: Shape) -> Parameter {
-    Parameter { name, aliases: &[], place: Place::Query, description, shape, repeated: false }
-}
 
 const fn header(name: &'static str, description: &'static str) -> Parameter {
     Parameter { place: Place::Header, ..query(name, description, Shape::Text) }

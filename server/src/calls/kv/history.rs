@@ -42,7 +42,7 @@ pub struct HistoryReply {
 impl HistoryRequest {
     /// What the caller has to be allowed to read.
     pub(super) fn range(&self) -> RangeRequest {
-        RangeRequest { key: self.key.clone(), ..RangeRequest::default() }
+        RangeRequest { key: self.key.clone(), serializable: self.serializable, ..RangeRequest::default() }
     }
 }
 

@@ -4,11 +4,13 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keyport_storage::{Record, Versions};
 use serde::Serialize;
 
 use super::tag::tag;
+use crate::faces::kit;
 use crate::faces::text::{GatewayBody, write_fields, write_readable};
 
 /// The store's revision when it was asked, or after what was done.
@@ -90,6 +92,15 @@ pub(super) fn document(document: &impl Serialize) -> Response<GatewayBody> {
     let mut out = serde_json::to_vec(document).unwrap_or_default();
     out.push(b'\n');
     json(out)
+}
+
+/// Where the next page is: the same question, but for one parameter.
+pub(super) fn next_page(parts: &Parts, name: &str, value: &str) -> HeaderValue {
+    let is_other = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(name);
+    let others = parts.uri.query().unwrap_or_default().split('&').filter(is_other);
+    let query: String = others.flat_map(|pair| [pair, "&"]).collect();
+    // A query that came in a request's head goes into one.
+    kit::header(&format!("<{}?{query}{name}={value}>; rel=\"next\"", parts.uri.path()))
 }
 
 /// An answer without a body.

@@ -83,15 +83,11 @@ impl Ask {
             KeyParameter::Watch => {}
             KeyParameter::Hold => drop(given.flag()?),
             KeyParameter::Wait => {
-                let text = given.text();
-                let seconds = text.strip_suffix('s').unwrap_or(&text).parse().ok();
-                let seconds: u16 = seconds
-                    .filter(|seconds| WAIT_SECONDS.contains(seconds))
-                    .ok_or_else(|| given.is_not("a number of seconds from 1 to 600"))?;
-                self.wait = Some(Duration::from_secs(seconds.into()));
+                let waits = |seconds| WAIT_SECONDS.contains(&seconds);
+                self.wait = Some(given.seconds(waits, "a number of seconds from 1 to 600")?);
             }
-            KeyParameter::Ttl => self.hold(Hold::Ttl(positive(given, "a number of seconds")?))?,
-            KeyParameter::Lease => self.hold(Hold::Lease(positive(given, "the id of a lease")?))?,
+            KeyParameter::Ttl => self.hold(Hold::Ttl(given.positive("a number of seconds")?))?,
+            KeyParameter::Lease => self.hold(Hold::Lease(given.positive("the id of a lease")?))?,
             KeyParameter::Increment => {
                 // A plus sign has become a space.
                 let by = given.text().trim_start().parse().map_err(|_| given.is_not("a whole number"))?;
@@ -105,7 +101,7 @@ impl Ask {
             KeyParameter::Create if given.flag()? => twins.must_not(Tags::Any)?,
             KeyParameter::Update if given.flag()? => twins.must(Tags::Any)?,
             KeyParameter::Create | KeyParameter::Update | KeyParameter::Append => {}
-            KeyParameter::Before => self.before = positive(given, "a revision")?,
+            KeyParameter::Before => self.before = given.positive("a revision")?,
             KeyParameter::Limit => {
                 let limit = given.text().parse().ok().filter(|limit| VERSIONS_LIMITS.contains(limit));
                 self.limit = usize::from(limit.ok_or_else(|| given.is_not("a number from 1 to 1000"))?);
@@ -143,11 +139,4 @@ fn key_of(resource: Resource, parts: &Parts) -> Result<Bytes, Failure> {
 fn parameter(resource: Resource, name: &str) -> Option<KeyParameter> {
     let is_there = resource.info().parameters.iter().any(|parameter| parameter.name == name);
     KeyParameter::ALL.iter().copied().find(|parameter| is_there && parameter.info().name == name)
-}
-
-fn positive(given: &Parameter, expected: &'static str) -> Result<i64, Failure> {
-    match given.number(expected)? {
-        0 => Err(given.is_not(expected).into()),
-        number => Ok(number),
-    }
 }

@@ -10,7 +10,6 @@ use keyport_storage::Record;
 
 use super::ask::Ask;
 use crate::calls::{Caller, Calls, HistoryReply, HistoryRequest};
-use crate::faces::kit;
 use crate::faces::rest::failure::Failure;
 use crate::faces::rest::shown;
 use crate::faces::text::{GatewayBody, write_bytes, write_fields};
@@ -30,12 +29,7 @@ pub(super) async fn answer(
     said.insert(shown::REVISION, reply.revision.into());
     said.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(next) = next {
-        let query = parts.uri.query().unwrap_or_default().split('&');
-        let others: String = query
-            .filter(|pair| !pair.is_empty() && !pair.starts_with("before="))
-            .flat_map(|pair| [pair, "&"])
-            .collect();
-        said.insert(LINK, kit::header(&format!("<{}?{others}before={next}>; rel=\"next\"", parts.uri.path())));
+        said.insert(LINK, shown::next_page(parts, "before", &next.to_string()));
     }
     Ok(response)
 }

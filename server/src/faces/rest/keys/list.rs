@@ -71,7 +71,7 @@ pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Res
         cursor.encode(ask.list())
     });
     if let Some(next) = &next {
-        said.insert(LINK, link(parts, query, next));
+        said.insert(LINK, shown::next_page(parts, "after", next));
     }
     *response.body_mut() = GatewayBody::Full(document(&ask, &page, next.as_deref()));
     Ok(response)
@@ -180,15 +180,6 @@ impl Wanted {
             (None, None) => Ok(None),
         }
     }
-}
-
-/// Where the next page is: the same question from there on.
-fn link(parts: &Parts, query: &str, next: &str) -> HeaderValue {
-    let others = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
-    let query: String = others.flat_map(|pair| [pair, "&"]).collect();
-    let link = format!("<{}?{query}after={next}>; rel=\"next\"", parts.uri.path());
-    // A query that came in a request's head goes into one.
-    HeaderValue::try_from(link).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn document(ask: &Ask, page: &ListReply, next: Option<&str>) -> Bytes {

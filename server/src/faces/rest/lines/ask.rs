@@ -8,7 +8,7 @@ use keyport_api::error::Error;
 use keyport_openapi::endpoints::{LineParameter, Resource, WAIT_SECONDS};
 
 use crate::faces::events;
-use crate::faces::query::{Parameter, parameters_once};
+use crate::faces::query::{Parameter, ParameterError, parameters_once};
 use crate::faces::rest::failure::Failure;
 use crate::faces::rest::{address, hold};
 
@@ -59,13 +59,13 @@ impl Ask {
         for given in parameters_once(parts.uri.query().unwrap_or_default())? {
             let parameter = LineParameter::ALL.iter().copied().find(|one| has(*one) && one.info().name == given.name);
             match parameter {
-                Some(LineParameter::Ttl) => ttl = Some(positive(&given, "a number of seconds")?),
-                Some(LineParameter::Lease) => lease = Some(positive(&given, "the id of a lease")?),
-                Some(LineParameter::Wait) => ask.wait = Some(seconds(&given)?),
+                Some(LineParameter::Ttl) => ttl = Some(given.positive("a number of seconds")?),
+                Some(LineParameter::Lease) => lease = Some(given.positive("the id of a lease")?),
+                Some(LineParameter::Wait) => ask.wait = Some(wait_of(&given)?),
                 Some(LineParameter::Hold) => ask.holds = given.flag()? || ask.holds,
                 Some(LineParameter::Watch) => ask.watches = given.flag()? || ask.watches,
                 Some(LineParameter::Limit) => {
-                    ask.limit = positive(&given, "a number from 1 to 1000")?;
+                    ask.limit = given.positive("a number from 1 to 1000")?;
                     if ask.limit > super::told::MOST {
                         return Err(given.is_not("a number from 1 to 1000").into());
                     }
@@ -90,18 +90,6 @@ impl Ask {
     }
 }
 
-fn seconds(given: &Parameter) -> Result<Duration, Failure> {
-    let text = given.text();
-    let seconds = text.strip_suffix('s').unwrap_or(&text).parse().ok();
-    let seconds: u16 = seconds
-        .filter(|seconds| *seconds == 0 || WAIT_SECONDS.contains(seconds))
-        .ok_or_else(|| given.is_not("a number of seconds from 0 to 600"))?;
-    Ok(Duration::from_secs(seconds.into()))
-}
-
-fn positive(given: &Parameter, expected: &'static str) -> Result<i64, Failure> {
-    match given.number(expected)? {
-        0 => Err(given.is_not(expected).into()),
-        number => Ok(number),
-    }
+fn wait_of(given: &Parameter) -> Result<Duration, ParameterError> {
+    given.seconds(|seconds| seconds == 0 || WAIT_SECONDS.contains(&seconds), "a number of seconds from 0 to 600")
 }
