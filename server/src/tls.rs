@@ -26,6 +26,7 @@ use std::time::{Duration, SystemTime};
 pub(crate) use acceptor::{Acceptor, CertificateIdentity};
 pub(crate) use among_us::{AmongUs, Holders};
 pub use error::TlsError;
+pub(crate) use greeting::GREETING_BYTES;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use provider::Speaks;
 

@@ -5,10 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::{Secure, Socket, StdSocket, Stream, Wire};
-use crate::tls::{Acceptor, CertificateIdentity};
+use crate::tls::{self, Acceptor, CertificateIdentity};
 
 /// Said to those who do not encrypt where it is asked for, in their own words.
 const PLAIN_REQUEST: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
@@ -72,24 +73,31 @@ impl Arrival {
 }
 
 async fn encrypt(wire: Wire, remote: Option<SocketAddr>, tls: Acceptor) -> io::Result<Option<Ready>> {
-    let Some(wire) = begins(wire).await else { return Ok(None) };
-    let Some(accepted) = tls.accept(wire, remote).await else { return Ok(None) };
+    let Some((wire, heard)) = begins(wire).await else { return Ok(None) };
+    let Some(accepted) = tls.accept(wire, heard, remote).await else { return Ok(None) };
     let secure = Secure::new(accepted.io, accepted.session)?;
     Ok(Some(Ready { socket: Socket::Secure(Box::new(secure)), identity: Some(accepted.identity) }))
 }
 
-/// The connection, if the other side may begin a handshake on it. Who sends a plain request is told.
-async fn begins(wire: Wire) -> Option<Wire> {
-    let mut start = [0; PLAIN_STARTS[0].len()];
-    match timeout(SILENCE, wire.peek(&mut start)).await {
-        Ok(Ok(0) | Err(_)) | Err(_) => return None,
-        Ok(Ok(_)) => {}
-    }
-    if !PLAIN_STARTS.contains(&&start) {
-        return Some(wire);
+/// The connection and what came first, if that may begin a handshake. Who sends a plain request is told.
+async fn begins(mut wire: Wire) -> Option<(Wire, Vec<u8>)> {
+    let heard = match timeout(SILENCE, first(&mut wire)).await {
+        Ok(Ok(heard)) if !heard.is_empty() => heard,
+        _ => return None,
+    };
+    if !PLAIN_STARTS.iter().any(|plain| heard.starts_with(*plain)) {
+        return Some((wire, heard));
     }
     let stream = Stream::from(Socket::Plain(wire));
     stream.say(PLAIN_REQUEST);
     stream.linger().await;
     None
+}
+
+/// Nothing if the other side says nothing more.
+async fn first(wire: &mut Wire) -> io::Result<Vec<u8>> {
+    poll_fn(|cx| wire.poll_read_ready(cx)).await?;
+    let mut heard = Vec::with_capacity(tls::GREETING_BYTES);
+    wire.read_buf(&mut heard).await?;
+    Ok(heard)
 }

@@ -5,7 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::handed::{Handed, Place};
@@ -50,7 +53,7 @@ pub(crate) struct PeerListener {
 
 #[derive(Debug)]
 enum ListenSocket {
-    Tcp(TcpListener),
+    Tcp(AsyncFd<std::net::TcpListener>),
     Unix(UnixListener),
 }
 
@@ -112,7 +115,7 @@ fn open(url: &Url, config: &ListenConfig, handed: &mut Handed) -> Result<ListenS
     let opened = if url.scheme.is_unix() {
         bind_unix(&url.host, handed).map(ListenSocket::Unix)
     } else {
-        bind_tcp(url, config.reuse_port, handed).map(ListenSocket::Tcp)
+        bind_tcp(url, config.reuse_port, handed).and_then(|socket| watched(socket.into())).map(ListenSocket::Tcp)
     };
     opened.map_err(|source| BindError { url: url.clone(), source })
 }
@@ -121,7 +124,7 @@ impl Listener {
     /// Where it listens, with the port that the system chose for port 0; `None` for unix sockets.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match &self.socket {
-            ListenSocket::Tcp(listener) => listener.local_addr().ok(),
+            ListenSocket::Tcp(listener) => listener.get_ref().local_addr().ok(),
             ListenSocket::Unix(_) => None,
         }
     }
@@ -145,8 +148,8 @@ impl ListenSocket {
     async fn accept(&self, tls: Option<&Acceptor>) -> io::Result<Arrival> {
         let (socket, remote) = match self {
             ListenSocket::Tcp(listener) => {
-                let (socket, remote) = listener.accept().await?;
-                (StdSocket::Tcp(socket.into_std()?), Some(remote))
+                let (socket, remote) = listener.async_io(Interest::READABLE, next).await?;
+                (StdSocket::Tcp(socket), Some(remote))
             }
             ListenSocket::Unix(listener) => (StdSocket::Unix(listener.accept().await?.0.into_std()?), None),
         };
@@ -154,12 +157,27 @@ impl ListenSocket {
     }
 }
 
+/// tokio's own listener registers what it accepts with the loop that accepts, from which it would have to be taken again.
+#[expect(unsafe_code, reason = "tokio cannot know of every kind of socket that it stays open while it is watched")]
+fn watched(socket: std::net::TcpListener) -> io::Result<AsyncFd<std::net::TcpListener>> {
+    // SAFETY: a listener owns its descriptor, always the same, until it is dropped, which is after it is watched.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
+}
+
+/// One that is known to no event loop yet: it belongs to another one than whoever accepts it.
+fn next(listener: &std::net::TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (socket, remote) = rustix::io::retry_on_intr(|| acceptfrom_with(listener, flags))?;
+    let remote = remote.and_then(|remote| remote.try_into().ok());
+    Ok((socket.into(), remote.ok_or(io::ErrorKind::InvalidData)?))
+}
+
 /// Opens one that nothing is spoken on yet, or takes that which was handed over. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// When nobody can listen there.
 pub(crate) fn listen(url: &Url, handed: &mut Handed) -> io::Result<TcpListener> {
-    bind_tcp(url, false, handed)
+    bind_tcp(url, false, handed).and_then(|socket| TcpListener::from_std(socket.into()))
 }
 
 fn address(url: &Url) -> io::Result<SocketAddr> {
@@ -173,11 +191,11 @@ fn address(url: &Url) -> io::Result<SocketAddr> {
     })
 }
 
-fn bind_tcp(url: &Url, reuse_port: bool, handed: &mut Handed) -> io::Result<TcpListener> {
+fn bind_tcp(url: &Url, reuse_port: bool, handed: &mut Handed) -> io::Result<Socket> {
     let address = address(url)?;
     if let Some(socket) = handed.take(&Place::Tcp(address)) {
         prepare(&socket)?;
-        return TcpListener::from_std(socket.into());
+        return Ok(socket);
     }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     prepare(&socket)?;
@@ -188,7 +206,7 @@ fn bind_tcp(url: &Url, reuse_port: bool, handed: &mut Handed) -> io::Result<TcpL
     }
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket)
 }
 
 /// What holds for every one. Connections inherit the first two.

@@ -3,11 +3,9 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
-use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -62,18 +60,6 @@ impl Wire {
 
     pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         delegate!(self, socket => socket.try_write_vectored(slices))
-    }
-
-    /// The first bytes that come in, which stay where they are; how many there are.
-    pub(super) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            delegate!(self, socket => socket.readable().await)?;
-            let mut look = |socket: BorrowedFd<'_>| Ok(recv(socket, &mut *buffer, RecvFlags::PEEK)?.0);
-            match delegate!(self, socket => socket.try_io(Interest::READABLE, || look(socket.as_fd()))) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                looked => return looked,
-            }
-        }
     }
 
     /// Whether the other side has said that it sends nothing more, or is gone: which of the two cannot be told before

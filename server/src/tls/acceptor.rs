@@ -116,15 +116,15 @@ impl Acceptor {
         &self.material.source().0
     }
 
-    /// `None` if the connection is closed again, which is logged.
-    pub(crate) async fn accept<S>(&self, io: S, remote: Option<SocketAddr>) -> Option<Accepted<S>>
+    /// Goes on with what has been heard of the caller. `None` if the connection is closed again, which is logged.
+    pub(crate) async fn accept<S>(&self, io: S, heard: Vec<u8>, remote: Option<SocketAddr>) -> Option<Accepted<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut told = Told::default();
         let mut place = self.handshakes.begin();
         let accepted = tokio::select! {
-            accepted = tokio::time::timeout(PATIENCE, self.handshake(io, remote, &mut told)) => {
+            accepted = tokio::time::timeout(PATIENCE, self.handshake(io, heard, remote, &mut told)) => {
                 accepted.unwrap_or(Err(Rejection::Timeout))
             }
             () = place.lost() => Err(Rejection::Crowded),
@@ -142,20 +142,21 @@ impl Acceptor {
     async fn handshake<S>(
         &self,
         mut io: S,
+        mut heard: Vec<u8>,
         remote: Option<SocketAddr>,
         told: &mut Told,
     ) -> Result<Accepted<S>, Rejection>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let hello = greeting::hello(&mut io).await?;
+        let hello = greeting::hello(&mut io, &mut heard).await?;
         told.server_name = hello.client_hello().server_name().unwrap_or_default().to_owned();
         let material = self.material()?;
         let mut session = match hello.into_connection(material.config(self.speaks)) {
             Ok(session) => session,
             Err(refusal) => return Err(greeting::refused(&mut io, refusal).await.into()),
         };
-        greeting::finish(&mut io, &mut session).await?;
+        greeting::finish(&mut io, &mut session, &mut heard).await?;
         let shown = session.peer_certificates().unwrap_or_default();
         let identity = self.judge(&material, shown, remote.map(|remote| remote.ip()), told).await?;
         Ok(Accepted { io, session, identity })

@@ -10,20 +10,19 @@ use rustls::{Error, ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// Read at a time: a greeting is smaller, what follows a handshake at once mostly, too.
-const PIECE: usize = 4096;
+pub(crate) const GREETING_BYTES: usize = 4096;
 
-/// What the caller says first.
+/// What the caller says first; its beginning has been heard already. The room for it is used again.
 ///
 /// # Errors
 /// The connection's own, or why it is no greeting, which the caller has been told.
-pub(super) async fn hello<S>(io: &mut S) -> io::Result<Accepted>
+pub(super) async fn hello<S>(io: &mut S, heard: &mut Vec<u8>) -> io::Result<Accepted>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut greeting = Acceptor::default();
-    let mut piece = [0; PIECE];
     loop {
-        let mut read = some(io, &mut piece).await?;
+        let mut read = heard.as_slice();
         while !read.is_empty() {
             greeting.read_tls(&mut read)?;
             match greeting.accept() {
@@ -33,6 +32,7 @@ where
                 Err(refusal) => return Err(refused(io, refusal).await),
             }
         }
+        hear(io, heard).await?;
     }
 }
 
@@ -52,14 +52,14 @@ where
 ///
 /// # Errors
 /// The connection's own, or what is wrong with what the caller said, which he has been told.
-pub(super) async fn finish<S>(io: &mut S, session: &mut ServerConnection) -> io::Result<()>
+pub(super) async fn finish<S>(io: &mut S, session: &mut ServerConnection, heard: &mut Vec<u8>) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut piece = [0; PIECE];
     while session.is_handshaking() {
         send(io, session).await?;
-        let mut read = some(io, &mut piece).await?;
+        hear(io, heard).await?;
+        let mut read = heard.as_slice();
         while !read.is_empty() {
             session.read_tls(&mut read)?;
             if let Err(error) = session.process_new_packets() {
@@ -73,13 +73,15 @@ where
 }
 
 /// At least a byte.
-async fn some<'a, S>(io: &mut S, piece: &'a mut [u8]) -> io::Result<&'a [u8]>
+async fn hear<S>(io: &mut S, heard: &mut Vec<u8>) -> io::Result<()>
 where
     S: AsyncRead + Unpin,
 {
-    match io.read(piece).await? {
+    heard.clear();
+    heard.reserve(GREETING_BYTES);
+    match io.read_buf(heard).await? {
         0 => Err(io::Error::new(ErrorKind::UnexpectedEof, "tls handshake eof")),
-        read => Ok(piece.get(..read).unwrap_or_default()),
+        _ => Ok(()),
     }
 }
 

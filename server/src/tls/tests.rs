@@ -76,8 +76,10 @@ async fn meet(listens: TlsSide, dials: TlsSide, host: &str) -> (io::Result<()>, 
     let acceptor = Acceptor::new(Side::Peer, listens, rejected);
     let outgoing = Outgoing::new(dials, Speaks::Http1);
     let (ours, theirs) = duplex(1 << 16);
-    let (accepted, dialled) =
-        tokio::join!(acceptor.accept(ours, Some(([127, 0, 0, 1], 1).into())), outgoing.encrypt(theirs, host));
+    let (accepted, dialled) = tokio::join!(
+        acceptor.accept(ours, Vec::new(), Some(([127, 0, 0, 1], 1).into())),
+        outgoing.encrypt(theirs, host)
+    );
     (dialled.map(drop), accepted.map(|accepted| accepted.identity))
 }
 
@@ -173,7 +175,8 @@ async fn sessions_of_those_who_show_certificates_are_not_resumed() {
                 stream.get_ref().1.handshake_kind().unwrap()
             };
             let server = async {
-                let acceptor::Accepted { mut io, mut session, .. } = acceptor.accept(ours, None).await.unwrap();
+                let acceptor::Accepted { mut io, mut session, .. } =
+                    acceptor.accept(ours, Vec::new(), None).await.unwrap();
                 let mut left = Vec::new();
                 while session.wants_write() {
                     session.write_tls(&mut left).unwrap();
