@@ -1,5 +1,7 @@
 //! Real clients of other people, used as they are: in Python, Rust, JavaScript, and a browser.
 
+mod openresty;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -7,6 +9,8 @@ use std::process::{Command, Stdio};
 use keyport_tests::Server;
 use keyport_tests::target::{folder, tool, workspace};
 use serde_json::Value;
+
+use crate::auth::Realm;
 
 /// Runs a program to its end; it must succeed.
 fn succeeds(command: &mut Command) -> String {
@@ -38,6 +42,21 @@ fn etcd3gw() {
     }
     let said = succeeds(&mut python);
     assert!(said.contains("39 passed") && !said.contains("skipped"), "{said}");
+}
+
+/// Two members of a cluster of PostgreSQL, led through what Patroni keeps in etcd; without users, and with them.
+#[tokio::test]
+async fn patroni() {
+    let run = |server: &Server, credentials: &[&str]| {
+        let mut python = Command::new(tool("python", "bin/python"));
+        python.arg(workspace().join("tests/clients/python/patroni_store.py")).arg(server.addr().to_string());
+        let said = succeeds(python.args(credentials));
+        assert!(said.contains("patroni is content"), "{said}");
+    };
+    let server = Server::start();
+    run(&server, &[]);
+    let realm = Realm::on(server).await;
+    run(&realm.server, &["root", "root's"]);
 }
 
 #[test]
