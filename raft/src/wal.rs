@@ -56,6 +56,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
+mod zeros;
 
 use std::io;
 use std::path::{Path, PathBuf};

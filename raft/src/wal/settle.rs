@@ -10,7 +10,7 @@
 
 use super::disk::{Disk, DiskFile, read_full_at, write_all_at};
 use super::segment::SegmentName;
-use super::{WalError, tail};
+use super::{WalError, tail, zeros};
 use crate::plant::{Plant, Plants};
 
 const PIECE: usize = 1 << 20;
@@ -39,7 +39,7 @@ fn copy_in_place(file: &dyn DiskFile, with_zeros: bool) -> std::io::Result<()> {
         if piece.is_empty() {
             return Ok(());
         }
-        if with_zeros || !tail::is_zero(piece) {
+        if with_zeros || !zeros::is_zero(piece) {
             write_all_at(file, piece, at)?;
         }
         at += read as u64;

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::disk::{Disk, DiskFile, write_all_at};
+use super::disk::{Disk, DiskFile};
 use super::segment::UNFINISHED;
+use super::zeros;
 
 /// Zeros are written in pieces of this size; in the background each is synced, so that no other sync waits behind all.
-const PIECE: usize = 256 << 10;
+const PIECE: u64 = 256 << 10;
 /// Time between two pieces, left to the syncs that somebody waits for.
 const PAUSE: Duration = Duration::from_millis(4);
-static ZEROS: [u8; PIECE] = [0; PIECE];
 
 /// A zero-filled file, ready to become a segment.
 #[derive(Debug)]
@@ -162,9 +162,9 @@ pub(super) fn prepare(
     let file = disk.create(name)?;
     let mut at = 0;
     while at < bytes {
-        let piece = ZEROS.get(..usize::try_from(bytes - at).unwrap_or(PIECE).min(PIECE)).unwrap_or(&ZEROS);
-        write_all_at(file.as_ref(), piece, at)?;
-        at += piece.len() as u64;
+        let end = bytes.min(at + PIECE);
+        zeros::write(file.as_ref(), at, end)?;
+        at = end;
         if let Some(pause) = pause {
             if sync {
                 file.sync_data()?;

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use super::WalError;
 use super::disk::{Disk, DiskFile, read_full_at, write_all_at};
 use super::record::{self, Kind, WORD};
+use super::zeros::{self, is_zero};
 
 const SECTOR: u64 = 512;
 const READ_AHEAD: usize = 1 << 20;
-static ZEROS: [u8; READ_AHEAD] = [0; READ_AHEAD];
 
 /// A record that does not check.
 #[derive(Debug, Clone)]
@@ -167,11 +167,6 @@ enum Frame {
     Record { len: u64, frame: u64 },
 }
 
-/// Whether there are only zeros in at most [`READ_AHEAD`] bytes. Comparing is several times faster than looking for a byte.
-pub(super) fn is_zero(piece: &[u8]) -> bool {
-    ZEROS.get(..piece.len()) == Some(piece)
-}
-
 /// The name of the copy that a repair keeps of a segment.
 pub(super) fn copy_name(segment: &str) -> String {
     format!("{segment}.broken")
@@ -263,11 +258,6 @@ fn copy_out(disk: &dyn Disk, reader: &SegmentReader<'_>, name: &str, end: u64) -
 }
 
 fn zero(reader: &SegmentReader<'_>, end: u64) -> std::io::Result<()> {
-    let mut at = reader.offset;
-    while at < end {
-        let want = usize::try_from(end - at).unwrap_or(READ_AHEAD).min(READ_AHEAD);
-        write_all_at(reader.file, ZEROS.get(..want).unwrap_or_default(), at)?;
-        at += want as u64;
-    }
+    zeros::write(reader.file, reader.offset, end)?;
     reader.file.sync_data()
 }
