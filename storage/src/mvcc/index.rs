@@ -1,8 +1,10 @@
 //! The keys in order, each with its rows and its newest version.
 //!
-//! A tree of two levels: an ordered map of leaves, each a sorted run of neighbouring keys. A leaf that overflows at
-//! its end is left full, so that keys that come in order pack densely.
+//! A tree of three levels: an ordered map of branches, each some neighbouring leaves and the count of their live keys, each
+//! of those a sorted run of neighbouring keys. What overflows at its end is left full, so that keys that come in order pack
+//! densely.
 
+mod branch;
 mod key;
 mod leaf;
 #[cfg(test)]
@@ -11,6 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
 
+use self::branch::Branch;
 use self::key::Key;
 use self::leaf::Leaf;
 use super::key_state::KeyState;
@@ -19,14 +22,15 @@ use crate::backend::RowKey;
 
 #[derive(Debug)]
 pub(super) struct Index {
-    /// By a lower bound of the keys inside; the first leaf is always there and its bound is the empty key.
-    leaves: BTreeMap<Key, Leaf>,
+    /// By a lower bound of the keys inside; the first is always there and its bound is the empty key.
+    branches: BTreeMap<Key, Branch>,
     live: usize,
 }
 
 impl Index {
     pub(super) fn new() -> Index {
-        Index { leaves: BTreeMap::from([(Key::new(&[]), Leaf::default())]), live: 0 }
+        let first = Key::new(&[]);
+        Index { branches: BTreeMap::from([(first.clone(), Branch::new(first, Leaf::default()))]), live: 0 }
     }
 
     /// How many keys are alive.
@@ -41,10 +45,10 @@ impl Index {
     /// Adds the newest row of a key; returns the live version that it replaced.
     pub(super) fn push(&mut self, row: RowKey, record: Record) -> Option<Record> {
         let key = record.key();
-        let (_, leaf) = self.leaves.range_mut::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
-        let (replaced, split) = leaf.push(row, record);
+        let (_, branch) = self.branches.range_mut::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
+        let (replaced, split) = branch.push(row, record);
         if let Some((bound, right)) = split {
-            self.leaves.insert(bound, right);
+            self.branches.insert(bound, right);
         }
         self.live = self.live + usize::from(!row.tombstone) - usize::from(replaced.is_some());
         replaced
@@ -61,13 +65,35 @@ impl Index {
 
     /// How many keys are alive from `start` up to and without `end`.
     pub(super) fn count(&self, start: &[u8], end: Option<&[u8]>) -> usize {
-        let alive = |(leaf, span): (&Leaf, Range<usize>)| {
-            if span.len() == leaf.len() {
-                return leaf.live();
+        if end.is_some_and(|end| end <= start) {
+            return 0;
+        }
+        let mut count = 0;
+        let mut branches = self.branches_between(start, end).peekable();
+        while let Some((bound, branch)) = branches.next() {
+            // Whether the keys from one bound up to the next are all inside.
+            let behind = branches.peek().map(|(bound, _)| &***bound);
+            let is_inside = |bound: &[u8], next: Option<&[u8]>| {
+                bound >= start && end.is_none_or(|end| next.is_some_and(|next| next <= end))
+            };
+            if is_inside(bound, behind) {
+                count += branch.live();
+                continue;
             }
-            leaf.slice(span).iter().filter(|state| state.is_alive()).count()
-        };
-        self.spans(Bound::Included(start), end).map(alive).sum()
+            let mut leaves = branch.leaves().peekable();
+            while let Some((bound, leaf)) = leaves.next() {
+                let next = leaves.peek().map(|(bound, _)| &***bound).or(behind);
+                if end.is_some_and(|end| &**bound >= end) {
+                    break;
+                }
+                if is_inside(bound, next) {
+                    count += leaf.live();
+                } else if next.is_none_or(|next| next > start) {
+                    count += leaf.slice(leaf.span(Bound::Included(start), end)).iter().filter(|s| s.is_alive()).count();
+                }
+            }
+        }
+        count
     }
 
     /// The leaves that have keys in a range, and which of their keys those are.
@@ -81,17 +107,30 @@ impl Index {
             Bound::Unbounded => &[],
         };
         let possible = end.is_none_or(|end| first < end);
-        let upper = end.filter(|_| possible).map_or(Bound::Unbounded, Bound::Excluded);
-        let mut behind = self.leaves.range::<[u8], _>((Bound::Excluded(first), upper)).map(|(_, leaf)| leaf);
-        let mut next = if possible { self.leaf(first) } else { None };
-        let mut from = next.map_or(0, |leaf| leaf.position(start));
+        let branches = possible.then(|| self.branches_between(first, end)).into_iter().flatten();
+        let mut leaves = branches
+            .enumerate()
+            .flat_map(move |(at, (_, branch))| branch.leaves().skip(if at == 0 { branch.place(first) } else { 0 }));
+        let mut is_first = true;
         std::iter::from_fn(move || {
-            let leaf = next.take()?;
-            next = behind.next();
-            // Only the last leaf can reach beyond the end.
-            let to = end.filter(|_| next.is_none()).map_or(leaf.len(), |end| leaf.position(Bound::Included(end)));
-            Some((leaf, std::mem::take(&mut from)..to))
+            let (bound, leaf) = leaves.next()?;
+            if std::mem::take(&mut is_first) {
+                return Some((leaf, leaf.span(start, end)));
+            }
+            let is_behind = end.is_some_and(|end| &**bound >= end);
+            (!is_behind).then(|| (leaf, leaf.span(Bound::Unbounded, end)))
         })
+    }
+
+    /// The branches that may have keys from `start` up to and without `end`.
+    fn branches_between<'a>(
+        &'a self,
+        start: &'a [u8],
+        end: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = (&'a Key, &'a Branch)> {
+        let first = self.branches.range::<[u8], _>((Bound::Unbounded, Bound::Included(start))).next_back();
+        let upper = end.map_or(Bound::Unbounded, Bound::Excluded);
+        first.into_iter().chain(self.branches.range::<[u8], _>((Bound::Excluded(start), upper)))
     }
 
     /// Forgets what no read at `revision` or later needs in one leaf, the one that follows `after` or the first.
@@ -102,20 +141,26 @@ impl Index {
         revision: i64,
         drop_row: &mut dyn FnMut(RowKey),
     ) -> (Option<Key>, bool) {
+        // The next leaf is in the same branch as that one, or begins the next one.
+        let same = after.and_then(|after| self.branches.range::<Key, _>(..=after).next_back());
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let Some((bound, leaf)) = self.leaves.range_mut::<Key, _>((from, Bound::Unbounded)).next() else {
-            return (None, false);
-        };
-        let bound = bound.clone();
-        let compacted_rows = leaf.compact(revision, drop_row);
-        if leaf.len() == 0 && !bound.is_empty() {
-            self.leaves.remove(&bound);
+        let next = self.branches.range::<Key, _>((from, Bound::Unbounded)).next();
+        for bound in [same, next].map(|found| found.map(|(bound, _)| bound.clone())).into_iter().flatten() {
+            let Some(branch) = self.branches.get_mut(&bound) else { continue };
+            let after = after.filter(|after| **after >= bound);
+            if let Some((leaf, compacted_rows)) = branch.compact_leaf(after, revision, drop_row) {
+                if branch.is_empty() && !bound.is_empty() {
+                    self.branches.remove(&bound);
+                }
+                return (Some(leaf), compacted_rows);
+            }
         }
-        (Some(bound), compacted_rows)
+        (None, false)
     }
 
     fn leaf(&self, key: &[u8]) -> Option<&Leaf> {
-        self.leaves.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back().map(|(_, leaf)| leaf)
+        let (_, branch) = self.branches.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
+        branch.leaf(branch.place(key))
     }
 }
 

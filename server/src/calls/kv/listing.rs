@@ -14,7 +14,7 @@ use keyport_storage::{KeyRange, RangeEnd, Record, next_key};
 
 use super::reads::{Named, Snapshot};
 use crate::auth::{Needs, Rights};
-use crate::bulk::Leash;
+use crate::bulk::{self, Leash};
 use crate::kv::range::View;
 use crate::kv::{Dated, KvError};
 pub(crate) use search::{Search, SearchIn};
@@ -137,7 +137,8 @@ fn list_within(
     let page = ListReply { revision: view.revision(), as_of, ..ListReply::default() };
     let ends = request.search.as_ref().and_then(|_| Instant::now().checked_add(longest));
     let looked_at = LookedAt { ends, ..LookedAt::default() };
-    let mut reading = Reading { view, leash, request, end, next: Some(start), bytes: 0, looked_at, page };
+    let pace = request.search.as_ref().map(|_| bulk::Pace::begin());
+    let mut reading = Reading { view, leash, request, end, next: Some(start), bytes: 0, looked_at, pace, page };
     let mut at_once = if request.separator.is_empty() { FIRST_AT_ONCE } else { 1 };
     while let Some(start) = reading.next.take() {
         let is_full = reading.is_full();
@@ -170,6 +171,8 @@ struct Reading<'a> {
     next: Option<Bytes>,
     bytes: usize,
     looked_at: LookedAt,
+    /// Of a search, which is one long calculation beside all others.
+    pace: Option<bulk::Pace>,
     page: ListReply,
 }
 
@@ -206,6 +209,9 @@ impl Reading<'_> {
     fn take(&mut self, found: Vec<Record>) -> Result<ControlFlow<()>, KvError> {
         for record in found {
             if let Some(search) = &self.request.search {
+                if let Some(pace) = &mut self.pace {
+                    pace.step();
+                }
                 self.looked_at.keys += 1;
                 self.looked_at.bytes += record.encoded().len();
                 if !self.leash.goes_on(Pace::Rows(1)) {

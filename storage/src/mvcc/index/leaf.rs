@@ -47,8 +47,13 @@ impl Leaf {
         self.states.get(range).unwrap_or_default()
     }
 
+    /// The places of the keys inside a bound and in front of an end.
+    pub(super) fn span(&self, from: Bound<&[u8]>, end: Option<&[u8]>) -> Range<usize> {
+        self.position(from)..end.map_or(self.len(), |end| self.position(Bound::Included(end)))
+    }
+
     /// The place of the first key inside a bound.
-    pub(super) fn position(&self, from: Bound<&[u8]>) -> usize {
+    fn position(&self, from: Bound<&[u8]>) -> usize {
         match from {
             Bound::Included(key) => self.find(key).unwrap_or_else(|at| at),
             Bound::Excluded(key) => self.find(key).map_or_else(|at| at, |at| at + 1),

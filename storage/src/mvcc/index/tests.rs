@@ -65,6 +65,8 @@ proptest! {
             }
             let live = inside(&model, Bound::Included(start)).iter().filter(|(_, alive)| *alive).count();
             prop_assert_eq!(index.count(start, Some(end)), live);
+            let behind = model.range::<[u8], _>((Bound::Included(&start[..]), Bound::Unbounded));
+            prop_assert_eq!(index.count(start, None), behind.filter(|(_, alive)| **alive).count());
             prop_assert_eq!(index.get(start).is_some(), model.contains_key(start));
         }
         // At the last revision a compaction forgets the dead, but for one that died just then.
@@ -93,5 +95,7 @@ fn keys_in_order_fill_their_leaves() {
     for n in 0..10_000 {
         index.push(RowKey::new(n, 0), record(format!("{n:08}").as_bytes(), n));
     }
-    assert!(index.leaves.len() <= 10_000 / 128 + 2, "{} leaves", index.leaves.len());
+    let leaves: usize = index.branches.values().map(|branch| branch.leaves().len()).sum();
+    assert!(leaves <= 10_000 / 128 + 2, "{leaves} leaves");
+    assert!(index.branches.len() <= leaves / branch::CAPACITY + 2, "{} branches", index.branches.len());
 }
