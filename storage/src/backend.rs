@@ -31,6 +31,7 @@ mod error;
 mod export;
 mod flusher;
 mod free;
+mod give_back;
 mod hash;
 mod image;
 mod import;

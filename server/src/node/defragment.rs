@@ -11,7 +11,7 @@ use keyport_storage::backend::BackendError;
 use tokio::sync::oneshot;
 
 use super::Node;
-use crate::bulk::step_behind;
+use crate::bulk::{Pace, step_behind};
 pub(crate) use auto::{Load, Question as TurnQuestion};
 pub(crate) use turn::{Running, Turn};
 
@@ -68,7 +68,8 @@ impl Node {
         metrics.defrag_inflight.inc();
         let timed = metrics.backend_defrag.start_timer();
         let slice = Cell::new(Instant::now());
-        let done = backend.defragment_while(&|| {
+        let mut pace = Pace::begin();
+        let done = backend.defragment_while(&mut || pace.step(), &|| {
             std::thread::sleep((slice.get().elapsed() / 2).min(LONGEST_PAUSE));
             slice.set(Instant::now());
             !stopping.is_cancelled()

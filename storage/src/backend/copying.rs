@@ -12,6 +12,10 @@ use super::loader::Loader;
 use super::view::View;
 use super::{BackendError, Bucket, Shared, guarded};
 
+/// How much is copied at a time: what is synced then is what others wait for who sync meanwhile.
+const SLICE_ROWS: usize = 4096;
+const SLICE_BYTES: usize = 4 << 20;
+
 /// How far a bucket has been copied.
 #[derive(Debug, Default)]
 enum Place {
@@ -61,15 +65,15 @@ impl Copying {
         Copying { path, loader, contents, places: Default::default() }
     }
 
-    /// Brings what was copied up to date, and copies the next rows.
-    pub(super) fn slice(&mut self) -> Result<Slice, BackendError> {
+    /// Brings what was copied up to date, and copies the next rows; has `rest` called after each of these.
+    pub(super) fn slice(&mut self, rest: &mut dyn FnMut()) -> Result<Slice, BackendError> {
         let (view, journal) = {
             let mut buffers = self.contents.buffers.write();
             (Arc::clone(&buffers.view), buffers.journal.replace(Journal::default()).unwrap_or_default())
         };
         let mut slice = Slice { rows: self.correct(&view, &journal)?, is_last: true };
         for bucket in Bucket::ALL {
-            let (rows, is_over) = self.copy_rows(bucket, &view)?;
+            let (rows, is_over) = self.copy_rows(bucket, &view, rest)?;
             slice.rows += rows;
             if !is_over {
                 slice.is_last = false;
@@ -107,9 +111,13 @@ impl Copying {
         self.places.get(bucket as usize).unwrap_or(&Place::NotBegun)
     }
 
-    /// Rows of a bucket behind the place where the copying is, for as long as a transaction takes some; how many, and whether that
-    /// were all.
-    fn copy_rows(&mut self, bucket: Bucket, view: &View) -> Result<(usize, bool), BackendError> {
+    /// Rows of a bucket behind the place where the copying is, a slice of them at most; how many, and whether that were all.
+    fn copy_rows(
+        &mut self,
+        bucket: Bucket,
+        view: &View,
+        rest: &mut dyn FnMut(),
+    ) -> Result<(usize, bool), BackendError> {
         let Copying { path, loader, places, .. } = self;
         let Some(place) = places.get_mut(bucket as usize) else { return Ok((0, true)) };
         let failed = |error| BackendError::from_redb(path, error);
@@ -119,14 +127,16 @@ impl Copying {
             Place::Over => return Ok((0, true)),
         };
         let mut rows = view.table(bucket).range::<&[u8]>((as_slice(&from), Bound::Unbounded)).map_err(failed)?;
-        let (mut copied, mut last) = (0, None);
+        let (mut copied, mut bytes, mut last) = (0, 0, None);
         let ended = loader.append(bucket, |tail| {
-            while !tail.is_full() {
+            while copied < SLICE_ROWS && bytes < SLICE_BYTES {
                 let Some(row) = rows.next() else { return Ok(true) };
                 let (key, value) = row.map_err(failed)?;
                 tail.push(key.value(), value.value())?;
                 copied += 1;
+                bytes += value.value().len();
                 last = Some(key.value().to_vec());
+                rest();
             }
             Ok(false)
         })?;
@@ -150,7 +160,7 @@ impl Copying {
         }
         let (path, temporary) = (shared.path.clone(), self.path.clone());
         let finished = guarded(&path, || {
-            while !self.slice()?.is_last {}
+            while !self.slice(&mut || {})?.is_last {}
             let (database, used) = self.loader.finish()?;
             Ok((View::open(&shared.path, &Arc::new(database))?, used))
         });

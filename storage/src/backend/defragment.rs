@@ -32,19 +32,20 @@ impl Backend {
     /// # Errors
     /// When the copy cannot be written, or there is too little room for it; the database goes on with the old file.
     pub fn defragment(&self) -> Result<(), BackendError> {
-        self.defragment_while(&|| true)
+        self.defragment_while(&mut || {}, &|| true)
     }
 
-    /// The same, asking after each slice whether it is still wanted; that may take its time, in which others have the disk.
+    /// The same, resting after each row for as long as `rest` takes, so that others have the processor, and asking after each slice
+    /// whether it is still wanted, which may take its time, too: then others have the disk.
     ///
     /// # Errors
     /// As [`Backend::defragment`]; [`BackendError::Unwanted`].
-    pub fn defragment_while(&self, is_wanted: &dyn Fn() -> bool) -> Result<(), BackendError> {
+    pub fn defragment_while(&self, rest: &mut dyn FnMut(), is_wanted: &dyn Fn() -> bool) -> Result<(), BackendError> {
         let _alone = self.defragmenting.lock();
         // Rows that were removed are gone from the file then.
         self.flush()?;
         let noting = Noting::begin(&self.shared);
-        let made = guarded(&self.shared.path, || noting.copy(is_wanted));
+        let made = guarded(&self.shared.path, || noting.copy(rest, is_wanted));
         let replaced = made.and_then(|copying| self.ask(|answer| Job::Defragment(Box::new(copying), answer)));
         if replaced.is_err() {
             // It holds nothing that anyone needs, or has lost its name.
@@ -73,14 +74,14 @@ impl<'a> Noting<'a> {
     }
 
     /// Everything up to a little.
-    fn copy(&self, is_wanted: &dyn Fn() -> bool) -> Result<Copying, BackendError> {
+    fn copy(&self, rest: &mut dyn FnMut(), is_wanted: &dyn Fn() -> bool) -> Result<Copying, BackendError> {
         let (shared, path) = (self.shared, self.temporary());
         shared.files.check_room(&path, shared.dense_size())?;
         let loader = Loader::create(&shared.files, &path)?;
         let mut copying = Copying::new(path, loader, Arc::clone(&self.contents));
         let mut rounds = 0;
         loop {
-            let Slice { rows, is_last } = copying.slice()?;
+            let Slice { rows, is_last } = copying.slice(rest)?;
             if !is_wanted() {
                 return Err(BackendError::Unwanted);
             }

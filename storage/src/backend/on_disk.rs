@@ -49,6 +49,17 @@ pub(super) fn identity_of(_metadata: &Metadata) -> Identity {
     (0, 0)
 }
 
+/// Whether nobody can open the file any more: it is gone with whoever has it open.
+#[cfg(unix)]
+pub(super) fn is_nameless(metadata: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) == 0
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_nameless(_metadata: &Metadata) -> bool {
+    false
+}
+
 /// What a file takes on the disk: redb makes it longer than it needs and leaves holes.
 pub(super) fn allocated_bytes(path: &Path) -> io::Result<u64> {
     let metadata = std::fs::metadata(path)?;

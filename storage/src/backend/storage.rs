@@ -9,6 +9,7 @@ use std::{fmt, io};
 use redb::backends::FileBackend;
 use redb::{BackendError as LockError, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};
 
+use super::give_back::GiveBack;
 use super::mark::Watch;
 use super::on_disk::{identity_of, lock, restrict};
 use super::{BackendError, BackendOptions, room, schema};
@@ -35,12 +36,14 @@ impl Files {
     pub(super) fn storage(&self, path: &Path, file: File, name: Option<&Path>) -> Result<Storage, BackendError> {
         let metadata = file.metadata().map_err(|error| BackendError::io(path, error))?;
         let names = [name, self.database.as_deref()].into_iter().flatten().map(Path::to_path_buf).collect();
+        let give_back = GiveBack::of(&file).map_err(|error| BackendError::io(path, error))?;
         let file = FileBackend::new(file).map_err(|error| BackendError::from_redb(path, error))?;
         let inner: Box<dyn StorageBackend> = match &self.layer {
             Some(layer) => layer(file),
             None => Box::new(file),
         };
-        Ok(Storage { inner, fsync: !self.options.unsafe_no_fsync, watch: Watch::new(identity_of(&metadata), names) })
+        let watch = Watch::new(identity_of(&metadata), names);
+        Ok(Storage { inner, fsync: !self.options.unsafe_no_fsync, watch, give_back })
     }
 
     /// See [`room::check`].
@@ -101,6 +104,9 @@ pub(super) struct Storage {
     inner: Box<dyn StorageBackend>,
     fsync: bool,
     watch: Watch,
+    /// Below the others: dropped when the file is closed.
+    #[expect(dead_code, reason = "there for its end")]
+    give_back: GiveBack,
 }
 
 impl StorageBackend for Storage {

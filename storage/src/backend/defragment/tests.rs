@@ -97,7 +97,7 @@ fn what_changes_meanwhile_is_in_the_copy() {
                 slices.fetch_add(1, Ordering::SeqCst);
                 true
             };
-            backend.defragment_while(&changed).unwrap();
+            backend.defragment_while(&mut || {}, &changed).unwrap();
         }
         done.store(true, Ordering::SeqCst);
     });
@@ -128,7 +128,7 @@ fn sums_are_right_afterwards() {
         backend.flush().unwrap();
         true
     };
-    backend.defragment_while(&changed).unwrap();
+    backend.defragment_while(&mut || {}, &changed).unwrap();
     let used = backend.shared.used.load(Ordering::Relaxed);
     backend.defragment().unwrap();
     assert_eq!(used, backend.shared.used.load(Ordering::Relaxed));
@@ -139,7 +139,7 @@ fn who_does_not_want_it_any_more_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let backend = Backend::open(&dir.path().join("db"), options()).unwrap();
     many(&backend, 1000);
-    assert!(matches!(backend.defragment_while(&|| false), Err(BackendError::Unwanted)));
+    assert!(matches!(backend.defragment_while(&mut || {}, &|| false), Err(BackendError::Unwanted)));
     assert_eq!(names(&dir), ["db"]);
     assert!(backend.shared.contents.load().buffers.read().journal.is_none(), "nobody notes anything any more");
     entry(&backend, 1001);
@@ -161,7 +161,7 @@ fn another_state_may_come_meanwhile() {
         }
         true
     };
-    backend.defragment_while(&install).unwrap();
+    backend.defragment_while(&mut || {}, &install).unwrap();
     check(&backend, 2000);
     entry(&backend, 2001);
     backend.defragment().unwrap();
