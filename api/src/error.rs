@@ -215,6 +215,10 @@ catalogue! {
     GrpcNotPosted = InvalidArgument, "gRPC is always a POST";
     /// Keyport's own: what the listener is not for.
     ContentTypeNotServed = InvalidArgument, "unsupported content type on this listener";
+    /// Keyport's own: messages of gRPC-Web in another form than protobuf.
+    GrpcWebForm = InvalidArgument, "gRPC-Web is protobuf here: application/grpc-web+proto or application/grpc-web-text+proto";
+    /// Keyport's own: a call of the Connect protocol.
+    ConnectNotSpoken = Unimplemented, "the Connect protocol is not spoken here: use gRPC-Web (createGrpcWebTransport), or JSON below /v3/";
     /// Keyport's own: a request that names two hosts.
     SeveralHosts = InvalidArgument, "more than one Host header";
     /// A request of HTTP/1.1 that names no host.

@@ -344,6 +344,7 @@ table! {
         PrevKv => events::parameters::PREV_KV,
         Encoding => events::parameters::ENCODING,
         Heartbeat => events::parameters::HEARTBEAT,
+        Unnamed => events::parameters::UNNAMED,
         AccessToken => events::parameters::ACCESS_TOKEN,
     }
 }
@@ -361,6 +362,7 @@ table! {
         Lease => keys::parameters::LEASE,
         /// As long as the answer is read.
         Hold => keys::parameters::HOLD,
+        Unnamed => events::parameters::UNNAMED,
         Increment => keys::parameters::INCREMENT,
         Append => keys::parameters::APPEND,
         Cas => keys::parameters::CAS,
@@ -381,6 +383,7 @@ table! {
         Hold => keys::parameters::HOLD,
         /// As events.
         Watch => lines::WATCH,
+        Unnamed => events::parameters::UNNAMED,
         Limit => lines::LIMIT,
     }
 }
@@ -444,6 +447,22 @@ impl Resource {
         let there = Resource::ALL.iter().filter(move |resource| resource.info().is_at(path));
         there.flat_map(|resource| resource.info().verb.methods()).copied()
     }
+}
+
+/// The methods that ask for something at a path as the routes have it, resource or not.
+pub fn methods_at(path: &str) -> Vec<&'static str> {
+    let operations = Operation::ALL.iter().map(|operation| operation.info());
+    let rows = operations.chain(Resource::ALL.iter().map(|resource| resource.info()));
+    let mut methods = Vec::new();
+    for row in rows.filter(|row| row.is_at(path)) {
+        let of_row = if row.verb == Verb::Any { Verb::Get.methods() } else { row.verb.methods() };
+        for method in of_row {
+            if !methods.contains(method) {
+                methods.push(method);
+            }
+        }
+    }
+    methods
 }
 
 impl EventsParameter {

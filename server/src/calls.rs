@@ -44,6 +44,7 @@ pub(crate) use lease::{KeepAlives, KeyLease, Lease};
 pub(crate) use line::{First, Line, Wish as PlaceWish};
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::{Maintenance, SavedCopy, SnapshotBlobs};
+pub(crate) use validate::MAX_TXN_LEVELS;
 pub(crate) use watch::{Subscription, Watch, WatchReply, WatchSession};
 
 /// Everything that can be asked of a node. Cheap to clone.

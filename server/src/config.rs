@@ -41,6 +41,7 @@ pub use rates::{Rate, RatesConfig};
 pub use source::{Action, Sources, load};
 #[cfg(test)]
 pub(crate) use suggest::COMMANDS;
+pub(crate) use suggest::nearest;
 pub use tls::{Allowed, AutoTls, KeyPairFiles, TlsConfig, TlsSide, TlsTerms, TlsVersions};
 pub use tokens::{JwtConfig, SignMethod, TokenConfig, TokenKind};
 pub use traces::{A_MILLION, TracesConfig};

@@ -19,8 +19,10 @@ mod query;
 mod rest;
 pub(crate) mod routes;
 mod session;
+mod socket;
 mod sse;
 mod text;
+mod unknown;
 
 #[cfg(test)]
 mod tests;

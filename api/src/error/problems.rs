@@ -229,7 +229,7 @@ problems! {
         "A value is larger than `--max-request-bytes` allows (1.5 MiB unless told otherwise).",
         "Write less at a time. The same request fails again.";
     UnsupportedMediaType("unsupported-media-type", 415, "The body has a form that is not taken here")
-        of [UnknownContentEncoding, ContentTypeNotServed]:
+        of [UnknownContentEncoding, ContentTypeNotServed, GrpcWebForm, ConnectNotSpoken]:
         "The body is not of a media type that the operation takes, or it is compressed.",
         "A patch comes without its `Content-Type`, or a body with `Content-Encoding: gzip`.",
         "`Accept-Patch` lists the types of patches. Bodies are taken as they are: send them uncompressed.";
@@ -238,8 +238,8 @@ problems! {
         "`Range` of a value or of a copy of the database.",
         "`Content-Range` says how many bytes there are.";
     IdempotencyKeyReused("idempotency-key-reused", 422, "The name of the request was that of another one") of []:
-        "An `Idempotency-Key` names one request and its repetitions. This one differs from the first: in its value, `ttl` or `lease`.",
-        "A key is added by POST, and its `Idempotency-Key` was used for another one within the last hour.",
+        "An `Idempotency-Key` names one request and its repetitions. This one differs from the first: in its body, `ttl` or `lease`.",
+        "A key is added by POST, or a transaction or batch is sent, and its `Idempotency-Key` was used for another one within the last hour.",
         "Take a new one for each request, and the same only to repeat it.";
     TooManyRequests("too-many-requests", 429, "The server has too much to do") of [RequestTooManyRequests]:
         "More requests are waiting than the server lets wait.",

@@ -87,4 +87,6 @@ Parameters whose names are one letter, or begin with `_`, are ignored: libraries
 unknown name is a mistake.
 
 Comments keep the connection open while nothing happens. With `Accept: application/x-ndjson` the same comes as lines of \
-JSON.";
+JSON. With `unnamed` the events have no names, and their data says what they are: `onmessage` of a page hears no others.
+
+At `/v3/keys` the same is told over a WebSocket: each event is a message, the line of JSON that it is.";

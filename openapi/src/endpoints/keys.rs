@@ -5,6 +5,7 @@ pub(super) mod parameters;
 
 use serde_json::{Value, json};
 
+use super::events::parameters::UNNAMED;
 use super::{Answer, Content, Endpoint, PROBLEM, RESOURCE, Shape, Verb, json_of};
 use parameters as of;
 
@@ -67,6 +68,7 @@ have their trouble with quotes.
         of::TTL,
         of::LEASE,
         of::HOLD,
+        UNNAMED,
         of::CAS,
         of::CREATE,
         of::UPDATE,
@@ -151,6 +153,14 @@ A value that is a number takes `increment`, any value `append`. What is not ther
     ..KEY
 };
 
+/// For what may be sent again.
+pub(super) const REUSED: Answer = Answer {
+    status: 422,
+    description: "The `Idempotency-Key` was that of another request.",
+    contents: &[PROBLEM],
+    headers: &[],
+};
+
 pub(super) const POST: Endpoint = Endpoint {
     verb: Verb::Post,
     id: "Keys_Add",
@@ -164,12 +174,7 @@ A request with an `Idempotency-Key` may be sent again, to any member: nothing is
     body: &[RAW],
     answers: &[
         Answer { status: 201, description: "What the key is.", contents: &[WRITTEN], headers: MADE },
-        Answer {
-            status: 422,
-            description: "The `Idempotency-Key` was that of another request.",
-            contents: &[PROBLEM],
-            headers: &[],
-        },
+        REUSED,
     ],
     ..KEY
 };

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::events::parameters::UNNAMED;
 use super::keys::parameters::HOLD;
 use super::{Answer, Endpoint, Parameter, Place, RESOURCE, Shape, Verb, json_of};
 
@@ -25,7 +26,7 @@ pub(super) const GRANT: Endpoint = Endpoint {
     id: "Leases_Grant",
     summary: "Grants a lease",
     description: "Keys are bound to it with `?lease=`; they go with it when it is not kept alive for its time.",
-    parameters: &[HOLD],
+    parameters: &[HOLD, UNNAMED],
     body: &[json_of("LeaseWish", || json!({"ttl": 60}))],
     answers: &[Answer {
         status: 201,

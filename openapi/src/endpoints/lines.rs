@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::events::parameters::UNNAMED;
 use super::keys::parameters::HOLD;
 use super::{Answer, Content, Endpoint, HELD, PROBLEM, Parameter, Place, RESOURCE, Shape, Verb, json_of, query};
 
@@ -28,7 +29,7 @@ pub(super) const TAKE: Endpoint = Endpoint {
     id: "Locks_Take",
     summary: "Takes a lock",
     description: TAKING,
-    parameters: &[NAME_OF_LOCK, TTL, LEASE, WAIT, HOLD],
+    parameters: &[NAME_OF_LOCK, TTL, LEASE, WAIT, HOLD, UNNAMED],
     body: &[SAYS],
     answers: &[HELD_WHILE_READ, TAKEN, TAKEN_ALREADY],
     ..LOCKS
@@ -47,7 +48,7 @@ pub(super) const ELECTION: Endpoint = Endpoint {
     id: "Elections_Get",
     summary: "Tells who leads, and who would",
     description: "With `watch` or `Accept: text/event-stream` it is a stream: an event `leader` for who leads now, and for each change.",
-    parameters: &[NAME_OF_ELECTION, LIMIT, WATCH],
+    parameters: &[NAME_OF_ELECTION, LIMIT, WATCH, UNNAMED],
     answers: &[told(&[json_of("ElectionState", election_state), LEADERS])],
     ..ELECTIONS
 };
@@ -57,7 +58,7 @@ pub(super) const CAMPAIGN: Endpoint = Endpoint {
     id: "Elections_Campaign",
     summary: "Stands for election, and proclaims a value once elected",
     description: TAKING,
-    parameters: &[NAME_OF_ELECTION, TTL, LEASE, WAIT, HOLD],
+    parameters: &[NAME_OF_ELECTION, TTL, LEASE, WAIT, HOLD, UNNAMED],
     body: &[SAYS],
     answers: &[HELD_WHILE_READ, TAKEN, TAKEN_ALREADY],
     ..ELECTIONS

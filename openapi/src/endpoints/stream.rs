@@ -33,7 +33,7 @@ const EVENTS: &[Event] = &[
         "WatchCompacted",
         "compacted",
         "The next change is no longer known. The end; its `id` is where to begin anew.",
-        Data::Revision("compact_revision"),
+        Data::Revision("oldest_revision"),
     ),
     event(
         "WatchAhead",
@@ -65,15 +65,19 @@ fn sent() -> Schema {
         .schema_type(Type::Integer)
         .description(Some("Milliseconds to wait before coming back: with the first."))
         .minimum(Some(0));
-    let data = text("The `data` of a WatchEvent of this name, as text.").content_media_type("application/json");
+    let data =
+        text("The `data` of a WatchEvent of this name, as text; with `unnamed` an object of `event` and `data`.")
+            .content_media_type("application/json");
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("One server-sent event."))
         .property("id", text("Where the reader is after it: what `Last-Event-ID` takes."))
-        .property("event", text("What it is.").enum_values(Some(EVENTS.iter().map(|event| event.name))))
+        .property(
+            "event",
+            text("What it is; not with `unnamed`.").enum_values(Some(EVENTS.iter().map(|event| event.name))),
+        )
         .property("data", data)
         .property("retry", retry)
-        .required("event")
         .required("data")
         .into()
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::keys::REUSED;
+use super::keys::parameters::IDEMPOTENCY_KEY;
 use super::{Answer, Endpoint, RESOURCE, Verb, json_of};
 
 /// What both have in common.
@@ -12,14 +14,20 @@ pub(super) const RUN: Endpoint = Endpoint {
     id: "Transactions_Run",
     summary: "Does several things at once, if what it says of keys is so",
     description: "If all of `if` holds, `then` is done, and otherwise `else`; all of it at one revision, or none. Who looks on sees nothing \
-of it half done. A condition may be about a `key` or about all keys with a `prefix`.",
+of it half done. A condition may be about a `key` or about all keys with a `prefix`.
+
+With an `Idempotency-Key` it may be sent again, to any member: nothing is done a second time, and the answer says the revision of the first and, beside it, `Idempotent-Replayed: true`; what came of each operation it does not repeat.",
+    parameters: &[IDEMPOTENCY_KEY],
     body: &[json_of("Transaction", transaction)],
-    answers: &[Answer {
-        status: 200,
-        description: "Which of them was done, and what came of each operation.",
-        contents: &[json_of("TransactionResult", transaction_result)],
-        headers: &["Keyport-Revision"],
-    }],
+    answers: &[
+        Answer {
+            status: 200,
+            description: "Which of them was done, and what came of each operation.",
+            contents: &[json_of("TransactionResult", transaction_result)],
+            headers: &["Keyport-Revision"],
+        },
+        REUSED,
+    ],
     ..TRANSACTION
 };
 
@@ -27,14 +35,20 @@ pub(super) const BATCH: Endpoint = Endpoint {
     path: "/v3/keys:batch",
     id: "Keys_Batch",
     summary: "Writes and removes many keys at one revision",
-    description: "1000 operations at most, or as many as `--max-txn-ops` says if that is more. No key may be written twice.",
+    description: "1000 operations at most, or as many as `--max-txn-ops` says if that is more. No key may be written twice.
+
+With an `Idempotency-Key` it may be sent again, to any member: nothing is done a second time, and the answer says the revision of the first and, beside it, `Idempotent-Replayed: true`; what came of each operation it does not repeat.",
+    parameters: &[IDEMPOTENCY_KEY],
     body: &[json_of("Batch", batch)],
-    answers: &[Answer {
-        status: 200,
-        description: "What came of each operation.",
-        contents: &[json_of("BatchResult", batch_result)],
-        headers: &["Keyport-Revision"],
-    }],
+    answers: &[
+        Answer {
+            status: 200,
+            description: "What came of each operation.",
+            contents: &[json_of("BatchResult", batch_result)],
+            headers: &["Keyport-Revision"],
+        },
+        REUSED,
+    ],
     ..TRANSACTION
 };
 

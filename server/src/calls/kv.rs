@@ -26,6 +26,8 @@ use reads::{Named, Read, Snapshot};
 
 /// How many operations a batch may have, also where a transaction may have fewer: applying as many takes a few milliseconds.
 const MOST_IN_BATCH: usize = 1000;
+/// Operations that it takes to write down that something was done: one around it, and one in it.
+const WRITTEN_DOWN: usize = 2;
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -204,6 +206,23 @@ impl Kv {
         self.desk.gate.count_keys(&pass, &request)?;
         let max_ops = self.max_txn_ops().max(MOST_IN_BATCH);
         self.desk.txn_within(&pass, request, max_ops).await
+    }
+
+    /// The same, or a transaction, within a transaction that writes down that it was done. What that takes does not count.
+    ///
+    /// # Errors
+    /// As a transaction.
+    pub async fn once(
+        &self,
+        caller: &Caller,
+        request: TxnRequest,
+        is_batch: bool,
+    ) -> Result<KvAnswer<TxnReply>, Error> {
+        note(caller, &request);
+        let pass = self.desk.gate.admit(caller, Method::Txn)?;
+        self.desk.gate.count_keys(&pass, &request)?;
+        let max_ops = self.max_txn_ops().max(if is_batch { MOST_IN_BATCH } else { 0 });
+        self.desk.txn_within(&pass, request, max_ops + WRITTEN_DOWN).await
     }
 
     /// # Errors

@@ -37,7 +37,7 @@ pub(crate) fn delete_range(request: &DeleteRangeRequest) -> Result<(), Error> {
 
 /// How deep transactions may nest. Decoders of protobuf give up after 100 messages within one another; a level takes two
 /// of them and the log wraps the whole once more, so that what is accepted here can be read back.
-const MAX_TXN_LEVELS: usize = 40;
+pub(crate) const MAX_TXN_LEVELS: usize = 40;
 
 /// Counts, then keys and options, then keys put twice: the order decides which error a bad request gets.
 pub(crate) fn txn(request: &TxnRequest, max_ops: usize) -> Result<(), Error> {

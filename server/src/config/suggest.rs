@@ -24,7 +24,7 @@ pub(super) fn about_flag(name: &str) -> String {
 }
 
 /// The one that is a slip of the fingers away.
-fn nearest(word: &str, known: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+pub(crate) fn nearest(word: &str, known: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
     // Longer ones than any of ours are not looked at: that takes time by the square.
     let slips = if word.len() > 64 { return None } else { (word.len() / 4).clamp(1, 3) };
     let with_distance = known.into_iter().map(|known| (strsim::osa_distance(word, known), known));

@@ -24,7 +24,11 @@ const MOST_ELEMENTS: usize = 10_000;
 /// What of it is not understood, and where.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
     let read: Result<Object<T>, _> = serde_json::from_slice(body);
-    read.map(|Object(object)| object).map_err(|error| Malformed(error.to_string()))
+    read.map(|Object(object)| object).map_err(|error| {
+        let said = error.to_string();
+        // As the library says it, it is not about what somebody wrote.
+        Malformed(said.replace("recursion limit exceeded", "objects and lists are too deep within one another"))
+    })
 }
 
 /// A body that has a password in it.
@@ -116,7 +120,10 @@ impl Visitor<'_> for WholeVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Whole, E> {
-        text.parse().map(Whole).map_err(|_| E::custom(format_args!("{text:?} is no whole number")))
+        // As JSON writes numbers: no plus sign, no zeros in front.
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let number = if kit::is_plain(digits) && text != "-0" { text.parse().ok() } else { None };
+        number.map(Whole).ok_or_else(|| E::custom(format_args!("{text:?} is no whole number")))
     }
 }
 
@@ -165,7 +172,25 @@ mod tests {
         ] {
             assert_eq!(serde_json::from_str::<Whole>(text).unwrap(), Whole(number), "{text}");
         }
-        for text in ["1.5", "1e3", "\"\"", "\"x\"", "\"7 \"", "9223372036854775808", "null", "[7]", "true", ""] {
+        for text in [
+            "1.5",
+            "1e3",
+            "\"\"",
+            "\"x\"",
+            "\"7 \"",
+            "\"+1\"",
+            "\"01\"",
+            "\"00\"",
+            "\"-0\"",
+            "\"-01\"",
+            "01",
+            "+1",
+            "9223372036854775808",
+            "null",
+            "[7]",
+            "true",
+            "",
+        ] {
             assert!(serde_json::from_str::<Whole>(text).is_err(), "{text}");
         }
     }

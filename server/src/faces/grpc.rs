@@ -8,6 +8,7 @@ mod body;
 mod compression;
 pub(super) mod hot;
 mod keys;
+pub(super) mod others;
 pub(super) mod services;
 mod unary;
 mod watch_codec;

@@ -11,7 +11,6 @@
 
 mod answer;
 mod dialogue;
-mod handshake;
 mod inbound;
 mod index;
 mod keys;
@@ -34,6 +33,7 @@ use keyport_openapi::endpoints::Resource;
 use tokio_util::sync::CancellationToken;
 
 use super::kit;
+use super::socket::{PING_INTERVAL, handshake};
 use super::text::GatewayBody;
 use crate::calls::Calls;
 use crate::http::{BoxError, Call, asks_for_websocket};
@@ -59,7 +59,7 @@ impl GatewayOptions {
         GatewayOptions {
             max_message_bytes: bounds::max_message_bytes(max_request_bytes),
             max_txn_ops,
-            ping_interval: Duration::from_secs(20),
+            ping_interval: PING_INTERVAL,
             stop,
         }
     }
@@ -176,7 +176,7 @@ impl Entry {
             Method::POST => Entry::Post,
             _ if asks_for_websocket(&parts.method, &parts.headers) => match handshake::read(parts).await {
                 Ok(upgrade) => Entry::WebSocket(Box::new(upgrade)),
-                Err(refusal) => Entry::NoHandshake(Box::new(refusal)),
+                Err(failed) => Entry::NoHandshake(Box::new(failed.into())),
             },
             _ => Entry::Other,
         }

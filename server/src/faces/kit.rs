@@ -43,6 +43,12 @@ pub(super) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
     standard.or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(bare)).ok()
 }
 
+/// Whether a text is a number as they are written here: digits alone, and no zeros in front.
+pub(super) fn is_plain(text: &str) -> bool {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (text.len() == 1 || !text.starts_with('0'))
+}
+
 /// Whether encoding an answer would hold up an event loop. Finding out does not: a long list is not gone through for it.
 pub(super) fn is_large<T: Message + 'static>(answer: &T) -> bool {
     elements(answer) > LONG || answer.encoded_len() > LARGE

@@ -1,6 +1,8 @@
 //! What stands behind the question mark: names and values, in any bytes.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use percent_encoding::percent_decode;
@@ -104,10 +106,17 @@ impl Parameter {
         }
     }
 
-    /// A number that is not negative, of digits alone.
-    pub(super) fn number(&self, expected: &'static str) -> Result<i64, ParameterError> {
-        let digits = !self.value.is_empty() && self.value.iter().all(u8::is_ascii_digit);
-        Some(self.text()).filter(|_| digits).and_then(|text| text.parse().ok()).ok_or_else(|| self.is_not(expected))
+    /// A number that is not negative, of digits alone, without zeros in front.
+    pub(super) fn number<N: FromStr>(&self, expected: &'static str) -> Result<N, ParameterError> {
+        let text = self.text();
+        let number = if kit::is_plain(&text) { text.parse().ok() } else { None };
+        number.ok_or_else(|| self.is_not(expected))
+    }
+
+    /// One within bounds.
+    pub(super) fn within(&self, bounds: &RangeInclusive<u16>, expected: &'static str) -> Result<u16, ParameterError> {
+        let number = self.number(expected)?;
+        if bounds.contains(&number) { Ok(number) } else { Err(self.is_not(expected)) }
     }
 
     /// The same, and not 0.
@@ -125,7 +134,8 @@ impl Parameter {
         expected: &'static str,
     ) -> Result<Duration, ParameterError> {
         let text = self.text();
-        let seconds = text.strip_suffix('s').unwrap_or(&text).parse().ok().filter(|&seconds| allowed(seconds));
+        let digits = Some(text.strip_suffix('s').unwrap_or(&text)).filter(|digits| kit::is_plain(digits));
+        let seconds = digits.and_then(|digits| digits.parse().ok()).filter(|&seconds| allowed(seconds));
         seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or_else(|| self.is_not(expected))
     }
 

@@ -11,6 +11,7 @@ mod keys;
 mod leases;
 mod lines;
 mod members;
+mod once;
 mod own_lease;
 mod roles;
 mod shown;
@@ -77,6 +78,11 @@ impl Rest {
         Some(asked.map_err(|failure| Box::new(failure.response(&parts.headers))))
     }
 
+    /// Where the changes are of a key or several.
+    pub(super) fn changes_of(resource: Resource, parts: &Parts) -> Result<Uri, Box<Response<GatewayBody>>> {
+        Keys::changes_of(resource, parts).map_err(|failure| Box::new(failure.response(&parts.headers)))
+    }
+
     /// Answers what asks for a thing of such a kind.
     pub(super) async fn answer(
         &self,
@@ -112,7 +118,7 @@ impl Rest {
             Kind::Members => Box::pin(members::answer(calls, caller, resource, parts, body)).await,
             Kind::Roles => Box::pin(roles::answer(calls, caller, resource, parts, body)).await,
             Kind::Users => Box::pin(users::answer(calls, caller, resource, parts, body)).await,
-            Kind::Transactions => Box::pin(transactions::answer(calls, caller, resource, body)).await,
+            Kind::Transactions => Box::pin(transactions::answer(calls, caller, resource, &parts.headers, body)).await,
             Kind::Leases => Box::pin(leases::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,
             Kind::Lines => Box::pin(lines::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,
         }

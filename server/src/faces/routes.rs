@@ -1,5 +1,7 @@
 //! Who answers which request: the table of faces.
 
+mod any_body;
+
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -9,29 +11,28 @@ use axum::Router;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body as _;
 use keyport_api::error::Error;
 use keyport_api::methods::Method;
 use keyport_api::routes;
 use keyport_openapi::endpoints::Resource;
-use pin_project_lite::pin_project;
-use tonic::body::Body as GrpcBody;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer as _, Service};
 
 use super::body::CollectError;
 use super::grpc::hot::{HotPaths, HotResponse};
-use super::grpc::{HotBody, services};
+use super::grpc::{others, services};
 use super::json::{self, Gateway, GatewayOptions};
 use super::packing::Packing;
 use super::rest::{Kind, Rest};
 use super::sse::Events;
 use super::text::GatewayBody;
-use super::{backup, body, problem, session};
+use super::{backup, body, problem, session, unknown};
 use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
-use crate::http::{BoxError, Call, Protocol, RequestBody, asks_for_websocket};
+use crate::http::{Call, Protocol, RequestBody, asks_for_websocket};
 use crate::net::Face;
+pub(crate) use any_body::AnyBody;
 
 /// The table of faces, tried in this order: hot gRPC calls, gRPC, the gateway's paths, everything else.
 ///
@@ -121,6 +122,9 @@ impl Table {
     }
 
     async fn grpc_web(self: Arc<Self>, request: Request<RequestBody>) -> Answer {
+        if !others::is_read(request.headers()) {
+            return Ok(others::other_form());
+        }
         Ok(self.grpc_web.clone().call(request).await?.map(|body| AnyBody::Grpc { body }))
     }
 
@@ -135,6 +139,7 @@ impl Table {
                 let packing = Packing::of(&request);
                 packing.pack(api.answer(wanted, request).await).map(|body| AnyBody::Gateway { body })
             }
+            _ if others::is_connect(&request) => others::connect(),
             _ => self.http.clone().call(request).await?.map(|body| AnyBody::Http { body }),
         })
     }
@@ -149,8 +154,10 @@ impl Api {
                 head_of(Box::pin(self.resource(resource, request)).await)
             }
             Wanted::Resource(resource) => Box::pin(self.resource(resource, request)).await,
+            Wanted::Socket(resource) => Box::pin(self.socket(resource, request)).await,
             Wanted::Call => self.gateway.handle(request).await,
             Wanted::OtherMethods(methods) => problem::method_not_allowed(&methods),
+            Wanted::Nothing(path) => unknown::answer(&path),
         }
     }
 
@@ -175,6 +182,16 @@ impl Api {
             Answerer::Session => session::answer(&self.calls, resource, &parts, &body).await,
             Answerer::Rest(kind) => self.rest.answer(kind, resource, &parts, body).await,
         }
+    }
+
+    /// The changes of a key or a prefix over a WebSocket.
+    async fn socket(&self, resource: Resource, request: Request<RequestBody>) -> Response<GatewayBody> {
+        let (mut parts, _) = request.into_parts();
+        match Rest::changes_of(resource, &parts) {
+            Ok(uri) => parts.uri = uri,
+            Err(refused) => return *refused,
+        }
+        self.events.socket(parts).await
     }
 
     async fn body_of(&self, resource: Resource, body: Pin<&mut RequestBody>) -> Result<Bytes, CollectError> {
@@ -236,85 +253,36 @@ impl Answerer {
 /// What a request below `/v3/` is for.
 enum Wanted {
     Resource(Resource),
+    /// As it changes, over a WebSocket.
+    Socket(Resource),
     /// What the gateway answers, if only by saying that there is no such path.
     Call,
     /// There is a resource, which takes these methods.
     OtherMethods(Vec<&'static str>),
+    /// There is nothing, and it is asked for as no call is.
+    Nothing(String),
 }
 
-/// A WebSocket leads to the call at the same path.
+/// A WebSocket leads to the changes of keys, or to the call at the same path.
 fn wanted(request: &Request<RequestBody>, path: &str) -> Wanted {
     if asks_for_websocket(request.method(), request.headers()) {
-        return Wanted::Call;
+        return match Resource::find("GET", path) {
+            Some(resource @ (Resource::Key | Resource::Keys)) => Wanted::Socket(resource),
+            _ => Wanted::Call,
+        };
     }
     if let Some(resource) = Resource::find(request.method().as_str(), path) {
         return Wanted::Resource(resource);
     }
     let methods: Vec<_> = Resource::methods_at(path).collect();
-    if methods.is_empty() || Method::of_route(path).is_some() { Wanted::Call } else { Wanted::OtherMethods(methods) }
+    match Method::of_route(path) {
+        None if !methods.is_empty() => Wanted::OtherMethods(methods),
+        None if request.method() != http::Method::POST => Wanted::Nothing(path.to_owned()),
+        _ => Wanted::Call,
+    }
 }
 
 /// As a gRPC server answers what is not gRPC.
 fn unsupported() -> Response<AnyBody> {
     refusal_as(Protocol::Grpc, StatusCode::UNSUPPORTED_MEDIA_TYPE, &Error::ContentTypeNotServed.into())
-}
-
-pin_project! {
-    /// The body of whichever face answered.
-    #[project = AnyBodyProj]
-    #[derive(Debug)]
-    pub enum AnyBody {
-        Hot { #[pin] body: HotBody },
-        Grpc { #[pin] body: GrpcBody },
-        Gateway { #[pin] body: GatewayBody },
-        Http { #[pin] body: axum::body::Body },
-        Whole { data: Option<Bytes> },
-    }
-}
-
-impl From<Bytes> for AnyBody {
-    fn from(data: Bytes) -> AnyBody {
-        AnyBody::Whole { data: Some(data).filter(|data| !data.is_empty()) }
-    }
-}
-
-impl Default for AnyBody {
-    fn default() -> AnyBody {
-        AnyBody::Whole { data: None }
-    }
-}
-
-impl Body for AnyBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project() {
-            AnyBodyProj::Hot { body } => body.poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
-            AnyBodyProj::Grpc { body } => body.poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
-            AnyBodyProj::Gateway { body } => body.poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
-            AnyBodyProj::Http { body } => body.poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
-            AnyBodyProj::Whole { data } => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            AnyBody::Hot { body } => body.is_end_stream(),
-            AnyBody::Grpc { body } => body.is_end_stream(),
-            AnyBody::Gateway { body } => body.is_end_stream(),
-            AnyBody::Http { body } => body.is_end_stream(),
-            AnyBody::Whole { data } => data.is_none(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            AnyBody::Hot { body } => body.size_hint(),
-            AnyBody::Grpc { body } => body.size_hint(),
-            AnyBody::Gateway { body } => body.size_hint(),
-            AnyBody::Http { body } => body.size_hint(),
-            AnyBody::Whole { data } => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
-        }
-    }
 }

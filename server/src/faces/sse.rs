@@ -25,23 +25,25 @@ mod position;
 mod query;
 mod refusal;
 mod selectors;
+mod socket;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
-use keyport_api::error::{self, Error};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use keyport_api::error::Error;
 use keyport_storage::watch::WatchSpec;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 
 use super::events::{self, Framing};
 use super::kit;
+use super::socket::handshake;
 use super::text::GatewayBody;
 use crate::calls::{Caller, Calls};
-use crate::http::layers::{LastWord, LastsLong};
+use crate::http::Call;
+use crate::http::layers::LastsLong;
 use crate::http::refusal::is_of_page;
-use encode::{Encoding, Format};
+use encode::Format;
 use feed::Feed;
 use listing::Listing;
 use position::Position;
@@ -66,7 +68,7 @@ impl Events {
     /// Answers a GET or HEAD.
     pub(super) async fn answer(&self, parts: Parts) -> Response<GatewayBody> {
         let head_only = parts.method == Method::HEAD;
-        let framing = Framing::of(&parts.headers);
+        let framing = Framing::of(&parts);
         let (hears, is_page) = (events::hears(&parts.headers), is_of_page(&parts.headers));
         let mut response = match open(self.calls.clone(), parts, framing, self.stop.clone()).await {
             Ok(response) => response,
@@ -76,6 +78,25 @@ impl Events {
             *response.body_mut() = GatewayBody::empty();
         }
         response
+    }
+}
+
+impl Events {
+    /// Answers who asks for a WebSocket. A page is shown nothing of a refusal of that, so it is told as one of the events is, where
+    /// waiting or beginning anew helps.
+    pub(super) async fn socket(&self, mut parts: Parts) -> Response<GatewayBody> {
+        let upgrade = match handshake::read(&mut parts).await {
+            Ok(upgrade) => upgrade,
+            Err(failed) => return socket::refused(&failed),
+        };
+        let is_page = is_of_page(&parts.headers);
+        let deadline = Call::get(&parts.extensions).and_then(|call| call.deadline);
+        let opened = open(self.calls.clone(), parts, Framing::Lines, self.stop.clone()).await;
+        let response = opened.unwrap_or_else(|failure| failure.response(Framing::Lines, true, is_page));
+        if response.status() != StatusCode::OK {
+            return response;
+        }
+        socket::tell(upgrade, response.into_body(), deadline, self.stop.clone())
     }
 }
 
@@ -133,10 +154,7 @@ async fn open(
     let mut response = Response::new(GatewayBody::empty());
     set_headers(response.headers_mut(), format.framing, &position);
     response.extensions_mut().insert(LastsLong);
-    response.extensions_mut().insert(match format.framing {
-        Framing::EventStream => LastWord(|status| last_word(Framing::EventStream, status)),
-        Framing::Lines => LastWord(|status| last_word(Framing::Lines, status)),
-    });
+    response.extensions_mut().insert(format.framing.last_word());
     let mut feed = Feed::new(calls, caller, format, query.initial, (listing, subscription, position), query.heartbeat);
     feed.show_state(&mut preamble, first_page);
     // A reader whose stream just ends comes back, here or to another member.
@@ -195,13 +213,6 @@ fn set_headers(headers: &mut HeaderMap, framing: Framing, position: &Position) {
     if let Ok(position) = HeaderValue::try_from(position.to_string()) {
         headers.insert(LAST_EVENT_ID, position);
     }
-}
-
-/// What a reader hears when its time is over.
-fn last_word(framing: Framing, status: &Status) -> Bytes {
-    let mut out = Vec::new();
-    Format { framing, encoding: Encoding::default() }.error(&mut out, &error::problem(status).to_json());
-    out.into()
 }
 
 #[cfg(test)]

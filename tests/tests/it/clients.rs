@@ -83,6 +83,17 @@ fn grpc_web_in_javascript() {
     succeeds(node("grpc-web.mjs").arg(server.url()).arg(descriptors));
 }
 
+#[test]
+fn connect_in_javascript() {
+    let server = Server::start();
+    if server.is_etcd() {
+        return; // has neither
+    }
+    let descriptors = server.scratch().join("descriptors");
+    std::fs::write(&descriptors, keyport_api::FILE_DESCRIPTOR_SET).unwrap();
+    succeeds(node("connect.mjs").arg(server.url()).arg(descriptors));
+}
+
 /// A browser's own `EventSource`: it sees changes, and after the server was killed it resumes by itself.
 #[tokio::test]
 async fn event_source_in_a_browser() {

@@ -79,9 +79,11 @@ async fn refusals_reach_who_writes_first() {
         texts.push(body.to_string());
         let (status, _, body) = write_first(server.addr(), "POST", "/v3/maintenance/snapshot", HUGE, announced).await;
         assert!(status == 413 && body.contains(r#""http_code":413"#), "{announced}: {status} {body}");
-        // A path of nobody is that, whatever comes there.
-        let (status, ..) = write_first(server.addr(), "POST", "/etcdserverpb.KV/Put", HUGE, announced).await;
-        assert_eq!(status, 404, "{announced}");
+        // A path of nobody is that, whatever comes there; that of an RPC is for gRPC.
+        for (path, want) in [("/etcdserverpb.KV/Nothing", 404), ("/etcdserverpb.KV/Put", 415)] {
+            let (status, ..) = write_first(server.addr(), "POST", path, HUGE, announced).await;
+            assert_eq!(status, want, "{path} {announced}");
+        }
     }
     assert!(texts.windows(2).all(|two| two[0] == two[1]), "{texts:?}");
 }

@@ -1,8 +1,10 @@
 //! Keys as resources: what HTTP alone can do with them, and that it is the same as what gRPC does.
 
 mod access;
+mod browsers;
 mod changes;
 mod conditions;
+mod cut;
 mod held;
 mod keys;
 mod leases;
@@ -12,6 +14,7 @@ mod members;
 mod once;
 mod packed;
 mod problems;
+mod sockets;
 mod statuses;
 mod streams;
 mod transactions;

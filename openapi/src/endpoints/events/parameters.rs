@@ -23,6 +23,7 @@ pub(super) const ALL: &[Parameter] = &[
     PREV_KV,
     ENCODING,
     HEARTBEAT,
+    UNNAMED,
     ACCESS_TOKEN,
     Parameter {
         place: Place::Header,
@@ -70,6 +71,11 @@ pub(in super::super) const ENCODING: Parameter = one(
 );
 pub(in super::super) const HEARTBEAT: Parameter =
     one("heartbeat", "Seconds between signs of life, 1 to 3600; 15 if not given.", Shape::Integer(HEARTBEAT_SECONDS));
+pub(in super::super) const UNNAMED: Parameter = one(
+    "unnamed",
+    "Server-sent events without names, which `onmessage` hears: `data` is an object of `event` and `data`.",
+    Shape::Flag,
+);
 pub(in super::super) const ACCESS_TOKEN: Parameter = one(
     "access_token",
     "The token, for those who cannot set a header; where the server was started with `--access-token-in-query`.",

@@ -144,8 +144,10 @@ fn batch_result() -> Schema {
 }
 
 fn results() -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("results", ArrayBuilder::new().items(Ref::from_schema_name("OperationResult")))
-        .required("results")
+    ObjectBuilder::new().schema_type(Type::Object).property(
+        "results",
+        ArrayBuilder::new()
+            .items(Ref::from_schema_name("OperationResult"))
+            .description(Some("Of each operation, in their order; not of a request that was done before.")),
+    )
 }

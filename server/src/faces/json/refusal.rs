@@ -1,13 +1,12 @@
 //! Answers that say no: a gRPC status, and where HTTP has a better word than the table, an HTTP status beside it.
 
-use std::fmt::Display;
-
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use keyport_api::error::{self, Error};
 use tonic::Status;
 
 use crate::faces::body::CollectError;
+use crate::faces::socket::handshake;
 use crate::faces::text::GatewayBody;
 use crate::http::refusal::{add_hints, tell};
 
@@ -33,11 +32,6 @@ impl Refusal {
         }
     }
 
-    /// A handshake for another version of WebSocket than there is.
-    pub(super) fn upgrade_required(cause: impl Display) -> Refusal {
-        Refusal { http: Some(StatusCode::UPGRADE_REQUIRED), ..Refusal::from(error::not_understood(cause)) }
-    }
-
     /// The answer to a unary call: `{"error", "code", "message"}`.
     pub(super) fn response(&self) -> Response<GatewayBody> {
         self.render(error::gateway_body(&self.status))
@@ -61,9 +55,7 @@ impl Refusal {
             headers.insert(header::ALLOW, allow.clone());
         }
         if self.http == Some(StatusCode::UPGRADE_REQUIRED) {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            handshake::name_version(headers);
         }
         add_hints(&mut response, &self.status, false);
         tell(&mut response, &self.status);
@@ -99,6 +91,14 @@ impl From<Status> for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
         Refusal { http: Some(error.http_status()), ..Refusal::from(Status::from(error)) }
+    }
+}
+
+impl From<handshake::Failed> for Refusal {
+    fn from(failed: handshake::Failed) -> Refusal {
+        let is_other_version = matches!(failed, handshake::Failed::OtherVersion(_));
+        let http = is_other_version.then_some(StatusCode::UPGRADE_REQUIRED);
+        Refusal { http, ..Refusal::from(error::not_understood(failed)) }
     }
 }
 

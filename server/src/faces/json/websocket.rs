@@ -1,44 +1,33 @@
-//! Streaming calls over WebSocket: a text frame is a message, both ways.
-//!
-//! Browsers cannot set headers on a WebSocket, so a token may come as the subprotocol pair `Bearer, <token>` (answered
-//! with `Bearer`) or as a cookie named `token`. Idle sockets are pinged; one that does not answer is closed. What
-//! cannot be understood is answered with an error message and the end of the socket.
+//! Streaming calls over WebSocket: a text frame is a message, both ways. What cannot be understood is answered with an error
+//! message and the end of the socket.
 
-use std::error::Error as _;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::time::Instant;
 
-use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::WebSocketUpgrade;
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use http::Response;
-use keyport_api::error::{self, Error, frame_too_large, not_understood};
+use keyport_api::error::{self, Error, not_understood};
 use keyport_api::json::{FromJson, ToJson};
 use prost::Message;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::split::Messages;
 use super::stream::{Answers, Requests};
 use super::{GatewayOptions, stream, unary};
 use crate::bulk::{Aside, OwnAside};
+use crate::faces::socket::{self, End, Socket, close_code};
 use crate::faces::text::GatewayBody;
 use crate::http::Ending;
 
 /// Requests that were read and not yet taken by the service; beyond them the socket is not read. The channel has room for
 /// 32, used or not, so what it holds is small.
 const QUEUE: usize = 8;
-
-/// How the library says that the connection ended without a close frame.
-const VANISHED: &str = "Connection reset without closing handshake";
-
-/// Bytes kept for a socket each way, used or not.
-const BUFFER_BYTES: usize = 4 * 1024;
 
 /// A call with one request, the first frame, and many answers.
 pub(super) fn server_streaming<Req, Resp, S, F, E, I>(
@@ -80,28 +69,21 @@ where
     let (options, aside) = (options.clone(), aside.to_own());
     let ending = Ending::default();
     let told = ending.clone();
-    let mut response = upgrade
-        .protocols(["Bearer"])
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
-        .max_message_size(options.max_json_bytes())
-        .max_frame_size(options.max_json_bytes())
-        .on_upgrade(move |socket| async move {
-            let (sender, receiver) = mpsc::channel::<Result<Box<Req>, Status>>(QUEUE);
-            let answers = start(Box::pin(ReceiverStream::new(receiver).map(|request| request.map(|it| *it))));
-            let messages = Messages::new(options.max_json_bytes());
-            let talk = Talk { socket, owes: false, messages, next: None, options, aside, ending: told };
-            talk.run(sender, answers, deadline).await;
-        });
+    let mut response = socket::terms(upgrade, options.max_json_bytes()).on_upgrade(move |socket| async move {
+        let (sender, receiver) = mpsc::channel::<Result<Box<Req>, Status>>(QUEUE);
+        let answers = start(Box::pin(ReceiverStream::new(receiver).map(|request| request.map(|it| *it))));
+        let messages = Messages::new(options.max_json_bytes());
+        let socket = Socket::over(socket, options.ping_interval);
+        let talk = Talk { socket, messages, next: None, options, aside, ending: told };
+        talk.run(sender, answers, deadline).await;
+    });
     response.extensions_mut().insert(ending);
     response.map(|_| GatewayBody::empty())
 }
 
 /// One socket and the call it carries.
 struct Talk<Req> {
-    socket: WebSocket,
-    /// Whether the library has something to say that was not taken yet.
-    owes: bool,
+    socket: Socket,
     /// Of the last frame. They are read one by one: many make many times their bytes.
     messages: Messages,
     /// What the service has no room for yet.
@@ -109,26 +91,6 @@ struct Talk<Req> {
     options: GatewayOptions,
     aside: OwnAside,
     ending: Ending,
-}
-
-/// Why a socket ends.
-enum End {
-    /// The call is over.
-    Done,
-    /// The caller closed, or cannot be reached.
-    Gone,
-    /// Told to the caller as a last message, with the code of the close frame.
-    Refused(Status, u16),
-}
-
-impl End {
-    fn code(&self) -> Code {
-        match self {
-            End::Done => Code::Ok,
-            End::Gone => Code::Cancelled,
-            End::Refused(status, _) => status.code(),
-        }
-    }
 }
 
 impl<Req> Talk<Req>
@@ -143,9 +105,7 @@ where
     ) where
         Resp: ToJson,
     {
-        let mut heard = tokio::time::Instant::now();
-        let mut ping = tokio::time::interval_at(heard + self.options.ping_interval, self.options.ping_interval);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pulse = self.socket.pulse();
         let stop = self.options.stop.clone();
         let mut over = pin!(async {
             match deadline {
@@ -155,9 +115,9 @@ where
         });
         let end = loop {
             let step = tokio::select! {
-                frame = self.listen(), if self.next.is_none() => {
-                    heard = tokio::time::Instant::now();
-                    self.hear(frame).await
+                heard = self.socket.listen(), if self.next.is_none() => {
+                    pulse.heard();
+                    self.hear(heard).await
                 }
                 permit = requests.reserve(), if self.next.is_some() => match (permit, self.next.take()) {
                     (Ok(permit), Some(request)) => {
@@ -172,7 +132,7 @@ where
                 },
                 answer = answers.next() => match answer {
                     Some(Ok(answer)) => match stream::result_object(&answer) {
-                        Ok(text) => self.send(text_frame(text)).await,
+                        Ok(text) => self.socket.say(text.into()).await,
                         Err(status) => Err(End::Refused(status, close_code::ERROR)),
                     },
                     Some(Err(status)) => {
@@ -183,13 +143,10 @@ where
                 },
                 () = &mut over => Err(End::Refused(Error::ContextDeadlineExceeded.into(), close_code::POLICY)),
                 () = stop.cancelled() => Err(End::Refused(Error::Stopped.into(), close_code::AWAY)),
-                now = ping.tick() => {
-                    if now.duration_since(heard) > 2 * self.options.ping_interval {
-                        Err(End::Gone)
-                    } else {
-                        self.send(Frame::Ping(Bytes::new())).await
-                    }
-                }
+                alive = pulse.beat() => match alive {
+                    Ok(()) => self.socket.ping().await,
+                    Err(end) => Err(end),
+                },
             };
             if let Err(end) = step {
                 break end;
@@ -199,30 +156,8 @@ where
         self.close(end).await;
     }
 
-    /// The next frame. What the library says by itself, such as the answer to a ping, has to be taken before more is heard:
-    /// a caller that does not read would otherwise have it kept for ever.
-    async fn listen(&mut self) -> Option<Result<Frame, axum::Error>> {
-        if self.owes
-            && let Err(error) = self.socket.flush().await
-        {
-            return Some(Err(error));
-        }
-        self.owes = false;
-        self.socket.recv().await
-    }
-
-    async fn hear(&mut self, frame: Option<Result<Frame, axum::Error>>) -> Result<(), End> {
-        let text: Bytes = match frame {
-            Some(Ok(Frame::Text(text))) => text.into(),
-            Some(Ok(Frame::Binary(bytes))) => bytes,
-            Some(Ok(Frame::Ping(_))) => {
-                self.owes = true;
-                return Ok(());
-            }
-            Some(Ok(Frame::Pong(_))) => return Ok(()),
-            Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
-            Some(Err(error)) => return Err(protocol_error(&error)),
-        };
+    async fn hear(&mut self, heard: Result<Option<Bytes>, End>) -> Result<(), End> {
+        let Some(text) = heard? else { return Ok(()) };
         self.messages.push(text);
         self.read().await
     }
@@ -239,46 +174,18 @@ where
         Ok(())
     }
 
-    /// A caller that does not read is as silent as one that does not speak.
-    async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        match tokio::time::timeout(2 * self.options.ping_interval, self.socket.send(frame)).await {
-            Ok(sent) => sent.map_err(|_| End::Gone),
-            Err(_) => Err(End::Gone),
-        }
-    }
-
     async fn close(mut self, end: End) {
         self.ending.tell(end.code());
         let code = match end {
             End::Done => close_code::NORMAL,
             End::Gone => return,
             End::Refused(status, code) => {
-                if self.send(text_frame(error::stream_body(&status))).await.is_err() {
+                if self.socket.say(error::stream_body(&status).into()).await.is_err() {
                     return;
                 }
                 code
             }
         };
-        // Nobody is left to tell whether this arrives.
-        let _ = self.send(Frame::Close(Some(CloseFrame { code, reason: Utf8Bytes::default() }))).await;
+        self.socket.close(code).await;
     }
-}
-
-fn text_frame(json: Vec<u8>) -> Frame {
-    Frame::Text(Utf8Bytes::try_from(Bytes::from(json)).unwrap_or_default())
-}
-
-fn protocol_error(error: &axum::Error) -> End {
-    let cause = error.source();
-    let is_of_connection = cause.and_then(|cause| cause.source()).is_some_and(|cause| cause.is::<io::Error>());
-    let text = cause.map_or_else(|| error.to_string(), ToString::to_string);
-    if is_of_connection || text.ends_with(VANISHED) {
-        return End::Gone;
-    }
-    let (status, code) = if text.contains("too long") || text.contains("Too long") {
-        (frame_too_large(text), close_code::SIZE)
-    } else {
-        (not_understood(text), close_code::PROTOCOL)
-    };
-    End::Refused(status, code)
 }

@@ -7,7 +7,7 @@
 //! | `waiting` | others come first |
 //! | `held` | what is held |
 //! | `lost` | the lease has ended, as when somebody revoked it; the end |
-//! | `failed` | problem details; the end |
+//! | `failed` | problem details, also when the server stops; the end |
 
 use std::pin::pin;
 use std::time::Duration;
@@ -16,18 +16,17 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::Response;
 use http::request::Parts;
-use keyport_api::error::{self, Error};
+use keyport_api::error::Error;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 
 use super::failure::Failure;
 use super::own_lease::OwnLease;
 use crate::faces::events::{self, Framing};
 use crate::faces::query::parameters;
 use crate::faces::text::GatewayBody;
-use crate::http::layers::{LastWord, LastsLong};
+use crate::http::layers::LastsLong;
 
 /// The name in a query that asks for it.
 const HOLD: &str = "hold";
@@ -59,7 +58,7 @@ pub(super) fn stream(
     waiting: Option<Bytes>,
     taking: impl Future<Output = Result<Bytes, Failure>> + Send + 'static,
 ) -> Response<GatewayBody> {
-    let framing = Framing::of(&parts.headers);
+    let framing = Framing::of(parts);
     let (events, reader) = mpsc::channel(BUFFER);
     if let Some(waiting) = waiting {
         // There is room for the first one.
@@ -71,7 +70,7 @@ pub(super) fn stream(
     let mut response = Response::new(GatewayBody::stream(frames));
     framing.describe(response.headers_mut());
     response.extensions_mut().insert(LastsLong);
-    response.extensions_mut().insert(last_words(framing));
+    response.extensions_mut().insert(framing.last_word());
     response
 }
 
@@ -85,7 +84,7 @@ struct Holder {
 
 /// Why a stream ends.
 enum End {
-    /// Nobody reads it any more, or the server stops.
+    /// Nobody reads it any more.
     Over,
     Lost,
     Failed(Failure),
@@ -96,7 +95,7 @@ impl Holder {
         let end = tokio::select! {
             end = self.hold(taking) => end,
             () = self.events.closed() => End::Over,
-            () = self.stop.cancelled() => End::Over,
+            () = self.stop.cancelled() => End::Failed(Error::Stopped.into()),
         };
         let last = match end {
             End::Over => return,
@@ -171,16 +170,4 @@ pub(super) fn event(framing: Framing, name: &str, data: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(data.len() + 64);
     framing.event(&mut out, None::<i64>, name, |out| out.extend_from_slice(data.trim_ascii_end()));
     out.into()
-}
-
-/// What a reader hears when its time is over.
-pub(super) fn last_words(framing: Framing) -> LastWord {
-    match framing {
-        Framing::EventStream => LastWord(|status| last_word(Framing::EventStream, status)),
-        Framing::Lines => LastWord(|status| last_word(Framing::Lines, status)),
-    }
-}
-
-fn last_word(framing: Framing, status: &Status) -> Bytes {
-    event(framing, "failed", &error::problem(status).to_json())
 }

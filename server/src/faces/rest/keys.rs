@@ -12,7 +12,6 @@ mod follow;
 mod get;
 mod history;
 mod list;
-mod once;
 mod patch;
 mod put;
 mod remove;
@@ -52,6 +51,11 @@ impl Keys {
     pub(super) fn stream_of(resource: Resource, parts: &Parts) -> Option<Result<Uri, Failure>> {
         let may_follow = matches!(resource, Resource::Key | Resource::Keys);
         (may_follow && follow::is_asked_for(parts)).then(|| follow::stream_of(resource, parts))
+    }
+
+    /// Where the changes are of a key or several.
+    pub(super) fn changes_of(resource: Resource, parts: &Parts) -> Result<Uri, Failure> {
+        follow::stream_of(resource, parts)
     }
 
     /// Answers what asks for a key.

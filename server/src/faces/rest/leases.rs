@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::own_lease::OwnLease;
-use super::{hold, shown};
+use super::{address, hold, shown};
 use crate::calls::{Caller, Calls, KeyLease};
 use crate::faces::fields::{self, Whole};
 use crate::faces::kit;
@@ -75,7 +75,7 @@ async fn list(calls: &Calls, caller: &Caller) -> Result<Response<GatewayBody>, F
 fn holds(parts: &Parts) -> Result<bool, Failure> {
     for given in parameters_once(parts.uri.query().unwrap_or_default())? {
         match &*given.name {
-            "hold" => drop(given.flag()?),
+            "hold" | "unnamed" => drop(given.flag()?),
             _ => given.unknown()?,
         }
     }
@@ -151,11 +151,8 @@ async fn show(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<
 fn id(parts: &Parts) -> Result<i64, Failure> {
     let path = routes::canonical(parts.uri.path()).unwrap_or_default();
     let text = path.strip_prefix(LEASES).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let id = match text.strip_prefix("0x") {
-        Some(digits) => i64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    id.ok().filter(|id| *id > 0).ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a lease")))
+    let id = address::id(text).and_then(|id| i64::try_from(id).ok()).filter(|id| *id > 0);
+    id.ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a lease")))
 }
 
 fn told(granted: &LeaseGrantResponse) -> String {

@@ -146,9 +146,5 @@ impl Shown<'_> {
 /// As the path has it: digits, or hexadecimal digits behind `0x`.
 fn id(parts: &Parts) -> Result<u64, Failure> {
     let text = address::parts(&parts.uri, MEMBERS)?.into_iter().next().unwrap_or_default();
-    let id = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    id.map_err(|_| Failure::Malformed(format!("{text} is not the id of a member")))
+    address::id(&text).ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a member")))
 }

@@ -83,7 +83,7 @@ impl Format {
     /// The last event for a reader whose next change is no longer known. Its id is where to begin anew, lest a browser
     /// comes back with what it had, again and again.
     pub(super) fn compacted(self, out: &mut Vec<u8>, anew: Anew) {
-        self.revision(out, Some(&anew.position()), "compacted", "compact_revision", anew.revision);
+        self.revision(out, Some(&anew.position()), "compacted", "oldest_revision", anew.revision);
     }
 
     /// The last event for a reader that has seen more than there is; its id likewise.
@@ -98,7 +98,7 @@ impl Format {
 
     /// How long a browser waits before it comes back.
     pub(super) fn retry(self, out: &mut Vec<u8>) {
-        if self.framing == Framing::EventStream {
+        if self.framing.is_of_events() {
             out.extend_from_slice(b"retry: 2000\n");
         }
     }

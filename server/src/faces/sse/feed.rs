@@ -189,6 +189,6 @@ impl Feed {
             return self.compacted(self.calls.watch.compacted());
         }
         self.ended = true;
-        super::last_word(self.format.framing, &error.into())
+        self.format.framing.failed(&error.into())
     }
 }

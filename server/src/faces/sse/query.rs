@@ -102,6 +102,8 @@ impl Parser {
                 self.last_event_id = Some(&*id).filter(|id| !id.is_empty()).map(str::parse).transpose()?;
             }
             EventsParameter::Initial => self.initial = given.flag()?,
+            // How it is written is read elsewhere.
+            EventsParameter::Unnamed => drop(given.flag()?),
             EventsParameter::PrevKv => self.prev_kv = given.flag()?,
             EventsParameter::Filters => {
                 for filter in given.text().split(',').filter(|filter| !filter.is_empty()) {
@@ -120,8 +122,7 @@ impl Parser {
                 };
             }
             EventsParameter::Heartbeat => {
-                let seconds = given.text().parse().ok().filter(|seconds| HEARTBEAT_SECONDS.contains(seconds));
-                let seconds: u16 = seconds.ok_or_else(|| given.is_not("a number of seconds from 1 to 3600"))?;
+                let seconds = given.within(&HEARTBEAT_SECONDS, "a number of seconds from 1 to 3600")?;
                 self.heartbeat = Some(Duration::from_secs(seconds.into()));
             }
             // Whoever found out who asks has read it.

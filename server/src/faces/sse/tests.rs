@@ -237,7 +237,7 @@ async fn a_reader_overtaken_by_compaction_is_told_and_let_go() {
     world.member.compact(2001).await;
     let events = dispatched(reader.rest().await);
     let last = events.last().unwrap();
-    assert_eq!((last.name.as_str(), &last.data), ("compacted", &json!({"compact_revision": "2001"})));
+    assert_eq!((last.name.as_str(), &last.data), ("compacted", &json!({"oldest_revision": "2001"})));
     assert_eq!(last.id.as_deref(), Some("2001"), "where to begin anew");
 }
 

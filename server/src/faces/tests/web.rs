@@ -54,6 +54,6 @@ async fn what_is_no_call_did_not_end_well() {
     let member = Member::start().await;
     let mut raw = Raw::open(member.serve(member.gateway())).await;
     raw.request("POST", Method::Range.path(), "content-type: application/grpc-webx\r\n", "").await;
-    assert_eq!(raw.head().await.status, 400);
+    assert_eq!(raw.head().await.status, 415);
     assert_eq!(member.ended(Method::Range), codes(&[("InvalidArgument", 1)]));
 }

@@ -1,7 +1,7 @@
 //! Which pages in a browser may call, and read what they are answered.
 //!
 //! As etcd: with `*` every answer says so; with a list, an origin is named back when it is listed. OPTIONS
-//! is answered here, on any path. Beyond etcd the headers of gRPC-Web, REST and events are allowed and exposed. What
+//! is answered here, on any path, with what the path is there for. Beyond etcd the headers of gRPC-Web, REST and events are allowed and exposed. What
 //! browsers want to know is `tower-http`'s affair; it is asked only when it is a browser that calls, since its headers
 //! would be dead weight on every other answer.
 
@@ -11,9 +11,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN, VARY};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, HeaderName, HeaderValue, ORIGIN, VARY};
 use http::request::Parts;
 use http::{Method, Request, Response};
+use keyport_api::{methods, routes};
+use keyport_openapi::endpoints::methods_at;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tower_http::cors::{self, AllowHeaders, AllowOrigin};
@@ -124,18 +126,35 @@ where
         }
         let is_of_page = Call::may_have(call, Rare::ORIGIN) && request.headers().contains_key(ORIGIN);
         if is_of_page || request.method() == Method::OPTIONS {
-            return Allowing::Page { answer: self.layer.pages.layer(&mut self.inner).call(request) };
+            let allow = if *request.method() == Method::OPTIONS { allowed(request.uri().path()) } else { None };
+            return Allowing::Page { allow, answer: self.layer.pages.layer(&mut self.inner).call(request) };
         }
         let any = matches!(*self.layer.origins, AllowList::Any);
         Allowing::NoPage { any, answer: self.inner.call(request) }
     }
 }
 
+/// The methods of what is at a path, for `Allow`; none where nothing is.
+fn allowed(path: &str) -> Option<HeaderValue> {
+    let canonical = routes::canonical(path);
+    let path = canonical.as_deref().unwrap_or(path);
+    let mut allowed = methods_at(path);
+    let is_call = methods::Method::of_route(path).or_else(|| methods::Method::of_path(path)).is_some();
+    if is_call && !allowed.contains(&"POST") {
+        allowed.push("POST");
+    }
+    if allowed.is_empty() {
+        return None;
+    }
+    allowed.push("OPTIONS");
+    HeaderValue::try_from(allowed.join(", ")).ok()
+}
+
 pin_project! {
     /// An answer under way.
     #[project = AllowingProj]
     pub enum Allowing<F> {
-        Page { #[pin] answer: cors::ResponseFuture<F> },
+        Page { allow: Option<HeaderValue>, #[pin] answer: cors::ResponseFuture<F> },
         NoPage { any: bool, #[pin] answer: F },
         Other { #[pin] answer: F },
     }
@@ -150,7 +169,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         match self.project() {
-            AllowingProj::Page { answer } => answer.poll(cx),
+            AllowingProj::Page { allow, answer } => {
+                let mut response = ready!(answer.poll(cx))?;
+                response.headers_mut().extend(allow.take().map(|allow| (ALLOW, allow)));
+                Poll::Ready(Ok(response))
+            }
             AllowingProj::Other { answer } => answer.poll(cx),
             AllowingProj::NoPage { any, answer } => {
                 let mut response = ready!(answer.poll(cx))?;

@@ -4,6 +4,7 @@ mod bounds;
 mod changes;
 mod given_up;
 mod resources;
+mod sockets;
 
 use std::fs;
 

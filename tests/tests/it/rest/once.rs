@@ -120,3 +120,103 @@ async fn each_user_has_names_of_his_own() {
     assert_ne!(alice.header("location"), bob.header("location"));
     is_replay(&alice, &add("alice").await);
 }
+
+const PAY: &str = r#"{"if":[{"key":"paid","exists":false}],"then":[{"put":{"key":"paid","value":"1"}}],"else":[{"get":{"key":"paid"}}]}"#;
+const BATCH: &str = r#"{"operations":[{"put":{"key":"a","value":"1"}},{"delete":{"prefix":"old/"}}]}"#;
+
+async fn run(http: &Http, path: &str, name: &str, body: &str) -> Answer {
+    http.send(Method::POST, path, &[("idempotency-key", name)], body.to_owned()).await
+}
+
+#[tokio::test]
+async fn a_transaction_and_a_batch_that_come_again_are_done_once() {
+    let mut server = Server::start();
+    let http = server.http();
+    let mut firsts = Vec::new();
+    for (path, name, body) in
+        [("/v3/transactions", "a", PAY), ("/v3/keys:batch", "b", BATCH), ("/v3/transactions", "c", PAY)]
+    {
+        let first = run(&http, path, name, body).await;
+        assert_eq!((first.status.as_u16(), first.header("idempotent-replayed")), (200, ""), "{}", first.text());
+        assert!(first.json()["results"].is_array());
+        firsts.push((path, name, body, first));
+    }
+    // Which way it went does not depend on what is so by now.
+    assert_eq!((&firsts[0].3.json()["succeeded"], &firsts[2].3.json()["succeeded"]), (&json!(true), &json!(false)));
+    assert_eq!(firsts[2].3.json()["results"][0]["get"]["keys"][0]["value"], "1");
+    http.send(Method::DELETE, "/v3/keys/paid", &[], "").await;
+    let revision = http.get("/v3/keys/paid").await.header("keyport-revision").to_owned();
+    server.kill();
+    server.restart();
+    let http = server.http();
+    for (path, name, body, first) in &firsts {
+        let again = run(&http, path, &format!("\"{name}\""), body).await;
+        assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (200, "true"), "{}", again.text());
+        assert_eq!(again.header("keyport-revision"), first.header("keyport-revision"));
+        let mut wanted = first.json();
+        wanted.as_object_mut().unwrap().remove("results");
+        assert_eq!(again.json(), wanted);
+    }
+    assert_eq!(http.get("/v3/keys/paid").await.header("keyport-revision"), revision, "nothing was written");
+    for (path, name, body) in
+        [("/v3/transactions", "a", r#"{"then":[]}"#), ("/v3/keys:batch", "a", BATCH), ("/v3/transactions", "b", PAY)]
+    {
+        let reused = run(&http, path, name, body).await;
+        assert_eq!(problem(&reused).0, 422, "{path} {name}");
+        assert_eq!(reused.json()["type"], "/problems/idempotency-key-reused");
+    }
+    // What is refused is not remembered: it may be mended, and sent again.
+    let refused = run(&http, "/v3/transactions", "d", r#"{"then":[{"put":{"key":"k","value":"","lease":9}}]}"#).await;
+    assert_eq!(problem(&refused).0, 404);
+    assert_eq!(run(&http, "/v3/transactions", "d", PAY).await.json()["succeeded"], true);
+    assert_eq!(problem(&run(&http, "/v3/transactions", "", PAY).await).0, 400);
+    let records = http.get("/v3/keys?prefix=__transactions/once/&recursive").await.json();
+    let records = records["keys"].as_array().unwrap();
+    assert_eq!(records.len(), 4);
+    for record in records {
+        let lease = http.get(&format!("/v3/leases/{}", number(record, "lease"))).await.json();
+        assert_eq!(lease["granted_ttl"], "3600");
+    }
+    assert_eq!(http.get("/v3/leases").await.json()["leases"].as_array().unwrap().len(), 4, "one for each record");
+}
+
+/// It may be as large as without a name.
+#[tokio::test]
+async fn the_name_takes_no_room() {
+    let server = Server::start();
+    let http = server.http();
+    let puts =
+        |count: usize| (0..count).map(|n| json!({"put": {"key": format!("k{n}"), "value": ""}})).collect::<Vec<_>>();
+    let most = json!({"then": puts(128)}).to_string();
+    assert_eq!(run(&http, "/v3/transactions", "a", &most).await.status, 200);
+    let many = json!({"operations": puts(1000)}).to_string();
+    assert_eq!(run(&http, "/v3/keys:batch", "b", &many).await.status, 200);
+    assert_eq!(
+        problem(&run(&http, "/v3/keys:batch", "c", &json!({"operations": puts(1001)}).to_string()).await).0,
+        400
+    );
+}
+
+/// Many at once, at all members: once, and each hears which revision that was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_is_done_once_whoever_sends_it() {
+    const CLIENTS: usize = 24;
+    const ADD: &str = r#"{"then":[{"put":{"key":"k","value":"x"}}]}"#;
+    let cluster = Cluster::of(3).start().await;
+    let mut clients = JoinSet::new();
+    for n in 0..CLIENTS {
+        let http = cluster.members[n % 3].http();
+        clients.spawn(async move { run(&http, "/v3/transactions", "the same", ADD).await });
+    }
+    let answers = clients.join_all().await;
+    let firsts = answers.iter().filter(|answer| answer.header("idempotent-replayed").is_empty()).count();
+    assert_eq!(firsts, 1);
+    for answer in &answers {
+        assert_eq!(answer.json()["revision"], answers[0].json()["revision"], "{}", answer.text());
+    }
+    let key = cluster.members[0].http().get("/v3/keys/k").await;
+    assert_eq!(
+        (key.header("keyport-version"), json!(key.header("keyport-revision"))),
+        ("1", answers[0].json()["revision"].clone())
+    );
+}

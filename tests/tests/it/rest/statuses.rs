@@ -13,8 +13,23 @@ async fn what_is_not_there_says_what_is() {
     let list = http.get("/v3/").await;
     assert_eq!((list.status.as_u16(), list.header("content-type")), (200, "application/json"));
     assert!(list.json()["paths"].as_array().unwrap().contains(&json!("/v3/kv/put")), "{}", list.text());
-    let nowhere = http.get("/v3/kv/nothing").await;
-    assert_eq!(nowhere.status, 404);
+    for (method, path, meant) in [
+        (Method::GET, "/v3/kv/nothing", None),
+        (Method::GET, "/v3/kyes/app/db", Some("/v3/keys")),
+        (Method::PUT, "/v3beta/key/k", Some("/v3/keys")),
+        (Method::DELETE, "/v3/lock/nightly", Some("/v3/locks/{lock}")),
+        (Method::GET, "/v3/kv/rang", Some("/v3/kv/range")),
+    ] {
+        let (status, detail) = problem(&http.send(method, path, &[], "").await);
+        assert_eq!((status, detail.contains("GET /v3/ lists the calls")), (404, true), "{detail}");
+        match meant {
+            Some(meant) => assert!(detail.contains(&format!("did you mean {meant}?")), "{detail}"),
+            None => assert!(!detail.contains("did you mean"), "{detail}"),
+        }
+    }
+    // Whoever posts may be a client of the gateway, and hears what it says.
+    let nowhere = http.post("/v3/kv/nothing", "{}").await;
+    assert_eq!((nowhere.status.as_u16(), &nowhere.json()["code"]), (404, &json!(5)));
     assert!(nowhere.text().contains("/v3/ lists them, /docs describes them"), "{}", nowhere.text());
     assert!(http.get("/nothing").await.text().contains("/docs"));
     for (method, path, allow) in [
@@ -27,6 +42,56 @@ async fn what_is_not_there_says_what_is() {
         assert_eq!((refused.status.as_u16(), refused.header("allow")), (405, allow), "{method} {path}");
         assert!(refused.text().contains("/docs"), "{}", refused.text());
     }
+}
+
+/// Whoever asks with OPTIONS, a page or not, is told what a path takes.
+#[tokio::test]
+async fn options_say_what_is_allowed() {
+    let store = Store::start();
+    for (path, allow) in [
+        ("/v3/keys/app/db", "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS"),
+        ("/v3beta/keys", "GET, HEAD, DELETE, OPTIONS"),
+        ("/v3/watch", "GET, HEAD, POST, OPTIONS"),
+        ("/v3/kv/put", "POST, OPTIONS"),
+        ("/v3/transactions", "POST, OPTIONS"),
+        ("/etcdserverpb.KV/Put", "POST, OPTIONS"),
+        ("/health", "GET, HEAD, OPTIONS"),
+        ("/livez/serializable_read", "GET, HEAD, OPTIONS"),
+        ("/v3/nothing", ""),
+    ] {
+        for headers in [&[][..], &[("origin", "http://elsewhere.example"), ("access-control-request-method", "PUT")]] {
+            let answer = store.http.send(Method::OPTIONS, path, headers, "").await;
+            assert_eq!((answer.status.as_u16(), answer.header("allow")), (200, allow), "{path} {headers:?}");
+        }
+    }
+}
+
+/// Numbers are written in one way, wherever they stand.
+#[tokio::test]
+async fn numbers_have_no_signs_and_no_zeros_in_front() {
+    let store = Store::start();
+    store.put("k", "v").await;
+    for number in ["01", "%2B1", "+1", "-1", "1.0", "1e0", "0x1", "%201", ""] {
+        for path in [
+            format!("/v3/keys/k?rev={number}"),
+            format!("/v3/keys/k?wait={number}"),
+            format!("/v3/keys?limit={number}"),
+            format!("/v3/history/k?limit={number}"),
+            format!("/v3/watch?key=k&start_revision={number}"),
+            format!("/v3/watch?key=k&heartbeat={number}"),
+            format!("/v3/locks/l?limit={number}"),
+        ] {
+            assert_eq!(problem(&store.http.get(&path).await).0, 400, "{path}");
+        }
+    }
+    for id in ["007", "+7", "0x+7", "-7", "7.0"] {
+        assert_eq!(problem(&store.http.get(&format!("/v3/leases/{id}")).await).0, 400, "{id}");
+        let wish = json!({"ttl": id}).to_string();
+        assert_eq!(problem(&store.http.post("/v3/leases", wish).await).0, 400, "{id}");
+        let guard = json!({"if": [{"key": "k", "version": id}], "then": []}).to_string();
+        assert_eq!(problem(&store.http.post("/v3/transactions", guard).await).0, 400, "{id}");
+    }
+    assert_eq!(store.get("k?rev=2").await.status, 200);
 }
 
 /// A name that nobody knows is said, and what might have been meant; a password is not.

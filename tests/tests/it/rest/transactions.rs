@@ -127,8 +127,14 @@ async fn what_is_refused_leaves_nothing() {
         let (found, detail) = problem(&refused);
         assert!(found == status && detail.contains(part), "{found} {detail}");
     }
-    let deep = (0..60).fold(json!({}), |inner, _| json!({"then": [{"transaction": inner}]}));
-    assert_eq!(problem(&store.transaction(deep).await).0, 400);
+    let deep = |levels| (1..levels).fold(json!({}), |inner, _| json!({"then": [{"transaction": inner}]}));
+    assert_eq!(store.transaction(deep(40)).await.status, 200);
+    for (levels, part) in
+        [(41, "more than 40 transactions are within one another"), (60, "too deep within one another")]
+    {
+        let (status, detail) = problem(&store.transaction(deep(levels)).await);
+        assert!(status == 400 && detail.contains(part), "{levels}: {detail}");
+    }
     let deeper = r#"{"then":[{"transaction":"#.repeat(5000);
     assert_eq!(problem(&store.http.send(Method::POST, "/v3/transactions", &[], deeper).await).0, 400);
     assert_eq!(store.get("a").await.header("keyport-revision"), "1");

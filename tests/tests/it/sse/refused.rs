@@ -40,7 +40,7 @@ async fn after_a_compaction_a_reader_is_told_and_can_begin_anew() {
         ("/v3/watch?key=k&lastEventId=3", ""),
     ] {
         let (id, event, data) = only_event(&http, path, last_id).await;
-        assert_eq!((event.as_str(), &data["compact_revision"]), ("compacted", &"8".into()), "{path}");
+        assert_eq!((event.as_str(), &data["oldest_revision"]), ("compacted", &"8".into()), "{path}");
         // A browser comes back with that id, and with the same query.
         let mut anew = EventStream::open(&http, path, &id).await;
         assert_eq!(data_of_change(&mut anew).await, ("9".into(), "7".into()), "{path}");
@@ -77,7 +77,7 @@ async fn a_reader_that_falls_behind_a_compaction_is_told_the_same() {
     }
     c.compact(last).await;
     let rest = String::from_utf8_lossy(&raw.read_to_end().await).into_owned();
-    let end = format!("id: {last}\nevent: compacted\ndata: {{\"compact_revision\":\"{last}\"}}\n\n");
+    let end = format!("id: {last}\nevent: compacted\ndata: {{\"oldest_revision\":\"{last}\"}}\n\n");
     assert!(rest.ends_with(&end), "{}", rest.chars().rev().take(300).collect::<String>());
     let mut anew = EventStream::open(&server.http(), "/v3/watch?key=k", &last.to_string()).await;
     c.put("k", "anew").await;

@@ -6,19 +6,20 @@
 
 use bytes::Bytes;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, Response};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use keyport_api::etcdserverpb::request_op::Request;
 use keyport_api::etcdserverpb::{Compare, PutRequest, RangeRequest, RequestOp, TxnRequest};
-use keyport_storage::Record;
+use keyport_storage::{Record, Versions};
+use serde::{Deserialize, Serialize};
 
 use super::ask::{Ask, Hold};
 use super::condition::as_seen;
-use super::once::{Once, REMEMBERED};
 use super::put::{Return, told};
 use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply, TxnReply};
 use crate::faces::rest::failure::Failure;
+use crate::faces::rest::once::{self, Once, REMEMBERED};
 use crate::faces::text::GatewayBody;
 
 /// How often others, at other members, may have been quicker.
@@ -27,8 +28,12 @@ const MOST_TRIES: usize = 256;
 /// What the key beside a prefix begins with.
 const BESIDE: &[u8] = b"__";
 
-/// Beside an answer that is not the first to its request.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// What came of a request that may come again.
+#[derive(Serialize, Deserialize)]
+struct Done {
+    key_b64: String,
+    lease: i64,
+}
 
 pub(super) async fn answer(
     calls: &Calls,
@@ -43,7 +48,12 @@ pub(super) async fn answer(
         ));
     }
     let beside = Bytes::from([BESIDE, &ask.key].concat());
-    let once = Once::of(headers, caller, &beside, ask.hold, &value)?;
+    let hold = match ask.hold {
+        Hold::Nothing => String::new(),
+        Hold::Lease(id) => format!("lease {id}"),
+        Hold::Ttl(seconds) => format!("ttl {seconds}"),
+    };
+    let once = Once::of(headers, caller, &beside, &[hold.as_bytes(), &value])?;
     if let Some(once) = &once
         && let Some(record) = calls.kv.page(caller, once.look()).await?.reply.records.into_iter().next()
     {
@@ -82,11 +92,14 @@ fn again(
     record: &Record,
     value: &[u8],
 ) -> Result<Response<GatewayBody>, Failure> {
-    let reply = once.answer(record, value)?;
-    let lease = reply.record.as_ref().map_or(0, Record::lease);
-    let lease = calls.lease.of_its_key(lease);
-    let mut response = told(headers, &reply, lease, Return::Rest);
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    let Done { key_b64, lease } = once.done(record)?;
+    let key = base64_simd::STANDARD.decode_to_vec(&key_b64).map_err(|_| Failure::Reused)?;
+    // They were written together.
+    let revision = record.versions().create_revision;
+    let versions = Versions { create_revision: revision, mod_revision: revision, version: 1, lease };
+    let reply = PutReply { revision, record: Some(Record::new(&key, value, versions)), previous: None };
+    let mut response = told(headers, &reply, calls.lease.of_its_key(lease), Return::Rest);
+    once::mark(&mut response);
     Ok(response)
 }
 
@@ -133,15 +146,13 @@ async fn add(
         let touch =
             PutRequest { key: beside.clone(), ignore_value: is_there, ignore_lease: is_there, ..PutRequest::default() };
         let put = PutRequest { key: key.clone(), value: value.clone(), lease, ..PutRequest::default() };
-        let written = once.map(|(once, lease)| {
-            let value = once.written(&key, put.lease);
-            PutRequest { key: once.at.clone(), value, lease, ..PutRequest::default() }
-        });
+        let done = Done { key_b64: base64_simd::STANDARD.encode_to_string(&key), lease: put.lease };
+        let written = once.map(|(once, lease)| once.write(done, lease));
         let puts = [touch, put].into_iter().chain(written);
         let success = puts.map(|put| operation(Request::RequestPut(put))).collect();
         let failure = once.iter().map(|(once, _)| operation(Request::RequestRange(once.look()))).collect();
         let mut compare = vec![untouched(beside, number), as_seen(&key, None)];
-        compare.extend(once.map(|(once, _)| as_seen(&once.at, None)));
+        compare.extend(once.map(|(once, _)| once.is_new()));
         match calls.kv.txn(caller, TxnRequest { compare, success, failure }).await.map(|answer| answer.reply) {
             Ok(TxnReply { succeeded: true, replies, .. }) => match replies.into_iter().nth(1) {
                 Some(OpReply::Put(reply)) => return Ok(Added::Now(reply)),

@@ -81,7 +81,7 @@ impl Ask {
             KeyParameter::Revision => self.revision = given.number("a revision")?,
             KeyParameter::Consistency => self.serializable = given.is_serializable()?,
             KeyParameter::Watch => {}
-            KeyParameter::Hold => drop(given.flag()?),
+            KeyParameter::Hold | KeyParameter::Unnamed => drop(given.flag()?),
             KeyParameter::Wait => {
                 let waits = |seconds| WAIT_SECONDS.contains(&seconds);
                 self.wait = Some(given.seconds(waits, "a number of seconds from 1 to 600")?);
@@ -103,8 +103,7 @@ impl Ask {
             KeyParameter::Create | KeyParameter::Update | KeyParameter::Append => {}
             KeyParameter::Before => self.before = given.positive("a revision")?,
             KeyParameter::Limit => {
-                let limit = given.text().parse().ok().filter(|limit| VERSIONS_LIMITS.contains(limit));
-                self.limit = usize::from(limit.ok_or_else(|| given.is_not("a number from 1 to 1000"))?);
+                self.limit = given.within(&VERSIONS_LIMITS, "a number from 1 to 1000")?.into();
             }
             KeyParameter::Previous => self.previous = given.flag()?,
         }

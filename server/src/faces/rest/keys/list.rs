@@ -118,8 +118,7 @@ impl Ask {
             ListParameter::KeysOnly => request.keys_only = given.flag()?,
             ListParameter::Counts => request.counted = given.flag()?,
             ListParameter::Limit => {
-                let limit = given.text().parse().ok().filter(|limit| LIST_LIMITS.contains(limit));
-                request.limit = usize::from(limit.ok_or_else(|| given.is_not("a number from 1 to 10000"))?);
+                request.limit = given.within(&LIST_LIMITS, "a number from 1 to 10000")?.into();
             }
             ListParameter::Search => self.search.part = Some(given.value.clone().into()),
             ListParameter::Regex => {

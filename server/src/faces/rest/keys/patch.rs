@@ -14,13 +14,13 @@ use keyport_storage::Record;
 use super::ask::Ask;
 use super::change::{Change, Impossible};
 use super::condition::as_seen;
-use super::once::IDEMPOTENCY_KEY;
 use super::put::{Return, told};
 use super::swap::{attempt, put_of};
 use crate::bulk::LARGE;
 use crate::calls::{Caller, Calls};
 use crate::faces::problem;
 use crate::faces::rest::failure::Failure;
+use crate::faces::rest::once::IDEMPOTENCY_KEY;
 use crate::faces::text::GatewayBody;
 
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");

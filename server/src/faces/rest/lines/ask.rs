@@ -64,6 +64,7 @@ impl Ask {
                 Some(LineParameter::Wait) => ask.wait = Some(wait_of(&given)?),
                 Some(LineParameter::Hold) => ask.holds = given.flag()? || ask.holds,
                 Some(LineParameter::Watch) => ask.watches = given.flag()? || ask.watches,
+                Some(LineParameter::Unnamed) => drop(given.flag()?),
                 Some(LineParameter::Limit) => {
                     ask.limit = given.positive("a number from 1 to 1000")?;
                     if ask.limit > super::told::MOST {

@@ -27,6 +27,16 @@ pub(super) fn batch(reply: &TxnReply) -> Bytes {
     out.into()
 }
 
+/// That it was done before, and which way it went.
+pub(super) fn transaction_again(succeeded: bool, revision: i64) -> Bytes {
+    format!("{{\"succeeded\":{succeeded},\"revision\":\"{revision}\"}}\n").into()
+}
+
+/// That it was done before.
+pub(super) fn batch_again(revision: i64) -> Bytes {
+    format!("{{\"revision\":\"{revision}\"}}\n").into()
+}
+
 /// Goes as deep as the request did.
 fn write_transaction(out: &mut Vec<u8>, reply: &TxnReply) {
     // A vector takes everything, here and below.

@@ -7,6 +7,7 @@ use keyport_api::etcdserverpb::{Compare, DeleteRangeRequest, PutRequest, RangeRe
 use keyport_storage::KeyRange;
 use serde::Deserialize;
 
+use crate::calls::MAX_TXN_LEVELS;
 use crate::faces::fields::{self, Object, Whole};
 use crate::faces::rest::failure::Failure;
 
@@ -119,13 +120,18 @@ struct Delete {
 }
 
 impl Transaction {
-    /// Goes as deep as the text does, which is bounded.
+    /// `levels` is how many transactions may be within one another.
     ///
     /// # Errors
     /// What of it makes no sense.
-    pub(super) fn request(self) -> Result<TxnRequest, Failure> {
-        let requests =
-            |operations: Vec<Operation>| operations.into_iter().map(Operation::request).collect::<Result<_, _>>();
+    pub(super) fn request(self, levels: usize) -> Result<TxnRequest, Failure> {
+        let Some(inner) = levels.checked_sub(1) else {
+            let detail = format!("more than {MAX_TXN_LEVELS} transactions are within one another");
+            return Err(Failure::Malformed(detail));
+        };
+        let requests = |operations: Vec<Operation>| {
+            operations.into_iter().map(|operation| operation.request(inner)).collect::<Result<_, _>>()
+        };
         Ok(TxnRequest {
             compare: self.guards.into_iter().map(|Object(guard)| guard.compare()).collect::<Result<_, _>>()?,
             success: requests(self.then)?,
@@ -154,12 +160,12 @@ fn op(request: Result<Request, Failure>) -> Result<RequestOp, Failure> {
 }
 
 impl Operation {
-    fn request(self) -> Result<RequestOp, Failure> {
+    fn request(self, levels: usize) -> Result<RequestOp, Failure> {
         op(match self {
             Operation::Get(Object(get)) => get.request(),
             Operation::Put(Object(put)) => put.request(),
             Operation::Delete(Object(delete)) => delete.request(),
-            Operation::Transaction(Object(nested)) => nested.request().map(Request::RequestTxn),
+            Operation::Transaction(Object(nested)) => nested.request(levels).map(Request::RequestTxn),
         })
     }
 }

@@ -1,19 +1,20 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that is sent again is not done again.
 //!
 //! What came of it is a record in the store, written by the same transaction: so a retry may come to another member, after a
-//! restart, or while the first is under way. The record is behind the key beside the prefix, named by a hash of whose it is and
-//! what it is called, and has a lease of its own that takes it away. The quota of the database bounds how many there are.
+//! restart, or while the first is under way. The record is behind a key that the resource says, named by a hash of whose it is
+//! and what it is called, and has a lease of its own that takes it away. The quota of the database bounds how many there are.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
-use keyport_api::etcdserverpb::RangeRequest;
-use keyport_storage::{Record, Versions};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use keyport_api::etcdserverpb::{Compare, PutRequest, RangeRequest};
+use keyport_storage::Record;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::ask::Hold;
-use crate::calls::{Caller, PutReply};
-use crate::faces::rest::failure::Failure;
+use super::failure::Failure;
+use crate::calls::Caller;
 
 /// How long a request is remembered, in seconds.
 pub(super) const REMEMBERED: i64 = 3600;
@@ -21,6 +22,8 @@ pub(super) const REMEMBERED: i64 = 3600;
 const MOST_BYTES: usize = 255;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Beside an answer that is not the first to its request.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// A request that may come again.
 #[derive(Clone, Debug)]
@@ -31,16 +34,16 @@ pub(super) struct Once {
     request: String,
 }
 
-/// What came of a request.
+/// What is written down of a request, and what came of it.
 #[derive(Serialize, Deserialize)]
-struct Done {
-    key_b64: String,
-    lease: i64,
+struct Written<T> {
     request: String,
+    #[serde(flatten)]
+    done: T,
 }
 
 impl Once {
-    /// By the header, if it is there.
+    /// By the header, if it is there. `request` is what makes it the same one.
     ///
     /// # Errors
     /// `Malformed`.
@@ -48,8 +51,7 @@ impl Once {
         headers: &HeaderMap,
         caller: &Caller,
         beside: &[u8],
-        hold: Hold,
-        value: &[u8],
+        request: &[&[u8]],
     ) -> Result<Option<Once>, Failure> {
         let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(name) = given.next() else { return Ok(None) };
@@ -68,13 +70,7 @@ impl Once {
         let slash: &[u8] = if beside.ends_with(b"/") { b"" } else { b"/" };
         let own = hash(&[user, name.as_bytes()]);
         let at = Bytes::from([beside, slash, b"once/", own.as_bytes()].concat());
-        let hold = match hold {
-            Hold::Nothing => String::new(),
-            Hold::Lease(id) => format!("lease {id}"),
-            Hold::Ttl(seconds) => format!("ttl {seconds}"),
-        };
-        let request = hash(&[hold.as_bytes(), value]);
-        Ok(Some(Once { at, request }))
+        Ok(Some(Once { at, request: hash(request) }))
     }
 
     /// How it is looked up.
@@ -82,29 +78,38 @@ impl Once {
         RangeRequest { key: self.at.clone(), ..RangeRequest::default() }
     }
 
-    /// What is written down of it.
-    pub(super) fn written(&self, key: &[u8], lease: i64) -> Bytes {
-        let key_b64 = base64_simd::STANDARD.encode_to_string(key);
-        let done = Done { key_b64, lease, request: self.request.clone() };
-        // Texts and a number: there always is a form.
-        serde_json::to_vec(&done).unwrap_or_default().into()
+    /// That it has not been done yet.
+    pub(super) fn is_new(&self) -> Compare {
+        Compare {
+            result: CompareResult::Equal.into(),
+            target: CompareTarget::Create.into(),
+            key: self.at.clone(),
+            range_end: Bytes::new(),
+            target_union: Some(TargetUnion::CreateRevision(0)),
+        }
     }
 
-    /// What was answered the first time, by what was written down then.
+    /// How it is written down, with a lease that takes it away.
+    pub(super) fn write<T: Serialize>(&self, done: T, lease: i64) -> PutRequest {
+        let written = Written { request: self.request.clone(), done };
+        // Of texts and numbers: there always is a form.
+        let value = serde_json::to_vec(&written).unwrap_or_default().into();
+        PutRequest { key: self.at.clone(), value, lease, ..PutRequest::default() }
+    }
+
+    /// What came of it the first time, by what was written down then.
     ///
     /// # Errors
     /// `Reused`, where that was another request.
-    pub(super) fn answer(&self, record: &Record, value: &[u8]) -> Result<PutReply, Failure> {
-        let done: Done = serde_json::from_slice(record.value()).map_err(|_| Failure::Reused)?;
-        if done.request != self.request {
-            return Err(Failure::Reused);
-        }
-        let key = base64_simd::STANDARD.decode_to_vec(&done.key_b64).map_err(|_| Failure::Reused)?;
-        // They were written together.
-        let revision = record.versions().create_revision;
-        let versions = Versions { create_revision: revision, mod_revision: revision, version: 1, lease: done.lease };
-        Ok(PutReply { revision, record: Some(Record::new(&key, value, versions)), previous: None })
+    pub(super) fn done<T: DeserializeOwned>(&self, record: &Record) -> Result<T, Failure> {
+        let Written { request, done } = serde_json::from_slice(record.value()).map_err(|_| Failure::Reused)?;
+        if request == self.request { Ok(done) } else { Err(Failure::Reused) }
     }
+}
+
+/// Says in an answer that it is not the first.
+pub(super) fn mark<B>(response: &mut Response<B>) {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
 }
 
 /// Of several parts, each with its length, so that they do not run into each other.
