@@ -2,7 +2,9 @@
 //! machine of its own, and says what the page shows. (Where the links lead is among what `tidy` looks at.)
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod browser;
 mod page;
+mod readme;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,9 +19,15 @@ use page::Step;
 
 /// Types a page from the first command to the last.
 fn read_and_type(name: &str, etcd: Flavor) {
-    let page = fs::read_to_string(workspace().join("docs").join(name)).unwrap();
-    let steps = page::steps(&page).unwrap_or_else(|error| panic!("docs/{name}, {error}"));
-    assert!(!steps.is_empty(), "docs/{name} has no commands");
+    let name = format!("docs/{name}");
+    let page = fs::read_to_string(workspace().join(&name)).unwrap();
+    let steps = page::steps(&page).unwrap_or_else(|error| panic!("{name}, {error}"));
+    type_all(&name, &steps, etcd);
+}
+
+/// Types what stands in a page.
+fn type_all(name: &str, steps: &[Step], etcd: Flavor) {
+    assert!(!steps.is_empty(), "{name} has no commands");
     let Some(hosts) = Hosts::new(1) else { return eprintln!("skipped: may not make network namespaces") };
     let room = tempfile::tempdir().unwrap();
     let [folder, programs, said] = ["folder", "programs", "said"].map(|name| room.path().join(name));
@@ -28,12 +36,12 @@ fn read_and_type(name: &str, etcd: Flavor) {
     }
     typist::programs(&programs, etcd).unwrap();
     let file = room.path().join("script");
-    fs::write(&file, script(&steps, &said)).unwrap();
+    fs::write(&file, script(steps, &said)).unwrap();
     let status = typist::types(&hosts, &folder, &programs, &file).unwrap();
 
     let said: Vec<String> =
         (0..steps.len()).map_while(|n| fs::read(said.join(n.to_string())).ok()).map(|bytes| text(&bytes)).collect();
-    let place = |n: usize| format!("docs/{name}, line {}", steps[n].line);
+    let place = |n: usize| format!("{name}, line {}", steps[n].line);
     let last = said.len().saturating_sub(1);
     assert!(status.success(), "{}: {status}\n{}\n{}", place(last), said.join(""), logs(&folder));
     assert_eq!(said.len(), steps.len(), "{}: it ends there", place(last));
@@ -83,6 +91,11 @@ fn read_and_type_all(pages: &[&str]) {
 #[test]
 fn beginning() {
     read_and_type_all(&["start.md", "http-api.md", "http-cluster.md", "http.md", "grpc.md"]);
+}
+
+#[test]
+fn the_first_tour() {
+    readme::type_tours();
 }
 
 #[test]

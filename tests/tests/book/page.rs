@@ -12,6 +12,40 @@ pub(crate) struct Step {
     pub(crate) shown: Option<String>,
 }
 
+/// What runs in a page in a browser.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// Where it begins, counted from one.
+    pub(crate) line: usize,
+    pub(crate) code: String,
+    /// The page is one of another site.
+    pub(crate) elsewhere: bool,
+    /// What it logs.
+    pub(crate) shown: String,
+}
+
+/// The scripts of a page that has nothing else.
+///
+/// # Errors
+/// Blocks that are none, and scripts of which nothing is shown: by their lines.
+pub(crate) fn scripts(page: &str) -> Result<Vec<Script>, String> {
+    let mut scripts: Vec<Script> = Vec::new();
+    for block in blocks(page) {
+        match (block.kind, scripts.last_mut()) {
+            ("js" | "js elsewhere", last) if last.as_ref().is_none_or(|last| !last.shown.is_empty()) => {
+                let elsewhere = block.kind != "js";
+                scripts.push(Script { line: block.line, code: block.text, elsewhere, shown: String::new() });
+            }
+            ("text", Some(script)) if script.shown.is_empty() && !block.apart => script.shown = block.text,
+            (kind, _) => return Err(format!("line {}: a block ({kind:?}) that nobody runs", block.line)),
+        }
+    }
+    match scripts.last() {
+        Some(last) if last.shown.is_empty() => Err(format!("line {}: nothing is shown of it", last.line)),
+        _ => Ok(scripts),
+    }
+}
+
 /// A fenced block.
 struct Block<'a> {
     line: usize,
@@ -122,5 +156,21 @@ fn what_is_left_out_is_anything() {
     for (shown, said) in [("a\n", "b\n"), ("a\n", "a\nb\n"), ("a…c\n", "ab\n"), ("…\nb\n", "b\na\n"), ("a…a\n", "a\n")]
     {
         assert!(!is_as_shown(shown, said), "{shown:?} {said:?}");
+    }
+}
+
+#[test]
+fn scripts_and_what_they_log_are_found() {
+    let page = "# A\n```js\na();\n```\n\n```text\na\n```\nprose\n```js elsewhere\nb();\n```\n```text\nb\n```\n";
+    let script =
+        |line, code: &str, elsewhere, shown: &str| Script { line, code: code.into(), elsewhere, shown: shown.into() };
+    assert_eq!(scripts(page).unwrap(), [script(2, "a();\n", false, "a\n"), script(10, "b();\n", true, "b\n")]);
+    for (page, line) in [
+        ("```js\na\n```\n", 1),
+        ("```js\na\n```\n```js\nb\n```\n", 4),
+        ("```js\na\n```\nprose\n```text\na\n```\n", 5),
+        ("```sh\na\n```\n", 1),
+    ] {
+        assert!(scripts(page).unwrap_err().starts_with(&format!("line {line}: ")), "{page}");
     }
 }
