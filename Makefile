@@ -132,7 +132,7 @@ $(TOOLS)/mixin.done: tests/mixin/go.mod tests/mixin/go.sum
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
 
-tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/etcd-3.6.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/openapi.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done
+tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/etcd-3.6.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/openapi.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done $(TOOLS)/nginx.done
 
 # etcd 3.5.1 with etcdctl, and the Python clients.
 $(TOOLS)/python.done: tests/clients/python/requirements.txt
@@ -195,6 +195,11 @@ $(TOOLS)/certutil.done:
 # Puts members of a cluster into network namespaces. Only root may, and where it is missing those tests say that they are skipped.
 $(TOOLS)/ip.done:
 	command -v ip >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || $(call install,iproute2)
+	mkdir -p $(TOOLS) && touch $@
+
+# Stands in front of a server. Where it is missing and there are no packages, those tests say that they are skipped.
+$(TOOLS)/nginx.done:
+	test -x /usr/sbin/nginx || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || $(call install,nginx)
 	mkdir -p $(TOOLS) && touch $@
 
 # Debian packages, as root.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,10 +27,18 @@ impl Program {
     /// # Panics
     /// If it cannot be started.
     pub fn start<A: AsRef<OsStr>>(flavor: Flavor, args: impl IntoIterator<Item = A>) -> Program {
+        Program::other(&flavor.binary(), args)
+    }
+
+    /// Starts somebody else's program.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn other<A: AsRef<OsStr>>(binary: &Path, args: impl IntoIterator<Item = A>) -> Program {
         let dir = tempfile::tempdir().expect("a folder can be made");
         let log = dir.path().join("log");
         let output = File::options().create(true).append(true).open(&log).expect("a log file can be made");
-        let mut command = Command::new(flavor.binary());
+        let mut command = Command::new(binary);
         own_environment(&mut command);
         command.args(args).current_dir(dir.path()).stdin(Stdio::null());
         command.stderr(output.try_clone().expect("a file can be opened twice")).stdout(output);

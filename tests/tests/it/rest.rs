@@ -3,6 +3,7 @@
 mod access;
 mod browsers;
 mod changes;
+mod clients;
 mod conditions;
 mod cut;
 mod held;
@@ -11,6 +12,7 @@ mod leases;
 mod lines;
 mod lists;
 mod members;
+mod nginx;
 mod once;
 mod packed;
 mod problems;
