@@ -32,7 +32,7 @@ use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
 use crate::http::{Call, Protocol, RequestBody, asks_for_websocket};
 use crate::net::Face;
-pub(crate) use any_body::AnyBody;
+use any_body::AnyBody;
 
 /// The table of faces, tried in this order: hot gRPC calls, gRPC, the gateway's paths, everything else.
 ///

@@ -16,7 +16,7 @@ pin_project! {
     /// The body of whichever face answered.
     #[project = AnyBodyProj]
     #[derive(Debug)]
-    pub(crate) enum AnyBody {
+    pub enum AnyBody {
         Hot { #[pin] body: HotBody },
         Grpc { #[pin] body: GrpcBody },
         Gateway { #[pin] body: GatewayBody },
