@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     fn transaction(text: &Value) -> Result<TxnRequest, Failure> {
-        fields::read::<Transaction>(text.to_string().as_bytes())?.request()
+        fields::read::<Transaction>(text.to_string().as_bytes())?.request(MAX_TXN_LEVELS)
     }
 
     #[test]
