@@ -4,9 +4,8 @@
 //! sync for a tenth of a second.
 
 use std::fs::File;
-use std::io;
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use super::on_disk;
 
