@@ -74,7 +74,21 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
-	$(MAKE) deny
+	$(MAKE) deny console-lint
+
+# The console's own. What it needs is installed as the build does, by the lock file.
+.PHONY: console-lint console-test
+console-lint: web-ui/node_modules/.installed-by $(TOOLS)/console.done
+	cd web-ui && npm run -s check && npm run -s lint
+	cd tests/console && npm run -s check
+	node .ci/npm-licenses.mjs
+
+console-test: web-ui/node_modules/.installed-by $(TOOLS)/console.done build
+	cd web-ui && npm run -s test
+	cd tests/console && npm run -s test
+
+web-ui/node_modules/.installed-by: web-ui/package-lock.json
+	npm ci --prefix web-ui --no-audit --no-fund --ignore-scripts && cp $< $@
 
 fmt:
 	$(CARGO) fmt --all
@@ -132,7 +146,7 @@ $(TOOLS)/mixin.done: tests/mixin/go.mod tests/mixin/go.sum
 
 # --- What the tests drive: each is pinned, and made once under target/tools.
 
-tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/etcd-3.6.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/openapi.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done $(TOOLS)/nginx.done
+tools: $(TOOLS)/python.done $(TOOLS)/new-etcd.done $(TOOLS)/etcd-3.6.done $(TOOLS)/rust.done $(TOOLS)/node.done $(TOOLS)/openapi.done $(TOOLS)/console.done $(TOOLS)/browser.done $(TOOLS)/certutil.done $(TOOLS)/ip.done $(TOOLS)/nginx.done
 
 # etcd 3.5.1 with etcdctl, and the Python clients.
 $(TOOLS)/python.done: tests/clients/python/requirements.txt
@@ -172,6 +186,11 @@ $(TOOLS)/rust.done: tests/clients/rust/Cargo.toml tests/clients/rust/Cargo.lock 
 
 $(TOOLS)/node.done: tests/clients/node/package.json tests/clients/node/package-lock.json
 	npm ci --prefix tests/clients/node --no-audit --no-fund --ignore-scripts
+	mkdir -p $(TOOLS) && touch $@
+
+# What plays the console in a browser.
+$(TOOLS)/console.done: tests/console/package.json tests/console/package-lock.json
+	npm ci --prefix tests/console --no-audit --no-fund --ignore-scripts
 	mkdir -p $(TOOLS) && touch $@
 
 # What reads the OpenAPI document: linters, generators of clients, and what tries all of it.

@@ -250,6 +250,11 @@ table! {
         Docs => operations::DOCS,
         DocsScript => operations::DOCS_SCRIPT,
         DocsStyle => operations::DOCS_STYLE,
+        /// A page to see and change everything with.
+        Console => operations::CONSOLE,
+        ConsoleEntry => operations::CONSOLE_ENTRY,
+        ConsoleSettings => operations::CONSOLE_SETTINGS,
+        ConsoleFile => operations::CONSOLE_FILE,
     }
 }
 

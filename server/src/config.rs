@@ -8,6 +8,7 @@ mod auto_defrag;
 mod backups;
 mod build;
 mod cluster;
+mod console;
 mod duration;
 mod file;
 mod flag;
@@ -30,6 +31,7 @@ mod url;
 pub use auto_defrag::AutoDefragConfig;
 pub use backups::BackupConfig;
 pub(crate) use cluster::parse_members;
+pub use console::ConsoleMode;
 pub(crate) use duration::parse as parse_duration;
 pub use gates::{FeatureGates, Gate};
 pub(crate) use help::{FlagText, flag_texts};
@@ -122,6 +124,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Whether profiles may be taken.
     pub enable_pprof: bool,
+    /// What the console may be used for.
+    pub console: ConsoleMode,
     pub feature_gates: FeatureGates,
     /// What to tell the operator once the log is open.
     pub warnings: Vec<String>,

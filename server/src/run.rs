@@ -23,7 +23,7 @@ use crate::audit::AuditLog;
 use crate::backups::{Schedule, ScheduleError};
 use crate::bootstrap::{self, BootstrapError};
 use crate::calls::Calls;
-use crate::config::{Config, Gate, ListenConfig, Url};
+use crate::config::{Config, ConsoleMode, Gate, ListenConfig, Url};
 use crate::faces::json::GatewayOptions;
 use crate::faces::ops;
 use crate::faces::routes::Routes;
@@ -322,7 +322,7 @@ where
         listeners.into_iter().partition(|listener| listener.face == Face::Metrics);
     // Whoever watches over this member has to hear from it while it waits for the others, too.
     let watched = stack.layer(ops::metrics_router(Arc::new(node.clone()), Arc::clone(&metrics)));
-    announce_listeners(&for_metrics);
+    announce_listeners(&for_metrics, config.console);
     let watching = server.serve(for_metrics, watched, stop.clone(), DRAIN);
     let serving = async {
         // Clients that come early wait in the listeners' queues rather than see half a server.
@@ -330,15 +330,15 @@ where
             () = node.ready() => {}
             () = stop.cancelled() => return Ok(()),
         }
-        let router =
-            ops::router(Arc::new(node.clone()), metrics, config.enable_pprof, calls.clone()).fallback(ops::not_found);
+        let offer = ops::Offer { has_profiles: config.enable_pprof, console: config.console };
+        let router = ops::router(Arc::new(node.clone()), metrics, offer, calls.clone()).fallback(ops::not_found);
         let gateway = config
             .http
             .enable_gateway
             .then(|| GatewayOptions::new(config.max_request_bytes, config.max_txn_ops, stop.clone()));
         let routes = Routes::new(calls, config.max_receive_bytes(), gateway, router);
         tracing::info!("ready to serve client requests");
-        announce_listeners(&for_clients);
+        announce_listeners(&for_clients, config.console);
         service_manager::tell(Stage::Ready);
         let watched = service_manager::watched_over(|patience| attendance::of_all(&node, server.loops(), patience));
         let served = server.serve(for_clients, around.layer(stack.layer(routes)), stop.clone(), DRAIN);
@@ -350,7 +350,7 @@ where
     tokio::try_join!(watching, serving).map(drop)
 }
 
-fn announce_listeners(listeners: &[Listener]) {
+fn announce_listeners(listeners: &[Listener], console: ConsoleMode) {
     for listener in listeners {
         let traffic = match listener.face {
             Face::All => "grpc+http",
@@ -360,26 +360,29 @@ fn announce_listeners(listeners: &[Listener]) {
         };
         let local = listener.local_addr();
         let address = local.map_or_else(|| listener.url.authority(), |a| a.to_string());
-        let docs = matches!(listener.face, Face::All | Face::Http).then(|| docs_url(&listener.url, local)).flatten();
+        let for_pages = local.filter(|_| matches!(listener.face, Face::All | Face::Http));
+        let docs = page_url(&listener.url, for_pages, "docs");
+        let console = page_url(&listener.url, for_pages.filter(|_| console != ConsoleMode::Off), "ui/");
         let is_encrypted = listener.url.scheme.is_tls();
         if is_encrypted {
-            tracing::info!(traffic, address, docs, "serving client traffic securely");
+            tracing::info!(traffic, address, docs, console, "serving client traffic securely");
         // Others on this machine are no strangers on the network.
         } else if local.is_none_or(|local| local.ip().is_loopback()) {
-            tracing::info!(traffic, address, docs, "serving client traffic");
+            tracing::info!(traffic, address, docs, console, "serving client traffic");
         } else {
-            tracing::info!(traffic, address, docs, "serving client traffic insecurely; this is strongly discouraged!");
+            let discouraged = "serving client traffic insecurely; this is strongly discouraged!";
+            tracing::info!(traffic, address, docs, console, "{discouraged}");
         }
     }
 }
 
-/// What to open in a browser to get to know this server.
-fn docs_url(url: &Url, local: Option<SocketAddr>) -> Option<String> {
+/// What to open in a browser to get to a page of this server.
+fn page_url(url: &Url, local: Option<SocketAddr>, page: &str) -> Option<String> {
     let (local, scheme) = (local?, url.scheme.as_str());
     Some(if local.ip().is_unspecified() {
-        format!("{scheme}://localhost:{}/docs", local.port())
+        format!("{scheme}://localhost:{}/{page}", local.port())
     } else {
-        format!("{scheme}://{local}/docs")
+        format!("{scheme}://{local}/{page}")
     })
 }
 

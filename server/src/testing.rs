@@ -117,7 +117,7 @@ impl Member {
         let options = StackOptions { max_message_bytes, pace: self.pace, ..StackOptions::of(&self.config) };
         let stack = Stack::new(options, Arc::clone(&self.metrics), self.calls.clone(), full);
         let (node, metrics) = (Arc::new(self.node.clone()), Arc::clone(&self.metrics));
-        let router = ops::router(node, metrics, false, self.calls.clone()).fallback(not_found);
+        let router = ops::router(node, metrics, ops::Offer::default(), self.calls.clone()).fallback(not_found);
         stack.layer(Routes::new(self.calls.clone(), max_message_bytes, Some(gateway), router))
     }
 

@@ -1,5 +1,7 @@
 //! Pages for people, embedded: a server has nothing to find on disk, and a browser nothing to load from elsewhere.
 
+pub mod console;
+
 /// The API explorer: lists what `/openapi.json` describes, and sends requests to the server it came from. It asks that server
 /// for [`DOCS_SCRIPT`] at `/docs/script.js` and [`DOCS_STYLE`] at `/docs/style.css`.
 pub const DOCS_PAGE: &str = include_str!("../docs/page.html");

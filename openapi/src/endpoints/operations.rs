@@ -219,6 +219,57 @@ pub(super) const DOCS_STYLE: Endpoint = Endpoint {
     ..PLAIN
 };
 
+pub(super) const CONSOLE: Endpoint = Endpoint {
+    path: "/ui/",
+    id: "Operations_Console",
+    summary: "The console: a page to see and change everything with",
+    description: "It works by the API alone, with the caller's own permissions.",
+    answers: &[
+        Answer { headers: &["ETag"], ..answer(200, "The page.", &[HTML]) },
+        NOT_MODIFIED,
+        answer(404, "It is switched off (`--console=off`).", &[text(None)]),
+    ],
+    ..PLAIN
+};
+
+pub(super) const CONSOLE_ENTRY: Endpoint = Endpoint {
+    path: "/ui",
+    id: "Operations_ConsoleEntry",
+    summary: "Leads to the console",
+    answers: &[Answer { headers: &["Location"], ..answer(307, "To `/ui/`.", &[]) }],
+    ..PLAIN
+};
+
+pub(super) const CONSOLE_SETTINGS: Endpoint = Endpoint {
+    path: "/ui/settings.json",
+    id: "Operations_ConsoleSettings",
+    summary: "Tells the console what it may be used for",
+    answers: &[answer(
+        200,
+        "`mode` is `on`, `read-only` or `off`: what the page offers. What the API allows is another matter.",
+        &[Content {
+            shape: Shape::Schema("ConsoleSettings"),
+            example: Some(|| json!({"mode": "on", "version": "0.1.0", "etcdserver": "3.7.1"})),
+            ..JSON
+        }],
+    )],
+    ..PLAIN
+};
+
+pub(super) const CONSOLE_FILE: Endpoint = Endpoint {
+    path: "/ui/{file}",
+    id: "Operations_ConsoleFile",
+    summary: "What the console is made of",
+    description: "Its scripts and style sheets, whose names change with what is in them, and `notices.txt`: whose work is in it.",
+    parameters: &[Parameter { place: Place::Path, ..query("file", "The name of the file.", Shape::Text) }],
+    answers: &[
+        Answer { headers: &["ETag"], ..answer(200, "The file.", &[SCRIPT, STYLE, text(None), IMAGE, HTML]) },
+        NOT_MODIFIED,
+        answer(404, "There is no such file.", &[text(None)]),
+    ],
+    ..PLAIN
+};
+
 const NOT_MODIFIED: Answer =
     Answer { headers: &["ETag"], ..answer(304, "What `If-None-Match` names still holds.", &[]) };
 
@@ -241,6 +292,7 @@ const JSON: Content = Content { media_type: "application/json", shape: Shape::Ob
 const HTML: Content = Content { media_type: "text/html", shape: Shape::Text, example: None };
 const SCRIPT: Content = Content { media_type: "text/javascript", shape: Shape::Text, example: None };
 const STYLE: Content = Content { media_type: "text/css", shape: Shape::Text, example: None };
+const IMAGE: Content = Content { media_type: "image/svg+xml", shape: Shape::Text, example: None };
 
 const fn text(example: Option<fn() -> serde_json::Value>) -> Content {
     Content { media_type: "text/plain", shape: Shape::Text, example }

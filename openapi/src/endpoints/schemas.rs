@@ -29,6 +29,7 @@ pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("KeyLine", key_line())
         .schema("CompactedProblem", compacted())
         .schema("Version", version())
+        .schema("ConsoleSettings", console_settings())
         .schema("Session", session())
         .schema("Login", login())
         .schema("NewPassword", new_password())
@@ -44,6 +45,19 @@ fn version() -> Schema {
         .property("keyport", text("The version of this server."))
         .required("etcdserver")
         .required("etcdcluster")
+        .into()
+}
+
+fn console_settings() -> Schema {
+    let modes = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["on", "read-only", "off"]));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("mode", modes.description(Some("What the page offers.")))
+        .property("version", text("The version of this server."))
+        .property("etcdserver", text("The release of the API that is served."))
+        .required("mode")
+        .required("version")
+        .required("etcdserver")
         .into()
 }
 

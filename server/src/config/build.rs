@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use super::{
-    AllowList, AutoCompaction, Config, ConfigError, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig, ListenConfig,
-    LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, auto_defrag, backups, cluster, duration,
-    identity, invalid, origins, rates, tls, tokens, traces,
+    AllowList, AutoCompaction, Config, ConfigError, ConsoleMode, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig,
+    ListenConfig, LogConfig, LogFormat, LogLevel, LogOutput, Rotation, TokenConfig, auto_defrag, backups, cluster,
+    duration, identity, invalid, origins, rates, tls, tokens, traces,
 };
 
 /// Longer timeouts only hide a broken network.
@@ -78,6 +78,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         metrics_prefix_depth: usize::try_from(s.uint("metrics-prefix-depth")).ok().filter(|depth| *depth > 0),
         warning_apply_duration: s.duration("warning-apply-duration"),
         traces: traces::build(&s)?,
+        console: ConsoleMode::of(&s.string("console")),
         enable_pprof: s.bool("enable-pprof") || log.level == LogLevel::Debug,
         log,
         feature_gates,

@@ -75,6 +75,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(Listeners, "socket-reuse-port", Bool, "false", "Set SO_REUSEPORT on listeners.").at("socket-options.reuse-port"),
     flag(Listeners, "socket-reuse-address", Bool, "false", "Set SO_REUSEADDR on listeners; it always is.").at("socket-options.reuse-address"),
     flag(Listeners, "enable-grpc-gateway", Bool, "true", "Serve the JSON gateway."),
+    flag(Listeners, "console", Choice(&["on", "read-only", "off"]), "on", "The console at /ui/: on, read-only (it offers no change; the API is as ever), or off."),
     flag(Listeners, "cors", Words, OWN, "Origins of pages that may call: own for the server's, those like https://example.com or http://localhost:3000, or * for all."),
     flag(Listeners, "host-whitelist", Words, OWN, "Host names that HTTP requests may name: own (this machine's, those in the URLs, addresses), names, or * for all."),
 

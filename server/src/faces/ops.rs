@@ -2,6 +2,7 @@
 //!
 //! Paths, methods and parameters are those of the table that the document describes (`keyport_openapi::endpoints`).
 
+mod console;
 mod docs;
 mod health;
 mod index;
@@ -29,6 +30,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::kit;
 use crate::calls::{Caller, Calls};
+use crate::config::ConsoleMode;
 use crate::http::plain;
 use crate::http::refusal::{add_hints, is_of_page, problem_document, tell};
 use crate::metrics::{self, Metrics};
@@ -78,8 +80,15 @@ pub(crate) struct RaftState {
 struct Ops<H> {
     node: Arc<H>,
     metrics: Arc<Metrics>,
+    offer: Offer,
+}
+
+/// What the operator wants to have here beside what is always there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Offer {
     /// Whether they may be taken.
-    has_profiles: bool,
+    pub has_profiles: bool,
+    pub console: ConsoleMode,
 }
 
 /// Everything for clients' listeners, without a fallback: other routers may be merged.
@@ -87,10 +96,10 @@ struct Ops<H> {
 pub(crate) fn router<H: HealthSource, I: Insiders>(
     node: Arc<H>,
     metrics: Arc<Metrics>,
-    has_profiles: bool,
+    offer: Offer,
     insiders: I,
 ) -> Router {
-    let ops = Arc::new(Ops { node, metrics, has_profiles });
+    let ops = Arc::new(Ops { node, metrics, offer });
     let inside = routes(|endpoint| !endpoint.public).layer(middleware::from_fn_with_state(insiders, admit::<I>));
     routes(|endpoint| endpoint.public)
         .merge(inside)
@@ -100,7 +109,7 @@ pub(crate) fn router<H: HealthSource, I: Insiders>(
 
 /// Metrics and health alone, for listeners that are there for nothing else.
 pub(crate) fn metrics_router<H: HealthSource>(node: Arc<H>, metrics: Arc<Metrics>) -> Router {
-    let ops = Arc::new(Ops { node, metrics, has_profiles: false });
+    let ops = Arc::new(Ops { node, metrics, offer: Offer::default() });
     routes(|endpoint| endpoint.public && endpoint.listeners == Listeners::ClientsAndMetrics)
         .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(uri.path(), "") })
         .fallback(|| async { no_page("This port has /metrics, /health, /livez and /readyz.\n") })
@@ -150,6 +159,11 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::Docs => docs::tagged(asked(verb, docs::page)),
         Operation::DocsScript => docs::tagged(asked(verb, docs::script)),
         Operation::DocsStyle => docs::tagged(asked(verb, docs::style)),
+        Operation::Console => asked(verb, console::page),
+        // Without the path before it, which a proxy may have taken away.
+        Operation::ConsoleEntry => asked(verb, || async { Redirect::temporary("ui/") }),
+        Operation::ConsoleSettings => asked(verb, console::settings),
+        Operation::ConsoleFile => asked(verb, console::file),
     }
 }
 

@@ -13,12 +13,14 @@ use crate::testing::config;
 #[test]
 fn the_address_to_open() {
     let plain = Url::parse("http://127.0.0.1:1").unwrap();
-    let url = |address: &str| docs_url(&plain, Some(address.parse().unwrap())).unwrap();
+    let url = |address: &str| page_url(&plain, Some(address.parse().unwrap()), "docs").unwrap();
     assert_eq!(url("127.0.0.1:2379"), "http://127.0.0.1:2379/docs");
     assert_eq!(url("[::1]:2379"), "http://[::1]:2379/docs");
     assert_eq!(url("0.0.0.0:2379"), "http://localhost:2379/docs");
     assert_eq!(url("[::]:2379"), "http://localhost:2379/docs");
-    assert_eq!(docs_url(&plain, None), None);
+    let console = page_url(&plain, Some("127.0.0.1:2379".parse().unwrap()), "ui/");
+    assert_eq!(console.as_deref(), Some("http://127.0.0.1:2379/ui/"));
+    assert_eq!(page_url(&plain, None, "docs"), None);
 }
 
 #[tokio::test]

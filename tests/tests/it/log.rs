@@ -43,7 +43,9 @@ async fn lines_are_free_of_the_programs_own_notation() {
     assert_eq!(said("removed a member").len(), 1, "{log}");
     assert_eq!(said("set the initial cluster version").len(), 1, "{log}");
     assert_eq!(said("updated cluster version").len(), 0, "{log}");
-    assert_eq!(said("serving client traffic")[0]["docs"], format!("{}/docs", server.url()), "{log}");
+    let serving = said("serving client traffic")[0];
+    assert_eq!(serving["docs"], format!("{}/docs", server.url()), "{log}");
+    assert_eq!(serving["console"], format!("{}/ui/", server.url()), "{log}");
 }
 
 /// A log that is full goes on in another file, and what was in it is packed.

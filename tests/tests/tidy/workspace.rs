@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The roots of its crates, and of what else is as large.
-pub(crate) const ROOTS: [&str; 13] = [
+pub(crate) const ROOTS: [&str; 14] = [
     "api/build",
     "api/src",
     "openapi/src",
@@ -16,6 +16,7 @@ pub(crate) const ROOTS: [&str; 13] = [
     "tests/tests/book",
     "tests/tests/it",
     "tests/tests/tidy",
+    "web-ui/build",
     "web-ui/src",
 ];
 

@@ -1,29 +1,37 @@
 //! `/`: what there is to find here.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, header};
 use keyport_api::error::PROBLEMS;
 use keyport_openapi::endpoints::{Operation, Resource};
 use serde_json::json;
 
+use super::{HealthSource, Ops};
+use crate::config::ConsoleMode;
 use crate::faces::negotiation;
 
 /// Programs that do not say get the first.
 const FORMS: [&str; 2] = ["application/json", "text/html"];
 
 /// Links for programs; browsers are led to a page.
-pub(super) async fn index(headers: HeaderMap) -> Response {
+pub(super) async fn index<H: HealthSource>(State(ops): State<Arc<Ops<H>>>, headers: HeaderMap) -> Response {
+    let has_console = ops.offer.console != ConsoleMode::Off;
     let mut response = match negotiation::best(&headers, &FORMS) {
-        1 => Redirect::temporary(Operation::Docs.info().path).into_response(),
-        _ => Json(links()).into_response(),
+        // From here, wherever a proxy has put this: the page finds the rest by where it is itself.
+        1 if has_console => Redirect::temporary("ui/").into_response(),
+        1 => Redirect::temporary("docs").into_response(),
+        _ => Json(links(has_console)).into_response(),
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
-fn links() -> serde_json::Value {
-    json!({
+fn links(has_console: bool) -> serde_json::Value {
+    let mut index = json!({
         "name": "keyport",
         "version": crate::version::KEYPORT,
         "etcdserver": crate::version::ETCD_SERVER,
@@ -39,5 +47,9 @@ fn links() -> serde_json::Value {
             "metrics": Operation::Metrics.info().path,
             "version": Operation::Version.info().path,
         },
-    })
+    });
+    if has_console && let Some(links) = index.get_mut("links") {
+        links["console"] = Operation::Console.info().path.into();
+    }
+    index
 }

@@ -32,12 +32,12 @@ cmdline, symbol  /debug/vars has the command line; names are in the profile
 ";
 
 pub(super) async fn index<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
-    if ops.has_profiles { plain::text(StatusCode::OK, INDEX) } else { no_page(OFF) }
+    if ops.offer.has_profiles { plain::text(StatusCode::OK, INDEX) } else { no_page(OFF) }
 }
 
 /// What a Go program has there, and this one has not.
 pub(super) async fn other<H: HealthSource>(State(ops): State<Arc<Ops<H>>>, Path(name): Path<String>) -> Response {
-    if !ops.has_profiles {
+    if !ops.offer.has_profiles {
         return no_page(OFF);
     }
     let line =
@@ -49,7 +49,7 @@ pub(super) async fn other<H: HealthSource>(State(ops): State<Arc<Ops<H>>>, Path(
 }
 
 pub(super) async fn profile<H: HealthSource>(State(ops): State<Arc<Ops<H>>>, request: Request) -> Response {
-    if !ops.has_profiles {
+    if !ops.offer.has_profiles {
         return no_page(OFF);
     }
     let (seconds, form) = match wanted(request.uri().query()) {

@@ -74,7 +74,7 @@ async fn ask(node: Fake, method: Method, path: &str) -> Answer {
 }
 
 async fn ask_as(insiders: Those, node: Fake, method: Method, path: &str) -> Answer {
-    let router = router(Arc::new(node), Arc::new(Metrics::new(false)), false, insiders).fallback(not_found);
+    let router = router(Arc::new(node), Arc::new(Metrics::new(false)), Offer::default(), insiders).fallback(not_found);
     let mut request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
     let mut call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));
     call.caller = Some(Caller::internal("a test"));
@@ -164,6 +164,7 @@ fn example(operation: Operation) -> String {
         .replace("{check}", "serializable_read")
         .replace("{profile}", "heap")
         .replace("{problem}", "compacted")
+        .replace("{file}", "notices.txt")
 }
 
 #[tokio::test]
@@ -223,14 +224,14 @@ async fn what_is_for_the_metrics_listener_is_there_and_nothing_else() {
 #[tokio::test]
 async fn links_lead_somewhere() {
     let ask = async |accept: &'static str| {
-        let router = router(Arc::new(Fake::default()), Arc::new(Metrics::new(false)), false, Those(Ok(())));
+        let router = router(Arc::new(Fake::default()), Arc::new(Metrics::new(false)), Offer::default(), Those(Ok(())));
         let request = Request::get("/").header("accept", accept).body(Body::empty()).unwrap();
         let headers = router.oneshot(request).await.unwrap().headers().clone();
         assert_eq!(headers["vary"], "accept");
         headers.get("location").map(|location| location.to_str().unwrap().to_owned())
     };
     let browser = ask("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8").await;
-    assert_eq!(browser.as_deref(), Some(Operation::Docs.info().path));
+    assert_eq!(browser.as_deref(), Some("ui/"));
     for program in ["*/*", "application/json", "application/json, text/html;q=0.5", "image/png"] {
         assert_eq!(ask(program).await, None, "{program}");
     }

@@ -53,6 +53,8 @@ async fn how_the_process_stands_is_told_to_root_alone() {
         "/version",
         "/docs",
         "/docs/script.js",
+        "/ui/",
+        "/ui/settings.json",
         "/openapi.json",
         "/openapi-3.0.json",
         "/",

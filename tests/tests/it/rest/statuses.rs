@@ -163,7 +163,7 @@ async fn the_root_leads_on() {
     }
     let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
     let page = http.send(Method::GET, "/", &browser, "").await;
-    assert_eq!((page.status.as_u16(), page.header("location"), page.header("vary")), (307, "/docs", "accept"));
+    assert_eq!((page.status.as_u16(), page.header("location"), page.header("vary")), (307, "ui/", "accept"));
 }
 
 /// What it costs to be told is paid by who asks.

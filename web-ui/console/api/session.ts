@@ -1,0 +1,52 @@
+// Who works with the page. The cookie is out of its reach; all it knows is what the server says. When a call finds that nobody
+// is logged in, it waits here until somebody is, and is made again: whoever typed something has it still.
+import { address } from "./base";
+import { Problem } from "./problem";
+import { answered } from "./reach";
+import { Store } from "./store";
+
+export interface Session {
+  authentication: boolean;
+  user?: string;
+  roles?: string[];
+}
+
+/** Set while calls wait for somebody to log in: `done` lets them go on, or fail. */
+export interface Ask {
+  done: (loggedIn: boolean) => void;
+}
+
+export const session = new Store<Session | undefined>(undefined);
+export const asked = new Store<Ask | undefined>(undefined);
+
+let waiting: Promise<boolean> | undefined;
+
+/** Asks for a login, once for all who want one. */
+export function login(): Promise<boolean> {
+  waiting ??= new Promise<boolean>((done) => {
+    asked.set({ done });
+  }).finally(() => {
+    waiting = undefined;
+    asked.set(undefined);
+  });
+  return waiting;
+}
+
+export async function load(): Promise<void> {
+  const response = await fetch(address("v3/session"));
+  answered();
+  if (response.ok) session.set((await response.json()) as Session);
+  else if (response.status === 401) session.set({ authentication: true });
+}
+
+export async function begin(name: string, password: string): Promise<void> {
+  const response = await fetch(address("v3/session"), { method: "POST", body: JSON.stringify({ name, password }) });
+  answered();
+  if (!response.ok) throw await Problem.of(response);
+  session.set((await response.json()) as Session);
+}
+
+export async function end(): Promise<void> {
+  await fetch(address("v3/session"), { method: "DELETE" });
+  session.set({ authentication: true });
+}

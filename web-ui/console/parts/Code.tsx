@@ -1,0 +1,61 @@
+// A text to read or to edit, with the colours of its syntax.
+import { useEffect, useEffectEvent, useRef, useState } from "react";
+
+import styles from "./Code.module.css";
+import type { Editor, Mode } from "./editor";
+import { Failed, Loading } from "./States";
+
+interface Props {
+  text: string;
+  mode: Mode;
+  label: string;
+  readOnly?: boolean;
+  onChange?: (text: string) => void;
+  onSave?: () => void;
+}
+
+export function Code({ text, mode, label, readOnly = false, onChange, onSave }: Props) {
+  const host = useRef<HTMLDivElement>(null);
+  const editor = useRef<Editor>(undefined);
+  /** What the editor has, so that it is not told what it has told itself. */
+  const known = useRef(text);
+  const [state, setState] = useState<"loading" | "there" | Error>("loading");
+  const changed = useEffectEvent((to: string) => { known.current = to; onChange?.(to); });
+  const saved = useEffectEvent(() => onSave?.());
+  const first = useEffectEvent(() => ({ text, mode }));
+
+  useEffect(() => {
+    let gone = false;
+    const opened = async (): Promise<void> => {
+      const { open } = await import("./editor");
+      const { current } = host;
+      if (gone || !current) return;
+      const now = first();
+      known.current = now.text;
+      editor.current = open({ host: current, ...now, readOnly, label, onChange: changed, onSave: saved });
+      if (!readOnly) editor.current.focus();
+      setState("there");
+    };
+    opened().catch((error: unknown) => setState(error instanceof Error ? error : new Error(String(error))));
+    return () => {
+      gone = true;
+      editor.current?.destroy();
+      editor.current = undefined;
+    };
+  }, [readOnly, label]);
+
+  useEffect(() => {
+    if (known.current === text) return;
+    known.current = text;
+    editor.current?.setText(text);
+  }, [text]);
+  useEffect(() => editor.current?.setMode(mode), [mode]);
+
+  return (
+    <div className={styles.frame}>
+      {state === "loading" && <Loading what="the editor" />}
+      {state instanceof Error && <Failed error={state} />}
+      <div ref={host} className={styles.host} hidden={state !== "there"} />
+    </div>
+  );
+}

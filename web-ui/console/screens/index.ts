@@ -1,0 +1,19 @@
+// The screens, in the order of the navigation. A screen is a folder here, and its entry below: nothing else names it.
+import { type ComponentType, lazy } from "react";
+
+import type { IconName } from "../parts/Icon";
+import type { Route } from "../parts/route";
+
+export interface Screen {
+  /** The first part of its address. */
+  id: string;
+  title: string;
+  icon: IconName;
+  /** Goes there, after `g`. */
+  key: string;
+  view: ComponentType<{ route: Route }>;
+}
+
+export const screens: readonly Screen[] = [
+  { id: "keys", title: "Keys", icon: "keys", key: "k", view: lazy(() => import("./keys/Keys")) },
+];

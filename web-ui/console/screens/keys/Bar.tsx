@@ -1,0 +1,71 @@
+// Where one is, and what is searched for below it.
+import { useState } from "react";
+
+import { type Key, levels, show } from "../../model/keys";
+import { Button } from "../../parts/Button";
+import { Choice } from "../../parts/Fields";
+import { go } from "../../parts/route";
+import styles from "./Bar.module.css";
+import { type Place, addressOf } from "./place";
+
+export function Bar({ place, onNew }: { place: Place; onNew: (() => void) | undefined }) {
+  const { prefix, search } = place;
+  return (
+    <div className={styles.bar}>
+      <div className={styles.line}>
+        <Crumbs prefix={prefix} />
+        {onNew && <Button look="main" icon="plus" onClick={onNew}>New key</Button>}
+      </div>
+      <SearchField key={`${prefix} ${JSON.stringify(search ?? null)}`} place={place} />
+    </div>
+  );
+}
+
+function Crumbs({ prefix }: { prefix: Key }) {
+  const all = levels(prefix);
+  const name = (at: Key, before: Key): string => show(at.slice(before.length));
+  return (
+    <nav className={styles.crumbs} aria-label="Prefix">
+      <a href={addressOf({ prefix: "" })} aria-current={prefix === "" ? "page" : undefined}>All keys</a>
+      {all.map((at, index) => (
+        <a key={at} href={addressOf({ prefix: at })} className="mono" aria-current={at === prefix ? "page" : undefined}>
+          {name(at, all[index - 1] ?? "")}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+const WHERE = [["keys", "in keys"], ["values", "in values"], ["both", "in both"]] as const;
+
+function SearchField({ place: { prefix, search } }: { place: Place }) {
+  const [text, setText] = useState(search?.text ?? "");
+  const [regex, setRegex] = useState(search?.regex ?? false);
+  const [where, setWhere] = useState(search?.in ?? "keys");
+  const run = (to: { text?: string; regex?: boolean; in?: "keys" | "values" | "both" } = {}): void => {
+    const wish = { text, regex, in: where, ...to };
+    go(addressOf({ prefix, search: wish.text === "" ? undefined : wish }));
+  };
+  return (
+    <form className={styles.search} role="search" onSubmit={(event) => { event.preventDefault(); run(); }}>
+      <input
+        data-search
+        type="search"
+        className={styles.input}
+        aria-label={prefix === "" ? "Search all keys" : `Search below ${show(prefix)}`}
+        placeholder={prefix === "" ? "Search all keys" : "Search below here"}
+        autoComplete="off"
+        spellCheck={false}
+        value={text}
+        onChange={(event) => { setText(event.target.value); if (event.target.value === "" && search) run({ text: "" }); }}
+        onKeyDown={(event) => { if (event.key === "Escape") { setText(""); if (search) run({ text: "" }); } }}
+      />
+      <Choice label="Where to look" value={where} options={WHERE} onChoose={(to) => { setWhere(to); if (search) run({ in: to }); }} />
+      <label className={styles.regex} title="A regular expression, in the syntax of RE2">
+        <input type="checkbox" checked={regex} onChange={(event) => { setRegex(event.target.checked); if (search) run({ regex: event.target.checked }); }} />
+        <span className="mono">.*</span>
+        <span className="unseen">regular expression</span>
+      </label>
+    </form>
+  );
+}

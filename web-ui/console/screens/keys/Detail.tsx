@@ -1,0 +1,116 @@
+// The open key: its value, what else is known of it, and what may be done with it.
+import * as Tabs from "@radix-ui/react-tabs";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useEffectEvent, useState } from "react";
+
+import { type Value, get } from "../../api/keys";
+import { Problem } from "../../api/problem";
+import { useMayChange } from "../../api/settings";
+import { watch } from "../../api/watch";
+import { type Key, show } from "../../model/keys";
+import { kindOf } from "../../model/kind";
+import { bytes } from "../../model/text";
+import { Button } from "../../parts/Button";
+import { CopyAs } from "../../parts/CopyAs";
+import { Empty, Failed, Loading } from "../../parts/States";
+import { ValueView } from "../../parts/ValueView";
+import { readCommands } from "./commands";
+import styles from "./Detail.module.css";
+import { Edit } from "./Edit";
+import { History } from "./History";
+import { Meta } from "./Meta";
+import { addressOf } from "./place";
+import { useRemove } from "./useRemove";
+
+interface Props {
+  name: Key;
+  rev: string | undefined;
+  onClose: () => void;
+}
+
+export function Detail({ name, rev, onClose }: Props) {
+  const queries = useQueryClient();
+  const [isWhole, setWhole] = useState(false);
+  const [edited, setEdited] = useState<Value>();
+  const mayChange = useMayChange() && rev === undefined;
+  const remove = useRemove(name);
+  const query = useQuery({
+    queryKey: ["keys", "value", name, rev, isWhole],
+    queryFn: ({ signal }) => get(name, isWhole, rev, signal),
+    placeholderData: (before) => before,
+  });
+  const isGone = query.error instanceof Problem && query.error.status === 404;
+  const value = isGone ? undefined : query.data;
+  const from = value?.modRevision;
+
+  useEffect(() => {
+    if (rev !== undefined || (from === undefined && !isGone)) return undefined;
+    const anew = () => void queries.invalidateQueries({ queryKey: ["keys", "value", name] });
+    const old = () => void queries.invalidateQueries({ queryKey: ["keys", "history", name] });
+    return watch({ key: name, after: from ?? "-1" }, { changed: () => { anew(); old(); }, lost: anew });
+  }, [queries, name, rev, from, isGone]);
+
+  const edit = async (): Promise<void> => {
+    if (!value) return;
+    setEdited(value.bytes.length < value.size ? await get(name, true) : value);
+  };
+  const canEdit = mayChange && value !== undefined && edited === undefined && kindOf(value.bytes) !== "kubernetes";
+  const pressed = useEffectEvent((event: KeyboardEvent) => {
+    const [target] = event.composedPath();
+    const isField = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+    if (event.key !== "e" || event.ctrlKey || event.metaKey || isField || !canEdit || document.querySelector("[role=dialog]")) return;
+    event.preventDefault();
+    void edit();
+  });
+  useEffect(() => {
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, []);
+
+  return (
+    <article className={styles.detail}>
+      <header className={styles.head}>
+        <h1 className={styles.name}>{show(name)}</h1>
+        <div className={styles.actions}>
+          {canEdit && <Button icon="edit" onClick={() => void edit()}>Edit</Button>}
+          {mayChange && value && <Button look="danger" icon="trash" onClick={() => void remove(value)}>Delete</Button>}
+          <CopyAs commands={readCommands(name, rev)} />
+          <Button look="quiet" icon="close" aria-label="Close the key" onClick={onClose} />
+        </div>
+      </header>
+      {rev !== undefined && (
+        <p className={styles.old}>As it was at revision {rev}. <a href={addressOf({ prefix: "", key: name })}>As it is now</a></p>
+      )}
+      {edited ? (
+        <Edit name={name} base={edited} now={from} onDone={() => setEdited(undefined)} />
+      ) : (
+        <Tabs.Root defaultValue="value" className={styles.tabs}>
+          <Tabs.List className={styles.list} aria-label="About the key">
+            <Tabs.Trigger value="value">Value</Tabs.Trigger>
+            <Tabs.Trigger value="history">History</Tabs.Trigger>
+          </Tabs.List>
+          <Tabs.Content value="value" className={styles.panel}>
+            {query.isPending && <Loading what="the value" />}
+            {isGone && <Empty title="There is no such key"><p>It is not there{rev === undefined ? " now" : " at that revision"}. Its history may know what it was.</p></Empty>}
+            {query.error && !isGone && !value && <Failed error={query.error} again={() => void query.refetch()} />}
+            {value && (
+              <>
+                <Meta value={value} />
+                <ValueView bytes={value.bytes} label="The value" />
+                {value.bytes.length < value.size && (
+                  <p className={styles.part}>
+                    The first {bytes(value.bytes.length)} of {bytes(value.size)}.{" "}
+                    <Button onClick={() => setWhole(true)}>Load all of it</Button>
+                  </p>
+                )}
+              </>
+            )}
+          </Tabs.Content>
+          <Tabs.Content value="history" className={styles.panel}>
+            <History name={name} now={value} mayChange={mayChange} />
+          </Tabs.Content>
+        </Tabs.Root>
+      )}
+    </article>
+  );
+}

@@ -1,0 +1,115 @@
+// What the key was, as far back as is known.
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { type Value, type Version, history, put } from "../../api/keys";
+import { textOf } from "../../model/keys";
+import type { Key } from "../../model/keys";
+import { hexLines, kindOf, laidOut } from "../../model/kind";
+import { bytes, count } from "../../model/text";
+import { Button } from "../../parts/Button";
+import { Actions, Dialog } from "../../parts/Dialog";
+import { Diff } from "../../parts/Diff";
+import { Empty, Failed, Loading } from "../../parts/States";
+import { toast } from "../../parts/Toasts";
+import styles from "./History.module.css";
+import { addressOf } from "./place";
+
+interface Props {
+  name: Key;
+  now: Value | undefined;
+  mayChange: boolean;
+}
+
+export function History({ name, now, mayChange }: Props) {
+  const [restored, setRestored] = useState<Version>();
+  const query = useInfiniteQuery({
+    queryKey: ["keys", "history", name],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => history(name, pageParam, signal),
+    getNextPageParam: (page) => page.before,
+  });
+  if (query.isPending) return <Loading what="the history" />;
+  if (query.error && !query.data) return <Failed error={query.error} again={() => void query.refetch()} />;
+  const versions = query.data.pages.flatMap((page) => page.versions);
+  const floor = query.data.pages[0]?.compactRevision ?? "0";
+  if (versions.length === 0) return <Empty title="Nothing is known of it">It was never there, or what it was has been compacted.</Empty>;
+  return (
+    <>
+      <ol className={styles.versions}>
+        {versions.map((version, at) => (
+          <One
+            key={version.modRevision}
+            name={name}
+            version={version}
+            before={versions[at + 1]}
+            isNow={now?.modRevision === version.modRevision}
+            onRestore={mayChange && version.bytes ? () => setRestored(version) : undefined}
+          />
+        ))}
+      </ol>
+      {query.hasNextPage && <Button onClick={() => void query.fetchNextPage()}>Older ones</Button>}
+      {floor !== "0" && !query.hasNextPage && <p className={styles.floor}>What was before revision {count(floor)} has been compacted.</p>}
+      {restored && <Restore name={name} now={now} version={restored} onClose={() => setRestored(undefined)} />}
+    </>
+  );
+}
+
+interface OneProps {
+  name: Key;
+  version: Version;
+  before: Version | undefined;
+  isNow: boolean;
+  onRestore: (() => void) | undefined;
+}
+
+function One({ name, version, before, isNow, onRestore }: OneProps) {
+  const [isOpen, setOpen] = useState(false);
+  const what = version.bytes === undefined ? "deleted" : version.version === "1" ? "created" : "changed";
+  return (
+    <li className={styles.version}>
+      <div className={styles.line}>
+        <span className="figures">{count(version.modRevision)}</span>
+        <span className={styles[what]}>{what}</span>
+        <span className={styles.size}>{version.bytes && bytes(version.bytes.length)}{isNow && " · now"}</span>
+        <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>What changed</Button>
+        {version.bytes && !isNow && <a href={addressOf({ prefix: "", key: name, rev: version.modRevision })}>View</a>}
+        {onRestore && !isNow && <Button onClick={onRestore}>Restore</Button>}
+      </div>
+      {isOpen && <Diff before={textFor(before?.bytes)} after={textFor(version.bytes)} label={`What changed at revision ${version.modRevision}`} />}
+    </li>
+  );
+}
+
+/** As text in lines, so that a difference is small. */
+function textFor(value: Uint8Array | undefined): string {
+  if (value === undefined) return "";
+  const text = textOf(value);
+  if (text === undefined) return hexLines(value).join("\n");
+  return kindOf(value) === "json" ? laidOut(text) : text;
+}
+
+function Restore({ name, now, version, onClose }: { name: Key; now: Value | undefined; version: Version; onClose: () => void }) {
+  const queries = useQueryClient();
+  const [error, setError] = useState<string>();
+  const restore = async (): Promise<void> => {
+    try {
+      const revision = await put(name, { bytes: version.bytes ?? new Uint8Array(), cas: now?.modRevision ?? "0", lease: now?.lease });
+      toast({ text: `Restored at revision ${revision}` });
+      await queries.invalidateQueries({ queryKey: ["keys"], predicate: ({ queryKey }) => queryKey[1] !== "level" });
+      onClose();
+    } catch (failure) {
+      setError(failure instanceof Error ? failure.message : String(failure));
+    }
+  };
+  return (
+    <Dialog wide title={`Restore what it was at revision ${version.modRevision}?`} about="It becomes a new version; what is there now stays in the history." onClose={onClose}>
+      <Diff before={textFor(now?.bytes)} after={textFor(version.bytes)} label="What is different" />
+      {error !== undefined && <p role="alert" className={styles.deleted}>{error}</p>}
+      <Actions>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button look="main" onClick={() => void restore()}>Restore</Button>
+      </Actions>
+    </Dialog>
+  );
+}

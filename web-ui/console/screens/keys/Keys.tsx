@@ -1,0 +1,58 @@
+// Keys: a level at the left, the open key at the right.
+import { useEffect, useEffectEvent, useMemo, useState } from "react";
+
+import { useMayChange } from "../../api/settings";
+import { show } from "../../model/keys";
+import { Empty } from "../../parts/States";
+import { type Route, go } from "../../parts/route";
+import { Bar } from "./Bar";
+import { Detail } from "./Detail";
+import styles from "./Keys.module.css";
+import { List } from "./List";
+import { NewKey } from "./NewKey";
+import { addressOf, placeOf } from "./place";
+
+export default function Keys({ route }: { route: Route }) {
+  const { rest } = route;
+  const query = route.query.toString();
+  // The same place is the same object, so that nothing is asked for anew.
+  const place = useMemo(() => placeOf({ screen: "keys", rest, query: new URLSearchParams(query) }), [rest, query]);
+  const search = useStable(place.search);
+  const [isNew, setNew] = useState(false);
+  const mayChange = useMayChange();
+
+  const pressed = useEffectEvent((event: KeyboardEvent) => {
+    const [target] = event.composedPath();
+    const isField = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+    if (event.key !== "n" || event.ctrlKey || event.metaKey || isField || !mayChange || document.querySelector("[role=dialog]")) return;
+    event.preventDefault();
+    setNew(true);
+  });
+  useEffect(() => {
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, []);
+
+  const { prefix, key } = place;
+  return (
+    <div className={`${styles.keys} ${key === undefined ? "" : styles.open}`}>
+      <section className={styles.level} aria-label={prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}>
+        <Bar place={place} onNew={mayChange ? () => setNew(true) : undefined} />
+        <List prefix={prefix} search={search} open={key} onNew={mayChange ? () => setNew(true) : undefined} />
+      </section>
+      <section className={styles.detail} aria-label="The open key">
+        {key === undefined ? (
+          <Empty title="No key is open">Choose one at the left, or press <kbd>n</kbd> for a new one.</Empty>
+        ) : (
+          <Detail key={`${key} ${place.rev ?? ""}`} name={key} rev={place.rev} onClose={() => go(addressOf({ ...place, key: undefined, rev: undefined }))} />
+        )}
+      </section>
+      {isNew && <NewKey below={prefix} onClose={() => setNew(false)} />}
+    </div>
+  );
+}
+
+function useStable<T>(value: T): T {
+  const text = JSON.stringify(value ?? null);
+  return useMemo(() => (JSON.parse(text) ?? undefined) as T, [text]);
+}

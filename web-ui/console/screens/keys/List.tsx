@@ -1,0 +1,79 @@
+import { useState } from "react";
+
+import type { Search } from "../../api/keys";
+import { type Key, show } from "../../model/keys";
+import type { Row } from "../../model/rows";
+import { bytes, count } from "../../model/text";
+import { Button } from "../../parts/Button";
+import { Icon } from "../../parts/Icon";
+import { go } from "../../parts/route";
+import { Empty, Failed, Loading } from "../../parts/States";
+import { VirtualList } from "../../parts/VirtualList";
+import { First } from "./First";
+import styles from "./List.module.css";
+import { addressOf } from "./place";
+import { useLevel } from "./useLevel";
+
+interface Props {
+  prefix: Key;
+  search: Search | undefined;
+  open: Key | undefined;
+  onNew: (() => void) | undefined;
+}
+
+export function List({ prefix, search, open, onNew }: Props) {
+  const { rows, isPending, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useLevel(prefix, search);
+  const [chosen, setChosen] = useState<Key>();
+  const at = rows.findIndex((row) => row.key === (chosen ?? open));
+
+  if (error && rows.length === 0) return <Failed error={error} again={() => void refetch()} />;
+  if (isPending) return <Loading what="keys" />;
+  if (rows.length === 0 && !hasNextPage) return <Nothing prefix={prefix} search={search} onNew={onNew} />;
+
+  const opened = (index: number): void => {
+    const row = rows[index];
+    if (row) go(row.kind === "level" ? addressOf({ prefix: row.key }) : addressOf({ prefix, key: row.key, search }));
+  };
+  const more = hasNextPage && !isFetchingNextPage && !error ? () => void fetchNextPage() : undefined;
+  return (
+    <>
+      <VirtualList
+        label={search ? "What was found" : "Keys and levels"}
+        count={rows.length}
+        rowHeight={30}
+        active={at}
+        onActive={(index) => setChosen(rows[index]?.key)}
+        onOpen={opened}
+        onEnd={more}
+        idOf={(index) => `row-${index}`}
+        row={(index) => { const row = rows[index]; return row && <OneRow row={row} prefix={search ? "" : prefix} />; }}
+      />
+      <div className={styles.foot} role="status">
+        <span className="figures">{count(rows.length)}{hasNextPage ? " and more" : ""} {search ? "found" : "here"}</span>
+        {isFetchingNextPage && <span>loading more</span>}
+        {error && <span className={styles.error}>{error.message} <Button onClick={() => void fetchNextPage()}>Try again</Button></span>}
+        {search && hasNextPage && !isFetchingNextPage && <Button onClick={() => void fetchNextPage()}>Search on</Button>}
+      </div>
+    </>
+  );
+}
+
+function OneRow({ row, prefix }: { row: Row; prefix: Key }) {
+  const name = show(row.key.slice(prefix.length));
+  return (
+    <div className={styles.row}>
+      <span className={styles.icon}><Icon name={row.kind === "level" ? "folder" : "file"} /></span>
+      <span className={styles.name} title={show(row.key)}>{name === "" ? "(the prefix itself)" : name}</span>
+      {row.kind === "key" && row.lease !== undefined && <span className={styles.icon} title="Bound to a lease"><Icon name="clock" size={14} /></span>}
+      <span className={styles.size}>{row.kind === "key" ? bytes(row.size) : row.count === undefined ? "" : count(row.count)}</span>
+    </div>
+  );
+}
+
+function Nothing({ prefix, search, onNew }: Omit<Props, "open">) {
+  if (search) {
+    return <Empty title="Nothing was found"><p>No {search.in === "keys" ? "key" : "key or value"} {prefix && "below here "}has <code>{search.text}</code> in it.</p></Empty>;
+  }
+  if (prefix === "") return <First onNew={onNew} />;
+  return <Empty title="No keys here">Nothing begins with <code>{show(prefix)}</code>.</Empty>;
+}

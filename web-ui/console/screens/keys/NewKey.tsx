@@ -1,0 +1,80 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { type SyntheticEvent, useState } from "react";
+
+import { put } from "../../api/keys";
+import { Problem } from "../../api/problem";
+import { type Key, ofText, show, textOf, toBytes } from "../../model/keys";
+import { Button } from "../../parts/Button";
+import { Code } from "../../parts/Code";
+import { CopyAs } from "../../parts/CopyAs";
+import { Actions, Dialog } from "../../parts/Dialog";
+import { Choice, TextField } from "../../parts/Fields";
+import { go } from "../../parts/route";
+import { toast } from "../../parts/Toasts";
+import { writeCommands } from "./commands";
+import { type Mode, bytesFor, complaint } from "./content";
+import styles from "./NewKey.module.css";
+import { addressOf } from "./place";
+
+const MODES: readonly (readonly [Mode, string])[] = [["text", "Text"], ["json", "JSON"], ["yaml", "YAML"], ["hex", "Hex"]];
+
+export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) {
+  const queries = useQueryClient();
+  const [name, setName] = useState(textOf(toBytes(below)) ?? "");
+  const [mode, setMode] = useState<Mode>("text");
+  const [text, setText] = useState("");
+  const [ttl, setTtl] = useState("");
+  const [error, setError] = useState<string>();
+  const [isBusy, setBusy] = useState(false);
+  const bytes = bytesFor(text, mode);
+  const note = typeof bytes === "string" ? bytes : complaint(text, mode);
+  const key = ofText(name);
+
+  const submit = async (event?: SyntheticEvent): Promise<void> => {
+    event?.preventDefault();
+    if (typeof bytes === "string" || name === "") return;
+    setBusy(true);
+    setError(undefined);
+    try {
+      await put(key, { bytes, cas: "0", ttl: ttl === "" ? undefined : ttl });
+      toast({ text: `Created ${show(key)}` });
+      await queries.invalidateQueries({ queryKey: ["keys", "value", key] });
+      onClose();
+      go(addressOf({ prefix: "", key }));
+    } catch (failure) {
+      const isThere = failure instanceof Problem && failure.status === 412;
+      setError(isThere ? "There is such a key already: open it to edit it" : failure instanceof Error ? failure.message : String(failure));
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Dialog wide title="New key" onClose={onClose}>
+      <form className={styles.form} onSubmit={(event) => void submit(event)}>
+        <TextField label="Key" mono required value={name} onChange={(event) => setName(event.target.value)} hint="Slashes make levels: app/db/url" />
+        <div className={styles.value}>
+          <div className={styles.line}>
+            <span className={styles.label}>Value</span>
+            <Choice label="Syntax" value={mode} options={MODES} onChoose={setMode} />
+          </div>
+          <div className={styles.code}><Code text={text} mode={mode === "hex" ? "text" : mode} label="The value" onChange={setText} onSave={() => void submit()} /></div>
+          {note !== undefined && <p className={styles.note}>{note}</p>}
+        </div>
+        <TextField
+          label="Time to live"
+          inputMode="numeric"
+          pattern="[0-9]*"
+          value={ttl}
+          onChange={(event) => setTtl(event.target.value)}
+          hint="Seconds until it goes by itself, unless it is written again. Empty: it stays."
+        />
+        {error !== undefined && <p role="alert" className={styles.error}>{error}</p>}
+        <Actions>
+          {typeof bytes !== "string" && name !== "" && <CopyAs commands={writeCommands(key, bytes, "0")} />}
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="main" disabled={isBusy || name === "" || typeof bytes === "string"}>Create</Button>
+        </Actions>
+      </form>
+    </Dialog>
+  );
+}

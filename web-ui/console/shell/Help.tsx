@@ -1,0 +1,32 @@
+import { Fragment } from "react";
+
+import { Dialog } from "../parts/Dialog";
+import { screens } from "../screens";
+import styles from "./Help.module.css";
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ["Ctrl K", "go anywhere, do anything"],
+  ["/", "search"],
+  ["j  k", "down, up in a list"],
+  ["Enter", "open"],
+  ["n", "a new key"],
+  ["e", "edit the open key"],
+  ["Ctrl S", "save"],
+  ["?", "this"],
+];
+
+export function Help({ onClose }: { onClose: () => void }) {
+  const all = [...KEYS, ...screens.map(({ key, title }) => [`g  ${key}`, `to ${title.toLowerCase()}`] as const)];
+  return (
+    <Dialog title="Keyboard" onClose={onClose}>
+      <dl className={styles.keys}>
+        {all.map(([keys, what]) => (
+          <Fragment key={keys}>
+            <dt>{keys.split("  ").map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+            <dd>{what}</dd>
+          </Fragment>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}

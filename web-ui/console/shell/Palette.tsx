@@ -1,0 +1,90 @@
+// Everything by its name.
+import { type KeyboardEvent, useState } from "react";
+
+import * as api from "../api/session";
+import { Dialog } from "../parts/Dialog";
+import { Icon, type IconName } from "../parts/Icon";
+import { ofText } from "../model/keys";
+import { go, link } from "../parts/route";
+import { screens } from "../screens";
+import styles from "./Palette.module.css";
+import { choose } from "./theme";
+
+interface Entry {
+  label: string;
+  icon: IconName;
+  run: () => void;
+}
+
+function entries(text: string, onHelp: () => void): Entry[] {
+  const all: Entry[] = [
+    ...screens.map(({ id, title, icon }) => ({ label: `Go to ${title.toLowerCase()}`, icon, run: () => go(link(id)) })),
+    { label: "Light colours", icon: "sun", run: () => choose("light") },
+    { label: "Dark colours", icon: "moon", run: () => choose("dark") },
+    { label: "Colours as the system has them", icon: "auto", run: () => choose("auto") },
+    { label: "Keyboard shortcuts", icon: "keys", run: onHelp },
+  ];
+  const who = api.session.get();
+  if (who?.user !== undefined) all.push({ label: "Log out", icon: "out", run: () => void api.end() });
+  const words = text.toLowerCase().split(/\s+/);
+  const found = all.filter(({ label }) => words.every((word) => label.toLowerCase().includes(word)));
+  if (text.trim() === "") return found;
+  const key = text.trim();
+  return [
+    ...found,
+    { label: `Open the key ${key}`, icon: "file", run: () => go(link("keys", ofText(key))) },
+    { label: `Search keys for ${key}`, icon: "search", run: () => go(link("keys", "", { search: key })) },
+  ];
+}
+
+export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const found = entries(text, onHelp);
+
+  const pick = (entry: Entry | undefined): void => {
+    onClose();
+    entry?.run();
+  };
+  const pressed = (event: KeyboardEvent): void => {
+    if (event.key === "ArrowDown") setAt((at + 1) % found.length);
+    else if (event.key === "ArrowUp") setAt((at - 1 + found.length) % found.length);
+    else if (event.key === "Enter") pick(found[at]);
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <Dialog title="Go to, or do" onClose={onClose}>
+      <input
+        className={styles.input}
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="palette"
+        aria-activedescendant={`palette-${at}`}
+        aria-label="What to do"
+        placeholder="A screen, a key, something to do"
+        value={text}
+        onChange={(event) => { setText(event.target.value); setAt(0); }}
+        onKeyDown={pressed}
+      />
+      <div id="palette" role="listbox" aria-label="What there is" className={styles.list}>
+        {found.map((entry, index) => (
+          <div
+            key={entry.label}
+            id={`palette-${index}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={index === at}
+            className={styles.entry}
+            onClick={() => pick(entry)}
+            onKeyDown={pressed}
+          >
+            <Icon name={entry.icon} />
+            <span>{entry.label}</span>
+          </div>
+        ))}
+      </div>
+    </Dialog>
+  );
+}

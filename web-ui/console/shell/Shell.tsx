@@ -1,0 +1,65 @@
+// What is around every screen.
+import { Suspense, useEffect, useState } from "react";
+
+import { reach } from "../api/reach";
+import { asked, session } from "../api/session";
+import { settings } from "../api/settings";
+import { useStore } from "../api/store";
+import { Button } from "../parts/Button";
+import { go, link, useRoute } from "../parts/route";
+import { Boundary, Empty, Loading } from "../parts/States";
+import { Toasts } from "../parts/Toasts";
+import { screens } from "../screens";
+import { Help } from "./Help";
+import { Login } from "./Login";
+import { Nav } from "./Nav";
+import { Palette } from "./Palette";
+import styles from "./Shell.module.css";
+import { useShortcuts } from "./shortcuts";
+import { Top } from "./Top";
+
+export function Shell() {
+  const route = useRoute();
+  const [over, setOver] = useState<"palette" | "help">();
+  const [menu, setMenu] = useState(false);
+  const [ask, who, set, server] = [useStore(asked), useStore(session), useStore(settings), useStore(reach)];
+  const screen = screens.find((each) => each.id === route.screen);
+  const first = screens[0];
+
+  useShortcuts({ palette: () => setOver("palette"), help: () => setOver("help") });
+  useEffect(() => {
+    if (route.screen === "" && first) go(link(first.id), { replace: true });
+    document.title = screen ? `${screen.title} · Keyport` : "Keyport";
+  }, [route.screen, first, screen]);
+
+  const View = screen?.view;
+  return (
+    <div className={styles.shell}>
+      <a className={styles.skip} href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>
+        Skip to the content
+      </a>
+      <Top title={screen?.title ?? ""} onMenu={() => setMenu(!menu)} onPalette={() => setOver("palette")} onHelp={() => setOver("help")} />
+      <Nav at={route.screen} isOpen={menu} onClose={() => setMenu(false)} />
+      <main id="main" className={styles.main} tabIndex={-1}>
+        {server === "away" && (
+          <div className={styles.banner} role="alert">The server does not answer. Trying again, until it does.</div>
+        )}
+        {set?.mode === "read-only" && <div className={styles.note}>Read-only: this console shows, and changes nothing.</div>}
+        <Boundary at={route.screen}>
+          <Suspense fallback={<Loading what={screen?.title.toLowerCase() ?? ""} />}>
+            {View && <View route={route} />}
+            {!View && route.screen !== "" && (
+              <Empty title="There is no such screen">
+                <Button onClick={() => { if (first) go(link(first.id)); }}>To the keys</Button>
+              </Empty>
+            )}
+          </Suspense>
+        </Boundary>
+      </main>
+      {over === "palette" && <Palette onClose={() => setOver(undefined)} onHelp={() => setOver("help")} />}
+      {over === "help" && <Help onClose={() => setOver(undefined)} />}
+      {ask && <Login user={who?.user} onDone={ask.done} />}
+      <Toasts />
+    </div>
+  );
+}

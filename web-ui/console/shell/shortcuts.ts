@@ -1,0 +1,39 @@
+// Keys that work on every screen. What is typed into a field is not for here.
+import { useEffect, useEffectEvent } from "react";
+
+import { go, link } from "../parts/route";
+import { screens } from "../screens";
+
+const SECOND_KEY_MS = 1_500;
+
+export function isTyping(event: KeyboardEvent): boolean {
+  const [target] = event.composedPath();
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+}
+
+export function useShortcuts({ palette, help }: { palette: () => void; help: () => void }): void {
+  const open = useEffectEvent(palette);
+  const tell = useEffectEvent(help);
+  useEffect(() => {
+    let since = Number.NEGATIVE_INFINITY;
+    const pressed = (event: KeyboardEvent): void => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        open();
+        return;
+      }
+      const isBusy = isTyping(event) || document.querySelector("[role=dialog]") !== null;
+      if (isBusy || event.ctrlKey || event.metaKey || event.altKey) return;
+      const screen = event.timeStamp - since < SECOND_KEY_MS ? screens.find((each) => each.key === event.key) : undefined;
+      since = event.key === "g" ? event.timeStamp : Number.NEGATIVE_INFINITY;
+      const field = event.key === "/" ? document.querySelector<HTMLElement>("[data-search]") : undefined;
+      if (screen) go(link(screen.id));
+      else if (event.key === "?") tell();
+      else if (field) field.focus();
+      else return;
+      event.preventDefault();
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, []);
+}

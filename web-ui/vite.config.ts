@@ -1,0 +1,26 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// A running server, which answers what is not the console while one develops it.
+const SERVER = process.env.KEYPORT_URL ?? "http://localhost:2379";
+
+export default defineConfig(({ command }) => ({
+  // Files are found from where the page is, wherever a proxy has put it. Developing, the page is where the server has it.
+  base: command === "serve" ? "/ui/" : "./",
+  plugins: [react()],
+  build: {
+    target: "es2023",
+    assetsDir: "",
+    // Nothing stands in the page: the policy would not let it.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: {
+      "/ui/settings.json": SERVER,
+      "^/(v3|health|livez|readyz|metrics|version|docs|openapi|debug|problems)": SERVER,
+    },
+  },
+  test: { include: ["console/**/*.test.ts"], environment: "node" },
+}));
+
