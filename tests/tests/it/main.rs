@@ -10,6 +10,7 @@ mod clients;
 mod cluster;
 mod commands;
 mod compressed;
+mod console;
 mod crash;
 mod debugging;
 mod dense;
