@@ -13,6 +13,7 @@ mod events;
 mod keys;
 mod leases;
 mod lines;
+mod observed;
 mod operations;
 mod problems;
 mod schemas;
@@ -310,6 +311,12 @@ table! {
         MemberRemove => cluster::REMOVE,
         MemberPromote => cluster::PROMOTE,
         MemberLead => cluster::LEAD,
+        /// How all members are.
+        Overview => observed::OVERVIEW,
+        /// What this member did of late.
+        Statistics => observed::STATISTICS,
+        /// What the log warned of last.
+        Warnings => observed::WARNINGS,
         Alarms => cluster::ALARMS,
         AlarmsDisarm => cluster::DISARM,
         Users => access::USERS,
@@ -317,6 +324,8 @@ table! {
         User => access::USER,
         UserRemove => access::USER_REMOVE,
         UserPassword => access::USER_PASSWORD,
+        /// What he may.
+        UserPermissions => access::USER_PERMISSIONS,
         UserGrant => access::USER_GRANT,
         UserRevoke => access::USER_REVOKE,
         Roles => access::ROLES,
@@ -406,6 +415,7 @@ table! {
         Regex => keys::list::REGEX,
         In => keys::list::IN,
         Limit => keys::list::LIMIT,
+        Download => keys::list::DOWNLOAD,
         After => keys::list::AFTER,
         All => keys::parameters::ALL,
         /// Leads elsewhere.

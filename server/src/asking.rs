@@ -3,5 +3,6 @@
 pub(crate) mod client;
 pub(crate) mod hashkv;
 pub(crate) mod paths;
+pub(crate) mod standing;
 
 pub(crate) use client::PeerClient;

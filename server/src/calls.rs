@@ -12,6 +12,7 @@ mod lease;
 mod line;
 mod lock;
 mod maintenance;
+mod overview;
 mod queue;
 mod validate;
 mod watch;
@@ -34,7 +35,7 @@ use crate::rates::CallRates;
 
 pub(crate) use crate::gate::{Caller, Claims, Identified};
 pub(crate) use crate::kv::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
-pub(crate) use auth::Auth;
+pub(crate) use auth::{Auth, Permissions};
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
 pub(crate) use kv::{
@@ -44,6 +45,7 @@ pub(crate) use lease::{KeepAlives, KeyLease, Lease};
 pub(crate) use line::{First, Line, Wish as PlaceWish};
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::{Maintenance, SavedCopy, SnapshotBlobs};
+pub(crate) use overview::{Around, Health, Overview, Seen};
 pub(crate) use validate::MAX_TXN_LEVELS;
 pub(crate) use watch::{Subscription, Watch, WatchReply, WatchSession};
 
@@ -55,6 +57,7 @@ pub struct Calls {
     pub lease: Lease,
     pub cluster: Cluster,
     pub maintenance: Maintenance,
+    pub(crate) overview: Overview,
     pub auth: Auth,
     pub lock: Lock,
     pub election: Election,
@@ -206,6 +209,7 @@ impl Calls {
             watch: Watch::new(desk.clone()),
             cluster: Cluster::new(desk.clone()),
             maintenance: Maintenance::new(desk.clone()),
+            overview: Overview::new(desk.clone()),
             auth: Auth::new(desk.clone(), logins),
             lock: Lock::new(queue.clone()),
             election: Election::new(queue),

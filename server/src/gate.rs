@@ -109,6 +109,14 @@ impl Gate {
         self.0.users.still_may(pass.caller(), &Watches(ranges))
     }
 
+    /// The same of what is for those alone who run a member.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say now.
+    pub(crate) fn is_still_root(&self, caller: &Caller) -> Result<(), Error> {
+        self.0.users.still_may(caller, &Root)
+    }
+
     /// For who has to be judged anew when users, roles or what they may have changed.
     pub(crate) fn rules_changed(&self) -> Heard {
         self.0.state.rules_changed.heard()

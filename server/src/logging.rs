@@ -5,6 +5,7 @@
 
 mod control;
 mod format;
+mod kept;
 mod output;
 mod rotated;
 mod sampled;
@@ -19,6 +20,8 @@ use tracing_subscriber::{Layer, Registry, reload};
 use crate::config::{LogConfig, LogFormat, LogLevel};
 pub(crate) use control::{ControlError, Verbosity, set_verbosity, verbosity};
 use format::{Console, Json};
+use kept::Keeper;
+pub(crate) use kept::{newest_warning, warnings};
 use output::Outputs;
 use sampled::Sampled;
 use short::Short;
@@ -50,7 +53,8 @@ pub fn init(config: &LogConfig, directives: Option<&str>) -> Result<(), LogError
     let layer = layer(config, Outputs::open(config)?);
     let verbosity = Verbosity { level: config.level, targets: directives.unwrap_or_default().to_owned() };
     let (filter, handle) = reload::Layer::new(verbosity.filter()?);
-    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?;
+    let keeper = Keeper::new().with_filter(self::filter(LogLevel::Warn));
+    tracing_subscriber::registry().with(layer.with_filter(filter)).with(keeper).try_init()?;
     control::install(handle, verbosity);
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod database;
 mod grpc;
+mod history;
 mod make;
 mod network;
 mod operations;
@@ -17,6 +18,7 @@ mod timings;
 
 pub(crate) use database::{commits, compactions};
 pub use grpc::{Call, GrpcMetrics, Series};
+pub(crate) use history::{History, INTERVAL as SAMPLED_EVERY, Sample, keep as keep_history, unix_millis};
 pub(crate) use network::NetworkMetrics;
 pub(crate) use prefixes::Prefixes;
 pub use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -55,6 +57,8 @@ pub struct Metrics {
     turns: Timings,
     /// Where the operator wants it.
     prefixes: OnceLock<Prefixes>,
+    /// What was counted of late.
+    history: History,
     handles: Handles,
 }
 
@@ -228,6 +232,9 @@ handles! {
 
     log_first_index: IntGauge("keyport_raft_log_first_index", "First entry of the log in memory: who lacks an earlier one gets a snapshot.");
 
+    connections: IntGauge("keyport_connections", "Open connections of clients.");
+    leases: IntGauge("keyport_leases", "Leases that there are.");
+    raft_term: IntGauge("keyport_raft_term", "Term that this member is in.");
     audit_lost: IntCounter("keyport_audit_lines_lost_total", "Lines of the audit log that could not be written.");
     identity_keys_age: IntGaugeVec("keyport_identity_keys_age_seconds", "Time since the keys of an identity provider were seen last; -1 before the first time.", labels ["issuer"]);
     identity_keys_failures: IntCounterVec("keyport_identity_keys_failures_total", "Looks at the keys of an identity provider that failed.", labels ["issuer"]);
@@ -321,6 +328,7 @@ impl Metrics {
             range_duration,
             turns,
             prefixes: OnceLock::new(),
+            history: History::default(),
             handles,
         })
     }
@@ -355,6 +363,11 @@ impl Metrics {
         self.range_duration.observe("", took, ok);
     }
 
+    /// What was counted of late.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
     /// Publishes the state of the feature gates.
     pub fn set_feature_gates(&self, gates: &FeatureGates) {
         for (info, enabled) in gates.iter() {
@@ -369,12 +382,17 @@ impl Metrics {
         self.healthchecks.with_label_values(&[probe, check, status]).inc();
     }
 
-    /// Everything, as Prometheus text.
-    pub fn render(&self) -> Result<String, prometheus::Error> {
-        self.scrapes_in_flight.inc();
+    /// Sets the gauges of what is kept elsewhere.
+    fn refresh(&self) {
         for refresh in self.refresh.lock().iter() {
             refresh(self);
         }
+    }
+
+    /// Everything, as Prometheus text.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        self.scrapes_in_flight.inc();
+        self.refresh();
         let text = TextEncoder::new().encode_to_string(&self.registry.gather());
         self.scrapes_in_flight.dec();
         self.scrapes.with_label_values(&[if text.is_ok() { "200" } else { "500" }]).inc();

@@ -1,5 +1,6 @@
 //! This member: proposes writes, orders reads, and knows who it is.
 
+mod around;
 mod compactor;
 pub(crate) mod corruption;
 mod defragment;
@@ -34,10 +35,12 @@ use tokio::sync::Semaphore;
 use crate::apply::Quota;
 use crate::apply::waiters::Waiters;
 use crate::asking::PeerClient;
+pub(crate) use crate::asking::standing::Standing;
 use crate::config::{AutoDefragConfig, RatesConfig};
 use crate::metrics::Metrics;
 use crate::state::State;
 use crate::state::ending::Ending;
+pub(crate) use around::Looked;
 pub(crate) use defragment::{DefragmentError, TurnQuestion};
 use defragment::{Load, Turn};
 pub(crate) use request_id::RequestIds;

@@ -10,6 +10,7 @@ mod places;
 mod probing;
 mod reconfigure;
 mod router;
+mod standing;
 mod whole_body;
 
 pub(crate) use listener::serve;

@@ -30,7 +30,7 @@ use crate::faces::routes::Routes;
 use crate::http::layers::{GatewayNames, Quota};
 use crate::http::{BoxError, Column, RequestBody, Server, Stack, StackOptions, hosts_for_peers};
 use crate::memory::{self, MemoryError};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, keep_history};
 use crate::net::{self, BindError, Face, Handed, HandedError, Listener, PeerListener};
 use crate::node::Node;
 use crate::service_manager::{self, DescriptorsError, Stage};
@@ -123,6 +123,7 @@ where
     gauges::install(&metrics, &node);
     let mut following = tokio::spawn(node.clone().follow(started.notices));
     let mut duties = duties(&config, &node, backups);
+    duties.spawn(keep_history(Arc::clone(&metrics)));
     let for_peers = peer_port::router(node.clone(), hosts_for_peers(&config));
     duties.spawn(peer_port::serve(peer_listeners, for_peers, node.stopping().token().clone()));
     let data_dir = config.data_dir.clone();

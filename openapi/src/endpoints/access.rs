@@ -56,6 +56,17 @@ pub(super) const USER_PASSWORD: Endpoint = Endpoint {
     ..ONE_USER
 };
 
+pub(super) const USER_PERMISSIONS: Endpoint = Endpoint {
+    path: "/v3/users/{name}/permissions",
+    id: "Users_Permissions",
+    summary: "Tells what a user may do with which keys",
+    description: "What all his roles together permit: ranges that neither touch nor overlap. With a `key`, a `prefix`, or `from` one `to` another it \
+says as well whether he may read all of these, and whether he may write them. For root, and for the user himself. It is told while users are off, too.",
+    parameters: &[NAME, KEY, KEY_BASE64, PREFIX, PREFIX_BASE64, FROM, FROM_BASE64, TO, TO_BASE64],
+    answers: &[ok("What he may.", &[json_of("UserPermissions", permissions)])],
+    ..COLLECTION
+};
+
 pub(super) const USER_GRANT: Endpoint = Endpoint {
     verb: Verb::Put,
     id: "Users_GrantRole",
@@ -178,6 +189,13 @@ const fn made(description: &'static str, contents: &'static [Content]) -> Answer
 
 const fn done(description: &'static str) -> Answer {
     Answer { status: 204, description, contents: &[], headers: &[] }
+}
+
+fn permissions() -> Value {
+    json!({
+        "name": "app", "roles": ["reader"], "read": [{"prefix": "app/"}, {"key": "flags"}], "write": [{"key": "flags"}],
+        "may_read": true, "may_write": false,
+    })
 }
 
 fn role() -> Value {

@@ -3,6 +3,7 @@
 mod access;
 mod cluster;
 mod lines;
+mod observed;
 mod transactions;
 
 use utoipa::openapi::schema::{
@@ -14,7 +15,7 @@ use super::stream;
 
 /// Adds them, under the names that the rows call them by.
 pub(crate) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
-    access::add(cluster::add(lines::add(transactions::add(stream::add(components)))))
+    access::add(cluster::add(observed::add(lines::add(transactions::add(stream::add(components))))))
         .schema("WatchChange", change())
         .schema("KeyValue", key_value())
         .schema("KeyHistory", key_history())

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::keys::REUSED;
 use super::keys::parameters::IDEMPOTENCY_KEY;
-use super::{Answer, Endpoint, RESOURCE, Verb, json_of};
+use super::{Answer, Endpoint, PROBLEM, RESOURCE, Verb, json_of};
 
 /// What both have in common.
 const TRANSACTION: Endpoint = Endpoint { verb: Verb::Post, tag: "Transactions", ..RESOURCE };
@@ -35,7 +35,8 @@ pub(super) const BATCH: Endpoint = Endpoint {
     path: "/v3/keys:batch",
     id: "Keys_Batch",
     summary: "Writes and removes many keys at one revision",
-    description: "1000 operations at most, or as many as `--max-txn-ops` says if that is more. No key may be written twice.
+    description: "1000 operations at most, or as many as `--max-txn-ops` says if that is more, and as many conditions. No key may be written twice. If not \
+all of `if` holds, nothing is done: so what was read before is changed if it still is what it was, as when a file is imported.
 
 With an `Idempotency-Key` it may be sent again, to any member: nothing is done a second time, and the answer says the revision of the first and, beside it, `Idempotent-Replayed: true`; what came of each operation it does not repeat.",
     parameters: &[IDEMPOTENCY_KEY],
@@ -46,6 +47,12 @@ With an `Idempotency-Key` it may be sent again, to any member: nothing is done a
             description: "What came of each operation.",
             contents: &[json_of("BatchResult", batch_result)],
             headers: &["Keyport-Revision"],
+        },
+        Answer {
+            status: 412,
+            description: "A condition does not hold: nothing was done.",
+            contents: &[PROBLEM],
+            headers: &[],
         },
         REUSED,
     ],
@@ -72,7 +79,7 @@ fn transaction_result() -> Value {
 }
 
 fn batch() -> Value {
-    json!({"operations": [{"put": {"key": "a", "value": "1"}}, {"delete": {"prefix": "old/"}}]})
+    json!({"if": [{"key": "z", "exists": false}], "operations": [{"put": {"key": "a", "value": "1"}}, {"delete": {"prefix": "old/"}}]})
 }
 
 fn batch_result() -> Value {

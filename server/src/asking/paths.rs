@@ -10,6 +10,8 @@ pub(crate) const LEASE_TIME_TO_LIVE: &str = "/leases/internal";
 pub(crate) const HASH_KV: &str = "/members/hashkv";
 /// Whether a member is being defragmented or is due, and that it is its turn: a question and an answer in JSON.
 pub(crate) const DEFRAGMENT: &str = "/members/defragment";
+/// How a member is: an answer in JSON.
+pub(crate) const STANDING: &str = "/members/standing";
 
 /// Names the cluster of whoever speaks, in hex.
 pub(crate) const CLUSTER_ID_HEADER: &str = "x-etcd-cluster-id";

@@ -3,6 +3,8 @@
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
+use keyport_storage::KeyRange;
+use keyport_storage::auth::Access;
 
 use super::{Desk, note};
 use crate::apply::waiters::Answer;
@@ -21,6 +23,18 @@ pub struct Auth {
 pub struct Account {
     pub name: String,
     pub roles: Vec<String>,
+}
+
+/// What a user may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Permissions {
+    pub(crate) roles: Vec<String>,
+    /// Ranges that neither touch nor overlap.
+    pub(crate) read: Vec<KeyRange>,
+    pub(crate) write: Vec<KeyRange>,
+    /// With the keys that were asked for; none if none were.
+    pub(crate) may_read: Option<bool>,
+    pub(crate) may_write: Option<bool>,
 }
 
 impl Auth {
@@ -127,6 +141,35 @@ impl Auth {
     pub fn roles_of(&self, user: &str) -> Vec<String> {
         let auth = &self.desk.node.state().auth;
         auth.with(|policy| policy.user(user).map(|account| account.roles().to_vec())).unwrap_or_default()
+    }
+
+    /// What a user may, and whether he may do it with a range of keys, if one is asked for. For root, and for himself.
+    ///
+    /// # Errors
+    /// As [`Auth::user_get`].
+    pub(crate) async fn permissions(
+        &self,
+        caller: &Caller,
+        name: String,
+        asked: Option<KeyRange>,
+    ) -> Result<Permissions, Error> {
+        let request = AuthUserGetRequest { name };
+        note(caller, &request);
+        let pass = self.desk.gate.admit(caller, Method::UserGet)?;
+        self.desk.allow_as_of_now(&pass, &request).await?;
+        self.desk.node.read_barrier().await?;
+        let permissions = self.desk.node.state().auth.with(|policy| {
+            let account = policy.user(&request.name)?;
+            let may = |access| asked.as_ref().map(|range| account.may(access, range));
+            Some(Permissions {
+                roles: account.roles().to_vec(),
+                read: account.keys(Access::Read),
+                write: account.keys(Access::Write),
+                may_read: may(Access::Read),
+                may_write: may(Access::Write),
+            })
+        });
+        permissions.ok_or(Error::UserNotFound)
     }
 
     /// Changes the password of the caller, who knows the old one.

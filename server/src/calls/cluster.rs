@@ -95,7 +95,7 @@ fn messages(members: Vec<membership::Member>) -> Vec<Member> {
     members.into_iter().map(message).collect()
 }
 
-fn message(member: membership::Member) -> Member {
+pub(super) fn message(member: membership::Member) -> Member {
     Member {
         id: member.id,
         name: member.name,

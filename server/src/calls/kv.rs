@@ -194,13 +194,12 @@ impl Kv {
         self.desk.txn(&pass, request).await
     }
 
-    /// Puts and deletions at one revision, more of them than a transaction may have: they are looked at once, and never
-    /// within one another.
+    /// Puts and deletions at one revision, more of them than a transaction may have, if the conditions before them hold: they are
+    /// looked at once, and never within one another.
     ///
     /// # Errors
     /// As a transaction.
-    pub async fn batch(&self, caller: &Caller, operations: Vec<RequestOp>) -> Result<KvAnswer<TxnReply>, Error> {
-        let request = TxnRequest { success: operations, ..TxnRequest::default() };
+    pub async fn batch(&self, caller: &Caller, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
         note(caller, &request);
         let pass = self.desk.gate.admit(caller, Method::Txn)?;
         self.desk.gate.count_keys(&pass, &request)?;

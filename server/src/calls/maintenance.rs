@@ -20,6 +20,7 @@ use crate::apply::waiters::Answer;
 use crate::auth::Root;
 use crate::gate::Caller;
 use crate::kv::KvError;
+use crate::metrics::History;
 use crate::node::{DefragmentError, Node};
 use crate::{membership, version};
 use copies::Copies;
@@ -61,6 +62,37 @@ impl Maintenance {
     /// `UserEmpty`, `InvalidAuthToken`, `PermissionDenied` and the like.
     pub fn look_inside(&self, caller: &Caller) -> Result<(), Error> {
         self.desk.gate.admit_root(caller)
+    }
+
+    /// Whether a caller still may, who could when he began to look.
+    ///
+    /// # Errors
+    /// As [`Maintenance::look_inside`].
+    pub(crate) fn look_on(&self, caller: &Caller) -> Result<(), Error> {
+        self.desk.gate.is_still_root(caller)
+    }
+
+    /// What this member did of late.
+    ///
+    /// # Errors
+    /// As [`Maintenance::look_inside`].
+    pub(crate) fn history(&self, caller: &Caller) -> Result<&History, Error> {
+        self.look_inside(caller)?;
+        Ok(self.desk.node.metrics().history())
+    }
+
+    /// The same, for who has looked at it before.
+    ///
+    /// # Errors
+    /// As [`Maintenance::look_inside`].
+    pub(crate) fn history_on(&self, caller: &Caller) -> Result<&History, Error> {
+        self.look_on(caller)?;
+        Ok(self.desk.node.metrics().history())
+    }
+
+    /// The id of this member.
+    pub(crate) fn member_id(&self) -> u64 {
+        self.desk.node.identity().member_id
     }
 
     /// # Errors

@@ -10,14 +10,19 @@ mod hold;
 mod keys;
 mod leases;
 mod lines;
+mod live;
 mod members;
 mod once;
+mod overview;
 mod own_lease;
+mod permissions;
 mod roles;
 mod shown;
+mod statistics;
 mod tag;
 mod transactions;
 mod users;
+mod warnings;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -42,9 +47,12 @@ pub(super) enum Kind {
     Leases,
     Lines,
     Members,
+    Overview,
     Roles,
+    Statistics,
     Transactions,
     Users,
+    Warnings,
 }
 
 /// The resources. Cheap to clone.
@@ -118,6 +126,9 @@ impl Rest {
             Kind::Members => Box::pin(members::answer(calls, caller, resource, parts, body)).await,
             Kind::Roles => Box::pin(roles::answer(calls, caller, resource, parts, body)).await,
             Kind::Users => Box::pin(users::answer(calls, caller, resource, parts, body)).await,
+            Kind::Overview => Box::pin(overview::answer(calls, caller, parts, self.stop.clone())).await,
+            Kind::Statistics => Box::pin(statistics::answer(calls, caller, parts, self.stop.clone())).await,
+            Kind::Warnings => warnings::answer(calls, caller, parts, self.stop.clone()),
             Kind::Transactions => Box::pin(transactions::answer(calls, caller, resource, &parts.headers, body)).await,
             Kind::Leases => Box::pin(leases::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,
             Kind::Lines => Box::pin(lines::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,

@@ -240,12 +240,17 @@ impl Answerer {
             R::Election | R::ElectionCampaign | R::ElectionProclaim | R::ElectionResign => Answerer::Rest(Kind::Lines),
             R::Members | R::MemberAdd | R::Member | R::MemberUpdate => Answerer::Rest(Kind::Members),
             R::MemberRemove | R::MemberPromote | R::MemberLead => Answerer::Rest(Kind::Members),
+            R::Overview => Answerer::Rest(Kind::Overview),
+            R::Statistics => Answerer::Rest(Kind::Statistics),
+            R::Warnings => Answerer::Rest(Kind::Warnings),
             R::Roles | R::RoleAdd | R::Role | R::RoleRemove | R::RoleGrant | R::RoleRevoke => {
                 Answerer::Rest(Kind::Roles)
             }
             R::Transaction | R::KeysBatch => Answerer::Rest(Kind::Transactions),
             R::Users | R::UserAdd | R::User | R::UserRemove | R::UserPassword => Answerer::Rest(Kind::Users),
-            R::UserGrant | R::UserRevoke | R::Authentication | R::AuthenticationSet => Answerer::Rest(Kind::Users),
+            R::UserGrant | R::UserRevoke | R::UserPermissions | R::Authentication | R::AuthenticationSet => {
+                Answerer::Rest(Kind::Users)
+            }
         }
     }
 }

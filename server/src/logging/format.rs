@@ -18,17 +18,22 @@ pub(super) struct Console;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'static> FormatEvent<S, N> for Json {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let line = Line::of(event);
-        write!(out, "{{\"level\":\"{}\",\"ts\":\"{}\",\"caller\":\"", level(event.metadata()), Timestamp::now())?;
-        escape(&mut out, &line.caller)?;
-        out.write_str("\",\"msg\":\"")?;
-        escape(&mut out, &line.message)?;
-        out.write_char('"')?;
-        if !line.fields.is_empty() {
-            write!(out, ",{}", line.fields)?;
-        }
-        out.write_str("}\n")
+        json(&mut out, event, true)
     }
+}
+
+/// A line of JSON; without its fields, if these are not wanted.
+pub(super) fn json(out: &mut impl fmt::Write, event: &Event<'_>, with_fields: bool) -> fmt::Result {
+    let line = Line::of(event);
+    write!(out, "{{\"level\":\"{}\",\"ts\":\"{}\",\"caller\":\"", level(event.metadata()), Timestamp::now())?;
+    escape(out, &line.caller)?;
+    out.write_str("\",\"msg\":\"")?;
+    escape(out, &line.message)?;
+    out.write_char('"')?;
+    if with_fields && !line.fields.is_empty() {
+        write!(out, ",{}", line.fields)?;
+    }
+    out.write_str("}\n")
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'static> FormatEvent<S, N> for Console {

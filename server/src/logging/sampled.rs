@@ -34,6 +34,12 @@ impl<F> Sampled<F> {
         Sampled { shape, seen: Mutex::default() }
     }
 
+    /// Whether a line is one of those that are written.
+    pub(super) fn lets_through(&self, event: &Event<'_>) -> bool {
+        let metadata = event.metadata();
+        *metadata.level() > Level::INFO || self.is_written(metadata.callsite(), Instant::now())
+    }
+
     fn is_written(&self, kind: Identifier, now: Instant) -> bool {
         let mut seen = self.seen.lock();
         let seen = seen.entry(kind).or_insert(Seen { since: now, count: 0 });
@@ -52,8 +58,6 @@ where
     F: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let metadata = event.metadata();
-        let is_written = *metadata.level() > Level::INFO || self.is_written(metadata.callsite(), Instant::now());
-        if is_written { self.shape.format_event(context, out, event) } else { Ok(()) }
+        if self.lets_through(event) { self.shape.format_event(context, out, event) } else { Ok(()) }
     }
 }

@@ -217,6 +217,12 @@ impl GrpcMetrics {
         Ok(GrpcMetrics { by_method, client_requests: client_requests.clone(), by_version })
     }
 
+    /// How many streams were begun, by whatever method.
+    pub(super) fn streams_begun(&self) -> u64 {
+        let streams = self.by_method.iter().filter(|series| series.kind() != Kind::Unary);
+        streams.map(|series| series.sum(|slot| &slot.started)).sum()
+    }
+
     /// What is counted of a method.
     pub fn of(&self, method: Method) -> &'static Series {
         // The index of a method is below their number.

@@ -9,6 +9,7 @@ use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
 
 /// Clock ticks a second in `/proc`: part of the kernel's interface on every Linux platform we run on.
 const TICKS: f64 = 100.0;
+const TICKS_A_SECOND: u64 = 100;
 
 /// Name, help, whether it is a counter.
 const SERIES: [(&str, &str, bool); 16] = [
@@ -73,6 +74,29 @@ fn family(name: &str, help: &str, counter: bool, value: f64) -> Option<MetricFam
     Some(family)
 }
 
+/// What the process takes up, of which no more is read than that.
+pub(super) struct Usage {
+    pub(super) resident_bytes: u64,
+    /// Of a core, user and system.
+    pub(super) cpu_millis: u64,
+}
+
+impl Usage {
+    pub(super) fn now() -> Usage {
+        let stat = stat();
+        let number = |field: usize| stat.get(field - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+        let page = u64::try_from(rustix::param::page_size()).unwrap_or_default();
+        Usage { resident_bytes: number(24) * page, cpu_millis: (number(14) + number(15)) * (1000 / TICKS_A_SECOND) }
+    }
+}
+
+/// The fields of `/proc/self/stat` after the command's name, which are numbered from 3.
+fn stat() -> Vec<String> {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after_name.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
 /// What `/proc` says; a file that cannot be read leaves its series out.
 struct Sample {
     open_fds: Option<f64>,
@@ -87,13 +111,11 @@ struct Sample {
 
 impl Sample {
     fn read() -> Sample {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         Sample {
             open_fds: open_fds(),
             limits: fs::read_to_string("/proc/self/limits").ok(),
             // The state letter becomes a NaN and keeps the numbering.
-            stat: after_name.split_ascii_whitespace().map(|f| f.parse().unwrap_or(f64::NAN)).collect(),
+            stat: stat().iter().map(|field| field.parse().unwrap_or(f64::NAN)).collect(),
             status: fs::read_to_string("/proc/self/status").ok(),
             boot_time: fs::read_to_string("/proc/stat")
                 .ok()
@@ -178,6 +200,16 @@ mod tests {
         assert!(sample.value("go_threads").unwrap() >= 1.0);
         let (anonymous, all) = (sample.value("go_memstats_alloc_bytes"), sample.value("go_memstats_sys_bytes"));
         assert!(anonymous.unwrap() > 1e5 && anonymous < all, "{anonymous:?} of {all:?}");
+    }
+
+    #[test]
+    fn usage_is_what_the_sample_says() {
+        let usage = Usage::now();
+        assert!(usage.resident_bytes > 1_000_000, "{}", usage.resident_bytes);
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while Usage::now().cpu_millis <= usage.cpu_millis {
+            assert!(std::time::Instant::now() < until, "a busy process takes no time");
+        }
     }
 
     #[test]

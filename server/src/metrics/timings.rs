@@ -65,6 +65,24 @@ impl Timings {
         }
     }
 
+    /// How often each name was counted, well or not.
+    pub(super) fn totals(&self) -> Vec<(&'static str, u64)> {
+        let Family { names, series, .. } = &*self.0;
+        let of = |series: &Series| series.get().map_or(0, |counts| counts.sum(Counts::total));
+        names.iter().zip(series).map(|(name, both)| (*name, both.iter().map(of).sum())).collect()
+    }
+
+    /// How often a name was counted well, by bucket; the last has no bound. Nothing if it never was.
+    pub(super) fn succeeded(&self, name: &str) -> Vec<u64> {
+        let Family { names, series, bounds, .. } = &*self.0;
+        let at = names.iter().position(|n| *n == name).unwrap_or(0);
+        let counts = series.get(at).and_then(|[_, ok]| ok.get());
+        let in_bucket = |counts: &Slots<Counts>, bucket: usize| {
+            counts.sum(|counts| counts.samples.get(bucket).map_or(0, |samples| samples.load(Relaxed)))
+        };
+        counts.map_or_else(Vec::new, |counts| (0..=bounds.len()).map(|bucket| in_bucket(counts, bucket)).collect())
+    }
+
     /// Names outside the list are counted as the last one.
     pub(crate) fn observe(&self, name: &str, took: Duration, ok: bool) {
         let Family { names, series, bounds, .. } = &*self.0;
@@ -78,6 +96,12 @@ impl Timings {
         if !took.is_zero() {
             counts.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
         }
+    }
+}
+
+impl Counts {
+    fn total(&self) -> u64 {
+        self.samples.iter().map(|samples| samples.load(Relaxed)).sum()
     }
 }
 

@@ -79,12 +79,15 @@ impl EventLoops {
         }
     }
 
-    /// Has the tasks of the loops, and of the runtime that this is called on, counted whenever metrics are asked for.
+    /// Has connections, and the tasks of the loops and of the runtime that this is called on, counted whenever metrics are asked for.
     pub(crate) fn count_tasks(&self, metrics: &Metrics) {
         let loops = self.loops.iter().map(|Loop { handle, .. }| handle.clone());
         metrics.event_loops.set(i64::try_from(loops.len()).unwrap_or(i64::MAX));
         let runtimes: Vec<Handle> = loops.chain(Handle::try_current()).collect();
+        let taken: Vec<_> = self.loops.iter().map(|Loop { taken, .. }| Arc::clone(taken)).collect();
         metrics.on_scrape(move |metrics| {
+            let connections: usize = taken.iter().map(|taken| taken.load(Ordering::Relaxed)).sum();
+            metrics.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
             let tasks: usize = runtimes.iter().map(|runtime| runtime.metrics().num_alive_tasks()).sum();
             metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         });

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use http::{HeaderValue, StatusCode};
 
 use super::places::{Place, Standing};
-use super::{defragment, hashkv, leases, pages, probing, reconfigure};
+use super::{defragment, hashkv, leases, pages, probing, reconfigure, standing};
 use crate::asking::paths::CLUSTER_ID_HEADER;
 use crate::http::layers::{CheckLayer, Hosts, WellFormed};
 use crate::http::plain::not_found;
@@ -27,6 +27,7 @@ pub(crate) fn router(node: Node, hosts: Hosts) -> Router {
         .merge(hashkv::routes())
         .merge(defragment::routes())
         .merge(reconfigure::routes())
+        .merge(standing::routes())
         // Raft reads theirs, as they come.
         .route("/raft/stream", get(stream))
         .route("/raft/snapshot", post(snapshot))

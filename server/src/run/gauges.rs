@@ -22,6 +22,7 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     metrics.proposals_committed.set(signed(raft.commit));
     metrics.proposals_applied.set(signed(applied));
     metrics.log_first_index.set(signed(raft.first_index));
+    metrics.raft_term.set(signed(raft.term));
     metrics.proposals_pending.set(count(node.pending_proposals()));
     metrics.quota_backend_bytes.set(node.limits().quota_bytes.map_or(i64::MAX, signed));
     metrics.db_size.set(signed(state.backend.size()));
@@ -43,6 +44,7 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     metrics.pending_events.set(signed(watch.pending_events));
     catch_up(&metrics.events, watch.events_sent);
     let leases = state.lessor.stats();
+    metrics.leases.set(signed(leases.leases));
     catch_up(&metrics.lease_granted, leases.granted);
     catch_up(&metrics.lease_revoked, leases.revoked);
     catch_up(&metrics.lease_renewed, leases.renewed);

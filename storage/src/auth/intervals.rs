@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use keyport_api::authpb::Permission;
 
-use crate::{KeyRange, RangeEnd};
+use crate::{KeyRange, RangeEnd, next_key};
 
 /// Sorted by start; each ends before the next one starts. No end is behind every key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,18 @@ impl Intervals {
             }
         }
         Intervals(merged)
+    }
+
+    /// Its parts, in the order of keys.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = KeyRange> {
+        self.0.iter().map(|(start, end)| {
+            let end = match end {
+                None => RangeEnd::Unbounded,
+                Some(end) if *end == next_key(start) => RangeEnd::Single,
+                Some(end) => RangeEnd::Before(end.clone()),
+            };
+            KeyRange { start: start.clone(), end }
+        })
     }
 
     /// Whether all of `range` is in the set. A range that ends before it starts counts as its first key: what holds nothing is
@@ -82,6 +94,13 @@ mod tests {
         assert_eq!(intervals(&[("a", ""), ("a\0", "b")]).0, intervals(&[("a", "b")]).0);
         assert_eq!(intervals(&[("a", "b"), ("c", "d")]).0.len(), 2);
         assert_eq!(intervals(&[("b", "a"), ("b", "b")]).0, []);
+    }
+
+    #[test]
+    fn parts_are_told_as_they_are_granted() {
+        let told: Vec<_> = intervals(&[("k", ""), ("a", "c"), ("b", "d"), ("x", "\0")]).ranges().collect();
+        let range = |key: &'static str, end: &'static str| KeyRange::new(key.into(), end.into());
+        assert_eq!(told, [range("a", "d"), range("k", ""), range("x", "\0")]);
     }
 
     #[test]

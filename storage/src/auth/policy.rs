@@ -60,6 +60,15 @@ impl Account {
         self.row.roles.binary_search_by(|held| held.as_str().cmp(role)).is_ok()
     }
 
+    /// Which keys may be accessed so: ranges that neither touch nor overlap, in the order of keys.
+    pub fn keys(&self, access: Access) -> Vec<KeyRange> {
+        match access {
+            _ if self.has_role(ROOT) => vec![KeyRange::prefix(b"")],
+            Access::Read => self.read.ranges().collect(),
+            Access::Write => self.write.ranges().collect(),
+        }
+    }
+
     /// Whether every key of `range` may be accessed so.
     pub fn may(&self, access: Access, range: &KeyRange) -> bool {
         let keys = match access {

@@ -8,6 +8,7 @@ pub(crate) mod jwt;
 mod life;
 mod logins;
 mod matrix;
+mod permissions;
 mod resources;
 mod session;
 mod watches;

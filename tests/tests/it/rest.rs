@@ -13,6 +13,7 @@ mod lines;
 mod lists;
 mod members;
 mod nginx;
+mod observed;
 mod once;
 mod packed;
 mod problems;

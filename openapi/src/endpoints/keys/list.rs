@@ -20,7 +20,8 @@ with. With `recursive`, all keys that begin with the prefix.
 A page takes as long as a page, whatever is below. All pages are of the revision of the first: `Link` and `next` lead to the next one. \
 A page ends early when its values are large.
 
-With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in constant memory; the last line is a problem if it breaks off.",
+With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in constant memory; the last line is a problem if it breaks off. `download` gives these lines \
+to a browser, as a file.",
     parameters: &[
         PREFIX,
         PREFIX_BASE64,
@@ -33,6 +34,7 @@ With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in
         IN,
         LIMIT,
         AFTER,
+        DOWNLOAD,
         of::REVISION,
         of::CONSISTENCY,
         of::WATCH,
@@ -46,7 +48,7 @@ With `Accept: application/x-ndjson` all of it comes as lines, `limit` or not, in
                 Content { media_type: "application/x-ndjson", shape: Shape::Schema("KeyLine"), example: Some(lines) },
                 super::EVENTS,
             ],
-            headers: &["Keyport-Revision", "Link"],
+            headers: &["Keyport-Revision", "Link", "Content-Disposition"],
         },
         Answer {
             status: 410,
@@ -105,6 +107,11 @@ pub(in super::super) const IN: Parameter = query(
 );
 pub(in super::super) const LIMIT: Parameter =
     query("limit", "How many keys and levels a page has at most; 100 unless it is given.", Shape::Integer(LIST_LIMITS));
+pub(in super::super) const DOWNLOAD: Parameter = query(
+    "download",
+    "As a file of lines of JSON, whatever `Accept` says: its name says what the keys begin with, and the revision.",
+    Shape::Flag,
+);
 pub(in super::super) const AFTER: Parameter =
     query("after", "Where the page before has ended: its `next`, as it was given.", Shape::Text);
 

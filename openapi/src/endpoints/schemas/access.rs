@@ -17,6 +17,8 @@ pub(super) fn add(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("Role", role())
         .schema("NewRole", named("What it is to be called."))
         .schema("Permission", permission())
+        .schema("KeyRange", keys())
+        .schema("UserPermissions", permissions())
         .schema("AuthenticationState", authentication().property("revision", text("Of users and roles.")))
         .schema("AuthenticationChange", authentication())
 }
@@ -48,18 +50,38 @@ fn role() -> Schema {
 }
 
 fn permission() -> Schema {
+    keys()
+        .property("permission", text("What may be done.").enum_values(Some(["read", "write", "readwrite"])))
+        .required("permission")
+        .into()
+}
+
+/// One key, or several.
+fn keys() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Object)
-        .property("permission", text("What may be done.").enum_values(Some(["read", "write", "readwrite"])))
-        .property("key", text("With one key."))
+        .property("key", text("One key."))
         .property("key_b64", text("The same in base64, if it is not UTF-8."))
-        .property("prefix", text("With all keys that begin so."))
+        .property("prefix", text("All keys that begin so."))
         .property("prefix_b64", text("The same in base64, if it is not UTF-8."))
-        .property("from", text("With several keys from this one on."))
+        .property("from", text("Several keys from this one on."))
         .property("from_b64", text("The same in base64, if it is not UTF-8."))
         .property("to", text("The key that ends them, and is none of them; without it there is no end."))
         .property("to_b64", text("The same in base64, if it is not UTF-8."))
-        .required("permission")
+}
+
+fn permissions() -> Schema {
+    let ranges = |what: &str| ArrayBuilder::new().items(Ref::from_schema_name("KeyRange")).description(Some(what));
+    let roles = ArrayBuilder::new().items(Object::with_type(Type::String)).description(Some("His roles."));
+    named("What he is called.")
+        .property("roles", roles)
+        .property("read", ranges("Which keys he may read."))
+        .property("write", ranges("Which keys he may write."))
+        .property("may_read", flag("Whether he may read all that were asked for; absent if none were."))
+        .property("may_write", flag("Whether he may write them."))
+        .required("roles")
+        .required("read")
+        .required("write")
         .into()
 }
 

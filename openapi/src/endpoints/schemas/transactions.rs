@@ -106,6 +106,12 @@ fn batch() -> Schema {
     let change = tagged(&["put", "delete"], "Operation");
     ObjectBuilder::new()
         .schema_type(Type::Object)
+        .property(
+            "if",
+            ArrayBuilder::new()
+                .items(Ref::from_schema_name("TransactionGuard"))
+                .description(Some("What has to hold, all of it.")),
+        )
         .property("operations", ArrayBuilder::new().items(change))
         .required("operations")
         .into()

@@ -47,7 +47,7 @@ pub(super) async fn change(body: Bytes) -> Response {
     }
     // At a level that is hardly ever left out.
     tracing::warn!(
-        level = verbosity.level.as_str(),
+        level_now = verbosity.level.as_str(),
         targets = verbosity.targets,
         level_before = before.level.as_str(),
         targets_before = before.targets,

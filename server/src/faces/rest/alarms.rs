@@ -46,6 +46,6 @@ pub(super) async fn answer(
     Ok(shown::document(&json!({ "alarms": alarms })))
 }
 
-fn document(alarm: &AlarmMember) -> Value {
+pub(super) fn document(alarm: &AlarmMember) -> Value {
     json!({ "member": alarm.member_id.to_string(), "alarm": alarm.alarm().as_str_name() })
 }

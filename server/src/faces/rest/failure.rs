@@ -22,6 +22,8 @@ pub(super) enum Failure {
     Absent(i64),
     /// The key is not what it has to be: the revision of its last change, if it is there.
     Changed(Option<i64>),
+    /// Something else is not what it has to be, and nothing was done.
+    Unmet,
     /// History begins after what is asked for, at a revision.
     Compacted(i64),
     /// The value is not what the change is for.
@@ -54,6 +56,7 @@ impl Failure {
                 response.headers_mut().extend(revision.map(|revision| (ETAG, tag(revision, false))));
                 response
             }
+            Failure::Unmet => problem::of_kind(Kind::RevisionMismatch, "a condition does not hold: nothing was done"),
             Failure::Conflict(detail) => problem::of_http(StatusCode::CONFLICT, detail),
             Failure::Missing(kind, detail) => problem::of_kind(kind, detail),
             Failure::Held(place) => {

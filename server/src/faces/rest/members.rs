@@ -113,7 +113,7 @@ async fn leader(calls: &Calls, caller: &Caller) -> Result<u64, Failure> {
 
 /// What is said of a member.
 #[derive(Serialize)]
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     id: String,
     /// As `etcdctl` and logs write it.
     hex: String,
@@ -130,7 +130,7 @@ struct ShownList<'a> {
 }
 
 impl Shown<'_> {
-    fn of(member: &Member, leader: u64) -> Shown<'_> {
+    pub(super) fn of(member: &Member, leader: u64) -> Shown<'_> {
         Shown {
             id: member.id.to_string(),
             hex: format!("{:x}", member.id),

@@ -33,7 +33,7 @@ struct NewRole {
 /// What may be done with a key, with all keys with a prefix, or with those from one up to another or to the end.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+pub(super) struct Wish {
     permission: Option<Kind>,
     key: Option<String>,
     key_b64: Option<String>,
@@ -110,7 +110,7 @@ impl Kind {
 
 impl Wish {
     /// As etcd writes ranges down.
-    fn keys(self) -> Result<(Bytes, Bytes), Failure> {
+    pub(super) fn keys(self) -> Result<(Bytes, Bytes), Failure> {
         let key = fields::bytes("key", self.key, self.key_b64)?;
         let prefix = fields::bytes("prefix", self.prefix, self.prefix_b64)?;
         let from = fields::bytes("from", self.from, self.from_b64)?;
@@ -126,7 +126,7 @@ impl Wish {
 }
 
 /// The same of a query.
-fn of_query(query: &str) -> Result<Wish, Failure> {
+pub(super) fn of_query(query: &str) -> Result<Wish, Failure> {
     let mut wish = Wish::default();
     for given in parameters_once(query)? {
         let place = match given.name.strip_suffix("_b64").unwrap_or(&given.name) {
@@ -168,7 +168,7 @@ fn document(role: &str, permissions: &[Permission]) -> Vec<u8> {
 }
 
 /// By the shortest name that it has.
-fn write_range(out: &mut Vec<u8>, key: &Bytes, range_end: &Bytes) {
+pub(super) fn write_range(out: &mut Vec<u8>, key: &Bytes, range_end: &Bytes) {
     let all = || (key.clone(), range_end.clone());
     if range_end.is_empty() {
         write_bytes(out, "key", key);

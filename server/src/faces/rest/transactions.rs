@@ -43,12 +43,15 @@ pub(super) async fn answer(
         },
         None => {
             let KvAnswer { reply, .. } = match as_batch {
-                true => calls.kv.batch(caller, request.success).await?,
+                true => calls.kv.batch(caller, request).await?,
                 false => calls.kv.txn(caller, request).await?,
             };
             reply
         }
     };
+    if as_batch && !reply.succeeded {
+        return Err(Failure::Unmet);
+    }
     let revision = reply.revision;
     let write = move |reply: &TxnReply| if as_batch { told::batch(reply) } else { told::transaction(reply) };
     let document = match reply.elements() > LONG || reply.bytes() > LARGE {

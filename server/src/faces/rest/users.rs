@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::{address, shown};
+use super::{address, permissions, shown};
 use crate::calls::{Caller, Calls};
 use crate::faces::fields::{self, Confidential};
 use crate::faces::text::GatewayBody;
@@ -68,6 +68,7 @@ pub(super) async fn answer(
             let roles = auth.user_get(caller, AuthUserGetRequest { name: user.clone() }).await?.roles;
             return Ok(shown::document(&json!({ "name": user, "roles": roles })));
         }
+        Resource::UserPermissions => return permissions::answer(calls, caller, user, parts).await,
         Resource::UserRemove => drop(auth.user_delete(caller, AuthUserDeleteRequest { name: user }).await?),
         Resource::UserPassword => {
             let NewPassword { password } = fields::read_confidential(&body)?;

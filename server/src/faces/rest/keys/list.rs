@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Response};
 use keyport_api::error::{self, Error};
@@ -13,11 +13,11 @@ use keyport_openapi::endpoints::{LIST_LIMITS, ListParameter, Resource};
 use super::cursor::{Cursor, List};
 use crate::calls::{Caller, Calls, ListReply, ListRequest, Listed, Search, SearchIn};
 use crate::faces::negotiation::best;
-use crate::faces::problem;
 use crate::faces::query::{Parameter, parameters_once};
 use crate::faces::rest::failure::Failure;
 use crate::faces::rest::shown;
 use crate::faces::text::{GatewayBody, write_bytes, write_fields};
+use crate::faces::{kit, problem};
 use crate::http::layers::LastsLong;
 
 const FORMS: [&str; 2] = ["application/json", "application/x-ndjson"];
@@ -33,6 +33,8 @@ struct Ask {
     search: Wanted,
     /// The same, for cursors.
     said: Vec<u8>,
+    /// Whether it is to be a file.
+    as_file: bool,
 }
 
 /// Which keys are wanted, as it is said.
@@ -46,7 +48,7 @@ struct Wanted {
 pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
     let query = parts.uri.query().unwrap_or_default();
     let mut ask = Ask::read(query)?;
-    let as_lines = best(&parts.headers, &FORMS) == 1;
+    let as_lines = ask.as_file || best(&parts.headers, &FORMS) == 1;
     if as_lines {
         ask.request.limit = LINES_AT_ONCE;
     }
@@ -61,6 +63,9 @@ pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Res
     said.insert(VARY, HeaderValue::from_static("accept"));
     if as_lines {
         said.insert(CONTENT_TYPE, LINES);
+        if ask.as_file {
+            said.insert(CONTENT_DISPOSITION, disposition(&ask.request.prefix, page.as_of));
+        }
         response.extensions_mut().insert(LastsLong);
         *response.body_mut() = lines(calls.clone(), caller.clone(), ask, page);
         return Ok(response);
@@ -82,12 +87,13 @@ impl Ask {
         let separator = Bytes::from_static(b"/");
         let request = ListRequest { separator, limit: DEFAULT_LIMIT, ..ListRequest::default() };
         let (mut ask, mut after, mut recursive) =
-            (Ask { request, search: Wanted::default(), said: Vec::new() }, None, false);
+            (Ask { request, search: Wanted::default(), said: Vec::new(), as_file: false }, None, false);
         for given in parameters_once(query)? {
             let taken = Resource::Keys.info().parameters.iter().any(|parameter| parameter.name == given.name);
             let parameter = ListParameter::ALL.iter().copied().find(|one| taken && one.info().name == given.name);
             match parameter {
                 Some(ListParameter::After) => after = Some(given),
+                Some(ListParameter::Download) => ask.as_file = given.flag()?,
                 Some(ListParameter::Recursive) => recursive = given.flag()?,
                 Some(parameter) => ask.take(parameter, &given)?,
                 None => given.unknown()?,
@@ -135,7 +141,11 @@ impl Ask {
             }
             ListParameter::Revision => request.revision = given.number("a revision")?,
             ListParameter::Consistency => request.serializable = given.is_serializable()?,
-            ListParameter::After | ListParameter::Recursive | ListParameter::All | ListParameter::Watch => {}
+            ListParameter::After
+            | ListParameter::Download
+            | ListParameter::Recursive
+            | ListParameter::All
+            | ListParameter::Watch => {}
         }
         Ok(())
     }
@@ -179,6 +189,15 @@ impl Wanted {
             (None, None) => Ok(None),
         }
     }
+}
+
+/// The name of the file: letters and digits of the prefix, and the revision.
+fn disposition(prefix: &[u8], revision: i64) -> HeaderValue {
+    let plain = |&byte: &u8| if byte.is_ascii_alphanumeric() || byte == b'.' { char::from(byte) } else { '-' };
+    let prefix: String = prefix.iter().take(64).map(plain).collect();
+    let prefix = prefix.trim_matches(['-', '.']);
+    let name = if prefix.is_empty() { "keys" } else { prefix };
+    kit::header(&format!("attachment; filename=\"{name}-{revision}.ndjson\""))
 }
 
 fn document(ask: &Ask, page: &ListReply, next: Option<&str>) -> Bytes {

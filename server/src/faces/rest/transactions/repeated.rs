@@ -99,6 +99,9 @@ impl Repeated {
 
     fn again(&self, record: &Record) -> Result<Response<GatewayBody>, Failure> {
         let Done { succeeded } = self.once.done(record)?;
+        if self.as_batch && !succeeded {
+            return Err(Failure::Unmet);
+        }
         let revision = record.versions().mod_revision;
         let document: Bytes = match self.as_batch {
             true => told::batch_again(revision),

@@ -23,10 +23,12 @@ pub(super) struct Transaction {
     otherwise: Vec<Operation>,
 }
 
-/// Operations that nothing is said of beforehand.
+/// Operations that are done if all guards hold, and otherwise not.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Batch {
+    #[serde(rename = "if", default, deserialize_with = "fields::list")]
+    guards: Vec<Object<Guard>>,
     #[serde(deserialize_with = "fields::list")]
     operations: Vec<Change>,
 }
@@ -151,7 +153,12 @@ impl Batch {
             Change::Put(Object(put)) => put.request(),
             Change::Delete(Object(delete)) => delete.request(),
         });
-        Ok(TxnRequest { success: success.map(op).collect::<Result<_, _>>()?, ..TxnRequest::default() })
+        let guards = self.guards.into_iter().map(|Object(guard)| guard.compare());
+        Ok(TxnRequest {
+            compare: guards.collect::<Result<_, _>>()?,
+            success: success.map(op).collect::<Result<_, _>>()?,
+            failure: Vec::new(),
+        })
     }
 }
 

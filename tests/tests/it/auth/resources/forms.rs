@@ -214,6 +214,7 @@ fn list() -> Vec<Form> {
         list("prefix=k/&separator=x&counts", &[]),
         list("prefix=k/&recursive&keys_only", &[]),
         list("prefix=k/&recursive&limit=1", &[]),
+        list("prefix=k/&download", &[]),
         list(&format!("prefix=k/&recursive&after={}", super::CURSOR), &[]),
         list("prefix=k/&search=1", &[]),
         list("prefix=k/&regex=1&in=both", &[]),

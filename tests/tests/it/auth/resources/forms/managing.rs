@@ -21,6 +21,19 @@ fn members(id: &str) -> Option<Vec<Form>> {
             };
             vec![list(""), list("?consistency=serializable")]
         }
+        "membersOverview" => ["", "?watch"]
+            .map(|query| {
+                let twin = Some((Method::Status, json!({})));
+                form(Verb::GET, &format!("/v3/overview{query}"), &[], "", twin)
+            })
+            .into(),
+        // As for all that is for those alone who run a member.
+        "statisticsShow" => ["?since=60", "?step=60", "?watch"]
+            .map(|query| form(Verb::GET, &format!("/v3/statistics{query}"), &[], "", None))
+            .into(),
+        "warningsList" => {
+            ["", "?watch"].map(|query| form(Verb::GET, &format!("/v3/warnings{query}"), &[], "", None)).into()
+        }
         "membersAdd" => one(
             Verb::POST,
             "/v3/members",
@@ -60,6 +73,21 @@ fn users(id: &str) -> Option<Vec<Form>> {
             one(Verb::POST, "/v3/users", body, Method::UserAdd, json!({ "name": "reader", "password": "x" }))
         }
         "usersGet" => one(Verb::GET, "/v3/users/reader", "", Method::UserGet, json!({ "name": "reader" })),
+        "usersPermissions" => {
+            let queries = [
+                "",
+                "?key=k/1",
+                "?key_b64=YQ==",
+                "?prefix=k/",
+                "?prefix_b64=YQ==",
+                "?from=a&to=b",
+                "?from_b64=YQ==&to_b64=Yg==",
+            ];
+            let twin = || Some((Method::UserGet, json!({ "name": "reader" })));
+            queries
+                .map(|query| form(Verb::GET, &format!("/v3/users/reader/permissions{query}"), &[], "", twin()))
+                .into()
+        }
         "usersRemove" => one(Verb::DELETE, "/v3/users/none", "", Method::UserDelete, json!({ "name": "none" })),
         "usersSetPassword" => one(
             Verb::PUT,

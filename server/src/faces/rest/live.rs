@@ -1,0 +1,55 @@
+//! What is shown for as long as somebody looks: events, and heartbeats in the pauses.
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::{StreamExt as _, stream};
+use http::Response;
+use http::request::Parts;
+use keyport_api::error::{self, Error};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::hold::{HEARTBEAT, event, last_words};
+use crate::faces::events::Framing;
+use crate::faces::text::GatewayBody;
+use crate::http::layers::LastsLong;
+
+/// The header by which a reader says what it has seen.
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// The id of the last event that a reader has seen, if it says so.
+pub(super) fn last_event_id(parts: &Parts) -> Option<&str> {
+    let value = parts.headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    (!value.is_empty()).then_some(value)
+}
+
+/// The answer that goes on for as long as `events` do, whose items are frames.
+pub(super) fn answer(
+    framing: Framing,
+    stop: CancellationToken,
+    events: impl Stream<Item = Bytes> + Send + 'static,
+) -> Response<GatewayBody> {
+    let mut heartbeat = interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let frames = stream::unfold((Box::pin(events), heartbeat), move |(mut events, mut heartbeat)| async move {
+        let frame = tokio::select! {
+            biased;
+            event = events.next() => {
+                heartbeat.reset();
+                event?
+            }
+            _ = heartbeat.tick() => framing.heartbeat(),
+        };
+        Some((frame, (events, heartbeat)))
+    });
+    let mut response = Response::new(GatewayBody::stream(frames.take_until(stop.cancelled_owned())));
+    framing.describe(response.headers_mut());
+    response.extensions_mut().insert(LastsLong);
+    response.extensions_mut().insert(last_words(framing));
+    response
+}
+
+/// The last event of a stream whose reader may look no longer.
+pub(super) fn refused(framing: Framing, error: Error) -> Bytes {
+    event(framing, "failed", &error::problem(&error.into()).to_json())
+}

@@ -1,0 +1,87 @@
+//! `/v3/warnings`: what the log of the asked member warned of last; once, or as a stream.
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::stream;
+use http::Response;
+use http::request::Parts;
+use keyport_api::error::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+use super::{live, shown};
+use crate::calls::{Caller, Calls};
+use crate::faces::events::{self, Framing};
+use crate::faces::query::parameters_once;
+use crate::faces::text::GatewayBody;
+use crate::logging::{newest_warning, warnings};
+
+pub(super) fn answer(
+    calls: &Calls,
+    caller: &Caller,
+    parts: &Parts,
+    stop: CancellationToken,
+) -> Result<Response<GatewayBody>, Failure> {
+    let mut watches = events::hears(&parts.headers);
+    for given in parameters_once(parts.uri.query().unwrap_or_default())? {
+        match &*given.name {
+            "watch" => watches = given.flag()? || watches,
+            _ => given.unknown()?,
+        }
+    }
+    calls.maintenance.look_inside(caller)?;
+    let behind = live::last_event_id(parts).unwrap_or_default();
+    if watches {
+        let framing = Framing::of(&parts.headers);
+        let (calls, caller) = (calls.clone(), caller.clone());
+        let watch = Watch { calls, caller, newest: newest_warning(), seen: behind.to_owned() };
+        return Ok(live::answer(framing, stop, watch.frames(framing)));
+    }
+    let lines = warnings(behind);
+    let list = lines.iter().map(|line| line.json()).collect::<Vec<_>>().join(",");
+    let last = lines.last().map_or_else(String::new, |line| format!(",\"last\":\"{}\"", line.id()));
+    Ok(shown::json(format!("{{\"warnings\":[{list}]{last}}}\n")))
+}
+
+/// Somebody who looks on.
+struct Watch {
+    calls: Calls,
+    caller: Caller,
+    newest: watch::Receiver<u64>,
+    /// The last that he was told.
+    seen: String,
+}
+
+impl Watch {
+    fn frames(self, framing: Framing) -> impl Stream<Item = Bytes> + Send {
+        stream::unfold(Some(self), move |watch| async move {
+            let mut watch = watch?;
+            match watch.next(framing).await {
+                Ok(frame) => frame.map(|frame| (frame, Some(watch))),
+                Err(error) => Some((live::refused(framing, error), None)),
+            }
+        })
+    }
+
+    /// All that he has not been told; waits until there is something. None at the end.
+    async fn next(&mut self, framing: Framing) -> Result<Option<Bytes>, Error> {
+        loop {
+            self.newest.borrow_and_update();
+            self.calls.maintenance.look_on(&self.caller)?;
+            let lines = warnings(&self.seen);
+            if let Some(last) = lines.last() {
+                self.seen = last.id();
+                let mut out = Vec::new();
+                for line in &lines {
+                    let data = line.json();
+                    framing.event(&mut out, Some(line.id()), "warning", |out| out.extend_from_slice(data.as_bytes()));
+                }
+                return Ok(Some(out.into()));
+            }
+            if self.newest.changed().await.is_err() {
+                return Ok(None);
+            }
+        }
+    }
+}
