@@ -43,14 +43,18 @@ test("everything by the keyboard", async ({ page, server }) => {
   await server.put("app/one", "x");
   await page.goto(server.page("keys"));
   await expect(rows(page)).toHaveCount(1);
+  const palette = page.getByRole("combobox", { name: "What to do" });
   await page.keyboard.press("Control+k");
+  await expect(palette).toBeFocused();
   await page.keyboard.type("dark");
   await accessible(page);
   await page.keyboard.press("Enter");
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   await page.reload();
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await expect(rows(page)).toHaveCount(1);
   await page.keyboard.press("Control+k");
+  await expect(palette).toBeFocused();
   await page.keyboard.type("app/one");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "app/one" })).toBeVisible();
@@ -63,6 +67,7 @@ test("everything by the keyboard", async ({ page, server }) => {
 });
 
 test("the page is guarded: nothing inline, no frame, files that may be kept", async ({ page, server }) => {
+  test.skip(process.env.KEYPORT_CONSOLE_FILES !== undefined, "it is about what the server sends");
   const answers: Record<string, string>[] = [];
   page.on("response", (response) => {
     const { pathname } = new URL(response.url());

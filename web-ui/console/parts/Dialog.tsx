@@ -23,6 +23,7 @@ export function Dialog({ title, about, wide = false, onClose, children }: Props)
           className={`${styles.dialog} ${wide ? styles.wide : ""}`}
           {...(about === undefined && { "aria-describedby": undefined })}
           onPointerDownOutside={(event) => event.preventDefault()}
+          onOpenAutoFocus={focusField}
         >
           <header className={styles.head}>
             <Radix.Title className={styles.title}>{title}</Radix.Title>
@@ -38,6 +39,14 @@ export function Dialog({ title, about, wide = false, onClose, children }: Props)
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+/** What is to be filled in comes before the way out. */
+function focusField(event: Event): void {
+  const field = event.target instanceof HTMLElement ? event.target.querySelector<HTMLElement>("input, select, textarea") : undefined;
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
 }
 
 /** Where a dialog's buttons stand. */

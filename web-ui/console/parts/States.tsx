@@ -20,7 +20,7 @@ export function Failed({ error, again }: { error: unknown; again?: () => void })
 }
 
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
-  return <div className={styles.state}><h2 className={styles.title}>{title}</h2>{children}</div>;
+  return <div className={styles.state}><h2 className={styles.title}>{title}</h2><div className={styles.text}>{children}</div></div>;
 }
 
 /** What a screen's own mistake does: the rest of the page stays. */

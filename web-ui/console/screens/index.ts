@@ -15,5 +15,6 @@ export interface Screen {
 }
 
 export const screens: readonly Screen[] = [
+  { id: "overview", title: "Overview", icon: "overview", key: "o", view: lazy(() => import("./overview/Overview")) },
   { id: "keys", title: "Keys", icon: "keys", key: "k", view: lazy(() => import("./keys/Keys")) },
 ];

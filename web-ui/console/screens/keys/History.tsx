@@ -72,7 +72,7 @@ function One({ name, version, before, isNow, onRestore }: OneProps) {
         <span className="figures">{count(version.modRevision)}</span>
         <span className={styles[what]}>{what}</span>
         <span className={styles.size}>{version.bytes && bytes(version.bytes.length)}{isNow && " · now"}</span>
-        <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>What changed</Button>
+        <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>Diff</Button>
         {version.bytes && !isNow && <a href={addressOf({ prefix: "", key: name, rev: version.modRevision })}>View</a>}
         {onRestore && !isNow && <Button onClick={onRestore}>Restore</Button>}
       </div>

@@ -50,7 +50,7 @@ export function List({ prefix, search, open, onNew }: Props) {
       />
       <div className={styles.foot} role="status">
         <span className="figures">{count(rows.length)}{hasNextPage ? " and more" : ""} {search ? "found" : "here"}</span>
-        {isFetchingNextPage && <span>loading more</span>}
+        {isFetchingNextPage && <span>{search ? "searching on" : "loading more"}</span>}
         {error && <span className={styles.error}>{error.message} <Button onClick={() => void fetchNextPage()}>Try again</Button></span>}
         {search && hasNextPage && !isFetchingNextPage && <Button onClick={() => void fetchNextPage()}>Search on</Button>}
       </div>
