@@ -41,7 +41,7 @@ function checkExamples(place, what) {
 
 /** What stands in the path. */
 const IN_PATH = {
-  key: "app/db", check: "serializable_read", profile: "heap", lock: "nightly", election: "chief", role: "reader", problem: "conflict",
+  key: "app/db", check: "serializable_read", profile: "heap", file: "notices.txt", lock: "nightly", election: "chief", role: "reader", problem: "conflict",
 };
 /** Those that a new server without users has to refuse, or that lead elsewhere. */
 const STATUS = {

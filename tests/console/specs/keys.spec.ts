@@ -3,7 +3,10 @@ import { accessible, expect, rows, test } from "../lib/test.ts";
 
 test("an empty store shows what to do first, and the first key appears by itself", async ({ page, server }) => {
   await page.goto(`${server.url}/`);
-  await expect(page).toHaveURL(/\/ui\/#\/keys$/);
+  await expect(page).toHaveURL(/\/ui\/#\/overview$/);
+  await expect(page.getByRole("heading", { name: "Overview" })).toBeAttached();
+  await page.keyboard.press("g");
+  await page.keyboard.press("k");
   await expect(page.getByRole("heading", { name: "Nothing is stored yet" })).toBeVisible();
   await expect(page.getByText("/v3/keys/greeting").first()).toBeVisible();
   await accessible(page);

@@ -11,6 +11,8 @@ export interface Followed {
 }
 
 const AGAIN_MS = 1_000;
+/** How long a page that is not seen keeps its streams. */
+const UNSEEN_MS = 10_000;
 
 /** Follows `path` until the function that comes back is called. */
 export function follow(path: string, { query, on }: Followed): () => void {
@@ -18,7 +20,9 @@ export function follow(path: string, { query, on }: Followed): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const open = (): void => {
-    source = new EventSource(address(path, { ...query, since: last }));
+    // Where one was goes before where one began, and the server takes one of the two.
+    const from = last === undefined ? {} : { since: last, start_revision: undefined, initial: undefined };
+    source = new EventSource(address(path, { ...query, ...from }));
     source.onopen = answered;
     for (const [name, told] of Object.entries(on)) {
       source.addEventListener(name, (event: MessageEvent<string>) => {
@@ -41,9 +45,18 @@ export function follow(path: string, { query, on }: Followed): () => void {
     if (!ended) open();
   };
 
+  // A browser has six connections for a server, and streams of pages that nobody looks at would have them all.
+  const seen = (): void => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => source?.close(), UNSEEN_MS);
+    else if (source?.readyState === EventSource.CLOSED) open();
+  };
+  document.addEventListener("visibilitychange", seen);
+
   open();
   return () => {
     ended = true;
+    document.removeEventListener("visibilitychange", seen);
     clearTimeout(timer);
     source?.close();
   };

@@ -5,8 +5,8 @@ export interface Line {
   text: string;
 }
 
-/** Differences beyond so many are not looked for: the texts have nothing to do with each other. */
-const MOST_DIFFERENCES = 2_000;
+/** Differences beyond so many are not looked for: the texts have little to do with each other, and the search takes the square of them. */
+const MOST_DIFFERENCES = 500;
 
 export function diff(before: string, after: string): Line[] {
   const [old, now] = [before.split("\n"), after.split("\n")];

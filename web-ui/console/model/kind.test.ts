@@ -51,7 +51,7 @@ describe("an object of Kubernetes", () => {
     expect(read(bytes)).toMatchObject({
       apiVersion: "v1",
       kind: "Pod",
-      object: { metadata: { name: "web-1", namespace: "default", labels: { app: "web" } } },
+      object: { metadata: { name: "web-1", namespace: "default", labels: { app: "web" } }, spec: { "#3": "Always" } },
     });
   });
 

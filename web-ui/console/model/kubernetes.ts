@@ -25,14 +25,26 @@ export function read(bytes: Uint8Array): Shown | undefined {
   if (!outer || !type) return undefined;
   const apiVersion = textOf(bytesOf(type, 1)) ?? "";
   const kind = textOf(bytesOf(type, 2)) ?? "";
-  return { apiVersion, kind, object: objectOf(raw) };
+  return { apiVersion, kind, object: objectOf(raw, kind) };
 }
 
-function objectOf(raw: Uint8Array): Tree {
+/** Of these the second field is what is wished for, and the third what is. */
+const WITH_SPEC = new Set(
+  "CronJob CustomResourceDefinition DaemonSet Deployment HorizontalPodAutoscaler Ingress Job Namespace Node PersistentVolume PersistentVolumeClaim Pod PodDisruptionBudget ReplicaSet ReplicationController ResourceQuota Service StatefulSet".split(" "),
+);
+const NAMES: Record<string, Record<string, string> | undefined> = {
+  ConfigMap: { "#2": "data", "#3": "binaryData" },
+  Lease: { "#2": "spec" },
+  Secret: { "#2": "data", "#3": "type" },
+};
+
+function objectOf(raw: Uint8Array, kind: string): Tree {
   const all = fields(raw);
   if (!all) return textOf(raw) ?? `${raw.length} bytes`;
-  const rest = all.filter((field) => field.number !== 1);
-  return { metadata: metadataOf(bytesOf(all, 1)), ...numbered(rest) };
+  const rest = numbered(all.filter((field) => field.number !== 1));
+  const names = WITH_SPEC.has(kind) ? { "#2": "spec", "#3": "status" } : NAMES[kind];
+  const named = Object.entries(rest).map(([number, value]): [string, Tree] => [names?.[number] ?? number, value]);
+  return { metadata: metadataOf(bytesOf(all, 1)), ...Object.fromEntries(named) };
 }
 
 const METADATA: Record<number, string> = {

@@ -13,6 +13,7 @@ import { bytes } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
 import { Empty, Failed, Loading } from "../../parts/States";
+import { toast } from "../../parts/Toasts";
 import { ValueView } from "../../parts/ValueView";
 import { readCommands } from "./commands";
 import styles from "./Detail.module.css";
@@ -52,7 +53,11 @@ export function Detail({ name, rev, onClose }: Props) {
 
   const edit = async (): Promise<void> => {
     if (!value) return;
-    setEdited(value.bytes.length < value.size ? await get(name, true) : value);
+    try {
+      setEdited(value.bytes.length < value.size ? await get(name, true) : value);
+    } catch (error) {
+      toast({ text: error instanceof Error ? error.message : String(error), look: "failed" });
+    }
   };
   const canEdit = mayChange && value !== undefined && edited === undefined && kindOf(value.bytes) !== "kubernetes";
   const pressed = useEffectEvent((event: KeyboardEvent) => {
