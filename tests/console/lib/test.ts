@@ -24,6 +24,7 @@ async function serveFiles(page: Page, folder: string): Promise<void> {
     const name = pathname.slice("/ui/".length) || "index.html";
     // What the server led to by itself is its own.
     if (!existsSync(join(folder, name))) return route.continue();
+    if (name !== "index.html") return route.fulfill({ path: join(folder, name) });
     const { "content-security-policy": policy = "" } = (await route.fetch({ url: `${origin}/ui/` })).headers();
     return route.fulfill({ path: join(folder, name), headers: { "content-security-policy": policy } });
   });

@@ -50,7 +50,7 @@ export function Shell() {
             {View && <View route={route} />}
             {!View && route.screen !== "" && (
               <Empty title="There is no such screen">
-                <Button onClick={() => { if (first) go(link(first.id)); }}>To the keys</Button>
+                <Button onClick={() => { if (first) go(link(first.id)); }}>To the start</Button>
               </Empty>
             )}
           </Suspense>
