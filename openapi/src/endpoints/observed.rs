@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::events::parameters::UNNAMED;
 use super::lines::WATCH;
 use super::{Answer, Content, Endpoint, Parameter, Place, RESOURCE, Shape, json_of, query};
 
@@ -16,7 +17,7 @@ the sample before; sizes and numbers of things are as they were at the end. What
 
 With `watch` or `Accept: text/event-stream` it is a stream: an event `sample` for each one, at first those since `since`, or since \
 `Last-Event-ID`, or the last one. For root while users are on.",
-    parameters: &[SINCE, STEP, WATCH, LAST_EVENT_ID],
+    parameters: &[SINCE, STEP, WATCH, UNNAMED, LAST_EVENT_ID],
     answers: &[ok("The samples, the oldest first.", &[json_of("Statistics", statistics), SAMPLES])],
     ..ROW
 };
@@ -30,7 +31,7 @@ is told without a leader as well, by what the asked member knows.
 
 With `watch` or `Accept: text/event-stream` it is a stream: an event `overview` with all of it at first, within a second of each change of who \
 leads, how somebody is, or which alarms there are, and every five seconds if anything else has changed.",
-    parameters: &[WATCH],
+    parameters: &[WATCH, UNNAMED],
     answers: &[ok("All of them.", &[json_of("Overview", overview), OVERVIEWS])],
     ..ROW
 };
@@ -43,7 +44,7 @@ pub(super) const WARNINGS: Endpoint = Endpoint {
 
 With `watch` or `Accept: text/event-stream` it is a stream: an event `warning` for each, at first those that are there, or those behind \
 `Last-Event-ID`. For root while users are on.",
-    parameters: &[WATCH, LAST_EVENT_ID],
+    parameters: &[WATCH, UNNAMED, LAST_EVENT_ID],
     answers: &[ok("The oldest first.", &[json_of("WarningList", warnings), WARNED])],
     ..ROW
 };

@@ -9,7 +9,7 @@ use keyport_api::error::{self, Error};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::hold::{HEARTBEAT, event, last_words};
+use super::hold::{HEARTBEAT, event};
 use crate::faces::events::Framing;
 use crate::faces::text::GatewayBody;
 use crate::http::layers::LastsLong;
@@ -45,7 +45,7 @@ pub(super) fn answer(
     let mut response = Response::new(GatewayBody::stream(frames.take_until(stop.cancelled_owned())));
     framing.describe(response.headers_mut());
     response.extensions_mut().insert(LastsLong);
-    response.extensions_mut().insert(last_words(framing));
+    response.extensions_mut().insert(framing.last_word());
     response
 }
 

@@ -37,12 +37,13 @@ pub(super) async fn answer(
     for given in parameters_once(parts.uri.query().unwrap_or_default())? {
         match &*given.name {
             "watch" => watches = given.flag()? || watches,
+            "unnamed" => drop(given.flag()?),
             _ => given.unknown()?,
         }
     }
     let around = calls.overview.show(caller).await?;
     if watches {
-        let framing = Framing::of(&parts.headers);
+        let framing = Framing::of(parts);
         return Ok(live::answer(framing, stop, frames(calls.clone(), around, framing)));
     }
     Ok(shown::document(&document(&around)))

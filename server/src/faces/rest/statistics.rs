@@ -51,7 +51,7 @@ pub(super) async fn answer(
     let history = calls.maintenance.history(caller)?;
     let now = unix_millis();
     if ask.watches {
-        let framing = Framing::of(&parts.headers);
+        let framing = Framing::of(parts);
         let newest = history.newest();
         // The last one, if nothing is said.
         let last = || *newest.borrow() - 1;
@@ -82,6 +82,7 @@ impl Ask {
                     ask.step = Some(seconds * 1000);
                 }
                 "watch" => ask.watches = given.flag()? || ask.watches,
+                "unnamed" => drop(given.flag()?),
                 _ => given.unknown()?,
             }
         }
@@ -102,7 +103,7 @@ fn since(given: &Parameter) -> Result<i64, ParameterError> {
     if let Some(moment) = moment(&given.text()) {
         return Ok(moment);
     }
-    let seconds = given.number(expected)?;
+    let seconds: i64 = given.number(expected)?;
     Ok(unix_millis().saturating_sub(seconds.saturating_mul(1000)))
 }
 

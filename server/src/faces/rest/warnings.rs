@@ -27,13 +27,14 @@ pub(super) fn answer(
     for given in parameters_once(parts.uri.query().unwrap_or_default())? {
         match &*given.name {
             "watch" => watches = given.flag()? || watches,
+            "unnamed" => drop(given.flag()?),
             _ => given.unknown()?,
         }
     }
     calls.maintenance.look_inside(caller)?;
     let behind = live::last_event_id(parts).unwrap_or_default();
     if watches {
-        let framing = Framing::of(&parts.headers);
+        let framing = Framing::of(parts);
         let (calls, caller) = (calls.clone(), caller.clone());
         let watch = Watch { calls, caller, newest: newest_warning(), seen: behind.to_owned() };
         return Ok(live::answer(framing, stop, watch.frames(framing)));
