@@ -37,7 +37,7 @@ export function Bar({ wanted, isPaused, isEmpty, onPause, onClear, onExport }: P
               options={SHOWN}
               onChoose={(to) => go(addressOf({ ...wanted, puts: to !== "deletes", deletes: to !== "puts" }))}
             />
-            <Button aria-pressed={isPaused} title="Space" onClick={onPause}>{isPaused ? "Go on" : "Pause"}</Button>
+            <Button aria-pressed={isPaused} title="p" onClick={onPause}>{isPaused ? "Go on" : "Pause"}</Button>
             <Button disabled={isEmpty} onClick={onExport}>Export</Button>
             <Button disabled={isEmpty} onClick={onClear}>Clear</Button>
             <CopyAs commands={commandsOf(wanted)} />

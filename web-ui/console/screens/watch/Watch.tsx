@@ -32,7 +32,7 @@ export default function Watch({ route }: { route: Route }) {
     [shown, wanted.puts, wanted.deletes],
   );
   const pause = (): void => setPaused(paused ? undefined : log);
-  useKey(" ", isOn ? pause : undefined);
+  useKey("p", isOn ? pause : undefined);
   useKey("Escape", chosen ? () => setChosen(undefined) : undefined);
 
   const cleared = (): void => { clear(); setPaused(undefined); setChosen(undefined); };
