@@ -15,16 +15,18 @@ interface Props {
   deed: string;
   danger?: boolean;
   /** What has to be typed before it is done. */
-  typed?: string;
+  typed?: string | undefined;
   disabled?: boolean;
   wide?: boolean;
   commands?: readonly Command[];
   run: () => Promise<void>;
   onClose: () => void;
+  /** What comes after it, where that is not the end. */
+  onDone?: () => void;
   children?: ReactNode;
 }
 
-export function Deed({ title, about, deed, danger = false, typed, disabled = false, wide = false, commands, run, onClose, children }: Props) {
+export function Deed({ title, about, deed, danger = false, typed, disabled = false, wide = false, commands, run, onClose, onDone = onClose, children }: Props) {
   const [text, setText] = useState("");
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
@@ -34,7 +36,7 @@ export function Deed({ title, about, deed, danger = false, typed, disabled = fal
     setError(undefined);
     try {
       await run();
-      onClose();
+      onDone();
     } catch (failure) {
       setError(failure instanceof Error ? failure.message : String(failure));
       setBusy(false);

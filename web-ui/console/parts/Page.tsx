@@ -52,7 +52,7 @@ export function Table({ label, columns, children }: { label: string; columns: re
   );
 }
 
-export function Tag({ look, children }: { look?: "good" | "warn" | "bad"; children: ReactNode }) {
+export function Tag({ look, children }: { look?: "good" | "warn" | "bad" | undefined; children: ReactNode }) {
   return <span className={`${styles.tag} ${look ? styles[look] : ""}`}>{children}</span>;
 }
 

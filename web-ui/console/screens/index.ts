@@ -18,4 +18,5 @@ export const screens: readonly Screen[] = [
   { id: "overview", title: "Overview", icon: "overview", key: "o", view: lazy(() => import("./overview/Overview")) },
   { id: "keys", title: "Keys", icon: "keys", key: "k", view: lazy(() => import("./keys/Keys")) },
   { id: "watch", title: "Watch", icon: "watch", key: "w", view: lazy(() => import("./watch/Watch")) },
+  { id: "leases", title: "Leases", icon: "clock", key: "l", view: lazy(() => import("./leases/Leases")) },
 ];
