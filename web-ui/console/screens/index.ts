@@ -19,4 +19,5 @@ export const screens: readonly Screen[] = [
   { id: "keys", title: "Keys", icon: "keys", key: "k", view: lazy(() => import("./keys/Keys")) },
   { id: "watch", title: "Watch", icon: "watch", key: "w", view: lazy(() => import("./watch/Watch")) },
   { id: "leases", title: "Leases", icon: "clock", key: "l", view: lazy(() => import("./leases/Leases")) },
+  { id: "locks", title: "Locks", icon: "lock", key: "x", view: lazy(() => import("./locks/Locks")) },
 ];
