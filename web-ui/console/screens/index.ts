@@ -20,5 +20,6 @@ export const screens: readonly Screen[] = [
   { id: "watch", title: "Watch", icon: "watch", key: "w", view: lazy(() => import("./watch/Watch")) },
   { id: "leases", title: "Leases", icon: "clock", key: "l", view: lazy(() => import("./leases/Leases")) },
   { id: "locks", title: "Locks", icon: "lock", key: "x", view: lazy(() => import("./locks/Locks")) },
+  { id: "members", title: "Members", icon: "members", key: "m", view: lazy(() => import("./members/Members")) },
   { id: "users", title: "Users and roles", icon: "users", key: "u", view: lazy(() => import("./users/Users")) },
 ];

@@ -1,0 +1,55 @@
+// Members of the cluster, and what is done with them.
+import type { MemberState as Vote } from "../model/quorum";
+import { call } from "./client";
+import type { components } from "./generated/schema";
+import { follow } from "./live";
+
+export type Overview = components["schemas"]["Overview"];
+export type Member = components["schemas"]["MemberState"];
+
+export async function overview(signal?: AbortSignal): Promise<Overview> {
+  return call("get", "/v3/overview", { signal });
+}
+
+/** Each time that something is different. */
+export function watchOverview(told: (overview: Overview) => void): () => void {
+  return follow("v3/overview", { query: { watch: true }, on: { overview: (data) => told(data as Overview) } });
+}
+
+export function votes({ members }: Overview): Vote[] {
+  return members.map((member) => ({
+    id: member.id,
+    name: member.name,
+    learner: member.learner === true,
+    leader: member.leader === true,
+    isUp: member.health !== "silent",
+  }));
+}
+
+export async function add(peerUrl: string, learner: boolean): Promise<void> {
+  await call("post", "/v3/members", { body: { peer_urls: [peerUrl], learner } });
+}
+
+export async function promote(id: string): Promise<void> {
+  await call("post", "/v3/members/{id}/promote", { at: { id } });
+}
+
+export async function remove(id: string): Promise<void> {
+  await call("delete", "/v3/members/{id}", { at: { id } });
+}
+
+export async function lead(id: string): Promise<void> {
+  await call("post", "/v3/members/{id}/lead", { at: { id } });
+}
+
+/** The member that the page is of alone: a member defragments itself. */
+export async function defragment(): Promise<void> {
+  await call("post", "/v3/maintenance/defragment", { body: {} });
+}
+
+/** The console of another member, where a browser may find it: what has to be asked of that member is done there. */
+export function consoleOf(member: Member): string | undefined {
+  const url = member.client_urls.find((each) => /^https?:/.test(each));
+  return url === undefined ? undefined : new URL("ui/#/members", url.endsWith("/") ? url : `${url}/`).href;
+}
+
