@@ -22,4 +22,5 @@ export const screens: readonly Screen[] = [
   { id: "locks", title: "Locks", icon: "lock", key: "x", view: lazy(() => import("./locks/Locks")) },
   { id: "members", title: "Members", icon: "members", key: "m", view: lazy(() => import("./members/Members")) },
   { id: "users", title: "Users and roles", icon: "users", key: "u", view: lazy(() => import("./users/Users")) },
+  { id: "backup", title: "Backup", icon: "backup", key: "b", view: lazy(() => import("./backup/Backup")) },
 ];

@@ -1,0 +1,154 @@
+// A subtree in a file: read, compared with what is there, and written in batches that are done only if nothing has changed since.
+import { type Key, base64OfBytes, bytesOfBase64, compare, ofNamed, show, toBytes } from "./keys";
+
+export interface Entry {
+  key: Key;
+  value: Uint8Array;
+}
+
+export interface There extends Entry {
+  modRevision: string;
+}
+
+export interface Change {
+  kind: "create" | "change" | "delete";
+  key: Key;
+  before?: Uint8Array;
+  after?: Uint8Array;
+  /** What its last change has to be. */
+  modRevision?: string;
+}
+
+export interface Plan {
+  changes: Change[];
+  same: number;
+  /** Keys that are there and not in the file, and stay. */
+  kept: number;
+}
+
+interface Raw {
+  key?: unknown;
+  key_b64?: unknown;
+  value?: unknown;
+  value_b64?: unknown;
+}
+
+/** The keys of a file: lines of JSON, a list, or what a list of keys is answered with. Throws what is wrong with it. */
+export function parse(text: string): Entry[] {
+  const found = new Map<Key, Entry>();
+  for (const [at, raw] of documents(text)) {
+    const entry = entryOf(raw, at);
+    if (!entry) continue;
+    if (found.has(entry.key)) throw new Error(`${at}: ${show(entry.key)} is in the file twice`);
+    found.set(entry.key, entry);
+  }
+  return [...found.values()];
+}
+
+function documents(text: string): [string, unknown][] {
+  const whole = wholeOf(text);
+  if (whole) return whole.map((raw, at) => [`Key ${at + 1}`, raw]);
+  return text.split("\n").flatMap((line, at): [string, unknown][] => {
+    if (line.trim() === "") return [];
+    try {
+      return [[`Line ${at + 1}`, JSON.parse(line)]];
+    } catch {
+      throw new Error(`Line ${at + 1} is no JSON`);
+    }
+  });
+}
+
+/** The keys where the file is one document. */
+function wholeOf(text: string): unknown[] | undefined {
+  const first = text.trimStart()[0];
+  if (first !== "[" && first !== "{") return undefined;
+  try {
+    const told = JSON.parse(text) as unknown;
+    if (Array.isArray(told)) return told;
+    const { keys } = told as { keys?: unknown };
+    return Array.isArray(keys) ? keys : [told];
+  } catch {
+    return undefined;
+  }
+}
+
+function entryOf(raw: unknown, at: string): Entry | undefined {
+  if (typeof raw !== "object" || raw === null) throw new Error(`${at} is no key`);
+  const { key, key_b64, value, value_b64 } = raw as Raw;
+  if ("status" in raw && "type" in raw) throw new Error(`${at} says that the export failed: the file is not whole`);
+  // A level of a list has no key.
+  if (key === undefined && key_b64 === undefined && "prefix" in raw) return undefined;
+  const isKey = typeof key === "string" || typeof key_b64 === "string";
+  const isValue = typeof value === "string" || typeof value_b64 === "string";
+  if (!isKey || !isValue) throw new Error(`${at} has no ${isKey ? "value" : "key"}`);
+  try {
+    const bytes = typeof value_b64 === "string" ? bytesOfBase64(value_b64) : new TextEncoder().encode(String(value));
+    return { key: ofNamed(typeof key_b64 === "string" ? { key_b64 } : { key: String(key) }), value: bytes };
+  } catch {
+    throw new Error(`${at} is no base64`);
+  }
+}
+
+/** The level that all of them are below. */
+export function scopeOf(entries: readonly Entry[]): Key {
+  const [first = "", ...rest] = entries.map(({ key }) => key.slice(0, key.lastIndexOf("/") + 1));
+  let scope = first;
+  for (const each of rest) while (!each.startsWith(scope)) scope = scope.slice(0, scope.slice(0, -1).lastIndexOf("/") + 1);
+  return scope;
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
+
+/** What makes of what is there what is in the file. */
+export function planOf(entries: readonly Entry[], there: readonly There[], removes: boolean): Plan {
+  const known = new Map(there.map((each) => [each.key, each]));
+  const plan: Plan = { changes: [], same: 0, kept: 0 };
+  for (const { key, value } of entries) {
+    const before = known.get(key);
+    known.delete(key);
+    if (!before) plan.changes.push({ kind: "create", key, after: value });
+    else if (isSame(before.value, value)) plan.same += 1;
+    else plan.changes.push({ kind: "change", key, before: before.value, after: value, modRevision: before.modRevision });
+  }
+  if (!removes) plan.kept = known.size;
+  else for (const { key, value, modRevision } of known.values()) plan.changes.push({ kind: "delete", key, before: value, modRevision });
+  plan.changes.sort((one, other) => compare(one.key, other.key));
+  return plan;
+}
+
+interface NamedB64 {
+  key_b64: string;
+}
+type Guard = NamedB64 & ({ exists: false } | { mod_revision: string });
+type Operation = { put: NamedB64 & { value_b64: string; keep_lease?: true } } | { delete: NamedB64 };
+
+export interface Batch {
+  if: Guard[];
+  operations: Operation[];
+}
+
+export const MOST_OPERATIONS = 500;
+export const MOST_BYTES = 512 * 1024;
+
+/** The changes as batches, each of which is done if all its keys are as they were, and otherwise not at all. */
+export function batches(changes: readonly Change[], mostOperations = MOST_OPERATIONS, mostBytes = MOST_BYTES): Batch[] {
+  const all: Batch[] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const change of changes) {
+    const key_b64 = base64OfBytes(toBytes(change.key));
+    const own = key_b64.length * 2 + (change.after?.length ?? 0);
+    if (size + own > mostBytes || (all.at(-1)?.operations.length ?? 0) >= mostOperations) {
+      all.push({ if: [], operations: [] });
+      size = 0;
+    }
+    size += own;
+    const batch = all.at(-1);
+    batch?.if.push(change.modRevision === undefined ? { key_b64, exists: false } : { key_b64, mod_revision: change.modRevision });
+    const put = { key_b64, value_b64: base64OfBytes(change.after ?? new Uint8Array()) };
+    // A lease that the key has stays its own.
+    batch?.operations.push(change.kind === "delete" ? { delete: { key_b64 } } : { put: change.kind === "change" ? { ...put, keep_lease: true } : put });
+  }
+  return all;
+}
