@@ -47,7 +47,6 @@ test.describe("read-only", () => {
     await page.goto(server.page("leases/7"));
     await expect(page.getByRole("row").filter({ hasText: "10 min" })).toBeVisible();
     await expect(page.getByRole("button", { name: /Grant|Keep alive|Revoke/ })).toHaveCount(0);
-    await page.setViewportSize({ width: 390, height: 780 });
     await accessible(page);
   });
 });

@@ -28,7 +28,7 @@ export async function users(signal?: AbortSignal): Promise<User[]> {
 
 export async function roles(signal?: AbortSignal): Promise<Role[]> {
   const { roles: all } = await call("get", "/v3/roles", { signal });
-  return Promise.all(all.map(async ({ name }) => (await call("get", "/v3/roles/{name}", { at: { name }, signal })) as Role));
+  return Promise.all(all.map(({ name }) => call("get", "/v3/roles/{name}", { at: { name }, signal })));
 }
 
 /** A user; without a password he comes with a certificate. */

@@ -64,9 +64,9 @@ function wholeOf(text: string): unknown[] | undefined {
   if (first !== "[" && first !== "{") return undefined;
   try {
     const told = JSON.parse(text) as unknown;
-    if (Array.isArray(told)) return told;
+    if (Array.isArray(told)) return told as unknown[];
     const { keys } = told as { keys?: unknown };
-    return Array.isArray(keys) ? keys : [told];
+    return Array.isArray(keys) ? (keys as unknown[]) : [told];
   } catch {
     return undefined;
   }

@@ -56,7 +56,8 @@ function Revoke({ id, onChange, onClose }: { id: string; onChange: () => Promise
       {keys.length > 0 && (
         <>
           <Note danger>{plural(keys.length, "key goes", "keys go")} with it, for good:</Note>
-          <ul className={styles.keys} aria-label="Keys that go">{keys.map((key) => <li key={key}>{show(key)}</li>)}</ul>
+          {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls has to be reached */}
+          <ul className={styles.keys} aria-label="Keys that go" tabIndex={0}>{keys.map((key) => <li key={key}>{show(key)}</li>)}</ul>
         </>
       )}
     </Deed>

@@ -47,7 +47,7 @@ export default function Members() {
 
 function Quorum({ of }: { of: Overview }) {
   const spare = of.voters_answering - of.voters_needed;
-  const words = `${of.voters_answering} of ${plural(of.voters, "voter")} answer, ${of.voters_needed} needed`;
+  const words = `${of.voters_answering} of ${of.voters} voters answer, ${of.voters_needed} needed`;
   if (of.leader === undefined || spare < 0) return <Note danger>There is no leader: {words}. Nothing can be changed until enough are back.</Note>;
   return (
     <p className={styles.quorum} role="status">

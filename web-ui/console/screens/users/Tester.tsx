@@ -43,8 +43,8 @@ export function Tester({ names, query }: { names: readonly string[]; query: URLS
       {data && (
         <dl className={styles.facts}>
           <dt>Roles</dt><dd>{data.roles.length === 0 ? "none" : data.roles.join(", ")}</dd>
-          <dt>Reads</dt><dd><Ranges all={data.read as Range[]} isRoot={isRoot} /></dd>
-          <dt>Writes</dt><dd><Ranges all={data.write as Range[]} isRoot={isRoot} /></dd>
+          <dt>Reads</dt><dd><Ranges all={data.read} isRoot={isRoot} /></dd>
+          <dt>Writes</dt><dd><Ranges all={data.write} isRoot={isRoot} /></dd>
         </dl>
       )}
     </Card>

@@ -32,7 +32,7 @@ export default function Users({ route }: { route: Route }) {
   const own = who?.user !== undefined && mayChange && <Button onClick={() => setOwn(true)}>My password…</Button>;
 
   return (
-    <Page title="Users and roles" about="A role says what may be done with which keys, and a user has roles. Nobody is asked who he is until it is turned on." tools={own}>
+    <Page title="Users and roles" about="A role says what may be done with which keys, and a user has roles. Nobody is asked who he is while authentication is off." tools={own}>
       {on.data !== undefined && !isRefused && <Authentication isOn={on.data} mayChange={mayChange} onChange={anew} />}
       {isRefused && <Note>Users and roles are for root to see. What you may do yourself is below.</Note>}
       {error && !isRefused && <Failed error={error} again={() => void anew()} />}
