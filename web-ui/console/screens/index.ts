@@ -23,4 +23,5 @@ export const screens: readonly Screen[] = [
   { id: "members", title: "Members", icon: "members", key: "m", view: lazy(() => import("./members/Members")) },
   { id: "users", title: "Users and roles", icon: "users", key: "u", view: lazy(() => import("./users/Users")) },
   { id: "backup", title: "Backup", icon: "backup", key: "b", view: lazy(() => import("./backup/Backup")) },
+  { id: "explorer", title: "API", icon: "book", key: "a", view: lazy(() => import("./explorer/Explorer")) },
 ];

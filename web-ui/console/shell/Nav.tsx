@@ -1,4 +1,3 @@
-import { base } from "../api/base";
 import { settings } from "../api/settings";
 import { useStore } from "../api/store";
 import { Icon } from "../parts/Icon";
@@ -17,7 +16,6 @@ export function Nav({ at, isOpen, onClose }: { at: string; isOpen: boolean; onCl
         </a>
       ))}
       <div className={styles.foot}>
-        <a className={styles.item} href={new URL("docs", base).href}><Icon name="book" />API explorer</a>
         <p>
           {known && `Keyport ${known.version}`}
           <br />

@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+
+import { fromBase64, prefixEnd, toBase64 } from "./bytes";
+
+test("text is base64 and back, and what is no text is none", () => {
+  for (const text of ["", "foo", "Gr\u00fc\u00dfe/\u{1f511}"]) expect(fromBase64(toBase64(text))).toBe(text);
+  expect(fromBase64("Zm9v")).toBe("foo");
+  expect(fromBase64("/w==")).toBeUndefined();
+  expect(fromBase64("no base64!")).toBeUndefined();
+});
+
+test("a prefix ends before the next one", () => {
+  expect(prefixEnd(toBase64("foo"))).toBe(toBase64("fop"));
+  expect(prefixEnd(btoa("a\xff\xff"))).toBe(btoa("b"));
+  expect(prefixEnd("/w==")).toBe("AA==");
+  expect(prefixEnd("")).toBe("AA==");
+});
