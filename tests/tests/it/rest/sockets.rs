@@ -74,7 +74,8 @@ async fn a_key_and_a_prefix_are_followed() {
         }
     }
     assert!(again.send(frame(FIN | opcode::CLOSE, &1000u16.to_be_bytes())).await);
-    assert_eq!(closed(&mut again).await, Some(1000));
+    // Then the connection ends, with a goodbye or without.
+    assert!(matches!(closed(&mut again).await, None | Some(1000)));
 }
 
 #[tokio::test]

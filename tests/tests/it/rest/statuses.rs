@@ -88,14 +88,10 @@ async fn numbers_have_no_signs_and_no_zeros_in_front() {
         assert_eq!(problem(&store.http.get(&format!("/v3/leases/{id}")).await).0, 400, "{id}");
         let wish = json!({"ttl": id}).to_string();
         assert_eq!(problem(&store.http.post("/v3/leases", wish).await).0, 400, "{id}");
-        let guard = json!({"if": [{"key": "k", "version": id}], "then": []}).to_string();
-        let answer = store.http.post("/v3/transactions", guard).await;
-        // A version may be compared with a number that none has.
-        if id == "-7" {
-            assert_eq!(answer.json()["succeeded"], false, "{id}");
-        } else {
-            assert_eq!(problem(&answer).0, 400, "{id}");
-        }
+        // A number of a guard may be below zero.
+        let version = if id == "-7" { "-07" } else { id };
+        let guard = json!({"if": [{"key": "k", "version": version}], "then": []}).to_string();
+        assert_eq!(problem(&store.http.post("/v3/transactions", guard).await).0, 400, "{id}");
     }
     assert_eq!(store.get("k?rev=2").await.status, 200);
 }
