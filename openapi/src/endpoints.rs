@@ -249,8 +249,6 @@ table! {
         OpenApi => operations::OPENAPI,
         OlderOpenApi => operations::OLDER_OPENAPI,
         Docs => operations::DOCS,
-        DocsScript => operations::DOCS_SCRIPT,
-        DocsStyle => operations::DOCS_STYLE,
         /// A page to see and change everything with.
         Console => operations::CONSOLE,
         ConsoleEntry => operations::CONSOLE_ENTRY,

@@ -198,24 +198,12 @@ pub(super) const OLDER_OPENAPI: Endpoint = Endpoint {
 pub(super) const DOCS: Endpoint = Endpoint {
     path: "/docs",
     id: "Operations_Docs",
-    summary: "A page to try out everything that is in this document",
-    answers: &[Answer { headers: &["ETag"], ..answer(200, "The page.", &[HTML]) }, NOT_MODIFIED],
-    ..PLAIN
-};
-
-pub(super) const DOCS_SCRIPT: Endpoint = Endpoint {
-    path: "/docs/script.js",
-    id: "Operations_DocsScript",
-    summary: "What the page at `/docs` does",
-    answers: &[Answer { headers: &["ETag"], ..answer(200, "The script.", &[SCRIPT]) }, NOT_MODIFIED],
-    ..PLAIN
-};
-
-pub(super) const DOCS_STYLE: Endpoint = Endpoint {
-    path: "/docs/style.css",
-    id: "Operations_DocsStyle",
-    summary: "How the page at `/docs` looks",
-    answers: &[Answer { headers: &["ETag"], ..answer(200, "The style sheet.", &[STYLE]) }, NOT_MODIFIED],
+    summary: "Leads to a page to try out everything that is in this document",
+    description: "It is a screen of the console. Where there is no console a page says so.",
+    answers: &[
+        answer(200, "There is no console.", &[HTML]),
+        Answer { headers: &["Location"], ..answer(307, "To `/ui/#/explorer`.", &[]) },
+    ],
     ..PLAIN
 };
 

@@ -156,9 +156,7 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::Gateway => asked(verb, || async { Redirect::temporary(Resource::Paths.info().path) }),
         Operation::OpenApi => docs::tagged(asked(verb, docs::document)),
         Operation::OlderOpenApi => docs::tagged(asked(verb, docs::older_document)),
-        Operation::Docs => docs::tagged(asked(verb, docs::page)),
-        Operation::DocsScript => docs::tagged(asked(verb, docs::script)),
-        Operation::DocsStyle => docs::tagged(asked(verb, docs::style)),
+        Operation::Docs => asked(verb, docs::page),
         Operation::Console => asked(verb, console::page),
         // Without the path before it, which a proxy may have taken away.
         Operation::ConsoleEntry => asked(verb, || async { Redirect::temporary("ui/") }),

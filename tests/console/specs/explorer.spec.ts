@@ -208,8 +208,8 @@ test("every operation has a page, none of which is wider than a telephone", asyn
   await expect(list.getByRole("link").first()).toBeVisible();
 });
 
-test("nothing keeps anybody from using it", async ({ page, server }) => {
-  await page.goto(server.page("explorer"));
+test("/docs leads here, and nothing keeps anybody from using it", async ({ page, server }) => {
+  await page.goto(`${server.url}/docs`);
   await expect(page.getByRole("heading", { name: "Where to begin" })).toBeVisible();
   await accessible(page);
   await page.goto(server.page("explorer/kvPut"));

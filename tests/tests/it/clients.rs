@@ -135,13 +135,3 @@ async fn event_source_in_a_browser() {
     drop(page.stdin.take());
     page.wait().unwrap();
 }
-
-/// The API explorer, used as a person would.
-#[test]
-fn the_explorer_in_a_browser() {
-    let server = Server::start();
-    if server.is_etcd() {
-        return; // has none
-    }
-    succeeds(node("explorer.mjs").arg(server.url()));
-}

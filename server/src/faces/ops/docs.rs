@@ -1,14 +1,19 @@
-//! `/openapi.json` (and the same for older generators) and `/docs`: the API described, and a page to try it, with a script and a style sheet of its own.
+//! `/openapi.json` (and the same for older generators) and `/docs`: the API described, and the way to the page to try it.
 //!
-//! All are part of the program. Browsers may keep them and have to ask, by the tag, whether they still hold.
+//! The documents are part of the program. Browsers may keep them and have to ask, by the tag, whether they still hold.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::MethodRouter;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use keyport_web_ui::console;
 use sha2::{Digest as _, Sha256};
 use tower_http::compression::CompressionLayer;
+
+use super::{HealthSource, Ops};
+use crate::config::ConsoleMode;
 
 /// They change with the server's version only.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -32,27 +37,20 @@ pub(super) async fn older_document(headers: HeaderMap) -> Response {
     unless_known(&headers, &TAG, || (kind, keyport_openapi::older_document()).into_response())
 }
 
-pub(super) async fn page(headers: HeaderMap) -> Response {
-    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::DOCS_PAGE));
+/// Leads to the explorer, which is a screen of the console; says what is missing where there is none.
+pub(super) async fn page<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
+    if ops.offer.console != ConsoleMode::Off && console::is_there() {
+        // From here, wherever a proxy has put this.
+        return Redirect::temporary("ui/#/explorer").into_response();
+    }
     let kind = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, keyport_web_ui::DOCS_POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(console::POLICY)),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CACHE_CONTROL, REVALIDATE),
     ];
-    unless_known(&headers, &TAG, || (kind, keyport_web_ui::DOCS_PAGE).into_response())
-}
-
-pub(super) async fn script(headers: HeaderMap) -> Response {
-    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::DOCS_SCRIPT));
-    let kind = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    unless_known(&headers, &TAG, || (kind, keyport_web_ui::DOCS_SCRIPT).into_response())
-}
-
-pub(super) async fn style(headers: HeaderMap) -> Response {
-    static TAG: LazyLock<String> = LazyLock::new(|| tag(keyport_web_ui::DOCS_STYLE));
-    let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    unless_known(&headers, &TAG, || (kind, keyport_web_ui::DOCS_STYLE).into_response())
+    (kind, keyport_web_ui::NO_EXPLORER).into_response()
 }
 
 /// A quoted tag of the content.

@@ -286,17 +286,14 @@ async fn the_api_describes_itself() {
     let document: serde_json::Value = serde_json::from_str(&document.body).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     let page = ask(Fake::default(), Method::GET, "/docs").await;
+    if keyport_web_ui::console::is_there() {
+        assert_eq!((page.status, &page.headers["location"]), (307, &"ui/#/explorer".parse().unwrap()));
+        return;
+    }
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    assert!(!policy.contains("unsafe"), "{policy}");
-    let files = [("/docs/script.js", "text/javascript"), ("/docs/style.css", "text/css")];
-    for (path, media_type) in files {
-        assert!(page.body.contains(&format!("\"{path}\"")), "{path}");
-        let file = ask(Fake::default(), Method::GET, path).await;
-        assert_eq!(file.headers["content-type"], format!("{media_type}; charset=utf-8"));
-        assert_eq!(file.headers["x-content-type-options"], "nosniff");
-    }
+    assert!(page.body.contains("openapi.json"), "{}", page.body);
 }
 
 #[tokio::test]

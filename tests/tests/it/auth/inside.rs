@@ -51,8 +51,6 @@ async fn how_the_process_stands_is_told_to_root_alone() {
         "/livez",
         "/readyz",
         "/version",
-        "/docs",
-        "/docs/script.js",
         "/ui/",
         "/ui/settings.json",
         "/openapi.json",
