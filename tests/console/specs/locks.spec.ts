@@ -7,11 +7,11 @@ test("a line is found by itself, shown in order, and moves on as its first one i
   await accessible(page);
   const take = (who: string, wait = "") => fetch(`${server.url}/v3/locks/jobs/nightly?ttl=600${wait}`, { method: "POST", body: who });
   expect((await take("m1, since noon")).status).toBe(201);
-  const second = take("m2", "&wait=5m");
+  const second = take("m2", "&wait=300");
   await page.getByRole("link", { name: "jobs/nightly" }).click();
   const line = page.getByRole("list", { name: "The line" }).getByRole("listitem");
   await expect(line).toHaveText([/m1, since noon.*holds it/, /m2.*waits/]);
-  const third = take("m3", "&wait=5m");
+  const third = take("m3", "&wait=300");
   await expect(line).toHaveCount(3);
   await expect(line.nth(0)).toContainText(/in line for/, { timeout: 30_000 });
   await accessible(page);

@@ -69,8 +69,10 @@ test("a restart leaves a mark and nothing out; what is compacted is said to be l
 });
 
 test("5,000 changes a second leave the page responsive, and what is dropped is counted", async ({ page, server }) => {
+  const opened = page.waitForResponse(/\/v3\/watch\?/);
   await page.goto(server.page("watch?prefix=load/"));
   await expect(page.getByText("Waiting for a change")).toBeVisible();
+  await opened;
   await server.put("load/first", "x");
   await expect(page.getByText("1 change, 1 shown")).toBeVisible();
   // The longest time that the page was deaf, while it listens to all of it.

@@ -1,20 +1,7 @@
 // Members of the cluster, and what is done with them.
 import type { MemberState as Vote } from "../model/quorum";
 import { call } from "./client";
-import type { components } from "./generated/schema";
-import { follow } from "./live";
-
-export type Overview = components["schemas"]["Overview"];
-export type Member = components["schemas"]["MemberState"];
-
-export async function overview(signal?: AbortSignal): Promise<Overview> {
-  return call("get", "/v3/overview", { signal });
-}
-
-/** Each time that something is different. */
-export function watchOverview(told: (overview: Overview) => void): () => void {
-  return follow("v3/overview", { query: { watch: true }, on: { overview: (data) => told(data as Overview) } });
-}
+import type { MemberState, Overview } from "./overview";
 
 export function votes({ members }: Overview): Vote[] {
   return members.map((member) => ({
@@ -48,7 +35,7 @@ export async function defragment(): Promise<void> {
 }
 
 /** The console of another member, where a browser may find it: what has to be asked of that member is done there. */
-export function consoleOf(member: Member): string | undefined {
+export function consoleOf(member: MemberState): string | undefined {
   const url = member.client_urls.find((each) => /^https?:/.test(each));
   return url === undefined ? undefined : new URL("ui/#/members", url.endsWith("/") ? url : `${url}/`).href;
 }

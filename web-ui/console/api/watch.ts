@@ -6,13 +6,15 @@ import { rowOf } from "./keys";
 import { follow } from "./live";
 
 export interface Watcher {
+  /** From here on nothing is missed: what was read before may be old already. */
+  opened?: () => void;
   changed: (changes: Change[]) => void;
   /** What came before is not known any more: look again. */
   lost: () => void;
 }
 
 /** Changes after a revision, all those of a frame at once, until the function that comes back is called. */
-export function watch(query: ({ prefix: Key } | { key: Key }) & { after: string }, { changed, lost }: Watcher): () => void {
+export function watch(query: ({ prefix: Key } | { key: Key }) & { after: string }, { opened, changed, lost }: Watcher): () => void {
   let waiting: Change[] = [];
   let frame: number | undefined;
   const add = (change: Change): void => {
@@ -27,6 +29,7 @@ export function watch(query: ({ prefix: Key } | { key: Key }) & { after: string 
   const stop = follow("v3/watch", {
     query: { ...of, start_revision: (BigInt(query.after) + 1n).toString() },
     on: {
+      opened: () => opened?.(),
       put: (data) => {
         const row = rowOf(data as components["schemas"]["KeyValue"]);
         add({ key: row.key, put: row });

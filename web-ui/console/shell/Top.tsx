@@ -27,7 +27,7 @@ export function Top({ title, onMenu, onPalette, onHelp }: Props) {
       <Button className={styles.menu ?? ""} look="quiet" icon="menu" aria-label="Navigation" onClick={onMenu} />
       <a className={styles.name} href="#/"><img src={LOGO} alt="" width="22" height="22" />Keyport</a>
       <span className={styles.title}>{title}</span>
-      <button type="button" className={styles.find} onClick={onPalette}>
+      <button type="button" className={styles.find} aria-label="Go to, or do" aria-keyshortcuts="Control+K" onClick={onPalette}>
         <Icon name="search" />
         <span className={styles.words}>Go to, or do</span>
         <kbd>Ctrl K</kbd>

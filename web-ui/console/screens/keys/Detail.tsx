@@ -48,7 +48,9 @@ export function Detail({ name, rev, onClose }: Props) {
     if (rev !== undefined || (from === undefined && !isGone)) return undefined;
     const anew = () => void queries.invalidateQueries({ queryKey: ["keys", "value", name] });
     const old = () => void queries.invalidateQueries({ queryKey: ["keys", "history", name] });
-    return watch({ key: name, after: from ?? "-1" }, { changed: () => { anew(); old(); }, lost: anew });
+    // Without a revision to begin behind, it may have come meanwhile.
+    const opened = from === undefined ? { opened: anew } : {};
+    return watch({ key: name, after: from ?? "-1" }, { ...opened, changed: () => { anew(); old(); }, lost: anew });
   }, [queries, name, rev, from, isGone]);
 
   const edit = async (): Promise<void> => {

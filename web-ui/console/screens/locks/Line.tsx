@@ -31,7 +31,7 @@ export function Line({ name, mayChange }: { name: Key; mayChange: boolean }) {
   const now = useNow();
   useEffect(() => {
     const anew = () => void queries.invalidateQueries({ queryKey: ["lines"], predicate: ({ queryKey }) => queryKey[1] !== "samples" });
-    return watch({ prefix: `${name}/`, after: "-1" }, { changed: anew, lost: anew });
+    return watch({ prefix: `${name}/`, after: "-1" }, { opened: anew, changed: anew, lost: anew });
   }, [queries, name]);
 
   const places = data?.places ?? [];

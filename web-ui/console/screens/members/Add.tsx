@@ -1,6 +1,7 @@
 import { useState } from "react";
 
-import { type Overview, add, votes } from "../../api/members";
+import { add, votes } from "../../api/members";
+import type { Overview } from "../../api/overview";
 import { quoted } from "../../model/copy";
 import { onAdd } from "../../model/quorum";
 import { Button } from "../../parts/Button";

@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
-import { type Overview, overview, watchOverview } from "../../api/members";
+import { type Overview, followOverview, overview } from "../../api/overview";
 import { useMayChange } from "../../api/settings";
 import { plural } from "../../model/text";
 import { Button } from "../../parts/Button";
@@ -22,7 +22,7 @@ export default function Members() {
   const mayChange = useMayChange();
   const [isNew, setNew] = useState(false);
   const { data, error, isPending, refetch } = useQuery({ queryKey: KEY, queryFn: ({ signal }) => overview(signal) });
-  useEffect(() => watchOverview((told) => queries.setQueryData<Overview>(KEY, told)), [queries]);
+  useEffect(() => followOverview((told) => queries.setQueryData<Overview>(KEY, told)), [queries]);
   useKey("n", mayChange && data ? () => setNew(true) : undefined);
   const anew = () => queries.invalidateQueries({ queryKey: KEY });
   const add = mayChange && data && <Button look="main" icon="plus" onClick={() => setNew(true)}>Add a member</Button>;

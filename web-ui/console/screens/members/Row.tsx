@@ -1,6 +1,7 @@
 import { useState } from "react";
 
-import { type Member, type Overview, consoleOf, defragment, lead, promote, remove, votes } from "../../api/members";
+import { consoleOf, defragment, lead, promote, remove, votes } from "../../api/members";
+import type { MemberState, Overview } from "../../api/overview";
 import { onRemove } from "../../model/quorum";
 import { bytes, duration } from "../../model/text";
 import { Button } from "../../parts/Button";
@@ -12,7 +13,7 @@ import { commands } from "./commands";
 import styles from "./Members.module.css";
 
 interface Props {
-  member: Member;
+  member: MemberState;
   of: Overview;
   mayChange: boolean;
   onChange: () => Promise<void>;
@@ -100,17 +101,17 @@ function Lead({ name, of, common }: { name: string; of: Overview; common: Common
   );
 }
 
-function Defragment({ name, member, of, common }: { name: string; member: Member; of: Overview; common: Common }) {
+function Defragment({ name, member, of, common }: { name: string; member: MemberState; of: Overview; common: Common }) {
   const silent = of.members.filter(({ health }) => health === "silent").length;
   return (
-    <Deed title={`Defragment ${name}?`} about="What is free in the file of its database goes back to the disk. It answers slowly or not at all meanwhile: one member at a time, the leader last." deed="Defragment" {...common}>
+    <Deed title={`Defragment ${name}?`} about="What is free in the file of its database goes back to the disk. It serves meanwhile, with the disk and a processor to share: one member at a time." deed="Defragment" {...common}>
       {silent > 0 && <Note danger>{silent === 1 ? "A member does not answer" : `${silent} members do not answer`}: with this one busy, too, there may be too few.</Note>}
       {member.leader === true && of.members.length > 1 && <Note>It leads: writes wait until it is done. Make another one the leader first.</Note>}
     </Deed>
   );
 }
 
-function Remove({ name, member, of, common }: { name: string; member: Member; of: Overview; common: Common }) {
+function Remove({ name, member, of, common }: { name: string; member: MemberState; of: Overview; common: Common }) {
   const warning = onRemove(votes(of), member.id);
   return (
     <Deed danger title={`Remove ${name}?`} about="It belongs to the cluster no more, and ends. With its data it cannot come back: it would be added anew." deed="Remove" typed={name} disabled={warning?.isFatal === true || of.leader === undefined} {...common}>
