@@ -33,7 +33,8 @@ build:
 # the whole workspace, so that both steps use the same features.
 # The suites start servers and wait for them, so more of them than there are cores may run.
 test: export RUST_TEST_THREADS ?= 6
-test: tools
+test: tools web-ui/node_modules/.installed-by
+	cd web-ui && npm run -s test
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
 
@@ -77,15 +78,11 @@ lint:
 	$(MAKE) deny console-lint
 
 # The console's own. What it needs is installed as the build does, by the lock file.
-.PHONY: console-lint console-test
+.PHONY: console-lint
 console-lint: web-ui/node_modules/.installed-by $(TOOLS)/console.done
 	cd web-ui && npm run -s check && npm run -s lint
 	cd tests/console && npm run -s check
 	node .ci/npm-licenses.mjs
-
-console-test: web-ui/node_modules/.installed-by $(TOOLS)/console.done build
-	cd web-ui && npm run -s test
-	cd tests/console && npm run -s test
 
 web-ui/node_modules/.installed-by: web-ui/package-lock.json
 	npm ci --prefix web-ui --no-audit --no-fund --ignore-scripts && cp $< $@
