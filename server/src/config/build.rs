@@ -32,7 +32,6 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     let feature_gates = FeatureGates::parse(&s.string("feature-gates"))?;
     let auto_compaction = auto_compaction(&s)?;
     let log = log(&s)?;
-    let compact_hash_check_interval = compact_hash_check_interval(&s)?;
     let tokens = tokens(&mut s)?;
     let cors = origins::listed(s.list("cors"))?;
     let http = http(&s, cors.clone())?;
@@ -69,7 +68,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         cluster,
         auto_compaction,
         corrupt_check_interval: Some(s.duration("corrupt-check-time")).filter(|interval| !interval.is_zero()),
-        compact_hash_check_interval,
+        compact_hash_check_interval: compact_hash_check_interval(&s)?,
         downgrade_check_interval: Some(s.duration("downgrade-check-time")).filter(|interval| !interval.is_zero()),
         compaction_batch_limit: positive(s.int("compaction-batch-limit"), 1_000),
         compaction_sleep_interval: or_default(s.duration("compaction-sleep-interval"), Duration::from_millis(10)),
