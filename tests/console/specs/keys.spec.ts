@@ -84,6 +84,8 @@ test("two change the same: nobody is overwritten unseen, and nothing typed is lo
   await expect(page.getByRole("textbox", { name: "The value" })).toContainText("mine");
   await page.getByRole("button", { name: "Save…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
+  // The editor shows it already; it goes once it is saved.
+  await expect(page.getByRole("textbox", { name: "The value" })).toHaveCount(0);
   await expect(page.getByLabel("The value")).toContainText("mine");
   expect(await server.get("app/text")).toBe("one\nmine\nthree");
 });

@@ -9,8 +9,10 @@ use keyport_api::error::{self, Error};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Failure;
 use super::hold::{HEARTBEAT, event};
-use crate::faces::events::Framing;
+use crate::faces::events::{self, Framing};
+use crate::faces::query::parameters_once;
 use crate::faces::text::GatewayBody;
 use crate::http::layers::LastsLong;
 
@@ -21,6 +23,42 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub(super) fn last_event_id(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(LAST_EVENT_ID)?.to_str().ok()?;
     (!value.is_empty()).then_some(value)
+}
+
+/// Whether a request whose query has nothing else asks for a stream.
+///
+/// # Errors
+/// What is wrong with the query.
+pub(super) fn is_asked_for(parts: &Parts) -> Result<bool, Failure> {
+    let mut watches = events::hears(&parts.headers);
+    for given in parameters_once(parts.uri.query().unwrap_or_default())? {
+        match &*given.name {
+            "watch" => watches = given.flag()? || watches,
+            "unnamed" => drop(given.flag()?),
+            _ => given.unknown()?,
+        }
+    }
+    Ok(watches)
+}
+
+/// Somebody who looks on, and whether he may is asked again each time.
+pub(super) trait Looker: Sized + Send + 'static {
+    /// All that he has not been told; waits until there is something. None at the end.
+    ///
+    /// # Errors
+    /// Why he may look no longer.
+    fn next(&mut self, framing: Framing) -> impl Future<Output = Result<Option<Bytes>, Error>> + Send;
+
+    /// What he is told, and why it ends, if he may look no longer.
+    fn frames(self, framing: Framing) -> impl Stream<Item = Bytes> + Send + 'static {
+        stream::unfold(Some(self), move |looker| async move {
+            let mut looker = looker?;
+            match looker.next(framing).await {
+                Ok(frame) => frame.map(|frame| (frame, Some(looker))),
+                Err(error) => Some((refused(framing, error), None)),
+            }
+        })
+    }
 }
 
 /// The answer that goes on for as long as `events` do, whose items are frames.
@@ -50,6 +88,6 @@ pub(super) fn answer(
 }
 
 /// The last event of a stream whose reader may look no longer.
-pub(super) fn refused(framing: Framing, error: Error) -> Bytes {
+fn refused(framing: Framing, error: Error) -> Bytes {
     event(framing, "failed", &error::problem(&error.into()).to_json())
 }

@@ -18,8 +18,7 @@ use super::hold::event;
 use super::members::Shown;
 use super::{alarms, live, shown};
 use crate::calls::{Around, Caller, Calls, Health, Seen};
-use crate::faces::events::{self, Framing};
-use crate::faces::query::parameters_once;
+use crate::faces::events::Framing;
 use crate::faces::text::GatewayBody;
 
 /// How often members are asked while somebody looks on; with the time that one may take, within a second.
@@ -33,14 +32,7 @@ pub(super) async fn answer(
     parts: &Parts,
     stop: CancellationToken,
 ) -> Result<Response<GatewayBody>, Failure> {
-    let mut watches = events::hears(&parts.headers);
-    for given in parameters_once(parts.uri.query().unwrap_or_default())? {
-        match &*given.name {
-            "watch" => watches = given.flag()? || watches,
-            "unnamed" => drop(given.flag()?),
-            _ => given.unknown()?,
-        }
-    }
+    let watches = live::is_asked_for(parts)?;
     let around = calls.overview.show(caller).await?;
     if watches {
         let framing = Framing::of(parts);

@@ -1,8 +1,6 @@
 //! `/v3/statistics`: what the asked member did of late, as samples; once, or as a stream to which more are added.
 
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_util::stream;
 use http::Response;
 use http::request::Parts;
 use keyport_api::error::Error;
@@ -13,7 +11,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
-use super::{live, shown};
+use super::live::{self, Looker};
+use super::shown;
 use crate::calls::{Caller, Calls};
 use crate::faces::events::{self, Framing};
 use crate::faces::query::{Parameter, ParameterError, parameters_once};
@@ -123,18 +122,7 @@ struct Watch {
     seen: i64,
 }
 
-impl Watch {
-    fn frames(self, framing: Framing) -> impl Stream<Item = Bytes> + Send {
-        stream::unfold(Some(self), move |watch| async move {
-            let mut watch = watch?;
-            match watch.next(framing).await {
-                Ok(frame) => frame.map(|frame| (frame, Some(watch))),
-                Err(error) => Some((live::refused(framing, error), None)),
-            }
-        })
-    }
-
-    /// All that he has not seen; waits until there is something. None at the end.
+impl Looker for Watch {
     async fn next(&mut self, framing: Framing) -> Result<Option<Bytes>, Error> {
         loop {
             self.newest.borrow_and_update();

@@ -1,8 +1,6 @@
 //! `/v3/warnings`: what the log of the asked member warned of last; once, or as a stream.
 
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_util::stream;
 use http::Response;
 use http::request::Parts;
 use keyport_api::error::Error;
@@ -10,10 +8,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
-use super::{live, shown};
+use super::live::{self, Looker};
+use super::shown;
 use crate::calls::{Caller, Calls};
-use crate::faces::events::{self, Framing};
-use crate::faces::query::parameters_once;
+use crate::faces::events::Framing;
 use crate::faces::text::GatewayBody;
 use crate::logging::{newest_warning, warnings};
 
@@ -23,14 +21,7 @@ pub(super) fn answer(
     parts: &Parts,
     stop: CancellationToken,
 ) -> Result<Response<GatewayBody>, Failure> {
-    let mut watches = events::hears(&parts.headers);
-    for given in parameters_once(parts.uri.query().unwrap_or_default())? {
-        match &*given.name {
-            "watch" => watches = given.flag()? || watches,
-            "unnamed" => drop(given.flag()?),
-            _ => given.unknown()?,
-        }
-    }
+    let watches = live::is_asked_for(parts)?;
     calls.maintenance.look_inside(caller)?;
     let behind = live::last_event_id(parts).unwrap_or_default();
     if watches {
@@ -54,18 +45,7 @@ struct Watch {
     seen: String,
 }
 
-impl Watch {
-    fn frames(self, framing: Framing) -> impl Stream<Item = Bytes> + Send {
-        stream::unfold(Some(self), move |watch| async move {
-            let mut watch = watch?;
-            match watch.next(framing).await {
-                Ok(frame) => frame.map(|frame| (frame, Some(watch))),
-                Err(error) => Some((live::refused(framing, error), None)),
-            }
-        })
-    }
-
-    /// All that he has not been told; waits until there is something. None at the end.
+impl Looker for Watch {
     async fn next(&mut self, framing: Framing) -> Result<Option<Bytes>, Error> {
         loop {
             self.newest.borrow_and_update();
