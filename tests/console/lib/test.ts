@@ -62,6 +62,12 @@ export async function accessible(page: Page): Promise<void> {
   }
 }
 
+/** A letter that does something. While a dialog is open it does not, and one that has done its work may not be gone yet. */
+export async function shortcut(page: Page, key: string): Promise<void> {
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await page.keyboard.press(key);
+}
+
 /** The rows of the list of keys; all of them, or that of a name. */
 export function rows(page: Page, named: { name?: string } = {}): Locator {
   return page.getByRole("listbox", { name: /^(Keys and levels|What was found)$/ }).getByRole("option", named);

@@ -1,11 +1,11 @@
 // Keys: seen, made, changed safely, undone.
-import { accessible, expect, rows, test } from "../lib/test.ts";
+import { accessible, expect, rows, shortcut, test } from "../lib/test.ts";
 
 test("an empty store shows what to do first, and the first key appears by itself", async ({ page, server }) => {
   await page.goto(`${server.url}/`);
   await expect(page).toHaveURL(/\/ui\/#\/overview$/);
   await expect(page.getByRole("heading", { name: "Overview" })).toBeAttached();
-  await page.keyboard.press("g");
+  await shortcut(page, "g");
   await page.keyboard.press("k");
   await expect(page.getByRole("heading", { name: "Nothing is stored yet" })).toBeVisible();
   await expect(page.getByText("/v3/keys/greeting").first()).toBeVisible();
@@ -47,7 +47,8 @@ test("a new key, edited, its history, and an old one restored", async ({ page, s
   await expect(page.getByRole("heading", { name: "app/limit" })).toBeVisible();
   expect(await server.get("app/limit")).toBe("10");
 
-  await page.keyboard.press("e");
+  await expect(page.getByRole("button", { name: "Edit" })).toBeVisible();
+  await shortcut(page, "e");
   await page.getByRole("textbox", { name: "The value" }).fill("20");
   await page.keyboard.press("Control+s");
   const review = page.getByRole("dialog", { name: "Save app/limit?" });
@@ -113,7 +114,7 @@ test("the server searches, and what was found is an address", async ({ page, ser
   await server.put("deep/3/level/needle", "hay");
   await page.goto(server.page("keys"));
   await expect(rows(page)).toHaveCount(1);
-  await page.keyboard.press("/");
+  await shortcut(page, "/");
   await page.keyboard.type("needle");
   await page.keyboard.press("Enter");
   await rows(page, { name: "deep/3/level/needle" }).click();

@@ -1,12 +1,12 @@
 // Leases: seen ending, kept alive, and revoked with a look at what dies.
-import { accessible, expect, test } from "../lib/test.ts";
+import { accessible, expect, shortcut, test } from "../lib/test.ts";
 
 test("granted, kept alive, revoked by who has seen which keys go", async ({ page, server, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await page.goto(server.page("leases"));
   await expect(page.getByRole("heading", { name: "There are no leases" })).toBeVisible();
   await accessible(page);
-  await page.keyboard.press("n");
+  await shortcut(page, "n");
   const dialog = page.getByRole("dialog", { name: "Grant a lease" });
   await dialog.getByLabel("For how many seconds").fill("600");
   await dialog.getByLabel("Id").fill("abc");

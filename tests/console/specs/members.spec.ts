@@ -1,5 +1,5 @@
 // Members: seen as they are, and changed only where the quorum stays.
-import { accessible, expect, test } from "../lib/test.ts";
+import { accessible, expect, shortcut, test } from "../lib/test.ts";
 import { Server, freePort } from "../lib/server.ts";
 
 test("of one member: the last one is not removed, and none is added that would stop it", async ({ page, server }) => {
@@ -20,7 +20,7 @@ test("of one member: the last one is not removed, and none is added that would s
   await page.getByRole("dialog").getByRole("button", { name: "Defragment" }).click();
   await expect(page.getByText("m1 is defragmented")).toBeVisible();
 
-  await page.keyboard.press("n");
+  await shortcut(page, "n");
   const add = page.getByRole("dialog", { name: "Add a member" });
   const url = `http://127.0.0.1:${await freePort()}`;
   await add.getByLabel("Name").fill("m2");

@@ -82,8 +82,9 @@ function at(key: Key, query: Record<string, string | number | undefined> = {}): 
 
 /** The value of a key, or its beginning. */
 export async function get(key: Key, whole: boolean, rev?: string, signal?: AbortSignal): Promise<Value> {
-  const headers: Record<string, string> = whole ? {} : { range: `bytes=0-${FIRST_BYTES - 1}` };
-  const response = await send(at(key, { rev }), { headers, ...(signal && { signal }) }).catch(async (error: unknown) => {
+  // Chromium asks for as much of a value as it has kept of the one before, and takes that for the answer: it is to keep none.
+  const part: RequestInit = whole ? {} : { headers: { range: `bytes=0-${FIRST_BYTES - 1}` }, cache: "no-store" };
+  const response = await send(at(key, { rev }), { ...part, ...(signal && { signal }) }).catch(async (error: unknown) => {
     // Of a value of no bytes there is no first one.
     if (error instanceof Error && "status" in error && error.status === 416) return send(at(key, { rev }));
     throw error;
