@@ -4,13 +4,14 @@ CARGO  ?= cargo
 PYTHON ?= python3
 TOOLS  := target/tools
 
-.PHONY: help run cluster build test soak fuzz tools lint fmt bench deny book kubernetes mixin dist image
+.PHONY: help run cluster build test soak scale fuzz tools lint fmt bench deny book kubernetes mixin dist image
 
 help:
 	@echo "make run      build (release) and serve on 127.0.0.1:2379"
 	@echo "make cluster  build (release) and run three members on this machine, encrypted with TLS=1; Ctrl-C ends them"
 	@echo "make test     everything: unit tests, end-to-end suites, real clients, a browser"
 	@echo "make soak     the simulation and the clusters of real processes for long: KEYPORT_SIM_SEEDS seeds, KEYPORT_SOAK minutes, every fuzz target for a minute"
+	@echo "make scale    more data than memory: Keyport and etcd in a control group with a limit; as root"
 	@echo "make fuzz     a decoder of what comes over the network, guided by coverage: TARGET=json MINUTES=60"
 	@echo "make lint     format, clippy, documentation, licenses: what CI refuses"
 	@echo "make book     the pages of docs/ as a site in target/book, where mdBook is installed"
@@ -52,6 +53,10 @@ soak:
 	$(CARGO) build --release --locked -p keyport-server -p loadgen
 	$(PYTHON) tests/backups/measure.py slow-reader
 	KEYPORT_FUZZ_SECONDS=60 $(CARGO) test --locked -p keyport-fuzz --test targets -- --nocapture
+
+scale:
+	$(CARGO) build --release --locked -p keyport-server -p loadgen
+	$(PYTHON) tests/resources/memory.py
 
 # libFuzzer comes as source with a crate and needs a compiler for C++. Its instrumentation is for the program alone and not
 # for what builds it, hence the explicit target. What it finds is kept beside the corpus.

@@ -3,6 +3,7 @@
 //! [`load`] is a pure function of what it is given ([`Sources`]). The command line sets values; a variable for the same
 //! setting is then an error, not a tie; a configuration file replaces both. Nothing here touches disks or sockets.
 
+mod amount;
 mod args;
 mod auto_defrag;
 mod backups;
@@ -28,6 +29,7 @@ mod tokens;
 mod traces;
 mod url;
 
+pub use amount::Amount;
 pub use auto_defrag::AutoDefragConfig;
 pub use backups::BackupConfig;
 pub(crate) use cluster::parse_members;
@@ -67,6 +69,8 @@ pub struct Config {
     pub snapshot_catchup_entries: u64,
     /// `None` when the quota is switched off.
     pub quota_backend_bytes: Option<u64>,
+    /// How much of the memory that the process may use values may take.
+    pub value_cache: Amount,
     pub backend_batch_interval: Duration,
     pub backend_batch_limit: usize,
     /// What must be free in the database for it to be defragmented at start; `None` when it never is.

@@ -1,10 +1,13 @@
 //! How much memory this process may count on, and what follows from it.
 
+use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
+
+use crate::config::Amount;
 
 /// What a burst may take on every machine, and the most that it needs anywhere.
 const LEAST_BURST: u64 = 16 << 20;
@@ -12,10 +15,18 @@ const MOST_BURST: u64 = 256 << 20;
 /// A burst stands in the queue, in what was taken out of it, and before the store: three times at worst.
 const SHARE: u64 = 16;
 
+const SMALL_MACHINE: u64 = 1 << 30;
+
 /// Bytes of requests that may wait in one place, be it for the log or for the store: as many as memory allows, for who
 /// sends large values from many connections at once should not be refused what a moment later would be taken.
 pub(crate) fn burst_bytes() -> usize {
     usize::try_from(burst(total())).unwrap_or(usize::MAX)
+}
+
+/// How much of memory values may take.
+pub(crate) fn value_bytes(wanted: Amount) -> usize {
+    // Where nothing says how much there is, it is a small machine.
+    usize::try_from(wanted.of(total().unwrap_or(SMALL_MACHINE))).unwrap_or(usize::MAX)
 }
 
 fn burst(total: Option<u64>) -> u64 {
@@ -25,9 +36,31 @@ fn burst(total: Option<u64>) -> u64 {
 /// The machine's memory, or what the container or the operator gives, if that is less.
 fn total() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| machine(&text));
-    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let container = limits(&groups).filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok()).min();
     let given = env::var("GOMEMLIMIT").ok().and_then(|text| given(&text));
     [machine, container, given].into_iter().flatten().min()
+}
+
+/// The files that may say how much memory the control groups of a process have, by its `/proc/self/cgroup`: of its own and of
+/// those around it, in both versions there are of them. `max` in one of the second version is no number, and no limit.
+fn limits(groups: &str) -> impl Iterator<Item = PathBuf> {
+    groups.lines().flat_map(|line| {
+        // Its number, its controllers, and where the process is in it.
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { return Vec::new() };
+        let (root, file) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => return Vec::new(),
+        };
+        Path::new(path.trim_start_matches('/'))
+            .ancestors()
+            .map(|group| Path::new(root).join(group).join(file))
+            .collect()
+    })
 }
 
 /// How operators of etcd say it, in the words of Go's runtime: `1073741824`, `512MiB`. Nothing if there is no limit, or
@@ -104,6 +137,18 @@ mod tests {
         ] {
             assert_eq!(given(text), bytes, "{text}");
         }
+    }
+
+    #[test]
+    fn control_groups_of_both_versions_are_asked() {
+        let files = |groups: &str| limits(groups).map(|file| file.display().to_string()).collect::<Vec<_>>();
+        let unit = ["/sys/fs/cgroup/system.slice/a.service/memory.max", "/sys/fs/cgroup/system.slice/memory.max"];
+        assert_eq!(files("0::/system.slice/a.service\n"), [unit[0], unit[1], "/sys/fs/cgroup/memory.max"]);
+        assert_eq!(files("0::/\n"), ["/sys/fs/cgroup/memory.max"]);
+        let memory = "/sys/fs/cgroup/memory";
+        let (own, root) = (format!("{memory}/x/memory.limit_in_bytes"), format!("{memory}/memory.limit_in_bytes"));
+        assert_eq!(files("9:cpu,cpuacct:/y\n3:memory:/x\n"), [own, root]);
+        assert!(files("nothing\n:\n").is_empty());
     }
 
     #[test]

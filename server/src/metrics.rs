@@ -244,6 +244,7 @@ handles! {
     address_connections_closed: IntCounterVec("keyport_address_connections_closed_total", "Connections closed because their address has as many as it may: idle ones, to make room, or else new ones.", labels ["which"]);
     logins_refused: IntCounterVec("keyport_logins_refused_total", "Logins refused: a wrong password; or not looked at, because too many were of the user from there, or from the address, or too many wait.", labels ["by"]);
     tokens_refused: IntCounter("keyport_tokens_refused_total", "Requests refused for a token that nobody has.");
+    memory: IntGaugeVec("keyport_memory_bytes", "Memory, by what it is for.", labels ["what"]);
     prefix_keys: IntGaugeVec("keyport_prefix_keys", "Keys, by prefix.", labels ["prefix"]);
     prefix_puts: IntCounterVec("keyport_prefix_puts_total", "Puts of keys, by prefix.", labels ["prefix"]);
     prefix_put_bytes: IntCounterVec("keyport_prefix_put_bytes_total", "Bytes of keys and values that were put, by prefix.", labels ["prefix"]);

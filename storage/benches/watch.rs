@@ -8,6 +8,7 @@ use std::task::{Context, Waker};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use keyport_storage::backend::RowKey;
 use keyport_storage::watch::{
     History, HistoryError, HistoryPage, HistoryRead, RevisionEvents, WatchHub, WatchMessage, WatchOptions, WatchSpec,
     WatchStream,
@@ -31,6 +32,10 @@ impl History for NoHistory {
 
     fn events(&self, read: HistoryRead) -> Result<HistoryPage, HistoryError> {
         Ok(HistoryPage { revisions: Vec::new(), through: read.from })
+    }
+
+    fn record(&self, _: RowKey) -> Result<Option<Record>, HistoryError> {
+        Ok(None)
     }
 }
 
@@ -62,7 +67,7 @@ impl Rig {
             let versions = Versions { create_revision: 2, mod_revision, version: mod_revision - 1, lease: 0 };
             let kv = Record::new(key(mod_revision).as_bytes(), &[b'v'; 256], versions);
             let event = Event { kind: EventKind::Put, kv, prev_kv: None };
-            batch.push(RevisionEvents { revision: mod_revision, events: vec![event] });
+            batch.push(RevisionEvents::new(mod_revision, vec![event]));
         }
         batch
     }

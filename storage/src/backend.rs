@@ -66,7 +66,7 @@ use std::{fmt, io, thread};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
-use redb::Database;
+use redb::{Database, ReadableDatabase};
 use tracing::info;
 
 use self::edition::Contents;
@@ -278,7 +278,18 @@ impl Backend {
     /// About what of the file is taken once everything committed so far is in it: by this a quota goes, or a burst of writes would
     /// run past it before the first of them is measured.
     pub fn coming_size_in_use(&self) -> u64 {
-        self.size_in_use().saturating_add(self.shared.waiting.load(Ordering::Relaxed))
+        self.size_in_use().saturating_add(self.waiting_bytes())
+    }
+
+    /// What is gathered in memory for the next transaction, about, in bytes.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// What redb keeps of the file in memory, in bytes.
+    pub fn cached_bytes(&self) -> usize {
+        let view = Arc::clone(&self.shared.contents.load().buffers.read().view);
+        view.database().cache_stats().used_bytes()
     }
 
     /// What of [`Backend::size`] is in use and cannot be written again; what a compaction frees is known when it is over.

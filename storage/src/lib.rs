@@ -19,5 +19,5 @@ pub mod watch;
 pub use backend::schema;
 pub use event::{Event, EventKind};
 pub use key_range::{KeyRange, RangeEnd, next_key};
-pub use record::{Record, RecordError, Versions};
+pub use record::{Outline, Record, RecordError, Versions};
 pub use thread_panic::ThreadPanic;

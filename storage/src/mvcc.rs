@@ -1,7 +1,7 @@
 //! The multi-version store: every change is a revision, and every revision can be read until it is compacted.
 //!
 //! Rows of history are in the backend. In memory is an index of all keys with the revisions of their rows, and the
-//! newest version of every live key. There is one writer at a time; it publishes a transaction with one short lock
+//! newest version of every live key; its value, too, as long as there is room ([`cache`]). There is one writer at a time; it publishes a transaction with one short lock
 //! of the index, so readers see all of it or nothing. A reader holds the lock for some keys at a time and reads at
 //! a fixed revision, so a long list neither holds up the writer nor sees changes.
 //!
@@ -9,6 +9,7 @@
 //! been installed, [`Store::reload`] builds the next state and puts it in the place of the last one in one step. A
 //! reader stays with the state that it began with, whose rows its edition keeps.
 
+mod cache;
 mod compaction;
 mod hash;
 mod history;
@@ -37,9 +38,9 @@ use self::compaction::{Job, Queue};
 use self::hash::CompactionHashes;
 use self::open::Unfinished;
 use self::state::State;
-use crate::backend::{Backend, BackendError, Rows};
+use crate::backend::{Backend, BackendError, RowKey, Rows};
 use crate::watch::{History, HistoryError, HistoryPage, HistoryRead};
-use crate::{Event, KeyRange, Record, ThreadPanic};
+use crate::{KeyRange, Outline, Record, ThreadPanic};
 
 pub use compaction::{CompactionHandle, CompactionStep};
 pub use past::Past;
@@ -72,6 +73,8 @@ pub struct StoreOptions {
     pub compaction_batch_limit: usize,
     /// The pause between two steps.
     pub compaction_pause: Duration,
+    /// How much of memory values may take, in bytes. What is over that is read from the backend when it is wanted.
+    pub value_bytes: usize,
     /// Told what compactions do, on their thread.
     pub on_compaction: Option<CompactionObserver>,
 }
@@ -88,7 +91,12 @@ impl fmt::Debug for CompactionObserver {
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { compaction_batch_limit: 1000, compaction_pause: Duration::from_millis(10), on_compaction: None }
+        StoreOptions {
+            compaction_batch_limit: 1000,
+            compaction_pause: Duration::from_millis(10),
+            value_bytes: usize::MAX,
+            on_compaction: None,
+        }
     }
 }
 
@@ -100,6 +108,8 @@ pub struct RangeOptions {
     pub limit: usize,
     /// Return the count and no records; the limit does not matter then.
     pub count_only: bool,
+    /// Values are of no interest: the records may be outlines, without them.
+    pub valueless: bool,
     /// The count is of no interest: what lies behind the limit need not be looked at. The result's count means nothing then.
     pub uncounted: bool,
 }
@@ -122,15 +132,6 @@ pub struct HashKv {
     pub compact_revision: i64,
     pub hash_revision: i64,
     pub current_revision: i64,
-}
-
-/// What a committed transaction did.
-#[derive(Clone, Debug)]
-pub struct Changes {
-    /// The store's revision now.
-    pub revision: i64,
-    /// In the order of execution; empty if nothing changed.
-    pub events: Vec<Event>,
 }
 
 /// The keys of one member. All methods may be called from any thread; one thread at a time writes.
@@ -159,7 +160,7 @@ impl Store {
     /// # Errors
     /// When the backend cannot be read or holds something else.
     pub fn open(backend: Arc<Backend>, options: StoreOptions) -> Result<Store, BackendError> {
-        let (state, unfinished) = State::open(backend.edition())?;
+        let (state, unfinished) = State::open(backend.edition(), options.value_bytes)?;
         let inner = Arc::new(Inner {
             backend,
             options,
@@ -227,9 +228,22 @@ impl Store {
         self.inner.state.load().index.read().live()
     }
 
+    /// How much of memory values take, in bytes; short ones, which are always there, are not counted.
+    pub fn value_bytes(&self) -> usize {
+        self.inner.state.load().index.read().evictable()
+    }
+
     /// The newest version of a key.
-    pub fn get(&self, key: &[u8]) -> Option<Record> {
+    ///
+    /// # Errors
+    /// When its value is not in memory and cannot be read.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Record>, MvccError> {
         self.inner.state.load().newest(key)
+    }
+
+    /// What of the newest version of a key is always in memory.
+    pub fn outline(&self, key: &[u8]) -> Option<Outline> {
+        self.inner.state.load().outline(key)
     }
 
     /// Reads keys as they are, or were at a revision.
@@ -330,6 +344,10 @@ impl History for Store {
     fn events(&self, read: HistoryRead) -> Result<HistoryPage, HistoryError> {
         self.inner.state.load_full().events(read)
     }
+
+    fn record(&self, row: RowKey) -> Result<Option<Record>, HistoryError> {
+        self.inner.state.load_full().record(row)
+    }
 }
 
 impl Inner {
@@ -345,7 +363,7 @@ impl Inner {
         if edition.is_same(&self.state.load().edition) {
             return Ok(());
         }
-        let (state, unfinished) = State::open(edition)?;
+        let (state, unfinished) = State::open(edition, self.options.value_bytes)?;
         let old = self.state.swap(Arc::new(state));
         self.resume(unfinished);
         drop(old);

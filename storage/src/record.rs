@@ -18,6 +18,24 @@ use triomphe::ThinArc;
 #[derive(Clone)]
 pub struct Record(ThinArc<(), u8>);
 
+/// Of a [`Record`] what is always in memory: its key and its numbers. There may be a value or not.
+#[derive(Clone, Debug)]
+pub struct Outline(pub(crate) Record);
+
+impl Outline {
+    pub fn key(&self) -> &[u8] {
+        self.0.key()
+    }
+
+    pub fn versions(&self) -> Versions {
+        self.0.versions()
+    }
+
+    pub fn lease(&self) -> i64 {
+        self.0.lease()
+    }
+}
+
 /// The numbers of a [`Record`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
@@ -38,6 +56,8 @@ const MOD_REVISION: u32 = 3;
 const VERSION: u32 = 4;
 const VALUE: u32 = 5;
 const LEASE: u32 = 6;
+/// In outlines alone, which go to nobody as they are: how long the value is.
+const VALUE_LEN: u32 = 7;
 
 /// What the scratch buffer may keep between two records.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -75,6 +95,21 @@ impl Record {
         Record::new(key, &[], Versions::default())
     }
 
+    /// The same without the value, but with its length.
+    pub(crate) fn outline(&self) -> Record {
+        SCRATCH.with_borrow_mut(|buffer| {
+            buffer.clear();
+            let Versions { create_revision, mod_revision, version, lease } = self.versions();
+            put_bytes(buffer, KEY, self.key());
+            put_number(buffer, CREATE_REVISION, create_revision);
+            put_number(buffer, MOD_REVISION, mod_revision);
+            put_number(buffer, VERSION, version);
+            put_number(buffer, LEASE, lease);
+            put_number(buffer, VALUE_LEN, i64::try_from(self.value_len()).unwrap_or(i64::MAX));
+            Record::from_bytes(buffer)
+        })
+    }
+
     pub fn from_message(kv: &KeyValue) -> Record {
         Record::from_bytes(&kv.encode_to_vec())
     }
@@ -108,6 +143,19 @@ impl Record {
 
     pub fn value(&self) -> &[u8] {
         bytes_field(self.encoded(), VALUE)
+    }
+
+    /// Of an outline, too.
+    pub fn value_len(&self) -> usize {
+        let mut len = 0;
+        // The constructors walked the same bytes without an error.
+        let _ = walk(self.encoded(), |tag, number, _| {
+            if matches!(tag, VALUE | VALUE_LEN) {
+                len = usize::try_from(number).unwrap_or(usize::MAX);
+            }
+            len == 0
+        });
+        len
     }
 
     pub fn versions(&self) -> Versions {

@@ -27,7 +27,9 @@ PORTS = {"keyport": 23790, "etcd": 23890}
 
 
 class Server:
-    def __init__(self, name, binary, folder):
+    """Serves when it is made; `enter` is called in its process before it is run."""
+
+    def __init__(self, name, binary, folder, enter=None):
         self.name, port = name, PORTS[name]
         self.address = f"127.0.0.1:{port}"
         peer = f"http://127.0.0.1:{port + 1}"
@@ -46,11 +48,14 @@ class Server:
             ],
             stdout=self.log,
             stderr=self.log,
+            preexec_fn=enter,
         )
         self.wait()
 
     def wait(self):
         for _ in range(600):
+            if self.process.poll() is not None:
+                raise SystemExit(f"{self.name} has ended: {self.process.returncode}")
             try:
                 connection = http.client.HTTPConnection(self.address, timeout=5)
                 connection.request("GET", "/health")

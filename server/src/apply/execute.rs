@@ -9,7 +9,6 @@ use keyport_api::etcdserverpb::alarm_request::AlarmAction;
 use keyport_api::etcdserverpb::*;
 use keyport_api::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest};
 use keyport_storage::backend::{Applied, Batch};
-use keyport_storage::mvcc::Changes;
 use keyport_storage::watch::RevisionEvents;
 
 use super::error::OpError;
@@ -107,12 +106,12 @@ fn keys(
     Ok(outcome)
 }
 
-fn publish(state: &State, changes: Changes, published: &mut Vec<RevisionEvents>) {
+fn publish(state: &State, changes: RevisionEvents, published: &mut Vec<RevisionEvents>) {
     if let Some(prefixes) = state.metrics.prefixes() {
         prefixes.changed(&changes.events);
     }
     if !changes.events.is_empty() {
-        published.push(RevisionEvents { revision: changes.revision, events: changes.events });
+        published.push(changes);
     }
 }
 

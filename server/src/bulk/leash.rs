@@ -10,9 +10,6 @@ use super::Gone;
 /// Keys that a read may look at on an event loop.
 const KEYS: usize = 4096;
 
-/// As many keys in memory take as long as one row of the database.
-const KEYS_PER_ROW: usize = 64;
-
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) enum Leash<'a> {
@@ -23,7 +20,7 @@ pub(crate) enum Leash<'a> {
 }
 
 impl<'a> Leash<'a> {
-    /// For a read on an event loop: less than a millisecond, or a few if the database has to be asked.
+    /// For a read on an event loop: less than a millisecond, and of what is in memory alone.
     pub(crate) fn short() -> Leash<'a> {
         Leash::Short(Cell::new(KEYS))
     }
@@ -38,19 +35,17 @@ impl<'a> Leash<'a> {
         matches!(self, Leash::Short(_))
     }
 
-    /// Whether a reader goes on that has just done this.
+    /// Whether a reader goes on that has just done this, or is about to.
     pub(crate) fn goes_on(&self, pace: Pace) -> bool {
-        match self {
-            Leash::Short(left) => {
-                let cost = match pace {
-                    Pace::Keys(keys) => keys,
-                    Pace::Rows(rows) => rows * KEYS_PER_ROW,
-                };
-                let rest = left.get().saturating_sub(cost);
+        match (self, pace) {
+            (Leash::Short(left), Pace::Keys(keys)) => {
+                let rest = left.get().saturating_sub(keys);
                 left.set(rest);
                 rest > 0
             }
-            Leash::Long(gone) => {
+            // How long the disk takes is not known.
+            (Leash::Short(_), Pace::Rows(_)) => false,
+            (Leash::Long(gone), _) => {
                 // The reader holds no lock now. Were its time to end while it holds one, a writer would wait until it is its
                 // turn again, and so would everybody who waits for the writer.
                 thread::yield_now();

@@ -65,8 +65,8 @@ impl Queue {
 
     /// Counts the giving up of a place like any other deletion, unless it is one: what is given back makes room for others.
     pub(super) fn count_leaving(&self, pass: &Pass, key: &Bytes) -> Result<(), Error> {
-        let record = self.node().state().store.get(key);
-        if record.is_some_and(|record| is_place(key, record.lease())) {
+        let place = self.node().state().store.outline(key);
+        if place.is_some_and(|place| is_place(key, place.lease())) {
             return Ok(());
         }
         let delete = DeleteRangeRequest { key: key.clone(), ..DeleteRangeRequest::default() };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::amount::Amount;
 use super::settings::Settings;
 use super::{ConfigError, invalid};
 
@@ -13,49 +14,27 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// When a member is defragmented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AutoDefragConfig {
-    pub threshold: Threshold,
+    /// What must be free: of the file, if it is a share.
+    pub threshold: Amount,
     /// How often the leader asks who is due.
     pub interval: Duration,
     /// Entries of the log a second; a member that applies more is busy.
     pub idle_rate: u64,
 }
 
-/// What must be free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Threshold {
-    Bytes(u64),
-    /// Of the file.
-    Percent(u64),
-}
-
-impl Threshold {
+impl AutoDefragConfig {
     /// Whether a file of `size` bytes, of which a dense copy would have `free` less, is to be copied.
-    pub(crate) fn is_reached(self, free: u64, size: u64) -> bool {
-        let enough = match self {
-            Threshold::Bytes(bytes) => free >= bytes,
-            Threshold::Percent(percent) => u128::from(free) * 100 >= u128::from(size) * u128::from(percent),
-        };
-        enough && free >= LEAST_BYTES
-    }
-
-    fn parse(text: &str) -> Option<Threshold> {
-        if let Some(percent) = text.strip_suffix('%') {
-            return percent.parse().ok().filter(|percent| (1..100).contains(percent)).map(Threshold::Percent);
-        }
-        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-        let unit = units.into_iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)));
-        let (number, shift) = unit.unwrap_or((text, 0));
-        let number = number.parse::<u64>().ok()?;
-        number.checked_mul(1 << shift).map(Threshold::Bytes)
+    pub(crate) fn is_due(&self, free: u64, size: u64) -> bool {
+        free >= LEAST_BYTES && free >= self.threshold.of(size)
     }
 }
 
 pub(super) fn build(s: &Settings) -> Result<Option<AutoDefragConfig>, ConfigError> {
     let (text, interval) = (s.string("auto-defrag-threshold"), s.duration("auto-defrag-interval"));
-    let threshold = Threshold::parse(&text).ok_or_else(|| {
+    let threshold = Amount::parse(&text).ok_or_else(|| {
         invalid(format!("--auto-defrag-threshold must be bytes (268435456, 256MiB) or a share (30%) (set to {text})"))
     })?;
-    if threshold == Threshold::Bytes(0) {
+    if threshold == Amount::Bytes(0) {
         return Ok(None);
     }
     if interval < SHORTEST {
@@ -71,7 +50,7 @@ mod tests {
     use super::super::flag::Value;
     use super::*;
 
-    fn built(threshold: &str, millis: u64) -> Result<Option<Threshold>, String> {
+    fn built(threshold: &str, millis: u64) -> Result<Option<Amount>, String> {
         let set = BTreeMap::from([
             ("auto-defrag-threshold", Value::Str(threshold.to_owned())),
             ("auto-defrag-interval", Value::Duration(Duration::from_millis(millis))),
@@ -84,9 +63,9 @@ mod tests {
     #[test]
     fn bytes_and_shares() {
         assert_eq!(built("0", 0), Ok(None));
-        assert_eq!(built("268435456", 100), Ok(Some(Threshold::Bytes(256 << 20))));
-        assert_eq!(built("256MiB", 100), Ok(Some(Threshold::Bytes(256 << 20))));
-        assert_eq!(built("30%", 100), Ok(Some(Threshold::Percent(30))));
+        assert_eq!(built("268435456", 100), Ok(Some(Amount::Bytes(256 << 20))));
+        assert_eq!(built("256MiB", 100), Ok(Some(Amount::Bytes(256 << 20))));
+        assert_eq!(built("30%", 100), Ok(Some(Amount::Percent(30))));
         for wrong in ["", "%", "0%", "100%", "-1", "1MB", "MiB", "99999999999999999999", "20000000000GiB", "a"] {
             assert!(built(wrong, 100).is_err(), "{wrong}");
         }
@@ -94,13 +73,16 @@ mod tests {
     }
 
     #[test]
-    fn reached_or_not() {
+    fn due_or_not() {
+        let due = |threshold, free, size| {
+            AutoDefragConfig { threshold, interval: Duration::ZERO, idle_rate: 0 }.is_due(free, size)
+        };
         let mib = |n: u64| n << 20;
-        assert!(Threshold::Bytes(mib(5)).is_reached(mib(5), mib(6)));
-        assert!(!Threshold::Bytes(mib(5)).is_reached(mib(4), mib(6)));
-        assert!(Threshold::Percent(30).is_reached(mib(30), mib(100)));
-        assert!(!Threshold::Percent(31).is_reached(mib(30), mib(100)));
-        assert!(!Threshold::Percent(30).is_reached(50_000, 100_000), "half of nothing much");
-        assert!(!Threshold::Bytes(1).is_reached(1, mib(1)));
+        assert!(due(Amount::Bytes(mib(5)), mib(5), mib(6)));
+        assert!(!due(Amount::Bytes(mib(5)), mib(4), mib(6)));
+        assert!(due(Amount::Percent(30), mib(30), mib(100)));
+        assert!(!due(Amount::Percent(31), mib(30), mib(100)));
+        assert!(!due(Amount::Percent(30), 50_000, 100_000), "half of nothing much");
+        assert!(!due(Amount::Bytes(1), 1, mib(1)));
     }
 }

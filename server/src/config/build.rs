@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::amount::Amount;
 use super::settings::Settings;
 use super::{
     AllowList, AutoCompaction, Config, ConfigError, ConsoleMode, DEFAULT_QUOTA_BYTES, FeatureGates, HttpConfig,
@@ -44,6 +45,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         snapshot_count: Some(s.uint("snapshot-count")).filter(|n| *n > 0).unwrap_or(10_000),
         snapshot_catchup_entries: s.uint("snapshot-catchup-entries"),
         quota_backend_bytes: quota(s.int("quota-backend-bytes")),
+        value_cache: value_cache(&s)?,
         backend_batch_interval: or_default(s.duration("backend-batch-interval"), DEFAULT_BATCH_INTERVAL),
         backend_batch_limit: positive(s.int("backend-batch-limit"), DEFAULT_BATCH_ROWS),
         bootstrap_defrag_threshold_bytes: defrag_threshold(s.uint("bootstrap-defrag-threshold-megabytes")),
@@ -112,6 +114,13 @@ fn quota(bytes: i64) -> Option<u64> {
 fn compact_hash_check_interval(s: &Settings) -> Result<Duration, ConfigError> {
     let interval = s.duration("compact-hash-check-time");
     if interval.is_zero() { Err(invalid("--compact-hash-check-time must be >0 (set to 0s)")) } else { Ok(interval) }
+}
+
+fn value_cache(s: &Settings) -> Result<Amount, ConfigError> {
+    let text = s.string("value-cache-bytes");
+    Amount::parse(&text).ok_or_else(|| {
+        invalid(format!("--value-cache-bytes must be bytes (268435456, 256MiB) or a share (25%) (set to {text})"))
+    })
 }
 
 fn defrag_threshold(megabytes: u64) -> Option<u64> {

@@ -7,8 +7,9 @@ use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{DeleteRangeRequest, PutRequest};
 use keyport_storage::backend::Applied;
 use keyport_storage::lease::Lessor;
-use keyport_storage::mvcc::{Changes, MvccError, RangeOptions, RangeResult, WriteTxn};
-use keyport_storage::{KeyRange, Record};
+use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, WriteTxn};
+use keyport_storage::watch::RevisionEvents;
+use keyport_storage::{KeyRange, Outline};
 
 use super::error::KvError;
 use super::range::View;
@@ -41,7 +42,7 @@ impl<'a> KvTxn<'a> {
         self.store.has_changes()
     }
 
-    pub(crate) fn commit(self, applied: Applied) -> Changes {
+    pub(crate) fn commit(self, applied: Applied) -> RevisionEvents {
         if self.ops.get() > 1 {
             self.metrics.txn_total.inc();
         }
@@ -74,7 +75,7 @@ impl<'a> KvTxn<'a> {
         if request.lease != 0 && !self.lessor.exists(request.lease) {
             return Err(Error::LeaseNotFound.into());
         }
-        if (request.ignore_value || request.ignore_lease) && self.store.get(&request.key).is_none() {
+        if (request.ignore_value || request.ignore_lease) && self.store.outline(&request.key).is_none() {
             return Err(Error::KeyNotFound.into());
         }
         Ok(())
@@ -105,9 +106,11 @@ impl View for KvTxn<'_> {
 /// `LeaseNotFound`, then `KeyNotFound` when something of a missing key is to be kept.
 pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply, KvError> {
     txn.check_put(request)?;
-    let kept = if request.ignore_value || request.ignore_lease { txn.store.get(&request.key) } else { None };
+    // Its value may be on the disk alone, so it is had where it is wanted, before anything is changed.
+    let is_kept = request.ignore_value || request.ignore_lease;
+    let previous = if is_kept || request.prev_kv { txn.store.get(&request.key)? } else { None };
     let (mut value, mut lease) = (&request.value[..], request.lease);
-    if let Some(kept) = &kept {
+    if let Some(kept) = &previous {
         if request.ignore_value {
             value = kept.value();
         }
@@ -115,10 +118,10 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply,
             lease = kept.lease();
         }
     }
-    let (record, previous) = txn.store.put(&request.key, value, lease);
+    let (record, replaced) = txn.store.put(&request.key, value, lease);
     txn.count(&txn.metrics.put_total);
     txn.metrics.put_bytes.add(i64::try_from(request.key.len() + value.len()).unwrap_or(i64::MAX));
-    txn.reattach(|| request.key.clone(), previous.as_ref().map_or(0, Record::lease), lease);
+    txn.reattach(|| request.key.clone(), replaced.as_ref().map_or(0, Outline::lease), lease);
     Ok(PutReply { revision: txn.revision(), record: Some(record), previous: previous.filter(|_| request.prev_kv) })
 }
 
@@ -127,14 +130,12 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply,
 /// # Errors
 /// A failure of the backend.
 pub(crate) fn delete_range(txn: &mut KvTxn<'_>, request: DeleteRangeRequest) -> Result<DeleteReply, KvError> {
-    let removed = txn.store.delete_range(&KeyRange::new(request.key, request.range_end))?;
+    let range = KeyRange::new(request.key, request.range_end);
+    let previous = if request.prev_kv { txn.store.range(&range, RangeOptions::default())?.records } else { Vec::new() };
+    let removed = txn.store.delete_range(&range)?;
     txn.count(&txn.metrics.delete_total);
-    for record in &removed {
-        txn.reattach(|| Bytes::copy_from_slice(record.key()), record.lease(), 0);
+    for outline in &removed {
+        txn.reattach(|| Bytes::copy_from_slice(outline.key()), outline.lease(), 0);
     }
-    Ok(DeleteReply {
-        revision: txn.revision(),
-        deleted: i64::try_from(removed.len()).unwrap_or(i64::MAX),
-        previous: if request.prev_kv { removed } else { Vec::new() },
-    })
+    Ok(DeleteReply { revision: txn.revision(), deleted: i64::try_from(removed.len()).unwrap_or(i64::MAX), previous })
 }

@@ -66,7 +66,8 @@ fn run(
 ) -> Result<RangeReply, KvError> {
     let plan = Plan::of(request);
     let &RangeRequest { revision, count_only, .. } = request;
-    let options = RangeOptions { revision, limit: plan.fetch_limit, count_only, uncounted };
+    let valueless = request.keys_only && plan.target != SortTarget::Value;
+    let options = RangeOptions { revision, limit: plan.fetch_limit, count_only, valueless, uncounted };
     let found = view.range(&KeyRange::new(request.key.clone(), request.range_end.clone()), options)?;
     let count = if uncounted { i64::try_from(found.records.len()).unwrap_or(i64::MAX) } else { found.count };
     let mut reply = RangeReply { revision: found.revision, records: found.records, more: false, count };

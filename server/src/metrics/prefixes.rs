@@ -98,7 +98,7 @@ impl Prefixes {
         }
         let mut range = KeyRange { start: Bytes::new(), end: RangeEnd::Unbounded };
         loop {
-            let options = RangeOptions { limit: PAGE, uncounted: true, ..RangeOptions::default() };
+            let options = RangeOptions { limit: PAGE, valueless: true, uncounted: true, ..RangeOptions::default() };
             let found = store.range(&range, options)?.records;
             found.iter().for_each(|record| self.with(record.key(), |series| series.keys.inc()));
             let Some(last) = found.last().filter(|_| found.len() == PAGE) else { return Ok(()) };

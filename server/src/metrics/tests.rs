@@ -20,6 +20,7 @@ fn used() -> Metrics {
     metrics.server_id.with_label_values(&["8e9e05c52164694d"]).set(1);
     metrics.cluster_version.with_label_values(&["3.7"]).set(1);
     metrics.alarms.with_label_values(&["8e9e05c52164694d", "NOSPACE"]).set(1);
+    metrics.memory.with_label_values(&["values"]).set(1);
     metrics.stream_failures.with_label_values(&["send", "watch"]).inc();
     metrics.grpc.count_client(Some(b"3.7"), Kind::Unary);
     metrics.grpc.of(Method::Put).start().finish(tonic::Code::Ok);

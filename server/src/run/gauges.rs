@@ -32,6 +32,14 @@ fn refresh(metrics: &Metrics, node: &Node, member: &str) {
     metrics.compact_revision.set(node.store().compacted());
     metrics.auth_revision.set(signed(state.auth.revision()));
     metrics.keys.set(count(node.store().key_count()));
+    for (what, bytes) in [
+        ("values", node.store().value_bytes() as u64),
+        ("write_buffer", state.backend.waiting_bytes()),
+        ("database_cache", state.backend.cached_bytes() as u64),
+        ("watch_queues", state.hub.held_bytes() as u64),
+    ] {
+        metrics.memory.with_label_values(&[what]).set(signed(bytes));
+    }
     let cluster = state.membership.version();
     let cluster = cluster.as_deref().unwrap_or(version::ETCD_CLUSTER);
     let minor = cluster.rsplit_once('.').map_or(cluster, |(minor, _)| minor);

@@ -38,13 +38,18 @@ impl State {
                 bytes += event.kv.encoded().len() + event.prev_kv.as_ref().map_or(0, |prev_kv| prev_kv.encoded().len());
                 match page.revisions.last_mut() {
                     Some(last) if !new => last.events.push(event),
-                    _ => page.revisions.push(RevisionEvents { revision: row.main, events: vec![event] }),
+                    _ => page.revisions.push(RevisionEvents::new(row.main, vec![event])),
                 }
             }
             if last {
                 return self.still_there(read.from, page);
             }
         }
+    }
+
+    /// A row, unless it was compacted.
+    pub(super) fn record(&self, row: RowKey) -> Result<Option<Record>, HistoryError> {
+        self.edition.record(row).map_err(failed)
     }
 
     fn event(&self, row: RowKey, record: Record, prev_kv: bool) -> Result<Event, MvccError> {

@@ -1,4 +1,4 @@
-//! The keys in order, each with its rows and its newest version.
+//! The keys in order, each with its rows and its newest version; of some, without the value (see [`super::cache`]).
 //!
 //! A tree of three levels: an ordered map of branches, each some neighbouring leaves and the count of their live keys, each
 //! of those a sorted run of neighbouring keys. What overflows at its end is left full, so that keys that come in order pack
@@ -15,22 +15,37 @@ use std::ops::{Bound, Range};
 
 use self::branch::Branch;
 use self::key::Key;
-use self::leaf::Leaf;
-use super::key_state::KeyState;
+use self::leaf::{Leaf, Swept};
+use super::key_state::{self, KeyState};
 use crate::Record;
 use crate::backend::RowKey;
+
+/// How many leaves are looked at when values are to be evicted, before others may use the index.
+const LEAVES_PER_EVICTION: usize = 8;
+
+/// Where looking for values to be evicted goes on: in the leaf behind that one, or the first, from a place on. It begins anew
+/// where there is none.
+#[derive(Debug, Default)]
+struct Hand {
+    after: Option<Key>,
+    place: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct Index {
     /// By a lower bound of the keys inside; the first is always there and its bound is the empty key.
     branches: BTreeMap<Key, Branch>,
     live: usize,
+    /// What evicting every value would give back, in bytes.
+    evictable: usize,
+    hand: Hand,
 }
 
 impl Index {
     pub(super) fn new() -> Index {
         let first = Key::new(&[]);
-        Index { branches: BTreeMap::from([(first.clone(), Branch::new(first, Leaf::default()))]), live: 0 }
+        let branches = BTreeMap::from([(first.clone(), Branch::new(first, Leaf::default()))]);
+        Index { branches, live: 0, evictable: 0, hand: Hand::default() }
     }
 
     /// How many keys are alive.
@@ -44,9 +59,9 @@ impl Index {
 
     /// Adds the newest row of a key; returns the live version that it replaced.
     pub(super) fn push(&mut self, row: RowKey, record: Record) -> Option<Record> {
-        let key = record.key();
-        let (_, branch) = self.branches.range_mut::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
-        let (replaced, split) = branch.push(row, record);
+        let value = key_state::evictable(&record);
+        let (replaced, split) = self.branch_mut(record.key())?.push(row, record);
+        self.evictable = self.evictable + value - replaced.as_ref().map_or(0, key_state::evictable);
         if let Some((bound, right)) = split {
             self.branches.insert(bound, right);
         }
@@ -141,11 +156,7 @@ impl Index {
         revision: i64,
         drop_row: &mut dyn FnMut(RowKey),
     ) -> (Option<Key>, bool) {
-        // The next leaf is in the same branch as that one, or begins the next one.
-        let same = after.and_then(|after| self.branches.range::<Key, _>(..=after).next_back());
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let next = self.branches.range::<Key, _>((from, Bound::Unbounded)).next();
-        for bound in [same, next].map(|found| found.map(|(bound, _)| bound.clone())).into_iter().flatten() {
+        for bound in self.branches_behind(after) {
             let Some(branch) = self.branches.get_mut(&bound) else { continue };
             let after = after.filter(|after| **after >= bound);
             if let Some((leaf, compacted_rows)) = branch.compact_leaf(after, revision, drop_row) {
@@ -156,6 +167,59 @@ impl Index {
             }
         }
         (None, false)
+    }
+
+    /// What evicting every value would give back, in bytes.
+    pub(super) fn evictable(&self) -> usize {
+        self.evictable
+    }
+
+    /// Evicts values while those in memory are more than `bytes`, from where it ended last time. Of keys that were read since then
+    /// the value stays, once round. Looks at some leaves and no more; what it evicts is to be dropped where nobody waits.
+    pub(super) fn evict_down_to(&mut self, bytes: usize, evicted: &mut Vec<Record>) {
+        for _ in 0..LEAVES_PER_EVICTION {
+            let wanted = self.evictable.saturating_sub(bytes);
+            if wanted == 0 {
+                return;
+            }
+            let Hand { after, place } = std::mem::take(&mut self.hand);
+            for bound in self.branches_behind(after.as_ref()) {
+                let Some(branch) = self.branches.get_mut(&bound) else { continue };
+                let Some((leaf, values)) = branch.leaf_behind(after.as_ref().filter(|after| **after >= bound)) else {
+                    continue;
+                };
+                let Swept { given_back, next } = values.evict(place, wanted, evicted);
+                self.evictable -= given_back;
+                self.hand = match next {
+                    Some(place) => Hand { after, place },
+                    None => Hand { after: Some(leaf.clone()), place: 0 },
+                };
+                break;
+            }
+        }
+    }
+
+    /// Has the value of a key again, if it is wanted: when it was read before, and this row is still its newest.
+    pub(super) fn restore_if_used(&mut self, row: RowKey, whole: &Record) {
+        let is_wanted = self.get(whole.key()).is_some_and(KeyState::note_use);
+        if is_wanted && let Some(branch) = self.branch_mut(whole.key()) {
+            let bytes = branch.restore(row, whole.clone());
+            self.evictable += bytes;
+        }
+    }
+
+    /// The bounds of the branches that may have the leaf behind that one, or the first: the same, or the next one.
+    fn branches_behind(&self, after: Option<&Key>) -> impl Iterator<Item = Key> + use<> {
+        let same = after.and_then(|after| self.branches.range::<Key, _>(..=after).next_back());
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.branches.range::<Key, _>((from, Bound::Unbounded)).next();
+        [same, next].map(|found| found.map(|(bound, _)| bound.clone())).into_iter().flatten()
+    }
+
+    /// The branch in which a key is, if it is anywhere.
+    fn branch_mut(&mut self, key: &[u8]) -> Option<&mut Branch> {
+        let (_, branch) = self.branches.range_mut::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
+        Some(branch)
     }
 
     fn leaf(&self, key: &[u8]) -> Option<&Leaf> {

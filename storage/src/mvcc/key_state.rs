@@ -1,12 +1,16 @@
 //! What the index knows of one key.
 
-use crate::Record;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use crate::backend::RowKey;
+use crate::{Outline, Record};
 
 /// The rows of one key, and its newest version if it is alive.
 ///
 /// Most keys have exactly one row, so that form has no allocation of its own. Otherwise a row that is a tombstone
 /// ends a generation (a life of the key), the next one begins another.
+///
+/// The value of the newest version is evicted when memory is short: its outline stays.
 #[derive(Debug)]
 pub(super) enum KeyState {
     One { record: Record, at: Packed },
@@ -15,6 +19,17 @@ pub(super) enum KeyState {
 
 const _: () = assert!(size_of::<KeyState>() == 16, "a million of them are in memory");
 
+/// Shorter values stay in memory: their outline would take about as much.
+const LEAST_EVICTED: usize = 128;
+
+/// How much of memory evicting the value of a record would give back.
+pub(super) fn evictable(record: &Record) -> usize {
+    match record.value().len() {
+        ..LEAST_EVICTED => 0,
+        len => len,
+    }
+}
+
 /// Several rows, a dead key, or a row whose revision does not fit [`Packed`].
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -22,37 +37,89 @@ pub(super) struct Rows {
     latest: Record,
     /// Ascending, never empty.
     rows: Vec<RowKey>,
+    is_evicted: bool,
+    is_used: AtomicBool,
 }
 
 /// A version that a read found.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Version {
     Newest(Record),
+    /// The outline of the newest one; its value is to be read from the backend.
+    Evicted(Record, RowKey),
     /// To be read from the backend.
     Older(RowKey),
 }
 
-/// The revision of a live row in 64 bits: there is room for revisions below 2^44 and 2^20 changes in each.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Packed(u64);
+impl Version {
+    /// The key and the numbers.
+    pub(super) fn into_outline(self) -> Option<Outline> {
+        match self {
+            Version::Newest(record) | Version::Evicted(record, _) => Some(Outline(record)),
+            Version::Older(_) => None,
+        }
+    }
 
-const SUB_BITS: u32 = 20;
-const MAIN_BITS: u32 = u64::BITS - SUB_BITS;
+    /// For who has no need of values an outline is as good.
+    pub(super) fn for_reader(self, valueless: bool) -> Version {
+        match self {
+            Version::Evicted(outline, _) if valueless => Version::Newest(outline),
+            version => version,
+        }
+    }
+
+    /// Whether it is to be read from the backend.
+    pub(super) fn is_stored(&self) -> bool {
+        !matches!(self, Version::Newest(_))
+    }
+}
+
+/// The revision of a live row in 64 bits, and what is known of its value. There is room for revisions below 2^44 and 2^18
+/// changes in each.
+#[derive(Debug)]
+pub(super) struct Packed(AtomicU64);
+
+/// The value is not in memory.
+const EVICTED: u64 = 1;
+/// The value was read since somebody looked for one to be evicted.
+const USED: u64 = 2;
+
+const FLAG_BITS: u32 = 2;
+const SUB_BITS: u32 = 18;
+const MAIN_BITS: u32 = u64::BITS - SUB_BITS - FLAG_BITS;
 
 impl Packed {
     fn new(row: RowKey) -> Option<Packed> {
         let main = row.main.cast_unsigned();
         let fits = main >> MAIN_BITS == 0 && row.sub >> SUB_BITS == 0 && !row.tombstone;
-        fits.then(|| Packed(main << SUB_BITS | u64::from(row.sub)))
+        fits.then(|| Packed(AtomicU64::new((main << SUB_BITS | u64::from(row.sub)) << FLAG_BITS)))
     }
 
-    fn main(self) -> i64 {
-        (self.0 >> SUB_BITS).cast_signed()
+    fn bits(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 
-    fn row(self) -> RowKey {
-        let sub = self.0 & ((1 << SUB_BITS) - 1);
+    fn main(&self) -> i64 {
+        (self.bits() >> (SUB_BITS + FLAG_BITS)).cast_signed()
+    }
+
+    fn row(&self) -> RowKey {
+        let sub = (self.bits() >> FLAG_BITS) & ((1 << SUB_BITS) - 1);
         RowKey::new(self.main(), u32::try_from(sub).unwrap_or(u32::MAX))
+    }
+
+    fn has(&self, flag: u64) -> bool {
+        self.bits() & flag != 0
+    }
+
+    /// Returns whether it was set.
+    fn set(&self, flag: u64) -> bool {
+        self.0.fetch_or(flag, Ordering::Relaxed) & flag != 0
+    }
+
+    /// Returns whether it was set.
+    fn clear(&self, flag: u64) -> bool {
+        self.0.fetch_and(!flag, Ordering::Relaxed) & flag != 0
     }
 }
 
@@ -61,21 +128,23 @@ impl KeyState {
     pub(super) fn new(row: RowKey, record: Record) -> KeyState {
         match Packed::new(row) {
             Some(at) => KeyState::One { record, at },
-            None => KeyState::Many(Box::new(Rows { latest: record, rows: vec![row] })),
+            None => KeyState::Many(Box::new(Rows::new(record, vec![row]))),
         }
     }
 
-    /// Adds a row behind all others; returns the live version that it replaced.
+    /// Adds a row behind all others; returns the live version that it replaced, perhaps its outline.
     pub(super) fn push(&mut self, row: RowKey, record: Record) -> Option<Record> {
         match self {
             KeyState::One { record: replaced, at } => {
                 let replaced = replaced.clone();
-                *self = KeyState::Many(Box::new(Rows { latest: record, rows: vec![at.row(), row] }));
+                *self = KeyState::Many(Box::new(Rows::new(record, vec![at.row(), row])));
                 Some(replaced)
             }
             KeyState::Many(state) => {
                 let alive = state.is_alive();
                 state.rows.push(row);
+                state.is_evicted = false;
+                *state.is_used.get_mut() = false;
                 let replaced = std::mem::replace(&mut state.latest, record);
                 alive.then_some(replaced)
             }
@@ -83,18 +152,36 @@ impl KeyState {
     }
 
     pub(super) fn key(&self) -> &[u8] {
+        self.latest().key()
+    }
+
+    fn latest(&self) -> &Record {
         match self {
-            KeyState::One { record, .. } => record.key(),
-            KeyState::Many(state) => state.latest.key(),
+            KeyState::One { record, .. } => record,
+            KeyState::Many(state) => &state.latest,
         }
     }
 
     /// The newest version, if the key is alive.
-    pub(super) fn newest(&self) -> Option<&Record> {
+    pub(super) fn newest(&self) -> Option<Version> {
+        self.is_alive().then(|| self.newest_version())
+    }
+
+    fn newest_version(&self) -> Version {
+        let record = self.latest().clone();
         match self {
-            KeyState::One { record, .. } => Some(record),
-            KeyState::Many(state) => state.is_alive().then_some(&state.latest),
+            KeyState::One { at, .. } if at.has(EVICTED) => Version::Evicted(record, at.row()),
+            KeyState::Many(state) if state.is_evicted => match state.rows.last() {
+                Some(row) => Version::Evicted(record, *row),
+                None => Version::Newest(record),
+            },
+            _ => Version::Newest(record),
         }
+    }
+
+    /// The key and the numbers of the newest version, if the key is alive; its value may be missing.
+    pub(super) fn outline(&self) -> Option<&Record> {
+        self.is_alive().then(|| self.latest())
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -107,14 +194,14 @@ impl KeyState {
     /// What the key held at a revision.
     pub(super) fn at(&self, revision: i64) -> Option<Version> {
         match self {
-            KeyState::One { record, at } => (at.main() <= revision).then(|| Version::Newest(record.clone())),
+            KeyState::One { at, .. } => (at.main() <= revision).then(|| self.newest_version()),
             KeyState::Many(state) => {
                 let seen = state.rows.partition_point(|row| row.main <= revision);
                 let row = seen.checked_sub(1).and_then(|at| state.rows.get(at))?;
                 if row.tombstone {
                     None
                 } else if seen == state.rows.len() {
-                    Some(Version::Newest(state.latest.clone()))
+                    Some(self.newest_version())
                 } else {
                     Some(Version::Older(*row))
                 }
@@ -144,6 +231,64 @@ impl KeyState {
         }
     }
 
+    /// Notes that the value was read; says whether it had been before.
+    pub(super) fn note_use(&self) -> bool {
+        match self {
+            // Most often it is noted already, and then nobody else's cache is disturbed.
+            KeyState::One { at, .. } => at.has(USED) || at.set(USED),
+            KeyState::Many(state) => {
+                state.is_used.load(Ordering::Relaxed) || state.is_used.swap(true, Ordering::Relaxed)
+            }
+        }
+    }
+
+    /// How much of memory evicting the value would give back.
+    pub(super) fn evictable(&self) -> usize {
+        evictable(self.latest())
+    }
+
+    /// Leaves the outline of the newest version, unless its value was read since this was tried last; returns what was there.
+    pub(super) fn evict(&mut self) -> Option<Record> {
+        if self.evictable() == 0 || self.take_use() {
+            return None;
+        }
+        let outline = self.latest().outline();
+        Some(self.replace_latest(outline, true))
+    }
+
+    /// Puts an evicted value back, unless that row is not the newest any more.
+    pub(super) fn restore(&mut self, row: RowKey, whole: Record) -> bool {
+        let is_wanted = matches!(self.newest(), Some(Version::Evicted(_, evicted)) if evicted == row);
+        if is_wanted {
+            self.replace_latest(whole, false);
+        }
+        is_wanted
+    }
+
+    fn take_use(&mut self) -> bool {
+        match self {
+            KeyState::One { at, .. } => at.has(USED) && at.clear(USED),
+            KeyState::Many(state) => std::mem::take(state.is_used.get_mut()),
+        }
+    }
+
+    fn replace_latest(&mut self, by: Record, is_evicted: bool) -> Record {
+        match self {
+            KeyState::One { record, at } => {
+                if is_evicted {
+                    at.set(EVICTED)
+                } else {
+                    at.clear(EVICTED)
+                };
+                std::mem::replace(record, by)
+            }
+            KeyState::Many(state) => {
+                state.is_evicted = is_evicted;
+                std::mem::replace(&mut state.latest, by)
+            }
+        }
+    }
+
     /// Forgets what no read at `revision` or later needs, and reports it to `drop_row`. What stays of the rows up
     /// to there is the newest one, if it is alive, and a tombstone at that very revision.
     pub(super) fn compact(&mut self, revision: i64, drop_row: &mut dyn FnMut(RowKey)) -> Left {
@@ -167,6 +312,9 @@ impl KeyState {
             [] => return Left::Nothing,
             [row] => {
                 if let Some(at) = Packed::new(row) {
+                    if state.is_evicted {
+                        at.set(EVICTED);
+                    }
                     *self = KeyState::One { record: state.latest.clone(), at };
                 }
             }
@@ -177,6 +325,10 @@ impl KeyState {
 }
 
 impl Rows {
+    fn new(latest: Record, rows: Vec<RowKey>) -> Rows {
+        Rows { latest, rows, is_evicted: false, is_used: AtomicBool::new(false) }
+    }
+
     fn is_alive(&self) -> bool {
         self.rows.last().is_some_and(|row| !row.tombstone)
     }

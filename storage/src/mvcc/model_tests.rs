@@ -11,7 +11,7 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::backend::{BackendOptions, ImageWriter, RowKey};
-use crate::{EventKind, KeyRange, Record, Versions};
+use crate::{EventKind, KeyRange, Outline, Record, Versions};
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -25,7 +25,7 @@ enum Change {
 enum Step {
     Txn(Vec<Change>),
     Abandon(Vec<Change>),
-    Range { range: KeyRange, at: Index, limit: usize, count_only: bool },
+    Range { range: KeyRange, at: Index, limit: usize, count_only: bool, valueless: bool },
     Events { from: Index, max_revisions: usize },
     Compact(Index),
     Hash(Index),
@@ -46,7 +46,7 @@ fn range() -> impl Strategy<Value = KeyRange> {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let value = vec(any::<u8>(), 0..5);
+    let value = prop_oneof![3 => vec(any::<u8>(), 0..5), 1 => vec(any::<u8>(), 126..140)];
     prop_oneof![
         6 => (key(), value, prop_oneof![Just(0), Just(7), Just(-1)]).prop_map(|(k, v, l)| Change::Put(k, v, l)),
         2 => range().prop_map(Change::Delete),
@@ -58,8 +58,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => vec(change(), 0..4).prop_map(Step::Txn),
         1 => vec(change(), 1..3).prop_map(Step::Abandon),
-        6 => (range(), any::<Index>(), 0..4usize, any::<bool>())
-            .prop_map(|(range, at, limit, count_only)| Step::Range { range, at, limit, count_only }),
+        6 => (range(), any::<Index>(), 0..4usize, any::<bool>(), any::<bool>()).prop_map(
+            |(range, at, limit, count_only, valueless)| Step::Range { range, at, limit, count_only, valueless }
+        ),
         2 => (any::<Index>(), 1..5usize).prop_map(|(from, max_revisions)| Step::Events { from, max_revisions }),
         1 => any::<Index>().prop_map(Step::Compact),
         2 => any::<Index>().prop_map(Step::Hash),
@@ -143,7 +144,7 @@ impl Model {
                 Change::Put(key, value, lease) => {
                     let before = state.get(key).cloned();
                     let (written, previous) = txn.put(key, value, *lease);
-                    assert_eq!(previous, before);
+                    assert_eq!(previous.map(outline), before.as_ref().map(Record::outline));
                     let versions = match before.map(|record| record.versions()) {
                         Some(old) => Versions { mod_revision: main, version: old.version + 1, lease: *lease, ..old },
                         None => Versions { create_revision: main, mod_revision: main, version: 1, lease: *lease },
@@ -155,7 +156,8 @@ impl Model {
                 }
                 Change::Delete(range) => {
                     let gone: Vec<Record> = inside(&state, range);
-                    assert_eq!(txn.delete_range(range).unwrap(), gone);
+                    let removed: Vec<_> = txn.delete_range(range).unwrap().into_iter().map(outline).collect();
+                    assert_eq!(removed, gone.iter().map(Record::outline).collect::<Vec<_>>());
                     for record in gone {
                         state.remove(record.key());
                         rows.push((RowKey::tombstone(main, sub(&rows)), record.key().to_vec(), None));
@@ -165,7 +167,7 @@ impl Model {
                     let found = txn.range(range, RangeOptions { limit: *limit, ..Default::default() }).unwrap();
                     check_range(&found, &inside(&state, range), *limit, false);
                     assert_eq!(found.revision, txn.revision());
-                    assert_eq!(txn.get(&range.start), state.get(&range.start[..]).cloned());
+                    assert_eq!(txn.get(&range.start).unwrap(), state.get(&range.start[..]).cloned());
                 }
             }
         }
@@ -190,6 +192,11 @@ fn inside(state: &BTreeMap<Vec<u8>, Record>, range: &KeyRange) -> Vec<Record> {
     state.iter().filter(|(key, _)| range.contains(key)).map(|(_, record)| record.clone()).collect()
 }
 
+/// Whatever more there was in memory.
+fn outline(Outline(record): Outline) -> Record {
+    if record.value().is_empty() { record } else { record.outline() }
+}
+
 fn check_range(found: &RangeResult, expected: &[Record], limit: usize, count_only: bool) {
     assert_eq!(found.count, expected.len() as i64);
     let returned = match (count_only, limit) {
@@ -200,11 +207,15 @@ fn check_range(found: &RangeResult, expected: &[Record], limit: usize, count_onl
     assert_eq!(found.records, expected[..returned]);
 }
 
-fn open(path: &Path) -> Store {
+fn open(path: &Path, value_bytes: usize) -> Store {
     let options = BackendOptions { unsafe_no_fsync: true, batch_limit: 20, ..BackendOptions::default() };
     let backend = Backend::open(path, options).unwrap();
-    let options =
-        StoreOptions { compaction_batch_limit: 3, compaction_pause: Duration::ZERO, ..StoreOptions::default() };
+    let options = StoreOptions {
+        compaction_batch_limit: 3,
+        compaction_pause: Duration::ZERO,
+        value_bytes,
+        ..StoreOptions::default()
+    };
     Store::open(Arc::new(backend), options).unwrap()
 }
 
@@ -218,8 +229,12 @@ fn check(model: &mut Model, store: &Store, step: Step) {
             model.revision += i64::from(!rows.is_empty());
             assert_eq!(done.revision, model.revision);
             model.rows.extend(rows);
-            let told: Vec<_> = done
-                .events
+            let mut events = done.events;
+            for (at, row) in done.stored_before {
+                assert_eq!(events[at].prev_kv, None);
+                events[at].prev_kv = History::record(store, row).unwrap();
+            }
+            let told: Vec<_> = events
                 .into_iter()
                 .map(|event| {
                     let record = (event.kind == EventKind::Put).then(|| event.kv.clone());
@@ -231,18 +246,24 @@ fn check(model: &mut Model, store: &Store, step: Step) {
             }
         }
         Step::Abandon(changes) => drop(model.apply(&changes, &mut store.write())),
-        Step::Range { range, at, limit, count_only } => {
+        Step::Range { range, at, limit, count_only, valueless } => {
             let revision = revision(at);
-            let found = store.range(&range, RangeOptions { revision, limit, count_only, ..RangeOptions::default() });
+            let options = RangeOptions { revision, limit, count_only, valueless, uncounted: false };
+            let found = store.range(&range, options);
             let at = if revision <= 0 { model.revision } else { revision };
             match found {
                 Err(MvccError::FutureRevision) => assert!(at > model.revision),
                 Err(MvccError::Compacted) => assert!(at < model.compacted),
                 Err(error) => panic!("{error}"),
-                Ok(found) => {
+                Ok(mut found) => {
                     assert!(at <= model.revision && at >= model.compacted);
                     assert_eq!(found.revision, model.revision);
-                    check_range(&found, &inside(&model.state(at), &range), limit, count_only);
+                    let mut expected = inside(&model.state(at), &range);
+                    if valueless {
+                        found.records.iter_mut().for_each(|record| *record = outline(Outline(record.clone())));
+                        expected.iter_mut().for_each(|record| *record = record.outline());
+                    }
+                    check_range(&found, &expected, limit, count_only);
                 }
             }
         }
@@ -330,15 +351,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_store_does_what_the_model_does(steps in vec(step(), 1..60)) {
+    fn a_store_does_what_the_model_does(
+        steps in vec(step(), 1..60),
+        value_bytes in proptest::sample::select(vec![usize::MAX, 400, 0]),
+    ) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let mut model = Model { rows: Vec::new(), revision: 1, compacted: -1, hashes: Vec::new() };
-        let mut store = open(&path);
+        let mut store = open(&path, value_bytes);
         for step in steps {
             if let Step::Reopen = step {
                 drop(store);
-                store = open(&path);
+                store = open(&path, value_bytes);
                 model.hashes.clear();
                 prop_assert_eq!(store.compacted(), model.compacted);
             } else {
@@ -346,9 +370,10 @@ proptest! {
             }
             prop_assert_eq!(store.revision(), model.revision);
             prop_assert_eq!(store.key_count(), model.state(model.revision).len());
+            prop_assert!(store.value_bytes() <= value_bytes);
         }
         drop(store);
-        let store = open(&path);
+        let store = open(&path, value_bytes);
         let edition = store.inner.backend.edition();
         let file = edition.history();
         let mut rows = Vec::new();

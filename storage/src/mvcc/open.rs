@@ -28,9 +28,10 @@ pub(super) struct Unfinished {
     pub(super) previous: i64,
 }
 
-pub(super) fn open(edition: &Edition) -> Result<Opened, BackendError> {
+/// Of values no more than `value_bytes` are in memory at any time.
+pub(super) fn open(edition: &Edition, value_bytes: usize) -> Result<Opened, BackendError> {
     let (scheduled, finished) = compactions(edition)?;
-    let rows = read_rows(edition)?;
+    let rows = read_rows(edition, value_bytes)?;
     let History { index, highest, leased } = rows;
     let revision = [highest, finished.unwrap_or(0), scheduled.unwrap_or(0), FIRST_REVISION].into_iter().max();
     let previous = finished.unwrap_or(NEVER_COMPACTED);
@@ -54,7 +55,7 @@ const PARCEL_ROWS: usize = 1024;
 const PARCELS: usize = 16;
 
 /// Reads all of history. One thread reads the file and makes the records while this one puts them in order.
-fn read_rows(edition: &Edition) -> Result<History, BackendError> {
+fn read_rows(edition: &Edition, value_bytes: usize) -> Result<History, BackendError> {
     let (sender, parcels) = mpsc::sync_channel::<Vec<(RowKey, Record)>>(PARCELS);
     thread::scope(|scope| {
         let reader = scope.spawn(move || {
@@ -80,10 +81,13 @@ fn read_rows(edition: &Edition) -> Result<History, BackendError> {
             wrong.map_or(Ok(()), |row| Err(edition.corrupt(format!("the row {row:?} is not an encoded KeyValue"))))
         });
         let mut rows = History { index: Index::new(), highest: 0, leased: false };
+        let mut evicted = Vec::new();
         for (row, record) in parcels.into_iter().flatten() {
             rows.highest = row.main;
             rows.leased |= record.lease() != 0;
             rows.index.push(row, record);
+            rows.index.evict_down_to(value_bytes, &mut evicted);
+            evicted.clear();
         }
         match reader.join() {
             Ok(outcome) => outcome.map(|()| rows),

@@ -2,28 +2,30 @@
 
 use std::ops::Bound;
 
+use bytes::Bytes;
+
 use super::index::{Index, IndexKey};
 use super::key_state::{KeyState, Version};
 use super::state::State;
 use super::{MvccError, RangeOptions, RangeResult};
-use crate::{KeyRange, RangeEnd, Record};
+use crate::{KeyRange, Outline, RangeEnd, Record};
 
 /// How many keys are looked at before the writer gets a chance, and whoever sets the pace a say.
 const KEYS_PER_LOCK: usize = 256;
 
 /// How many rows are read from the database before whoever sets the pace gets a say: each may take as long as a hundred
-/// keys in memory.
+/// keys in memory, and where it is on the disk alone, a hundred times that.
 const ROWS_PER_PACE: usize = 16;
 
 /// How often a read of the current revision begins anew because a compaction overtook it.
 const ATTEMPTS: usize = 16;
 
-/// What a reader has done since it was last asked, and whether it goes on.
+/// What a reader has done since it was last asked, or is about to do, and whether it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Keys looked at in memory.
     Keys(usize),
-    /// Rows read from the database.
+    /// About to be read from the database, perhaps from the disk.
     Rows(usize),
 }
 
@@ -76,12 +78,21 @@ impl State {
             return Ok(result);
         }
         if range.end == RangeEnd::Single {
-            let version = index.get(&range.start).and_then(|state| state.at(revision));
+            let version = index.get(&range.start).and_then(|state| {
+                let version = state.at(revision)?.for_reader(options.valueless);
+                if !version.is_stored() && !options.valueless {
+                    state.note_use();
+                }
+                Some(version)
+            });
             drop(index);
             if let Some(version) = version {
                 result.count = 1;
                 if !options.count_only {
-                    result.records.push(self.load(version, revision)?);
+                    if version.is_stored() && !goes_on(Pace::Rows(1)) {
+                        return Err(MvccError::Interrupted);
+                    }
+                    result.records.push(self.load_single(version, revision)?);
                 }
             }
             return Ok(result);
@@ -104,7 +115,7 @@ impl State {
         if options.uncounted {
             counted = counted.or(Some(0));
         }
-        let aim = Aim { revision, wanted, counted };
+        let aim = Aim { revision, wanted, counted, valueless: options.valueless };
         let count = self.walk(index, range, aim, goes_on, &mut result.records)?;
         result.count = i64::try_from(count).unwrap_or(i64::MAX);
         Ok(result)
@@ -115,7 +126,7 @@ impl State {
         &'a self,
         mut index: parking_lot::RwLockReadGuard<'a, Index>,
         range: &KeyRange,
-        Aim { revision, wanted, counted }: Aim,
+        Aim { revision, wanted, counted, valueless }: Aim,
         goes_on: &mut GoesOn<'_>,
         records: &mut Vec<Record>,
     ) -> Result<usize, MvccError> {
@@ -129,7 +140,7 @@ impl State {
             for state in index.iter(start, end_of(range)) {
                 if seen < wanted {
                     if let Some(version) = state.at(revision) {
-                        versions.push(version);
+                        versions.push(version.for_reader(valueless));
                         seen += 1;
                     }
                 } else if state.row_at(revision).is_some() {
@@ -147,14 +158,13 @@ impl State {
             }
             let mut rows = 0;
             for version in versions.drain(..) {
-                rows += usize::from(matches!(version, Version::Older(_)));
-                records.push(self.load(version, revision)?);
-                if rows == ROWS_PER_PACE {
-                    if !goes_on(Pace::Rows(rows)) {
+                if version.is_stored() {
+                    if rows % ROWS_PER_PACE == 0 && !goes_on(Pace::Rows(ROWS_PER_PACE)) {
                         return Err(MvccError::Interrupted);
                     }
-                    rows = 0;
+                    rows += 1;
                 }
+                records.push(self.load(version, revision)?);
             }
             let enough = seen >= wanted && counted.is_some();
             if enough || last.is_none() {
@@ -174,11 +184,7 @@ impl State {
     pub(super) fn load(&self, version: Version, revision: i64) -> Result<Record, MvccError> {
         match version {
             Version::Newest(record) => Ok(record),
-            Version::Older(row) => match self.edition.record(row)? {
-                Some(record) => Ok(record),
-                None if self.compacted() > revision => Err(MvccError::Compacted),
-                None => Err(self.edition.corrupt(format!("the row {row:?} is missing")).into()),
-            },
+            Version::Evicted(_, row) | Version::Older(row) => self.stored(row, revision),
         }
     }
 
@@ -194,8 +200,13 @@ impl State {
         }
     }
 
-    pub(super) fn newest(&self, key: &[u8]) -> Option<Record> {
-        self.index.read().get(key).and_then(KeyState::newest).cloned()
+    pub(super) fn newest(&self, key: &[u8]) -> Result<Option<Record>, MvccError> {
+        Ok(self.range(&KeyRange::single(Bytes::copy_from_slice(key)), RangeOptions::default())?.records.pop())
+    }
+
+    /// What of the newest version is always in memory.
+    pub(super) fn outline(&self, key: &[u8]) -> Option<Outline> {
+        self.index.read().get(key).and_then(KeyState::outline).cloned().map(Outline)
     }
 }
 
@@ -207,6 +218,8 @@ struct Aim {
     wanted: usize,
     /// How many keys there are, if that is known or of no interest; otherwise the walk counts them.
     counted: Option<usize>,
+    /// Whether outlines will do.
+    valueless: bool,
 }
 
 /// Where a range of several keys ends.

@@ -17,16 +17,18 @@ pub(super) struct State {
     /// Written with the index locked.
     revision: AtomicI64,
     compacted: AtomicI64,
+    /// How much the values in memory may take, in bytes.
+    pub(super) value_bytes: usize,
     /// Whether a row that was there at the start names a lease.
     leased: bool,
 }
 
 impl State {
     /// Reads everything; says also which compaction was asked for and is not finished.
-    pub(super) fn open(edition: Edition) -> Result<(State, Option<Unfinished>), BackendError> {
-        let Opened { index, revision, compacted, unfinished, leased } = open::open(&edition)?;
+    pub(super) fn open(edition: Edition, value_bytes: usize) -> Result<(State, Option<Unfinished>), BackendError> {
+        let Opened { index, revision, compacted, unfinished, leased } = open::open(&edition, value_bytes)?;
         let (revision, compacted) = (AtomicI64::new(revision), AtomicI64::new(compacted));
-        Ok((State { edition, index: RwLock::new(index), revision, compacted, leased }, unfinished))
+        Ok((State { edition, index: RwLock::new(index), revision, compacted, value_bytes, leased }, unfinished))
     }
 
     pub(super) fn revision(&self) -> i64 {
@@ -50,7 +52,7 @@ impl State {
             return;
         }
         let index = self.index.read();
-        for record in index.iter(Bound::Unbounded, None).filter_map(KeyState::newest) {
+        for record in index.iter(Bound::Unbounded, None).filter_map(KeyState::outline) {
             let lease = record.lease();
             if lease != 0 {
                 each(lease, record.key());

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 
 use super::index::IndexKey;
+use super::key_state::{KeyState, Version};
 use super::state::State;
-use super::{Changes, Inner, MvccError, RangeOptions, RangeResult};
+use super::{Inner, MvccError, RangeOptions, RangeResult};
 use crate::backend::{Applied, Batch, RowKey};
-use crate::{Event, EventKind, KeyRange, RangeEnd, Record, Versions};
+use crate::watch::RevisionEvents;
+use crate::{Event, EventKind, KeyRange, Outline, RangeEnd, Record, Versions};
 
 /// The one writer. What it changes is seen by nobody else before the commit; dropped without one it leaves no trace.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ struct Change {
     /// None for a deletion.
     record: Option<Record>,
     /// What the key held before the transaction.
-    before: Option<Record>,
+    before: Option<Version>,
 }
 
 impl Inner {
@@ -59,7 +61,7 @@ impl WriteTxn<'_> {
             result.revision = self.revision();
             return Ok(result);
         }
-        let mut records = self.live(range)?;
+        let mut records = self.live(range, options.valueless)?;
         let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
         if options.count_only {
             records.clear();
@@ -70,48 +72,61 @@ impl WriteTxn<'_> {
     }
 
     /// The newest version of a key.
-    pub fn get(&self, key: &[u8]) -> Option<Record> {
+    ///
+    /// # Errors
+    /// When its value is not in memory and cannot be read.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Record>, MvccError> {
         match self.changed(key) {
-            Some(change) => change.record.clone(),
+            Some(change) => Ok(change.record.clone()),
             None => self.state.newest(key),
         }
     }
 
-    /// Returns what the key is now, and the version that it replaced.
-    pub fn put(&mut self, key: &[u8], value: &[u8], lease: i64) -> (Record, Option<Record>) {
-        let replaced = self.get(key);
+    /// What of the newest version of a key is always in memory.
+    pub fn outline(&self, key: &[u8]) -> Option<Outline> {
+        self.newest(key).and_then(Version::into_outline)
+    }
+
+    fn newest(&self, key: &[u8]) -> Option<Version> {
+        match self.changed(key) {
+            Some(change) => change.record.clone().map(Version::Newest),
+            None => self.state.index.read().get(key).and_then(KeyState::newest),
+        }
+    }
+
+    /// Returns what the key is now, and what of the version that it replaced is always in memory.
+    pub fn put(&mut self, key: &[u8], value: &[u8], lease: i64) -> (Record, Option<Outline>) {
+        let before = self.newest(key);
+        let replaced = before.clone().and_then(Version::into_outline);
         let mod_revision = self.start_revision + 1;
-        let versions = match replaced.as_ref().map(Record::versions) {
+        let versions = match replaced.as_ref().map(Outline::versions) {
             Some(Versions { create_revision, version, .. }) => {
                 Versions { create_revision, mod_revision, version: version + 1, lease }
             }
             None => Versions { create_revision: mod_revision, mod_revision, version: 1, lease },
         };
         let record = Record::new(key, value, versions);
-        self.change(key, Some(record.clone()), replaced.clone());
+        self.change(key, Some(record.clone()), before);
         (record, replaced)
     }
 
-    /// Removes one key; returns what it held.
-    pub fn delete(&mut self, key: &[u8]) -> Option<Record> {
-        let removed = self.get(key)?;
-        self.change(key, None, Some(removed.clone()));
-        Some(removed)
+    /// Removes one key; returns what of it was in memory for sure.
+    pub fn delete(&mut self, key: &[u8]) -> Option<Outline> {
+        let before = self.newest(key)?;
+        self.change(key, None, Some(before.clone()));
+        before.into_outline()
     }
 
-    /// Returns what it removed, in the order of the keys.
+    /// Returns the outlines of what it removed, in the order of the keys.
     ///
     /// # Errors
     /// When the range cannot be read; then nothing of it is removed.
-    pub fn delete_range(&mut self, range: &KeyRange) -> Result<Vec<Record>, MvccError> {
+    pub fn delete_range(&mut self, range: &KeyRange) -> Result<Vec<Outline>, MvccError> {
         if range.end == RangeEnd::Single {
             return Ok(self.delete(&range.start).into_iter().collect());
         }
-        let removed = self.live(range)?;
-        for record in &removed {
-            self.change(record.key(), None, Some(record.clone()));
-        }
-        Ok(removed)
+        let there = self.live(range, true)?;
+        Ok(there.iter().filter_map(|outline| self.delete(outline.key())).collect())
     }
 
     /// The compacted revision; -1 when nothing was ever compacted.
@@ -139,13 +154,14 @@ impl WriteTxn<'_> {
         &mut self.batch
     }
 
-    /// Publishes everything at once. Cannot fail: a backend that cannot write any more says so elsewhere.
-    pub fn commit(mut self, applied: Option<Applied>) -> Changes {
+    /// Publishes everything at once; returns the store's revision now, with no events if nothing changed. Cannot fail: a backend that cannot write any more says so elsewhere.
+    pub fn commit(mut self, applied: Option<Applied>) -> RevisionEvents {
         // Readers and watchers count on every revision there is, and on each being made once.
         assert_eq!(self.state.revision(), self.start_revision, "somebody else wrote during the transaction");
         let revision = self.revision();
         let mut rows = Vec::with_capacity(self.changes.len());
         let mut events = Vec::with_capacity(self.changes.len());
+        let mut stored_before = Vec::new();
         for (sub, change) in (0..).zip(self.changes.drain(..)) {
             let (row, record, kind, kv) = match change.record {
                 Some(record) => (RowKey::new(revision, sub), record.clone(), EventKind::Put, record),
@@ -157,7 +173,15 @@ impl WriteTxn<'_> {
             };
             self.batch.put_record(row, record.clone());
             rows.push((row, record));
-            let prev_kv = change.before.filter(|_| kind == EventKind::Delete || !kv.is_creation());
+            let before = change.before.filter(|_| kind == EventKind::Delete || !kv.is_creation());
+            let prev_kv = match before {
+                Some(Version::Newest(record)) => Some(record),
+                Some(Version::Evicted(_, row) | Version::Older(row)) => {
+                    stored_before.push((events.len(), row));
+                    None
+                }
+                None => None,
+            };
             events.push(Event { kind, kv, prev_kv });
         }
         // The rows first: who sees the revision finds its rows.
@@ -169,14 +193,14 @@ impl WriteTxn<'_> {
             let mut index = self.state.index.write();
             replaced.extend(rows.into_iter().map(|(row, record)| index.push(row, record)));
             self.state.set_revision(revision);
-            drop(index);
+            self.state.evict(index);
             // Freeing records takes its time: not with the lock.
             drop(replaced);
         }
-        Changes { revision, events }
+        RevisionEvents { revision, events, stored_before }
     }
 
-    fn change(&mut self, key: &[u8], record: Option<Record>, replaced: Option<Record>) {
+    fn change(&mut self, key: &[u8], record: Option<Record>, replaced: Option<Version>) {
         let key = IndexKey::new(key);
         let before = match self.latest.insert(key.clone(), self.changes.len()) {
             Some(at) => self.changes.get(at).and_then(|change| change.before.clone()),
@@ -204,8 +228,8 @@ impl WriteTxn<'_> {
     }
 
     /// What is alive in a range now, in the order of the keys.
-    fn live(&self, range: &KeyRange) -> Result<Vec<Record>, MvccError> {
-        let before = self.state.range(range, RangeOptions::default())?.records;
+    fn live(&self, range: &KeyRange, valueless: bool) -> Result<Vec<Record>, MvccError> {
+        let before = self.state.range(range, RangeOptions { valueless, ..RangeOptions::default() })?.records;
         let mut changes = self.changes_in(range).peekable();
         if changes.peek().is_none() {
             return Ok(before);

@@ -21,6 +21,8 @@ const SPARE_CAPACITY: usize = 1024;
 pub(super) struct Groups {
     groups: Slab<Group>,
     by_selector: HashMap<Arc<Selector>, GroupId, RandomState>,
+    /// How many groups want to see what was before.
+    with_prev_kv: usize,
     index: RangeIndex,
     /// Groups with something in `found`.
     touched: Vec<GroupId>,
@@ -64,6 +66,7 @@ impl Groups {
             self.groups[id].watchers += 1;
             return id;
         }
+        self.with_prev_kv += usize::from(selector.prev_kv);
         let selector = Arc::new(selector);
         let group = Group { selector: Arc::clone(&selector), watchers: 1, synced: Vec::new(), found: Vec::new() };
         let id = self.groups.insert(group);
@@ -89,7 +92,13 @@ impl Groups {
                 self.index.remove(range, id);
             }
             self.by_selector.remove(&group.selector);
+            self.with_prev_kv -= usize::from(group.selector.prev_kv);
         }
+    }
+
+    /// Whether anybody wants to see what was before.
+    pub(super) fn want_prev_kv(&self) -> bool {
+        self.with_prev_kv > 0
     }
 
     pub(super) fn selector(&self, id: GroupId) -> &Arc<Selector> {

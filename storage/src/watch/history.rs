@@ -4,13 +4,24 @@ use std::error::Error;
 
 use thiserror::Error;
 
-use crate::Event;
+use crate::backend::RowKey;
+use crate::{Event, Record};
 
 /// Everything one revision changed, in the order of the changes (the sub-revisions).
 #[derive(Clone, Debug, PartialEq)]
 pub struct RevisionEvents {
     pub revision: i64,
     pub events: Vec<Event>,
+    /// Events that lack their [`Event::prev_kv`] because it is not in memory: the place of each, and the row where it is. It is
+    /// read once somebody wants it.
+    pub stored_before: Vec<(usize, RowKey)>,
+}
+
+impl RevisionEvents {
+    /// Events that lack nothing.
+    pub fn new(revision: i64, events: Vec<Event>) -> RevisionEvents {
+        RevisionEvents { revision, events, stored_before: Vec::new() }
+    }
 }
 
 /// Which part of history to read.
@@ -47,8 +58,8 @@ pub enum HistoryError {
 
 /// The store, as far as watching goes.
 ///
-/// The hub calls `revision` and `compacted` with its lock held: they must be cheap, and whoever publishes must
-/// not hold a lock that they take.
+/// The hub calls `revision`, `compacted` and `record` with its lock held: the first two must be cheap, and whoever publishes
+/// must not hold a lock that they take.
 pub trait History: Send + Sync + 'static {
     /// The current revision. It may run ahead of what was published.
     fn revision(&self) -> i64;
@@ -62,4 +73,10 @@ pub trait History: Send + Sync + 'static {
     /// [`HistoryError::Compacted`] if `from` is below the compacted revision, also when a compaction overtakes the
     /// reading.
     fn events(&self, read: HistoryRead) -> Result<HistoryPage, HistoryError>;
+
+    /// Reads one row; none if it was compacted.
+    ///
+    /// # Errors
+    /// [`HistoryError::Failed`].
+    fn record(&self, row: RowKey) -> Result<Option<Record>, HistoryError>;
 }

@@ -1,6 +1,7 @@
 //! The hub: what the apply thread publishes to, and what streams are made from.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
@@ -69,6 +70,11 @@ impl WatchHub {
     /// A panic of the catch-up thread, if there was one: watchers that are behind stay behind.
     pub fn failure(&self) -> Option<ThreadPanic> {
         self.shared.panicked.get().cloned()
+    }
+
+    /// What the events that wait for readers take, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.shared.held.load(Ordering::Relaxed)
     }
 
     pub fn stats(&self) -> WatchStats {

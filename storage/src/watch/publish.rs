@@ -1,5 +1,6 @@
 //! Carrying what was published to the watchers that are up to date.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::groups::StreamId;
@@ -8,7 +9,7 @@ use super::selection::Pages;
 use super::selector::KeyedEvents;
 use super::shared::Hub;
 use super::state::{Position, State, Wakes, WatcherId, offer};
-use super::{RevisionEvents, WatchMessage};
+use super::{HistoryError, RevisionEvents, WatchMessage};
 
 impl State {
     /// Says whether the catch-up thread has something to do now.
@@ -26,6 +27,15 @@ impl State {
             self.resync(hub, last, wakes);
             return true;
         }
+        let complete = match self.complete(hub, new) {
+            Ok(complete) => complete,
+            Err(failure) => {
+                tracing::warn!(%failure, first, "cannot read what was before a change, reading it from history");
+                self.resync(hub, last, wakes);
+                return true;
+            }
+        };
+        let new = &complete[..];
         self.deliveries += 1;
 
         self.join_up_to(first, hub);
@@ -36,6 +46,27 @@ impl State {
         self.join_up_to(last + 1, hub);
         self.answer_due_progress(hub, wakes);
         false
+    }
+
+    /// The same, with what was before each change if anybody wants to see that.
+    fn complete<'a>(
+        &self,
+        hub: &Hub,
+        revisions: &'a [RevisionEvents],
+    ) -> Result<Cow<'a, [RevisionEvents]>, HistoryError> {
+        let is_complete = revisions.iter().all(|revision| revision.stored_before.is_empty());
+        if is_complete || !self.groups.want_prev_kv() {
+            return Ok(Cow::Borrowed(revisions));
+        }
+        let mut revisions = revisions.to_vec();
+        for RevisionEvents { events, stored_before, .. } in &mut revisions {
+            for (at, row) in stored_before.drain(..) {
+                if let Some(event) = events.get_mut(at) {
+                    event.prev_kv = hub.history.record(row)?;
+                }
+            }
+        }
+        Ok(Cow::Owned(revisions))
     }
 
     /// Makes watchers synced whose first revision is due.

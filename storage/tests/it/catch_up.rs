@@ -72,7 +72,7 @@ impl Member {
             }
         }
         let changes = txn.commit(Some(Applied { index, term: 1 }));
-        let events = RevisionEvents { revision: changes.revision, events: changes.events };
+        let events = changes;
         if !events.events.is_empty() {
             self.hub.publish(std::slice::from_ref(&events));
         }

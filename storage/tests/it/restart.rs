@@ -90,6 +90,6 @@ fn leases_their_keys_and_alarms_are_there_after_a_restart() {
     assert_eq!(node.alarms.list(AlarmType::None as i32).len(), 1);
 
     assert_eq!(node.revoke(1), (after, after + 1));
-    assert_eq!(node.store.get(b"a"), None);
-    assert!(node.store.get(b"b").is_some());
+    assert_eq!(node.store.get(b"a").unwrap(), None);
+    assert!(node.store.get(b"b").unwrap().is_some());
 }

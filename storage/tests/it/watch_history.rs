@@ -6,7 +6,7 @@ use bytes::Bytes;
 use keyport_storage::KeyRange;
 use keyport_storage::backend::{Backend, BackendOptions};
 use keyport_storage::mvcc::{Store, StoreOptions};
-use keyport_storage::watch::{History, HistoryRead, RevisionEvents, SelectedEvent, WatchHub, WatchOptions, WatchSpec};
+use keyport_storage::watch::{History, HistoryRead, SelectedEvent, WatchHub, WatchOptions, WatchSpec};
 
 use crate::streams::read;
 
@@ -41,7 +41,7 @@ fn late_watchers_are_told_the_same() {
         let changes = txn.commit(None);
         if !changes.events.is_empty() {
             last = changes.revision;
-            hub.publish(&[RevisionEvents { revision: changes.revision, events: changes.events }]);
+            hub.publish(&[changes]);
             told.extend(read(&live, last).expect("not compacted"));
         }
     }

@@ -10,13 +10,21 @@ import { join } from "node:path";
 const BINARY = process.env.KEYPORT_BIN ?? new URL("../../../target/debug/keyport", import.meta.url).pathname;
 const UP_MS = 60_000;
 
+/** Below the ports that outgoing connections take, and those of the other suites; each worker has some of its own. */
+const PORTS = { first: 12_000, each: 500, workers: 16 };
+let used = 0;
+
+/** A port that nobody listens at. */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  await new Promise((done) => probe.close(done));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  const own = PORTS.first + (Number(process.env.TEST_PARALLEL_INDEX ?? 0) % PORTS.workers) * PORTS.each;
+  for (;;) {
+    const port = own + (used++ % PORTS.each);
+    const probe = createServer().listen(port, "127.0.0.1");
+    const isFree = await once(probe, "listening").then(() => true, () => false);
+    if (!isFree) continue;
+    await new Promise((done) => probe.close(done));
+    return port;
+  }
 }
 
 interface Place {

@@ -19,12 +19,12 @@ fn seeds(first: u64) -> Range<u64> {
     }
 }
 
-/// Compares with each etcd there is.
-async fn histories(first: u64) {
+/// Compares with each etcd there is, a Keyport that is started with these flags.
+async fn histories(first: u64, flags: &[&str]) {
     let seeds = seeds(first);
     for peer in Flavor::peers() {
         for seed in seeds.clone() {
-            let (one, two) = (Server::start(), Server::of(peer).start());
+            let (one, two) = (Server::builder().args(flags).start(), Server::of(peer).start());
             match run(seed, 1200, &one, &two, |_, _| ()).await {
                 Ok(report) => {
                     println!("{peer:?}, seed {seed}: {report:?}");
@@ -40,12 +40,13 @@ async fn histories(first: u64) {
 
 #[tokio::test]
 async fn random_histories() {
-    histories(1).await;
+    histories(1, &[]).await;
 }
 
+/// Every value that is not short is read from the database.
 #[tokio::test]
-async fn more_random_histories() {
-    histories(1001).await;
+async fn random_histories_without_room_for_values() {
+    histories(1001, &["--value-cache-bytes=0"]).await;
 }
 
 /// Several users with authentication on, beside the etcd that Keyport follows: older ones have holes that it does not have.

@@ -127,7 +127,7 @@ impl World {
     }
 
     fn has(&self, key: &str) -> bool {
-        self.replica.state.store.get(key.as_bytes()).is_some()
+        self.replica.state.store.outline(key.as_bytes()).is_some()
     }
 
     /// It has ended with a text that holds `words`; nobody is told anything else.

@@ -201,7 +201,10 @@ impl Reading<'_> {
             return Err(KvError::Interrupted);
         }
         let range = KeyRange { start, end: self.end.clone() };
-        let options = RangeOptions { revision: self.page.as_of, limit, count_only: false, uncounted: true };
+        let valueless =
+            self.request.keys_only && self.request.search.as_ref().is_none_or(|search| !search.reads_values());
+        let options =
+            RangeOptions { revision: self.page.as_of, limit, valueless, uncounted: true, ..RangeOptions::default() };
         Ok(self.view.range(&range, options)?.records)
     }
 
@@ -249,7 +252,7 @@ impl Reading<'_> {
     }
 
     fn count(&self, below: &KeyRange) -> Result<i64, KvError> {
-        let options = RangeOptions { revision: self.page.as_of, limit: 0, count_only: true, uncounted: false };
+        let options = RangeOptions { revision: self.page.as_of, count_only: true, ..RangeOptions::default() };
         Ok(self.view.range(below, options)?.count)
     }
 
@@ -401,11 +404,13 @@ mod tests {
         txn.commit(None);
         let next = ListRequest { start: first.next.unwrap(), revision: first.as_of, ..request };
         let mut seen = first.listed.len();
-        let mut rest = list(&world.store, &Leash::short(), &next).unwrap();
+        // What was overwritten since is in the database.
+        let gone = Gone::default();
+        let mut rest = list(&world.store, &Leash::long(&gone), &next).unwrap();
         assert!(rest.revision > rest.as_of);
         seen += rest.listed.len();
         while let Some(start) = rest.next {
-            rest = list(&world.store, &Leash::short(), &ListRequest { start, ..next.clone() }).unwrap();
+            rest = list(&world.store, &Leash::long(&gone), &ListRequest { start, ..next.clone() }).unwrap();
             seen += rest.listed.len();
         }
         assert_eq!(seen, 10, "as it was when the first page was read");

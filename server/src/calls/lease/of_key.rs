@@ -10,7 +10,6 @@ use bytes::Bytes;
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{LeaseGrantRequest, LeaseRevokeRequest, PutRequest};
 use keyport_api::methods::Method;
-use keyport_storage::Record;
 use keyport_storage::lease::of_keys;
 use tokio::time::{Instant, sleep};
 
@@ -41,7 +40,7 @@ impl Lease {
     /// As the RPC that grants; `PermissionDenied`, for who may not write the key.
     pub async fn for_key(&self, caller: &Caller, key: &Bytes, seconds: i64) -> Result<KeyLease, Error> {
         let ttl = seconds.max(self.desk.node.limits().min_lease_ttl);
-        let id = self.desk.node.store().get(key).as_ref().map_or(0, Record::lease);
+        let id = self.desk.node.store().outline(key).map_or(0, |outline| outline.lease());
         if of_keys::ends_with_its_keys(id)
             && !of_keys::is_held(id)
             && self.desk.node.state().lessor.granted_ttl(id) == Some(ttl)

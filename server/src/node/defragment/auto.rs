@@ -157,7 +157,7 @@ impl Node {
         let load = self.load();
         let free = self.free_bytes().saturating_sub(load.residue.load(Ordering::Relaxed));
         let idle = load.busiest.load(Ordering::Relaxed) <= config.idle_rate;
-        idle && config.threshold.is_reached(free, self.state().backend.size())
+        idle && config.is_due(free, self.state().backend.size())
     }
 
     /// What a defragmentation would give back, about.

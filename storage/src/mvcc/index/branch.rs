@@ -84,15 +84,32 @@ impl Branch {
         right.bounds.first().cloned().map(|bound| (bound, right))
     }
 
-    /// Compacts one leaf, the first whose bound is behind `after`; the branch's first without one. Returns its bound and
-    /// whether rows up to the revision are left in it; `None` if there is no such leaf.
+    /// The place of the first leaf whose bound is behind `after`, of the branch's first without one.
+    fn place_behind(&self, after: Option<&Key>) -> usize {
+        after.map_or(0, |after| self.bounds.partition_point(|bound| bound <= after))
+    }
+
+    /// The leaf behind `after`, and its bound.
+    pub(super) fn leaf_behind(&mut self, after: Option<&Key>) -> Option<(&Key, &mut Leaf)> {
+        let place = self.place_behind(after);
+        Some((self.bounds.get(place)?, self.leaves.get_mut(place)?))
+    }
+
+    /// See [`Leaf::restore`].
+    pub(super) fn restore(&mut self, row: RowKey, whole: Record) -> usize {
+        let place = self.place(whole.key());
+        self.leaves.get_mut(place).map_or(0, |leaf| leaf.restore(row, whole))
+    }
+
+    /// Compacts the leaf behind `after`. Returns its bound and whether rows up to the revision are left in it; `None` if there
+    /// is no such leaf.
     pub(super) fn compact_leaf(
         &mut self,
         after: Option<&Key>,
         revision: i64,
         drop_row: &mut dyn FnMut(RowKey),
     ) -> Option<(Key, bool)> {
-        let place = after.map_or(0, |after| self.bounds.partition_point(|bound| bound <= after));
+        let place = self.place_behind(after);
         let bound = self.bounds.get(place)?.clone();
         let leaf = self.leaves.get_mut(place)?;
         let compacted_rows = leaf.compact(revision, drop_row);

@@ -5,7 +5,7 @@ use std::ops::{Bound, Range};
 use super::key::Key;
 use crate::Record;
 use crate::backend::RowKey;
-use crate::mvcc::key_state::{KeyState, Left};
+use crate::mvcc::key_state::{self, KeyState, Left};
 
 /// How many keys a leaf holds at most: searching and shifting stay within a few cache lines.
 const CAPACITY: usize = 128;
@@ -23,10 +23,21 @@ pub(super) struct Leaf {
     hints: Vec<u64>,
     states: Vec<KeyState>,
     live: usize,
+    /// What evicting every value would give back, in bytes.
+    evictable: usize,
 }
 
 /// Keys that go into a leaf of their own, and a lower bound of them.
 pub(super) type Split = Option<(Key, Leaf)>;
+
+/// What evicting values has come to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Swept {
+    /// Bytes.
+    pub(super) given_back: usize,
+    /// The place to go on from, unless all of the leaf was looked at.
+    pub(super) next: Option<usize>,
+}
 
 impl Leaf {
     pub(super) fn len(&self) -> usize {
@@ -65,8 +76,10 @@ impl Leaf {
     pub(super) fn push(&mut self, row: RowKey, record: Record) -> (Option<Record>, Split) {
         match self.find(record.key()) {
             Ok(at) => {
+                self.evictable += key_state::evictable(&record);
                 let replaced = self.states.get_mut(at).and_then(|state| state.push(row, record));
                 self.live = self.live + usize::from(!row.tombstone) - usize::from(replaced.is_some());
+                self.evictable -= replaced.as_ref().map_or(0, key_state::evictable);
                 (replaced, None)
             }
             Err(at) => (None, self.insert(at, KeyState::new(row, record))),
@@ -85,6 +98,7 @@ impl Leaf {
                 self.set_prefix(common(state.key(), &self.prefix));
             }
             self.live += usize::from(state.is_alive());
+            self.evictable += state.evictable();
             self.hints.insert(at, hint(state.key(), self.prefix.len()));
             self.states.insert(at, state);
             return None;
@@ -102,6 +116,38 @@ impl Leaf {
         };
         debug_assert!(split.is_none(), "both halves have room");
         Some((bound, right))
+    }
+
+    /// Evicts values that were not read since this was done last, from a place on, until that gives back as many bytes as
+    /// `wanted`; they are given back once nobody reads what is in `evicted` any more.
+    pub(super) fn evict(&mut self, from: usize, wanted: usize, evicted: &mut Vec<Record>) -> Swept {
+        let mut swept = Swept { given_back: 0, next: None };
+        if self.evictable == 0 {
+            return swept;
+        }
+        for (at, state) in self.states.iter_mut().enumerate().skip(from) {
+            if swept.given_back >= wanted {
+                swept.next = Some(at);
+                break;
+            }
+            if let Some(record) = state.evict() {
+                swept.given_back += key_state::evictable(&record);
+                evicted.push(record);
+            }
+        }
+        self.evictable -= swept.given_back;
+        swept
+    }
+
+    /// Has the value of a key again, if this row is still its newest; returns how many bytes that takes.
+    pub(super) fn restore(&mut self, row: RowKey, whole: Record) -> usize {
+        let Some(state) = self.find(whole.key()).ok().and_then(|at| self.states.get_mut(at)) else { return 0 };
+        let bytes = key_state::evictable(&whole);
+        if !state.restore(row, whole) {
+            return 0;
+        }
+        self.evictable += bytes;
+        bytes
     }
 
     /// Compacts every key and forgets those of which nothing is left; returns whether any row up to the revision is.
@@ -126,10 +172,11 @@ impl Leaf {
 
     fn from_states(mut states: Vec<KeyState>) -> Leaf {
         let live = states.iter().filter(|state| state.is_alive()).count();
+        let evictable = states.iter().map(KeyState::evictable).sum();
         let capacity = states.len().next_multiple_of(GROWTH);
         states.shrink_to(capacity);
         states.reserve_exact(capacity - states.len());
-        let mut leaf = Leaf { prefix: Key::default(), hints: Vec::with_capacity(capacity), states, live };
+        let mut leaf = Leaf { prefix: Key::default(), hints: Vec::with_capacity(capacity), states, live, evictable };
         if let (Some(first), Some(last)) = (leaf.states.first(), leaf.states.last()) {
             let shared = common(first.key(), last.key());
             leaf.set_prefix(shared);

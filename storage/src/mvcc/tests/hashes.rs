@@ -138,8 +138,7 @@ fn observers_are_told_what_compactions_do() {
         CompactionObserver(Arc::new(move |step| steps.lock().push(step)))
     };
     let backend = Backend::open(&dir.path().join("db"), BackendOptions::default()).unwrap();
-    let options =
-        StoreOptions { compaction_batch_limit: 10, compaction_pause: Duration::ZERO, on_compaction: Some(observer) };
+    let options = StoreOptions { compaction_batch_limit: 10, on_compaction: Some(observer), ..options() };
     let store = Store::open(Arc::new(backend), options).unwrap();
     for n in 0..35 {
         put(&store, "k", &format!("{n}"));

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::store::{Store, World, brief, briefs, from, next, range};
+use crate::Record;
+use crate::backend::RowKey;
 use crate::watch::{
     EventFilters, History, HistoryError, HistoryPage, HistoryRead, WatchHub, WatchMessage, WatchOptions, WatchSpec,
     WatchStream,
@@ -241,6 +243,10 @@ impl History for Gated {
         let _ = self.go_on.lock().recv();
         page
     }
+
+    fn record(&self, row: RowKey) -> Result<Option<Record>, HistoryError> {
+        self.store.record(row)
+    }
 }
 
 #[test]
@@ -275,6 +281,10 @@ impl History for Broken {
 
     fn events(&self, _: HistoryRead) -> Result<HistoryPage, HistoryError> {
         panic!("no such page")
+    }
+
+    fn record(&self, row: RowKey) -> Result<Option<Record>, HistoryError> {
+        self.0.record(row)
     }
 }
 

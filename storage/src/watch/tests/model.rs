@@ -93,7 +93,7 @@ struct Watched {
 impl Watched {
     fn expected(&self, history: &[RevisionEvents]) -> Vec<SelectedEvent> {
         let revisions = history.iter().filter(|revision| revision.revision >= self.first);
-        let events = revisions.flat_map(|RevisionEvents { revision, events }| {
+        let events = revisions.flat_map(|RevisionEvents { revision, events, .. }| {
             events.iter().zip(0..).map(|(event, index)| SelectedEvent {
                 revision: *revision,
                 index,
@@ -215,7 +215,7 @@ fn run(steps: Vec<Step>) {
             Step::Commit(changes) => commit(&mut history, &changes),
             Step::Publish(revisions) => {
                 let end = history.len().min(published + revisions);
-                world.hub.publish(&history[published..end]);
+                world.publish(&history[published..end]);
                 published = end;
             }
             Step::Create { stream, mut spec, back } => {
@@ -236,7 +236,7 @@ fn run(steps: Vec<Step>) {
     }
     commit(&mut history, &KEYS.map(|key| (key, true)));
     commit(&mut history, &KEYS.map(|key| (key, false)));
-    world.hub.publish(&history[published..]);
+    world.publish(&history[published..]);
     for reader in &mut readers {
         while reader.is_waiting(&history) {
             let message = block_on(reader.stream.next()).expect("the hub is there");

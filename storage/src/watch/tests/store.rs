@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::backend::RowKey;
 use crate::watch::{
     History, HistoryError, HistoryPage, HistoryRead, RevisionEvents, WatchHub, WatchMessage, WatchOptions, WatchSpec,
     WatchStream,
@@ -23,6 +24,7 @@ struct Contents {
     compacted: i64,
     revisions: Vec<RevisionEvents>,
     live: BTreeMap<Vec<u8>, Record>,
+    rows: BTreeMap<RowKey, Record>,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,13 @@ pub(super) type Change<'a> = (&'a str, Option<&'a str>);
 
 impl Store {
     pub(super) fn new() -> Store {
-        let contents = Contents { revision: 1, compacted: -1, revisions: Vec::new(), live: BTreeMap::new() };
+        let contents = Contents {
+            revision: 1,
+            compacted: -1,
+            revisions: Vec::new(),
+            live: BTreeMap::new(),
+            rows: BTreeMap::new(),
+        };
         Store(Mutex::new(contents))
     }
 
@@ -63,10 +71,27 @@ impl Store {
                 None => {}
             }
         }
-        let made = RevisionEvents { revision, events };
-        if !made.events.is_empty() {
-            contents.revision = revision;
-            contents.revisions.push(made.clone());
+        let made = RevisionEvents::new(revision, events);
+        if made.events.is_empty() {
+            return made;
+        }
+        contents.revision = revision;
+        contents.revisions.push(made.clone());
+        for (sub, event) in (0..).zip(&made.events) {
+            contents.rows.insert(RowKey::new(revision, sub), event.kv.clone());
+        }
+        made
+    }
+
+    /// As a store publishes it that has evicted the values of every other revision: what was before is to be read.
+    pub(super) fn evicted(&self, made: &RevisionEvents) -> RevisionEvents {
+        let rows = &self.0.lock().rows;
+        let mut made = made.clone();
+        for (at, event) in made.events.iter_mut().enumerate() {
+            if let Some(prev_kv) = event.prev_kv.take_if(|_| made.revision % 2 == 0) {
+                let row = rows.iter().rev().find(|(_, record)| **record == prev_kv).expect("a row");
+                made.stored_before.push((at, *row.0));
+            }
         }
         made
     }
@@ -109,6 +134,10 @@ impl History for Store {
         }
         Ok(page)
     }
+
+    fn record(&self, row: RowKey) -> Result<Option<Record>, HistoryError> {
+        Ok(self.0.lock().rows.get(&row).cloned())
+    }
 }
 
 /// A store and its hub.
@@ -131,8 +160,13 @@ impl World {
     /// Commits and publishes one revision.
     pub(super) fn change(&self, changes: &[Change<'_>]) -> i64 {
         let made = self.store.commit(changes);
-        self.hub.publish(std::slice::from_ref(&made));
-        made.revision
+        self.publish(&[made]);
+        self.store.revision()
+    }
+
+    pub(super) fn publish(&self, revisions: &[RevisionEvents]) {
+        let revisions: Vec<_> = revisions.iter().map(|made| self.store.evicted(made)).collect();
+        self.hub.publish(&revisions);
     }
 
     pub(super) fn put(&self, key: &str, value: &str) -> i64 {

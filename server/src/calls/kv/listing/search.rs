@@ -49,6 +49,10 @@ impl Search {
         Ok(Search { wanted: Wanted::Pattern(regex), place })
     }
 
+    pub(super) fn reads_values(&self) -> bool {
+        self.place != SearchIn::Keys
+    }
+
     pub(super) fn finds(&self, key: &[u8], value: &[u8]) -> bool {
         let found = |bytes: &[u8]| match &self.wanted {
             Wanted::Part(part) => part.find(bytes).is_some(),

@@ -232,7 +232,7 @@ fn write_one(out: &mut Vec<u8>, listed: &Listed, with_values: bool) {
         Listed::Key(kv) => {
             write_fields(out, kv, with_values);
             if !with_values {
-                let _ = write!(out, ",\"size\":\"{}\"", kv.value().len());
+                let _ = write!(out, ",\"size\":\"{}\"", kv.value_len());
             }
         }
         Listed::Level { prefix, count } => {
