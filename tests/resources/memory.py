@@ -82,7 +82,7 @@ def measure(options, name, binary, folder):
 
     with Server(name, binary, folder, enter=group.enter) as server:
         begun = time.monotonic()
-        loadgen(options, server, "--workloads", "load", "--clients", "64", "--rounds", "1", "--keys", str(keys), "--value-size", str(VALUE))
+        loadgen(options, server, "--workloads", "load", "--clients", str(options.fillers), "--rounds", "1", "--keys", str(keys), "--value-size", str(VALUE))
         tell(f"{keys} values of {VALUE >> 10} KiB written in {time.monotonic() - begun:.1f} s")
         settle()
         hot = ["--keyspace", str(keys // 10), "--seconds", str(options.seconds)]
@@ -112,6 +112,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=int, default=3072, help="MiB of values")
     parser.add_argument("--limit", type=int, default=1024, help="MiB of memory")
+    parser.add_argument("--fillers", type=int, default=8, help="clients that fill; 64 are more than etcd survives")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--only", choices=["keyport", "etcd"])
     parser.add_argument("--dir", help="where the data goes; a temporary folder if not given")
