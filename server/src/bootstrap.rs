@@ -37,7 +37,7 @@ use crate::auth::tokens::Tokens;
 use crate::config::{Config, Gate, IdentityConfig, Url};
 use crate::etcd_dir::{Places, take_over};
 use crate::membership::Membership;
-use crate::memory::{burst_bytes, value_bytes};
+use crate::memory::{burst_bytes, total_bytes};
 use crate::metrics::{self, Metrics, NetworkMetrics};
 use crate::net::dial::PeerDialler;
 use crate::node::{Identity, Limits, Node, Others, corruption};
@@ -342,7 +342,7 @@ fn store_options(config: &Config, metrics: &Arc<Metrics>) -> StoreOptions {
     StoreOptions {
         compaction_batch_limit: config.compaction_batch_limit,
         compaction_pause: config.compaction_sleep_interval,
-        value_bytes: value_bytes(config.value_cache),
+        value_bytes: usize::try_from(config.value_cache.of(total_bytes())).unwrap_or(usize::MAX),
         on_compaction: Some(metrics::compactions(metrics)),
     }
 }

@@ -7,8 +7,6 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
-use crate::config::Amount;
-
 /// What a burst may take on every machine, and the most that it needs anywhere.
 const LEAST_BURST: u64 = 16 << 20;
 const MOST_BURST: u64 = 256 << 20;
@@ -23,10 +21,9 @@ pub(crate) fn burst_bytes() -> usize {
     usize::try_from(burst(total())).unwrap_or(usize::MAX)
 }
 
-/// How much of memory values may take.
-pub(crate) fn value_bytes(wanted: Amount) -> usize {
-    // Where nothing says how much there is, it is a small machine.
-    usize::try_from(wanted.of(total().unwrap_or(SMALL_MACHINE))).unwrap_or(usize::MAX)
+/// How much memory this process may use. Where nothing says so, it is a small machine.
+pub(crate) fn total_bytes() -> u64 {
+    total().unwrap_or(SMALL_MACHINE)
 }
 
 fn burst(total: Option<u64>) -> u64 {

@@ -1,7 +1,7 @@
 //! The multi-version store: every change is a revision, and every revision can be read until it is compacted.
 //!
 //! Rows of history are in the backend. In memory is an index of all keys with the revisions of their rows, and the
-//! newest version of every live key; its value, too, as long as there is room ([`cache`]). There is one writer at a time; it publishes a transaction with one short lock
+//! newest version of every live key; its value, too, as long as there is room (`cache`). There is one writer at a time; it publishes a transaction with one short lock
 //! of the index, so readers see all of it or nothing. A reader holds the lock for some keys at a time and reads at
 //! a fixed revision, so a long list neither holds up the writer nor sees changes.
 //!

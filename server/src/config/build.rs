@@ -31,7 +31,6 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     let listen = listen(&s)?;
     let cluster = cluster::build(&s, &listen, default_host)?;
     let feature_gates = FeatureGates::parse(&s.string("feature-gates"))?;
-    let auto_compaction = auto_compaction(&s)?;
     let log = log(&s)?;
     let tokens = tokens(&mut s)?;
     let cors = origins::listed(s.list("cors"))?;
@@ -68,7 +67,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
         http,
         rates: rates::build(&s)?,
         cluster,
-        auto_compaction,
+        auto_compaction: auto_compaction(&s)?,
         corrupt_check_interval: Some(s.duration("corrupt-check-time")).filter(|interval| !interval.is_zero()),
         compact_hash_check_interval: compact_hash_check_interval(&s)?,
         downgrade_check_interval: Some(s.duration("downgrade-check-time")).filter(|interval| !interval.is_zero()),
