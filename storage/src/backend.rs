@@ -51,6 +51,7 @@ pub mod schema;
 mod snapshot;
 mod storage;
 mod suspect;
+mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;

@@ -97,17 +97,21 @@ impl Record {
 
     /// The same without the value, but with its length.
     pub(crate) fn outline(&self) -> Record {
-        SCRATCH.with_borrow_mut(|buffer| {
-            buffer.clear();
-            let Versions { create_revision, mod_revision, version, lease } = self.versions();
-            put_bytes(buffer, KEY, self.key());
-            put_number(buffer, CREATE_REVISION, create_revision);
-            put_number(buffer, MOD_REVISION, mod_revision);
-            put_number(buffer, VERSION, version);
-            put_number(buffer, LEASE, lease);
-            put_number(buffer, VALUE_LEN, i64::try_from(self.value_len()).unwrap_or(i64::MAX));
-            Record::from_bytes(buffer)
-        })
+        with_outline(self.encoded(), Record::from_bytes)
+    }
+
+    /// Takes over a row of our own file: a whole record, or an outline.
+    ///
+    /// # Errors
+    /// When the bytes are neither.
+    pub(crate) fn decode_row(encoded: &[u8]) -> Result<Record, RecordError> {
+        walk(encoded, |_, _, _| true)?;
+        Ok(Record::from_bytes(encoded))
+    }
+
+    /// Whether it is an outline.
+    pub(crate) fn is_outline(&self) -> bool {
+        is_outline(self.encoded())
     }
 
     pub fn from_message(kv: &KeyValue) -> Record {
@@ -125,7 +129,13 @@ impl Record {
 
     /// Says whether [`Record::decode`] would take it.
     pub(crate) fn check(encoded: &[u8]) -> Result<(), RecordError> {
-        walk(encoded, |_, _, _| true)
+        let mut is_outline = false;
+        walk(encoded, |tag, _, _| {
+            is_outline |= tag == VALUE_LEN;
+            true
+        })?;
+        // Whoever else writes one has no value to it.
+        if is_outline { Err(RecordError) } else { Ok(()) }
     }
 
     fn from_bytes(encoded: &[u8]) -> Record {
@@ -147,15 +157,7 @@ impl Record {
 
     /// Of an outline, too.
     pub fn value_len(&self) -> usize {
-        let mut len = 0;
-        // The constructors walked the same bytes without an error.
-        let _ = walk(self.encoded(), |tag, number, _| {
-            if matches!(tag, VALUE | VALUE_LEN) {
-                len = usize::try_from(number).unwrap_or(usize::MAX);
-            }
-            len == 0
-        });
-        len
+        value_len(self.encoded())
     }
 
     pub fn versions(&self) -> Versions {
@@ -217,6 +219,53 @@ pub(crate) fn key_of(encoded: &[u8]) -> &[u8] {
     bytes_field(encoded, KEY)
 }
 
+/// The length of the value of an encoded `KeyValue`, or of an outline.
+pub(crate) fn value_len(encoded: &[u8]) -> usize {
+    let mut len = 0;
+    // The constructors walked the same bytes without an error.
+    let _ = walk(encoded, |tag, number, _| {
+        if matches!(tag, VALUE | VALUE_LEN) {
+            len = usize::try_from(number).unwrap_or(usize::MAX);
+        }
+        len == 0
+    });
+    len
+}
+
+/// Whether this is an encoded outline.
+pub(crate) fn is_outline(encoded: &[u8]) -> bool {
+    let mut is_outline = false;
+    // The constructors walked the same bytes without an error. In front of the value nothing is left that would say so.
+    let _ = walk(encoded, |tag, _, _| {
+        is_outline = tag == VALUE_LEN;
+        !is_outline && tag != VALUE
+    });
+    is_outline
+}
+
+/// Calls `with` with the outline of an encoded `KeyValue`, encoded.
+pub(crate) fn with_outline<T>(encoded: &[u8], with: impl FnOnce(&[u8]) -> T) -> T {
+    SCRATCH.with_borrow_mut(|buffer| {
+        buffer.clear();
+        let mut len = 0;
+        // The constructors walked the same bytes without an error.
+        let _ = walk(encoded, |tag, number, at| {
+            match tag {
+                KEY => put_bytes(buffer, KEY, slice(encoded, at, number)),
+                VALUE | VALUE_LEN => len = number,
+                tag => put_number(buffer, tag, number.cast_signed()),
+            }
+            true
+        });
+        put_number(buffer, VALUE_LEN, len.cast_signed());
+        with(buffer)
+    })
+}
+
+fn slice(encoded: &[u8], at: usize, len: u64) -> &[u8] {
+    usize::try_from(len).ok().and_then(|len| encoded.get(at..)?.get(..len)).unwrap_or_default()
+}
+
 fn put_bytes(buffer: &mut Vec<u8>, tag: u32, bytes: &[u8]) {
     if !bytes.is_empty() {
         encode_key(tag, WireType::LengthDelimited, buffer);
@@ -238,7 +287,7 @@ fn bytes_field(encoded: &[u8], wanted: u32) -> &[u8] {
     // field that is wanted here comes twice in what any server writes.
     let _ = walk(encoded, |tag, len, at| {
         if tag == wanted {
-            found = usize::try_from(len).ok().and_then(|len| encoded.get(at..at + len)).unwrap_or_default();
+            found = slice(encoded, at, len);
         }
         tag != wanted
     });

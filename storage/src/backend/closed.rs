@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
 
-use super::schema::{self, table};
-use super::{Applied, BackendError, Bucket, EachRow, Rows, guarded};
+use super::table::Table;
+use super::{Applied, BackendError, Bucket, EachRow, Rows, guarded, schema};
 
 /// What was committed to it; nothing is written to it.
 pub struct ClosedFile {
@@ -54,7 +54,7 @@ impl Rows for ClosedFile {
     fn row(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
         guarded(&self.path, || {
             let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
-            let rows = self.transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
+            let rows = Table::open(&self.transaction, bucket).map_err(|error| failed(error.into()))?;
             let row = rows.get(key).map_err(|error| failed(error.into()))?;
             Ok(row.map(|row| Bytes::copy_from_slice(row.value())))
         })
@@ -63,7 +63,7 @@ impl Rows for ClosedFile {
     fn each_row(&self, bucket: Bucket, each: &mut EachRow<'_>) -> Result<(), BackendError> {
         guarded(&self.path, || {
             let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
-            let rows = self.transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
+            let rows = Table::open(&self.transaction, bucket).map_err(|error| failed(error.into()))?;
             for row in rows.iter().map_err(|error| failed(error.into()))? {
                 let (key, value) = row.map_err(|error| failed(error.into()))?;
                 if each(key.value(), value.value()).is_break() {

@@ -97,7 +97,7 @@ impl Copying {
             if !self.place(*bucket).is_behind(key) {
                 continue;
             }
-            let row = view.table(*bucket).get(&**key).map_err(|error| BackendError::from_redb(&self.path, error))?;
+            let row = view.table(*bucket).get(key).map_err(|error| BackendError::from_redb(&self.path, error))?;
             match row {
                 Some(value) => self.loader.put(*bucket, key, value.value())?,
                 None => self.loader.remove(*bucket, key)?,
@@ -126,7 +126,7 @@ impl Copying {
             Place::At(last) => Bound::Excluded(last.clone()),
             Place::Over => return Ok((0, true)),
         };
-        let mut rows = view.table(bucket).range::<&[u8]>((as_slice(&from), Bound::Unbounded)).map_err(failed)?;
+        let mut rows = view.table(bucket).range((as_slice(&from), Bound::Unbounded)).map_err(failed)?;
         let (mut copied, mut bytes, mut last) = (0, 0, None);
         let ended = loader.append(bucket, |tail| {
             while copied < SLICE_ROWS && bytes < SLICE_BYTES {

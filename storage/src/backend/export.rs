@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use redb::{Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use redb::{Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase};
 
-use super::schema::{self, table};
+use super::schema;
 use super::snapshot::{self, Snapshot, unnamed};
+use super::table::Table;
 use super::{BackendError, Changes, guarded, room, temporary};
 
 /// What a database of this program begins with.
@@ -54,18 +55,10 @@ fn copy(path: &Path, database: &impl ReadableDatabase, work: &Path) -> Result<Sn
     let to = temporary(work, "export");
     room::check(&to, used, None)?;
     let file = unnamed(&to).map_err(|error| BackendError::io(&to, error))?;
-    let open = |bucket| open_table(path, &transaction, bucket);
+    let open = |bucket| Table::open(&transaction, bucket).map_err(|error| BackendError::from_redb(path, error));
     let mut goes_on = room::in_steps(|| room::check(&to, 0, None));
     let len = snapshot::write(&open, path, &file, &Changes::none(), &mut goes_on)?;
     Ok(Snapshot::new(file, len))
-}
-
-fn open_table(
-    path: &Path,
-    transaction: &ReadTransaction,
-    bucket: super::Bucket,
-) -> Result<super::view::Table, BackendError> {
-    transaction.open_table(table(bucket)).map_err(|error| BackendError::from_redb(path, error))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The thread that moves what was committed into the file.
 
 use std::mem;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +13,8 @@ use tracing::error;
 use super::copying::{Copying, Replaced};
 use super::journal::Journal;
 use super::layer::{Layer, row_bytes};
-use super::schema::{self, table};
+use super::schema;
+use super::table::WriteTable;
 use super::view::View;
 use super::{Applied, BackendError, Bucket, Shared, guarded, install, mark, occupied};
 
@@ -207,24 +207,22 @@ fn write_history(
         return Ok(());
     }
     let failed = |error: redb::Error| BackendError::from_redb(path, error);
-    let mut rows = transaction.open_table(table(Bucket::Key)).map_err(|error| failed(error.into()))?;
-    let mut end = rows.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(|error| failed(error.into()))?;
+    let mut rows = WriteTable::open(transaction, Bucket::Key).map_err(|error| failed(error.into()))?;
+    let mut end = rows.end().map_err(|error| failed(error.into()))?;
     for (key, record) in &layer.rows {
         if layer.removed.contains(key) {
             continue;
         }
-        let (key, value) = (key.encode(), record.encoded());
-        end.insert_before(&*key, value).map_err(|error| match error {
+        let taken = end.push(&key.encode(), record.encoded()).map_err(|error| match error {
             CursorError::UnorderedKey => BackendError::corrupt(path, "a row of history is already there"),
             error => failed(error.into()),
         })?;
-        sizes.add(row_bytes(&key, value));
+        sizes.add(taken);
     }
     end.close().map_err(|error| failed(error.into()))?;
     for key in &layer.removed {
-        let key = key.encode();
-        if let Some(value) = rows.remove(&*key).map_err(|error| failed(error.into()))? {
-            sizes.remove(row_bytes(&key, value.value()));
+        if let Some(taken) = rows.remove(&key.encode()).map_err(|error| failed(error.into()))? {
+            sizes.remove(taken);
         }
     }
     Ok(())
@@ -237,17 +235,17 @@ fn write_other(transaction: &WriteTransaction, layer: &Layer, sizes: &mut Sizes)
         if rows.peek().is_none() {
             continue;
         }
-        let mut opened = transaction.open_table(table(bucket))?;
+        let mut opened = WriteTable::open(transaction, bucket)?;
         for ((_, key), value) in rows {
             let replaced = match value {
                 Some(value) => {
                     sizes.add(row_bytes(key, value));
-                    opened.insert(&key[..], &value[..])?
+                    opened.insert(key, value)?
                 }
-                None => opened.remove(&key[..])?,
+                None => opened.remove(key)?,
             };
             if let Some(replaced) = replaced {
-                sizes.remove(row_bytes(key, replaced.value()));
+                sizes.remove(replaced);
             }
         }
     }

@@ -1,7 +1,5 @@
 //! The hash over everything that is stored.
 
-use redb::ReadableTable;
-
 use super::schema::{CONSISTENT_INDEX, STORAGE_VERSION_KEY, TERM};
 use super::view::View;
 use super::{Backend, BackendError, Bucket, Edition};

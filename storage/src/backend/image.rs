@@ -4,7 +4,7 @@
 //! depends on how the other's pages lie. Numbers are big-endian.
 //!
 //! ```text
-//! head    "keyport", encoding version: u8 = 1, schema version: u64
+//! head    "keyport", encoding version: u8 = 1, version of the rows: u64 = 1
 //! bucket  0x01, length: u8, name         the rows that follow are in this one
 //! row     0x02, key length: u32, value length: u32, key, value
 //! end     0x03, number of rows: u64
@@ -28,6 +28,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 const MAGIC: &[u8] = b"keyport";
 const ENCODING_VERSION: u8 = 1;
+
+/// What is in a row, whatever tables of the file it is in: members of different releases send each other their state.
+const ROWS_VERSION: u64 = 1;
 
 /// A row that says it is longer is refused: no request, and so no value, is as long as this. Memory is taken for
 /// what has come, not for what is said to come.

@@ -73,6 +73,7 @@ pub(super) fn open(files: &Files, path: &Path) -> Result<(Database, Found), Back
         return Err(BackendError::Locked(path.to_path_buf()));
     }
     let found = schema::check(path, &database)?;
+    schema::upgrade(&database).map_err(|error| BackendError::from_redb(path, error))?;
     Ok((database, found))
 }
 

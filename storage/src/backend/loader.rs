@@ -1,13 +1,13 @@
 //! Filling a new database densely: rows in order, behind one another.
 
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use redb::{CursorError, CursorMut, Database, Durability, WriteTransaction};
+use redb::{CursorError, Database, Durability, WriteTransaction};
 
 use super::layer::row_bytes;
-use super::schema::{self, table};
+use super::schema;
 use super::storage::Files;
+use super::table::{End, WriteTable};
 use super::write_back::WriteBack;
 use super::{BackendError, Bucket};
 
@@ -61,12 +61,12 @@ impl Loader {
         let transaction = self.begin()?;
         let failed = |error: redb::Error| BackendError::from_redb(&self.path, error);
         let filled = {
-            let mut rows = transaction.open_table(table(bucket)).map_err(|error| failed(error.into()))?;
-            let cursor = rows.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(|error| failed(error.into()))?;
+            let mut rows = WriteTable::open(&transaction, bucket).map_err(|error| failed(error.into()))?;
+            let end = rows.end().map_err(|error| failed(error.into()))?;
             let (rows, bytes) = (&mut self.rows, &mut self.bytes);
-            let mut tail = Tail { path: &self.path, cursor, rows, bytes };
+            let mut tail = Tail { path: &self.path, end, rows, bytes };
             let filled = fill(&mut tail)?;
-            tail.cursor.close().map_err(|error| failed(error.into()))?;
+            tail.end.close().map_err(|error| failed(error.into()))?;
             filled
         };
         if is_full(self.rows, self.bytes) {
@@ -96,12 +96,11 @@ impl Loader {
     fn replace(&mut self, bucket: Bucket, key: &[u8], value: Option<&[u8]>) -> Result<(), BackendError> {
         let transaction = self.begin()?;
         let replace = || -> Result<Option<u64>, redb::Error> {
-            let mut rows = transaction.open_table(table(bucket))?;
-            let old = match value {
+            let mut rows = WriteTable::open(&transaction, bucket)?;
+            Ok(match value {
                 Some(value) => rows.insert(key, value)?,
                 None => rows.remove(key)?,
-            };
-            Ok(old.map(|old| row_bytes(key, old.value())))
+            })
         };
         let old = replace().map_err(|error| BackendError::from_redb(&self.path, error))?;
         // It may be one of this transaction.
@@ -157,7 +156,7 @@ impl std::fmt::Debug for Loader {
 /// The end of a bucket.
 pub(super) struct Tail<'a> {
     path: &'a Path,
-    cursor: CursorMut<'a, &'static [u8], &'static [u8]>,
+    end: End<'a>,
     rows: &'a mut usize,
     bytes: &'a mut u64,
 }
@@ -166,12 +165,11 @@ impl Tail<'_> {
     /// # Errors
     /// When the row does not follow the one before, or cannot be written.
     pub(super) fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), BackendError> {
-        self.cursor.insert_before(key, value).map_err(|error| match error {
+        *self.bytes += self.end.push(key, value).map_err(|error| match error {
             CursorError::UnorderedKey => BackendError::corrupt(self.path, "a row is not in order"),
             error => BackendError::from_redb(self.path, error),
         })?;
         *self.rows += 1;
-        *self.bytes += row_bytes(key, value);
         Ok(())
     }
 

@@ -9,8 +9,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use redb::ReadableTableMetadata;
-
 use super::free::Free;
 use super::view::View;
 use super::{BackendError, Bucket, Edition, Shared};
@@ -82,8 +80,7 @@ pub(super) fn page_bytes(row: u64) -> u64 {
 fn taken_bytes(path: &Path, view: &View) -> Result<u64, BackendError> {
     let mut bytes = 0;
     for bucket in Bucket::ALL {
-        let stats = view.table(bucket).stats().map_err(|error| BackendError::from_redb(path, error))?;
-        bytes += stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
+        bytes += view.table(bucket).taken_bytes().map_err(|error| BackendError::from_redb(path, error))?;
     }
     Ok(bytes)
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use redb::StorageError;
 
 use super::layer::Found;
-use super::view::{Table, View};
-use super::{Backend, BackendError, Bucket, Edition, RowKey, guarded};
+use super::table::{Bounds, Table};
+use super::view::View;
+use super::{Backend, BackendError, Bucket, Edition, RowKey, guarded, table};
 use crate::Record;
 
 /// Told the key and the value of each row until it breaks.
@@ -143,7 +145,7 @@ impl Edition {
             Arc::clone(&buffers.view)
         };
         self.guarded(|| {
-            let row = view.table(Bucket::Key).get(&*key.encode()).map_err(|error| self.failed(error))?;
+            let row = view.table(Bucket::Key).get(&key.encode()).map_err(|error| self.failed(error))?;
             row.map(|row| self.decode(&key, row.value())).transpose()
         })
     }
@@ -216,12 +218,12 @@ impl Edition {
     fn merge(
         &self,
         table: &Table,
-        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        bounds: Bounds<'_>,
         newer: BTreeMap<Bytes, Option<Bytes>>,
         each: &mut EachRow<'_>,
     ) -> Result<(), BackendError> {
         let mut newer = newer.into_iter().peekable();
-        let rows = table.range::<&[u8]>(bounds).map_err(|error| self.failed(error))?;
+        let rows = table.range(bounds).map_err(|error| self.failed(error))?;
         for row in rows {
             let (key, value) = row.map_err(|error| self.failed(error))?;
             while let Some((newer_key, newer_value)) = newer.next_if(|(newer_key, _)| &newer_key[..] < key.value()) {
@@ -279,12 +281,32 @@ pub(crate) struct HistoryView<'a> {
 impl HistoryView<'_> {
     /// Calls `each` for the rows from `from` up to and without `to`, in order, until it breaks.
     pub(crate) fn scan(&self, from: RowKey, to: RowKey, each: &mut EachHistoryRow<'_>) -> Result<(), BackendError> {
+        self.each(Table::range, from, to, each)
+    }
+
+    /// The same, with outlines in the place of rows whose values are large.
+    pub(crate) fn scan_outlines(
+        &self,
+        from: RowKey,
+        to: RowKey,
+        each: &mut EachHistoryRow<'_>,
+    ) -> Result<(), BackendError> {
+        self.each(Table::outlines, from, to, each)
+    }
+
+    fn each(
+        &self,
+        rows: fn(&Table, Bounds<'_>) -> Result<table::Rows, StorageError>,
+        from: RowKey,
+        to: RowKey,
+        each: &mut EachHistoryRow<'_>,
+    ) -> Result<(), BackendError> {
         if to <= from {
             return Ok(());
         }
         let (start, end) = (from.encode(), to.encode());
         self.edition.guarded(|| {
-            let rows = self.view.table(Bucket::Key).range::<&[u8]>(&*start..&*end);
+            let rows = rows(self.view.table(Bucket::Key), (Bound::Included(&start), Bound::Excluded(&end)));
             for row in rows.map_err(|error| self.edition.failed(error))? {
                 let (key, value) = row.map_err(|error| self.edition.failed(error))?;
                 if each(self.edition.row_key(key.value())?, key.value(), value.value()).is_break() {

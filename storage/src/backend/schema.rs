@@ -5,13 +5,15 @@ use std::path::Path;
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
 use super::free::Free;
+use super::table::WriteTable;
 use super::{Applied, BackendError, Bucket};
 
 /// The etcd release whose storage schema the buckets follow, as etcd keeps it in the `meta` bucket.
 pub const STORAGE_VERSION: &str = "3.7.0";
 
-/// The version of the file beyond etcd's buckets: tables, encodings and the rows in `keyport`.
-pub const SCHEMA_VERSION: u64 = 1;
+/// The version of the file beyond etcd's buckets: tables, encodings and the rows in `keyport`. Since version 2 rows with large
+/// values may be in two tables (`backend/table.rs`).
+pub const SCHEMA_VERSION: u64 = 2;
 
 /// Keys of the `meta` bucket.
 pub const CONSISTENT_INDEX: &[u8] = b"consistent_index";
@@ -37,11 +39,29 @@ pub(crate) const fn table(bucket: Bucket) -> TableDefinition<'static, &'static [
 pub(crate) fn create(database: &Database) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    for name in Bucket::ALL {
-        transaction.open_table(table(name))?;
+    put_tables(&transaction)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Gives a database of an older version what it lacks. It is one of this version then, which an older program refuses.
+pub(crate) fn upgrade(database: &Database) -> Result<(), redb::Error> {
+    let known = database.begin_read()?.open_table(OWN)?.get(OWN_SCHEMA_VERSION)?.map(|version| version.value());
+    if known == Some(SCHEMA_VERSION) {
+        return Ok(());
+    }
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    put_tables(&transaction)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn put_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    for bucket in Bucket::ALL {
+        WriteTable::open(transaction, bucket)?;
     }
     transaction.open_table(OWN)?.insert(OWN_SCHEMA_VERSION, SCHEMA_VERSION)?;
-    transaction.commit()?;
     Ok(())
 }
 

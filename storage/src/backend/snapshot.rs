@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::on_disk::restrict;
-use super::view::Table;
+use super::table::Table;
 use super::{Backend, BackendError, Bucket, Changes, room};
 use crate::bbolt::{ReadAt, WriteError, Writer};
 
@@ -110,7 +110,7 @@ pub(super) fn write<T: Borrow<Table>>(
         goes_on(rows_bytes)?;
         writer.bucket(bucket.name().as_bytes()).map_err(unwritten)?;
         let mut merge = changes.of(bucket);
-        for row in table(bucket)?.borrow().range::<&[u8]>(..).map_err(failed)? {
+        for row in table(bucket)?.borrow().iter().map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
             merge.row(key.value(), value.value(), |key, value| writer.put(key, value)).map_err(unwritten)?;
             rows_bytes += (key.value().len() + value.value().len()) as u64;

@@ -519,9 +519,9 @@ fn what_cannot_be_opened_is_refused_in_one_line() {
         let mut meta = transaction.open_table(schema::table(Bucket::Meta)).unwrap();
         meta.insert(schema::STORAGE_VERSION_KEY, &b"3.7.0"[..]).unwrap();
         let mut own = transaction.open_table(redb::TableDefinition::<&str, u64>::new("keyport")).unwrap();
-        own.insert("schemaVersion", 2).unwrap();
+        own.insert("schemaVersion", schema::SCHEMA_VERSION + 1).unwrap();
     });
-    assert_eq!(reason(&path), "DB: written by a newer version: its schema is 2, this program knows 1");
+    assert_eq!(reason(&path), "DB: written by a newer version: its schema is 3, this program knows 2");
 
     assert!(reason(&dir.path().join("missing/db")).contains("No such file"));
 }

@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, TableError};
+use redb::{Database, ReadableDatabase, TableError};
 
-use super::schema::table;
+use super::table::Table;
 use super::{BackendError, Bucket};
-
-pub(super) type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// Stays as it is while the flusher goes on. Whoever holds it keeps the pages it needs from being reused.
 pub(super) struct View {
@@ -21,8 +19,8 @@ pub(super) struct View {
 impl View {
     pub(super) fn open(path: &Path, database: &Arc<Database>) -> Result<View, BackendError> {
         let transaction = database.begin_read().map_err(|error| BackendError::from_redb(path, error))?;
-        let open = |bucket: &Bucket| transaction.open_table(table(*bucket));
-        let tables: Result<Vec<Table>, TableError> = Bucket::ALL.iter().map(open).collect();
+        let open = |bucket| Table::open(&transaction, bucket);
+        let tables: Result<Vec<Table>, TableError> = Bucket::ALL.into_iter().map(open).collect();
         let tables = tables.map_err(|error| BackendError::from_redb(path, error))?;
         Ok(View { tables, database: Arc::clone(database) })
     }

@@ -69,6 +69,17 @@ impl Index {
         replaced
     }
 
+    /// As [`Index::push`], for a row that is in the backend already: its outline will do.
+    pub(super) fn push_stored(&mut self, row: RowKey, record: Record) {
+        let outline = record.is_outline().then(|| record.clone());
+        self.push(row, record);
+        if let Some(outline) = outline
+            && let Some(branch) = self.branch_mut(outline.key())
+        {
+            branch.note_evicted(outline.key());
+        }
+    }
+
     /// All keys from a start up to and without an end, dead ones included.
     pub(super) fn iter<'a>(
         &'a self,

@@ -256,6 +256,14 @@ impl KeyState {
         Some(self.replace_latest(outline, true))
     }
 
+    /// What was pushed last is an outline.
+    pub(super) fn note_evicted(&mut self) {
+        match self {
+            KeyState::One { at, .. } => _ = at.set(EVICTED),
+            KeyState::Many(state) => state.is_evicted = true,
+        }
+    }
+
     /// Puts an evicted value back, unless that row is not the newest any more.
     pub(super) fn restore(&mut self, row: RowKey, whole: Record) -> bool {
         let is_wanted = matches!(self.newest(), Some(Version::Evicted(_, evicted)) if evicted == row);

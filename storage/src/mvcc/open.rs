@@ -62,8 +62,8 @@ fn read_rows(edition: &Edition, value_bytes: usize) -> Result<History, BackendEr
             let mut parcel = Vec::with_capacity(PARCEL_ROWS);
             let mut wrong = None;
             let (first, end) = (RowKey::new(0, 0), RowKey::tombstone(i64::MAX, u32::MAX));
-            edition.history().scan(first, end, &mut |row, _, value| {
-                let Ok(record) = Record::decode(value) else {
+            edition.history().scan_outlines(first, end, &mut |row, _, value| {
+                let Ok(record) = Record::decode_row(value) else {
                     wrong = Some(row);
                     return ControlFlow::Break(());
                 };
@@ -85,7 +85,8 @@ fn read_rows(edition: &Edition, value_bytes: usize) -> Result<History, BackendEr
         for (row, record) in parcels.into_iter().flatten() {
             rows.highest = row.main;
             rows.leased |= record.lease() != 0;
-            rows.index.push(row, record);
+            // Of large values nothing more is read: those that are wanted come by and by.
+            rows.index.push_stored(row, record);
             rows.index.evict_down_to(value_bytes, &mut evicted);
             evicted.clear();
         }

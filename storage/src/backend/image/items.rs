@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::{BUCKET, ENCODING_VERSION, END, MAGIC, MAX_ROW_BYTES, ROW};
-use crate::backend::schema::SCHEMA_VERSION;
+use super::{BUCKET, ENCODING_VERSION, END, MAGIC, MAX_ROW_BYTES, ROW, ROWS_VERSION};
 use crate::backend::{BackendError, Bucket, RowKey};
 use crate::record::Record;
 
@@ -41,8 +40,8 @@ impl<'a> Items<'a> {
         if encoding != Some(ENCODING_VERSION) {
             return Err(newer(format!("image {}", encoding.unwrap_or(0)), format!("image {ENCODING_VERSION}")));
         }
-        if schema > SCHEMA_VERSION {
-            return Err(newer(schema.to_string(), SCHEMA_VERSION.to_string()));
+        if schema > ROWS_VERSION {
+            return Err(newer(schema.to_string(), ROWS_VERSION.to_string()));
         }
         self.rest = rest;
         Ok(true)

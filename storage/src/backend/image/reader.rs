@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::{fmt, mem};
 
 use bytes::Bytes;
-use redb::Range;
 
-use super::{BUCKET, CHUNK_BYTES, ENCODING_VERSION, END, MAGIC, ROW};
-use crate::backend::schema::{CONSISTENT_INDEX, SCHEMA_VERSION, TERM};
+use super::{BUCKET, CHUNK_BYTES, ENCODING_VERSION, END, MAGIC, ROW, ROWS_VERSION};
+use crate::backend::schema::{CONSISTENT_INDEX, TERM};
+use crate::backend::table::Rows;
 use crate::backend::view::View;
 use crate::backend::{Applied, Backend, BackendError, Bucket, guarded};
 
@@ -20,8 +20,6 @@ enum Item {
     Row,
     End,
 }
-
-type Rows = Range<'static, &'static [u8], &'static [u8]>;
 
 /// The database as of one moment, however long the reading takes. Pages that it needs are not used again meanwhile,
 /// so the file of a database that is written to grows.
@@ -51,7 +49,7 @@ impl Backend {
         let mut head = Vec::with_capacity(CHUNK_BYTES);
         head.extend_from_slice(MAGIC);
         head.push(ENCODING_VERSION);
-        head.extend_from_slice(&SCHEMA_VERSION.to_be_bytes());
+        head.extend_from_slice(&ROWS_VERSION.to_be_bytes());
         let mut reader = ImageReader {
             path: self.path().to_path_buf(),
             applied: Applied::default(),
@@ -139,7 +137,7 @@ impl ImageReader {
             self.chunk.extend_from_slice(&self.count.to_be_bytes());
             return Ok(Item::End);
         };
-        self.rows = Some(self.view.table(*bucket).range::<&[u8]>(..).map_err(failed)?);
+        self.rows = Some(self.view.table(*bucket).iter().map_err(failed)?);
         let name = bucket.name();
         self.chunk.push(BUCKET);
         self.chunk.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
