@@ -6,10 +6,9 @@ use std::path::Path;
 
 use redb::{Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase};
 
-use super::schema;
 use super::snapshot::{self, Snapshot, unnamed};
 use super::table::Table;
-use super::{BackendError, Changes, guarded, room, temporary};
+use super::{BackendError, Changes, guarded, room, schema, temporary};
 
 /// What a database of this program begins with.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";

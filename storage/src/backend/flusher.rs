@@ -13,10 +13,9 @@ use tracing::error;
 use super::copying::{Copying, Replaced};
 use super::journal::Journal;
 use super::layer::{Layer, row_bytes};
-use super::schema;
 use super::table::WriteTable;
 use super::view::View;
-use super::{Applied, BackendError, Bucket, Shared, guarded, install, mark, occupied};
+use super::{Applied, BackendError, Bucket, Shared, guarded, install, mark, occupied, schema};
 
 /// What is done between two transactions, and who waits for it.
 #[derive(Debug)]

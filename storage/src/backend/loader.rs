@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use redb::{CursorError, Database, Durability, WriteTransaction};
 
 use super::layer::row_bytes;
-use super::schema;
 use super::storage::Files;
 use super::table::{End, WriteTable};
 use super::write_back::WriteBack;
-use super::{BackendError, Bucket};
+use super::{BackendError, Bucket, schema};
 
 /// How much one transaction takes, which bounds the pages in memory.
 const TRANSACTION_ROWS: usize = 16 * 1024;

@@ -5,7 +5,7 @@ use std::path::Path;
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
 use super::free::Free;
-use super::table::WriteTable;
+use super::table::{WriteTable, definition};
 use super::{Applied, BackendError, Bucket};
 
 /// The etcd release whose storage schema the buckets follow, as etcd keeps it in the `meta` bucket.
@@ -29,11 +29,6 @@ const OWN_SCHEMA_VERSION: &str = "schemaVersion";
 const OWN_USED_BYTES: &str = "usedBytes";
 const OWN_FREE_BYTES: &str = "freeBytes";
 const OWN_FREE_IN: &str = "freeBytesInFileOf";
-
-/// The table of a bucket.
-pub(crate) const fn table(bucket: Bucket) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
-    TableDefinition::new(bucket.name())
-}
 
 /// Gives an empty database its tables and versions.
 pub(crate) fn create(database: &Database) -> Result<(), redb::Error> {
@@ -69,7 +64,7 @@ fn put_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
 pub(crate) fn put_version(database: &Database) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    transaction.open_table(table(Bucket::Meta))?.insert(STORAGE_VERSION_KEY, STORAGE_VERSION.as_bytes())?;
+    transaction.open_table(definition(Bucket::Meta))?.insert(STORAGE_VERSION_KEY, STORAGE_VERSION.as_bytes())?;
     transaction.commit()?;
     Ok(())
 }
@@ -118,7 +113,7 @@ pub(crate) fn check(path: &Path, database: &impl ReadableDatabase) -> Result<Fou
 }
 
 fn meta(transaction: &ReadTransaction, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
-    let table = transaction.open_table(table(Bucket::Meta))?;
+    let table = transaction.open_table(definition(Bucket::Meta))?;
     Ok(table.get(key)?.map(|row| row.value().to_vec()))
 }
 
@@ -129,7 +124,7 @@ fn minor_version(text: &str) -> Option<(u64, u64)> {
 }
 
 pub(crate) fn put_applied(transaction: &WriteTransaction, applied: Applied) -> Result<(), redb::Error> {
-    let mut table = transaction.open_table(table(Bucket::Meta))?;
+    let mut table = transaction.open_table(definition(Bucket::Meta))?;
     table.insert(CONSISTENT_INDEX, &applied.index.to_be_bytes()[..])?;
     table.insert(TERM, &applied.term.to_be_bytes()[..])?;
     Ok(())

@@ -17,11 +17,15 @@ use redb::{
 
 use super::Bucket;
 use super::layer::row_bytes;
-use super::schema::table;
 use crate::record;
 
 /// Values of so many bytes are kept apart.
 const LARGE: usize = if cfg!(test) { 130 } else { 1024 };
+
+/// The table of a bucket.
+pub(super) const fn definition(bucket: Bucket) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+    TableDefinition::new(bucket.name())
+}
 
 /// Whole rows of history with large values.
 const LARGE_ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("keyLarge");
@@ -42,7 +46,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn open(transaction: &ReadTransaction, bucket: Bucket) -> Result<Table, TableError> {
-        let rows = transaction.open_table(table(bucket))?;
+        let rows = transaction.open_table(definition(bucket))?;
         let large = match bucket {
             Bucket::Key => match transaction.open_table(LARGE_ROWS) {
                 Err(TableError::TableDoesNotExist(_)) => None,
@@ -132,7 +136,7 @@ impl<'t> WriteTable<'t> {
     /// It is there afterwards.
     pub(super) fn open(transaction: &'t WriteTransaction, bucket: Bucket) -> Result<WriteTable<'t>, TableError> {
         let large = (bucket == Bucket::Key).then(|| transaction.open_table(LARGE_ROWS)).transpose()?;
-        Ok(WriteTable { rows: transaction.open_table(table(bucket))?, large })
+        Ok(WriteTable { rows: transaction.open_table(definition(bucket))?, large })
     }
 
     /// Its end, to add rows to.

@@ -511,12 +511,12 @@ fn what_cannot_be_opened_is_refused_in_one_line() {
         transaction.commit().unwrap();
     };
     change(&|transaction| {
-        let mut meta = transaction.open_table(schema::table(Bucket::Meta)).unwrap();
+        let mut meta = transaction.open_table(table::definition(Bucket::Meta)).unwrap();
         meta.insert(schema::STORAGE_VERSION_KEY, &b"3.8.0"[..]).unwrap();
     });
     assert_eq!(reason(&path), "DB: written by a newer version: its schema is 3.8.0, this program knows 3.7.0");
     change(&|transaction| {
-        let mut meta = transaction.open_table(schema::table(Bucket::Meta)).unwrap();
+        let mut meta = transaction.open_table(table::definition(Bucket::Meta)).unwrap();
         meta.insert(schema::STORAGE_VERSION_KEY, &b"3.7.0"[..]).unwrap();
         let mut own = transaction.open_table(redb::TableDefinition::<&str, u64>::new("keyport")).unwrap();
         own.insert("schemaVersion", schema::SCHEMA_VERSION + 1).unwrap();

@@ -23,7 +23,7 @@ fn put(backend: &Backend, main: i64, value_bytes: usize) {
 fn halves(path: &Path) -> [Vec<(RowKey, usize)>; 2] {
     let database = Database::open(path).unwrap();
     let transaction = database.begin_read().unwrap();
-    [table(Bucket::Key), LARGE_ROWS].map(|half| match transaction.open_table(half) {
+    [definition(Bucket::Key), LARGE_ROWS].map(|half| match transaction.open_table(half) {
         Ok(rows) => rows
             .range::<&[u8]>(..)
             .unwrap()
@@ -72,7 +72,7 @@ fn of_version_1(path: &Path, mains: std::ops::RangeInclusive<i64>) {
     let transaction = database.begin_write().unwrap();
     transaction.delete_table(LARGE_ROWS).unwrap();
     {
-        let mut rows = transaction.open_table(table(Bucket::Key)).unwrap();
+        let mut rows = transaction.open_table(definition(Bucket::Key)).unwrap();
         for main in mains {
             rows.insert(&*RowKey::new(main, 0).encode(), record(main, 2 * LARGE).encoded()).unwrap();
         }
@@ -106,7 +106,7 @@ fn a_file_of_version_1_goes_on() {
 
 #[test]
 fn half_a_row_is_damage() {
-    for half in [table(Bucket::Key), LARGE_ROWS] {
+    for half in [definition(Bucket::Key), LARGE_ROWS] {
         for main in [1, 2, 3] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("db");
