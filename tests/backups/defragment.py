@@ -63,27 +63,17 @@ def gap(server, during):
     return longest * 1000, max(writer.slowest for writer in writers) * 1000, len(times), ended - begun
 
 
-def post(server, path, body):
-    connection = http.client.HTTPConnection(server.address, timeout=600)
-    connection.request("POST", path, json.dumps(body))
-    answer = connection.getresponse()
-    text = answer.read()
-    if answer.status != 200:
-        raise SystemExit(f"{path}: {text}")
-    return json.loads(text)
-
-
 def fill(options, server):
     size = ["--keys", str(options.keys), "--value-size", str(options.value_size)]
     for _ in range(2):
         loadgen(options, server, "--workloads", "load", "--clients", "64", "--rounds", "1", *size)
-    revision = post(server, "/v3/maintenance/status", {})["header"]["revision"]
-    post(server, "/v3/kv/compaction", {"revision": revision, "physical": True})
+    revision = server.post("/v3/maintenance/status", {})["header"]["revision"]
+    server.post("/v3/kv/compaction", {"revision": revision, "physical": True})
     settle()
 
 
 def sizes(server):
-    status = post(server, "/v3/maintenance/status", {})
+    status = server.post("/v3/maintenance/status", {})
     return [int(status.get(name, "0")) >> 20 for name in ("dbSize", "dbSizeInUse")]
 
 
@@ -119,7 +109,7 @@ def measure(options, server):
     for _ in range(options.rounds):
         before = server.memory()
         server.forget_peak()
-        longest, slowest, puts, took = gap(server, lambda: post(server, "/v3/maintenance/defragment", {}))
+        longest, slowest, puts, took = gap(server, lambda: server.post("/v3/maintenance/defragment", {}))
         more = server.memory("VmHWM") - before
         print(
             f"{server.name}: {took:.2f} s of defragmentation: no answer for {longest:.1f} ms at most, slowest put {slowest:.1f} ms, "

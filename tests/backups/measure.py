@@ -12,6 +12,7 @@ more about the machine.
 
 import argparse
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -66,6 +67,15 @@ class Server:
             time.sleep(0.1)
         raise SystemExit(f"{self.name} does not serve")
 
+    def post(self, path, body):
+        connection = http.client.HTTPConnection(self.address, timeout=600)
+        connection.request("POST", path, json.dumps(body))
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{self.name}: {path}: {answer.status} {text[:300]}")
+        return json.loads(text)
+
     def cpu(self):
         """Seconds that it has worked."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -105,8 +115,13 @@ def puts(options, server, seconds):
     out = loadgen(
         options, server, "--workloads", "put", "--clients", "8", "--rounds", "1", "--warmup", "0", "--seconds", str(seconds)
     )
+    return rates(out, "put")
+
+
+def rates(out, workload):
+    """Of what loadgen says: how many a second, and how long they took."""
     tables = [[cell.strip() for cell in line.strip("| ").split("|")] for line in out.splitlines() if line.startswith("|")]
-    heads, row = tables[0], next(row for row in tables if row[0] == "put")
+    heads, row = tables[0], next(row for row in tables if row[0] == workload)
     figures = dict(zip(heads, row))
     return ", ".join(f"{name} {figures[name]}" for name in heads if name.startswith(("ops", "p50", "p99")))
 

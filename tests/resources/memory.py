@@ -11,8 +11,6 @@ target/release/{keyport,loadgen}. Ratios of one run mean something; absolute fig
 """
 
 import argparse
-import http.client
-import json
 import os
 import pathlib
 import shutil
@@ -21,7 +19,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "backups"))
-from measure import ROOT, Server, loadgen, save, settle  # noqa: E402  (the path comes first)
+from measure import ROOT, Server, loadgen, rates, save, settle  # noqa: E402  (the path comes first)
 
 MIB = 1 << 20
 VALUE = 10 * 1024
@@ -55,22 +53,9 @@ class Group:
         self.path.rmdir()
 
 
-def post(server, path, body):
-    connection = http.client.HTTPConnection(server.address, timeout=600)
-    connection.request("POST", path, json.dumps(body))
-    answer = connection.getresponse()
-    text = answer.read()
-    if answer.status != 200:
-        raise SystemExit(f"{server.name}: {path}: {answer.status} {text[:300]}")
-    return json.loads(text)
-
-
 def rate(options, server, workload, *args):
     out = loadgen(options, server, "--workloads", workload, "--rounds", "1", "--value-size", str(VALUE), *args)
-    tables = [[cell.strip() for cell in line.strip("| ").split("|")] for line in out.splitlines() if line.startswith("|")]
-    heads, row = tables[0], next(row for row in tables if row[0].startswith(workload))
-    figures = dict(zip(heads, row))
-    return ", ".join(f"{name} {figures[name]}" for name in heads if name.startswith(("ops", "p50", "p99")))
+    return rates(out, workload)
 
 
 def measure(options, name, binary, folder):
@@ -88,21 +73,21 @@ def measure(options, name, binary, folder):
         hot = ["--keyspace", str(keys // 10), "--seconds", str(options.seconds)]
         tell(f"reads of a hot tenth: {rate(options, server, 'range', *hot)}")
         tell(f"writes of it: {rate(options, server, 'put', *hot)}")
-        revision = post(server, "/v3/kv/range", {"key": "AA==", "range_end": "AA==", "count_only": True})["header"]["revision"]
+        revision = server.post("/v3/kv/range", {"key": "AA==", "range_end": "AA==", "count_only": True})["header"]["revision"]
         begun = time.monotonic()
-        post(server, "/v3/kv/compaction", {"revision": revision, "physical": True})
+        server.post("/v3/kv/compaction", {"revision": revision, "physical": True})
         tell(f"compacted in {time.monotonic() - begun:.1f} s")
         took, cpu, size = save(options, server, folder, "etcdctl")
         tell(f"a backup of {size // MIB} MiB in {took:.1f} s, {cpu:.1f} s of CPU")
         begun = time.monotonic()
-        post(server, "/v3/maintenance/defragment", {})
+        server.post("/v3/maintenance/defragment", {})
         tell(f"defragmented in {time.monotonic() - begun:.1f} s")
         server.process.kill()
         server.process.wait()
     begun = time.monotonic()
     with Server(name, binary, folder, enter=group.enter) as server:
         tell(f"killed, serves again after {time.monotonic() - begun:.1f} s")
-        deleted = post(server, "/v3/kv/deleterange", {"key": "AA==", "range_end": "AA=="})["deleted"]
+        deleted = server.post("/v3/kv/deleterange", {"key": "AA==", "range_end": "AA=="})["deleted"]
         tell(f"{deleted} keys removed")
     group.remove()
     shutil.rmtree(folder / name)
