@@ -56,7 +56,7 @@ const MOD_REVISION: u32 = 3;
 const VERSION: u32 = 4;
 const VALUE: u32 = 5;
 const LEASE: u32 = 6;
-/// In outlines alone, which go to nobody as they are: how long the value is.
+/// In outlines alone, which go to nobody as they are, and there in front of all others: how long the value is.
 const VALUE_LEN: u32 = 7;
 
 /// What the scratch buffer may keep between two records.
@@ -232,32 +232,25 @@ pub(crate) fn value_len(encoded: &[u8]) -> usize {
     len
 }
 
-/// Whether this is an encoded outline.
+/// Whether this is an encoded outline: by its first byte, as every reader of a key asks.
 pub(crate) fn is_outline(encoded: &[u8]) -> bool {
-    let mut is_outline = false;
-    // The constructors walked the same bytes without an error. In front of the value nothing is left that would say so.
-    let _ = walk(encoded, |tag, _, _| {
-        is_outline = tag == VALUE_LEN;
-        !is_outline && tag != VALUE
-    });
-    is_outline
+    encoded.first().is_some_and(|first| u32::from(*first) == VALUE_LEN << 3 | WireType::Varint as u32)
 }
 
 /// Calls `with` with the outline of an encoded `KeyValue`, encoded.
 pub(crate) fn with_outline<T>(encoded: &[u8], with: impl FnOnce(&[u8]) -> T) -> T {
     SCRATCH.with_borrow_mut(|buffer| {
         buffer.clear();
-        let mut len = 0;
+        put_number(buffer, VALUE_LEN, i64::try_from(value_len(encoded)).unwrap_or(i64::MAX));
         // The constructors walked the same bytes without an error.
         let _ = walk(encoded, |tag, number, at| {
             match tag {
                 KEY => put_bytes(buffer, KEY, slice(encoded, at, number)),
-                VALUE | VALUE_LEN => len = number,
+                VALUE | VALUE_LEN => {}
                 tag => put_number(buffer, tag, number.cast_signed()),
             }
             true
         });
-        put_number(buffer, VALUE_LEN, len.cast_signed());
         with(buffer)
     })
 }

@@ -59,12 +59,12 @@ impl Table {
 
     /// A whole row.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Guard>, StorageError> {
-        match self.rows.get(key)? {
-            Some(row) if self.large.is_some() && record::is_outline(row.value()) => {
-                let whole = self.large.as_ref().map(|large| large.get(key)).transpose()?.flatten();
-                whole.map_or_else(|| Err(alone(key)), |whole| Ok(Some(whole)))
+        let row = self.rows.get(key)?;
+        match &self.large {
+            Some(large) if row.as_ref().is_some_and(|row| record::is_outline(row.value())) => {
+                large.get(key)?.map_or_else(|| Err(alone(key)), |whole| Ok(Some(whole)))
             }
-            row => Ok(row),
+            _ => Ok(row),
         }
     }
 

@@ -57,7 +57,7 @@ impl Index {
         self.leaf(key)?.get(key)
     }
 
-    /// Adds the newest row of a key; returns the live version that it replaced.
+    /// Adds the newest row of a key, whose outline will do if it is in the backend; returns the live version that it replaced.
     pub(super) fn push(&mut self, row: RowKey, record: Record) -> Option<Record> {
         let value = key_state::evictable(&record);
         let (replaced, split) = self.branch_mut(record.key())?.push(row, record);
@@ -67,17 +67,6 @@ impl Index {
         }
         self.live = self.live + usize::from(!row.tombstone) - usize::from(replaced.is_some());
         replaced
-    }
-
-    /// As [`Index::push`], for a row that is in the backend already: its outline will do.
-    pub(super) fn push_stored(&mut self, row: RowKey, record: Record) {
-        let outline = record.is_outline().then(|| record.clone());
-        self.push(row, record);
-        if let Some(outline) = outline
-            && let Some(branch) = self.branch_mut(outline.key())
-        {
-            branch.note_evicted(outline.key());
-        }
     }
 
     /// All keys from a start up to and without an end, dead ones included.

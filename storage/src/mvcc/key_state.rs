@@ -37,7 +37,6 @@ pub(super) struct Rows {
     latest: Record,
     /// Ascending, never empty.
     rows: Vec<RowKey>,
-    is_evicted: bool,
     is_used: AtomicBool,
 }
 
@@ -74,18 +73,16 @@ impl Version {
     }
 }
 
-/// The revision of a live row in 64 bits, and what is known of its value. There is room for revisions below 2^44 and 2^18
+/// The revision of a live row in 64 bits, and what is known of its value. There is room for revisions below 2^44 and 2^19
 /// changes in each.
 #[derive(Debug)]
 pub(super) struct Packed(AtomicU64);
 
-/// The value is not in memory.
-const EVICTED: u64 = 1;
 /// The value was read since somebody looked for one to be evicted.
-const USED: u64 = 2;
+const USED: u64 = 1;
 
-const FLAG_BITS: u32 = 2;
-const SUB_BITS: u32 = 18;
+const FLAG_BITS: u32 = 1;
+const SUB_BITS: u32 = 19;
 const MAIN_BITS: u32 = u64::BITS - SUB_BITS - FLAG_BITS;
 
 impl Packed {
@@ -143,7 +140,6 @@ impl KeyState {
             KeyState::Many(state) => {
                 let alive = state.is_alive();
                 state.rows.push(row);
-                state.is_evicted = false;
                 *state.is_used.get_mut() = false;
                 let replaced = std::mem::replace(&mut state.latest, record);
                 alive.then_some(replaced)
@@ -169,13 +165,14 @@ impl KeyState {
 
     fn newest_version(&self) -> Version {
         let record = self.latest().clone();
-        match self {
-            KeyState::One { at, .. } if at.has(EVICTED) => Version::Evicted(record, at.row()),
-            KeyState::Many(state) if state.is_evicted => match state.rows.last() {
-                Some(row) => Version::Evicted(record, *row),
-                None => Version::Newest(record),
-            },
-            _ => Version::Newest(record),
+        let row = match self {
+            _ if !record.is_outline() => None,
+            KeyState::One { at, .. } => Some(at.row()),
+            KeyState::Many(state) => state.rows.last().copied(),
+        };
+        match row {
+            Some(row) => Version::Evicted(record, row),
+            None => Version::Newest(record),
         }
     }
 
@@ -253,22 +250,14 @@ impl KeyState {
             return None;
         }
         let outline = self.latest().outline();
-        Some(self.replace_latest(outline, true))
-    }
-
-    /// What was pushed last is an outline.
-    pub(super) fn note_evicted(&mut self) {
-        match self {
-            KeyState::One { at, .. } => _ = at.set(EVICTED),
-            KeyState::Many(state) => state.is_evicted = true,
-        }
+        Some(std::mem::replace(self.latest_mut(), outline))
     }
 
     /// Puts an evicted value back, unless that row is not the newest any more.
     pub(super) fn restore(&mut self, row: RowKey, whole: Record) -> bool {
         let is_wanted = matches!(self.newest(), Some(Version::Evicted(_, evicted)) if evicted == row);
         if is_wanted {
-            self.replace_latest(whole, false);
+            *self.latest_mut() = whole;
         }
         is_wanted
     }
@@ -280,20 +269,10 @@ impl KeyState {
         }
     }
 
-    fn replace_latest(&mut self, by: Record, is_evicted: bool) -> Record {
+    fn latest_mut(&mut self) -> &mut Record {
         match self {
-            KeyState::One { record, at } => {
-                if is_evicted {
-                    at.set(EVICTED)
-                } else {
-                    at.clear(EVICTED)
-                };
-                std::mem::replace(record, by)
-            }
-            KeyState::Many(state) => {
-                state.is_evicted = is_evicted;
-                std::mem::replace(&mut state.latest, by)
-            }
+            KeyState::One { record, .. } => record,
+            KeyState::Many(state) => &mut state.latest,
         }
     }
 
@@ -320,9 +299,6 @@ impl KeyState {
             [] => return Left::Nothing,
             [row] => {
                 if let Some(at) = Packed::new(row) {
-                    if state.is_evicted {
-                        at.set(EVICTED);
-                    }
                     *self = KeyState::One { record: state.latest.clone(), at };
                 }
             }
@@ -334,7 +310,7 @@ impl KeyState {
 
 impl Rows {
     fn new(latest: Record, rows: Vec<RowKey>) -> Rows {
-        Rows { latest, rows, is_evicted: false, is_used: AtomicBool::new(false) }
+        Rows { latest, rows, is_used: AtomicBool::new(false) }
     }
 
     fn is_alive(&self) -> bool {

@@ -86,7 +86,7 @@ fn read_rows(edition: &Edition, value_bytes: usize) -> Result<History, BackendEr
             rows.highest = row.main;
             rows.leased |= record.lease() != 0;
             // Of large values nothing more is read: those that are wanted come by and by.
-            rows.index.push_stored(row, record);
+            rows.index.push(row, record);
             rows.index.evict_down_to(value_bytes, &mut evicted);
             evicted.clear();
         }

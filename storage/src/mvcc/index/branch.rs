@@ -95,14 +95,6 @@ impl Branch {
         Some((self.bounds.get(place)?, self.leaves.get_mut(place)?))
     }
 
-    /// See [`Leaf::note_evicted`].
-    pub(super) fn note_evicted(&mut self, key: &[u8]) {
-        let place = self.place(key);
-        if let Some(leaf) = self.leaves.get_mut(place) {
-            leaf.note_evicted(key);
-        }
-    }
-
     /// See [`Leaf::restore`].
     pub(super) fn restore(&mut self, row: RowKey, whole: Record) -> usize {
         let place = self.place(whole.key());

@@ -139,13 +139,6 @@ impl Leaf {
         swept
     }
 
-    /// What was pushed for a key is an outline.
-    pub(super) fn note_evicted(&mut self, key: &[u8]) {
-        if let Some(state) = self.find(key).ok().and_then(|at| self.states.get_mut(at)) {
-            state.note_evicted();
-        }
-    }
-
     /// Has the value of a key again, if this row is still its newest; returns how many bytes that takes.
     pub(super) fn restore(&mut self, row: RowKey, whole: Record) -> usize {
         let Some(state) = self.find(whole.key()).ok().and_then(|at| self.states.get_mut(at)) else { return 0 };
