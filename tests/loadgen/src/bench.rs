@@ -1,6 +1,7 @@
 //! Servers on fresh data folders, warm-up, interleaved rounds, medians.
 
 mod beside;
+mod crowd;
 mod figures;
 mod options;
 mod probe;
@@ -42,6 +43,19 @@ impl Side {
     fn cluster(&mut self) -> &mut Cluster {
         self.cluster.as_mut().expect("started")
     }
+}
+
+/// Memory that no file stands for, in /proc/PID/status.
+const ANONYMOUS: &str = "RssAnon";
+
+/// What a workload measured, and what was used meanwhile.
+struct Done {
+    out: Outcome,
+    used: Used,
+    /// Of the disk, just before.
+    fsync_per_s: f64,
+    /// Anonymous memory of the servers, from before the clients came until all of them stood.
+    grown_mib: f64,
 }
 
 type Measure<'a> = dyn Fn(&mut Bench, &mut Side) -> Result<Row> + 'a;
@@ -122,6 +136,10 @@ impl Bench {
                 Kind::Restart => self.rounds(sides, &Self::restart)?,
                 Kind::Failover => self.rounds(sides, &Self::failover)?,
                 Kind::NewMember => self.rounds(sides, &Self::new_member)?,
+                Kind::Many(crowd) => {
+                    let rows = self.pair(sides, &|b, s| b.crowd(s, crowd))?;
+                    self.rows.extend(rows);
+                }
                 Kind::WatchesHttps | Kind::Logins => {
                     for clients in self.o.clients.clone() {
                         for s in sides.iter_mut().filter(|_| self.o.warmup > 0.0) {
@@ -237,6 +255,7 @@ impl Bench {
             streams: o.streams,
             rate: o.rate,
             writers: o.writers,
+            lease_ttl: o.lease_ttl,
             beside: None,
         })
     }
@@ -268,15 +287,15 @@ impl Bench {
             nodes: s.cluster().size(),
             ..Default::default()
         };
-        let (out, used, fsync_per_s) = self.outcome(s, spec)?;
-        row.fill(out, used);
-        row.fsync_per_s = fsync_per_s;
+        let done = self.outcome(s, spec)?;
+        row.fill(done.out, done.used);
+        row.fsync_per_s = done.fsync_per_s;
+        row.server_grown_mib = done.grown_mib;
         row.server_peak_rss_mib = s.cluster().mib("VmHWM");
         Ok(row)
     }
 
-    /// What a workload measured, what was used meanwhile, and the rate of syncs just before.
-    fn outcome(&self, s: &mut Side, spec: Spec) -> Result<(Outcome, Used, f64)> {
+    fn outcome(&self, s: &mut Side, spec: Spec) -> Result<Done> {
         let c = s.cluster();
         let leases = if spec.kind == Kind::LeaseRevoke { std::mem::take(&mut c.leases) } else { vec![] };
         rustix::fs::sync(); // the other side's dirty pages are not this side's to write
@@ -284,10 +303,15 @@ impl Bench {
         let probe = fsync_probe(&self.work.path, 256, false, 0.1)?;
         c.reset_peak();
         let mut meter = Meter::new(c.pids());
-        let mut out = drive(spec, leases, || meter.restart());
+        let before = c.mib(ANONYMOUS);
+        let mut grown_mib = 0.0;
+        let mut out = drive(spec, leases, || {
+            grown_mib = c.mib(ANONYMOUS) - before;
+            meter.restart();
+        });
         let used = meter.read();
         c.leases.append(&mut out.leases);
-        Ok((out, used, probe.ops as f64 / probe.elapsed.as_secs_f64()))
+        Ok(Done { out, used, fsync_per_s: probe.ops as f64 / probe.elapsed.as_secs_f64(), grown_mib })
     }
 
     fn wait_quiet(&self, c: &Cluster) {

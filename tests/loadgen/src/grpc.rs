@@ -35,8 +35,9 @@ pub(crate) enum Method {
     UserGrantRole,
     RoleAdd,
     RoleGrantPermission,
+    RoleRevokePermission,
 }
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 17] = [
     "etcdserverpb.KV/Range",
     "etcdserverpb.KV/Put",
     "etcdserverpb.KV/Txn",
@@ -53,6 +54,7 @@ const PATHS: [&str; 16] = [
     "etcdserverpb.Auth/UserGrantRole",
     "etcdserverpb.Auth/RoleAdd",
     "etcdserverpb.Auth/RoleGrantPermission",
+    "etcdserverpb.Auth/RoleRevokePermission",
 ];
 
 /// What an HTTP/2 connection may take to be set up above the socket.

@@ -17,7 +17,7 @@ use crate::grpc::{Conn, Method};
 use crate::local::block_on;
 use crate::proto::*;
 use crate::stats;
-use crate::users::Users;
+use crate::users::{self, Users};
 pub(crate) use etcd::find_etcd;
 use member::{Member, Place, Template};
 
@@ -90,6 +90,12 @@ impl Cluster {
         Ok(())
     }
 
+    /// Gives the user who puts a permission for each of so many keys, in place of the one for all.
+    pub(crate) fn permit_one_by_one(&mut self, count: u64, key_size: usize) -> Result<()> {
+        let first = *self.endpoints().first().context("no member to ask")?;
+        block_on(users::permit_one_by_one(self.entry(first), count, key_size)).context("permitting")
+    }
+
     /// The ways in for a workload with so many connections to `targets`; if there are users, all are logged in.
     pub(crate) fn access(&mut self, targets: &[SocketAddr], connections: usize) -> Result<Access> {
         match &mut self.users {
@@ -138,6 +144,13 @@ impl Cluster {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// How many keys the leader finds.
+    pub(crate) fn count(&self, read: &RangeRequest) -> Result<i64> {
+        let leader = *self.targets("leader").first().context("no member to ask")?;
+        let call = async { Conn::open(self.entry(leader)).await?.call::<RangeCount>(Method::Range, frame(read)).await };
+        Ok(block_on(call)?.count)
     }
 
     /// Stops the members with `signal`, then SIGKILL after 15 s.

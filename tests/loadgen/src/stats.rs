@@ -131,6 +131,8 @@ pub(crate) struct Row {
     pub(crate) server_cpu_s_per_kop: f64,
     pub(crate) client_cpu_s_per_kop: f64,
     pub(crate) server_peak_rss_mib: f64,
+    /// Of memory that no file stands for, until all clients stood.
+    pub(crate) server_grown_mib: f64,
     /// Noise: cores that neither server nor client used but others did meanwhile, and the disk's fdatasync/s just before.
     pub(crate) other_cores: f64,
     pub(crate) fsync_per_s: f64,
@@ -191,6 +193,7 @@ pub(crate) fn median_row(rows: &[&Row]) -> Row {
         server_cpu_s_per_kop: m(|r| r.server_cpu_s_per_kop),
         client_cpu_s_per_kop: m(|r| r.client_cpu_s_per_kop),
         server_peak_rss_mib: m(|r| r.server_peak_rss_mib),
+        server_grown_mib: m(|r| r.server_grown_mib),
         other_cores: m(|r| r.other_cores),
         fsync_per_s: m(|r| r.fsync_per_s),
         value: rows[0].value.map(|_| m(|r| r.value.unwrap_or(f64::NAN))),

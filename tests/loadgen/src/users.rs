@@ -2,16 +2,17 @@
 //! connections.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::entry::{Access, Entry, Login};
-use crate::fail::Fail;
+use crate::fail::{Fail, rpc};
 use crate::grpc::{Conn, Method};
 use crate::proto::*;
-use crate::workload::PREFIXES;
+use crate::workload::{PREFIXES, key};
 
 const ROOT: (&str, &str) = ("root", "root's password");
 const PLAIN: (&str, &str) = ("loadgen", "loadgen's password");
@@ -19,6 +20,10 @@ const ROLE: &str = "workloads";
 
 /// More connections than that share logins: each costs a server most of a tenth of a second.
 const MOST_LOGINS: usize = 64;
+
+/// Every permission more makes a role's row longer, which is written anew with each.
+const KEYS_EACH_ROLE: u64 = 100;
+const ROLES_AT_ONCE: usize = 64;
 
 /// Logins under way at once.
 const AT_ONCE: usize = 8;
@@ -72,14 +77,56 @@ impl Users {
     }
 }
 
+/// Takes the permission for all keys of puts from the user, and gives one for each of the first `count` keys instead.
+pub(crate) async fn permit_one_by_one(root: Entry, count: u64, key_size: usize) -> Result<(), Fail> {
+    let conn = Conn::open(root).await?;
+    let wide = read_write(PREFIXES[0]).perm.unwrap_or_default();
+    let revoke = RoleRevokePermissionRequest { role: ROLE.into(), key: wide.key, range_end: wide.range_end };
+    conn.call::<HeaderOnly>(Method::RoleRevokePermission, frame(&revoke)).await?;
+    let roles = count.div_ceil(KEYS_EACH_ROLE);
+    let mut making = JoinSet::new();
+    for number in 0..roles {
+        if making.len() == ROLES_AT_ONCE {
+            making.join_next().await.expect("some are under way").map_err(rpc)??;
+        }
+        making.spawn_local(make_role(conn.clone(), number, count, key_size));
+    }
+    while let Some(made) = making.join_next().await {
+        made.map_err(rpc)??;
+    }
+    for number in 0..roles {
+        let grant = Names { name: PLAIN.0.into(), second: role_of(number) };
+        conn.call::<HeaderOnly>(Method::UserGrantRole, frame(&grant)).await?;
+    }
+    Ok(())
+}
+
+fn role_of(number: u64) -> String {
+    format!("role-{number}")
+}
+
+/// A role for its share of the keys: each with what is below it, so that no two ranges touch.
+async fn make_role(conn: Rc<Conn>, number: u64, count: u64, key_size: usize) -> Result<(), Fail> {
+    let name = role_of(number);
+    conn.call::<HeaderOnly>(Method::RoleAdd, frame(&Names { name: name.clone(), second: String::new() })).await?;
+    for i in number * KEYS_EACH_ROLE..count.min((number + 1) * KEYS_EACH_ROLE) {
+        let key = key(PREFIXES[0], i, key_size);
+        let range_end = [&key[..], b"~"].concat().into();
+        let perm = Some(Permission { kind: 2, key, range_end });
+        let grant = RoleGrantPermissionRequest { name: name.clone(), perm };
+        conn.call::<HeaderOnly>(Method::RoleGrantPermission, frame(&grant)).await?;
+    }
+    Ok(())
+}
+
 /// Those who only log in. Each is a user of its own, since a server may refuse many logins of one user at once.
 pub(crate) fn bystanders(count: usize) -> impl Iterator<Item = Names> {
     (0..count).map(|i| Names { name: format!("bystander-{i}"), second: "a bystander's password".into() })
 }
 
-/// A request with the token, so that a new one is there if it has expired.
+/// A request with the token, so that a new one is there if it has expired; of a key that is permitted always.
 async fn check(entry: Entry) -> Result<(), Fail> {
-    let read = RangeRequest { key: Bytes::from_static(&[PREFIXES[0]]), serializable: true, ..Default::default() };
+    let read = RangeRequest { key: Bytes::from_static(&[PREFIXES[1]]), serializable: true, ..Default::default() };
     Conn::open(entry).await?.call::<RangeCount>(Method::Range, frame(&read)).await?;
     Ok(())
 }
@@ -92,7 +139,6 @@ fn read_write(prefix: u8) -> RoleGrantPermissionRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::key;
 
     #[test]
     fn what_is_granted_holds_the_keys_of_the_workloads() {

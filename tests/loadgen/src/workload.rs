@@ -29,7 +29,7 @@ use crate::stats::Outcome;
 use Kind::*;
 pub(crate) use beside::Beside;
 use client::{Client, Link};
-pub(crate) use kind::{Kind, NAMES};
+pub(crate) use kind::{Crowd, Kind, NAMES};
 use watch::{Fan, watchers, writers};
 
 #[derive(Clone)]
@@ -49,6 +49,8 @@ pub(crate) struct Spec {
     pub(crate) streams: usize,
     pub(crate) rate: f64,
     pub(crate) writers: usize,
+    /// Seconds, of leases that are to expire.
+    pub(crate) lease_ttl: i64,
     /// What others do meanwhile, which is not measured.
     pub(crate) beside: Option<Beside>,
 }
@@ -65,7 +67,7 @@ struct Run {
 }
 
 /// What the keys of all workloads begin with: those of [`key`], and the one that `failover` puts.
-pub(crate) const PREFIXES: [u8; 5] = [b'k', b't', b'j', b'w', b'f'];
+pub(crate) const PREFIXES: [u8; 6] = [b'k', b't', b'j', b'w', b'f', b'l'];
 
 /// The key of index `i`: one prefix byte and zero-padded decimals, so that ranges of indexes are ranges of keys.
 pub(crate) fn key(prefix: u8, i: u64, size: usize) -> Bytes {
@@ -127,7 +129,7 @@ fn jobs(spec: &Spec) -> Vec<Job> {
 pub(crate) fn drive(spec: Spec, leases: Vec<i64>, started: impl FnOnce()) -> Outcome {
     let jobs = jobs(&spec);
     let mut rng = 42;
-    let pool: Vec<u8> = (0..1 << 17).flat_map(|_| rand(&mut rng).to_le_bytes()).collect();
+    let pool: Vec<u8> = (0..1 << 18).flat_map(|_| rand(&mut rng).to_le_bytes()).collect();
     let run = Arc::new(Run {
         pool: pool.into(),
         next: AtomicU64::new(0),

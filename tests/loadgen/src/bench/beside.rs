@@ -21,11 +21,11 @@ impl Bench {
         };
         let (puts, half) = (self.puts_beside(kind), self.o.seconds / 2.0);
         let spec = self.spec(s, puts, clients, half)?;
-        let (mut without, _, _) = self.outcome(s, spec)?;
+        let mut without = self.outcome(s, spec)?.out;
         let spec = Spec { beside: Some(what), ..self.spec(s, puts, clients, self.o.seconds)? };
         let mut row = self.go(s, spec)?;
         let spec = self.spec(s, puts, clients, half)?;
-        without.merge(self.outcome(s, spec)?.0);
+        without.merge(self.outcome(s, spec)?.out);
         let p99_without = quantile_ms(&without, 0.99);
         row.workload = kind.name();
         row.value = Some(row.p99_ms / p99_without);

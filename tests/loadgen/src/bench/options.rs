@@ -8,6 +8,9 @@ use anyhow::{Result, ensure};
 use crate::entry::{Scope, TlsMode};
 use crate::workload::{Kind, NAMES};
 
+/// Bytes: of a request, which is 1.5 MiB at most by default, and of what there is of random data.
+const MOST_IN_A_VALUE: usize = (1 << 20) + (1 << 19) - 1024;
+
 #[derive(clap::Args, Clone)]
 pub(crate) struct Opts {
     #[arg(long, value_delimiter = ',', default_value = "put,range,txn,mixed", help = format!("Comma-separated: {NAMES}"))]
@@ -81,6 +84,16 @@ pub(crate) struct Opts {
     /// logins: clients that log in all the time, each as a user of its own, while puts are measured
     #[arg(long, default_value_t = 32)]
     pub(super) login_clients: usize,
+    /// connections, watchers, watchers-of-one, leases, permissions: how many make the crowd [default: 10,000 connections,
+    /// 100,000 watchers or permissions, 1,000,000 leases]
+    #[arg(long)]
+    pub(super) crowd: Option<u64>,
+    /// watchers, watchers-of-one: streams they share
+    #[arg(long, default_value_t = 1000)]
+    pub(super) crowd_streams: usize,
+    /// leases: seconds from a grant to its end. All have to be granted before the first expires
+    #[arg(long, default_value_t = 300)]
+    pub(super) lease_ttl: i64,
     /// Members per side. failover: 3 or more. new-member: 3 shows what catching up costs; with 1 there is no majority while
     /// the second member starts, and what a server does about that weighs most
     #[arg(long, default_value_t = 1)]
@@ -171,9 +184,10 @@ impl Opts {
             self.https_watches > 0 && self.watches_per_conn > 0 && self.login_clients > 0,
             "counts must be at least 1"
         );
+        ensure!(self.crowd != Some(0) && self.crowd_streams > 0 && self.lease_ttl > 0, "counts must be at least 1");
         ensure!(
-            (8..1 << 20).contains(&self.value_size) && (10..4096).contains(&self.key_size),
-            "--value-size is 8..1 MiB, --key-size 10..4096"
+            (8..=MOST_IN_A_VALUE).contains(&self.value_size) && (10..4096).contains(&self.key_size),
+            "--value-size is 8 to {MOST_IN_A_VALUE}, --key-size 10..4096"
         );
         let list = kinds.iter().filter_map(|k| if let Kind::List(n) = k { Some(*n) } else { None }).max();
         ensure!(list.unwrap_or(0) <= self.keys, "list needs --keys of at least its size");

@@ -49,7 +49,7 @@ pub(super) async fn first_put(members: Vec<Entry>, kill: impl FnOnce(), limit: D
 /// Puts to one member, whether those before were answered or not: waiting for one that hangs would add its bound to the
 /// result.
 async fn puts(conn: Rc<Conn>, acknowledged: mpsc::Sender<(Instant, u64)>) {
-    let put = frame(&PutRequest { key: Bytes::from_static(b"failover"), value: Bytes::from_static(b"v") });
+    let put = frame(&PutRequest { key: Bytes::from_static(b"failover"), value: Bytes::from_static(b"v"), lease: 0 });
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

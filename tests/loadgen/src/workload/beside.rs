@@ -1,4 +1,6 @@
-//! What goes on beside the clients that are measured: watches that stay open, or logins without end.
+//! What goes on beside the clients that are measured: watches that stay open, logins without end, or a crowd.
+
+mod crowd;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -33,6 +35,10 @@ pub(crate) enum Beside {
     Watches { count: usize, each_connection: usize, json: bool },
     /// Clients that log in all the time, with a connection each.
     Logins { clients: Vec<Names> },
+    /// Connections that have been of use once, and are idle.
+    Connections { count: usize },
+    /// Over so many streams, which share a few connections: each on a key of its own, or all on all that is put.
+    Watchers { count: usize, streams: usize, of_one: bool },
 }
 
 /// Sets it up, and goes on with it while the others are measured. The outcome holds no operations, since those are not
@@ -41,6 +47,8 @@ pub(super) async fn go_on(run: Arc<Run>, what: Beside) -> Outcome {
     match what {
         Beside::Watches { count, each_connection, json } => watches(run, count, each_connection, json).await,
         Beside::Logins { clients } => logins(run, clients).await,
+        Beside::Connections { count } => crowd::connections(run, count).await,
+        Beside::Watchers { count, streams, of_one } => crowd::watchers(run, count, streams, of_one).await,
     }
 }
 
@@ -60,16 +68,21 @@ async fn watches(run: Arc<Run>, count: usize, each_connection: usize, json: bool
     match open {
         Err(e) => out.borrow_mut().error(format!("watching: {e}")),
         Ok(open) => {
-            let (start, events) = (Instant::now(), Rc::new(Cell::new(0u64)));
-            let held = open.into_iter().map(|watch| spawn_local(hold(watch, events.clone(), out.clone())));
-            let held: Vec<_> = held.collect();
-            sleep(Duration::from_secs_f64(run.spec.seconds)).await;
-            held.iter().for_each(tokio::task::JoinHandle::abort);
-            let rate = events.get() as f64 / start.elapsed().as_secs_f64();
+            let rate = events_of(&run, open, &out).await;
             out.borrow_mut().extra = [("watches", count as f64), ("events_per_s", rate)].into();
         }
     }
     out.take()
+}
+
+/// Takes what comes while the others are measured: events a second.
+async fn events_of(run: &Run, open: Vec<Open>, out: &Rc<RefCell<Outcome>>) -> f64 {
+    let (start, events) = (Instant::now(), Rc::new(Cell::new(0u64)));
+    let held = open.into_iter().map(|watch| spawn_local(hold(watch, events.clone(), out.clone())));
+    let held: Vec<_> = held.collect();
+    sleep(Duration::from_secs_f64(run.spec.seconds)).await;
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+    events.get() as f64 / start.elapsed().as_secs_f64()
 }
 
 async fn open_watches(run: &Arc<Run>, count: usize, each: usize, json: bool) -> Result<Vec<Open>, Fail> {

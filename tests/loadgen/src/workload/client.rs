@@ -127,7 +127,8 @@ impl Client {
             RestPut => self.rest_put().await,
             RestGet => self.rest_get().await,
             TlsConnect => self.connect().await,
-            Watch | WatchMax | Restart | Rss | Disk | Failover | NewMember | WatchesHttps | Logins => {
+            LeasedKeys => self.leased_key().await,
+            Watch | WatchMax | Restart | Rss | Disk | Failover | NewMember | WatchesHttps | Logins | Many(_) => {
                 unreachable!("not a closed loop")
             }
         }
@@ -135,7 +136,7 @@ impl Client {
 
     async fn put(&mut self) -> Result<u64, Fail> {
         let (key, value) = (self.any_key(), self.value());
-        let r: HeaderOnly = self.conn().call(Method::Put, frame(&PutRequest { key, value })).await?;
+        let r: HeaderOnly = self.conn().call(Method::Put, frame(&PutRequest { key, value, lease: 0 })).await?;
         if r.header.is_some_and(|h| h.revision > 0) { Ok(1) } else { Err(rpc("put answered no revision")) }
     }
 
@@ -160,7 +161,7 @@ impl Client {
         let key = key(b't', self.id * 16 + slot as u64, self.run.spec.key_size);
         let (version, revision) = self.known[slot];
         let get = RequestOp { op: Some(Op::Range(RangeRequest { key: key.clone(), ..Default::default() })) };
-        let put = RequestOp { op: Some(Op::Put(PutRequest { key: key.clone(), value: self.value() })) };
+        let put = RequestOp { op: Some(Op::Put(PutRequest { key: key.clone(), value: self.value(), lease: 0 })) };
         let req = TxnRequest {
             compare: vec![
                 Compare { result: 0, target: 0, key: key.clone(), target_union: Some(Target::Version(version)) },
@@ -191,15 +192,29 @@ impl Client {
             return Ok(0);
         }
         if batch == 1 {
-            let req = PutRequest { key: key(b'k', from, size), value: self.value() };
+            let req = PutRequest { key: key(b'k', from, size), value: self.value(), lease: 0 };
             self.conn().call::<HeaderOnly>(Method::Put, frame(&req)).await?;
         } else {
             let success = (from..to)
-                .map(|i| RequestOp { op: Some(Op::Put(PutRequest { key: key(b'k', i, size), value: self.value() })) })
+                .map(|i| PutRequest { key: key(b'k', i, size), value: self.value(), lease: 0 })
+                .map(|put| RequestOp { op: Some(Op::Put(put)) })
                 .collect();
             self.conn().call::<HeaderOnly>(Method::Txn, frame(&TxnRequest { success, ..Default::default() })).await?;
         }
         Ok(to - from)
+    }
+
+    /// A lease, and a key that ends with it.
+    async fn leased_key(&mut self) -> Result<u64, Fail> {
+        let (at, s) = (self.run.next.fetch_add(1, Relaxed), &self.run.spec);
+        if at >= s.keyspace {
+            return Ok(0);
+        }
+        let (ttl, key) = (s.lease_ttl, key(b'l', at, s.key_size));
+        let lease: LeaseGrantResponse = self.conn().call(Method::Grant, frame(&LeaseGrantRequest { ttl })).await?;
+        let put = PutRequest { key, value: self.value(), lease: lease.id };
+        self.conn().call::<HeaderOnly>(Method::Put, frame(&put)).await?;
+        Ok(1)
     }
 
     /// A new connection, and one request that costs nothing beside it.

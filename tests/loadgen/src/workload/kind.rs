@@ -1,5 +1,44 @@
 //! Which workloads there are, what they are called, and what each needs.
 
+/// Of what there are very many at once, while puts are measured.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Crowd {
+    /// Connections on which nothing happens.
+    Connections,
+    /// Watchers, each on a key of its own.
+    Watchers,
+    /// Watchers of one prefix, which all hear of every put.
+    WatchersOfOne,
+    /// Leases with a key each, which all expire while puts are measured.
+    Leases,
+    /// Ranges of keys that the user who puts has been granted one by one.
+    Permissions,
+}
+
+impl Crowd {
+    const ALL: [Crowd; 5] =
+        [Crowd::Connections, Crowd::Watchers, Crowd::WatchersOfOne, Crowd::Leases, Crowd::Permissions];
+
+    fn name(self) -> &'static str {
+        match self {
+            Crowd::Connections => "connections",
+            Crowd::Watchers => "watchers",
+            Crowd::WatchersOfOne => "watchers-of-one",
+            Crowd::Leases => "leases",
+            Crowd::Permissions => "permissions",
+        }
+    }
+
+    /// How many make a crowd, where nobody says.
+    pub(crate) fn usual(self) -> u64 {
+        match self {
+            Crowd::Connections => 10_000,
+            Crowd::Watchers | Crowd::WatchersOfOne | Crowd::Permissions => 100_000,
+            Crowd::Leases => 1_000_000,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Kind {
     Put,
@@ -28,11 +67,15 @@ pub(crate) enum Kind {
     TlsConnect,
     WatchesHttps,
     Logins,
+    Many(Crowd),
+    /// What comes before a crowd of leases expires.
+    LeasedKeys,
 }
 use Kind::*;
 
 pub(crate) const NAMES: &str = "put, range, range-serializable, list (= list-1000, list-10000), txn, mixed, watch (= watch at --rate, watch-max), \
-                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, rest-put, rest-get, tls-connect, watches-https, logins, load, rss, disk, restart, new-member, failover, all (but failover, which takes three members)";
+                         lease (= lease-grant, lease-keepalive, lease-revoke), json-put, json-range, json-txn, rest-put, rest-get, tls-connect, watches-https, logins, load, rss, disk, restart, new-member, failover, \
+                         connections, watchers, watchers-of-one, leases, permissions (= crowds), all (but failover, which takes three members, and crowds)";
 
 impl Kind {
     pub(crate) fn parse(s: &str) -> anyhow::Result<Vec<Kind>> {
@@ -65,6 +108,10 @@ impl Kind {
             "tls-connect" => vec![TlsConnect],
             "watches-https" => vec![WatchesHttps],
             "logins" => vec![Logins],
+            "crowds" => Crowd::ALL.map(Many).to_vec(),
+            _ if Crowd::ALL.iter().any(|crowd| crowd.name() == s) => {
+                Crowd::ALL.into_iter().filter(|crowd| crowd.name() == s).map(Many).collect()
+            }
             _ => match s.strip_prefix("list-").and_then(|n| n.parse().ok()) {
                 Some(n) => vec![List(n)],
                 None => anyhow::bail!("unknown workload {s}; known: {NAMES}"),
@@ -88,6 +135,8 @@ impl Kind {
             NewMember => "new-member".into(),
             TlsConnect => "tls-connect".into(),
             WatchesHttps => "watches-https".into(),
+            Many(crowd) => crowd.name().into(),
+            LeasedKeys => "leased-keys".into(),
             k => format!("{k:?}").to_lowercase(),
         }
     }
@@ -113,7 +162,7 @@ impl Kind {
     }
     /// Takes servers with users, asked for or not.
     pub(crate) fn needs_users(self) -> bool {
-        matches!(self, WatchesHttps | Logins)
+        matches!(self, WatchesHttps | Logins | Many(Crowd::Permissions))
     }
 }
 
@@ -123,7 +172,7 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        let all = [Kind::parse("all").unwrap(), vec![Failover]].concat();
+        let all = [Kind::parse("all").unwrap(), Kind::parse("crowds").unwrap(), vec![Failover]].concat();
         for kind in all {
             assert!(Kind::parse(&kind.name()).unwrap().contains(&kind), "{}", kind.name());
         }

@@ -129,7 +129,8 @@ pub(super) async fn writers(run: Arc<Run>, fan: Arc<Fan>) -> Outcome {
                         let mut value = BytesMut::with_capacity(n);
                         value.put_u64_le(run.base.elapsed().as_nanos() as u64);
                         value.extend_from_slice(&run.pool[..n - 8]);
-                        let req = PutRequest { key: key(b'w', i % 1000, run.spec.key_size), value: value.freeze() };
+                        let req =
+                            PutRequest { key: key(b'w', i % 1000, run.spec.key_size), value: value.freeze(), lease: 0 };
                         match conn.call::<HeaderOnly>(Method::Put, frame(&req)).await {
                             Ok(_) => drop(fan.puts.fetch_add(1, Relaxed)),
                             Err(e) => out.borrow_mut().error(format!("put: {e}")),

@@ -1,0 +1,115 @@
+//! Very many connections or watchers, which are there while puts are measured.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+
+use super::{Open, SETUP_SECONDS, events_of};
+use crate::entry::Entry;
+use crate::fail::{Fail, rpc};
+use crate::grpc::{Conn, Method};
+use crate::proto::*;
+use crate::stats::Outcome;
+use crate::workload::{Run, Spec, key, within};
+
+/// Connections or streams that are opened at once.
+const AT_ONCE: usize = 64;
+
+pub(super) async fn connections(run: Arc<Run>, count: usize) -> Outcome {
+    let mut out = Outcome::default();
+    let open = within(SETUP_SECONDS, open_connections(&run.spec, count)).await;
+    run.barrier.wait().await;
+    run.barrier.wait().await;
+    match open {
+        Err(e) => out.error(format!("connecting: {e}")),
+        Ok(_open) => sleep(Duration::from_secs_f64(run.spec.seconds)).await,
+    }
+    out
+}
+
+async fn open_connections(s: &Spec, count: usize) -> Result<Vec<Rc<Conn>>, Fail> {
+    let entries: Vec<Entry> =
+        (0..count).map(|number| s.access.entry(s.targets[number % s.targets.len()], number)).collect();
+    let mut open = vec![];
+    for some in entries.chunks(AT_ONCE) {
+        let opening: Vec<_> = some.iter().cloned().map(|entry| spawn_local(used_once(entry))).collect();
+        for opened in opening {
+            open.push(opened.await.map_err(rpc)??);
+        }
+    }
+    Ok(open)
+}
+
+/// As a client's connection is that has read something, and waits.
+async fn used_once(entry: Entry) -> Result<Rc<Conn>, Fail> {
+    let conn = Conn::open(entry).await?;
+    let read = RangeRequest { key: Bytes::from_static(b"k"), serializable: true, ..Default::default() };
+    conn.call::<RangeCount>(Method::Range, frame(&read)).await?;
+    Ok(conn)
+}
+
+pub(super) async fn watchers(run: Arc<Run>, count: usize, streams: usize, of_one: bool) -> Outcome {
+    let out = Rc::new(RefCell::new(Outcome::default()));
+    let open = within(SETUP_SECONDS, open_watchers(&run.spec, count, streams.min(count), of_one)).await;
+    run.barrier.wait().await;
+    run.barrier.wait().await;
+    match open {
+        Err(e) => out.borrow_mut().error(format!("watching: {e}")),
+        Ok(open) => {
+            let rate = events_of(&run, open, &out).await;
+            out.borrow_mut().extra = [("events_per_s", rate)].into();
+        }
+    }
+    out.take()
+}
+
+async fn open_watchers(s: &Spec, count: usize, streams: usize, of_one: bool) -> Result<Vec<Open>, Fail> {
+    let mut conns = vec![];
+    for number in 0..s.conns.min(streams) {
+        conns.push(Conn::open(s.access.entry(s.targets[number % s.targets.len()], number)).await?);
+    }
+    let mut open = vec![];
+    let numbers: Vec<usize> = (0..streams).collect();
+    for some in numbers.chunks(AT_ONCE) {
+        let opening: Vec<_> = some
+            .iter()
+            .map(|&number| {
+                let creates = (number..count).step_by(streams).map(|i| watched(s, i as u64, of_one)).collect();
+                spawn_local(open_stream(conns[number % conns.len()].clone(), creates))
+            })
+            .collect();
+        for opened in opening {
+            open.push(opened.await.map_err(rpc)??);
+        }
+    }
+    Ok(open)
+}
+
+fn watched(s: &Spec, number: u64, of_one: bool) -> WatchCreate {
+    if of_one {
+        WatchCreate { key: Bytes::from_static(b"k"), range_end: Bytes::from_static(b"l") }
+    } else {
+        WatchCreate { key: key(b'k', number, s.key_size), ..Default::default() }
+    }
+}
+
+/// A stream on which all of them stand.
+async fn open_stream(conn: Rc<Conn>, creates: Vec<WatchCreate>) -> Result<Open, Fail> {
+    let mut stream = conn.stream(Method::Watch).await?;
+    let count = creates.len();
+    for create in creates {
+        stream.send(&WatchRequest { create: Some(create) })?;
+    }
+    for _ in 0..count {
+        let answer: WatchResponse = stream.recv().await?;
+        if !answer.created || answer.canceled {
+            return Err(rpc("watch not created"));
+        }
+    }
+    Ok(Open::Grpc(stream, conn))
+}
