@@ -11,7 +11,8 @@
 //!
 //! One batch is one `pwrite` of a reused buffer and one `fdatasync`. Segments are filled with real zeros ahead of the
 //! writing (a sync that only overwrites allocated blocks needs no journal commit), the next one by a thread in the
-//! background. A log starts with a small segment, and each next one is larger, up to [`WalOptions::segment_bytes`], so
+//! background. Where batches are large, zeros that are written first cost more than they save, and the next segment is
+//! reserved only, which reads the same. A log starts with a small segment, and each next one is larger, up to [`WalOptions::segment_bytes`], so
 //! that an idle server keeps little on disk.
 //!
 //! What the entries mean, and when a snapshot is due, is left to the caller.
@@ -76,6 +77,8 @@ pub struct WalOptions {
     pub segment_bytes: u64,
     /// Size of the first segment; the following ones grow from here.
     pub first_segment_bytes: u64,
+    /// Of a batch, on average: a segment of larger ones is followed by one that is reserved and not filled with zeros.
+    pub large_batch_bytes: u64,
     /// Skips every sync. A crash of the machine then loses acknowledged writes.
     pub unsafe_no_fsync: bool,
     /// Prepares segments on a thread in the background; otherwise in the writer's own time.
@@ -89,6 +92,7 @@ impl Default for WalOptions {
         WalOptions {
             segment_bytes: 64_000_000,
             first_segment_bytes: 4 << 20,
+            large_batch_bytes: 128 << 10,
             unsafe_no_fsync: false,
             background: true,
             plants: Plants::default(),

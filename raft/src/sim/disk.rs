@@ -418,6 +418,10 @@ impl DiskFile for SimFile {
         })
     }
 
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         let gate = self.state.lock().gate.take();
         gate.map_or(Ok(()), Gate::wait)?;

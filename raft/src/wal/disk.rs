@@ -40,6 +40,11 @@ pub trait DiskFile: Debug + Send + 'static {
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
     /// Sets the length.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes it this long, of zeros, with room on the disk for all of it. Durable after `sync_data`.
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system reserves nothing; then nothing is changed.
+    fn reserve(&self, len: u64) -> io::Result<()>;
     /// Makes the content durable, with what is needed to read it back.
     fn sync_data(&self) -> io::Result<()>;
 }
@@ -203,6 +208,10 @@ impl DiskFile for FsFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), 0, len)?)
     }
 
     fn sync_data(&self) -> io::Result<()> {

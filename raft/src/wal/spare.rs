@@ -19,7 +19,16 @@ const PIECE: u64 = 256 << 10;
 /// Time between two pieces, left to the syncs that somebody waits for.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// A zero-filled file, ready to become a segment.
+/// How a file is made ready to be written. It reads as zeros either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// With zeros: a sync of what is written over them needs no commit of the file system's journal.
+    Zeros,
+    /// By reserving it: such syncs cost a commit, but nothing is written twice.
+    Reserved,
+}
+
+/// A file full of zeros, ready to become a segment.
 #[derive(Debug)]
 pub(super) struct Spare {
     pub(super) name: &'static str,
@@ -28,7 +37,7 @@ pub(super) struct Spare {
 }
 
 enum Job {
-    Prepare { name: &'static str, bytes: u64 },
+    Prepare { name: &'static str, bytes: u64, room: Room },
     Trim { file: Box<dyn DiskFile>, len: u64 },
     Remove(Vec<String>),
 }
@@ -60,21 +69,21 @@ impl Spares {
     }
 
     /// Asks for a spare of `bytes`, once; to be called when the current segment is half full.
-    pub(super) fn request(&mut self, bytes: u64) {
+    pub(super) fn request(&mut self, bytes: u64, room: Room) {
         if let Some(thread) = self.thread.as_ref().filter(|_| !self.requested) {
             self.requested = true;
             let name = next_name(self.prepared);
             // Without a receiver, `take` makes one itself.
-            let _ = thread.jobs.send(Job::Prepare { name, bytes });
+            let _ = thread.jobs.send(Job::Prepare { name, bytes, room });
         }
     }
 
     /// The spare that was asked for, or one made now.
-    pub(super) fn take(&mut self, bytes: u64, sync: bool) -> io::Result<Spare> {
+    pub(super) fn take(&mut self, bytes: u64, room: Room, sync: bool) -> io::Result<Spare> {
         let requested = std::mem::take(&mut self.requested);
         let spare = match self.thread.as_ref().filter(|_| requested).map(Thread::wait) {
             Some(Ok(spare)) => Ok(spare),
-            _ => prepare(self.disk.as_ref(), next_name(self.prepared), bytes, sync, None),
+            _ => prepare(self.disk.as_ref(), next_name(self.prepared), bytes, room, sync, None),
         };
         self.prepared += 1;
         spare
@@ -131,8 +140,8 @@ impl Thread {
             };
             for job in queue {
                 match job {
-                    Job::Prepare { name, bytes } => {
-                        if results.send(prepare(disk.as_ref(), name, bytes, sync, Some(&pause))).is_err() {
+                    Job::Prepare { name, bytes, room } => {
+                        if results.send(prepare(disk.as_ref(), name, bytes, room, sync, Some(&pause))).is_err() {
                             return;
                         }
                     }
@@ -151,19 +160,35 @@ impl Thread {
     }
 }
 
-/// Makes a zero-filled file; with pauses, and a sync before each, when nobody waits for it.
+/// Makes a file full of zeros; where they are written and nobody waits for it, with pauses, and a sync before each.
 pub(super) fn prepare(
     disk: &dyn Disk,
     name: &'static str,
     bytes: u64,
+    room: Room,
     sync: bool,
     pause: Option<&dyn Fn()>,
 ) -> io::Result<Spare> {
     let file = disk.create(name)?;
+    let is_reserved = room == Room::Reserved
+        && match file.reserve(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => false,
+            outcome => outcome.map(|()| true)?,
+        };
+    if !is_reserved {
+        fill(file.as_ref(), bytes, sync, pause)?;
+    }
+    if sync {
+        file.sync_data()?;
+    }
+    Ok(Spare { name, file, bytes })
+}
+
+fn fill(file: &dyn DiskFile, bytes: u64, sync: bool, pause: Option<&dyn Fn()>) -> io::Result<()> {
     let mut at = 0;
     while at < bytes {
         let end = bytes.min(at + PIECE);
-        zeros::write(file.as_ref(), at, end)?;
+        zeros::write(file, at, end)?;
         at = end;
         if let Some(pause) = pause {
             if sync {
@@ -172,10 +197,7 @@ pub(super) fn prepare(
             pause();
         }
     }
-    if sync {
-        file.sync_data()?;
-    }
-    Ok(Spare { name, file, bytes })
+    Ok(())
 }
 
 /// Housekeeping that may fail: what stays behind costs space, and is cleaned up at the next opportunity.
@@ -187,5 +209,28 @@ fn tidy(disk: &dyn Disk, job: Job) {
     };
     if let Err(error) = outcome {
         tracing::warn!(dir = %disk.path().display(), %error, "could not tidy up the write-ahead log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::{FsDisk, read_full_at};
+    use super::*;
+
+    #[test]
+    fn what_is_reserved_has_its_room_and_reads_as_zeros() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let disk = FsDisk::open(dir.path()).unwrap();
+        let bytes = 3 * PIECE + 512;
+        for room in [Room::Zeros, Room::Reserved] {
+            let spare = prepare(&disk, UNFINISHED[0], bytes, room, true, None).unwrap();
+            assert_eq!(spare.file.len().unwrap(), bytes, "{room:?}");
+            let blocks = std::fs::metadata(dir.path().join(spare.name)).unwrap().blocks();
+            assert!(blocks * 512 >= bytes, "{room:?}: {blocks}");
+            let mut content = vec![1; usize::try_from(bytes).unwrap()];
+            assert_eq!(read_full_at(spare.file.as_ref(), &mut content, 0).unwrap(), content.len(), "{room:?}");
+            assert!(zeros::is_zero(&content), "{room:?}");
+        }
     }
 }

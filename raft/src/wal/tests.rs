@@ -18,7 +18,13 @@ use crate::sim::{Faults, Keep, SimDisk};
 const METADATA: Metadata = Metadata { node_id: 1, cluster_id: 2 };
 
 fn options() -> WalOptions {
-    WalOptions { segment_bytes: 16 << 10, first_segment_bytes: 4 << 10, background: false, ..WalOptions::default() }
+    WalOptions {
+        segment_bytes: 16 << 10,
+        first_segment_bytes: 4 << 10,
+        large_batch_bytes: 600,
+        background: false,
+        ..WalOptions::default()
+    }
 }
 
 fn create(disk: &SimDisk) -> Wal {

@@ -13,7 +13,7 @@ use super::disk::{Disk, DiskFile, write_all_at};
 use super::record::{self, Kind};
 use super::replay::{TornEnd, replay};
 use super::segment::{SegmentName, UNFINISHED};
-use super::spare::{Spare, Spares, prepare};
+use super::spare::{Room, Spare, Spares, prepare};
 use super::{Metadata, Recovered, SnapshotMark, WalError, WalOptions, settle};
 
 /// A segment with less room than this is finished: the next batch would probably have to grow it.
@@ -58,8 +58,10 @@ pub struct Wal {
     file: Box<dyn DiskFile>,
     /// End of the data written.
     offset: u64,
-    /// Zero-filled up to here.
+    /// Zeros up to here.
     size: u64,
+    /// Since the segment was begun, or opened.
+    syncs: u64,
     chain: u32,
     /// What was pushed since the last write.
     buf: Vec<u8>,
@@ -99,7 +101,7 @@ impl Wal {
         let sync = !options.unsafe_no_fsync;
         let spares = Spares::new(Arc::clone(&disk), options.background, sync)
             .map_err(WalError::io(disk.path(), "start thread"))?;
-        let spare = prepare(disk.as_ref(), UNFINISHED[0], options.first_segment_bytes, sync, None);
+        let spare = prepare(disk.as_ref(), UNFINISHED[0], options.first_segment_bytes, Room::Zeros, sync, None);
         let Spare { name: temporary, file, bytes } = spare.map_err(WalError::io(&path, "create"))?;
         let mut wal = Wal {
             metadata: encode_metadata(metadata),
@@ -107,6 +109,7 @@ impl Wal {
             file,
             offset: 0,
             size: bytes,
+            syncs: 0,
             chain: 0,
             buf: Vec::new(),
             head: Vec::new(),
@@ -150,6 +153,7 @@ impl Wal {
             file: replay.file,
             offset: replay.end,
             size: replay.size,
+            syncs: 0,
             chain: replay.chain,
             buf: Vec::new(),
             head: Vec::new(),
@@ -265,10 +269,11 @@ impl Wal {
                 return Err(self.poison("sync", error));
             }
             self.dirty = false;
+            self.syncs += 1;
         }
         self.synced_index = self.last_index;
         if self.offset * 2 > self.size {
-            self.spares.request(self.next_size());
+            self.spares.request(self.next_size(), self.next_room());
         }
         let room = ROOM_BYTES.min(self.size / 4);
         if self.offset + room > self.size { self.cut() } else { Ok(()) }
@@ -322,7 +327,7 @@ impl Wal {
     fn start_segment(&mut self, begin: impl FnOnce(&mut Wal)) -> io::Result<()> {
         let seq = self.segments.back().map_or(0, |name| name.seq) + 1;
         let name = SegmentName { seq, index: self.last_index + 1 };
-        let spare = self.spares.take(self.next_size(), !self.options.unsafe_no_fsync)?;
+        let spare = self.spares.take(self.next_size(), self.next_room(), !self.options.unsafe_no_fsync)?;
         let old = std::mem::replace(&mut self.file, spare.file);
         self.spares.trim(old, self.offset);
         self.push_header();
@@ -331,6 +336,7 @@ impl Wal {
         write_all_at(self.file.as_ref(), &self.buf, 0)?;
         self.offset = self.buf.len() as u64;
         self.size = spare.bytes;
+        self.syncs = 0;
         self.buf.clear();
         self.sync_file()?;
         self.disk.rename(spare.name, &name.to_string())?;
@@ -348,6 +354,15 @@ impl Wal {
 
     fn next_size(&self) -> u64 {
         self.size.saturating_mul(GROWTH).min(self.options.segment_bytes)
+    }
+
+    /// For a log that goes on as this segment did.
+    fn next_room(&self) -> Room {
+        if self.offset >= (self.syncs + 1).saturating_mul(self.options.large_batch_bytes) {
+            Room::Reserved
+        } else {
+            Room::Zeros
+        }
     }
 
     fn sync_file(&self) -> io::Result<()> {
@@ -384,4 +399,38 @@ fn remove_leftovers(disk: &dyn Disk) -> Result<(), WalError> {
         disk.remove(name).map_err(WalError::io(&disk.path().join(name), "remove"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::SimDisk;
+
+    #[test]
+    fn large_batches_are_followed_by_room_that_is_reserved_only() {
+        let options = WalOptions {
+            segment_bytes: 1 << 20,
+            large_batch_bytes: 10_000,
+            background: false,
+            ..WalOptions::default()
+        };
+        let metadata = Metadata { node_id: 1, cluster_id: 2 };
+        let disk = Arc::new(SimDisk::new(1));
+        let mut wal = Wal::create(disk, options, metadata, &[], HardState::default()).unwrap();
+        let mut push = |wal: &mut Wal, bytes: usize| {
+            let index = wal.last_index() + 1;
+            wal.push_entry(EntryRef { kind: 0, term: 1, index, data: &vec![1; bytes] });
+            wal.sync().unwrap();
+        };
+        (0..9).for_each(|_| push(&mut wal, 9_000));
+        assert_eq!(wal.next_room(), Room::Zeros);
+        (0..60).for_each(|_| push(&mut wal, 11_000));
+        assert_eq!(wal.next_room(), Room::Reserved);
+        // Another segment, of which only that counts which is in it.
+        while wal.segments.len() < 2 {
+            push(&mut wal, 500_000);
+        }
+        (0..9).for_each(|_| push(&mut wal, 9_000));
+        assert_eq!(wal.next_room(), Room::Zeros);
+    }
 }

@@ -89,7 +89,7 @@ impl Bench {
             managed || self.o.tls.is_none() && !self.o.peer_tls && !self.o.users && !self.kinds.iter().any(guarded),
             "TLS and users need servers that loadgen starts (--server)"
         );
-        let (mut big, small): (Vec<Kind>, Vec<Kind>) = self.kinds.iter().partition(|k| k.big());
+        let (mut big, small): (Vec<Kind>, Vec<Kind>) = self.kinds.iter().partition(|k| self.o.among_many(**k));
         // Memory is read before lists enlarge it; changes of the membership come last, for what they leave in the log.
         big.sort_by_key(|k| match k {
             Kind::Load => 0,
@@ -118,7 +118,7 @@ impl Bench {
     /// Workloads that share one pair of fresh servers.
     fn group(&mut self, sides: &mut [Side], kinds: &[Kind]) -> Result<()> {
         self.start(sides, kinds)?;
-        if kinds[0].big() {
+        if self.o.among_many(kinds[0]) {
             let rows = self.pair(sides, &|b, s| b.fill(s, b.o.keys))?;
             self.rows.extend(rows.into_iter().filter(|_| kinds[0] == Kind::Load));
         } else if kinds[0].preload() {
@@ -238,7 +238,7 @@ impl Bench {
         let c = s.cluster();
         let targets = c.targets(&o.target);
         let access = c.access(&targets, if kind.json() { clients } else { o.conns })?;
-        let keyspace = if kind.big() { o.keys } else { o.keyspace };
+        let keyspace = if o.among_many(kind) { o.keys } else { o.keyspace };
         Ok(Spec {
             kind,
             targets,
@@ -255,7 +255,7 @@ impl Bench {
             streams: o.streams,
             rate: o.rate,
             writers: o.writers,
-            lease_ttl: o.lease_ttl,
+            leases_end: Instant::now(),
             beside: None,
         })
     }

@@ -133,7 +133,7 @@ pub(crate) fn http_limit(a: &LimitArgs) -> Result<()> {
                 streams: 1,
                 rate: 1.0,
                 writers: 1,
-                lease_ttl: 600,
+                leases_end: std::time::Instant::now(),
                 beside: None,
             };
             let workload = format!("hello {}", if kind == Kind::Range { "grpc" } else { "json" });

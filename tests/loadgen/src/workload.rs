@@ -49,8 +49,8 @@ pub(crate) struct Spec {
     pub(crate) streams: usize,
     pub(crate) rate: f64,
     pub(crate) writers: usize,
-    /// Seconds, of leases that are to expire.
-    pub(crate) lease_ttl: i64,
+    /// When the leases of a crowd expire, all of them.
+    pub(crate) leases_end: Instant,
     /// What others do meanwhile, which is not measured.
     pub(crate) beside: Option<Beside>,
 }

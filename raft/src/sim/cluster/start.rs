@@ -17,7 +17,14 @@ use crate::wal::{Metadata, Recovered, Wal, WalError, WalOptions};
 
 /// Segments so small that there are many of them.
 pub(super) fn wal_options() -> WalOptions {
-    WalOptions { first_segment_bytes: 8 << 10, segment_bytes: 16 << 10, background: false, ..WalOptions::default() }
+    WalOptions {
+        first_segment_bytes: 8 << 10,
+        segment_bytes: 16 << 10,
+        // Some segments are filled with zeros, some are reserved.
+        large_batch_bytes: 300,
+        background: false,
+        ..WalOptions::default()
+    }
 }
 
 impl Simulation {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
 use super::{ANONYMOUS, Bench, Side};
@@ -57,20 +57,19 @@ impl Bench {
         Ok((row, without))
     }
 
-    /// Leases that were granted one after the other, and expire so.
+    /// Leases that were granted one after the other, and expire in the same second.
     fn expiring(&self, s: &mut Side, count: u64) -> Result<(Row, Outcome)> {
         let before = s.cluster().mib(ANONYMOUS);
-        let first_ends = Instant::now() + Duration::from_secs(self.o.lease_ttl.unsigned_abs());
+        let leases_end = Instant::now() + Duration::from_secs(self.o.leases_end);
         let granting =
-            Spec { keyspace: count, seconds: self.o.load_seconds, ..self.spec(s, Kind::LeasedKeys, 64, 0.0)? };
+            Spec { keyspace: count, leases_end, ..self.spec(s, Kind::LeasedKeys, 256, self.o.load_seconds)? };
         let granted = self.go(s, granting)?;
         ensure!(granted.errors == 0 && granted.ops == count, "{} granted: {:?}", granted.ops, granted.first_error);
         std::thread::sleep(SETTLE);
         let grown = s.cluster().mib(ANONYMOUS) - before;
         let spec = self.puts(s, self.o.keyspace)?;
         let without = self.outcome(s, spec.clone())?.out;
-        let left = first_ends.checked_duration_since(Instant::now());
-        let Some(left) = left else { anyhow::bail!("granting took longer than a lease lives: --lease-ttl") };
+        let left = leases_end.checked_duration_since(Instant::now()).context("granting took longer: --leases-end")?;
         std::thread::sleep(left + SETTLE);
         let (there, since) = (leased(s)?, Instant::now());
         let mut row = self.go(s, spec)?;

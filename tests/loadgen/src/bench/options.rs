@@ -43,6 +43,9 @@ pub(crate) struct Opts {
     /// Keys filled for load, list, rss, disk, restart and new-member
     #[arg(long, default_value_t = 1_000_000)]
     pub(super) keys: u64,
+    /// Runs all workloads among these keys, on the servers that were filled once for load, list and the others
+    #[arg(long)]
+    pub(super) filled: bool,
     /// Puts per txn when filling keys (1 = plain puts)
     #[arg(long, default_value_t = 100)]
     pub(super) load_batch: u64,
@@ -91,9 +94,9 @@ pub(crate) struct Opts {
     /// watchers, watchers-of-one: streams they share
     #[arg(long, default_value_t = 1000)]
     pub(super) crowd_streams: usize,
-    /// leases: seconds from a grant to its end. All have to be granted before the first expires
+    /// leases: seconds from the first grant until all of them expire, by when all have to be granted
     #[arg(long, default_value_t = 300)]
-    pub(super) lease_ttl: i64,
+    pub(super) leases_end: u64,
     /// Members per side. failover: 3 or more. new-member: 3 shows what catching up costs; with 1 there is no majority while
     /// the second member starts, and what a server does about that weighs most
     #[arg(long, default_value_t = 1)]
@@ -166,6 +169,11 @@ impl Opts {
         Scope { clients: self.tls.or(needed), members: self.peer_tls }
     }
 
+    /// Whether it runs against a server filled with --keys keys (all in one group) rather than --keyspace keys.
+    pub(super) fn among_many(&self, kind: Kind) -> bool {
+        self.filled || kind.big()
+    }
+
     /// Whether all counts and sizes are ones that these workloads can do with.
     pub(super) fn check(&self, kinds: &[Kind]) -> Result<()> {
         ensure!(
@@ -184,7 +192,7 @@ impl Opts {
             self.https_watches > 0 && self.watches_per_conn > 0 && self.login_clients > 0,
             "counts must be at least 1"
         );
-        ensure!(self.crowd != Some(0) && self.crowd_streams > 0 && self.lease_ttl > 0, "counts must be at least 1");
+        ensure!(self.crowd != Some(0) && self.crowd_streams > 0, "counts must be at least 1");
         ensure!(
             (8..=MOST_IN_A_VALUE).contains(&self.value_size) && (10..4096).contains(&self.key_size),
             "--value-size is 8 to {MOST_IN_A_VALUE}, --key-size 10..4096"

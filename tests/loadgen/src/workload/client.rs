@@ -210,7 +210,8 @@ impl Client {
         if at >= s.keyspace {
             return Ok(0);
         }
-        let (ttl, key) = (s.lease_ttl, key(b'l', at, s.key_size));
+        let left = s.leases_end.saturating_duration_since(Instant::now()).as_secs();
+        let (ttl, key) = (left.max(1) as i64, key(b'l', at, s.key_size));
         let lease: LeaseGrantResponse = self.conn().call(Method::Grant, frame(&LeaseGrantRequest { ttl })).await?;
         let put = PutRequest { key, value: self.value(), lease: lease.id };
         self.conn().call::<HeaderOnly>(Method::Put, frame(&put)).await?;

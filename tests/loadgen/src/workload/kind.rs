@@ -141,7 +141,7 @@ impl Kind {
         }
     }
 
-    /// Runs against a server filled with --keys keys (all in one group) rather than --keyspace keys.
+    /// Is about very many keys.
     pub(crate) fn big(self) -> bool {
         matches!(self, List(_) | Load | Restart | Rss | Disk | NewMember)
     }

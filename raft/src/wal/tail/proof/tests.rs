@@ -45,6 +45,10 @@ impl DiskFile for Counted {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    fn reserve(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
