@@ -63,6 +63,20 @@ export class Server {
     return servers;
   }
 
+  /** One more, which others have been told of: it listens to its peers at a port. */
+  static async joining(others: readonly Server[], peer: number): Promise<Server> {
+    const [first] = others;
+    if (!first) throw new Error("nobody to join");
+    const { folder, cluster, flags } = first.place;
+    const name = `m${others.length + 1}`;
+    const whole = `${cluster},${name}=http://127.0.0.1:${peer}`;
+    const server = new Server({ name, folder, client: await freePort(), peer, cluster: whole, flags: [...flags, "--initial-cluster-state=existing"] });
+    server.#spawn();
+    // A learner is not ready for those who want a member with a vote.
+    await server.#isUp("livez");
+    return server;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.place.client}`;
   }
@@ -145,10 +159,10 @@ export class Server {
     this.#process = child;
   }
 
-  async #isUp(): Promise<void> {
+  async #isUp(probe = "readyz"): Promise<void> {
     const deadline = Date.now() + UP_MS;
     while (Date.now() < deadline && this.#process?.exitCode === null) {
-      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
+      const answer = await fetch(`${this.url}/${probe}`).catch(() => undefined);
       if (answer?.ok) return;
       await new Promise((again) => setTimeout(again, 50));
     }
