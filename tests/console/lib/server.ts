@@ -51,6 +51,17 @@ export class Server {
     return server;
   }
 
+  /** A server that listens for clients at one more URL. */
+  static async also(url: string, ...flags: string[]): Promise<Server> {
+    const folder = await mkdtemp(join(tmpdir(), "keyport-console-"));
+    const [client, peer] = [await freePort(), await freePort()];
+    const listens = `--listen-client-urls=http://127.0.0.1:${client},${url}`;
+    const server = new Server({ name: "m1", folder, client, peer, cluster: `m1=http://127.0.0.1:${peer}`, flags: [...flags, listens] });
+    server.#spawn();
+    await server.#isUp();
+    return server;
+  }
+
   /** Members of a cluster, all of which answer. */
   static async cluster(size: number, ...flags: string[]): Promise<Server[]> {
     const folder = await mkdtemp(join(tmpdir(), "keyport-console-"));

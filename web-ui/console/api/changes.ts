@@ -4,6 +4,7 @@ import { type Key, base64, ofNamed, textOf, toBytes } from "../model/keys";
 import { address } from "./base";
 import type { components } from "./generated/schema";
 import { follow } from "./live";
+import type { Problem } from "./problem";
 
 type WatchChange = components["schemas"]["WatchChange"];
 
@@ -48,7 +49,7 @@ export function streamAddress(wanted: Wanted): string {
 let number = 0;
 
 /** Follows what is wanted, on behind the event `since`, until the function that comes back is called. */
-export function follows(wanted: Wanted, since: string | undefined, told: (batch: Batch) => void): () => void {
+export function follows(wanted: Wanted, since: string | undefined, told: (batch: Batch) => void, refused: (problem: Problem) => void): () => void {
   let [waiting, skipped, opened]: [Entry[], number, boolean] = [[], 0, false];
   let frame: number | undefined;
   const flush = (): void => {
@@ -72,6 +73,7 @@ export function follows(wanted: Wanted, since: string | undefined, told: (batch:
   };
   const stop = follow(path(wanted, false, since), {
     query: {},
+    refused,
     on: {
       opened: () => {
         if (opened) add({ kind: "resumed", text: "The connection was lost, and is back where it was: nothing is missing." });

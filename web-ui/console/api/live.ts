@@ -1,13 +1,16 @@
 // What changes, as it does: server-sent events. The browser comes back by itself where it was, after a restart of the server too;
-// what ends a stream for good (a login that is over) is mended here, and it goes on behind the last event.
+// what ends a stream for good (a login that is over) is mended here, and it goes on behind the last event. What is refused is told.
 import { type Query, address } from "./base";
+import { send } from "./client";
+import { Problem } from "./problem";
 import { answered, silent } from "./reach";
-import * as session from "./session";
 
 export interface Followed {
   query: Query;
   /** The names of the events that are wanted, each with its document. */
   on: Record<string, (data: unknown, id: string) => void>;
+  /** The server wants to tell nothing: nothing more comes. */
+  refused?: (problem: Problem) => void;
 }
 
 const AGAIN_MS = 1_000;
@@ -15,14 +18,18 @@ const AGAIN_MS = 1_000;
 const UNSEEN_MS = 10_000;
 
 /** Follows `path` until the function that comes back is called. */
-export function follow(path: string, { query, on }: Followed): () => void {
+export function follow(path: string, { query, on, refused }: Followed): () => void {
   let [source, last, ended]: [EventSource | undefined, string | undefined, boolean] = [undefined, undefined, false];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const open = (): void => {
+  const url = (): URL => {
     // Where one was goes before where one began, and the server takes one of the two.
     const from = last === undefined ? {} : { since: last, start_revision: undefined, initial: undefined };
-    source = new EventSource(address(path, { ...query, ...from }));
+    return address(path, { ...query, ...from });
+  };
+
+  const open = (): void => {
+    source = new EventSource(url());
     source.onopen = answered;
     for (const [name, told] of Object.entries(on)) {
       source.addEventListener(name, (event: MessageEvent<string>) => {
@@ -32,17 +39,24 @@ export function follow(path: string, { query, on }: Followed): () => void {
     }
     source.onerror = () => {
       if (ended) return;
-      silent();
       if (source?.readyState === EventSource.CLOSED) timer = setTimeout(() => void again(), AGAIN_MS);
+      else silent();
     };
   };
 
+  // It was answered with something else than a stream. The browser does not say with what, so it is asked for once more.
   const again = async (): Promise<void> => {
-    await session.load().catch(silent);
-    const nobody = session.session.get();
-    const isOut = nobody?.authentication === true && nobody.user === undefined;
-    if (isOut) await session.login();
-    if (!ended) open();
+    const enough = new AbortController();
+    try {
+      await send(url(), { headers: { accept: "text/event-stream" }, signal: enough.signal });
+      enough.abort();
+      if (!ended) open();
+    } catch (error) {
+      if (ended) return;
+      const isOver = error instanceof Problem && error.status < 500 && error.status !== 429;
+      if (isOver) refused?.(error);
+      else timer = setTimeout(() => void again(), AGAIN_MS);
+    }
   };
 
   // A browser has six connections for a server, and streams of pages that nobody looks at would have them all.

@@ -3,7 +3,7 @@
 import { address } from "./base";
 import { Problem } from "./problem";
 import { answered } from "./reach";
-import { Store } from "./store";
+import { Store, useStore } from "./store";
 
 export interface Session {
   authentication: boolean;
@@ -30,6 +30,12 @@ export function login(): Promise<boolean> {
     asked.set(undefined);
   });
   return waiting;
+}
+
+/** Whether somebody may do what is for root alone. Until it is known that he may, he may not. */
+export function useIsRoot(): boolean {
+  const who = useStore(session);
+  return who !== undefined && (!who.authentication || who.roles?.includes("root") === true);
 }
 
 export async function load(): Promise<void> {

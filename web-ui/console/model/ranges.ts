@@ -29,6 +29,12 @@ export function words(range: Range): string {
   return to === undefined ? `${show(from)} and all behind it` : `${show(from)} up to ${show(to)}`;
 }
 
+/** The level of the keys screen that has all of it; nothing where no level is the same. */
+export function levelOf(range: Range): Key | undefined {
+  const prefix = keyOf(range.prefix, range.prefix_b64);
+  return prefix === "" || prefix?.endsWith("/") === true ? prefix : undefined;
+}
+
 /** The same as parameters of an address. */
 export function query(range: Range): Record<string, string> {
   const pairs = (["key", "prefix", "from", "to"] as const).flatMap((name) => {

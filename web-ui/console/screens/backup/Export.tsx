@@ -3,14 +3,15 @@ import { useState } from "react";
 import { asJson, exportAddress } from "../../api/transfer";
 import { endpoint } from "../../api/base";
 import { curl, etcdctl, quotedKey } from "../../model/copy";
-import { type Key, ofText, show, textOf, toBytes } from "../../model/keys";
+import { type Key, base64, ofText, show, textOf, toBytes } from "../../model/keys";
 import { count } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
 import { TextField } from "../../parts/Fields";
 import { save } from "../../parts/file";
-import { Card } from "../../parts/Page";
+import { Card, Note } from "../../parts/Page";
 import { link } from "../../parts/route";
+import { useMay } from "../may";
 import styles from "./Backup.module.css";
 
 export function Export({ prefix: first }: { prefix: Key }) {
@@ -18,6 +19,7 @@ export function Export({ prefix: first }: { prefix: Key }) {
   const [isBusy, setBusy] = useState<number>();
   const [error, setError] = useState<string>();
   const prefix = ofText(text);
+  const { read: mayRead } = useMay({ prefix_b64: base64(prefix) });
   const json = async (): Promise<void> => {
     setError(undefined);
     setBusy(0);
@@ -38,9 +40,10 @@ export function Export({ prefix: first }: { prefix: Key }) {
       <p className={styles.text}>Keys and values as they are now, of one revision: a line of JSON for each, or one document. What is not text is in base64.</p>
       <div className={styles.line}>
         <div className={styles.grow}><TextField label="Prefix" mono placeholder="app/ (empty: all keys)" value={text} onChange={(event) => setText(event.target.value)} /></div>
-        <a className={styles.link} href={exportAddress(prefix)} download>NDJSON</a>
-        <Button disabled={isBusy !== undefined} onClick={() => void json()}>{isBusy === undefined ? "JSON" : `${count(isBusy)} keys`}</Button>
+        {mayRead && <a className={styles.link} href={exportAddress(prefix)} download>NDJSON</a>}
+        <Button disabled={isBusy !== undefined || !mayRead} onClick={() => void json()}>{isBusy === undefined ? "JSON" : `${count(isBusy)} keys`}</Button>
       </div>
+      {!mayRead && <Note>Your roles do not let you read {prefix === "" ? "all keys: type a prefix that they do" : <>all keys that begin with <code>{text}</code></>}.</Note>}
       {error !== undefined && <p className={styles.error} role="alert">{error}</p>}
     </Card>
   );

@@ -7,14 +7,16 @@ import { type Value, get } from "../../api/keys";
 import { Problem } from "../../api/problem";
 import { useMayChange } from "../../api/settings";
 import { watch } from "../../api/watch";
-import { type Key, show } from "../../model/keys";
+import { type Key, base64, show } from "../../model/keys";
 import { kindOf } from "../../model/kind";
 import { bytes } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
-import { Empty, Failed, Loading } from "../../parts/States";
+import { Empty, Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
 import { ValueView } from "../../parts/ValueView";
+import { Failure } from "../Failure";
+import { useMay } from "../may";
 import { readCommands } from "./commands";
 import styles from "./Detail.module.css";
 import { Edit } from "./Edit";
@@ -33,7 +35,8 @@ export function Detail({ name, rev, onClose }: Props) {
   const queries = useQueryClient();
   const [isWhole, setWhole] = useState(false);
   const [edited, setEdited] = useState<Value>();
-  const mayChange = useMayChange() && rev === undefined;
+  const mayWrite = useMay({ key_b64: base64(name) }).write;
+  const mayChange = useMayChange() && rev === undefined && mayWrite;
   const remove = useRemove(name);
   const query = useQuery({
     queryKey: ["keys", "value", name, rev, isWhole],
@@ -85,6 +88,7 @@ export function Detail({ name, rev, onClose }: Props) {
           <Button look="quiet" icon="close" aria-label="Close the key" onClick={onClose} />
         </div>
       </header>
+      {!mayWrite && value && <p className={styles.old}>Your roles let you read this key, and not change it.</p>}
       {rev !== undefined && (
         <p className={styles.old}>As it was at revision {rev}. <a href={addressOf({ prefix: "", key: name })}>As it is now</a></p>
       )}
@@ -99,7 +103,7 @@ export function Detail({ name, rev, onClose }: Props) {
           <Tabs.Content value="value" className={styles.panel}>
             {query.isPending && <Loading what="the value" />}
             {isGone && <Empty title="There is no such key"><p>It is not there{rev === undefined ? " now" : " at that revision"}. Its history may know what it was.</p></Empty>}
-            {query.error && !isGone && !value && <Failed error={query.error} again={() => void query.refetch()} />}
+            {query.error && !isGone && !value && <Failure error={query.error} again={() => void query.refetch()} wish="read this key" />}
             {value && (
               <>
                 <Meta value={value} />

@@ -10,8 +10,9 @@ import { bytes, count } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { Actions, Dialog } from "../../parts/Dialog";
 import { Diff } from "../../parts/Diff";
-import { Empty, Failed, Loading } from "../../parts/States";
+import { Empty, Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
+import { Failure } from "../Failure";
 import styles from "./History.module.css";
 import { addressOf } from "./place";
 
@@ -30,7 +31,7 @@ export function History({ name, now, mayChange }: Props) {
     getNextPageParam: (page) => page.before,
   });
   if (query.isPending) return <Loading what="the history" />;
-  if (query.error && !query.data) return <Failed error={query.error} again={() => void query.refetch()} />;
+  if (query.error && !query.data) return <Failure error={query.error} again={() => void query.refetch()} wish="read this key" />;
   const versions = query.data.pages.flatMap((page) => page.versions);
   const floor = query.data.pages[0]?.compactRevision ?? "0";
   if (versions.length === 0) return <Empty title="Nothing is known of it">It was never there, or what it was has been compacted.</Empty>;

@@ -5,6 +5,7 @@ import { useMayChange } from "../../api/settings";
 import { show } from "../../model/keys";
 import { Empty } from "../../parts/States";
 import { type Route, go } from "../../parts/route";
+import { useOwn } from "../may";
 import { Bar } from "./Bar";
 import { Detail } from "./Detail";
 import styles from "./Keys.module.css";
@@ -19,7 +20,8 @@ export default function Keys({ route }: { route: Route }) {
   const place = useMemo(() => placeOf({ screen: "keys", rest, query: new URLSearchParams(query) }), [rest, query]);
   const search = useStable(place.search);
   const [isNew, setNew] = useState(false);
-  const mayChange = useMayChange();
+  const mayWrite = useOwn()?.write.length !== 0;
+  const mayChange = useMayChange() && mayWrite;
 
   const pressed = useEffectEvent((event: KeyboardEvent) => {
     const [target] = event.composedPath();
@@ -42,7 +44,7 @@ export default function Keys({ route }: { route: Route }) {
       </section>
       <section className={styles.detail} aria-label="The open key">
         {key === undefined ? (
-          <Empty title="No key is open">Choose one at the left, or press <kbd>n</kbd> for a new one.</Empty>
+          <Empty title="No key is open">{mayChange ? <>Choose one at the left, or press <kbd>n</kbd> for a new one.</> : "Choose one at the left."}</Empty>
         ) : (
           <Detail key={`${key} ${place.rev ?? ""}`} name={key} rev={place.rev} onClose={() => go(addressOf({ ...place, key: undefined, rev: undefined }))} />
         )}

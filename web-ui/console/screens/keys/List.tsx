@@ -7,8 +7,9 @@ import { bytes, count } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { Icon } from "../../parts/Icon";
 import { go } from "../../parts/route";
-import { Empty, Failed, Loading } from "../../parts/States";
+import { Empty, Loading } from "../../parts/States";
 import { VirtualList } from "../../parts/VirtualList";
+import { Failure } from "../Failure";
 import { First } from "./First";
 import styles from "./List.module.css";
 import { addressOf } from "./place";
@@ -26,7 +27,7 @@ export function List({ prefix, search, open, onNew }: Props) {
   const [chosen, setChosen] = useState<Key>();
   const at = rows.findIndex((row) => row.key === (chosen ?? open));
 
-  if (error && rows.length === 0) return <Failed error={error} again={() => void refetch()} />;
+  if (error && rows.length === 0) return <Failure error={error} again={() => void refetch()} wish={prefix === "" ? "read all keys" : `read all keys below ${show(prefix)}`} />;
   if (isPending) return <Loading what="keys" />;
   if (rows.length === 0 && !hasNextPage) return <Nothing prefix={prefix} search={search} onNew={onNew} />;
 

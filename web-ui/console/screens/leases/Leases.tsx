@@ -10,9 +10,10 @@ import { count, hexId, plural } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { Card, Page, Table } from "../../parts/Page";
 import { type Route, go, link } from "../../parts/route";
-import { Failed, Loading } from "../../parts/States";
+import { Loading } from "../../parts/States";
 import { Teach } from "../../parts/Teach";
 import { useKey } from "../../parts/useKey";
+import { Failure } from "../Failure";
 import { Grant } from "./Grant";
 import styles from "./Leases.module.css";
 import { One } from "./One";
@@ -38,7 +39,7 @@ export default function Leases({ route }: { route: Route }) {
 
   return (
     <Page title="Leases" about="Keys that are bound to a lease go when it ends, unless somebody keeps it alive." tools={grant}>
-      {error && !data && <Failed error={error} again={() => void refetch()} />}
+      {error && !data && <Failure error={error} again={() => void refetch()} wish="see all leases: keys hang on them that you may not read" />}
       {isPending && <Loading what="leases" />}
       {open !== undefined && <One key={open} id={open} mayChange={mayChange} onChange={anew} />}
       {data?.length === 0 && (

@@ -4,7 +4,8 @@ import { duration, hexId, plural } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { Card } from "../../parts/Page";
 import { go, link } from "../../parts/route";
-import { Failed, Loading } from "../../parts/States";
+import { Loading } from "../../parts/States";
+import { Failure } from "../Failure";
 import { Deeds } from "./Deeds";
 import { Left } from "./Left";
 import styles from "./Leases.module.css";
@@ -20,7 +21,7 @@ export function One({ id, mayChange, onChange }: { id: string; mayChange: boolea
   );
   return (
     <Card title={<span className="mono">{hexId(id)}</span>} tools={tools}>
-      {!data && (error ? <Failed error={error} again={() => void refetch()} /> : <Loading what="the lease" />)}
+      {!data && (error ? <Failure error={error} again={() => void refetch()} wish="see this lease: keys hang on it that you may not read" /> : <Loading what="the lease" />)}
       {data && (
         <>
           <p>Ends in <Left lease={data} since={dataUpdatedAt} />, granted for {duration(data.granted)}. {data.keys.length === 0 ? "No key hangs on it." : `${plural(data.keys.length, "key goes", "keys go")} with it:`}</p>

@@ -12,8 +12,9 @@ import { CopyAs } from "../../parts/CopyAs";
 import { Deed } from "../../parts/Deed";
 import { Card, Tag } from "../../parts/Page";
 import { go, link } from "../../parts/route";
-import { Failed, Loading } from "../../parts/States";
+import { Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
+import { Failure } from "../Failure";
 import { lineCommands, releaseCommands } from "./commands";
 import styles from "./Locks.module.css";
 
@@ -29,19 +30,21 @@ export function Line({ name, mayChange }: { name: Key; mayChange: boolean }) {
   const first = late.data?.[0]?.time ?? Number.POSITIVE_INFINITY;
   const times = [...(day.data ?? []).filter(({ time }) => time < first), ...(late.data ?? [])];
   const now = useNow();
+  const isThere = data !== undefined;
   useEffect(() => {
+    if (!isThere) return undefined;
     const anew = () => void queries.invalidateQueries({ queryKey: ["lines"], predicate: ({ queryKey }) => queryKey[1] !== "samples" });
     return watch({ prefix: `${name}/`, after: "-1" }, { opened: anew, changed: anew, lost: anew });
-  }, [queries, name]);
+  }, [queries, name, isThere]);
 
   const places = data?.places ?? [];
   return (
     <Card
       flush
-      title={<><span className="mono">{show(name)}</span> <Tag look={places.length > 0 ? "good" : undefined}>{places.length > 0 ? "held" : "free"}</Tag></>}
+      title={<><span className="mono">{show(name)}</span> {data && <Tag look={places.length > 0 ? "good" : undefined}>{places.length > 0 ? "held" : "free"}</Tag>}</>}
       tools={<><CopyAs commands={lineCommands(name)} /><Button look="quiet" icon="close" aria-label="Close the line" onClick={() => go(link("locks"))} /></>}
     >
-      {!data && (error ? <Failed error={error} again={() => void refetch()} /> : <Loading what="the line" />)}
+      {!data && (error ? <Failure error={error} again={() => void refetch()} wish={`read the keys of the line, ${show(name)}/…`} /> : <Loading what="the line" />)}
       {data && places.length === 0 && <p className={styles.none}>Nobody holds it. Whoever comes is shown at once.</p>}
       {places.length > 0 && (
         <ol className={styles.line} aria-label="The line">

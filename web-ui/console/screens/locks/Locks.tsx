@@ -9,9 +9,10 @@ import { count, plural } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { Card, Note, Page, Table } from "../../parts/Page";
 import { type Route, go, link } from "../../parts/route";
-import { Failed, Loading } from "../../parts/States";
+import { Loading } from "../../parts/States";
 import { Teach } from "../../parts/Teach";
 import { useKey } from "../../parts/useKey";
+import { Failure } from "../Failure";
 import { takeCommands } from "./commands";
 import { Line } from "./Line";
 import styles from "./Locks.module.css";
@@ -27,7 +28,7 @@ export default function Locks({ route }: { route: Route }) {
   return (
     <Page title="Locks and elections" about="Who holds what, who waits, and for how long. A lock and an election of one name are the same line." tools={<Find />}>
       {open !== undefined && <Line key={open} name={open} mayChange={mayChange} />}
-      {error && !data && <Failed error={error} again={() => void refetch()} />}
+      {error && !data && <Failure error={error} again={() => void refetch()} wish="look for locks among all keys. One of them opens by its name, if you may read its keys" />}
       {isPending && <Loading what="locks" />}
       {data?.isPart && <Note>There are more keys than were looked at: a line that is missing here is found by its name.</Note>}
       {data && lines.length === 0 && open === undefined && (

@@ -12,6 +12,7 @@ import type { Route } from "../../parts/route";
 import { Empty } from "../../parts/States";
 import { useKey } from "../../parts/useKey";
 import { VirtualList } from "../../parts/VirtualList";
+import { Failure } from "../Failure";
 import { Bar } from "./Bar";
 import { Change } from "./Change";
 import { First } from "./First";
@@ -21,7 +22,7 @@ import styles from "./Watch.module.css";
 
 export default function Watch({ route }: { route: Route }) {
   const wanted = wantedOf(route);
-  const { log, rate, clear } = useLog(wanted);
+  const { log, rate, clear, refused, again } = useLog(wanted);
   const [paused, setPaused] = useState<Log>();
   const [chosen, setChosen] = useState<Entry>();
   const [at, setAt] = useState<number>();
@@ -44,9 +45,11 @@ export default function Watch({ route }: { route: Route }) {
       {isOn && (
         <div className={`${styles.panes} ${chosen ? styles.open : ""}`}>
           <section className={styles.list} aria-label="Changes">
-            {rows.length === 0 ? (
+            {refused && <Failure error={refused} again={again} wish="watch all of these keys" />}
+            {!refused && rows.length === 0 && (
               <Empty title="Waiting for a change"><p>Nothing has happened to these keys since you began to look. What happens is here at once.</p></Empty>
-            ) : (
+            )}
+            {rows.length > 0 && (
               <VirtualList
                 label="Changes, the newest first"
                 count={rows.length}
