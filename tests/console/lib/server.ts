@@ -164,7 +164,9 @@ export class Server {
       `--listen-client-urls=${own}`, `--advertise-client-urls=${own}`,
       `--listen-peer-urls=${others}`, `--initial-advertise-peer-urls=${others}`, `--initial-cluster=${cluster}`,
     ];
-    const child = spawn(BINARY, [...settings, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    // What is said to the specs is not for the server, which takes such names for its own.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KEYPORT_")));
+    const child = spawn(BINARY, [...settings, ...flags], { stdio: ["ignore", "pipe", "pipe"], env });
     child.stdout.pipe(this.#log, { end: false });
     child.stderr.pipe(this.#log, { end: false });
     this.#process = child;
@@ -177,6 +179,7 @@ export class Server {
       if (answer?.ok) return;
       await new Promise((again) => setTimeout(again, 50));
     }
+    await this.kill();
     throw new Error(`${this.place.name} is not up:\n${await readFile(join(this.place.folder, `${this.place.name}.log`), "utf8")}`);
   }
 }

@@ -2,6 +2,14 @@
 import { readFile } from "node:fs/promises";
 
 import { accessible, expect, test } from "../lib/test.ts";
+import { Meter, TIMED } from "../lib/work.ts";
+
+/** Rows that the page may have at once. */
+const MOST_ROWS = 120;
+/** Of a change, where 5,000 come in a second. */
+const BUSY_SECONDS = 1 / 5_000;
+/** The longest that somebody may wait for the page on a quiet machine. */
+const DEAF_MS = 200;
 
 test("several prefixes in one stream, before and after, filters, pause, export", async ({ page, server }) => {
   const streams: string[] = [];
@@ -69,6 +77,7 @@ test("a restart leaves a mark and nothing out; what is compacted is said to be l
 });
 
 test("5,000 changes a second leave the page responsive, and what is dropped is counted", async ({ page, server }) => {
+  const rowsShown = page.getByRole("listbox", { name: "Changes, the newest first" }).getByRole("option");
   const opened = page.waitForResponse(/\/v3\/watch\?/);
   await page.goto(server.page("watch?prefix=load/"));
   await expect(page.getByText("Waiting for a change")).toBeVisible();
@@ -77,8 +86,13 @@ test("5,000 changes a second leave the page responsive, and what is dropped is c
   await expect(page.getByText("1 change, 1 shown")).toBeVisible();
   // The longest time that the page was deaf, while it listens to all of it.
   await page.evaluate(() => {
-    const page = window as unknown as { deaf: number };
-    page.deaf = 0;
+    const page = window as unknown as { deaf: number; frames: number };
+    [page.deaf, page.frames] = [0, 0];
+    const frame = (): void => {
+      page.frames += 1;
+      requestAnimationFrame(frame);
+    };
+    frame();
     let before = performance.now();
     const look = (): void => {
       page.deaf = Math.max(page.deaf, performance.now() - before);
@@ -88,15 +102,23 @@ test("5,000 changes a second leave the page responsive, and what is dropped is c
     look();
   });
   const COUNT = 20_000;
-  for (let from = 0; from < COUNT; from += 500) {
-    const operations = Array.from({ length: 500 }, (_, at) => ({ put: { key: `load/${at}`, value: JSON.stringify({ at: from + at }) } }));
-    await Promise.all([server.call("POST", "/v3/keys:batch", { operations }), new Promise((done) => setTimeout(done, 100))]);
-  }
-  await expect(page.getByText(/^20.001 changes, 5.000 shown$/)).toBeVisible();
+  const meter = await Meter.of(page);
+  const work = await meter.during(async () => {
+    for (let from = 0; from < COUNT; from += 500) {
+      const operations = Array.from({ length: 500 }, (_, at) => ({ put: { key: `load/${at}`, value: JSON.stringify({ at: from + at }) } }));
+      await Promise.all([server.call("POST", "/v3/keys:batch", { operations }), new Promise((done) => setTimeout(done, 100))]);
+    }
+    await expect(page.getByText(/^20.001 changes, 5.000 shown$/)).toBeVisible();
+    return page.evaluate(() => (window as unknown as { frames: number }).frames);
+  });
   await expect(page.getByText(/^15.001 older ones dropped/)).toBeVisible();
+  expect(await rowsShown.count()).toBeLessThan(MOST_ROWS);
+  // All changes of a frame are shown at once, and one costs less than 5,000 a second leave for it.
+  expect(work.layouts).toBeLessThan(3 * work.result + 100);
+  expect(work.busy / COUNT).toBeLessThan(TIMED ? BUSY_SECONDS / 2 : BUSY_SECONDS);
   const deaf = await page.evaluate(() => (window as unknown as { deaf: number }).deaf);
-  test.info().annotations.push({ type: "longest wait", description: `${deaf.toFixed(0)} ms` });
-  console.log(`the page was deaf for ${deaf.toFixed(0)} ms at most`);
+  if (TIMED) expect(deaf).toBeLessThan(DEAF_MS);
+  console.log(`a change takes ${((work.busy / COUNT) * 1_000).toFixed(3)} ms of the page; it was deaf for ${deaf.toFixed(0)} ms at most, in ${work.result} frames`);
   await page.getByRole("button", { name: "Pause" }).click();
   await expect(page.getByText("Paused")).toBeVisible();
 });
