@@ -28,8 +28,9 @@ const LOOKS: readonly Look[] = [
   { at: "leases", all: /2 leases/, ...both("see all leases") },
   { at: `leases/${LEASE}`, all: /granted for 10 min.*here\/a/s, ...both("see this lease") },
   { at: "locks", all: /jobs\/nightly/, ...both("look for locks among all keys") },
-  { at: "locks/jobs/nightly", all: /holds it/, ...both("read the keys of the line, jobs/nightly/") },
+  { at: "locks/jobs/nightly", all: /holds it/, ...both("read the keys of the line, those below jobs/nightly/") },
   { at: "members", all: /Add a member.*none may fail/s, reader: /Changing members is for users with the role root/, nobody: /Changing members is for users with the role root/ },
+  { at: "warnings", all: /Nothing to warn of|lines?$/m, ...both("see what the log says") },
   { at: "users", all: /New user.*New role/s, reader: /for root to see.*Reads.*app\/…/s, nobody: /for root to see.*Reads.*nothing/s },
   {
     at: "backup", all: /Download a snapshot.*NDJSON.*Import a subtree/s,

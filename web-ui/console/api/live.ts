@@ -9,6 +9,8 @@ export interface Followed {
   query: Query;
   /** The names of the events that are wanted, each with its document. */
   on: Record<string, (data: unknown, id: string) => void>;
+  /** It knows no `since`: after a pause all is told once more. */
+  isWhole?: boolean;
   /** The server wants to tell nothing: nothing more comes. */
   refused?: (problem: Problem) => void;
 }
@@ -18,13 +20,13 @@ const AGAIN_MS = 1_000;
 const UNSEEN_MS = 10_000;
 
 /** Follows `path` until the function that comes back is called. */
-export function follow(path: string, { query, on, refused }: Followed): () => void {
+export function follow(path: string, { query, on, isWhole = false, refused }: Followed): () => void {
   let [source, last, ended]: [EventSource | undefined, string | undefined, boolean] = [undefined, undefined, false];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const url = (): URL => {
     // Where one was goes before where one began, and the server takes one of the two.
-    const from = last === undefined ? {} : { since: last, start_revision: undefined, initial: undefined };
+    const from = last === undefined || isWhole ? {} : { since: last, start_revision: undefined, initial: undefined };
     return address(path, { ...query, ...from });
   };
 

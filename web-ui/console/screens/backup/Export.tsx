@@ -43,7 +43,7 @@ export function Export({ prefix: first }: { prefix: Key }) {
         {mayRead && <a className={styles.link} href={exportAddress(prefix)} download>NDJSON</a>}
         <Button disabled={isBusy !== undefined || !mayRead} onClick={() => void json()}>{isBusy === undefined ? "JSON" : `${count(isBusy)} keys`}</Button>
       </div>
-      {!mayRead && <Note>Your roles do not let you read {prefix === "" ? "all keys: type a prefix that they do" : <>all keys that begin with <code>{text}</code></>}.</Note>}
+      {!mayRead && <div className={styles.under}><Note>Your roles do not let you read {prefix === "" ? "all keys: type a prefix that they do" : <>all keys that begin with <code>{text}</code></>}.</Note></div>}
       {error !== undefined && <p className={styles.error} role="alert">{error}</p>}
     </Card>
   );

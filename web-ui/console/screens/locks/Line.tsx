@@ -44,7 +44,7 @@ export function Line({ name, mayChange }: { name: Key; mayChange: boolean }) {
       title={<><span className="mono">{show(name)}</span> {data && <Tag look={places.length > 0 ? "good" : undefined}>{places.length > 0 ? "held" : "free"}</Tag>}</>}
       tools={<><CopyAs commands={lineCommands(name)} /><Button look="quiet" icon="close" aria-label="Close the line" onClick={() => go(link("locks"))} /></>}
     >
-      {!data && (error ? <Failure error={error} again={() => void refetch()} wish={`read the keys of the line, ${show(name)}/…`} /> : <Loading what="the line" />)}
+      {!data && (error ? <Failure error={error} again={() => void refetch()} wish={`read the keys of the line, those below ${show(name)}/`} /> : <Loading what="the line" />)}
       {data && places.length === 0 && <p className={styles.none}>Nobody holds it. Whoever comes is shown at once.</p>}
       {places.length > 0 && (
         <ol className={styles.line} aria-label="The line">
