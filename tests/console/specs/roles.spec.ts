@@ -97,7 +97,7 @@ for (const who of ["reader", "nobody"] as const) {
     for (const look of LOOKS) {
       await looks(page, server, look.at, look[who]);
       await expect(page.getByRole("button", { name: /^(New key|Add a member|Defragment…|Edit|Delete|New user|New role)$/ }), look.at).toHaveCount(0);
-      await accessible(page);
+      if (who === "nobody") await accessible(page);
     }
   });
 }
