@@ -5,6 +5,7 @@ mod crowd;
 mod figures;
 mod options;
 mod probe;
+mod recorded;
 mod report;
 
 use std::path::PathBuf;

