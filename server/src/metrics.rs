@@ -86,28 +86,28 @@ macro_rules! handles {
         }
 
         impl Handles {
-            fn register(registry: &Registry) -> prometheus::Result<Handles> {
-                Ok(Handles { $($field: handles!(@make $kind registry, $name, $help $(, labels $labels)? $(, exp $buckets)?),)* })
+            fn register(registry: &Registry) -> Handles {
+                Handles { $($field: handles!(@make $kind registry, $name, $help $(, labels $labels)? $(, exp $buckets)?),)* }
             }
         }
     };
     (@make IntCounter $registry:ident, $name:literal, $help:literal) => {
-        make::counter($registry, $name, $help)?
+        make::counter($registry, $name, $help)
     };
     (@make IntGauge $registry:ident, $name:literal, $help:literal) => {
-        make::gauge($registry, $name, $help)?
+        make::gauge($registry, $name, $help)
     };
     (@make IntCounterVec $registry:ident, $name:literal, $help:literal, labels $labels:expr) => {
-        make::counters($registry, $name, $help, &$labels)?
+        make::counters($registry, $name, $help, &$labels)
     };
     (@make IntGaugeVec $registry:ident, $name:literal, $help:literal, labels $labels:expr) => {
-        make::gauges($registry, $name, $help, &$labels)?
+        make::gauges($registry, $name, $help, &$labels)
     };
     (@make HistogramVec $registry:ident, $name:literal, $help:literal, labels $labels:expr, exp $buckets:expr) => {
-        make::histograms($registry, $name, $help, &$labels, $buckets)?
+        make::histograms($registry, $name, $help, &$labels, $buckets)
     };
     (@make Histogram $registry:ident, $name:literal, $help:literal, exp $buckets:expr) => {
-        make::histogram($registry, $name, $help, $buckets)?
+        make::histogram($registry, $name, $help, $buckets)
     };
 }
 
@@ -276,7 +276,7 @@ impl Metrics {
 
     fn build(extensive: bool) -> prometheus::Result<Metrics> {
         let registry = Registry::new();
-        let handles = Handles::register(&registry)?;
+        let handles = Handles::register(&registry);
         let timings = |(name, help), labels: &[&str], fixed, names, bounds| {
             let labels = labels.iter().map(|&label| label.to_owned()).collect();
             let desc = Desc::new(String::from(name), String::from(help), labels, HashMap::new())?;

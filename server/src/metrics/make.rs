@@ -1,6 +1,7 @@
 //! Makes the series of the table, and has the registry know them.
 //!
-//! Each of these is called some dozen times in one function, which would have a megabyte if they were part of it.
+//! They end the program where the table is wrong. A way back from each of a hundred rows, on which those before it are dropped, would be half a
+//! megabyte of code that nothing ever runs; as part of one function, these would be a whole one.
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -12,28 +13,28 @@ use prometheus::{
 type Buckets = (f64, f64, usize);
 
 #[inline(never)]
-pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter> {
-    register(registry, IntCounter::new(name, help)?)
+pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    known(registry, name, IntCounter::new(name, help))
 }
 
 #[inline(never)]
-pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge> {
-    register(registry, IntGauge::new(name, help)?)
+pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    known(registry, name, IntGauge::new(name, help))
 }
 
 #[inline(never)]
-pub(super) fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
-    register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+pub(super) fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    known(registry, name, IntCounterVec::new(Opts::new(name, help), labels))
 }
 
 #[inline(never)]
-pub(super) fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
-    register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+pub(super) fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    known(registry, name, IntGaugeVec::new(Opts::new(name, help), labels))
 }
 
 #[inline(never)]
-pub(super) fn histogram(registry: &Registry, name: &str, help: &str, buckets: Buckets) -> Result<Histogram> {
-    register(registry, Histogram::with_opts(options(name, help, buckets)?)?)
+pub(super) fn histogram(registry: &Registry, name: &str, help: &str, buckets: Buckets) -> Histogram {
+    known(registry, name, options(name, help, buckets).and_then(Histogram::with_opts))
 }
 
 #[inline(never)]
@@ -43,12 +44,21 @@ pub(super) fn histograms(
     help: &str,
     labels: &[&str],
     buckets: Buckets,
-) -> Result<HistogramVec> {
-    register(registry, HistogramVec::new(options(name, help, buckets)?, labels)?)
+) -> HistogramVec {
+    known(registry, name, options(name, help, buckets).and_then(|options| HistogramVec::new(options, labels)))
 }
 
 fn options(name: &str, help: &str, buckets: Buckets) -> Result<HistogramOpts> {
     Ok(HistogramOpts::new(name, help).buckets(exp(buckets)?))
+}
+
+/// A series of the table, once the registry has it, too.
+///
+/// # Panics
+/// If the row is wrong, or its name is there already.
+fn known<C: Collector + Clone + 'static>(registry: &Registry, name: &str, series: Result<C>) -> C {
+    let known = series.and_then(|series| register(registry, series));
+    known.unwrap_or_else(|error| panic!("the table of metrics is wrong at {name}: {error}"))
 }
 
 pub(super) fn exp((start, factor, count): Buckets) -> Result<Vec<f64>> {

@@ -176,3 +176,11 @@ fn gauges_are_refreshed_before_a_scrape() {
     metrics.on_scrape(|m| m.keys.set(7));
     assert!(metrics.render().unwrap().contains("etcd_debugging_mvcc_keys_total 7\n"));
 }
+
+#[test]
+#[should_panic(expected = "the table of metrics is wrong at keyport_twice")]
+fn a_row_that_is_there_already_is_named() {
+    let registry = Registry::new();
+    make::counter(&registry, "keyport_twice", "One.");
+    make::gauge(&registry, "keyport_twice", "The other.");
+}
