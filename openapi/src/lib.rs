@@ -2,7 +2,7 @@
 //!
 //! [`build`] puts it together: the gateway's routes and all schemas from the descriptors of `api/proto`, comments
 //! included; what no proto file knows from the table of [`endpoints`], by which the server routes. The result is committed as `openapi.json`, and that file is
-//! what a server hands out ([`document`]): at run time nothing is built. A test keeps the two equal;
+//! what a server hands out ([`DOCUMENT`]): at run time nothing is built. A test keeps the two equal;
 //! `UPDATE_OPENAPI=1 cargo test -p keyport-openapi` writes the file anew.
 
 mod comments;
@@ -15,6 +15,10 @@ mod older;
 mod required;
 mod schemas;
 
+use std::io::Read as _;
+use std::sync::OnceLock;
+
+use flate2::read::GzDecoder;
 use keyport_api::FILE_DESCRIPTOR_SET;
 use prost_reflect::{DescriptorError, DescriptorPool};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -23,13 +27,31 @@ use utoipa::openapi::{
 };
 
 /// The committed document, as JSON.
-pub fn document() -> &'static str {
-    include_str!("../openapi.json")
-}
+pub static DOCUMENT: Document =
+    Document { gzip: include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz")), text: OnceLock::new() };
 
 /// The same as OpenAPI 3.0, as JSON.
-pub fn older_document() -> &'static str {
-    include_str!("../openapi-3.0.json")
+pub static OLDER_DOCUMENT: Document =
+    Document { gzip: include_bytes!(concat!(env!("OUT_DIR"), "/openapi-3.0.json.gz")), text: OnceLock::new() };
+
+/// A document that is part of the program. It is kept as it is mostly asked for, which is a tenth of its size.
+#[derive(Debug)]
+pub struct Document {
+    /// Packed.
+    pub gzip: &'static [u8],
+    text: OnceLock<String>,
+}
+
+impl Document {
+    /// As it is: unpacked when somebody asks for the first time.
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let mut text = String::new();
+            let read = GzDecoder::new(self.gzip).read_to_string(&mut text);
+            read.unwrap_or_else(|error| panic!("a document is packed wrongly: {error}"));
+            text
+        })
+    }
 }
 
 /// Makes the document that is OpenAPI 3.0 of the other one.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 fn document() -> Value {
-    serde_json::from_str(keyport_openapi::document()).unwrap()
+    serde_json::from_str(keyport_openapi::DOCUMENT.text()).unwrap()
 }
 
 fn object(value: &Value) -> &Map<String, Value> {
@@ -47,7 +47,7 @@ fn the_committed_document_is_fresh() {
         return;
     }
     assert!(
-        built == keyport_openapi::document(),
+        built == keyport_openapi::DOCUMENT.text(),
         "openapi.json is stale: UPDATE_OPENAPI=1 cargo test -p keyport-openapi"
     );
 }
@@ -60,9 +60,9 @@ fn the_older_document_is_fresh_and_whole() {
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi-3.0.json"), built).unwrap();
         return;
     }
-    let older: Value = serde_json::from_str(keyport_openapi::older_document()).unwrap();
+    let older: Value = serde_json::from_str(keyport_openapi::OLDER_DOCUMENT.text()).unwrap();
     assert!(
-        built == keyport_openapi::older_document(),
+        built == keyport_openapi::OLDER_DOCUMENT.text(),
         "openapi-3.0.json is stale: UPDATE_OPENAPI=1 cargo test -p keyport-openapi"
     );
     assert_eq!(older["openapi"], "3.0.3");
@@ -261,7 +261,7 @@ fn events_are_told_apart_by_their_names() {
 
 #[test]
 fn fields_stand_in_the_order_of_the_proto_file() {
-    let text = keyport_openapi::document();
+    let text = keyport_openapi::DOCUMENT.text();
     let put = text.find("\"etcdserverpb.PutRequest\": {").unwrap();
     let at = |name: &str| text[put..].find(&format!("\"{name}\": {{")).unwrap();
     assert!(at("key") < at("value") && at("value") < at("lease") && at("lease") < at("prev_kv"));

@@ -19,12 +19,11 @@ pub(crate) fn of_files(made: &Path) -> io::Result<String> {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{LIST}: {line:?}")));
         };
         let bytes = |ending: &str| format!("include_bytes!({:?})", made.join(format!("{name}{ending}")));
-        let packed = |form: &str, ending: &str| match forms.split(',').any(|there| there == form) {
-            true => format!("Some({})", bytes(ending)),
-            false => "None".to_owned(),
-        };
-        let (plain, brotli, gzip) = (bytes(""), packed("br", ".br"), packed("gzip", ".gz"));
-        write_row(&mut rows, name, media_type, hash, [&plain, &brotli, &gzip]);
+        let has = |form: &str| forms.split(',').any(|there| there == form);
+        let there = [("br", ".br"), ("gzip", ".gz")].into_iter().filter(|(form, _)| has(form));
+        let packed: Vec<_> = there.map(|(form, ending)| format!("({form:?}, {})", bytes(ending))).collect();
+        let (form, ending) = if has("gzip") { ("gzip", ".gz") } else { ("", "") };
+        write_row(&mut rows, [name, media_type, hash], &packed, form, &bytes(ending));
     }
     Ok(whole(true, &rows))
 }
@@ -32,18 +31,21 @@ pub(crate) fn of_files(made: &Path) -> io::Result<String> {
 /// The table of a build without a console: a page that says so.
 pub(crate) fn of_nothing(page: &str) -> String {
     let mut rows = String::new();
-    let bytes = format!("{page:?}.as_bytes()");
-    write_row(&mut rows, "index.html", "text/html; charset=utf-8", "missing", [&bytes, "None", "None"]);
+    let names = ["index.html", "text/html; charset=utf-8", "missing"];
+    write_row(&mut rows, names, &[], "", &format!("{page:?}.as_bytes()"));
     whole(false, &rows)
 }
 
 fn whole(is_there: bool, rows: &str) -> String {
-    format!("pub(super) const IS_THERE: bool = {is_there};\npub(super) static FILES: &[File] = &[\n{rows}];\n")
+    let count = rows.lines().count();
+    format!("pub(super) const IS_THERE: bool = {is_there};\npub(super) static FILES: [File; {count}] = [\n{rows}];\n")
 }
 
-fn write_row(rows: &mut String, name: &str, media_type: &str, hash: &str, [plain, brotli, gzip]: [&str; 3]) {
+fn write_row(rows: &mut String, [name, media_type, hash]: [&str; 3], packed: &[String], form: &str, bytes: &str) {
+    let packed = packed.join(", ");
+    let plain = format!("LazyLock::new(|| plain_of({form:?}, {bytes}))");
     let row = format!(
-        "File {{ name: {name:?}, media_type: {media_type:?}, hash: {hash:?}, plain: {plain}, brotli: {brotli}, gzip: {gzip} }},"
+        "File {{ name: {name:?}, media_type: {media_type:?}, hash: {hash:?}, packed: &[{packed}], plain: {plain} }},"
     );
     let written = writeln!(rows, "    {row}");
     debug_assert!(written.is_ok(), "text has room");

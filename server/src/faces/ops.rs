@@ -4,6 +4,7 @@
 
 mod console;
 mod docs;
+mod forms;
 mod health;
 mod index;
 mod log;
@@ -154,8 +155,8 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::Problem => asked(verb, problems::one),
         Operation::Index => asked(verb, index::index),
         Operation::Gateway => asked(verb, || async { Redirect::temporary(Resource::Paths.info().path) }),
-        Operation::OpenApi => docs::tagged(asked(verb, docs::document)),
-        Operation::OlderOpenApi => docs::tagged(asked(verb, docs::older_document)),
+        Operation::OpenApi => asked(verb, docs::document),
+        Operation::OlderOpenApi => asked(verb, docs::older_document),
         Operation::Docs => asked(verb, docs::page),
         Operation::Console => asked(verb, console::page),
         // Without the path before it, which a proxy may have taken away.

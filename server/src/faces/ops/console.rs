@@ -8,11 +8,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyport_web_ui::console::{self, File};
 use serde_json::json;
 
-use super::{HealthSource, Ops, no_page};
+use super::{HealthSource, Ops, forms, no_page};
 use crate::config::ConsoleMode;
 use crate::version;
 
@@ -60,50 +60,13 @@ fn answer(mode: ConsoleMode, name: &str, headers: &HeaderMap) -> Response {
     }
 }
 
-/// A file in the best of the forms that are taken, or that what the browser has still holds.
-fn sent(file: &'static File, headers: &HeaderMap) -> Response {
-    let (form, bytes) = form(file, headers);
-    let tag = format!("\"{}{}{form}\"", file.hash, if form.is_empty() { "" } else { "-" });
-    let is_known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &tag));
-    let mut response = if is_known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, file.media_type)], bytes).into_response()
-    };
+fn sent(file: &'static File, asked: &HeaderMap) -> Response {
+    let mut response = forms::answer(asked, (file.hash, file.media_type), file.packed, || file.plain());
     let for_ever = file.name != console::PAGE && !file.name.ends_with(".txt");
     let kept = if for_ever { FOR_EVER } else { ASK_AGAIN };
-    let told = response.headers_mut();
-    told.extend(GUARDS);
-    told.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
-    told.insert(header::VARY, header::ACCEPT_ENCODING.into());
-    told.extend(HeaderValue::try_from(tag).ok().map(|tag| (header::ETAG, tag)));
-    if !form.is_empty() && !is_known {
-        told.insert(header::CONTENT_ENCODING, HeaderValue::from_static(form));
-    }
+    response.headers_mut().extend(GUARDS);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     response
-}
-
-/// The name of the form, empty for the plain one, and its bytes.
-fn form(file: &'static File, headers: &HeaderMap) -> (&'static str, &'static [u8]) {
-    let packed = [("br", file.brotli), ("gzip", file.gzip)];
-    let best = packed.into_iter().find_map(|(name, bytes)| takes(headers, name).then_some((name, bytes?)));
-    best.unwrap_or(("", file.plain))
-}
-
-/// Whether the browser takes an encoding: it says so, and not with a quality of zero.
-fn takes(headers: &HeaderMap, encoding: &str) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|entry| {
-        let (name, quality) = entry.split_once(';').unwrap_or((entry, ""));
-        let quality = quality.trim().strip_prefix("q=").and_then(|quality| quality.trim().parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case(encoding) && quality.is_none_or(|quality| quality > 0.0)
-    })
-}
-
-/// Whether a list of tags has one; weak or not is the same to it.
-fn names(list: &HeaderValue, tag: &str) -> bool {
-    let mut tags = list.to_str().unwrap_or_default().split(',').map(str::trim);
-    tags.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }
 
 #[cfg(test)]
