@@ -108,18 +108,28 @@ bench:
 	target/release/loadgen compare --subject target/release/keyport $(BENCH)
 	$(PYTHON) tests/backups/measure.py beside
 
+# What is handed out is linked with what equals each other kept once, and what the loader has to relocate listed densely. That is the linker's
+# that comes with Rust on this machine alone, and glibc's from 2.36 on: elsewhere the program is larger.
+DENSE :=
+ifeq ($(HOST),x86_64-unknown-linux-gnu)
+DENSE += -C link-arg=-Wl,--icf=all
+ifeq ($(shell printf '%s\n' 2.36 $$(getconf GNU_LIBC_VERSION | cut -d' ' -f2) | sort -CV && echo yes),yes)
+DENSE += -C link-arg=-Wl,-z,pack-relative-relocs
+endif
+endif
+DIST := rustc --profile dist --locked -p keyport-server --bin keyport -- $(DENSE)
+
 # Linked with the machine's libraries, so that names are resolved as everywhere on it: it runs where glibc is no older than here.
 PACKAGING := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) server/packaging
 dist:
-	$(CARGO) build --profile dist --locked -p keyport-server
+	$(CARGO) $(DIST)
 	$(PACKAGING)/dist.py target/dist/keyport target/packages
 	$(PACKAGING)/check.py target/packages
 
-# Linked with nothing, for a root where there is nothing. The explicit target keeps the flag from what builds the program.
-image: export RUSTFLAGS := -C target-feature=+crt-static
+# Linked with nothing, for a root where there is nothing. Only the last step differs, so all else is there already after `make dist`.
 image:
-	$(CARGO) build --profile dist --locked -p keyport-server --target $(HOST)
-	$(PACKAGING)/dist.py --image target/$(HOST)/dist/keyport target/image
+	$(CARGO) $(DIST) -C target-feature=+crt-static
+	$(PACKAGING)/dist.py --image target/dist/keyport target/image
 	$(PACKAGING)/check.py --image target/image
 
 book:

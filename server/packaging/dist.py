@@ -104,6 +104,9 @@ def libraries(binary):
     """What it is linked with, as Debian's packages, with the newest version of glibc whose symbols it uses."""
     needed = set(re.findall(r"\(NEEDED\).*\[(.*?)\]", run("readelf", "-d", binary)))
     used = re.findall(r"GLIBC_(\d+(?:\.\d+)+)", run("objdump", "-T", binary))
+    # No symbol needs what reads dense relocations.
+    if "GLIBC_ABI_DT_RELR" in run("readelf", "--version-info", binary):
+        used.append("2.36")
     newest = max(used, key=lambda text: tuple(map(int, text.split("."))))
     depends = [f"libc6 (>= {newest})"]
     known = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
