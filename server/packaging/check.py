@@ -28,8 +28,8 @@ from dist import run, version
 
 PATIENCE = 60
 # So that it is noticed when it grows. docs/performance.md ("Size") says what it is made of, what was done about it, and what is left to do:
-# it has 22.6 MB, and should have less than 20.
-MOST_BYTES = 23_000_000
+# it has 22.6 MB, the static one 23.6, and both should have less than 20.
+MOST_BYTES = 24_000_000
 
 
 def free_port():
