@@ -417,7 +417,7 @@ mod tests {
         let metadata = Metadata { node_id: 1, cluster_id: 2 };
         let disk = Arc::new(SimDisk::new(1));
         let mut wal = Wal::create(disk, options, metadata, &[], HardState::default()).unwrap();
-        let mut push = |wal: &mut Wal, bytes: usize| {
+        let push = |wal: &mut Wal, bytes: usize| {
             let index = wal.last_index() + 1;
             wal.push_entry(EntryRef { kind: 0, term: 1, index, data: &vec![1; bytes] });
             wal.sync().unwrap();
