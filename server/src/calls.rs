@@ -7,6 +7,7 @@ mod anew;
 mod auth;
 mod cluster;
 mod election;
+mod judged;
 mod kv;
 mod lease;
 mod line;
@@ -38,6 +39,7 @@ pub(crate) use crate::kv::{DeleteReply, OpReply, PutReply, RangeReply, Reply, Tx
 pub(crate) use auth::{Auth, Permissions};
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
+pub(crate) use judged::JudgedAnew;
 pub(crate) use kv::{
     HistoryReply, HistoryRequest, Kv, KvAnswer, ListReply, ListRequest, Listed, RangeChunks, Search, SearchIn,
 };
@@ -45,7 +47,7 @@ pub(crate) use lease::{KeepAlives, KeyLease, Lease};
 pub(crate) use line::{First, Line, Wish as PlaceWish};
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::{Maintenance, SavedCopy, SnapshotBlobs};
-pub(crate) use overview::{Around, Health, Overview, Seen};
+pub(crate) use overview::{Around, Health, Onlooker, Overview, Seen};
 pub(crate) use validate::MAX_TXN_LEVELS;
 pub(crate) use watch::{Subscription, Watch, WatchReply, WatchSession};
 

@@ -109,6 +109,14 @@ impl Gate {
         self.0.users.still_may(pass.caller(), &Watches(ranges))
     }
 
+    /// The same of anything else.
+    ///
+    /// # Errors
+    /// What the rules of users and roles say now.
+    pub(crate) fn still_may(&self, pass: &Pass, request: &impl Needs) -> Result<(), Error> {
+        self.0.users.still_may(pass.caller(), request)
+    }
+
     /// The same of what is for those alone who run a member.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use keyport_storage::lease::MAX_TTL_SECONDS;
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::{Desk, note, note_subject};
+use super::{Desk, JudgedAnew, note, note_subject};
 use crate::apply::waiters::Answer;
 use crate::auth::{ReadsLeased, ReadsOfLease};
 use crate::bulk::LONG;
@@ -61,6 +61,14 @@ impl Lease {
             ..=0 => Err(Error::LeaseNotFound),
             ttl => Ok(ttl),
         }
+    }
+
+    /// Hears from now on when who keeps a lease alive has to be judged anew.
+    ///
+    /// # Errors
+    /// As the RPC.
+    pub(crate) fn judged_anew(&self, caller: &Caller) -> Result<JudgedAnew, Error> {
+        Ok(self.desk.judged_anew(&self.part_of(caller, Method::LeaseKeepAlive)?))
     }
 
     /// 0 if there is no such lease.

@@ -15,7 +15,7 @@ use keyport_api::methods::Method;
 use keyport_storage::backend::BackendError;
 use tonic::Status;
 
-use super::{Desk, note, note_subject};
+use super::{Desk, JudgedAnew, note, note_subject};
 use crate::apply::waiters::Answer;
 use crate::auth::Root;
 use crate::gate::Caller;
@@ -70,6 +70,14 @@ impl Maintenance {
     /// As [`Maintenance::look_inside`].
     pub(crate) fn look_on(&self, caller: &Caller) -> Result<(), Error> {
         self.desk.gate.is_still_root(caller)
+    }
+
+    /// Hears from now on when who looks on has to be judged anew.
+    ///
+    /// # Errors
+    /// As `Maintenance.Status`.
+    pub(crate) fn judged_anew(&self, caller: &Caller) -> Result<JudgedAnew, Error> {
+        Ok(self.desk.judged_anew(&self.desk.gate.admit_part(caller, Method::Status, true)?))
     }
 
     /// What this member did of late.

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::{AlarmMember, AlarmType, Member};
 use keyport_api::methods::Method;
+use keyport_storage::auth::AuthError;
 use tokio::sync::Mutex;
 
-use super::Desk;
 use super::cluster::message;
-use crate::gate::Caller;
+use super::{Desk, JudgedAnew};
+use crate::auth::{Needs, Rights};
+use crate::gate::{Caller, Pass};
 use crate::membership::quorum;
 use crate::node::{Looked, Standing};
 
@@ -73,6 +75,42 @@ pub(crate) enum Health {
     Silent,
 }
 
+/// Whoever looks on, and may for as long as he is somebody.
+#[derive(Debug)]
+pub(crate) struct Onlooker {
+    desk: Desk,
+    pass: Pass,
+    judged_anew: JudgedAnew,
+    looks: Looks,
+}
+
+impl Onlooker {
+    /// Waits for as long as he may look; why he may no longer.
+    pub(crate) async fn may_not(&mut self) -> Error {
+        loop {
+            if let Err(error) = self.judged_anew.is_due().await {
+                return error;
+            }
+            if let Err(error) = self.desk.gate.still_may(&self.pass, &self.looks) {
+                return error;
+            }
+        }
+    }
+}
+
+/// Who is not a user when he begins, but is named by a certificate, has to be somebody and no more.
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    as_user: bool,
+}
+
+impl Needs for Looks {
+    fn check(&self, rights: &Rights<'_>) -> Result<(), AuthError> {
+        rights.is_somebody()?;
+        if self.as_user { rights.is_user() } else { Ok(()) }
+    }
+}
+
 impl Overview {
     pub(super) fn new(desk: Desk) -> Overview {
         Overview { desk, board: Arc::default() }
@@ -85,6 +123,18 @@ impl Overview {
     pub(crate) async fn show(&self, caller: &Caller) -> Result<Arc<Around>, Error> {
         self.desk.gate.admit(caller, Method::Status)?;
         Ok(self.look(FRESH).await)
+    }
+
+    /// Somebody who was let in just now and looks on.
+    ///
+    /// # Errors
+    /// As `Maintenance.Status`.
+    pub(crate) fn begin(&self, caller: &Caller) -> Result<Onlooker, Error> {
+        let gate = &self.desk.gate;
+        let pass = gate.admit_part(caller, Method::Status, true)?;
+        let judged_anew = self.desk.judged_anew(&pass);
+        let is_user = gate.check(&pass, &Looks { as_user: true }).is_ok();
+        Ok(Onlooker { desk: self.desk.clone(), pass, judged_anew, looks: Looks { as_user: is_user } })
     }
 
     /// The same, for whoever was let in before. `age` is how old it may be.

@@ -124,7 +124,7 @@ impl Lease {
     }
 
     /// Of a call that has been counted.
-    fn part_of(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {
+    pub(super) fn part_of(&self, caller: &Caller, method: Method) -> Result<Pass, Error> {
         self.desk.gate.admit_part(caller, method, false)
     }
 }

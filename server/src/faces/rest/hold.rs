@@ -1,6 +1,7 @@
 //! What is held as long as a stream of events is open: a key, a lease, a lock, an office. While it is, its lease is renewed here, at
 //! the member that has the stream; when it ends, whichever way, the lease ends, and all with it. A member that is killed cannot
-//! see to that: then the lease ends when its time is over.
+//! see to that: then the lease ends when its time is over. Whether somebody may go on is asked with each renewal, and at once when
+//! users or roles have changed.
 //!
 //! | `event:` | `data:` |
 //! |---|---|
@@ -128,6 +129,10 @@ impl Holder {
 
     /// Renews the lease, and says so now and then, until one of the two is no longer possible.
     async fn keep_alive(&self) -> End {
+        let mut judged_anew = match self.lease.judged_anew() {
+            Ok(judged_anew) => judged_anew,
+            Err(error) => return End::Failed(error.into()),
+        };
         let ttl = Duration::from_secs(self.lease.get().ttl.unsigned_abs());
         let (mut renewal, mut heartbeat, mut look) = (interval(ttl / 3), interval(HEARTBEAT), interval(NOTICED));
         heartbeat.reset();
@@ -142,6 +147,10 @@ impl Holder {
                     Ok(false) => return End::Lost,
                     // Without a leader nothing ends, and there may be one again in time.
                     Err(error) if error.code() == tonic::Code::Unavailable => {}
+                    Err(error) => return End::Failed(error.into()),
+                },
+                due = judged_anew.is_due() => match due {
+                    Ok(()) => renewal.reset_immediately(),
                     Err(error) => return End::Failed(error.into()),
                 },
                 _ = look.tick() => if is_known && !self.lease.is_there() {

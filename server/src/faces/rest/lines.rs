@@ -190,9 +190,19 @@ impl Desk {
     ) -> Result<Option<First>, Error> {
         let renewing = async {
             let Some(own) = own else { return pending().await };
+            let mut judged_anew = match own.judged_anew() {
+                Ok(judged_anew) => judged_anew,
+                Err(error) => return error,
+            };
             let mut every = interval(Duration::from_secs(own.get().ttl.unsigned_abs()) / 3);
             loop {
-                every.tick().await;
+                tokio::select! {
+                    _ = every.tick() => {}
+                    due = judged_anew.is_due() => match due {
+                        Ok(()) => {}
+                        Err(error) => return error,
+                    },
+                }
                 match own.renewed().await {
                     // Without a leader nothing ends, and there may be one again in time.
                     Ok(true) | Err(Error::NoLeader) => {}

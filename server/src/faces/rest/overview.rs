@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_util::stream;
 use http::Response;
 use http::request::Parts;
+use keyport_api::error::Error;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
@@ -15,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::hold::event;
+use super::live::{self, Looker};
 use super::members::Shown;
-use super::{alarms, live, shown};
-use crate::calls::{Around, Caller, Calls, Health, Seen};
+use super::{alarms, shown};
+use crate::calls::{Around, Caller, Calls, Health, Onlooker, Seen};
 use crate::faces::events::Framing;
 use crate::faces::text::GatewayBody;
 
@@ -36,7 +36,10 @@ pub(super) async fn answer(
     let around = calls.overview.show(caller).await?;
     if watches {
         let framing = Framing::of(parts);
-        return Ok(live::answer(framing, stop, frames(calls.clone(), around, framing)));
+        let onlooker = calls.overview.begin(caller)?;
+        let told = Told { around, at: Instant::now() };
+        let watch = Watch { calls: calls.clone(), onlooker, told, has_begun: false };
+        return Ok(live::answer(framing, stop, watch.frames(framing)));
     }
     Ok(shown::document(&document(&around)))
 }
@@ -47,16 +50,27 @@ struct Told {
     at: Instant,
 }
 
-fn frames(calls: Calls, first: Arc<Around>, framing: Framing) -> impl Stream<Item = Bytes> + Send {
-    stream::unfold((calls, None::<Told>, Some(first)), move |(calls, told, first)| async move {
-        let around = match (first, &told) {
-            (Some(first), _) => first,
-            (None, Some(told)) => next(&calls, told).await,
-            (None, None) => calls.overview.look(LOOK).await,
-        };
-        let frame = event(framing, "overview", document(&around).to_string().as_bytes());
-        Some((frame, (calls, Some(Told { around, at: Instant::now() }), None)))
-    })
+/// Somebody who looks on.
+struct Watch {
+    calls: Calls,
+    onlooker: Onlooker,
+    told: Told,
+    /// Whether it was told at all.
+    has_begun: bool,
+}
+
+impl Looker for Watch {
+    async fn next(&mut self, framing: Framing) -> Result<Option<Bytes>, Error> {
+        if self.has_begun {
+            let around = tokio::select! {
+                around = next(&self.calls, &self.told) => around,
+                error = self.onlooker.may_not() => return Err(error),
+            };
+            self.told = Told { around, at: Instant::now() };
+        }
+        self.has_begun = true;
+        Ok(Some(event(framing, "overview", document(&self.told.around).to_string().as_bytes())))
+    }
 }
 
 /// What there is to tell next.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use keyport_api::error::Error;
 
-use crate::calls::{Caller, Calls, KeyLease};
+use crate::calls::{Caller, Calls, JudgedAnew, KeyLease};
 
 /// Ends the lease when it is dropped, as it is when whoever asked goes away: see [`OwnLease::keep`].
 pub(super) struct OwnLease {
@@ -38,6 +38,14 @@ impl OwnLease {
     /// As the RPC.
     pub(super) async fn renewed(&self) -> Result<bool, Error> {
         self.calls.lease.renewed(&self.caller, self.lease.id).await
+    }
+
+    /// Hears from now on when whoever has it has to be judged anew.
+    ///
+    /// # Errors
+    /// As the RPC that keeps leases alive.
+    pub(super) fn judged_anew(&self) -> Result<JudgedAnew, Error> {
+        self.calls.lease.judged_anew(&self.caller)
     }
 
     /// Whether it is there, as far as this member knows.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Failure;
 use super::live::{self, Looker};
 use super::shown;
-use crate::calls::{Caller, Calls};
+use crate::calls::{Caller, Calls, JudgedAnew};
 use crate::faces::events::{self, Framing};
 use crate::faces::query::{Parameter, ParameterError, parameters_once};
 use crate::faces::text::GatewayBody;
@@ -56,7 +56,9 @@ pub(super) async fn answer(
         let last = || *newest.borrow() - 1;
         let seen = live::last_event_id(parts).and_then(moment);
         let begin = seen.or(ask.since).unwrap_or_else(last);
-        let watch = Watch { calls: calls.clone(), caller: caller.clone(), newest, step: ask.step(now), seen: begin };
+        let judged_anew = calls.maintenance.judged_anew(caller)?;
+        let (calls, caller, step) = (calls.clone(), caller.clone(), ask.step(now));
+        let watch = Watch { calls, caller, judged_anew, newest, step, seen: begin };
         return Ok(live::answer(framing, stop, watch.frames(framing)));
     }
     let step = ask.step(now);
@@ -116,6 +118,7 @@ fn moment(text: &str) -> Option<i64> {
 struct Watch {
     calls: Calls,
     caller: Caller,
+    judged_anew: JudgedAnew,
     newest: watch::Receiver<i64>,
     step: i64,
     /// When the last sample was made that he has seen.
@@ -137,8 +140,11 @@ impl Looker for Watch {
                 }
                 return Ok(Some(out.into()));
             }
-            if self.newest.changed().await.is_err() {
-                return Ok(None);
+            tokio::select! {
+                changed = self.newest.changed() => if changed.is_err() {
+                    return Ok(None);
+                },
+                due = self.judged_anew.is_due() => due?,
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Failure;
 use super::live::{self, Looker};
 use super::shown;
-use crate::calls::{Caller, Calls};
+use crate::calls::{Caller, Calls, JudgedAnew};
 use crate::faces::events::Framing;
 use crate::faces::text::GatewayBody;
 use crate::logging::{newest_warning, warnings};
@@ -27,7 +27,8 @@ pub(super) fn answer(
     if watches {
         let framing = Framing::of(parts);
         let (calls, caller) = (calls.clone(), caller.clone());
-        let watch = Watch { calls, caller, newest: newest_warning(), seen: behind.to_owned() };
+        let judged_anew = calls.maintenance.judged_anew(&caller)?;
+        let watch = Watch { calls, caller, judged_anew, newest: newest_warning(), seen: behind.to_owned() };
         return Ok(live::answer(framing, stop, watch.frames(framing)));
     }
     let lines = warnings(behind);
@@ -40,6 +41,7 @@ pub(super) fn answer(
 struct Watch {
     calls: Calls,
     caller: Caller,
+    judged_anew: JudgedAnew,
     newest: watch::Receiver<u64>,
     /// The last that he was told.
     seen: String,
@@ -60,8 +62,11 @@ impl Looker for Watch {
                 }
                 return Ok(Some(out.into()));
             }
-            if self.newest.changed().await.is_err() {
-                return Ok(None);
+            tokio::select! {
+                changed = self.newest.changed() => if changed.is_err() {
+                    return Ok(None);
+                },
+                due = self.judged_anew.is_due() => due?,
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a user may do, told to root and to himself; and what is shown to root alone for as long as he is that. (etcd knows nothing of it.)
 
 use http::Method;
+use keyport_tests::Server;
 use keyport_tests::http::Answer;
 use keyport_tests::sse::EventStream;
 use serde_json::{Value, json};
@@ -93,8 +94,8 @@ async fn who_is_root_no_more_looks_on_no_more() {
         }
     }
     let revoke = json!({ "name": "chief", "role": "root" });
+    // At once, and not when there is something to be told.
     realm.done(&root, "/v3/auth/user/revoke", revoke).await;
-    log("info").await;
     for stream in &mut streams {
         let last = loop {
             let event = stream.next().await.expect("it says why it ends");
@@ -106,4 +107,41 @@ async fn who_is_root_no_more_looks_on_no_more() {
         assert_eq!((&*last.event, &problem["status"]), ("failed", &json!(403)), "{problem}");
         assert_eq!(stream.next().await, None);
     }
+}
+
+/// How all members are is for everybody who is somebody; and for nobody any more once he is deleted, or once users and roles are on.
+#[tokio::test]
+async fn who_is_nobody_any_more_looks_on_no_more() {
+    let server = Server::start();
+    if server.is_etcd() {
+        return;
+    }
+    let http = server.http();
+    let open = async |headers: &[(&str, &str)]| {
+        let answer = http.get_stream("/v3/overview?watch", headers).await;
+        assert_eq!(answer.status(), 200);
+        let mut events = EventStream::over(answer.into_body(), "");
+        assert_eq!(events.next().await.unwrap().event, "overview");
+        events
+    };
+    let ends = async |mut events: EventStream, status: u16| {
+        let last = loop {
+            let event = events.next().await.expect("it says why it ends");
+            if event.event != "overview" {
+                break event;
+            }
+        };
+        let problem: Value = serde_json::from_str(&last.data).unwrap();
+        assert_eq!((&*last.event, &problem["status"]), ("failed", &json!(status)), "{problem}");
+        assert_eq!(events.next().await, None);
+    };
+    let anyone = open(&[]).await;
+    let realm = Realm::on(server).await;
+    ends(anyone, 401).await;
+    let (root, reader) = (realm.token("root").await, realm.token("reader").await);
+    let (by_reader, mut by_root) = (open(&[("authorization", &reader)]).await, open(&[("authorization", &root)]).await);
+    realm.done(&root, "/v3/auth/user/delete", json!({ "name": "reader" })).await;
+    ends(by_reader, 403).await;
+    realm.done(&root, "/v3/kv/put", json!({ "key": "YQ==" })).await;
+    assert_eq!(by_root.next().await.unwrap().event, "overview", "who may is told");
 }

@@ -2,7 +2,7 @@
 //! token in the query is for streams alone.
 
 use http::Method as Verb;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
 use keyport_api::error::Error;
 use keyport_tests::Server;
 use keyport_tests::http::Answer;
@@ -75,6 +75,55 @@ async fn what_may_not_be_read_any_more_is_told_no_more() {
     // What may still be read is still told.
     let put = realm.http.send(Verb::PUT, "/v3/keys/a", &[("authorization", &root)], "x").await;
     assert_eq!((put.status.as_u16(), kept.next().await.unwrap().event.as_str()), (201, "put"));
+}
+
+/// What is held for as long as it is read, and what waits for a place, are given up with the right to them, however long it
+/// is until the lease is renewed.
+#[tokio::test]
+async fn what_may_not_be_held_any_more_is_given_up() {
+    let Some(realm) = realm_with(&["--bcrypt-cost=4"]).await else { return };
+    let (root, writer) = (realm.token("root").await, realm.token("writer").await);
+    let by_writer = ("authorization", &*writer);
+    let open = async |verb: Verb, path: &str| {
+        let answer = realm.http.open(verb, path, &[by_writer], Full::from("x").boxed()).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        EventStream::over(answer.into_body(), "")
+    };
+    let mut streams = Vec::new();
+    for (verb, path, first) in [
+        (Verb::PUT, "/v3/keys/k/held?hold&ttl=6000", "held"),
+        (Verb::POST, "/v3/locks/k/lock?hold&ttl=6000", "held"),
+        (Verb::POST, "/v3/locks/k/lock?hold&ttl=6000", "waiting"),
+        (Verb::POST, "/v3/elections/k/office?hold&ttl=6000", "held"),
+    ] {
+        let mut events = open(verb, path).await;
+        assert_eq!(events.next().await.unwrap().event, first, "{path}");
+        streams.push((path, events));
+    }
+    let (http, header) = (realm.server.http(), writer.clone());
+    let waiting = tokio::spawn(async move {
+        http.send(Verb::POST, "/v3/locks/k/lock?wait=600&ttl=6000", &[("authorization", &header)], "").await
+    });
+    let by_root = [("authorization", &*root)];
+    let look = async |path: &str| realm.http.send(Verb::GET, path, &by_root, "").await.json();
+    eventually("three in line", async || (look("/v3/locks/k/lock").await["count"] == "3").then_some(())).await;
+
+    let taken = realm.http.send(Verb::DELETE, "/v3/users/writer/roles/writes", &by_root, "").await;
+    assert_eq!(taken.status, 204);
+    for (path, mut events) in streams {
+        let event = events.next().await.expect("a last word");
+        assert_eq!((&*event.event, events.next().await), ("failed", None), "{path}");
+        let problem: Value = serde_json::from_str(&event.data).unwrap();
+        assert_eq!((problem["status"].clone(), problem["detail"].clone()), (403.into(), DENIED.into()), "{path}");
+    }
+    let told = within("the answer of who waits", waiting).await.unwrap();
+    assert_eq!((told.status.as_u16(), told.json()["detail"].clone()), (403, DENIED.into()));
+    // And nothing of it is left in the way.
+    eventually("all of it is gone", async || {
+        let left = look("/v3/keys?prefix=k/&recursive&keys_only").await;
+        (left["keys"] == serde_json::json!([])).then_some(())
+    })
+    .await;
 }
 
 /// Whoever gets a browser to send it from elsewhere has nothing of a cookie.
