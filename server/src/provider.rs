@@ -56,8 +56,8 @@ struct Document {
     jwks_uri: String,
 }
 
-/// Keeps the keys as they are where they come from. Runs for as long as the member.
-pub(crate) async fn keep_fresh(identities: Arc<Identities>, metrics: Arc<Metrics>) {
+/// Keeps the keys as they are where they come from, and says when they are others. Runs for as long as the member.
+pub(crate) async fn keep_fresh(identities: Arc<Identities>, metrics: Arc<Metrics>, changed: impl Fn() + Send) {
     let issuer = identities.config().issuer.clone();
     let failed = metrics.identity_keys_failures.with_label_values(&[&issuer]);
     {
@@ -72,6 +72,9 @@ pub(crate) async fn keep_fresh(identities: Arc<Identities>, metrics: Arc<Metrics
     loop {
         match provider.look().await {
             Ok(is_new) => {
+                if is_new {
+                    changed();
+                }
                 if is_new || failures > 0 {
                     let keys = provider.identities.key_count();
                     tracing::info!(issuer, keys, "the keys of the identity provider were read");

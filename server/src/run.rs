@@ -232,7 +232,10 @@ fn duties(config: &Config, node: &Node, backups: Option<Schedule>) -> JoinSet<()
         duties.spawn(backups.run(node.clone()));
     }
     if let Some(identities) = &node.state().identities {
-        duties.spawn(provider::keep_fresh(Arc::clone(identities), Arc::clone(&node.state().metrics)));
+        // Who was known by a key that is gone is known no more.
+        let rules_changed = node.state().rules_changed.clone();
+        let changed = move || rules_changed.happened();
+        duties.spawn(provider::keep_fresh(Arc::clone(identities), Arc::clone(&node.state().metrics), changed));
     }
     let leaderless = node.clone();
     duties.spawn(async move { leaderless.state().leadership.end_leaderless_streams().await });

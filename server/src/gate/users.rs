@@ -179,6 +179,12 @@ impl Users {
     }
 
     pub(super) fn still_may(&self, caller: &Caller, request: &impl Needs) -> Result<(), Error> {
+        // Whom others vouch for they do no longer once the key is gone that they did it with.
+        if caller.until().is_some()
+            && let KnownBy::Token(token) = caller.known_by()
+        {
+            self.known(token).unwrap_or(Err(Error::InvalidAuthToken))?;
+        }
         fn as_of_now<'a>(author: &'a Author, policy: &Policy) -> Who<'a> {
             Who { auth_revision: policy.revision(), ..author.who() }
         }

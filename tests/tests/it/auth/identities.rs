@@ -252,6 +252,28 @@ async fn keys_in_a_file_are_read_again() {
     assert!(realm.server.log().contains("cannot read the keys of the identity provider"));
 }
 
+/// Nobody vouches any more for who came by it, whatever his token says of its end.
+#[tokio::test]
+async fn a_key_that_is_gone_takes_what_is_open_along() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return;
+    }
+    let keys = Keys::new();
+    let ((old, by_old), (new, by_new)) = (signer(&keys, "old"), signer(&keys, "new"));
+    let set = write_set(&keys, &[old, new.clone()]);
+    let realm = Realm::with_outsiders(Server::builder().args(flags(&set)).start()).await;
+    let mut watch = realm.watch(&by_old, &[json!({ "key": b64("k/1") })]).await;
+    let (mut ended, mut kept) = (realm.events(&by_old, "key=k/1").await, realm.events(&by_new, "key=k/1").await);
+    write_set(&keys, &[new]);
+    let last = ended.next().await.unwrap();
+    assert!(last.event == "failed" && last.data.contains(NO_TOKEN), "{last:?}");
+    assert_eq!(ended.next().await, None);
+    assert_eq!(watch.json().await["result"]["canceled"], true);
+    let writer = realm.token("writer").await;
+    realm.done(&writer, "/v3/kv/put", json!({ "key": b64("k/1") })).await;
+    assert_eq!(kept.next().await.unwrap().event, "put", "by a key that is still there");
+}
+
 /// A key, and a token that is signed with it.
 fn signer(keys: &Keys, name: &str) -> (Value, String) {
     keys.pair(name, Kind::Ec("P-256"));
