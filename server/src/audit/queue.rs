@@ -9,7 +9,7 @@ use std::{io, thread};
 
 use parking_lot::Mutex;
 
-use super::file::LogFile;
+use super::file::{LogFile, Unwritten};
 use super::limits::{Limits, WINDOW};
 use super::line;
 use crate::metrics::IntCounter;
@@ -114,12 +114,11 @@ impl Writer {
 
     /// Writes what there is; who wants to hear of it.
     fn write(&mut self, first: Option<Message>) -> Vec<Sender<()>> {
-        let (mut lines, mut count, mut size, mut flushed) = (Vec::new(), 0_u64, 0, Vec::new());
+        let (mut lines, mut size, mut flushed) = (Vec::new(), 0, Vec::new());
         let mut next = first;
         while let Some(message) = next {
             match message {
                 Message::Line(line) => {
-                    count += 1;
                     size += line.len() + OVERHEAD;
                     lines.extend(line);
                 }
@@ -130,12 +129,11 @@ impl Writer {
         }
         let withheld = self.limits.lock().withheld(Instant::now(), !flushed.is_empty());
         for withheld in withheld {
-            count += 1;
             lines.extend(line::withheld(&withheld));
         }
-        if let Err(error) = self.file.write(&lines) {
-            self.lost.inc_by(count);
-            tracing::error!(%error, lines = count, "cannot write the audit log");
+        if let Err(Unwritten { error, lines }) = self.file.write(&lines) {
+            self.lost.inc_by(lines);
+            tracing::error!(%error, lines, "cannot write the audit log");
         }
         self.waiting.fetch_sub(size, Relaxed);
         flushed
