@@ -462,6 +462,14 @@ impl Resource {
     }
 }
 
+impl Operation {
+    /// How the table writes such a path, if what is there is for the role root; none for what everybody may see.
+    pub fn inside(path: &str) -> Option<&'static str> {
+        let mut rows = Operation::ALL.iter().map(|operation| operation.info());
+        rows.find(|row| !row.public && row.is_at(path)).map(|row| row.path)
+    }
+}
+
 /// The methods that ask for something at a path as the routes have it, resource or not.
 pub fn methods_at(path: &str) -> Vec<&'static str> {
     let operations = Operation::ALL.iter().map(|operation| operation.info());

@@ -105,6 +105,8 @@ subjects! {
     LeaseGrantRequest: |grant| About::default().lease(grant.id).value("ttl", grant.ttl);
     LeaseRevokeRequest: |revoke| About::default().lease(revoke.id);
     LeaseTimeToLiveRequest: |look| About::default().lease(look.id);
+    AuthEnableRequest: |_enable| About::default().value("enabled", true);
+    AuthDisableRequest: |_disable| About::default().value("enabled", false);
     AuthUserAddRequest: |add| {
         let no_password = add.options.is_some_and(|options| options.no_password);
         let about = About::default().text("user", &add.name);
@@ -150,8 +152,8 @@ subjects! {
 }
 
 without! {
-    (), RangeRequest, DeleteRangeRequest, TxnRequest, LeaseLeasesRequest, AuthEnableRequest, AuthDisableRequest,
-    AuthStatusRequest, AuthUserListRequest, AuthRoleListRequest
+    (), RangeRequest, DeleteRangeRequest, TxnRequest, LeaseLeasesRequest, AuthStatusRequest,
+    AuthUserListRequest, AuthRoleListRequest
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct Caller {
     known_by: KnownBy,
     /// See [`Found::until`].
     until: Option<Instant>,
+    /// Whom a login says he is, right or not.
+    claimed: Option<Arc<str>>,
     from: Option<IpAddr>,
     insists_on_leader: bool,
     /// Where the work for its connection waits that is too large for an event loop.
@@ -98,8 +100,9 @@ impl Caller {
             // Of a login that was found right, see [`Caller::proven`]; a wrong one is not made good by a certificate.
             (None, Some(_), _) | (None, None, None) => KnownBy::Nothing,
         };
+        let claimed = login.as_ref().map(|login| Arc::from(&*login.user));
         let (from, insists_on_leader) = (*from, *insists_on_leader);
-        Caller { identity, known_by, until: None, from, insists_on_leader, lane: None, trail: None }
+        Caller { identity, known_by, until: None, claimed, from, insists_on_leader, lane: None, trail: None }
     }
 
     pub(super) fn anyone(claims: &Claims) -> Caller {
@@ -186,8 +189,10 @@ impl Caller {
 
     /// As one of whom it is written down what he asks for.
     pub(crate) fn on_trail(self, trail: Option<Arc<Trail>>) -> Caller {
-        if let (Some(trail), Identity::User(author)) = (&trail, &self.identity) {
-            trail.set_user(&author.user);
+        match (&trail, &self.identity, &self.claimed) {
+            (Some(trail), Identity::User(author), _) => trail.set_user(&author.user),
+            (Some(trail), Identity::Refused(_), Some(claimed)) => trail.set_claimed_user(claimed),
+            _ => {}
         }
         Caller { trail, ..self }
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use http::{Request, Response};
 use keyport_api::error::Error;
 use keyport_api::routes;
-use keyport_openapi::endpoints::Resource;
+use keyport_openapi::endpoints::{Operation, Resource};
 use pin_project_lite::pin_project;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -72,8 +72,11 @@ fn begin<B>(log: &AuditLog, request: &mut Request<B>) -> Option<Arc<Trail>> {
 
 /// Method and path; none where nothing is that would have a line. That a lease is kept alive has none, as among the RPCs.
 fn resource<B>(request: &Request<B>) -> Option<String> {
-    let path = routes::canonical(request.uri().path())?;
-    let method = request.method().as_str();
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let Some(path) = routes::canonical(path) else {
+        let route = Operation::inside(path)?;
+        return Some(format!("{method} {}", if path.len() <= MOST_BYTES { path } else { route }));
+    };
     if Resource::find(method, &path) == Some(Resource::LeaseKeepAlive) {
         return None;
     }

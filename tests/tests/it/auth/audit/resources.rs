@@ -87,3 +87,35 @@ async fn requests_for_resources_have_their_lines() {
         assert!(!text.contains(secret), "{secret}");
     }
 }
+
+/// What authentication is turned to, who tries to be somebody, and what is for root alone beside the API.
+#[tokio::test]
+async fn what_concerns_everybody_has_its_lines() {
+    let (realm, log) = Log::realm().await;
+    let (root, reader) = (realm.token("root").await, realm.token("reader").await);
+    let guess = "Basic cmVhZGVyOndyb25n";
+    let (get, put) = (Method::GET, Method::PUT);
+    let (on, off) = (r#"{"enabled":true}"#, r#"{"enabled":false}"#);
+    let rows = [
+        (&get, "/v3/keys/a", guess, "", "GET /v3/keys/a", "reader", "Unauthenticated", Value::Null),
+        (&get, "/debug/log", &*reader, "", "GET /debug/log", "reader", "PermissionDenied", Value::Null),
+        (&put, "/debug/log", &*root, r#"{"level":"warn"}"#, "PUT /debug/log", "root", "OK", Value::Null),
+        (&get, "/debug/vars", &*root, "", "GET /debug/vars", "root", "OK", Value::Null),
+        (&put, "/v3/authentication", &*root, on, "PUT /v3/authentication", "root", "OK", json!({ "enabled": true })),
+        (&put, "/v3/authentication", &*root, off, "PUT /v3/authentication", "root", "OK", json!({ "enabled": false })),
+    ];
+    for (method, path, authorization, body, ..) in &rows {
+        realm.http.send((*method).clone(), path, &[("authorization", *authorization)], *body).await;
+    }
+    let told = |line: &Value| ["call", "user", "code", "about"].map(|name| line[name].clone());
+    for (.., call, user, code, about) in rows {
+        let wanted = [json!(call), json!(user), json!(code), about];
+        let found = |lines: &[Value]| lines.iter().any(|line| told(line) == wanted).then_some(());
+        log.once(&format!("{wanted:?}"), found).await;
+    }
+    // Nobody is asked who he is any more, so nobody is who he says.
+    realm.http.send(get, "/v3/keys/nobody", &[("authorization", guess)], "").await;
+    let last = |lines: &[Value]| lines.iter().find(|line| line["call"] == "GET /v3/keys/nobody").cloned();
+    assert_eq!(log.once("the last line", last).await["user"], Value::Null);
+    assert!(!log.text().contains("wrong"));
+}
