@@ -198,7 +198,7 @@ impl Side<'_> {
         let own = match (cert, key) {
             (Some(cert), Some(key)) => Some(KeyPairFiles { cert, key }),
             (None, None) => None,
-            (cert, key) if serves => return Err(not_both("KeyFile and CertFile must both be present", &key, &cert)),
+            (cert, key) if serves => return Err(not_both("KeyFile and CertFile must both be present[", &key, &cert)),
             // As good as none, for whoever does not use it.
             _ => None,
         };
@@ -207,7 +207,7 @@ impl Side<'_> {
             (None, None) => None,
             (cert, key) if serves => {
                 return Err(not_both(
-                    "ClientKeyFile and ClientCertFile must both be present or both absent",
+                    "ClientKeyFile and ClientCertFile must both be present or both absent: ",
                     &key,
                     &cert,
                 ));
@@ -257,7 +257,8 @@ impl Side<'_> {
     }
 }
 
+/// `what` goes on with the two files, and the bracket is etcd's.
 fn not_both(what: &str, key: &Option<PathBuf>, cert: &Option<PathBuf>) -> ConfigError {
     let text = |path: &Option<PathBuf>| path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
-    invalid(format!("{what}[key: {}, cert: {}]", text(key), text(cert)))
+    invalid(format!("{what}key: {}, cert: {}]", text(key), text(cert)))
 }

@@ -22,7 +22,7 @@ fn whoever_listens_with_tls_needs_a_certificate_and_its_key() {
         (&[CLIENT[0], CLIENT[1], "--cert-file=c"], "KeyFile and CertFile must both be present[key: , cert: c]"),
         (
             &[CLIENT[0], CLIENT[1], FILES[0], FILES[1], "--client-key-file=x"],
-            "ClientKeyFile and ClientCertFile must both be present or both absent[key: x, cert: ]",
+            "ClientKeyFile and ClientCertFile must both be present or both absent: key: x, cert: ]",
         ),
         (
             &["--listen-metrics-urls=unixs://x"],
