@@ -35,8 +35,6 @@ pub struct Caller {
     known_by: KnownBy,
     /// See [`Found::until`].
     until: Option<Instant>,
-    /// Whom a login says he is, right or not.
-    claimed: Option<Arc<str>>,
     from: Option<IpAddr>,
     insists_on_leader: bool,
     /// Where the work for its connection waits that is too large for an event loop.
@@ -63,6 +61,8 @@ impl From<Author> for Found {
 #[derive(Clone, Debug)]
 pub(super) enum KnownBy {
     Nothing,
+    /// He says that he is the one of this name, with a password that nobody has found to be right.
+    Word(Arc<str>),
     Token(Secret),
     /// A certificate that was vouched for has his name.
     Certificate(Arc<str>),
@@ -98,11 +98,11 @@ impl Caller {
             (Some(token), ..) => KnownBy::Token(token.clone()),
             (None, None, Some(name)) => KnownBy::Certificate(Arc::clone(name)),
             // Of a login that was found right, see [`Caller::proven`]; a wrong one is not made good by a certificate.
-            (None, Some(_), _) | (None, None, None) => KnownBy::Nothing,
+            (None, Some(login), _) => KnownBy::Word(Arc::from(&*login.user)),
+            (None, None, None) => KnownBy::Nothing,
         };
-        let claimed = login.as_ref().map(|login| Arc::from(&*login.user));
         let (from, insists_on_leader) = (*from, *insists_on_leader);
-        Caller { identity, known_by, until: None, claimed, from, insists_on_leader, lane: None, trail: None }
+        Caller { identity, known_by, until: None, from, insists_on_leader, lane: None, trail: None }
     }
 
     pub(super) fn anyone(claims: &Claims) -> Caller {
@@ -189,9 +189,9 @@ impl Caller {
 
     /// As one of whom it is written down what he asks for.
     pub(crate) fn on_trail(self, trail: Option<Arc<Trail>>) -> Caller {
-        match (&trail, &self.identity, &self.claimed) {
+        match (&trail, &self.identity, &self.known_by) {
             (Some(trail), Identity::User(author), _) => trail.set_user(&author.user),
-            (Some(trail), Identity::Refused(_), Some(claimed)) => trail.set_claimed_user(claimed),
+            (Some(trail), Identity::Refused(_), KnownBy::Word(name)) => trail.set_claimed_user(name),
             _ => {}
         }
         Caller { trail, ..self }

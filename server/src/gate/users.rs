@@ -100,7 +100,7 @@ impl Users {
 
     pub(super) fn renew(&self, caller: &Caller) -> Caller {
         let found = match caller.known_by() {
-            KnownBy::Nothing => return caller.clone(),
+            KnownBy::Nothing | KnownBy::Word(_) => return caller.clone(),
             KnownBy::Certificate(name) => Ok(self.named(name).map(Found::from)),
             KnownBy::Token(token) => self.known(token).unwrap_or(Err(Error::InvalidAuthToken)),
             KnownBy::Proof(proof) => self.state.auth.with(|policy| match policy.is_enabled() {
