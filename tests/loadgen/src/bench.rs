@@ -49,6 +49,9 @@ impl Side {
 /// Memory that no file stands for, in /proc/PID/status.
 const ANONYMOUS: &str = "RssAnon";
 
+/// What it takes until memory and disk that are no longer needed have been given back. No client sees that it is done.
+const SETTLE: Duration = Duration::from_secs(3);
+
 /// What a workload measured, and what was used meanwhile.
 struct Done {
     out: Outcome,

@@ -5,13 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
-use super::{ANONYMOUS, Bench, Side};
+use super::{ANONYMOUS, Bench, SETTLE, Side};
 use crate::proto::RangeRequest;
 use crate::stats::{Outcome, Row, quantile_ms};
 use crate::workload::{Beside, Crowd, Kind, Spec};
-
-/// What memory that is no longer needed takes to be given back, or found to be free.
-const SETTLE: Duration = Duration::from_secs(3);
 
 impl Bench {
     /// The row has what was measured with the crowd; what was without it is among the further figures. Its value is the

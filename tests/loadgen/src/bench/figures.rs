@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rustix::process::Signal;
 
 use super::probe::first_put;
-use super::{Bench, Side};
+use super::{Bench, SETTLE, Side};
 use crate::local::block_on;
 use crate::proto::RangeRequest;
 use crate::server::Cluster;
@@ -21,7 +21,7 @@ const HEARTBEAT_US: u64 = 100_000;
 impl Bench {
     /// Memory or disk of all members together, once what the fill left behind has settled.
     pub(super) fn gauge(&mut self, s: &mut Side, kind: Kind) -> Result<Row> {
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(SETTLE);
         let label = s.label.into();
         let c = s.cluster();
         let mut row = Row { side: label, workload: kind.name(), nodes: c.size(), unit: "MiB", ..Default::default() };

@@ -59,17 +59,24 @@ enum Open {
 }
 
 async fn watches(run: Arc<Run>, count: usize, each_connection: usize, json: bool) -> Outcome {
-    let out = Rc::new(RefCell::new(Outcome::default()));
     // A connection over HTTP/1.1 has room for one answer that does not end.
     let each = if json { 1 } else { each_connection.min(count) };
-    let open = within(SETUP_SECONDS, open_watches(&run, count, each, json)).await;
+    let mut out = watched(&run, open_watches(&run, count, each, json)).await;
+    out.extra.insert("watches", count as f64);
+    out
+}
+
+/// Opens watches before the others are measured, and takes what comes on them meanwhile.
+async fn watched(run: &Run, opening: impl Future<Output = Result<Vec<Open>, Fail>>) -> Outcome {
+    let out = Rc::new(RefCell::new(Outcome::default()));
+    let open = within(SETUP_SECONDS, opening).await;
     run.barrier.wait().await;
     run.barrier.wait().await;
     match open {
         Err(e) => out.borrow_mut().error(format!("watching: {e}")),
         Ok(open) => {
-            let rate = events_of(&run, open, &out).await;
-            out.borrow_mut().extra = [("watches", count as f64), ("events_per_s", rate)].into();
+            let rate = events_of(run, open, &out).await;
+            out.borrow_mut().extra.insert("events_per_s", rate);
         }
     }
     out.take()
@@ -85,27 +92,32 @@ async fn events_of(run: &Run, open: Vec<Open>, out: &Rc<RefCell<Outcome>>) -> f6
     events.get() as f64 / start.elapsed().as_secs_f64()
 }
 
-async fn open_watches(run: &Arc<Run>, count: usize, each: usize, json: bool) -> Result<Vec<Open>, Fail> {
+async fn open_watches(run: &Run, count: usize, each: usize, json: bool) -> Result<Vec<Open>, Fail> {
     let s = &run.spec;
-    let mut open = vec![];
-    let connections: Vec<usize> = (0..count.div_ceil(each)).collect();
-    for some in connections.chunks(AT_ONCE) {
-        let opening: Vec<_> = some
-            .iter()
-            .map(|&number| {
-                let entry = s.access.entry(s.targets[number % s.targets.len()], number);
-                let numbers = (number * each..count.min((number + 1) * each)).map(|i| i as u64 % s.keyspace);
-                let keys = numbers.map(|i| key(b'k', i, s.key_size)).collect();
-                spawn_local(
-                    async move { if json { open_json(entry, keys).await } else { open_grpc(entry, keys).await } },
-                )
-            })
-            .collect();
-        for opened in opening {
-            open.extend(opened.await.map_err(rpc)??);
+    let opening = (0..count.div_ceil(each)).map(|number| {
+        let entry = s.access.entry(s.targets[number % s.targets.len()], number);
+        let numbers = (number * each..count.min((number + 1) * each)).map(|i| i as u64 % s.keyspace);
+        let keys = numbers.map(|i| key(b'k', i, s.key_size)).collect();
+        async move { if json { open_json(entry, keys).await } else { open_grpc(entry, keys).await } }
+    });
+    Ok(opened(AT_ONCE, opening).await?.into_iter().flatten().collect())
+}
+
+/// What all of them open, so many at a time.
+async fn opened<T: 'static>(
+    at_once: usize,
+    opening: impl Iterator<Item = impl Future<Output = Result<T, Fail>> + 'static>,
+) -> Result<Vec<T>, Fail> {
+    let (mut opening, mut open) = (opening, vec![]);
+    loop {
+        let some: Vec<_> = opening.by_ref().take(at_once).map(spawn_local).collect();
+        if some.is_empty() {
+            return Ok(open);
+        }
+        for task in some {
+            open.push(task.await.map_err(rpc)??);
         }
     }
-    Ok(open)
 }
 
 async fn open_grpc(entry: Entry, keys: Vec<Bytes>) -> Result<Vec<Open>, Fail> {

@@ -1,15 +1,13 @@
 //! Very many connections or watchers, which are there while puts are measured.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use super::{Open, SETUP_SECONDS, events_of};
+use super::{Open, SETUP_SECONDS, opened, watched};
 use crate::entry::Entry;
 use crate::fail::{Fail, rpc};
 use crate::grpc::{Conn, Method};
@@ -33,16 +31,8 @@ pub(super) async fn connections(run: Arc<Run>, count: usize) -> Outcome {
 }
 
 async fn open_connections(s: &Spec, count: usize) -> Result<Vec<Rc<Conn>>, Fail> {
-    let entries: Vec<Entry> =
-        (0..count).map(|number| s.access.entry(s.targets[number % s.targets.len()], number)).collect();
-    let mut open = vec![];
-    for some in entries.chunks(AT_ONCE) {
-        let opening: Vec<_> = some.iter().cloned().map(|entry| spawn_local(used_once(entry))).collect();
-        for opened in opening {
-            open.push(opened.await.map_err(rpc)??);
-        }
-    }
-    Ok(open)
+    let entries = (0..count).map(|number| s.access.entry(s.targets[number % s.targets.len()], number));
+    opened(AT_ONCE, entries.map(used_once)).await
 }
 
 /// As a client's connection is that has read something, and waits.
@@ -54,18 +44,7 @@ async fn used_once(entry: Entry) -> Result<Rc<Conn>, Fail> {
 }
 
 pub(super) async fn watchers(run: Arc<Run>, count: usize, streams: usize, of_one: bool) -> Outcome {
-    let out = Rc::new(RefCell::new(Outcome::default()));
-    let open = within(SETUP_SECONDS, open_watchers(&run.spec, count, streams.min(count), of_one)).await;
-    run.barrier.wait().await;
-    run.barrier.wait().await;
-    match open {
-        Err(e) => out.borrow_mut().error(format!("watching: {e}")),
-        Ok(open) => {
-            let rate = events_of(&run, open, &out).await;
-            out.borrow_mut().extra = [("events_per_s", rate)].into();
-        }
-    }
-    out.take()
+    watched(&run, open_watchers(&run.spec, count, streams.min(count), of_one)).await
 }
 
 async fn open_watchers(s: &Spec, count: usize, streams: usize, of_one: bool) -> Result<Vec<Open>, Fail> {
@@ -73,24 +52,14 @@ async fn open_watchers(s: &Spec, count: usize, streams: usize, of_one: bool) -> 
     for number in 0..s.conns.min(streams) {
         conns.push(Conn::open(s.access.entry(s.targets[number % s.targets.len()], number)).await?);
     }
-    let mut open = vec![];
-    let numbers: Vec<usize> = (0..streams).collect();
-    for some in numbers.chunks(AT_ONCE) {
-        let opening: Vec<_> = some
-            .iter()
-            .map(|&number| {
-                let creates = (number..count).step_by(streams).map(|i| watched(s, i as u64, of_one)).collect();
-                spawn_local(open_stream(conns[number % conns.len()].clone(), creates))
-            })
-            .collect();
-        for opened in opening {
-            open.push(opened.await.map_err(rpc)??);
-        }
-    }
-    Ok(open)
+    let opening = (0..streams).map(|number| {
+        let creates = (number..count).step_by(streams).map(|i| to_watch(s, i as u64, of_one)).collect();
+        open_stream(conns[number % conns.len()].clone(), creates)
+    });
+    opened(AT_ONCE, opening).await
 }
 
-fn watched(s: &Spec, number: u64, of_one: bool) -> WatchCreate {
+fn to_watch(s: &Spec, number: u64, of_one: bool) -> WatchCreate {
     if of_one {
         WatchCreate { key: Bytes::from_static(b"k"), range_end: Bytes::from_static(b"l") }
     } else {
