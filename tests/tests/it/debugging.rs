@@ -10,6 +10,7 @@ use keyport_tests::wait::eventually;
 use keyport_tests::{Flavor, Server};
 use prost::Message;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 const LOG: &str = "/debug/log";
 
@@ -157,47 +158,54 @@ struct Location {
 
 /// Asks for a profile while the member has something to do.
 async fn busy_profile(server: &Server, path: &str) -> Answer {
-    let (http, mut grpc) = (server.http(), server.grpc().await);
-    let work = async {
-        loop {
-            grpc.put("k", "v").await;
-        }
-    };
-    tokio::select! {
-        answer = http.get(path) => answer,
-        () = work => unreachable!("it never ends"),
+    let mut work = JoinSet::new();
+    for _ in 0..8 {
+        let mut grpc = server.grpc().await;
+        work.spawn(async move {
+            loop {
+                grpc.put("k", "v").await;
+            }
+        });
     }
+    server.http().get(path).await
 }
 
 #[tokio::test]
 async fn profiles_say_where_the_time_goes() {
     let server = keyport(&["--enable-pprof"]);
-    let answer = busy_profile(&server, "/debug/pprof/profile?seconds=2").await;
-    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/octet-stream"));
-    let mut bytes = Vec::new();
-    GzDecoder::new(&answer.body[..]).read_to_end(&mut bytes).unwrap();
-    let profile = Profile::decode(&bytes[..]).unwrap();
-    assert!(!profile.sample.is_empty() && profile.duration_nanos >= 2_000_000_000, "{}", profile.duration_nanos);
-    for sample in &profile.sample {
-        let [count, time] = sample.values[..] else { panic!("{sample:?}") };
-        assert!(count > 0 && time == count * profile.period && !sample.locations.is_empty());
-        assert!(sample.locations.iter().all(|id| profile.location.iter().any(|location| location.id == *id)));
-    }
-    assert!(profile.strings.iter().any(|text| text.contains("keyport_server")), "{:?}", profile.strings);
-    assert!(profile.strings.iter().any(|text| text == "raft"), "threads have names");
+    let packed = eventually("a profile of what the member did", async || {
+        let answer = busy_profile(&server, "/debug/pprof/profile?seconds=2").await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/octet-stream"));
+        let mut bytes = Vec::new();
+        GzDecoder::new(&answer.body[..]).read_to_end(&mut bytes).unwrap();
+        let profile = Profile::decode(&bytes[..]).unwrap();
+        assert!(profile.duration_nanos >= 2_000_000_000, "{}", profile.duration_nanos);
+        for sample in &profile.sample {
+            let [count, time] = sample.values[..] else { panic!("{sample:?}") };
+            assert!(count > 0 && time == count * profile.period && !sample.locations.is_empty());
+            assert!(sample.locations.iter().all(|id| profile.location.iter().any(|location| location.id == *id)));
+        }
+        // How much of the processor a member gets in so long, and so what is sampled, is the machine's to say.
+        let has = |is: fn(&str) -> bool| profile.strings.iter().any(|text| is(text));
+        (has(|text| text == "raft") && has(|text| text.contains("keyport_server"))).then_some(answer.body)
+    })
+    .await;
     // The judge, where it is.
     let file = server.scratch().join("profile");
-    std::fs::write(&file, &answer.body).unwrap();
+    std::fs::write(&file, &packed).unwrap();
     if let Ok(output) = Command::new("go").args(["tool", "pprof", "-top"]).arg(&file).output() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains("Type: cpu"), "{text} {output:?}");
     }
-    let folded = busy_profile(&server, "/debug/pprof/profile?seconds=1&format=folded").await.text();
-    for line in folded.lines() {
-        let (stack, count) = line.rsplit_once(' ').unwrap();
-        assert!(stack.contains(';') && count.parse::<u32>().is_ok(), "{line}");
-    }
-    assert!(folded.contains("keyport_server"), "{folded}");
+    eventually("stacks in lines", async || {
+        let folded = busy_profile(&server, "/debug/pprof/profile?seconds=1&format=folded").await.text();
+        for line in folded.lines() {
+            let (stack, count) = line.rsplit_once(' ').unwrap();
+            assert!(stack.contains(';') && count.parse::<u32>().is_ok(), "{line}");
+        }
+        folded.contains("keyport_server").then_some(())
+    })
+    .await;
     // It goes on as if nothing had been.
     server.grpc().await.put("k", "v").await;
 }
