@@ -81,6 +81,7 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
 	$(MAKE) deny console-lint
+	@! git ls-files --cached --ignored --exclude-standard | grep . || { echo "these are ignored, and in the repository"; exit 1; }
 
 # The console's own. What it needs is installed as the build does, by the lock file.
 .PHONY: console-lint
