@@ -28,22 +28,24 @@ PORTS = {"keyport": 23790, "etcd": 23890}
 
 
 class Server:
-    """Serves when it is made; `enter` is called in its process before it is run."""
+    """Serves when it is made, if it is alone; `enter` is called in its process before it is run. A member of a cluster, whose
+    others are named by `cluster` as by etcd's flag, serves when enough of them are there (`wait`)."""
 
-    def __init__(self, name, binary, folder, enter=None):
-        self.name, port = name, PORTS[name]
+    def __init__(self, name, binary, folder, enter=None, port=None, cluster=None):
+        self.name, port = name, port or PORTS[name]
         self.address = f"127.0.0.1:{port}"
         peer = f"http://127.0.0.1:{port + 1}"
         self.log = open(folder / f"{name}.log", "w")
         self.process = subprocess.Popen(
             [
-                binary,
+                *(binary if isinstance(binary, list) else [binary]),
+                f"--name={name}",
                 f"--data-dir={folder / name}",
                 f"--listen-client-urls=http://{self.address}",
                 f"--advertise-client-urls=http://{self.address}",
                 f"--listen-peer-urls={peer}",
                 f"--initial-advertise-peer-urls={peer}",
-                f"--initial-cluster=default={peer}",
+                f"--initial-cluster={cluster or f'{name}={peer}'}",
                 f"--quota-backend-bytes={32 << 30}",
                 "--log-level=warn",
             ],
@@ -51,7 +53,8 @@ class Server:
             stderr=self.log,
             preexec_fn=enter,
         )
-        self.wait()
+        if not cluster:
+            self.wait()
 
     def wait(self):
         for _ in range(600):
@@ -80,6 +83,15 @@ class Server:
         """Seconds that it has worked."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def threads(self):
+        """The same by the name of a thread, as far as its threads live."""
+        worked = {}
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+            name = (task / "comm").read_text().strip()
+            worked[name] = worked.get(name, 0) + (int(fields[11]) + int(fields[12])) / TICKS
+        return worked
 
     def memory(self, field="VmRSS"):
         """MiB."""
