@@ -68,30 +68,6 @@ test("a new key, edited, its history, and an old one restored", async ({ page, s
   expect(await server.get("app/limit")).toBe("10");
 });
 
-test("two change the same: nobody is overwritten unseen, and nothing typed is lost", async ({ page, server }) => {
-  const first = await server.put("app/text", "one\ntwo\nthree");
-  await page.goto(server.page("keys/app/text"));
-  await page.getByRole("button", { name: "Edit" }).click();
-  await page.getByRole("textbox", { name: "The value" }).fill("one\nmine\nthree");
-  await server.put("app/text", "one\ntwo\ntheirs", `?cas=${first}`);
-  await expect(page.getByText("Somebody has changed it meanwhile")).toBeVisible();
-  await page.getByRole("button", { name: "Save…" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
-  const conflict = page.getByRole("dialog", { name: "Somebody else was quicker" });
-  await expect(conflict.getByRole("region", { name: "What they changed" })).toContainText("added: theirs");
-  await expect(conflict.getByRole("region", { name: "What you changed" })).toContainText("added: mine");
-  await accessible(page);
-  expect(await server.get("app/text")).toBe("one\ntwo\ntheirs");
-  await conflict.getByRole("button", { name: "Edit mine further" }).click();
-  await expect(page.getByRole("textbox", { name: "The value" })).toContainText("mine");
-  await page.getByRole("button", { name: "Save…" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
-  // The editor shows it already, and has no role while there is a dialog before it.
-  await expect(page.getByText(/^Saved at revision/)).toBeVisible();
-  await expect(page.getByLabel("The value")).toContainText("mine");
-  expect(await server.get("app/text")).toBe("one\nmine\nthree");
-});
-
 test("a key that is deleted comes back", async ({ page, server }) => {
   await server.put("app/precious", Uint8Array.of(1, 2, 0xff));
   await page.goto(server.page("keys/app/precious"));

@@ -1,4 +1,4 @@
-// What has changed between two texts, line by line (Myers), and between three.
+// What has changed between two texts, line by line (Myers).
 
 export interface Line {
   change: "same" | "added" | "removed";
@@ -9,12 +9,15 @@ export interface Line {
 const MOST_DIFFERENCES = 500;
 
 export function diff(before: string, after: string): Line[] {
-  const [old, now] = [before.split("\n"), after.split("\n")];
+  return diffLines(before.split("\n"), after.split("\n"));
+}
+
+export function diffLines(old: readonly string[], now: readonly string[]): Line[] {
   let head = 0;
   while (head < Math.min(old.length, now.length) && old[head] === now[head]) head += 1;
   let tail = 0;
   while (tail < Math.min(old.length, now.length) - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
-  const same = (texts: string[]): Line[] => texts.map((text) => ({ change: "same", text }));
+  const same = (texts: readonly string[]): Line[] => texts.map((text) => ({ change: "same", text }));
   return [
     ...same(old.slice(0, head)),
     ...middle(old.slice(head, old.length - tail), now.slice(head, now.length - tail)),

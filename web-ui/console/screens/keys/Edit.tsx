@@ -10,7 +10,7 @@ import { Button } from "../../parts/Button";
 import { Code } from "../../parts/Code";
 import { Choice } from "../../parts/Fields";
 import { toast } from "../../parts/Toasts";
-import { Conflict } from "./Conflict";
+import { Conflict, type Sides } from "./Conflict";
 import { type Mode, bytesFor, complaint, formatted, modeFor, textFor } from "./content";
 import styles from "./Edit.module.css";
 import { Review } from "./Review";
@@ -31,7 +31,7 @@ export function Edit({ name, base, now, onDone }: Props) {
   const [from, setFrom] = useState(base);
   const [mode, setMode] = useState<Mode>(modeFor(kindOf(base.bytes)));
   const [text, setText] = useState(() => textFor(base.bytes, mode));
-  const [step, setStep] = useState<"edit" | "review" | { theirs: Value | undefined }>("edit");
+  const [step, setStep] = useState<"edit" | "review" | Sides>("edit");
   const [error, setError] = useState<string>();
   const [isSaving, setSaving] = useState(false);
 
@@ -52,24 +52,41 @@ export function Edit({ name, base, now, onDone }: Props) {
     setMode(to);
   };
 
-  const save = async (cas: string): Promise<void> => {
-    if (typeof bytes === "string") return;
+  const edited = (written: Uint8Array): void => {
+    const to = mode === "hex" || modeFor(kindOf(written)) === "hex" ? modeFor(kindOf(written)) : mode;
+    setMode(to);
+    setText(textFor(written, to));
+  };
+
+  const failed = (failure: unknown): void => {
+    setError(failure instanceof Error ? failure.message : String(failure));
+    setStep("edit");
+  };
+
+  /** Writes it if what is there is still `over`: nothing, where that is gone. If it is not, both are shown. */
+  const save = async (written: Uint8Array, began: Value, over: Value | undefined): Promise<void> => {
     setSaving(true);
     setError(undefined);
     try {
-      const revision = await put(name, { bytes, cas, lease: from.lease });
+      const revision = await put(name, { bytes: written, cas: over?.modRevision ?? "0", lease: (over ?? began).lease });
       toast({ text: `Saved at revision ${revision}` });
       await queries.invalidateQueries({ queryKey: ["keys"], predicate: ({ queryKey }) => queryKey[1] !== "level" });
       onDone();
     } catch (failure) {
-      if (failure instanceof Problem && failure.status === 412) setStep({ theirs: await get(name, true).catch(() => undefined) });
-      else {
-        setError(failure instanceof Error ? failure.message : String(failure));
-        setStep("edit");
-      }
+      if (failure instanceof Problem && failure.status === 412) await meet(written, began).catch(failed);
+      else failed(failure);
     } finally {
       setSaving(false);
     }
+  };
+
+  /** Shows what is there now beside what was to be written, and what both began with. */
+  const meet = async (mine: Uint8Array, began: Value): Promise<void> => {
+    const theirs = await get(name, true).catch((failure: unknown) => {
+      if (failure instanceof Problem && failure.status === 404) return undefined;
+      throw failure;
+    });
+    setStep({ base: began, mine, theirs });
   };
 
   return (
@@ -94,18 +111,25 @@ export function Edit({ name, base, now, onDone }: Props) {
           bytes={bytes}
           cas={from.modRevision}
           isSaving={isSaving}
-          onSave={() => void save(from.modRevision)}
+          onSave={() => void save(bytes, from, from)}
           onClose={() => setStep("edit")}
         />
       )}
       {typeof step === "object" && (
         <Conflict
-          base={before}
-          mine={text}
-          theirs={step.theirs && textFor(step.theirs.bytes, mode)}
-          onMine={() => void save(step.theirs?.modRevision ?? "0")}
-          onTheirs={() => { if (step.theirs) { setFrom(step.theirs); setText(textFor(step.theirs.bytes, mode)); } setStep("edit"); }}
-          onEdit={() => { if (step.theirs) setFrom(step.theirs); setStep("edit"); }}
+          key={step.theirs?.modRevision ?? "0"}
+          name={name}
+          sides={step}
+          isSaving={isSaving}
+          onSave={(written) => {
+            // What was merged has begun with theirs; mine alone, where it had.
+            const began = written === step.mine ? step.base : (step.theirs ?? step.base);
+            setFrom(began);
+            if (written !== step.mine) edited(written);
+            void save(written, began, step.theirs);
+          }}
+          onEdit={(written) => { if (step.theirs) setFrom(step.theirs); edited(written); setStep("edit"); }}
+          onClose={() => setStep("edit")}
         />
       )}
     </div>
