@@ -40,12 +40,18 @@ export async function call<M extends Method, P extends PathWith<M>>(
 
 /** Makes a request as it is, for bodies that are no documents. What is refused is thrown as a `Problem`. */
 export async function send(url: URL, init: RequestInit = {}): Promise<Response> {
+  const response = await ask(url, init);
+  if (response.ok || response.status === 304) return response;
+  throw await Problem.of(response);
+}
+
+/** Makes a request as it is, and comes back with whatever it is answered with, after a login if that is what is missing. */
+export async function ask(url: URL, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     const response = await asks(url, init);
-    if (response.ok || response.status === 304) return response;
-    const problem = await Problem.of(response);
-    const isAsked = response.status === 401 && problem.kind !== "invalid-credentials";
-    if (!isAsked || !(await login())) throw problem;
+    if (response.status !== 401) return response;
+    const problem = await Problem.of(response.clone());
+    if (problem.kind === "invalid-credentials" || !(await login())) return response;
   }
 }
 

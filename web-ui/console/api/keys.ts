@@ -76,6 +76,12 @@ export async function list(prefix: Key, search: Search | undefined, after: strin
   return { rows: merged(page.keys.map(rowOf), levels), revision: page.revision, next: page.next };
 }
 
+/** Keys and levels that begin with some text: so many of them at most. */
+export async function begin(prefix: Key, limit: number, signal?: AbortSignal): Promise<Key[]> {
+  const { keys, prefixes } = await call("get", "/v3/keys", { query: { prefix_b64: base64(prefix), keys_only: true, limit }, signal });
+  return [...prefixes.map((level) => ofNamed({ key: level.prefix, key_b64: level.prefix_b64 })), ...keys.map(ofNamed)];
+}
+
 function at(key: Key, query: Record<string, string | number | undefined> = {}): URL {
   return address("v3/keys/", { key_b64: base64(key), ...query });
 }

@@ -1,4 +1,5 @@
 // A text to read or to edit, with the colours of its syntax.
+import type { Extension } from "@codemirror/state";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 
 import styles from "./Code.module.css";
@@ -10,11 +11,13 @@ interface Props {
   mode: Mode;
   label: string;
   readOnly?: boolean;
+  /** What else the editor can do, which is loaded with it. */
+  extras?: () => Promise<Extension>;
   onChange?: (text: string) => void;
   onSave?: () => void;
 }
 
-export function Code({ text, mode, label, readOnly = false, onChange, onSave }: Props) {
+export function Code({ text, mode, label, readOnly = false, extras, onChange, onSave }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor>(undefined);
   /** What the editor has, so that it is not told what it has told itself. */
@@ -23,16 +26,17 @@ export function Code({ text, mode, label, readOnly = false, onChange, onSave }: 
   const changed = useEffectEvent((to: string) => { known.current = to; onChange?.(to); });
   const saved = useEffectEvent(() => onSave?.());
   const first = useEffectEvent(() => ({ text, mode }));
+  const more = useEffectEvent(() => extras?.());
 
   useEffect(() => {
     let gone = false;
     const opened = async (): Promise<void> => {
-      const { open } = await import("./editor");
+      const [{ open }, own] = await Promise.all([import("./editor"), more()]);
       const { current } = host;
       if (gone || !current) return;
       const now = first();
       known.current = now.text;
-      editor.current = open({ host: current, ...now, readOnly, label, onChange: changed, onSave: saved });
+      editor.current = open({ host: current, ...now, ...(own && { extras: own }), readOnly, label, onChange: changed, onSave: saved });
       if (!readOnly) editor.current.focus();
       setState("there");
     };

@@ -24,6 +24,8 @@ interface Wishes {
   mode: Mode;
   readOnly: boolean;
   label: string;
+  /** What else it can do. */
+  extras?: Extension;
   onChange: (text: string) => void;
   onSave: () => void;
 }
@@ -52,13 +54,14 @@ function language(mode: Mode): Extension {
   return mode === "json" ? json() : mode === "yaml" ? yaml() : [];
 }
 
-export function open({ host, text, mode, readOnly, label, onChange, onSave }: Wishes): Editor {
+export function open({ host, text, mode, readOnly, label, extras = [], onChange, onSave }: Wishes): Editor {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   const chosen = new Compartment();
   const save = { key: "Mod-s", preventDefault: true, run: () => { onSave(); return true; } };
   const state = EditorState.create({
     doc: text,
     extensions: [
+      extras,
       lineNumbers(), foldGutter(), history(), drawSelection(), indentOnInput(), bracketMatching(), highlightActiveLine(),
       highlightSelectionMatches(), search({ top: true }), syntaxHighlighting(colours), look, EditorView.lineWrapping,
       keymap.of([save, indentWithTab, ...defaultKeymap, ...historyKeymap, ...searchKeymap, ...foldKeymap]),

@@ -24,5 +24,6 @@ export const screens: readonly Screen[] = [
   { id: "warnings", title: "Warnings", icon: "alert", key: "e", view: lazy(() => import("./warnings/Warnings")) },
   { id: "users", title: "Users and roles", icon: "users", key: "u", view: lazy(() => import("./users/Users")) },
   { id: "backup", title: "Backup", icon: "backup", key: "b", view: lazy(() => import("./backup/Backup")) },
+  { id: "console", title: "Console", icon: "console", key: "c", view: lazy(() => import("./console/Console")) },
   { id: "explorer", title: "API", icon: "book", key: "a", view: lazy(() => import("./explorer/Explorer")) },
 ];

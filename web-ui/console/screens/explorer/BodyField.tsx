@@ -2,10 +2,10 @@
 import { useId, useState } from "react";
 
 import { Button } from "../../parts/Button";
-import { bytesOf, fromBase64, prefixEnd, toBase64 } from "./bytes";
+import { bytesOf, fromBase64, prefixEnd, toBase64 } from "../../model/bytes";
 import styles from "./Explorer.module.css";
-import { type Json, pretty, put, read } from "./lossless";
-import type { Operation, Spec } from "./spec";
+import { type Json, pretty, put, read } from "../../model/lossless";
+import type { Operation, Spec } from "../../model/spec";
 
 interface Props {
   spec: Spec;

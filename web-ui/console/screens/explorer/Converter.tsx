@@ -2,7 +2,7 @@
 import { useState } from "react";
 
 import { TextField } from "../../parts/Fields";
-import { fromBase64, prefixEnd, toBase64 } from "./bytes";
+import { fromBase64, prefixEnd, toBase64 } from "../../model/bytes";
 import styles from "./Explorer.module.css";
 
 export function Converter() {

@@ -2,13 +2,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
+import { load } from "../../api/spec";
 import { Failed, Loading } from "../../parts/States";
 import type { Route } from "../../parts/route";
 import styles from "./Explorer.module.css";
 import { OperationList } from "./OperationList";
 import { OperationView } from "./OperationView";
 import { Start } from "./Start";
-import { load } from "./spec";
 
 export default function Explorer({ route }: { route: Route }) {
   const { data: spec, error, refetch } = useQuery({ queryKey: ["openapi"], queryFn: load, staleTime: Infinity });

@@ -3,7 +3,7 @@ import { useDeferredValue, useState } from "react";
 
 import { link } from "../../parts/route";
 import styles from "./Explorer.module.css";
-import { type Operation, type Spec, matches } from "./spec";
+import { type Operation, type Spec, matches } from "../../model/spec";
 
 export function OperationList({ spec, at }: { spec: Spec; at: string }) {
   const [words, setWords] = useState("");

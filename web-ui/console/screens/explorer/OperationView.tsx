@@ -1,19 +1,20 @@
 // One operation: what it is, a form to try it with, what it takes and answers.
 import { useEffect, useRef, useState } from "react";
 
+import { exchange } from "../../api/exchange";
 import { useMayChange } from "../../api/settings";
+import type { Exchange } from "../../model/exchange";
 import { Button } from "../../parts/Button";
 import { copy } from "../../parts/CopyAs";
-import { AnswerView } from "./AnswerView";
+import { AnswerView } from "../../parts/AnswerView";
 import { BodyField } from "./BodyField";
 import { Converter } from "./Converter";
-import { type Exchange, exchange } from "./exchange";
 import styles from "./Explorer.module.css";
 import { Parameters } from "./Parameters";
 import { Inline, Prose } from "./Prose";
 import { accepts, bodyOf, curl, defaults, requestOf } from "./request";
 import { Folded, SchemaView, kindOf } from "./SchemaView";
-import type { Operation, Spec } from "./spec";
+import type { Operation, Spec } from "../../model/spec";
 import { Choice } from "../../parts/Fields";
 import { useToken } from "./token";
 

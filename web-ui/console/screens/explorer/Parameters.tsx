@@ -2,7 +2,7 @@
 import styles from "./Explorer.module.css";
 import { Inline } from "./Prose";
 import type { Values } from "./request";
-import type { Operation, Parameter, Spec } from "./spec";
+import type { Operation, Parameter, Spec } from "../../model/spec";
 
 interface Props {
   spec: Spec;

@@ -3,7 +3,7 @@ import { useState } from "react";
 
 import styles from "./Explorer.module.css";
 import { Inline, Prose } from "./Prose";
-import { type Schema, type Spec, last } from "./spec";
+import { type Schema, type Spec, last } from "../../model/spec";
 
 export function kindOf(spec: Spec, schema: Schema | undefined): string {
   const target = spec.schema(schema);

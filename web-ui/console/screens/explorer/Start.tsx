@@ -3,7 +3,7 @@ import { link } from "../../parts/route";
 import { Converter } from "./Converter";
 import styles from "./Explorer.module.css";
 import { Prose } from "./Prose";
-import type { Spec } from "./spec";
+import type { Spec } from "../../model/spec";
 
 const STEPS = [
   ["keysPut", "Put a key", "Its name is the path, its value the body."],

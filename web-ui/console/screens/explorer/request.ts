@@ -1,16 +1,10 @@
 // What is sent, of what a form says.
 import { address, endpoint } from "../../api/base";
-import type { Operation, Parameter, Spec } from "./spec";
+import type { Request } from "../../model/exchange";
+import type { Operation, Parameter, Spec } from "../../model/spec";
 
 /** Texts by the names of parameters: none where nothing is said, several where several may be. */
 export type Values = Partial<Record<string, string[]>>;
-
-export interface Request {
-  url: URL;
-  method: string;
-  headers: Record<string, string>;
-  body: string | undefined;
-}
 
 /** A range end belongs to the key right before it. */
 const ORDER = ["key", "range_end", "key_b64", "range_end_b64"];

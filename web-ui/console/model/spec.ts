@@ -1,6 +1,4 @@
-// The document that the server describes itself with, as far as the explorer reads it.
-import { address } from "../../api/base";
-
+// The document that the server describes itself with, as far as the console reads it.
 export interface Schema {
   $ref?: string;
   type?: string | string[];
@@ -51,7 +49,7 @@ export interface Operation extends Described {
   method: string;
 }
 
-interface Document {
+export interface Document {
   info: { title: string; version: string; description?: string };
   tags?: { name: string; description?: string }[];
   paths: Record<string, Record<string, Described>>;
@@ -97,11 +95,28 @@ export class Spec {
     return good ? (this.answer(good[1]).content ?? {}) : {};
   }
 
+  /** The operation that a path is of: the one with the most of it in so many words. */
+  find(method: string, path: string): Operation | undefined {
+    const fits = this.operations.filter((each) => each.method === method && pattern(each.path).test(path));
+    return fits.sort((one, other) => literal(other.path) - literal(one.path))[0];
+  }
+
   /** Whether it may go on for as long as it is read. */
   isStream(operation: Operation): boolean {
     const forms = this.forms(operation);
     return "text/event-stream" in forms || "application/x-ndjson" in forms;
   }
+}
+
+/** Names of keys, locks and the like, which end a path, may have slashes in them. */
+function pattern(path: string): RegExp {
+  const parts = path.split(/(\{\w+\})/).filter(Boolean);
+  const source = parts.map((part, at) => (!part.startsWith("{") ? part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : at === parts.length - 1 ? ".+" : "[^/]+"));
+  return new RegExp(`^${source.join("")}$`);
+}
+
+function literal(path: string): number {
+  return path.replace(/\{\w+\}/g, "").length;
 }
 
 function compare(a: number[], b: number[]): number {
@@ -117,10 +132,4 @@ export function last(reference: string): string {
 export function matches(operation: Operation, words: string): boolean {
   const text = [operation.method, operation.path, operation.summary, operation.operationId, operation.tags?.[0]].join(" ").toLowerCase();
   return words.toLowerCase().split(/\s+/).filter(Boolean).every((word) => text.includes(word));
-}
-
-export async function load(): Promise<Spec> {
-  const response = await fetch(address("openapi.json"));
-  if (!response.ok) throw new Error(`/openapi.json: ${response.status} ${response.statusText}`);
-  return new Spec((await response.json()) as Document);
 }

@@ -1,17 +1,24 @@
 // What came: as it was written, in lines, with the text of its bytes behind them.
 import type { ReactNode } from "react";
 
-import { bytes, plural } from "../../model/text";
-import { fromBase64 } from "./bytes";
-import type { Exchange } from "./exchange";
-import styles from "./Explorer.module.css";
-import { type Json, read } from "./lossless";
-import type { Operation, Schema, Spec } from "./spec";
+import { fromBase64 } from "../model/bytes";
+import type { Exchange } from "../model/exchange";
+import { type Json, read } from "../model/lossless";
+import type { Operation, Schema, Spec } from "../model/spec";
+import { bytes, plural } from "../model/text";
+import styles from "./AnswerView.module.css";
 
-export function AnswerView({ spec, operation, now }: { spec: Spec; operation: Operation; now: Exchange | undefined }) {
+interface Props {
+  /** What is known of the answer, so that bytes are shown as text. */
+  spec: Spec | undefined;
+  operation: Operation | undefined;
+  now: Exchange | undefined;
+}
+
+export function AnswerView({ spec, operation, now }: Props) {
   if (!now) return <section aria-label="Answer" />;
   const isGood = now.status !== undefined && now.status < 400 && now.state !== "failed";
-  const form = now.type === undefined ? undefined : spec.forms(operation)[now.type];
+  const form = now.type === undefined || !operation ? undefined : spec?.forms(operation)[now.type];
   const schema = isGood ? form?.schema : undefined;
   const end = { sent: "sent …", going: "", done: "", stopped: "stopped", failed: "no answer" }[now.state];
   const parts = [
@@ -25,7 +32,7 @@ export function AnswerView({ spec, operation, now }: { spec: Spec; operation: Op
   return (
     <section aria-label="Answer">
       <p role="status" className={styles.status} data-good={isGood}>{parts.filter(Boolean).join(" · ")}</p>
-      {now.headers !== undefined && <details className={styles.fold2}><summary>Headers</summary><pre>{now.headers}</pre></details>}
+      {now.headers !== undefined && <details className={styles.fold}><summary>Headers</summary><pre>{now.headers}</pre></details>}
       {now.isCut && <p className={styles.hint}>{now.count > 0 ? "Only the newest parts are shown." : "Only the first MiB is read; curl gets all of it."}</p>}
       {now.status !== undefined && (
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, by the keyboard as well
@@ -38,7 +45,7 @@ export function AnswerView({ spec, operation, now }: { spec: Spec; operation: Op
   );
 }
 
-function Part({ spec, text, schema }: { spec: Spec; text: string; schema: Schema | undefined }) {
+function Part({ spec, text, schema }: { spec: Spec | undefined; text: string; schema: Schema | undefined }) {
   try {
     return shown(spec, read(text), schema, "");
   } catch {
@@ -46,7 +53,7 @@ function Part({ spec, text, schema }: { spec: Spec; text: string; schema: Schema
   }
 }
 
-function shown(spec: Spec, json: Json, schema: Schema | undefined, indent: string): ReactNode {
+function shown(spec: Spec | undefined, json: Json, schema: Schema | undefined, indent: string): ReactNode {
   const target = merged(spec, schema);
   const inner = `${indent}  `;
   if (json.kind === "text") {
@@ -69,7 +76,8 @@ function shown(spec: Spec, json: Json, schema: Schema | undefined, indent: strin
   );
 }
 
-function merged(spec: Spec, schema: Schema | undefined): Schema {
+function merged(spec: Spec | undefined, schema: Schema | undefined): Schema {
+  if (!spec) return {};
   const target = spec.schema(schema);
   if (!target.allOf) return target;
   const properties = target.allOf.map((each) => spec.schema(each).properties ?? {});
