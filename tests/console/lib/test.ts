@@ -21,11 +21,12 @@ const FILES = process.env.KEYPORT_CONSOLE_FILES;
 async function serveFiles(page: Page, folder: string): Promise<void> {
   await page.route(/\/ui\/[^/]*$/, async (route) => {
     const { origin, pathname } = new URL(route.request().url());
-    const name = pathname.slice("/ui/".length) || "index.html";
+    const at = pathname.lastIndexOf("/ui/");
+    const name = pathname.slice(at + "/ui/".length) || "index.html";
     // What the server led to by itself is its own.
     if (!existsSync(join(folder, name))) return route.continue();
     if (name !== "index.html") return route.fulfill({ path: join(folder, name) });
-    const { "content-security-policy": policy = "" } = (await route.fetch({ url: `${origin}/ui/` })).headers();
+    const { "content-security-policy": policy = "" } = (await route.fetch({ url: `${origin}${pathname.slice(0, at)}/ui/` })).headers();
     return route.fulfill({ path: join(folder, name), headers: { "content-security-policy": policy } });
   });
 }

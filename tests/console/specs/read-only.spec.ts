@@ -39,7 +39,7 @@ test("members, users, backup and all others are shown and not changed", async ({
   expect((await context.request.post(`${server.url}/v3/session`, { data: { name: "root", password: "secret" } })).status()).toBe(200);
   const screens: [string, RegExp][] = [
     ["overview", /All is well/], ["members", /none may fail.*m1/s], ["users", /app.*readers.*What can this user do/s], ["backup", /Download a snapshot.*NDJSON/s],
-    ["locks/jobs/nightly", /holds it/], ["leases", /1 lease/], ["warnings", /Nothing to warn of|\d lines?/], ["keys/app/a", /Changed at/], ["watch?prefix=app/", /Waiting for a change/], ["console", /this console is read-only/],
+    ["locks/jobs/nightly", /holds it/], ["leases", /1 lease/], ["warnings", /Nothing to warn of|\d lines?/], ["keys/app/a", /Changed at/], ["watch?prefix=app/", /Waiting for a change/], ["console", /this console is read-only/], ["metrics?filter=has_leader", /etcd_server_has_leader/],
   ];
   for (const [at, shown] of screens) await offersNothing(page, server, at, shown);
 

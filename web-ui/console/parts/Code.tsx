@@ -20,10 +20,16 @@ interface Props {
 export function Code({ text, mode, label, readOnly = false, extras, onChange, onSave }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor>(undefined);
-  /** What the editor has, so that it is not told what it has told itself. */
+  /** What the editor has. */
   const known = useRef(text);
+  /** What it has told and not heard again: when that comes back, something newer may have been typed, which is not to be lost. */
+  const told = useRef<string[]>([]);
   const [state, setState] = useState<"loading" | "there" | Error>("loading");
-  const changed = useEffectEvent((to: string) => { known.current = to; onChange?.(to); });
+  const changed = useEffectEvent((to: string) => {
+    if (to !== known.current) told.current.push(to);
+    known.current = to;
+    onChange?.(to);
+  });
   const saved = useEffectEvent(() => onSave?.());
   const first = useEffectEvent(() => ({ text, mode }));
   const more = useEffectEvent(() => extras?.());
@@ -49,7 +55,9 @@ export function Code({ text, mode, label, readOnly = false, extras, onChange, on
   }, [readOnly, label]);
 
   useEffect(() => {
-    if (known.current === text) return;
+    const at = known.current === text ? told.current.length - 1 : told.current.indexOf(text);
+    told.current.splice(0, at + 1);
+    if (at >= 0 || known.current === text) return;
     known.current = text;
     editor.current?.setText(text);
   }, [text]);

@@ -59,6 +59,8 @@ export function calls({ onRun, onRunAll, onCursor, suggest }: Wishes): Extension
   const source = async (context: CompletionContext): Promise<CompletionResult | null> => {
     const { doc } = context.state;
     const line = doc.lineAt(context.pos);
+    // An empty line waits for nothing.
+    if (!context.explicit && doc.sliceString(line.from, context.pos).trim() === "") return null;
     const first = doc.line(Math.max(1, line.number - MOST_LINES));
     const gone = new AbortController();
     context.addEventListener("abort", () => gone.abort());

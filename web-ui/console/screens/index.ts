@@ -21,6 +21,7 @@ export const screens: readonly Screen[] = [
   { id: "leases", title: "Leases", icon: "clock", key: "l", view: lazy(() => import("./leases/Leases")) },
   { id: "locks", title: "Locks", icon: "lock", key: "x", view: lazy(() => import("./locks/Locks")) },
   { id: "members", title: "Members", icon: "members", key: "m", view: lazy(() => import("./members/Members")) },
+  { id: "metrics", title: "Metrics", icon: "metrics", key: "t", view: lazy(() => import("./metrics/Metrics")) },
   { id: "warnings", title: "Warnings", icon: "alert", key: "e", view: lazy(() => import("./warnings/Warnings")) },
   { id: "users", title: "Users and roles", icon: "users", key: "u", view: lazy(() => import("./users/Users")) },
   { id: "backup", title: "Backup", icon: "backup", key: "b", view: lazy(() => import("./backup/Backup")) },
