@@ -26,7 +26,7 @@ test("a subtree goes out and comes back, guarded by what was compared", async ({
   await server.put("app/b", JSON.stringify({ host: "db2" }));
   await server.call("DELETE", "/v3/keys/app/a");
   await server.put("app/new", "not in the file");
-  const file = page.getByLabel("A file, NDJSON or JSON");
+  const file = page.getByLabel("A file: NDJSON, JSON or YAML");
   await file.setInputFiles({ name: "app.ndjson", mimeType: "application/x-ndjson", buffer: Buffer.from(ndjson) });
   const changes = page.getByRole("list", { name: "What would change" }).getByRole("listitem");
   await expect(changes).toHaveText([/new.*app\/a/, /changed.*app\/b/]);
@@ -56,6 +56,34 @@ test("a subtree goes out and comes back, guarded by what was compared", async ({
   expect([await server.get("app/a"), await server.get("app/b"), await server.get("app/new"), await server.get("other")]).toEqual(["1", '{"host":"db1"}', undefined, "stays"]);
   await file.setInputFiles({ name: "bad.json", mimeType: "application/json", buffer: Buffer.from('{"key":"a","value":"1"}\nnonsense') });
   await expect(page.getByRole("alert")).toContainText("Line 2 is no JSON");
+});
+
+test("YAML comes in as it is written, and its library with it", async ({ page, server }) => {
+  const loaded: string[] = [];
+  page.on("request", (request) => { if (/\/ui\/yaml-.*\.js$/.test(request.url())) loaded.push(request.url()); });
+  await server.put("app/port", "8079");
+  await page.goto(server.page("backup"));
+  const file = page.getByLabel("A file: NDJSON, JSON or YAML");
+  const give = (text: string) => file.setInputFiles({ name: "app.yaml", mimeType: "application/yaml", buffer: Buffer.from(text) });
+  await expect(file).toBeVisible();
+  expect(loaded).toEqual([]);
+  await give("# settings\napp/port: 8080\napp/version: 1.10\napp/on: yes\napp/empty: \"\"\napp/motd: |\n  Be kind.\n  Always.\n");
+  const changes = page.getByRole("list", { name: "What would change" }).getByRole("listitem");
+  await expect(changes).toHaveText([/new.*app\/empty/, /new.*app\/motd/, /new.*app\/on/, /changed.*app\/port/, /new.*app\/version/]);
+  expect(loaded).toHaveLength(1);
+  await accessible(page);
+  await page.getByRole("button", { name: "Import…" }).click();
+  await page.getByRole("dialog", { name: "Change 5 keys?" }).getByRole("button", { name: "Import" }).click();
+  await expect(page.getByText("Imported: 5 keys have changed")).toBeVisible();
+  const now = await Promise.all(["port", "version", "on", "empty", "motd"].map((name) => server.get(`app/${name}`)));
+  expect(now).toEqual(["8080", "1.10", "yes", "", "Be kind.\nAlways.\n"]);
+
+  await give("- key: app/port\n  value: 8080\n- key_b64: AP8=\n  value_b64: /w==\n");
+  await expect(changes).toHaveText([/new.*\\x00\\xff/]);
+  await give("app/port:\n  nested: 1\n");
+  await expect(page.getByRole("alert")).toContainText("Key 1, app/port, has a value that is no text");
+  await give("app/a: 1\napp/a: 2\n");
+  await expect(page.getByRole("alert")).toContainText("unique");
 });
 
 test("a snapshot is downloaded whole", async ({ page, server }) => {

@@ -35,8 +35,13 @@ interface Raw {
 
 /** The keys of a file: lines of JSON, a list, or what a list of keys is answered with. Throws what is wrong with it. */
 export function parse(text: string): Entry[] {
+  return entriesOf(documents(text));
+}
+
+/** The keys of what a file says, each with where it stands. */
+export function entriesOf(documents: readonly (readonly [at: string, raw: unknown])[]): Entry[] {
   const found = new Map<Key, Entry>();
-  for (const [at, raw] of documents(text)) {
+  for (const [at, raw] of documents) {
     const entry = entryOf(raw, at);
     if (!entry) continue;
     if (found.has(entry.key)) throw new Error(`${at}: ${show(entry.key)} is in the file twice`);

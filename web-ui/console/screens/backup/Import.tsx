@@ -7,7 +7,7 @@ import { apply, there } from "../../api/transfer";
 import { curl } from "../../model/copy";
 import { type Key, show } from "../../model/keys";
 import { bytes, count, plural } from "../../model/text";
-import { type Entry, type Plan, batches, parse, planOf, scopeOf } from "../../model/transfer";
+import { type Entry, type Plan, batches, entriesOf, parse, planOf, scopeOf } from "../../model/transfer";
 import { Button } from "../../parts/Button";
 import { Deed } from "../../parts/Deed";
 import { Card, Note, Tag } from "../../parts/Page";
@@ -16,6 +16,18 @@ import styles from "./Backup.module.css";
 import { Changes } from "./Changes";
 
 const MOST_BYTES = 64 * 1024 * 1024;
+/** Reading YAML takes a multiple of its size, and a while. */
+const MOST_YAML_BYTES = 8 * 1024 * 1024;
+const YAML = /\.ya?ml$/i;
+
+/** The keys of a file, read by its name: the library for YAML is loaded where one is needed. */
+async function entriesIn(file: File): Promise<Entry[]> {
+  const isYaml = YAML.test(file.name);
+  const most = isYaml ? MOST_YAML_BYTES : MOST_BYTES;
+  if (file.size > most) throw new Error(`The file has ${bytes(file.size)}, and ${bytes(most)} are what a page can compare. Import it in parts.`);
+  const text = await file.text();
+  return isYaml ? entriesOf((await import("../../model/yaml")).entriesOf(text)) : parse(text);
+}
 
 interface Compared {
   name: string;
@@ -50,8 +62,7 @@ export function Import() {
     setCompared(undefined);
     if (!file) return;
     void guarded(async () => {
-      if (file.size > MOST_BYTES) throw new Error(`The file has ${bytes(file.size)}, and ${bytes(MOST_BYTES)} are what a page can compare. Import it in parts.`);
-      const entries = parse(await file.text());
+      const entries = await entriesIn(file);
       if (entries.length === 0) throw new Error("There are no keys in the file");
       await compare(file.name, entries, removes);
     });
@@ -63,11 +74,11 @@ export function Import() {
 
   return (
     <Card title="Import a subtree">
-      <p className={styles.text}>From a file that was exported here, or of lines like <code>{'{"key":"app/a","value":"1"}'}</code>. First you see what would change; nothing is written before.</p>
+      <p className={styles.text}>From a file that was exported here, or of lines like <code>{'{"key":"app/a","value":"1"}'}</code>. In YAML it is a list of such entries, or just <code>app/a: 1</code>: all values are text there, as they are written. First you see what would change; nothing is written before.</p>
       <div className={styles.line}>
         <label className={styles.file}>
-          <span>A file, NDJSON or JSON</span>
-          <input type="file" accept=".json,.ndjson,.jsonl,application/json,application/x-ndjson" onChange={(event) => read(event.target.files?.[0])} />
+          <span>A file: NDJSON, JSON or YAML</span>
+          <input type="file" accept=".json,.ndjson,.jsonl,.yaml,.yml,application/json,application/x-ndjson,application/yaml" onChange={(event) => read(event.target.files?.[0])} />
         </label>
         <label className={styles.check}>
           <input type="checkbox" checked={removes} disabled={busy !== undefined} onChange={(event) => again(event.target.checked)} />
