@@ -33,18 +33,20 @@ function Written({ given }: { given: string | null }) {
   const { data: spec } = useQuery({ queryKey: ["openapi"], queryFn: load, staleTime: Infinity });
   const { runs, isBusy, run, stop, clear } = useRuns(spec);
   const line = useRef(1);
+  /** What is written as of now: the page may be behind whoever types and runs at once. */
+  const written = useRef(text);
   const known = useStore(history);
   const mayChange = useMayChange();
   const [note, setNote] = useState("");
 
-  const changed = (to: string): void => { setText(to); draft.set(to); setNote(""); };
+  const changed = (to: string): void => { written.current = to; setText(to); draft.set(to); setNote(""); };
   const all = (): void => {
-    const blocks = blocksOf(text);
+    const blocks = blocksOf(written.current);
     setNote(blocks.length === 0 ? "There is no call to run" : "");
     void run(blocks);
   };
   const here = (): void => {
-    const block = blockAt(blocksOf(text), line.current);
+    const block = blockAt(blocksOf(written.current), line.current);
     setNote(block ? "" : "The cursor is on no call");
     if (block) void run([block]);
   };
