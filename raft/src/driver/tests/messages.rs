@@ -14,9 +14,9 @@ struct Cluster {
     drivers: BTreeMap<u64, (Driver, Machine)>,
     /// On their way, in order.
     network: Vec<Message>,
-    sent: usize,
+    sent: u64,
     /// Reads that may be answered.
-    read: usize,
+    read: u64,
 }
 
 impl Cluster {
@@ -35,8 +35,8 @@ impl Cluster {
         let (driver, machine) = self.drivers.get_mut(&id).unwrap();
         act(driver);
         let (sent, read) = settle(driver, machine);
-        self.sent += sent.len();
-        self.read += read.len();
+        self.sent += sent.len() as u64;
+        self.read += read.len() as u64;
         self.network.extend(sent);
     }
 
@@ -71,12 +71,12 @@ fn ask(driver: &mut Driver) {
 fn a_batch_costs_two_round_trips_to_each_follower() {
     for members in [3, 5] {
         let mut cluster = Cluster::new(members);
-        let followers = members as usize - 1;
+        let followers = members - 1;
         let before = cluster.drivers[&1].0.last_index();
         cluster.sent = 0;
         cluster.turn(1, propose);
         let kinds: Vec<_> = cluster.network.iter().map(|message| (message.r#type(), message.entries.len())).collect();
-        assert_eq!(kinds, vec![(MessageType::MsgApp, 64); followers]);
+        assert!(kinds.iter().all(|kind| *kind == (MessageType::MsgApp, 64)) && kinds.len() as u64 == followers);
         cluster.calm();
         // Entries, their acknowledgement, the commit index, its acknowledgement.
         assert_eq!(cluster.sent, 4 * followers);
@@ -92,11 +92,11 @@ fn a_batch_costs_two_round_trips_to_each_follower() {
 fn batches_that_follow_each_other_carry_the_commit_index() {
     for members in [3, 5] {
         let mut cluster = Cluster::new(members);
-        let followers = members as usize - 1;
+        let followers = members - 1;
         let before = cluster.drivers[&1].0.last_index();
         cluster.turn(1, propose);
         cluster.sent = 0;
-        let batches = 20;
+        let batches = 20_u64;
         for _ in 0..batches {
             // What followers have acknowledged arrives with the next proposals.
             cluster.deliver(|driver, id| {
@@ -108,7 +108,7 @@ fn batches_that_follow_each_other_carry_the_commit_index() {
         // Of two batches under way, each costs one message to and one from every follower.
         assert_eq!(cluster.sent, batches * 2 * followers);
         cluster.calm();
-        let all = before + BATCH * (batches as u64 + 1);
+        let all = before + BATCH * (batches + 1);
         assert!(cluster.drivers.values().all(|(driver, _)| driver.delivered().index == all));
     }
 }
@@ -120,11 +120,11 @@ fn reads_that_come_together_share_a_round_trip() {
         cluster.sent = 0;
         cluster.turn(1, ask);
         cluster.calm();
-        assert_eq!((cluster.read, cluster.sent), (BATCH as usize, 2 * (members as usize - 1)));
+        assert_eq!((cluster.read, cluster.sent), (BATCH, 2 * (members - 1)));
         // A follower asks the leader once for all of its own, and is told once.
         (cluster.read, cluster.sent) = (0, 0);
         cluster.turn(2, ask);
         cluster.calm();
-        assert_eq!((cluster.read, cluster.sent), (BATCH as usize, 2 + 2 * (members as usize - 1)));
+        assert_eq!((cluster.read, cluster.sent), (BATCH, 2 + 2 * (members - 1)));
     }
 }
