@@ -31,7 +31,7 @@ interface Props {
   onClose: () => void;
 }
 
-export function Conflict({ name, sides, isSaving, onSave, onEdit, onClose }: Props) {
+export default function Conflict({ name, sides, isSaving, onSave, onEdit, onClose }: Props) {
   const { base, mine, theirs } = sides;
   const [form] = useState(() => formOf(base.bytes, theirs?.bytes, mine));
   return (

@@ -1,6 +1,6 @@
 // Editing a value. It is saved only if nobody else has changed it since, and after a look at what is different.
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { Suspense, lazy, useState } from "react";
 
 import { type Value, get, put } from "../../api/keys";
 import { Problem } from "../../api/problem";
@@ -9,11 +9,15 @@ import type { Key } from "../../model/keys";
 import { Button } from "../../parts/Button";
 import { Code } from "../../parts/Code";
 import { Choice } from "../../parts/Fields";
+import { Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
-import { Conflict, type Sides } from "./Conflict";
+import type { Sides } from "./Conflict";
 import { type Mode, bytesFor, complaint, formatted, modeFor, textFor } from "./content";
 import styles from "./Edit.module.css";
 import { Review } from "./Review";
+
+/** Loaded where two have met, which is rare. */
+const Conflict = lazy(() => import("./Conflict"));
 
 interface Props {
   name: Key;
@@ -116,7 +120,7 @@ export function Edit({ name, base, now, onDone }: Props) {
         />
       )}
       {typeof step === "object" && (
-        <Conflict
+        <Suspense fallback={<Loading what="both sides" />}><Conflict
           key={step.theirs?.modRevision ?? "0"}
           name={name}
           sides={step}
@@ -130,7 +134,7 @@ export function Edit({ name, base, now, onDone }: Props) {
           }}
           onEdit={(written) => { if (step.theirs) setFrom(step.theirs); edited(written); setStep("edit"); }}
           onClose={() => setStep("edit")}
-        />
+        /></Suspense>
       )}
     </div>
   );
