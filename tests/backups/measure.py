@@ -81,17 +81,15 @@ class Server:
 
     def cpu(self):
         """Seconds that it has worked."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return worked(pathlib.Path(f"/proc/{self.process.pid}"))
 
     def threads(self):
         """The same by the name of a thread, as far as its threads live."""
-        worked = {}
+        threads = {}
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
-            fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
             name = (task / "comm").read_text().strip()
-            worked[name] = worked.get(name, 0) + (int(fields[11]) + int(fields[12])) / TICKS
-        return worked
+            threads[name] = threads.get(name, 0) + worked(task)
+        return threads
 
     def memory(self, field="VmRSS"):
         """MiB."""
@@ -109,12 +107,24 @@ class Server:
         self.process.wait()
 
 
+def worked(place):
+    """Seconds, of a process or of a thread."""
+    fields = (place / "stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
 def loadgen(options, server, *args):
     command = [options.loadgen, "run", "--endpoints", server.address, "--pid", str(server.process.pid), *args]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
     return done.stdout
+
+
+def answered(options, server, workload, clients, seconds, *args):
+    """How many requests of a workload were, in one round."""
+    much = ["--rounds", "1", "--warmup", "0", "--retries", "0", "--clients", str(clients), "--seconds", str(seconds)]
+    return json.loads(loadgen(options, server, "--json", "--workloads", workload, *much, *args))["rounds"][0]["ops"]
 
 
 def fill(options, server):

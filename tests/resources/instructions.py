@@ -11,7 +11,6 @@ valgrind, target/release/loadgen, and a server with symbols for those who want t
 
 import argparse
 import ctypes
-import json
 import pathlib
 import re
 import shutil
@@ -22,7 +21,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "backups"))
-from measure import ROOT, Server  # noqa: E402  (the path comes first)
+from measure import ROOT, Server, answered  # noqa: E402  (the path comes first)
 
 WORKLOADS = "put,range,txn,lease-keepalive,json-put,json-range"
 
@@ -49,35 +48,30 @@ def hide_the_kernels_auxv():
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def load(options, server, workload, seconds):
-    """Requests that were answered."""
-    command = [options.loadgen, "run", "--endpoints", server.address, "--workloads", workload, "--rounds", "1", "--json"]
-    command += ["--warmup", "0", "--clients", "64", "--seconds", str(seconds), "--retries", "0", "--keyspace", "1000"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout)["rounds"][0]["ops"]
-
-
 def executed(server, out):
     """Since it was asked last."""
     before = set(out.parent.glob(f"{out.name}.*"))
     subprocess.run(["callgrind_control", "-d", str(server.process.pid)], check=True, capture_output=True)
-    while True:
+    for _ in range(600):
         for file in set(out.parent.glob(f"{out.name}.*")) - before:
             if told := re.search(r"^totals: (\d+)", file.read_text(), re.M):
                 return int(told[1])
         time.sleep(0.1)
+    raise SystemExit("callgrind wrote nothing")
 
 
 def measure(options, binary, workload, folder):
     out = folder / "callgrind"
     under = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", binary]
     with Server("keyport", under, folder, enter=hide_the_kernels_auxv) as server:
-        load(options, server, workload, 1)
+
+        def load(seconds):
+            return answered(options, server, workload, 64, seconds, "--keyspace", "1000")
+
+        load(1)
         executed(server, out)
-        few, for_few = load(options, server, workload, 1), executed(server, out)
-        many, for_many = load(options, server, workload, options.seconds), executed(server, out)
+        few, for_few = load(1), executed(server, out)
+        many, for_many = load(options.seconds), executed(server, out)
     return (for_many - for_few) / (many - few)
 
 

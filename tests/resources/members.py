@@ -13,14 +13,12 @@ Needs target/release/{keyport,loadgen}.
 
 import argparse
 import http.client
-import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "backups"))
-from measure import ROOT, Server  # noqa: E402  (the path comes first)
+from measure import ROOT, Server, answered  # noqa: E402  (the path comes first)
 
 FIRST_PORT = 23990
 WORKLOADS = ["put", "txn", "range", "range-serializable", "json-put", "json-range", "lease-keepalive"]
@@ -50,16 +48,6 @@ def total(member, name):
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
 
-def load(options, leader, workload):
-    """What was answered of it."""
-    command = [options.loadgen, "run", "--endpoints", leader.address, "--workloads", workload, "--rounds", "1", "--json"]
-    command += ["--warmup", "0", "--clients", str(options.clients), "--seconds", str(options.seconds), "--retries", "0"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout)["rounds"][0]["ops"]
-
-
 def measure(options, started, workload):
     statuses = [member.post("/v3/maintenance/status", {}) for member in started]
     leads = [status["header"]["member_id"] == status["leader"] for status in statuses].index(True)
@@ -71,7 +59,7 @@ def measure(options, started, workload):
         return [member.cpu() for member in started], total(leader, SYNCS), total(leader, SENT), alone
 
     before = state()
-    ops = load(options, leader, workload)
+    ops = answered(options, leader, workload, options.clients, options.seconds)
     after = state()
     cpu = [(now - then) / ops * 1e6 for then, now in zip(before[0], after[0])]
     others = cpu[:leads] + cpu[leads + 1 :]

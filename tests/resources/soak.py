@@ -12,7 +12,6 @@ is when caches fill. Needs target/release/{keyport,loadgen}.
 
 import argparse
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
@@ -47,14 +46,13 @@ def upkeep(server):
 
 
 def figures(server, folder):
-    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
-    descriptors = len(list(pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir()))
+    process = pathlib.Path(f"/proc/{server.process.pid}")
     told = server.post("/v3/maintenance/status", {})
     log = sum(file.stat().st_blocks * 512 for file in (folder / "keyport/member/wal").iterdir())
     return [
-        int(re.search(r"RssAnon:\s+(\d+)", status)[1]) // 1024,
-        descriptors,
-        int(re.search(r"Threads:\s+(\d+)", status)[1]),
+        server.memory("RssAnon"),
+        len(list((process / "fd").iterdir())),
+        len(list((process / "task").iterdir())),
         int(told["dbSize"]) >> 20,
         int(told["dbSizeInUse"]) >> 20,
         log >> 20,
