@@ -6,8 +6,9 @@ export default defineConfig({
   workers: 2,
   fullyParallel: true,
   forbidOnly: true,
-  timeout: 240_000,
-  expect: { timeout: 30_000 },
+  // What comes late comes all the same: these are for what never does, and many browsers may share the machine.
+  timeout: 600_000,
+  expect: { timeout: 120_000 },
   reporter: [["list"]],
   use: {
     viewport: { width: 1440, height: 900 },

@@ -45,6 +45,6 @@ export async function stockClient(page: Page, server: Server): Promise<JSHandle<
   // That it comes from nowhere, and not from this machine, is no reason to keep it from other members.
   await page.context().grantPermissions(["local-network-access"]);
   await page.goto(server.url + BASE);
-  await page.waitForFunction("window.stock !== undefined", undefined, { timeout: 60_000 });
+  await page.waitForFunction("window.stock !== undefined", undefined, { timeout: 120_000 });
   return page.evaluateHandle<Stock>("window.stock");
 }

@@ -13,7 +13,7 @@ test("a line is found by itself, shown in order, and moves on as its first one i
   await expect(line).toHaveText([/m1, since noon.*holds it/, /m2.*waits/]);
   const third = take("m3", "&wait=300");
   await expect(line).toHaveCount(3);
-  await expect(line.nth(0)).toContainText(/in line for/, { timeout: 30_000 });
+  await expect(line.nth(0)).toContainText(/in line for/);
   await accessible(page);
 
   await line.nth(0).getByRole("button", { name: "Release…" }).click();

@@ -1,5 +1,5 @@
 //! The console in a real browser, against the real server: the specs of `tests/console`, which start servers of their own. And
-//! how it comes to a browser, and to who wants none.
+//! how that comes to a browser, and to who wants none.
 
 use std::process::{Command, Stdio};
 
@@ -10,6 +10,7 @@ use keyport_tests::{Flavor, Server};
 /// What is said at the end of a run that has failed: its failures, and no more.
 const LAST_LINES: usize = 200;
 
+/// Takes longer than any other, and would be what everything waits for at the end: tests begin in the order of their names.
 #[test]
 fn every_screen_does_what_its_spec_says() {
     if Flavor::under_test() != Flavor::Keyport {
