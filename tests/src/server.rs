@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::etcdctl::Etcdctl;
 use crate::grpc::Grpc;
@@ -268,7 +269,13 @@ impl Server {
     }
 
     /// Asks it to stop (SIGTERM) and waits until it has.
+    ///
+    /// # Panics
+    /// On the one thread of a runtime that has no other: the server would wait for seconds until its clients, which are on that
+    /// thread, too, have heard that it stops.
     pub fn stop(&mut self) -> ExitStatus {
+        let is_alone = Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::CurrentThread);
+        assert!(!is_alone, "clients have to go on meanwhile: #[tokio::test(flavor = \"multi_thread\")]");
         self.signal(Signal::TERM)
     }
 

@@ -153,7 +153,7 @@ pub(super) async fn lives_on(server: &mut Server) {
     assert!(ask(server, &root, "/v3/kv/range", json!({ "key": b64("k1") })).await["kvs"].is_null());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_saved_starts_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::of(Flavor::Keyport).start();
@@ -168,7 +168,7 @@ async fn what_is_saved_starts_everywhere() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_etcd_has_saved_goes_on_here() {
     for flavor in Flavor::releases() {
         let dir = tempfile::tempdir().unwrap();

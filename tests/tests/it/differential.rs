@@ -50,7 +50,7 @@ async fn random_histories_without_room_for_values() {
 }
 
 /// Several users with authentication on, beside the etcd that Keyport follows: older ones have holes that it does not have.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn random_histories_of_users() {
     for peer in Flavor::peers().into_iter().filter(|peer| !peer.older_than("3.7")) {
         for seed in seeds(1) {

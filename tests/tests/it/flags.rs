@@ -85,7 +85,7 @@ async fn both_spellings_and_the_environment() {
     assert!(!out.status.success(), "a flag and its variable at once: {}", said(&out));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_replaces_everything_else() {
     let dir = tempfile::tempdir().unwrap();
     let (client, peer) = (free_port(), free_port());

@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 /// Values are meant to be read, so no part of the program shows there as it is written in the source.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_are_free_of_the_programs_own_notation() {
     let mut server = Server::start();
     if server.is_etcd() {
@@ -49,7 +49,7 @@ async fn lines_are_free_of_the_programs_own_notation() {
 }
 
 /// A log that is full goes on in another file, and what was in it is packed.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn full_files_are_moved_aside_and_packed() {
     if Flavor::under_test() != Flavor::Keyport {
         return; // tells how long calls took in other words

@@ -104,7 +104,7 @@ async fn an_unknown_action_is_refused() {
     c.put("k", "v").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_space() {
     let mut server = Server::start();
     let mut c = server.grpc().await;

@@ -41,7 +41,7 @@ async fn ask(grpc: &mut Grpc) {
     grpc.delete("/a/b/2").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_and_requests_are_counted_by_prefix() {
     let mut server = Server::of(Flavor::Keyport).args(["--metrics-prefix-depth=2"]).start();
     ask(&mut server.grpc().await).await;

@@ -87,7 +87,7 @@ async fn calls_are_told_with_their_parents_by_etcds_names() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_told_in_parts_and_whatever_face_it_comes_by() {
     let collector = Collector::start().await;
     let mut server = Server::of(Flavor::Keyport).args(traced(&collector.address(), 1_000_000)).start();
@@ -137,7 +137,7 @@ async fn a_call_is_told_in_parts_and_whatever_face_it_comes_by() {
     assert!(of_http.into_iter().all(|path| path.starts_with("/v3/")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_in_a_sampled_trace_is_followed_and_others_are_not() {
     let collector = Collector::start().await;
     let mut server = Server::of(Flavor::Keyport).args(traced(&collector.address(), 0)).start();
@@ -155,7 +155,7 @@ async fn who_is_in_a_sampled_trace_is_followed_and_others_are_not() {
     assert_eq!(names(&calls), ["etcdserverpb.KV/Range"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_told_at_the_end() {
     let collector = Collector::start().await;
     let mut server = Server::of(Flavor::Keyport).args(traced(&collector.address(), 1_000_000)).start();
@@ -181,7 +181,7 @@ async fn members_of_a_cluster_tell_of_their_read_barriers() {
     assert_eq!(names(&collector.children(&span)), ["read barrier", "read", "encode and send"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_costs_spans_and_one_warning() {
     let port = free_port();
     let mut server = Server::of(Flavor::Keyport).args(traced(&format!("127.0.0.1:{port}"), 1_000_000)).start();

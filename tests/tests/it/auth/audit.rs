@@ -136,7 +136,7 @@ fn a_file_that_cannot_be_opened_is_named() {
     assert!(!out.status.success() && text.contains("--audit-log: cannot open /nonexistent/x: No such file"), "{text}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_has_written_all_lines() {
     let (mut server, log) = Log::start();
     let mut c = server.grpc().await;

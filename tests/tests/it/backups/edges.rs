@@ -7,7 +7,7 @@ use keyport_tests::{Flavor, Server};
 
 use super::{done, keyport, restore, text};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_store_is_one_everywhere() {
     for from in [Flavor::Keyport].into_iter().chain(Flavor::releases()) {
         let dir = tempfile::tempdir().unwrap();

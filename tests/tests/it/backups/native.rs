@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{done, fill, keyport, refused, state, text};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_the_data_file_is_a_backup_too() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = Server::of(Flavor::Keyport).start();

@@ -66,7 +66,7 @@ async fn they_are_made_looked_through_and_the_oldest_go() {
     eventually("another one", async || files(&dir).difference(&before).next().map(|_| ())).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_next_one_is_due_by_the_age_of_the_newest() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = Server::builder().args(flags(dir.path(), "1h")).start();

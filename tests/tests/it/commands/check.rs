@@ -21,7 +21,7 @@ fn segments(data: &Path) -> Vec<PathBuf> {
 }
 
 /// Of Keyport and of etcds, stopped and killed.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_members_leave_is_sound_and_stays_as_it_is() {
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
         for is_killed in [false, true] {
@@ -56,7 +56,7 @@ async fn what_members_leave_is_sound_and_stays_as_it_is() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_is_found_where_it_is() {
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
         let mut server = Server::of(flavor).start();
@@ -125,7 +125,7 @@ async fn damage_is_found_where_it_is() {
 }
 
 /// Database and log of two members are each sound, and not one member's.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_of_one_history_is_told() {
     let mut one = Server::of(Flavor::Keyport).start();
     let mut other = Server::of(Flavor::Keyport).start();
@@ -145,7 +145,7 @@ async fn what_is_not_of_one_history_is_told() {
 }
 
 /// Whatever byte is damaged, it ends with a verdict.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_damage_makes_it_panic() {
     let mut server = Server::of(Flavor::Keyport).start();
     fill(&server).await;

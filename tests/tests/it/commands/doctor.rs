@@ -22,7 +22,7 @@ fn unpacked(archive: &Path) -> BTreeMap<String, String> {
     files.map(|(path, bytes)| (path.file_name().unwrap().to_str().unwrap().to_owned(), told(&bytes))).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_member_says_is_in_it_and_no_secret_is() {
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
         let mut server = Server::of(flavor).start();

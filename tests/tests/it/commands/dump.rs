@@ -41,7 +41,7 @@ async fn got(server: &Server, root: &str, range: Value) -> Vec<Value> {
     by_key(kvs)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_those_that_a_client_gets() {
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
         let mut server = Server::of(flavor).start();
@@ -83,7 +83,7 @@ async fn keys_are_those_that_a_client_gets() {
 }
 
 /// Transactions of the database's file come by themselves only after an hour here, and others have it open at the end.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_database_of_a_stopped_member_has_all_that_was_answered() {
     let mut server = Server::of(Flavor::Keyport).args(["--backend-batch-interval=1h"]).start();
     for n in 0..5 {
@@ -102,7 +102,7 @@ async fn the_database_of_a_stopped_member_has_all_that_was_answered() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_shown_entry_by_entry() {
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
         let mut server = Server::of(flavor).start();
@@ -139,7 +139,7 @@ async fn the_log_is_shown_entry_by_entry() {
 }
 
 /// Passwords, their hashes and tokens are in the log, and in the database.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_in_no_dump() {
     for flavor in [Flavor::Keyport].into_iter().chain(Flavor::peers()) {
         let mut server = Server::of(flavor).start();
@@ -165,7 +165,7 @@ async fn secrets_are_in_no_dump() {
 }
 
 /// `keyport dump … | head` is no failure, and a large log needs no more memory than a small one.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_read_enough_may_go_and_memory_stays_flat() {
     let mut server = Server::of(Flavor::Keyport).start();
     let mut c = server.grpc().await;

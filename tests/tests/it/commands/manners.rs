@@ -52,7 +52,7 @@ fn on_a_terminal(args: &[&str]) -> String {
     told(&shown)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn how_far_it_is_is_told_to_a_terminal_alone() {
     let mut server = Server::of(Flavor::Keyport).start();
     let mut c = server.grpc().await;

@@ -128,7 +128,7 @@ async fn a_damaged_log() {
     refuses(&mut server, &["crc", "corrupt", "damaged"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_backend() {
     let mut server = Server::start();
     if server.is_etcd() {
@@ -141,7 +141,7 @@ async fn a_damaged_backend() {
     refuses(&mut server, &["db", "corrupt", "database"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_gone() {
     let mut server = Server::start();
     if server.is_etcd() {
@@ -170,7 +170,7 @@ async fn a_directory_in_use() {
 }
 
 /// A database that was restored beside the log of another time: what it would go on with does not follow on what it has.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_another_history() {
     let mut server = Server::start();
     if server.is_etcd() {

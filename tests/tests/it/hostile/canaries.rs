@@ -236,12 +236,12 @@ async fn nothing_is_told(args: &[String], files: &[PathBuf]) {
     watched.end(dir.path(), files).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn with_simple_tokens() {
     nothing_is_told(&[], &[]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn with_signed_tokens() {
     let keys = Keys::new();
     keys.secret("secret");
@@ -249,7 +249,7 @@ async fn with_signed_tokens() {
 }
 
 /// Over TLS, where the server has a key of its own to keep.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn with_a_key() {
     let dir = tempfile::tempdir().unwrap();
     let (authority, own, addr, flags) = tls_of();

@@ -123,7 +123,7 @@ fn modes(path: &Path) -> Vec<(String, u32)> {
     found
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_stored_is_for_its_owner_alone() {
     let dir = tempfile::tempdir().unwrap();
     let audit = dir.path().join("audit");

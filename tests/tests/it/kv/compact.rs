@@ -66,7 +66,7 @@ async fn reads_below_fail_at_once_and_the_newest_stays() {
     assert_eq!(c.get("live").await.unwrap().version, 2, "versions survive");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn survives_a_restart() {
     let mut server = Server::start();
     let mut c = server.grpc().await;

@@ -77,7 +77,7 @@ async fn events_without_names_say_what_they_are() {
 }
 
 /// What is held, and who leads, is told when the server that tells it stops.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_says_so_to_those_it_holds_something_for() {
     let mut store = Store::start();
     let mut streams = Vec::new();

@@ -113,7 +113,7 @@ async fn what_is_wrong_is_said_before_there_is_a_socket() {
     assert_eq!((malformed.status.as_u16(), malformed.header("content-type")), (400, "application/problem+json"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn it_ends_with_a_word() {
     let mut store = Store::start();
     for value in ["one", "two", "three"] {

@@ -110,7 +110,7 @@ async fn a_request_waits_for_a_change() {
 }
 
 /// What waits does not hold up a server that stops, and is told so.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_waits_for_nobody() {
     let mut store = Store::start();
     let http = store.server.http();

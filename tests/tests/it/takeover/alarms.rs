@@ -69,7 +69,7 @@ async fn gets_over_both(server: &Server, own: u64) {
 }
 
 /// (Their rows are the same in each release.)
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn alarms_are_taken_over_and_back() {
     for flavor in Flavor::peers() {
         let mut server = Server::of(flavor).args(["--quota-backend-bytes", &QUOTA.to_string()]).start();

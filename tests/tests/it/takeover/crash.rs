@@ -21,7 +21,7 @@ async fn hash(server: &Server) -> u32 {
     server.grpc().await.maintenance.hash_kv(request).await.unwrap().into_inner().hash
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whenever_it_is_killed_the_next_start_goes_on() {
     for flavor in Flavor::peers() {
         let mut server = Server::of(flavor).start();
@@ -58,7 +58,7 @@ async fn whenever_it_is_killed_the_next_start_goes_on() {
 }
 
 /// Between the second name and the renaming.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_there_already_is_of_the_same_file() {
     let mut server = Server::of(Flavor::Etcd).start();
     server.grpc().await.put("k", "v").await;

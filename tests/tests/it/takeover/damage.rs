@@ -57,7 +57,7 @@ fn take_over(server: &Server, bytes: &[u8]) -> Option<String> {
     Some(log)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn damaged_metas_are_refused_and_one_good_one_is_enough() {
     let server = left(*Flavor::releases().first().unwrap()).await;
     let whole = fs::read(database(server.data_dir())).unwrap();
@@ -83,7 +83,7 @@ async fn damaged_metas_are_refused_and_one_good_one_is_enough() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_at_random_end_in_a_verdict() {
     let server = left(*Flavor::releases().last().unwrap()).await;
     let whole = fs::read(database(server.data_dir())).unwrap();

@@ -10,7 +10,7 @@ use super::{database, kept};
 use crate::backups::{fill, state};
 
 /// The database of the first moment, and all of the log.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_that_etcd_has_written_to_its_log_is_applied() {
     for flavor in Flavor::releases() {
         let mut server = Server::of(flavor).start();

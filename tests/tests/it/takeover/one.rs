@@ -80,14 +80,14 @@ async fn there_and_back(from: Flavor, end: End, back: &[Flavor]) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_etcd_left_goes_on_here_and_there_again() {
     for from in Flavor::releases() {
         there_and_back(from, End::Polite, &Flavor::releases()).await;
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_etcd_goes_on_here_and_there_again() {
     for from in Flavor::releases() {
         there_and_back(from, End::Killed, &[from]).await;
@@ -100,7 +100,7 @@ async fn who(server: &Server) -> (u64, u64) {
     (header.cluster_id, header.member_id)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_store_goes_on() {
     for from in Flavor::releases() {
         let mut server = Server::of(from).start();
@@ -122,7 +122,7 @@ async fn an_empty_store_goes_on() {
 }
 
 /// As `etcdutl` makes it, with a configuration in it that is of another cluster.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restored_directory_goes_on_whether_etcd_was_started_on_it_or_not() {
     let server = Server::of(Flavor::Etcd).start();
     fill(&server).await;

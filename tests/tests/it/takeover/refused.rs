@@ -63,7 +63,7 @@ fn first_segment(data: &Path) -> PathBuf {
     data.join("member/wal/0000000000000000-0000000000000000.wal")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_or_incomplete_directory_is_left_alone() {
     for flavor in Flavor::releases() {
         let server = left(flavor, &[]).await;
@@ -93,7 +93,7 @@ async fn a_damaged_or_incomplete_directory_is_left_alone() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn other_releases_and_other_clusters_are_told_apart() {
     let server = left(*Flavor::releases().first().unwrap(), &[]).await;
     for (bucket, key, what) in [
@@ -127,7 +127,7 @@ async fn other_releases_and_other_clusters_are_told_apart() {
 }
 
 /// With the flag that 3.5 has for it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_of_the_old_api_are_not_lost_without_a_word() {
     for snapshots in ["--snapshot-count=1000", "--snapshot-count=5"] {
         let mut server = Server::of(Flavor::Etcd).args(["--enable-v2", snapshots]).start();
@@ -150,7 +150,7 @@ async fn keys_of_the_old_api_are_not_lost_without_a_word() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_in_use_is_left_to_who_uses_it() {
     let mut server = left(Flavor::Etcd, &[]).await;
     server.restart();
@@ -161,7 +161,7 @@ async fn a_directory_in_use_is_left_to_who_uses_it() {
     assert!(!kept(server.data_dir()).exists());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_is_made_for_etcd_only_of_a_member_that_was_stopped() {
     let mut server = Server::of(Flavor::Keyport).start();
     server.grpc().await.put("k", "v").await;

@@ -115,7 +115,7 @@ fn sector(at: usize) -> usize {
     at.next_multiple_of(SECTOR)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_crash_tore_is_cut_off_as_etcd_does_it() {
     for flavor in Flavor::releases() {
         let left = left(flavor).await;
@@ -125,7 +125,7 @@ async fn what_a_crash_tore_is_cut_off_as_etcd_does_it() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_no_crash_explains_is_refused() {
     for flavor in Flavor::releases() {
         let left = left(flavor).await;

@@ -162,7 +162,7 @@ fn of_a_newer_cluster(database: &std::path::Path) {
     backend.flush().unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_clusters_member_does_not_start() {
     let mut server = Server::of(Flavor::Keyport).start();
     server.grpc().await.put("k", "v").await;

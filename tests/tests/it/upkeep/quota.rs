@@ -153,7 +153,7 @@ async fn after_a_compaction_a_disarm_is_enough() {
 }
 
 /// It is known what is free after a restart, too, kill or no kill.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_free_is_known_after_a_restart() {
     let mut server = Server::builder().args(["--quota-backend-bytes", &QUOTA.to_string()]).start();
     if server.is_etcd() {

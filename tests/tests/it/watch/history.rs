@@ -178,7 +178,7 @@ async fn previous_pairs_that_were_compacted() {
     assert_eq!(text(&events[1].prev_kv.as_ref().unwrap().value), "two");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn watchers_resume_after_a_restart() {
     let mut server = Server::start();
     let mut c = server.grpc().await;
