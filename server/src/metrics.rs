@@ -339,6 +339,21 @@ impl Metrics {
         self.prefixes.get_or_init(|| Prefixes::new(depth, &self.handles))
     }
 
+    /// A range that begins with `key` is read.
+    pub(crate) fn count_range(&self, key: &[u8]) {
+        self.range_total.inc();
+        if let Some(prefixes) = self.prefixes() {
+            prefixes.read(key);
+        }
+    }
+
+    /// So many operations belong together: with several they are a transaction.
+    pub(crate) fn count_transaction(&self, operations: usize) {
+        if operations > 1 {
+            self.txn_total.inc();
+        }
+    }
+
     /// Where that is counted, if it is.
     pub(crate) fn prefixes(&self) -> Option<&Prefixes> {
         self.prefixes.get()

@@ -132,9 +132,11 @@ fn rows(
 fn revoke(state: &State, applied: Applied, published: &mut Vec<RevisionEvents>, id: i64) -> Result<Outcome, Fault> {
     let mut txn = state.store.write();
     let outcome = state.lessor.revoke(id, txn.batch()).map(|keys| {
-        for key in keys {
-            txn.delete(&key);
+        for key in &keys {
+            txn.delete(key);
         }
+        state.metrics.delete_total.inc_by(keys.len() as u64);
+        state.metrics.count_transaction(keys.len());
         Answer { revision: txn.revision(), reply: Reply::LeaseRevoke(LeaseRevokeResponse::default()) }
     });
     let outcome = settle(outcome.map_err(OpError::from), txn.has_changes())?;

@@ -162,7 +162,9 @@ impl Replica {
         let Proposal { id, .. } = proposal;
         let outcome = steps.within(|| self.judge_and_execute(proposal, applied, published))?;
         let took = start.elapsed();
-        self.metrics.observe_apply(name, took, outcome.is_ok());
+        // What was compacted before is as etcd would have it.
+        let is_success = matches!(outcome, Ok(_) | Err(Error::Compacted));
+        self.metrics.observe_apply(name, took, is_success);
         if took > self.slow {
             self.tell_slow(name, data, took, &steps, &outcome);
         }

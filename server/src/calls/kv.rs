@@ -22,7 +22,7 @@ use crate::steps;
 pub(crate) use history::{HistoryReply, HistoryRequest};
 pub(crate) use listing::{ListReply, ListRequest, Listed, Search, SearchIn};
 pub(crate) use range_stream::RangeChunks;
-use reads::{Named, Read, Snapshot};
+use reads::{Counted, Named, Read, Snapshot};
 
 /// How many operations a batch may have, also where a transaction may have fewer: applying as many takes a few milliseconds.
 const MOST_IN_BATCH: usize = 1000;
@@ -138,7 +138,7 @@ impl Kv {
         if !range.serializable {
             desk.node.read_barrier().await?;
         }
-        desk.node.metrics().range_total.inc();
+        desk.node.metrics().count_range(&range.key);
         desk.read(&desk.gate.renew(&pass), request, read).await
     }
 
@@ -258,10 +258,7 @@ impl Desk {
         if !request.serializable {
             self.node.read_barrier().await?;
         }
-        metrics.range_total.inc();
-        if let Some(prefixes) = metrics.prefixes() {
-            prefixes.read(&request.key);
-        }
+        metrics.count_range(&request.key);
         let start = Instant::now();
         // Who he is by what is known now: users and roles may have changed with what was waited for.
         let reply = self.read(&self.gate.renew(pass), request, read).await;
@@ -296,20 +293,24 @@ impl Desk {
 
     /// Needs no log entry: all of it is answered at the one revision at which it began.
     async fn read_only_txn(&self, pass: &Pass, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
-        let timer = self.node.metrics().time_request("ReadonlyTxn");
+        let metrics = self.node.metrics();
+        let timer = metrics.time_request("ReadonlyTxn");
         if !txn::is_serializable(&request) {
             self.node.read_barrier().await?;
         }
         let pass = self.gate.renew(pass);
-        let counted = self.node.metrics().prefixes().map(|prefixes| (prefixes, request.clone()));
+        let counted = metrics.prefixes().map(|prefixes| (prefixes, request.clone()));
         let start = Instant::now();
         let read = self.read(&pass, request, |store, leash, request| {
             let view = Snapshot::now(store, leash);
-            txn::read(&view, view.revision(), request)
+            let reply = txn::read(&view, view.revision(), request)?;
+            Ok(Counted { ranges: view.ranges(), reply })
         });
-        let reply = read.await?;
+        let Counted { reply, ranges } = read.await?;
         let end = Instant::now();
         steps::note("read", start, end);
+        metrics.range_total.inc_by(ranges as u64);
+        metrics.count_transaction(ranges);
         if let Some((prefixes, request)) = counted {
             txn::ranges(&request, reply.succeeded).for_each(|range| prefixes.read(&range.key));
         }

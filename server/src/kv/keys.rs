@@ -9,7 +9,7 @@ use keyport_storage::backend::Applied;
 use keyport_storage::lease::Lessor;
 use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, WriteTxn};
 use keyport_storage::watch::RevisionEvents;
-use keyport_storage::{KeyRange, Outline};
+use keyport_storage::{KeyRange, Outline, Record};
 
 use super::error::KvError;
 use super::range::View;
@@ -23,7 +23,7 @@ pub(crate) struct KvTxn<'a> {
     metrics: &'a Metrics,
     /// Keys that go from a lease to a lease with the commit; 0 stands for none.
     moved: Vec<(Bytes, i64, i64)>,
-    /// Operations so far.
+    /// Operations since the last [`KvTxn::count_transaction`].
     ops: Cell<usize>,
 }
 
@@ -43,9 +43,7 @@ impl<'a> KvTxn<'a> {
     }
 
     pub(crate) fn commit(self, applied: Applied) -> RevisionEvents {
-        if self.ops.get() > 1 {
-            self.metrics.txn_total.inc();
-        }
+        self.count_transaction();
         let mut store = self.store;
         for id in self.lessor.left_by(&self.moved) {
             // There is no key of it to be removed.
@@ -68,6 +66,22 @@ impl<'a> KvTxn<'a> {
     fn count(&self, operations: &IntCounter) {
         operations.inc();
         self.ops.set(self.ops.get() + 1);
+    }
+
+    /// What is there before a change is a range, to etcd and to who counts here.
+    fn previous_value(&self, key: &Bytes) -> Result<Option<Record>, MvccError> {
+        self.count(&self.metrics.range_total);
+        self.store.get(key)
+    }
+
+    fn previous_values(&self, range: &KeyRange) -> Result<Vec<Record>, MvccError> {
+        self.count(&self.metrics.range_total);
+        Ok(self.store.range(range, RangeOptions::default())?.records)
+    }
+
+    /// The operations so far make a transaction, if there are several; as in etcd, guards are one of their own.
+    pub(super) fn count_transaction(&self) {
+        self.metrics.count_transaction(self.ops.take());
     }
 
     /// What must hold before a put may run: its lease exists, and the key where something of it is to be kept.
@@ -108,7 +122,7 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply,
     txn.check_put(request)?;
     // Its value may be on the disk alone, so it is had where it is wanted, before anything is changed.
     let is_kept = request.ignore_value || request.ignore_lease;
-    let previous = if is_kept || request.prev_kv { txn.store.get(&request.key)? } else { None };
+    let previous = if is_kept || request.prev_kv { txn.previous_value(&request.key)? } else { None };
     let (mut value, mut lease) = (&request.value[..], request.lease);
     if let Some(kept) = &previous {
         if request.ignore_value {
@@ -131,7 +145,7 @@ pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply,
 /// A failure of the backend.
 pub(crate) fn delete_range(txn: &mut KvTxn<'_>, request: DeleteRangeRequest) -> Result<DeleteReply, KvError> {
     let range = KeyRange::new(request.key, request.range_end);
-    let previous = if request.prev_kv { txn.store.range(&range, RangeOptions::default())?.records } else { Vec::new() };
+    let previous = if request.prev_kv { txn.previous_values(&range)? } else { Vec::new() };
     let removed = txn.store.delete_range(&range)?;
     txn.count(&txn.metrics.delete_total);
     for outline in &removed {

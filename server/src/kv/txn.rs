@@ -45,6 +45,7 @@ fn branch(txn: &TxnRequest, succeeded: bool) -> &[RequestOp] {
 /// Whatever the checks of the taken branches find; then nothing was changed.
 pub(crate) fn write(txn: &mut KvTxn<'_>, request: TxnRequest) -> Result<TxnReply, KvError> {
     let path = Path::choose(txn, &request)?;
+    txn.count_transaction();
     check(txn, &request, &mut path.0.iter().copied(), &mut Vec::new())?;
     let reply = run(txn, request, &mut path.0.iter().copied())?;
     Ok(TxnReply { revision: txn.revision(), ..reply })

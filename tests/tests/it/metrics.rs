@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use keyport_tests::grpc::list;
 use keyport_tests::{Flavor, Server};
 use serde_json::json;
 
@@ -78,6 +79,7 @@ async fn requests_are_timed_by_type_and_success() {
             ("kv/txn", json!({ "success": [{ "requestPut": key }] })),
             ("kv/deleterange", json!({ "key": "eg==" })),
             ("kv/compaction", json!({ "revision": "2" })),
+            ("kv/compaction", json!({ "revision": "2" })),
             ("kv/compaction", json!({ "revision": "999" })),
             ("lease/grant", json!({ "TTL": "60" })),
             ("lease/revoke", json!({ "ID": "1" })),
@@ -95,7 +97,10 @@ async fn requests_are_timed_by_type_and_success() {
             ("request_duration_seconds_count{success=\"false\",type=\"ReadonlyTxn\"}", 1),
             ("request_duration_seconds_count{success=\"false\",type=\"Put\"}", 0),
             ("request_duration_seconds_count{success=\"true\",type=\"Alarm\"}", 1),
-            ("request_duration_seconds_count{success=\"true\",type=\"Compaction\"}", 2),
+            ("request_duration_seconds_count{success=\"true\",type=\"Compaction\"}", 3),
+            ("apply_duration_seconds_count{op=\"Compaction\",success=\"true\",version=\"v3\"}", 2),
+            ("apply_duration_seconds_count{op=\"Compaction\",success=\"false\",version=\"v3\"}", 1),
+            ("apply_duration_seconds_count{op=\"Put\",success=\"false\",version=\"v3\"}", 1),
             ("request_duration_seconds_count{success=\"true\",type=\"DeleteRange\"}", 1),
             ("request_duration_seconds_count{success=\"true\",type=\"LeaseGrant\"}", 1),
             ("request_duration_seconds_count{success=\"true\",type=\"LeaseRevoke\"}", 1),
@@ -112,6 +117,65 @@ async fn requests_are_timed_by_type_and_success() {
         // What members tell each other through the log is a request, too.
         let published = "etcd_server_request_duration_seconds_count{success=\"true\",type=\"ClusterMemberAttrSet\"}";
         assert_eq!(count(&after, published), 1, "{:?}", server.flavor());
+    }
+}
+
+/// Ranges, puts, deletions and transactions that each operation counts as: also what it reads by the way, and guards, which
+/// are a transaction of their own.
+#[tokio::test]
+async fn operations_are_counted_as_etcd_counts_them() {
+    const NAMES: [&str; 4] = ["range", "put", "delete", "txn"];
+    for server in servers() {
+        let http = server.http();
+        let counts = async || -> Vec<u64> {
+            let text = http.get("/metrics").await.text();
+            let value = |name: &&str| {
+                let series = format!("etcd_mvcc_{name}_total ");
+                text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok()).expect("a count")
+            };
+            NAMES.iter().map(value).collect()
+        };
+        let key = json!({ "key": "aw==" });
+        let range = json!({ "requestRange": key });
+        let put = |key: &str| json!({ "requestPut": { "key": key } });
+        // Holds of a key that there is not.
+        let guard = json!({ "key": "bm9uZQ==", "target": "VERSION", "version": "0" });
+        for (path, body, expected) in [
+            ("kv/put", key.clone(), [0, 1, 0, 0]),
+            ("kv/put", json!({ "key": "aw==", "prev_kv": true }), [1, 1, 0, 1]),
+            ("kv/range", key.clone(), [1, 0, 0, 0]),
+            ("kv/deleterange", json!({ "key": "bm9uZQ==" }), [0, 0, 1, 0]),
+            ("kv/deleterange", json!({ "key": "aw==", "prev_kv": true }), [1, 0, 1, 1]),
+            ("kv/txn", json!({ "success": [range] }), [1, 0, 0, 0]),
+            ("kv/txn", json!({ "success": [range, range] }), [2, 0, 0, 1]),
+            ("kv/txn", json!({ "compare": [guard], "success": [range] }), [2, 0, 0, 1]),
+            ("kv/txn", json!({ "success": [put("aw==")] }), [0, 1, 0, 0]),
+            ("kv/txn", json!({ "success": [put("aw=="), range] }), [1, 1, 0, 1]),
+            ("kv/txn", json!({ "compare": [guard], "success": [put("aw==")] }), [1, 1, 0, 0]),
+            ("kv/txn", json!({ "compare": [guard, guard], "success": [put("aw==")] }), [2, 1, 0, 1]),
+            ("kv/txn", json!({ "compare": [guard, guard], "success": [put("aw=="), range] }), [3, 1, 0, 2]),
+            ("lease/grant", json!({ "ID": "7", "TTL": "1000" }), [0, 0, 0, 0]),
+            (
+                "kv/txn",
+                json!({ "success": [
+                { "requestPut": { "key": "YQ==", "lease": "7" } },
+                { "requestPut": { "key": "Yg==", "lease": "7" } },
+            ] }),
+                [0, 2, 0, 1],
+            ),
+            ("lease/revoke", json!({ "ID": "7" }), [0, 0, 2, 1]),
+        ] {
+            let before = counts().await;
+            http.call(&format!("/v3/{path}"), body.clone()).await;
+            let after = counts().await;
+            let counted: Vec<_> = before.iter().zip(&after).map(|(before, after)| after - before).collect();
+            assert_eq!(counted, expected, "{:?}, {NAMES:?}: {path} {body}", server.flavor());
+        }
+        // In as many pieces as it pleases.
+        let before = counts().await;
+        let mut chunks = server.grpc().await.kv.range_stream(list("a")).await.unwrap().into_inner();
+        while chunks.message().await.unwrap().is_some() {}
+        assert!(counts().await[0] > before[0], "{:?}", server.flavor());
     }
 }
 

@@ -45,6 +45,10 @@ async fn ask(grpc: &mut Grpc) {
 async fn keys_and_requests_are_counted_by_prefix() {
     let mut server = Server::of(Flavor::Keyport).args(["--metrics-prefix-depth=2"]).start();
     ask(&mut server.grpc().await).await;
+    // However it is asked.
+    let mut chunks = server.grpc().await.kv.range_stream(list("/a/b/")).await.unwrap().into_inner();
+    while chunks.message().await.unwrap().is_some() {}
+    assert_eq!(server.http().get("/v3/keys?prefix=%2Fa%2Fb%2F").await.status, 200);
     let metrics = server.http().get("/metrics").await.text();
     let keys = [("keys", "/a/b/", 2), ("keys", "/a/c/", 1), ("keys", "/a/", 1), ("keys", "none", 1)];
     check(&metrics, &keys);
@@ -54,7 +58,7 @@ async fn keys_and_requests_are_counted_by_prefix() {
             ("puts_total", "/a/b/", 5),
             ("put_bytes_total", "/a/b/", 4 * 6 + 11 + 5 + 5 + 2),
             ("deletes_total", "/a/b/", 2),
-            ("reads_total", "/a/b/", 3),
+            ("reads_total", "/a/b/", 5),
             ("reads_total", "/a/c/", 1),
             ("puts_total", "none", 1),
         ],

@@ -46,6 +46,9 @@ pub(super) fn check(request: &RangeRequest) -> Result<(), Error> {
 pub(super) fn chunks(desk: Desk, pass: Pass, request: RangeRequest) -> RangeChunks {
     let left = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
     let revision = desk.node.store().revision();
+    if let Some(prefixes) = desk.node.metrics().prefixes() {
+        prefixes.read(&request.key);
+    }
     let rest = RangeRequest { revision: if request.revision > 0 { request.revision } else { revision }, ..request };
     let reading = Reading { desk, pass, rest: Some(rest), left, chunk: FIRST_CHUNK, sent: 0, revision };
     Box::pin(stream::unfold(reading, async |mut reading| {
@@ -78,6 +81,7 @@ impl Reading {
         // The last chunk tells how many keys there are, also behind the limit.
         let may_be_last = single_message || self.left.is_some_and(|left| left <= wanted);
         let read = if may_be_last { reads::COUNTED_PAGE } else { reads::PAGE };
+        self.desk.node.metrics().range_total.inc();
         let mut reply = self.desk.read(&self.pass, request.clone(), read).await?;
         let taken = reply.records.len();
         self.adapt(&reply.records);

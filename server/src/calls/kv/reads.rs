@@ -1,5 +1,6 @@
 //! Reads of the store: on the event loop if they are small, aside otherwise.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, Either};
@@ -14,7 +15,7 @@ use crate::auth::Needs;
 use crate::bulk::{Gone, Leash};
 use crate::gate::Pass;
 use crate::kv::range::{self, View};
-use crate::kv::{Dated, KvError, RangeReply};
+use crate::kv::{Dated, KvError, RangeReply, TxnReply};
 use crate::metrics::IntCounter;
 use crate::node::Node;
 
@@ -178,12 +179,18 @@ pub(super) struct Snapshot<'a> {
     current: Current<'a>,
     revision: i64,
     compacted: i64,
+    ranges: Cell<usize>,
 }
 
 impl<'a> Snapshot<'a> {
     pub(super) fn now(store: &'a Store, leash: &'a Leash<'a>) -> Snapshot<'a> {
         let current = Current { store, leash };
-        Snapshot { revision: store.revision(), compacted: store.compacted(), current }
+        Snapshot { revision: store.revision(), compacted: store.compacted(), current, ranges: Cell::new(0) }
+    }
+
+    /// How many were read.
+    pub(super) fn ranges(&self) -> usize {
+        self.ranges.get()
     }
 
     pub(super) fn revision(&self) -> i64 {
@@ -193,6 +200,7 @@ impl<'a> Snapshot<'a> {
 
 impl View for Snapshot<'_> {
     fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+        self.ranges.set(self.ranges.get() + 1);
         let revision = if options.revision <= 0 { self.revision } else { options.revision };
         let found = self.current.range(range, RangeOptions { revision, ..options })?;
         Ok(RangeResult { revision: self.revision, ..found })
@@ -204,5 +212,17 @@ impl View for Snapshot<'_> {
 
     fn compacted(&self) -> i64 {
         self.compacted
+    }
+}
+
+/// What a transaction has read, and how many ranges that took, its guards included.
+pub(super) struct Counted {
+    pub(super) reply: TxnReply,
+    pub(super) ranges: usize,
+}
+
+impl Dated for Counted {
+    fn revision(&self) -> i64 {
+        self.reply.revision()
     }
 }
