@@ -22,8 +22,16 @@ const SERIES: [(&str, &str, bool); 16] = [
     ("process_virtual_memory_bytes", "Virtual memory.", false),
     ("process_virtual_memory_max_bytes", "Limit of virtual memory; -1 is none.", false),
     ("process_start_time_seconds", "Unix time of the start.", false),
-    ("process_network_receive_bytes_total", "Bytes received by the network interfaces.", true),
-    ("process_network_transmit_bytes_total", "Bytes sent by the network interfaces.", true),
+    (
+        "process_network_receive_bytes_total",
+        "Bytes received over IP, by whoever shares the network with the process.",
+        true,
+    ),
+    (
+        "process_network_transmit_bytes_total",
+        "Bytes sent over IP, by whoever shares the network with the process.",
+        true,
+    ),
     ("go_threads", "Threads.", false),
     ("go_memstats_alloc_bytes", "Resident memory that no file stands for, much of it allocated.", false),
     ("go_memstats_heap_alloc_bytes", "The same as go_memstats_alloc_bytes.", false),
@@ -120,7 +128,7 @@ impl Sample {
             boot_time: fs::read_to_string("/proc/stat")
                 .ok()
                 .and_then(|text| text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()),
-            network: fs::read_to_string("/proc/self/net/dev").ok().map(|text| network(&text)),
+            network: fs::read_to_string("/proc/self/net/netstat").ok().and_then(|text| network(&text)),
         }
     }
 
@@ -172,16 +180,13 @@ fn page_size() -> f64 {
     rustix::param::page_size() as f64
 }
 
-fn network(text: &str) -> (f64, f64) {
-    let mut total = (0.0, 0.0);
-    for (interface, counts) in text.lines().filter_map(|line| line.split_once(':')) {
-        let counts: Vec<f64> = counts.split_ascii_whitespace().filter_map(|c| c.parse().ok()).collect();
-        if interface.trim() != "lo" {
-            total.0 += counts.first().copied().unwrap_or_default();
-            total.1 += counts.get(8).copied().unwrap_or_default();
-        }
-    }
-    total
+/// Received and sent, by names in one line and values in the next.
+fn network(text: &str) -> Option<(f64, f64)> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("IpExt:"));
+    let (names, values) = (lines.next()?.split_ascii_whitespace(), lines.next()?.split_ascii_whitespace());
+    let fields: Vec<_> = names.zip(values).collect();
+    let value = |wanted: &str| fields.iter().find(|(name, _)| *name == wanted)?.1.parse().ok();
+    Some((value("InOctets")?, value("OutOctets")?))
 }
 
 #[cfg(test)]
@@ -213,8 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_add_up() {
-        let text = "head|\n lo: 5 0 0 0 0 0 0 0 5 0\neth0: 10 1 0 0 0 0 0 0 20 1\n eth1:1 0 0 0 0 0 0 0 2 0\n";
-        assert_eq!(network(text), (11.0, 22.0));
+    fn traffic_is_found_by_its_name() {
+        let text = "TcpExt: InOctets\nTcpExt: 7\nIpExt: InNoRoutes InOctets OutOctets\nIpExt: 1 10 20\n";
+        assert_eq!(network(text), Some((10.0, 20.0)));
+        assert_eq!(network("IpExt: InOctets\n"), None);
     }
 }

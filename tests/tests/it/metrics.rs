@@ -179,6 +179,22 @@ async fn operations_are_counted_as_etcd_counts_them() {
     }
 }
 
+/// What goes over the network counts wherever it goes, also within the machine.
+#[tokio::test]
+async fn traffic_is_counted() {
+    for server in servers() {
+        let received = async || -> f64 {
+            let text = server.http().get("/metrics").await.text();
+            let value = |line: &str| line.strip_prefix("process_network_receive_bytes_total ")?.parse().ok();
+            text.lines().find_map(value).expect("a count")
+        };
+        let before = received().await;
+        let value = "x".repeat(1_000_000);
+        server.grpc().await.put("large", &value).await;
+        assert!(received().await - before > 1_000_000.0, "{:?}", server.flavor());
+    }
+}
+
 #[tokio::test]
 async fn a_member_alone_knows_itself_and_says_what_it_is() {
     for server in servers() {
