@@ -1,4 +1,7 @@
 //! Directories that come into being under another name, and have their own once they are whole; and names that are durable.
+//!
+//! A directory that is there already stays what it is, which may be a place where another disk is mounted, or one whose parent
+//! belongs to somebody else: it is filled from a directory inside of it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -43,6 +46,8 @@ pub(crate) struct Stage<'a> {
     /// Where it is until then.
     pub(crate) temporary: PathBuf,
     path: &'a Path,
+    /// Whether the directory is there already, and is to get what is in this one.
+    is_inside: bool,
     _unfinished: Unfinished,
 }
 
@@ -55,13 +60,24 @@ pub(crate) struct StageError {
 }
 
 impl<'a> Stage<'a> {
-    /// Makes it, empty, with `ending` behind its name; what an earlier process left there is taken away.
+    /// Whether there is nothing of that name, or a directory with nothing in it but what an earlier process left.
+    pub(crate) fn is_free(path: &Path, ending: &str) -> bool {
+        match fs::read_dir(path) {
+            Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ending)),
+            // A link to nowhere is something.
+            Err(_) => fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
+        }
+    }
+
+    /// Makes it, empty, with `ending` behind its name, or called so inside of a directory that is there; what an earlier
+    /// process left there is taken away.
     ///
     /// # Errors
     /// When the disk fails.
     pub(crate) fn begin(path: &'a Path, ending: &str) -> Result<Stage<'a>, StageError> {
-        let temporary = with_ending(path, ending);
-        let stage = Stage { _unfinished: Unfinished::note(&temporary), temporary, path };
+        let is_inside = path.is_dir();
+        let temporary = if is_inside { path.join(ending) } else { with_ending(path, ending) };
+        let stage = Stage { _unfinished: Unfinished::note(&temporary), temporary, path, is_inside };
         match fs::remove_dir_all(&stage.temporary) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(stage.failed(source)),
             _ => Ok(()),
@@ -70,13 +86,25 @@ impl<'a> Stage<'a> {
         Ok(stage)
     }
 
-    /// Gives it its name.
+    /// Gives it its name. Of a directory that was there, each entry gets its own, one after the other.
     ///
     /// # Errors
     /// When the disk fails.
     pub(crate) fn finish(self) -> Result<(), StageError> {
-        let named = fs::rename(&self.temporary, self.path).and_then(|()| sync_name(self.path));
+        let named = match self.is_inside {
+            true => self.empty_into(self.path),
+            false => fs::rename(&self.temporary, self.path).and_then(|()| sync_name(self.path)),
+        };
         named.map_err(|source| self.failed(source))
+    }
+
+    fn empty_into(&self, directory: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(&self.temporary)? {
+            let entry = entry?;
+            fs::rename(entry.path(), directory.join(entry.file_name()))?;
+        }
+        fs::remove_dir(&self.temporary)?;
+        File::open(directory)?.sync_all()
     }
 
     fn failed(&self, source: io::Error) -> StageError {
@@ -138,5 +166,28 @@ mod tests {
         assert!(!there.exists() && path.join("file").exists());
         drop(Stage::begin(&path, ".making").unwrap());
         assert!(!there.exists() && path.join("file").exists(), "what was given up leaves nothing, and takes nothing");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_is_there_is_filled() {
+        let place = tempfile::tempdir().unwrap();
+        let (path, link) = (place.path().join("data"), place.path().join("link"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(Stage::is_free(&path, ".making") && !Stage::is_free(&link, ".making"), "a link to nowhere");
+        fs::create_dir(&path).unwrap();
+        assert!(Stage::is_free(&link, ".making"));
+        // As a process that was killed leaves it.
+        fs::create_dir_all(path.join(".making/member")).unwrap();
+        assert!(Stage::is_free(&link, ".making") && !Stage::is_free(&link, ".other"));
+        let stage = Stage::begin(&link, ".making").unwrap();
+        fs::create_dir(stage.temporary.join("member")).unwrap();
+        stage.finish().unwrap();
+        let names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["member"]);
+        assert!(!Stage::is_free(&path, ".making"));
+        let file = path.join("file");
+        fs::write(&file, "").unwrap();
+        assert!(!Stage::is_free(&file, ".making"));
     }
 }

@@ -1,10 +1,10 @@
 //! A data directory out of a backup: the beginning of a new cluster that has the state of another one.
 //!
-//! It is made under another name and renamed when it is whole and durable. A process that is killed before leaves that other
-//! name, which the next one removes.
+//! It is made under another name and renamed when it is whole and durable; an empty directory that is there already is filled.
+//! A process that is killed before leaves that other name, which the next one removes.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use keyport_api::etcdserverpb::{AlarmMember, AlarmType};
 use keyport_raft::wal::make_dir;
@@ -19,12 +19,15 @@ use crate::config::{Url, UrlError, parse_members};
 use crate::membership;
 use crate::staging::{Stage, StageError};
 
+/// What a directory is called, or ends with, until it is whole.
+const UNFINISHED: &str = ".restoring";
+
 /// What was asked for; as `etcdutl snapshot restore` has it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Restore {
     /// The backup
     pub(super) file: PathBuf,
-    /// The data directory that is made; without it, the name with .etcd behind it
+    /// The data directory that is made, or filled if it is there and empty; without it, the name with .etcd behind it
     #[arg(long)]
     pub(super) data_dir: Option<PathBuf>,
     /// Where its write-ahead log goes, if not into the data directory
@@ -97,7 +100,9 @@ impl Restore {
             check_empty("wal-dir", wal_dir)?;
         }
         let cluster = Restored::plan(&self.name, members, &self.initial_cluster_token, &advertised)?;
-        let file = BackupFile::open(&self.file, &data_dir, Manner::Shown)?;
+        // Beside what is made, on the same disk.
+        let work = if data_dir.is_dir() { data_dir.join("member") } else { data_dir.clone() };
+        let file = BackupFile::open(&self.file, &work, Manner::Shown)?;
         if !self.skip_hash_check {
             file.check_digest()?;
         }
@@ -105,7 +110,11 @@ impl Restore {
         let gone = alarms(&reader, &cluster).map_err(|error| file.damaged(error))?;
         let (cluster_id, member_id) = (cluster.cluster_id(), cluster.member_id());
 
-        let stage = Stage::begin(&data_dir, ".restoring")?;
+        if self.wal_dir.as_ref().is_some_and(|wal_dir| wal_dir.starts_with(&data_dir)) {
+            // Both have their place once this is there.
+            make(&data_dir)?;
+        }
+        let stage = Stage::begin(&data_dir, UNFINISHED)?;
         let snap = stage.temporary.join("member/snap");
         make(&snap)?;
         let wanted = ImportOptions { changes: changes(&gone), bump: self.bump_revision };
@@ -113,7 +122,7 @@ impl Restore {
         match &self.wal_dir {
             None => cluster.create_log(&stage.temporary.join("member/wal"))?,
             Some(wal_dir) => {
-                let log = Stage::begin(wal_dir, ".restoring")?;
+                let log = Stage::begin(wal_dir, UNFINISHED)?;
                 cluster.create_log(&log.temporary)?;
                 log.finish()?;
             }
@@ -149,11 +158,10 @@ fn alarms(reader: &Reader<Watched<'_>>, cluster: &Restored) -> Result<Vec<AlarmM
 }
 
 fn check_empty(what: &'static str, path: &Path) -> Result<(), RestoreError> {
-    let is_empty = match fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    };
-    if is_empty { Ok(()) } else { Err(RestoreError::NotEmpty { what, path: path.to_owned() }) }
+    match Stage::is_free(path, UNFINISHED) {
+        true => Ok(()),
+        false => Err(RestoreError::NotEmpty { what, path: path.to_owned() }),
+    }
 }
 
 fn make(path: &Path) -> Result<(), RestoreError> {

@@ -25,6 +25,9 @@ use crate::staging::{Stage, StageError};
 use crate::state::conf_state;
 use crate::version::ETCD_COPY;
 
+/// What the directory is called, or ends with, until it is whole.
+const UNFINISHED: &str = ".migrating";
+
 /// What was asked for.
 #[derive(Debug, clap::Args)]
 pub(super) struct ToEtcd {
@@ -34,7 +37,7 @@ pub(super) struct ToEtcd {
     /// Where its write-ahead log is, if not in the data directory
     #[arg(long)]
     wal_dir: Option<PathBuf>,
-    /// The data directory for etcd, which is made
+    /// The data directory for etcd, which is made, or filled if it is there and empty
     #[arg(long, value_name = "DIRECTORY", required = true)]
     to_etcd: PathBuf,
 }
@@ -59,7 +62,7 @@ pub(super) enum ToEtcdError {
     Already(PathBuf),
     #[error("{} cannot be read: {source}", path.display())]
     Unreadable { path: PathBuf, source: Refusal },
-    #[error("{} is there already", .0.display())]
+    #[error("{} is there already, and is no empty directory", .0.display())]
     Exists(PathBuf),
     #[error(transparent)]
     Database(#[from] BackendError),
@@ -96,7 +99,7 @@ impl ToEtcd {
                 return Err(ToEtcdError::Nothing { path: self.data_dir, what });
             }
         }
-        if fs::symlink_metadata(&self.to_etcd).is_ok() {
+        if !Stage::is_free(&self.to_etcd, UNFINISHED) {
             return Err(ToEtcdError::Exists(self.to_etcd));
         }
         match is_etcds(&database) {
@@ -110,7 +113,7 @@ impl ToEtcd {
         let log = Wal::look(&disk, backend.durable_applied().index)?;
         let log = shortened(&backend, log)?;
 
-        let stage = Stage::begin(&self.to_etcd, ".migrating")?;
+        let stage = Stage::begin(&self.to_etcd, UNFINISHED)?;
         let done = fill(&stage.temporary, &backend, &log)?;
         stage.finish()?;
         Ok(Done { directory: self.to_etcd, ..done })

@@ -3,6 +3,7 @@
 mod edges;
 mod members;
 mod native;
+mod places;
 mod saved;
 mod scheduled;
 mod unfinished;
