@@ -16,6 +16,7 @@ mod flag;
 mod flags;
 mod former;
 mod gates;
+mod gone;
 mod help;
 mod identity;
 mod log;

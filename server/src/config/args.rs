@@ -3,7 +3,7 @@
 //! `-x` and `--x` are the same; a boolean takes its value only after `=`; the first word that is no flag ends the flags.
 
 use super::flag::{Flag, Kind, Value};
-use super::{ConfigError, flags, former, suggest};
+use super::{ConfigError, flags, former, gone, suggest};
 
 /// What the command line says.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
             out.ignored.push(ignored);
             continue;
         }
-        let Some(flag) = former::find(name) else {
+        let Some(flag) = former::find(name).or_else(|| gone::find(name)) else {
             if name == "h" || name == "help" {
                 out.help = true;
                 return Ok(out);
@@ -61,7 +61,10 @@ pub(super) fn parse(args: &[String]) -> Result<Args, ConfigError> {
             let preposition = if flag.kind == Kind::Bool { "" } else { "flag " };
             ConfigError::Usage(format!("invalid {kind} {text:?} for {preposition}-{name}: {reason}"))
         })?;
-        out.set.push((flag, value));
+        match gone::is_passed_over(flag.name, &value)? {
+            true => out.ignored.push(flag.name),
+            false => out.set.push((flag, value)),
+        }
     }
     Ok(out)
 }
@@ -97,6 +100,10 @@ mod tests {
         let error = |args: &[&str]| read(args).unwrap_err();
         assert_eq!(error(&["--nope"]), "flag provided but not defined: -nope");
         assert_eq!(error(&["--experimental-foo=1"]), "flag provided but not defined: -experimental-foo");
+        assert_eq!(
+            error(&["--enable-v2"]),
+            "flag -enable-v2 asks for the API of version 2, which is gone since etcd 3.6"
+        );
         assert_eq!(error(&["--name"]), "flag needs an argument: -name");
         assert_eq!(error(&["---name"]), "bad flag syntax: ---name");
         assert_eq!(error(&["--=x"]), "bad flag syntax: --=x");
@@ -114,6 +121,10 @@ mod tests {
     fn old_flags_and_help() {
         let words = |args: &[&str]| args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>();
         assert_eq!(parse(&words(&["--force", "-snapshot=1", "--vv"])).unwrap().ignored, ["force", "snapshot", "vv"]);
+        let harmless = ["--enable-v2=false", "--proxy", "off", "--proxy-read-timeout=0", "--discovery=", "--name=a"];
+        let read = parse(&words(&harmless)).unwrap();
+        assert_eq!(read.ignored, ["enable-v2", "proxy", "proxy-read-timeout", "discovery"]);
+        assert_eq!(read.set.len(), 1);
         assert!(parse(&words(&["-h"])).unwrap().help);
         assert!(parse(&words(&["--name=a", "--help", "--nope"])).unwrap().help);
     }

@@ -6,6 +6,7 @@ use super::flag::{Group, Kind};
 use super::flags::{FLAGS, IGNORED};
 use super::former::FORMER;
 use super::gates::GATES;
+use super::gone;
 use crate::version;
 
 const HEAD: &str = "\
@@ -51,6 +52,8 @@ pub fn usage() -> String {
     let former: Vec<&str> = FORMER.iter().map(|former| former.flag.name).collect();
     let _ = writeln!(out, "\nFormer flags, taken with a warning that says what to use instead: {}.", former.join(", "));
     let _ = writeln!(out, "\nIgnored, for old command lines: {}.", IGNORED.join(", "));
+    let gone: Vec<&str> = gone::names().collect();
+    let _ = writeln!(out, "\nThe same of etcd 3.5, unless they ask for what is gone: {}.", gone.join(", "));
     out
 }
 

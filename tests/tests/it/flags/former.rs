@@ -40,6 +40,33 @@ async fn former_names_are_taken_and_what_to_use_instead_is_said() {
     }
 }
 
+/// What a command line of 3.5 says of the API of version 2: nothing, or what is refused with the reason.
+#[tokio::test]
+async fn what_is_gone_is_passed_over_where_nothing_of_it_is_wanted() {
+    if Flavor::under_test() != Flavor::Keyport {
+        // Later releases refuse all of these.
+        return;
+    }
+    let harmless =
+        ["--enable-v2=false", "--proxy", "off", "--proxy-dial-timeout=1000", "--discovery=", "--discovery-proxy="];
+    let server = Server::builder().args(harmless).start();
+    let lines = lines(&server);
+    for name in ["enable-v2", "proxy", "proxy-dial-timeout", "discovery", "discovery-proxy"] {
+        let text = format!("flag -{name} is no longer supported - ignoring");
+        assert!(lines.iter().any(|line| line["msg"] == *text && line["level"] == "warn"), "{text}");
+    }
+    for (arg, what) in [
+        ("--enable-v2", "the API of version 2"),
+        ("--experimental-enable-v2v3=/v2", "the API of version 2"),
+        ("--proxy=on", "the proxy for the API of version 2"),
+        ("--discovery=https://discovery.example/token", "discovery by the API of version 2"),
+    ] {
+        let out = run(&[arg]);
+        assert_eq!(out.status.code(), Some(2), "{arg}");
+        assert!(said(&out).contains(&format!("asks for {what}, which is gone")), "{arg}: {}", said(&out));
+    }
+}
+
 #[tokio::test]
 async fn the_start_line_has_the_settings() {
     // The flag had another name before.
