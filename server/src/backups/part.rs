@@ -41,6 +41,10 @@ impl Part {
     /// # Errors
     /// When it cannot be made, or a process writes it.
     pub(super) fn create(to: &Path) -> Result<(Part, File), PartError> {
+        if to.is_dir() {
+            // Found out now, and not when it is whole.
+            return Err(PartError::Io { path: to.to_owned(), source: io::ErrorKind::IsADirectory.into() });
+        }
         let path = with_ending(to, SUFFIX);
         let failed = |source| PartError::Io { path: path.clone(), source };
         let mut options = File::options();
@@ -99,6 +103,10 @@ mod tests {
         assert!(!there.exists());
         assert_eq!(fs::read(&to).unwrap(), b"whole");
         drop(file);
+        assert_eq!(
+            Part::create(dir.path()).unwrap_err().to_string(),
+            format!("{}: is a directory", dir.path().display())
+        );
         drop(Part::create(&to).unwrap());
         assert!(!there.exists() && to.exists(), "what was given up leaves nothing, and takes nothing");
     }

@@ -62,6 +62,9 @@ async fn what_cannot_be_saved_leaves_what_was_there() {
     done(&keyport(&["save", text(&file), "--endpoints", &url, "--token", &token]));
     let told = refused(&keyport(&["save", "/none/backup.db", "--endpoints", &url]));
     assert!(told.contains("/none/backup.db.part"), "{told}");
+    // Before anything is sent.
+    let told = refused(&keyport(&["save", text(dir.path()), "--endpoints", &url, "--token", &token]));
+    assert_eq!(told.trim_end(), format!("{}: is a directory", text(dir.path())));
 }
 
 #[tokio::test]
