@@ -35,7 +35,7 @@ pub(super) fn build(mut s: Settings, default_host: &dyn Fn() -> Option<String>) 
     let tokens = tokens(&mut s)?;
     let cors = origins::listed(s.list("cors"))?;
     let http = http(&s, cors.clone())?;
-    warn(&mut s, &cors);
+    warn(&mut s, &cors, &feature_gates);
     let (name, data_dir) = place(&s);
     let tls = tls::build(&mut s, &listen, &cluster, &data_dir)?;
     Ok(Config {
@@ -278,11 +278,15 @@ fn rotation(s: &Settings, outputs: &[LogOutput]) -> Result<Rotation, ConfigError
     Rotation::parse(&s.string("log-rotation-config-json")).map_err(invalid)
 }
 
-fn warn(s: &mut Settings, cors: &AllowList) {
+fn warn(s: &mut Settings, cors: &AllowList, gates: &FeatureGates) {
     let inert = s.inert();
     let mut warnings = Vec::new();
     if !inert.is_empty() {
         warnings.push(format!("accepted, but without effect in this release: --{}", inert.join(", --")));
+    }
+    let inert: Vec<_> = gates.inert().collect();
+    if !inert.is_empty() {
+        warnings.push(format!("accepted, but without effect in this release: --feature-gates {}", inert.join(", ")));
     }
     let request_bytes = s.uint("max-request-bytes");
     if request_bytes > RECOMMENDED_REQUEST_BYTES {

@@ -40,10 +40,18 @@ pub struct GateInfo {
     pub name: &'static str,
     pub stage: Stage,
     pub default: bool,
+    /// Why it has no effect here, if so.
+    pub without_effect: Option<&'static str>,
 }
 
 const fn gate(gate: Gate, name: &'static str, stage: Stage, default: bool) -> GateInfo {
-    GateInfo { gate, name, stage, default }
+    GateInfo { gate, name, stage, default, without_effect: None }
+}
+
+impl GateInfo {
+    const fn inert(self, why: &'static str) -> GateInfo {
+        GateInfo { without_effect: Some(why), ..self }
+    }
 }
 
 /// Every gate, in the order of [`Gate`].
@@ -54,11 +62,16 @@ pub(super) const GATES: [GateInfo; 11] = [
     gate(Gate::FastLeaseKeepAlive, "FastLeaseKeepAlive", Stage::Beta, true),
     gate(Gate::InitialCorruptCheck, "InitialCorruptCheck", Stage::Alpha, false),
     gate(Gate::LeaseCheckpoint, "LeaseCheckpoint", Stage::Alpha, false),
-    gate(Gate::LeaseCheckpointPersist, "LeaseCheckpointPersist", Stage::Alpha, false),
-    gate(Gate::PriorityRequest, "PriorityRequest", Stage::Alpha, false),
-    gate(Gate::SetMemberLocalAddr, "SetMemberLocalAddr", Stage::Alpha, false),
-    gate(Gate::StopGrpcServiceOnDefrag, "StopGRPCServiceOnDefrag", Stage::Alpha, false),
-    gate(Gate::TxnModeWriteWithSharedBuffer, "TxnModeWriteWithSharedBuffer", Stage::Beta, true),
+    gate(Gate::LeaseCheckpointPersist, "LeaseCheckpointPersist", Stage::Alpha, false)
+        .inert("checkpoints are always in the database"),
+    gate(Gate::PriorityRequest, "PriorityRequest", Stage::Alpha, false)
+        .inert("where too many requests wait, further ones are refused alike"),
+    gate(Gate::SetMemberLocalAddr, "SetMemberLocalAddr", Stage::Alpha, false)
+        .inert("the system says which address peers are called from"),
+    gate(Gate::StopGrpcServiceOnDefrag, "StopGRPCServiceOnDefrag", Stage::Alpha, false)
+        .inert("a member serves while it is defragmented"),
+    gate(Gate::TxnModeWriteWithSharedBuffer, "TxnModeWriteWithSharedBuffer", Stage::Beta, true)
+        .inert("there is no such buffer"),
 ];
 
 /// Why a `--feature-gates` value is refused.
@@ -115,6 +128,12 @@ impl FeatureGates {
 
     pub fn enabled(&self, gate: Gate) -> bool {
         self.0[gate as usize]
+    }
+
+    /// Names of those that are set to what has no effect.
+    pub(super) fn inert(&self) -> impl Iterator<Item = &'static str> {
+        let set = self.iter().filter(|(info, state)| info.without_effect.is_some() && *state != info.default);
+        set.map(|(info, _)| info.name)
     }
 
     /// Every gate with its state.

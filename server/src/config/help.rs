@@ -47,7 +47,8 @@ pub fn usage() -> String {
     }
     out.push_str("\nFeature gates (--feature-gates):\n");
     for gate in GATES {
-        let _ = writeln!(out, "  {}=true|false ({}, default {})", gate.name, gate.stage.as_str(), gate.default);
+        let why = gate.without_effect.map(|why| format!(" (accepted; no effect: {why})")).unwrap_or_default();
+        let _ = writeln!(out, "  {}=true|false ({}, default {}){why}", gate.name, gate.stage.as_str(), gate.default);
     }
     let former: Vec<&str> = FORMER.iter().map(|former| former.flag.name).collect();
     let _ = writeln!(out, "\nFormer flags, taken with a warning that says what to use instead: {}.", former.join(", "));

@@ -366,6 +366,15 @@ fn flags_without_effect_are_named_in_one_line() {
             "accepted, but without effect in this release: --max-wals, --backend-bbolt-freelist-type"
         ]
     );
+    let gates = "--feature-gates=SetMemberLocalAddr=true,TxnModeWriteWithSharedBuffer=true,InitialCorruptCheck=true";
+    assert_eq!(
+        args(&[gates, "--feature-gates=SetMemberLocalAddr=true,PriorityRequest=true"]).config().warnings,
+        ["accepted, but without effect in this release: --feature-gates PriorityRequest, SetMemberLocalAddr"]
+    );
+    assert_eq!(
+        args(&[gates]).config().warnings,
+        ["accepted, but without effect in this release: --feature-gates SetMemberLocalAddr"]
+    );
     let config =
         args(&["--max-request-bytes=20000000", "--quota-backend-bytes=9000000000", "--unsafe-no-fsync"]).config();
     assert_eq!(config.warnings.len(), 3);
@@ -403,7 +412,7 @@ fn former_names_count_as_what_took_their_place() {
 
     let file = "experimental-snapshot-catchup-entries: 9\nexperimental-txn-mode-write-with-shared-buffer: false\nmax-snapshots: 5\n";
     let config = args(&["--config-file=conf.yml"]).file(file).config();
-    assert_eq!((config.snapshot_catchup_entries, config.warnings.len()), (9, 3));
+    assert_eq!((config.snapshot_catchup_entries, config.warnings.len()), (9, 4));
     assert!(!config.feature_gates.enabled(Gate::TxnModeWriteWithSharedBuffer));
 
     // The present name wins; a gate that is set in two ways is a riddle.

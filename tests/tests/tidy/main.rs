@@ -5,6 +5,7 @@
 
 mod dependencies;
 mod functions;
+mod gates;
 mod graph;
 mod imports;
 mod lexer;
