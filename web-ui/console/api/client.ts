@@ -21,6 +21,14 @@ export interface Wish<O> {
   body?: Body<O>;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** A help, for which nobody waits: without a login it fails at once. */
+  isHelp?: boolean;
+}
+
+interface How {
+  isHelp?: boolean | undefined;
+  /** Somebody has begun it, and looks at what comes of it. All that changes something is. */
+  byHand?: boolean;
 }
 
 /** Makes a call and tells the document that it is answered with. */
@@ -33,25 +41,28 @@ export async function call<M extends Method, P extends PathWith<M>>(
   const init: RequestInit = { method: method.toUpperCase(), headers: { accept: "application/json", ...wish.headers } };
   if (wish.body !== undefined) init.body = JSON.stringify(wish.body);
   if (wish.signal) init.signal = wish.signal;
-  const response = await send(address(filled, wish.query), init);
+  const response = await send(address(filled, wish.query), init, { isHelp: wish.isHelp });
   const text = await response.text();
   return (text ? JSON.parse(text) : undefined) as Answer<Operation<P, M>>;
 }
 
 /** Makes a request as it is, for bodies that are no documents. What is refused is thrown as a `Problem`. */
-export async function send(url: URL, init: RequestInit = {}): Promise<Response> {
-  const response = await ask(url, init);
+export async function send(url: URL, init: RequestInit = {}, how: How = {}): Promise<Response> {
+  const response = await ask(url, init, how);
   if (response.ok || response.status === 304) return response;
   throw await Problem.of(response);
 }
 
 /** Makes a request as it is, and comes back with whatever it is answered with, after a login if that is what is missing. */
-export async function ask(url: URL, init: RequestInit = {}): Promise<Response> {
+export async function ask(url: URL, init: RequestInit = {}, { isHelp = false, byHand = (init.method ?? "GET") !== "GET" }: How = {}): Promise<Response> {
   for (;;) {
     const response = await asks(url, init);
     if (response.status !== 401) return response;
     const problem = await Problem.of(response.clone());
-    if (problem.kind === "invalid-credentials" || !(await login())) return response;
+    if (problem.kind === "invalid-credentials") return response;
+    const loggedIn = login(byHand);
+    if (isHelp || !(await loggedIn)) return response;
+    init.signal?.throwIfAborted();
   }
 }
 

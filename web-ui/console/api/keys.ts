@@ -76,9 +76,9 @@ export async function list(prefix: Key, search: Search | undefined, after: strin
   return { rows: merged(page.keys.map(rowOf), levels), revision: page.revision, next: page.next };
 }
 
-/** Keys and levels that begin with some text: so many of them at most. */
+/** Keys and levels that begin with some text, so many of them at most: a help while somebody types. */
 export async function begin(prefix: Key, limit: number, signal?: AbortSignal): Promise<Key[]> {
-  const { keys, prefixes } = await call("get", "/v3/keys", { query: { prefix_b64: base64(prefix), keys_only: true, limit }, signal });
+  const { keys, prefixes } = await call("get", "/v3/keys", { query: { prefix_b64: base64(prefix), keys_only: true, limit }, signal, isHelp: true });
   return [...prefixes.map((level) => ofNamed({ key: level.prefix, key_b64: level.prefix_b64 })), ...keys.map(ofNamed)];
 }
 

@@ -1,5 +1,6 @@
 // Who works with the page. The cookie is out of its reach; all it knows is what the server says. When a call finds that nobody
 // is logged in, it waits here until somebody is, and is made again: whoever typed something has it still.
+import { isTyping } from "../model/field";
 import { address } from "./base";
 import { Problem } from "./problem";
 import { answered } from "./reach";
@@ -13,6 +14,8 @@ export interface Session {
 
 /** Set while calls wait for somebody to log in: `done` lets them go on, or fail. */
 export interface Ask {
+  /** The dialog is open; otherwise the page says so, and waits until somebody opens it. */
+  isOpen: boolean;
   done: (loggedIn: boolean) => void;
 }
 
@@ -21,14 +24,24 @@ export const asked = new Store<Ask | undefined>(undefined);
 
 let waiting: Promise<boolean> | undefined;
 
-/** Asks for a login, once for all who want one. */
-export function login(): Promise<boolean> {
+/** Somebody did not want to log in: from then on nothing but what he does himself opens the dialog. */
+let isDeclined = false;
+
+/**
+ * Asks for a login, once for all who want one. What somebody has begun `byHand` opens the dialog; what the page asks for by itself
+ * takes the keyboard from nobody who types.
+ */
+export function login(byHand: boolean): Promise<boolean> {
   waiting ??= new Promise<boolean>((done) => {
-    asked.set({ done });
-  }).finally(() => {
+    asked.set({ isOpen: false, done });
+  }).then((loggedIn) => {
+    isDeclined = !loggedIn;
     waiting = undefined;
     asked.set(undefined);
+    return loggedIn;
   });
+  const ask = asked.get();
+  if (ask && (byHand || !(isDeclined || isTyping()))) asked.set({ ...ask, isOpen: true });
   return waiting;
 }
 

@@ -47,7 +47,7 @@ const LOGO = new URL("../icon.svg", import.meta.url).href;
 function User() {
   const who = useStore(api.session);
   if (!who?.authentication) return null;
-  if (who.user === undefined) return <Button onClick={() => void api.login()}>Log in</Button>;
+  if (who.user === undefined) return <Button onClick={() => void api.login(true)}>Log in</Button>;
   const out = () => void api.end().catch(() => toast({ text: "The server does not answer", look: "failed" }));
   return <Menu trigger={<Button look="quiet" icon="users">{who.user}</Button>} items={[{ label: "Log out", icon: "out", run: out }]} />;
 }

@@ -1,15 +1,11 @@
 // Keys that work on every screen. What is typed into a field is not for here.
 import { useEffect, useEffectEvent } from "react";
 
+import { isField } from "../model/field";
 import { go, link } from "../parts/route";
 import { screens } from "../screens";
 
 const SECOND_KEY_MS = 1_500;
-
-export function isTyping(event: KeyboardEvent): boolean {
-  const [target] = event.composedPath();
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
-}
 
 export function useShortcuts({ palette, help }: { palette: () => void; help: () => void }): void {
   const open = useEffectEvent(palette);
@@ -22,7 +18,7 @@ export function useShortcuts({ palette, help }: { palette: () => void; help: () 
         open();
         return;
       }
-      const isBusy = isTyping(event) || document.querySelector("[role=dialog]") !== null;
+      const isBusy = isField(event.composedPath()[0]) || document.querySelector("[role=dialog]") !== null;
       if (isBusy || event.ctrlKey || event.metaKey || event.altKey) return;
       const screen = event.timeStamp - since < SECOND_KEY_MS ? screens.find((each) => each.key === event.key) : undefined;
       since = event.key === "g" ? event.timeStamp : Number.NEGATIVE_INFINITY;

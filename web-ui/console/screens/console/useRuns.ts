@@ -59,7 +59,7 @@ export function useRuns(spec: Spec | undefined) {
     const headers = { ...(call.accept !== undefined && { Accept: call.accept }), ...(isJson && call.body !== undefined && { "Content-Type": "application/json" }) };
     const request = { url: new URL(`.${call.path}`, base), method: call.method, headers, body: call.body };
     let last: Exchange | undefined;
-    await exchange(request, signal, (now) => { last = now; tell({ call, operation, now }); }, { ask, most: call.most });
+    await exchange(request, signal, (now) => { last = now; tell({ call, operation, now }); }, { ask: (url, init) => ask(url, init, { byHand: true }), most: call.most });
     return last?.state === "done" && (last.status ?? 500) < 400;
   };
 

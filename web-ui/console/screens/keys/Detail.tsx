@@ -1,7 +1,7 @@
 // The open key: its value, what else is known of it, and what may be done with it.
 import * as Tabs from "@radix-ui/react-tabs";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useEffectEvent, useState } from "react";
+import { useEffect, useState } from "react";
 
 import { type Value, get } from "../../api/keys";
 import { Problem } from "../../api/problem";
@@ -14,6 +14,7 @@ import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
 import { Empty, Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
+import { useKey } from "../../parts/useKey";
 import { ValueView } from "../../parts/ValueView";
 import { Failure } from "../Failure";
 import { useMay } from "../may";
@@ -65,17 +66,7 @@ export function Detail({ name, rev, onClose }: Props) {
     }
   };
   const canEdit = mayChange && value !== undefined && edited === undefined && kindOf(value.bytes) !== "kubernetes";
-  const pressed = useEffectEvent((event: KeyboardEvent) => {
-    const [target] = event.composedPath();
-    const isField = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
-    if (event.key !== "e" || event.ctrlKey || event.metaKey || isField || !canEdit || document.querySelector("[role=dialog]")) return;
-    event.preventDefault();
-    void edit();
-  });
-  useEffect(() => {
-    window.addEventListener("keydown", pressed);
-    return () => window.removeEventListener("keydown", pressed);
-  }, []);
+  useKey("e", canEdit ? () => void edit() : undefined);
 
   return (
     <article className={styles.detail}>

@@ -1,10 +1,11 @@
 // Keys: a level at the left, the open key at the right.
-import { useEffect, useEffectEvent, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 
 import { useMayChange } from "../../api/settings";
 import { show } from "../../model/keys";
 import { Empty } from "../../parts/States";
 import { type Route, go } from "../../parts/route";
+import { useKey } from "../../parts/useKey";
 import { useOwn } from "../may";
 import { Bar } from "./Bar";
 import { Detail } from "./Detail";
@@ -23,17 +24,7 @@ export default function Keys({ route }: { route: Route }) {
   const mayWrite = useOwn()?.write.length !== 0;
   const mayChange = useMayChange() && mayWrite;
 
-  const pressed = useEffectEvent((event: KeyboardEvent) => {
-    const [target] = event.composedPath();
-    const isField = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
-    if (event.key !== "n" || event.ctrlKey || event.metaKey || isField || !mayChange || document.querySelector("[role=dialog]")) return;
-    event.preventDefault();
-    setNew(true);
-  });
-  useEffect(() => {
-    window.addEventListener("keydown", pressed);
-    return () => window.removeEventListener("keydown", pressed);
-  }, []);
+  useKey("n", mayChange ? () => setNew(true) : undefined);
 
   const { prefix, key } = place;
   return (
