@@ -9,6 +9,7 @@ import { Problem } from "./api/problem";
 import { reach } from "./api/reach";
 import * as session from "./api/session";
 import * as settings from "./api/settings";
+import * as turns from "./api/turns";
 import { Shell } from "./shell/Shell";
 
 const queries = new QueryClient({
@@ -44,6 +45,8 @@ session.session.subscribe(() => {
   if (now !== user && user !== undefined) queries.clear();
   user = now ?? user;
 });
+
+turns.begin();
 
 const root = document.getElementById("console");
 if (root) {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { AxeBuilder } from "@axe-core/playwright";
-import { type Locator, type Page, test as base, expect } from "@playwright/test";
+import { type BrowserContext, type Locator, type Page, test as base, expect } from "@playwright/test";
 
 import { Server } from "./server.ts";
 
@@ -18,8 +18,8 @@ interface Given {
 /** A console that has been built by itself, to be played without building the server: its files instead of the embedded ones. */
 const FILES = process.env.KEYPORT_CONSOLE_FILES;
 
-async function serveFiles(page: Page, folder: string): Promise<void> {
-  await page.route(/\/ui\/[^/]*$/, async (route) => {
+async function serveFiles(context: BrowserContext, folder: string): Promise<void> {
+  await context.route(/\/ui\/[^/]*$/, async (route) => {
     const { origin, pathname } = new URL(route.request().url());
     const at = pathname.lastIndexOf("/ui/");
     const name = pathname.slice(at + "/ui/".length) || "index.html";
@@ -41,7 +41,7 @@ export const test = base.extend<Given>({
   complaints: [
     async ({ page }, use) => {
       const heard: string[] = [];
-      if (FILES) await serveFiles(page, FILES);
+      if (FILES) await serveFiles(page.context(), FILES);
       page.on("console", (message) => { if (message.type() === "error") heard.push(message.text()); });
       page.on("pageerror", (error) => heard.push(String(error)));
       await use(heard);

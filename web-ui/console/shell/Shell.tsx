@@ -1,10 +1,12 @@
 // What is around every screen.
 import { Suspense, useEffect, useState } from "react";
 
+import { EVERY_MS, streams } from "../api/live";
 import { reach } from "../api/reach";
-import { asked, session } from "../api/session";
+import { asked, login, session } from "../api/session";
 import { settings } from "../api/settings";
 import { useStore } from "../api/store";
+import { isLive } from "../api/turns";
 import { Button } from "../parts/Button";
 import { go, link, useRoute } from "../parts/route";
 import { Boundary, Empty, Loading } from "../parts/States";
@@ -23,6 +25,7 @@ export function Shell() {
   const [over, setOver] = useState<"palette" | "help">();
   const [menu, setMenu] = useState(false);
   const [ask, who, set, server] = [useStore(asked), useStore(session), useStore(settings), useStore(reach)];
+  const [hasStreams, live] = [useStore(streams) > 0, useStore(isLive)];
   const screen = screens.find((each) => each.id === route.screen);
   const first = screens[0];
 
@@ -44,6 +47,12 @@ export function Shell() {
         {server === "away" && (
           <div className={styles.banner} role="alert">The server does not answer. Trying again, until it does.</div>
         )}
+        {ask?.isOpen === false && (
+          <div className={`${styles.note} ${styles.over}`} role="status">
+            {who?.user === undefined ? "You are not logged in: what the page shows may be missing or old." : "The session is over: what the page shows is not kept up to date."}
+            <Button onClick={() => void login(true)}>Log in</Button>
+          </div>
+        )}
         {set?.mode === "read-only" && <div className={styles.note}>Read-only: this console shows, and changes nothing.</div>}
         <Boundary at={route.screen}>
           <Suspense fallback={<Loading what={screen?.title.toLowerCase() ?? ""} />}>
@@ -56,9 +65,12 @@ export function Shell() {
           </Suspense>
         </Boundary>
       </main>
+      <div className={styles.looks} role="status">
+        {hasStreams && !live && `Looks every ${EVERY_MS / 1_000} s: the console is open elsewhere, and a browser has six connections. Live again when it is used.`}
+      </div>
       {over === "palette" && <Palette onClose={() => setOver(undefined)} onHelp={() => setOver("help")} />}
       {over === "help" && <Help onClose={() => setOver(undefined)} />}
-      {ask && <Login user={who?.user} onDone={ask.done} />}
+      {ask?.isOpen === true && <Login user={who?.user} onDone={ask.done} />}
       <Toasts />
     </div>
   );

@@ -29,6 +29,7 @@ export default function Keys({ route }: { route: Route }) {
   const { prefix, key } = place;
   return (
     <div className={`${styles.keys} ${key === undefined ? "" : styles.open}`}>
+      {key === undefined && <h1 className="unseen">{prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}</h1>}
       <section className={styles.level} aria-label={prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}>
         <Bar place={place} onNew={mayChange ? () => setNew(true) : undefined} />
         <List prefix={prefix} search={search} open={key} onNew={mayChange ? () => setNew(true) : undefined} />

@@ -40,6 +40,7 @@ export default function Watch({ route }: { route: Route }) {
   const exported = (): void => save("changes.ndjson", [ndjson(shown.entries)], "application/x-ndjson");
   return (
     <div className={styles.watch}>
+      <h1 className="unseen">Watch</h1>
       <Bar wanted={wanted} isPaused={paused !== undefined} isEmpty={shown.entries.length === 0} onPause={pause} onClear={cleared} onExport={exported} />
       {!isOn && <First />}
       {isOn && (
