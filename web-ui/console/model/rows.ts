@@ -44,18 +44,29 @@ export function rowKey(prefix: Key, key: Key): Key {
 export function after(rows: readonly Row[], prefix: Key, change: Change, isWhole: boolean): readonly Row[] {
   if (!change.key.startsWith(prefix)) return rows;
   const key = rowKey(prefix, change.key);
+  return replaced(rows, key, (there) => (key === change.key ? change.put : counted(there, key, moreOf(change))), isWhole);
+}
+
+/** The rows with another one, or none, in the place of a key. */
+export function replaced(rows: readonly Row[], key: Key, by: (there: Row | undefined) => Row | undefined, isWhole: boolean): readonly Row[] {
   const at = place(rows, key);
   const there = rows[at]?.key === key ? rows[at] : undefined;
   if (!there && at === rows.length && !isWhole) return rows;
-  const row = key === change.key ? change.put : levelAfter(there, key, change);
+  const row = by(there);
   return [...rows.slice(0, at), ...(row ? [row] : []), ...rows.slice(there ? at + 1 : at)];
 }
 
-function levelAfter(there: Row | undefined, key: Key, { put }: Change): LevelRow | undefined {
+/** By how many a change makes the keys of its level more. */
+export function moreOf({ put }: Change): number {
+  const isNew = put !== undefined && put.createRevision === put.modRevision;
+  return put === undefined ? -1 : isNew ? 1 : 0;
+}
+
+/** A level with so many keys more. */
+export function counted(there: Row | undefined, key: Key, more: number): LevelRow | undefined {
   const count = there?.kind === "level" ? there.count : 0;
   if (count === undefined) return { kind: "level", key };
-  const isNew = put !== undefined && put.createRevision === put.modRevision;
-  const now = count + (put === undefined ? -1 : isNew ? 1 : 0);
+  const now = count + more;
   return now > 0 ? { kind: "level", key, count: now } : undefined;
 }
 
