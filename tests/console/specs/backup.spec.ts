@@ -1,6 +1,7 @@
 // Backup: a snapshot, a subtree as a file, and back with a look at what would change.
 import { readFile } from "node:fs/promises";
 
+import type { Server } from "../lib/server.ts";
 import { accessible, expect, test } from "../lib/test.ts";
 
 async function text(path: string): Promise<string> {
@@ -15,7 +16,7 @@ test("a subtree goes out and comes back, guarded by what was compared", async ({
   await page.goto(server.page("backup?prefix=app/"));
   await accessible(page);
   const lines = page.waitForEvent("download");
-  await page.getByRole("link", { name: "NDJSON" }).click();
+  await page.getByRole("button", { name: "NDJSON", exact: true }).click();
   const ndjson = await text(await (await lines).path());
   expect(ndjson.trimEnd().split("\n")).toHaveLength(3);
   const document = page.waitForEvent("download");
@@ -94,4 +95,91 @@ test("a snapshot is downloaded whole", async ({ page, server }) => {
   const bytes = await readFile(await (await download).path());
   expect(bytes.length).toBeGreaterThan(16_384);
   expect(bytes.includes("in the snapshot")).toBe(true);
+});
+
+/** The ids of all leases that there are. */
+async function leasesOf(server: Server): Promise<string[]> {
+  const { leases } = (await server.call("GET", "/v3/leases")) as { leases: { id: string }[] };
+  return leases.map(({ id }) => id);
+}
+
+async function lease(server: Server, key: string): Promise<{ id: string; granted: string } | undefined> {
+  const kv = (await fetch(`${server.url}/v3/keys/${key}`)).headers.get("keyport-lease");
+  if (kv === null) return undefined;
+  const told = (await server.call("GET", `/v3/leases/${kv}`)) as { granted_ttl: string };
+  return { id: kv, granted: told.granted_ttl };
+}
+
+for (const format of ["NDJSON", "JSON", "YAML"] as const) {
+  test(`${format}: keys go out with their times to live, and come back with them`, async ({ page, server }) => {
+    await server.call("POST", "/v3/leases", { ttl: 600, id: 7 });
+    await server.call("POST", "/v3/leases", { ttl: 90_000, id: 8 });
+    await server.put("here/m1", "up", "?lease=7");
+    await server.put("here/m2", Uint8Array.of(0, 0xff), "?lease=7");
+    await server.put("here/m3", "up", "?lease=8");
+    await server.put("here/stays", "1.10");
+    await page.goto(server.page("backup?prefix=here/"));
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: format, exact: true }).click();
+    const file = await download;
+    expect(file.suggestedFilename()).toBe(`here.${format.toLowerCase()}`);
+    const told = await text(await file.path());
+    expect(told.match(/lease_granted_ttl"?: ?"600"/g)).toHaveLength(2);
+    expect(told.match(/lease_granted_ttl"?: ?"90000"/g)).toHaveLength(1);
+    expect(told.match(/lease_ttl"?: ?"\d+"/g)).toHaveLength(3);
+    for (const id of ["7", "8"]) await server.call("DELETE", `/v3/leases/${id}`);
+    expect(await server.get("here/m1")).toBeUndefined();
+    await server.call("POST", "/v3/leases", { ttl: 1_000, id: 9 });
+    await server.put("here/m3", "up", "?lease=9");
+
+    const given = { name: file.suggestedFilename(), mimeType: "", buffer: Buffer.from(told) };
+    await page.getByLabel("A file: NDJSON, JSON or YAML").setInputFiles(given);
+    const keep = page.getByLabel("Keep times to live");
+    await expect(keep).toBeChecked();
+    const changes = page.getByRole("list", { name: "What would change" }).getByRole("listitem");
+    await expect(changes).toHaveText([/new.*here\/m1lives 10 min.*one lease for 2 keys/, /new.*here\/m2lives 10 min.*one lease for 2 keys/]);
+    await expect(page.getByText("1 lease granted")).toBeVisible();
+    await accessible(page);
+    await keep.uncheck();
+    await expect(page.getByText("1 lease granted")).toHaveCount(0);
+    await expect(changes).toHaveText([/new.*here\/m1/, /new.*here\/m2/]);
+    await keep.check();
+    await expect(page.getByText("1 lease granted")).toBeVisible();
+    await page.getByRole("button", { name: "Import…" }).click();
+    const sure = page.getByRole("dialog", { name: "Change 2 keys?" });
+    await expect(sure).toContainText("1 lease is granted, from now on for as long as in the file");
+    await accessible(page);
+    await sure.getByRole("button", { name: "Import" }).click();
+    await expect(page.getByText("Imported: 2 keys have changed")).toBeVisible();
+    const [one, other, own, none] = await Promise.all(["m1", "m2", "m3", "stays"].map((name) => lease(server, `here/${name}`)));
+    expect(one).toEqual({ id: other?.id, granted: "600" });
+    expect([own?.id, none]).toEqual(["9", undefined]);
+    expect(await server.get("here/stays")).toBe("1.10");
+    expect(await leasesOf(server)).toHaveLength(2);
+  });
+}
+
+test("an import that is refused leaves no lease behind, and a file without times to live is taken", async ({ page, server }) => {
+  await page.goto(server.page("backup"));
+  const file = page.getByLabel("A file: NDJSON, JSON or YAML");
+  const give = (lines: string) => file.setInputFiles({ name: "a.ndjson", mimeType: "application/x-ndjson", buffer: Buffer.from(lines) });
+  await give('{"key":"a","value":"1","lease":"7","lease_granted_ttl":"600"}\n{"key":"b","value":"2","lease":"8","lease_granted_ttl":"700"}\n');
+  await expect(page.getByText("2 leases granted")).toBeVisible();
+  await page.getByRole("button", { name: "Import…" }).click();
+  // Somebody is quicker.
+  await server.put("b", "theirs");
+  const sure = page.getByRole("dialog", { name: "Change 2 keys?" });
+  await sure.getByRole("button", { name: "Import" }).click();
+  await expect(sure.getByRole("alert")).toContainText("Nothing was written: compare again. 2 leases that were granted for it are revoked.");
+  expect(await leasesOf(server)).toEqual([]);
+  expect([await server.get("a"), await server.get("b")]).toEqual([undefined, "theirs"]);
+  await accessible(page);
+  await page.keyboard.press("Escape");
+
+  // As files were before they told more than that there was a lease.
+  await give('{"key":"a","value":"1","lease":"7"}\n');
+  await expect(page.getByRole("list", { name: "What would change" }).getByRole("listitem")).toHaveText([/new.*a/]);
+  await expect(page.getByLabel("Keep times to live")).toHaveCount(0);
+  await give('{"key":"a","value":"1","lease":"7","lease_granted_ttl":"soon"}\n');
+  await expect(page.getByRole("alert")).toContainText("Key 1 has a time to live that is no number of seconds");
 });

@@ -57,13 +57,18 @@ export async function send(url: URL, init: RequestInit = {}, how: How = {}): Pro
 export async function ask(url: URL, init: RequestInit = {}, { isHelp = false, byHand = (init.method ?? "GET") !== "GET" }: How = {}): Promise<Response> {
   for (;;) {
     const response = await asks(url, init);
-    if (response.status !== 401) return response;
-    const problem = await Problem.of(response.clone());
-    if (problem.kind === "invalid-credentials") return response;
+    if (!(await wantsLogin(response))) return response;
     const loggedIn = login(byHand);
     if (isHelp || !(await loggedIn)) return response;
     init.signal?.throwIfAborted();
   }
+}
+
+/** Nobody is logged in. The gateway says so as etcd does. */
+async function wantsLogin(response: Response): Promise<boolean> {
+  if (response.status !== 401 && response.status !== 400) return false;
+  const { kind, message } = await Problem.of(response.clone());
+  return response.status === 401 ? kind !== "invalid-credentials" : message === "etcdserver: user name is empty";
 }
 
 async function asks(url: URL, init: RequestInit): Promise<Response> {

@@ -1,13 +1,19 @@
 // A subtree in a file: read, compared with what is there, and written in batches that are done only if nothing has changed since.
 import { type Key, base64OfBytes, bytesOfBase64, compare, ofNamed, show, toBytes } from "./keys";
+import { type Lifetime, lifetimeOf } from "./lifetimes";
 
 export interface Entry {
   key: Key;
   value: Uint8Array;
+  /** That of its lease, if the file tells it. */
+  lifetime?: Lifetime;
 }
 
-export interface There extends Entry {
+export interface There {
+  key: Key;
+  value: Uint8Array;
   modRevision: string;
+  lease?: string | undefined;
 }
 
 export interface Change {
@@ -17,6 +23,8 @@ export interface Change {
   after?: Uint8Array;
   /** What its last change has to be. */
   modRevision?: string;
+  /** It is bound to a lease that is granted for it. */
+  lifetime?: Lifetime;
 }
 
 export interface Plan {
@@ -88,10 +96,15 @@ function entryOf(raw: unknown, at: string): Entry | undefined {
   if (!isKey || !isValue) throw new Error(`${at} has no ${isKey ? "value" : "key"}`);
   try {
     const bytes = typeof value_b64 === "string" ? bytesOfBase64(value_b64) : new TextEncoder().encode(String(value));
-    return { key: ofNamed(typeof key_b64 === "string" ? { key_b64 } : { key: String(key) }), value: bytes };
-  } catch {
-    throw new Error(`${at} is no base64`);
+    return { key: ofNamed(typeof key_b64 === "string" ? { key_b64 } : { key: String(key) }), value: bytes, ...livesAs(raw, at) };
+  } catch (error) {
+    throw error instanceof Error && error.message.startsWith(at) ? error : new Error(`${at} is no base64`);
   }
+}
+
+function livesAs(raw: object, at: string): { lifetime?: Lifetime } {
+  const lifetime = lifetimeOf(raw, at);
+  return lifetime ? { lifetime } : {};
 }
 
 /** The level that all of them are below. */
@@ -106,16 +119,18 @@ function isSame(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
-/** What makes of what is there what is in the file. */
-export function planOf(entries: readonly Entry[], there: readonly There[], removes: boolean): Plan {
+/** What makes of what is there what is in the file; with `lives`, keys that have no lease get one like that in the file. */
+export function planOf(entries: readonly Entry[], there: readonly There[], removes: boolean, lives = false): Plan {
   const known = new Map(there.map((each) => [each.key, each]));
   const plan: Plan = { changes: [], same: 0, kept: 0 };
-  for (const { key, value } of entries) {
+  for (const { key, value, lifetime } of entries) {
     const before = known.get(key);
     known.delete(key);
-    if (!before) plan.changes.push({ kind: "create", key, after: value });
-    else if (isSame(before.value, value)) plan.same += 1;
-    else plan.changes.push({ kind: "change", key, before: before.value, after: value, modRevision: before.modRevision });
+    // A lease that the key has stays its own.
+    const bound = lives && lifetime && before?.lease === undefined ? { lifetime } : {};
+    if (!before) plan.changes.push({ kind: "create", key, after: value, ...bound });
+    else if (isSame(before.value, value) && !("lifetime" in bound)) plan.same += 1;
+    else plan.changes.push({ kind: "change", key, before: before.value, after: value, modRevision: before.modRevision, ...bound });
   }
   if (!removes) plan.kept = known.size;
   else for (const { key, value, modRevision } of known.values()) plan.changes.push({ kind: "delete", key, before: value, modRevision });
@@ -127,33 +142,42 @@ interface NamedB64 {
   key_b64: string;
 }
 type Guard = NamedB64 & ({ exists: false } | { mod_revision: string });
-type Operation = { put: NamedB64 & { value_b64: string; keep_lease?: true } } | { delete: NamedB64 };
+type Put = NamedB64 & { value_b64: string; keep_lease?: true; lease?: string };
+type Operation = { put: Put } | { delete: NamedB64 };
 
 export interface Batch {
   if: Guard[];
   operations: Operation[];
 }
 
+/** A batch, and what is put with a lease: it is known when the lease is granted. */
+export interface Draft {
+  batch: Batch;
+  bound: { put: Put; lifetime: Lifetime }[];
+}
+
 export const MOST_OPERATIONS = 500;
 export const MOST_BYTES = 512 * 1024;
 
 /** The changes as batches, each of which is done if all its keys are as they were, and otherwise not at all. */
-export function batches(changes: readonly Change[], mostOperations = MOST_OPERATIONS, mostBytes = MOST_BYTES): Batch[] {
-  const all: Batch[] = [];
+export function batches(changes: readonly Change[], mostOperations = MOST_OPERATIONS, mostBytes = MOST_BYTES): Draft[] {
+  const all: Draft[] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const change of changes) {
     const key_b64 = base64OfBytes(toBytes(change.key));
     const own = key_b64.length * 2 + (change.after?.length ?? 0);
-    if (size + own > mostBytes || (all.at(-1)?.operations.length ?? 0) >= mostOperations) {
-      all.push({ if: [], operations: [] });
+    if (size + own > mostBytes || (all.at(-1)?.batch.operations.length ?? 0) >= mostOperations) {
+      all.push({ batch: { if: [], operations: [] }, bound: [] });
       size = 0;
     }
     size += own;
-    const batch = all.at(-1);
-    batch?.if.push(change.modRevision === undefined ? { key_b64, exists: false } : { key_b64, mod_revision: change.modRevision });
-    const put = { key_b64, value_b64: base64OfBytes(change.after ?? new Uint8Array()) };
-    // A lease that the key has stays its own.
-    batch?.operations.push(change.kind === "delete" ? { delete: { key_b64 } } : { put: change.kind === "change" ? { ...put, keep_lease: true } : put });
+    const draft = all.at(-1);
+    draft?.batch.if.push(change.modRevision === undefined ? { key_b64, exists: false } : { key_b64, mod_revision: change.modRevision });
+    const put: Put = { key_b64, value_b64: base64OfBytes(change.after ?? new Uint8Array()) };
+    const { kind, lifetime } = change;
+    if (kind === "change" && !lifetime) put.keep_lease = true;
+    if (lifetime) draft?.bound.push({ put, lifetime });
+    draft?.batch.operations.push(kind === "delete" ? { delete: { key_b64 } } : { put });
   }
   return all;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { entriesOf } from "./yaml";
+import { entriesOf, written } from "./yaml";
 import { entriesOf as keysOf } from "./transfer";
 
 const raw = (text: string): unknown[] => entriesOf(text).map(([, each]) => each);
@@ -30,4 +30,18 @@ test("what is wrong is said, and where", () => {
   // A few lines that would become billions of keys.
   const bomb = Array.from({ length: 12 }, (_, at) => `x${at}: &x${at} [${Array.from({ length: 9 }, () => (at === 0 ? "a" : `*x${at - 1}`)).join(",")}]`).join("\n");
   expect(() => entriesOf(bomb)).toThrow("alias");
+});
+
+test("what is written reads the same, and numbers stay texts for others", () => {
+  const keys = [
+    { key: "a", value: "1.10", lease: "7587848390525747211", lease_granted_ttl: "60" },
+    { key: "b: c", value: "two\nlines\n" },
+    { key_b64: "AP8=", value_b64: "/w==" },
+    { key: "ключ/🗝", value: "yes" },
+    { key: "spaces", value: "  before, after  \n\n\t" },
+    { key: "e", value: "" },
+  ];
+  const text = written(keys);
+  expect(raw(text)).toEqual(keys);
+  expect(text).toContain('value: "1.10"');
 });

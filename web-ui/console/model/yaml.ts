@@ -1,5 +1,5 @@
 // A file of YAML as the entries that it has. Loaded with its library when there is such a file.
-import { isAlias, isScalar, parseAllDocuments, visit } from "yaml";
+import { isAlias, isScalar, parseAllDocuments, stringify, visit } from "yaml";
 
 import { base64OfBytes } from "./keys";
 
@@ -23,6 +23,11 @@ export function entriesOf(text: string): [at: string, raw: unknown][] {
       return [where(at), raw];
     });
   });
+}
+
+/** Keys as YAML that reads the same to those who take numbers for numbers. */
+export function written(keys: readonly object[]): string {
+  return stringify({ keys }, { lineWidth: 0 });
 }
 
 function listOf(told: unknown): unknown[] {

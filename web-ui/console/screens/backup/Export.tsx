@@ -1,10 +1,10 @@
 import { useState } from "react";
 
-import { asJson, exportAddress } from "../../api/transfer";
+import { type Exported, exportAddress, exported } from "../../api/transfer";
 import { endpoint } from "../../api/base";
 import { curl, etcdctl, quotedKey } from "../../model/copy";
 import { type Key, base64, ofText, show, textOf, toBytes } from "../../model/keys";
-import { count } from "../../model/text";
+import { bytes, count, plural } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
 import { TextField } from "../../parts/Fields";
@@ -13,18 +13,32 @@ import { Card, Note } from "../../parts/Page";
 import { link } from "../../parts/route";
 import { useMay } from "../may";
 import styles from "./Backup.module.css";
+import { MOST_YAML_BYTES } from "./limits";
+
+type Format = "ndjson" | "json" | "yaml";
+const FORMATS: readonly (readonly [Format, string, string])[] = [
+  ["ndjson", "NDJSON", "application/x-ndjson"],
+  ["json", "JSON", "application/json"],
+  ["yaml", "YAML", "application/yaml"],
+];
+/** Lines that wait to be handed to the browser, which may keep them elsewhere than in memory. */
+const PART_LETTERS = 4 * 1024 * 1024;
 
 export function Export({ prefix: first }: { prefix: Key }) {
   const [text, setText] = useState(textOf(toBytes(first)) ?? "");
-  const [isBusy, setBusy] = useState<number>();
+  const [busy, setBusy] = useState<{ format: Format; count: number }>();
   const [error, setError] = useState<string>();
+  const [unknown, setUnknown] = useState(0);
   const prefix = ofText(text);
   const { read: mayRead } = useMay({ prefix_b64: base64(prefix) });
-  const json = async (): Promise<void> => {
+  const run = async (format: Format, type: string): Promise<void> => {
     setError(undefined);
-    setBusy(0);
+    setUnknown(0);
+    setBusy({ format, count: 0 });
     try {
-      save(`${show(prefix).replace(/[^\w.-]+/g, "-").replace(/^-|-$/g, "") || "keys"}.json`, [await asJson(prefix, setBusy)], "application/json");
+      const file = new Written(format);
+      setUnknown(await exported(prefix, (keys) => setBusy({ format, count: file.take(keys) })));
+      save(`${show(prefix).replace(/[^\w.-]+/g, "-").replace(/^-|-$/g, "") || "keys"}.${format}`, await file.parts(), type);
     } catch (failure) {
       setError(failure instanceof Error ? failure.message : String(failure));
     }
@@ -37,14 +51,55 @@ export function Export({ prefix: first }: { prefix: Key }) {
   ];
   return (
     <Card title="Export a subtree" tools={<CopyAs commands={commands} />}>
-      <p className={styles.text}>Keys and values as they are now, of one revision: a line of JSON for each, or one document. What is not text is in base64.</p>
+      <p className={styles.text}>Keys and values as they are now, of one revision: a line of JSON for each, or one document. What is not text is in base64. A key that has a lease tells its time to live, granted and left, and keys that share one say so by its id.</p>
       <div className={styles.line}>
         <div className={styles.grow}><TextField label="Prefix" mono placeholder="app/ (empty: all keys)" value={text} onChange={(event) => setText(event.target.value)} /></div>
-        {mayRead && <a className={styles.link} href={exportAddress(prefix)} download>NDJSON</a>}
-        <Button disabled={isBusy !== undefined || !mayRead} onClick={() => void json()}>{isBusy === undefined ? "JSON" : `${count(isBusy)} keys`}</Button>
+        {FORMATS.map(([format, name, type]) => (
+          <Button key={format} look={format === "ndjson" ? "main" : "plain"} disabled={busy !== undefined || !mayRead} onClick={() => void run(format, type)}>
+            {busy?.format === format ? `${count(busy.count)} keys` : name}
+          </Button>
+        ))}
       </div>
       {!mayRead && <div className={styles.under}><Note>Your roles do not let you read {prefix === "" ? "all keys: type a prefix that they do" : <>all keys that begin with <code>{text}</code></>}.</Note></div>}
+      {unknown > 0 && <div className={styles.under}><Note>The time to live of {plural(unknown, "lease")} is not in the file: it has ended meanwhile, or your roles do not let you see it.</Note></div>}
       {error !== undefined && <p className={styles.error} role="alert">{error}</p>}
     </Card>
   );
+}
+
+/** What has been written so far. */
+class Written {
+  readonly #keys: Exported[] = [];
+  readonly #parts: Blob[] = [];
+  #lines = "";
+  #count = 0;
+  #letters = 0;
+
+  constructor(readonly format: Format) {}
+
+  /** Tells how many keys there are. */
+  take(keys: readonly Exported[]): number {
+    this.#count += keys.length;
+    if (this.format === "ndjson") {
+      for (const key of keys) this.#lines += `${JSON.stringify(key)}\n`;
+      if (this.#lines.length > PART_LETTERS) this.#flush();
+      return this.#count;
+    }
+    this.#keys.push(...keys);
+    for (const { value, value_b64 } of keys) this.#letters += (value ?? value_b64 ?? "").length;
+    if (this.format === "yaml" && this.#letters > MOST_YAML_BYTES) throw new Error(`The values have more than ${bytes(MOST_YAML_BYTES)}, which is what can be read back from YAML here. NDJSON takes all of them.`);
+    return this.#count;
+  }
+
+  async parts(): Promise<BlobPart[]> {
+    if (this.format === "json") return [`${JSON.stringify({ keys: this.#keys }, null, 2)}\n`];
+    if (this.format === "yaml") return [(await import("../../model/yaml")).written(this.#keys)];
+    this.#flush();
+    return this.#parts;
+  }
+
+  #flush(): void {
+    this.#parts.push(new Blob([this.#lines]));
+    this.#lines = "";
+  }
 }

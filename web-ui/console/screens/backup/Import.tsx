@@ -1,23 +1,18 @@
 // Import: a file is compared with what is there, and nothing is written before somebody has seen what would change.
 import { useState } from "react";
 
-import { address } from "../../api/base";
-import { Problem } from "../../api/problem";
-import { apply, there } from "../../api/transfer";
-import { curl } from "../../model/copy";
+import { there } from "../../api/transfer";
 import { type Key, show } from "../../model/keys";
+import { sharedBy } from "../../model/lifetimes";
 import { bytes, count, plural } from "../../model/text";
-import { type Entry, type Plan, batches, entriesOf, parse, planOf, scopeOf } from "../../model/transfer";
+import { type Entry, type Plan, entriesOf, parse, planOf, scopeOf } from "../../model/transfer";
 import { Button } from "../../parts/Button";
-import { Deed } from "../../parts/Deed";
 import { Card, Note, Tag } from "../../parts/Page";
-import { toast } from "../../parts/Toasts";
 import styles from "./Backup.module.css";
 import { Changes } from "./Changes";
+import { Go } from "./Go";
+import { MOST_BYTES, MOST_LEASES, MOST_YAML_BYTES } from "./limits";
 
-const MOST_BYTES = 64 * 1024 * 1024;
-/** Reading YAML takes a multiple of its size, and a while. */
-const MOST_YAML_BYTES = 8 * 1024 * 1024;
 const YAML = /\.ya?ml$/i;
 
 /** The keys of a file, read by its name: the library for YAML is loaded where one is needed. */
@@ -34,19 +29,28 @@ interface Compared {
   entries: readonly Entry[];
   scope: Key;
   plan: Plan;
+  /** Leases that the file tells of. */
+  leases: number;
+}
+
+interface How {
+  /** What is not in the file is deleted. */
+  removes: boolean;
+  /** Keys have the times to live that the file tells. */
+  lives: boolean;
 }
 
 export function Import() {
   const [compared, setCompared] = useState<Compared>();
-  const [removes, setRemoves] = useState(false);
+  const [how, setHow] = useState<How>({ removes: false, lives: true });
   const [busy, setBusy] = useState<string>();
   const [error, setError] = useState<string>();
   const [isSure, setSure] = useState(false);
 
-  const compare = async (name: string, entries: readonly Entry[], isRemoved: boolean): Promise<void> => {
-    const scope = scopeOf(entries);
+  const compare = async (name: string, entries: readonly Entry[], { removes, lives }: How): Promise<void> => {
+    const [scope, leases] = [scopeOf(entries), sharedBy(entries).size];
     const now = await there(scope, (so) => setBusy(`Comparing with ${plural(so, "key")}`));
-    setCompared({ name, entries, scope, plan: planOf(entries, now, isRemoved) });
+    setCompared({ name, entries, scope, leases, plan: planOf(entries, now, removes, lives && leases <= MOST_LEASES) });
   };
   const guarded = async (run: () => Promise<void>): Promise<void> => {
     setError(undefined);
@@ -64,12 +68,13 @@ export function Import() {
     void guarded(async () => {
       const entries = await entriesIn(file);
       if (entries.length === 0) throw new Error("There are no keys in the file");
-      await compare(file.name, entries, removes);
+      await compare(file.name, entries, how);
     });
   };
-  const again = (isRemoved: boolean): void => {
-    setRemoves(isRemoved);
-    if (compared) void guarded(() => compare(compared.name, compared.entries, isRemoved));
+  const again = (to: Partial<How> = {}): void => {
+    const now = { ...how, ...to };
+    setHow(now);
+    if (compared) void guarded(() => compare(compared.name, compared.entries, now));
   };
 
   return (
@@ -81,19 +86,27 @@ export function Import() {
           <input type="file" accept=".json,.ndjson,.jsonl,.yaml,.yml,application/json,application/x-ndjson,application/yaml" onChange={(event) => read(event.target.files?.[0])} />
         </label>
         <label className={styles.check}>
-          <input type="checkbox" checked={removes} disabled={busy !== undefined} onChange={(event) => again(event.target.checked)} />
+          <input type="checkbox" checked={how.removes} disabled={busy !== undefined} onChange={(event) => again({ removes: event.target.checked })} />
           Delete keys that are not in the file
         </label>
+        {compared && compared.leases > 0 && compared.leases <= MOST_LEASES && (
+          <label className={styles.check}>
+            <input type="checkbox" checked={how.lives} disabled={busy !== undefined} onChange={(event) => again({ lives: event.target.checked })} />
+            Keep times to live
+          </label>
+        )}
         {busy !== undefined && <span className={styles.soft} role="status">{busy}</span>}
       </div>
       {error !== undefined && <p className={styles.error} role="alert">{error}</p>}
-      {compared && <Compare compared={compared} isBusy={busy !== undefined} onLook={() => again(removes)} onGo={() => setSure(true)} />}
-      {isSure && compared && <Go compared={compared} onDone={() => again(removes)} onClose={() => setSure(false)} />}
+      {compared && compared.leases > MOST_LEASES && <Note>The file has {count(compared.leases)} leases, and {count(MOST_LEASES)} are what an import grants: its keys come without times to live. Import it in parts to keep them.</Note>}
+      {compared && <Compare compared={compared} isBusy={busy !== undefined} onLook={() => again()} onGo={() => setSure(true)} />}
+      {isSure && compared && <Go plan={compared.plan} onDone={() => again()} onClose={() => setSure(false)} />}
     </Card>
   );
 }
 
 function Compare({ compared: { plan, scope }, isBusy, onLook, onGo }: { compared: Compared; isBusy: boolean; onLook: () => void; onGo: () => void }) {
+  const leases = sharedBy(plan.changes).size;
   const number = (kind: string): number => plan.changes.filter((change) => change.kind === kind).length;
   return (
     <>
@@ -102,6 +115,7 @@ function Compare({ compared: { plan, scope }, isBusy, onLook, onGo }: { compared
         <Tag look="warn">{count(number("change"))} changed</Tag>
         <Tag look={number("delete") > 0 ? "bad" : undefined}>{count(number("delete"))} deleted</Tag>
         <Tag>{count(plan.same)} the same</Tag>
+        {leases > 0 && <Tag>{plural(leases, "lease")} granted</Tag>}
         <span className={styles.soft}>below <code>{scope === "" ? "all keys" : show(scope)}</code>{plan.kept > 0 && `, where ${plural(plan.kept, "other key stays", "other keys stay")}`}</span>
       </p>
       {plan.changes.length > 0 && <Changes changes={plan.changes} />}
@@ -110,33 +124,5 @@ function Compare({ compared: { plan, scope }, isBusy, onLook, onGo }: { compared
         <Button look="main" disabled={isBusy || plan.changes.length === 0} onClick={onGo}>Import…</Button>
       </div>
     </>
-  );
-}
-
-function Go({ compared: { plan }, onDone, onClose }: { compared: Compared; onDone: () => void; onClose: () => void }) {
-  const [done, setDone] = useState(0);
-  const all = batches(plan.changes);
-  const first = all.length === 1 && all[0] ? [{ label: "Copy as curl", text: curl({ url: address("v3/keys:batch").href, method: "POST", body: JSON.stringify(all[0]) }) }] : [];
-  const deleted = plan.changes.filter(({ kind }) => kind === "delete").length;
-  const run = async (): Promise<void> => {
-    for (const [at, batch] of all.entries()) {
-      try {
-        await apply(batch);
-      } catch (failure) {
-        if (at > 0) onDone();
-        const what = at === 0 ? "Nothing was written" : `${count(at)} of ${count(all.length)} batches were written, the rest was not`;
-        if (failure instanceof Problem && failure.status === 412) throw new Error(`A key has changed since it was compared. ${what}: compare again.`, { cause: failure });
-        throw new Error(`${failure instanceof Error ? failure.message : String(failure)}. ${what}.`, { cause: failure });
-      }
-      setDone(at + 1);
-    }
-    toast({ text: `Imported: ${plural(plan.changes.length, "key has", "keys have")} changed` });
-    onDone();
-  };
-  return (
-    <Deed danger={deleted > 0} title={`Change ${plural(plan.changes.length, "key")}?`} about="Only if each of them is still what it was compared with." deed="Import" typed={deleted > 0 ? `delete ${deleted}` : undefined} commands={first} run={run} onClose={onClose}>
-      {deleted > 0 && <Note danger>{plural(deleted, "key is", "keys are")} deleted.</Note>}
-      {all.length > 1 && <Note>They go in {count(all.length)} batches, each whole or not at all. {done > 0 && `${count(done)} are done.`}</Note>}
-    </Deed>
   );
 }
