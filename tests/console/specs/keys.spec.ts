@@ -79,6 +79,38 @@ test("a key that is deleted comes back", async ({ page, server }) => {
   await expect(rows(page, { name: "precious" })).toBeVisible();
 });
 
+test("all keys of a level go at once, if its name is typed", async ({ page, server }) => {
+  for (const key of ["app/a", "app/b", "app/deep/c", "other"]) await server.put(key, "x");
+  await page.goto(server.page("keys/app/"));
+  await page.getByRole("button", { name: "Delete all keys below app/" }).click();
+  const sure = page.getByRole("dialog", { name: "Delete all keys below app/?" });
+  await expect(sure).toContainText("3 keys are there now");
+  await accessible(page);
+  await expect(sure.getByRole("button", { name: "Delete all" })).toBeDisabled();
+  await sure.getByLabel("Type app/ to confirm").fill("app/");
+  await sure.getByRole("button", { name: "Delete all" }).click();
+  await expect(page.getByText("Deleted 3 keys below app/")).toBeVisible();
+  await expect(rows(page)).toHaveText([/other/]);
+  expect([await server.get("app/deep/c"), await server.get("other")]).toEqual([undefined, "x"]);
+});
+
+test("a new key is bound to a lease that there is", async ({ page, server }) => {
+  await server.call("POST", "/v3/leases", { ttl: 600, id: 255 });
+  await server.put("app/a", "x");
+  await page.goto(server.page("keys/app/"));
+  await page.getByRole("button", { name: "New key" }).click();
+  const form = page.getByRole("dialog", { name: "New key" });
+  await form.getByLabel("Key").fill("app/bound");
+  await form.getByLabel("Or a lease that there is").fill("no id");
+  await expect(form.getByText("An id has up to 16 hexadecimal digits.")).toBeVisible();
+  await expect(form.getByRole("button", { name: "Create" })).toBeDisabled();
+  await form.getByLabel("Or a lease that there is").fill("ff");
+  await accessible(page);
+  await form.getByRole("button", { name: "Create" }).click();
+  await expect(page.getByText("Created app/bound")).toBeVisible();
+  expect((await fetch(`${server.url}/v3/keys/app/bound`)).headers.get("keyport-lease")).toBe("255");
+});
+
 test("a lease is counted down", async ({ page, server }) => {
   await server.put("here/m1", "up", "?ttl=3600");
   await page.goto(server.page("keys/here/m1"));

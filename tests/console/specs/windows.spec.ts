@@ -7,6 +7,7 @@ import { accessible, expect, rows, test } from "../lib/test.ts";
 const LOOKS = "Looks every 3 s";
 
 test("eight pages, all of them seen: each loads, each hears of changes, and none keeps another from its connections", async ({ page, context, server }) => {
+  test.setTimeout(480_000);
   await server.put("app/a", "before");
   const screens = ["overview", "keys/app/a", "overview", "watch?prefix=app/", "keys/app/a", "members", "keys/app/", "overview"];
   const pages: Page[] = [];

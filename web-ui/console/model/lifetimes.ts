@@ -1,4 +1,5 @@
-// Times to live in a file of keys: an entry tells that of its lease, and those that shared one say so by its id.
+// Leases: in a file of keys, where an entry tells the time to live of its own and those that shared one say so by its id; and as they
+// are typed.
 
 export interface Lifetime {
   /** Of the lease that it had where the file was made; here it is only a name. */
@@ -44,4 +45,11 @@ export function sharedBy(entries: Iterable<{ lifetime?: Lifetime | undefined }>)
     else all.set(lifetime.id, { ...lifetime, keys: 1 });
   }
   return all;
+}
+
+/** The id of a lease as people write it, in decimal, as the API takes it; nothing where it is none. */
+export function idOf(hex: string): string | undefined {
+  if (!/^(0x)?[0-9a-f]{1,16}$/i.test(hex.trim())) return undefined;
+  const value = BigInt(`0x${hex.trim().replace(/^0x/i, "")}`);
+  return value > 0n && value < 1n << 63n ? value.toString() : undefined;
 }

@@ -9,13 +9,15 @@ interface Props {
   times: readonly number[];
   series: readonly Series[];
   write: (value: number) => string;
+  /** They are bytes. */
+  isSize?: boolean;
 }
 
 /** Values over time. The last of them stand above it as text, for who cannot see the lines. */
-export function LineChart({ title, times, series, write }: Props) {
+export function LineChart({ title, times, series, write, isSize = false }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const chart = useRef<Chart>(undefined);
-  const first = useEffectEvent(() => ({ times, series, write }));
+  const first = useEffectEvent(() => ({ times, series, write, isSize }));
 
   useEffect(() => {
     let gone = false;
@@ -24,7 +26,7 @@ export function LineChart({ title, times, series, write }: Props) {
       const { current } = host;
       if (gone || !current) return;
       const now = first();
-      chart.current = draw(current, now.series, now.write);
+      chart.current = draw(current, now.series, now.write, now.isSize);
       chart.current.set(now.times, now.series);
       sizes.observe(current);
     });

@@ -20,7 +20,10 @@ const HEIGHT = 120;
 /** What may lie between two times on the axis: whole minutes, as they are written without seconds. */
 const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1_440].map((count) => count * 60);
 
-export function draw(host: HTMLElement, series: readonly Series[], write: (value: number) => string): Chart {
+/** What may lie between two sizes: they are written in powers of 1,024. */
+const SIZES = Array.from({ length: 60 }, (_, power) => 2 ** power);
+
+export function draw(host: HTMLElement, series: readonly Series[], write: (value: number) => string, isSize: boolean): Chart {
   const colour = (name: string): string => getComputedStyle(host).getPropertyValue(name).trim();
   const axis = { stroke: () => colour("--text-soft"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   const chart = new uPlot(
@@ -33,7 +36,7 @@ export function draw(host: HTMLElement, series: readonly Series[], write: (value
       scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
       axes: [
         { ...axis, size: 22, space: 80, incrs: MINUTES, values: (_, splits) => splits.map((at) => new Date(at * 1_000).toTimeString().slice(0, 5)) },
-        { ...axis, size: 62, space: 34, values: (_, splits) => splits.map(write) },
+        { ...axis, size: 62, space: 34, ...(isSize && { incrs: SIZES }), values: (_, splits) => splits.map(write) },
       ],
       series: [{}, ...series.map(({ label, colour: name }) => ({ label, stroke: () => colour(name), width: 1.5, points: { show: false } }))],
     },

@@ -66,7 +66,7 @@ export function Shell() {
         </Boundary>
       </main>
       <div className={styles.looks} role="status">
-        {hasStreams && !live && `Looks every ${EVERY_MS / 1_000} s: the console is open elsewhere, and a browser has six connections. Live again when it is used.`}
+        {hasStreams && !live && `Looks every ${EVERY_MS / 1_000} s: a browser has six connections, and other pages of the console have them. Live when it is used.`}
       </div>
       {over === "palette" && <Palette onClose={() => setOver(undefined)} onHelp={() => setOver("help")} />}
       {over === "help" && <Help onClose={() => setOver(undefined)} />}

@@ -8,13 +8,16 @@ import { go } from "../../parts/route";
 import styles from "./Bar.module.css";
 import { type Place, addressOf } from "./place";
 
-export function Bar({ place, onNew }: { place: Place; onNew: (() => void) | undefined }) {
+export function Bar({ place, onNew, onRemove }: { place: Place; onNew: (() => void) | undefined; onRemove: (() => void) | undefined }) {
   const { prefix, search } = place;
   return (
     <div className={styles.bar}>
       <div className={styles.line}>
         <Crumbs prefix={prefix} />
-        {onNew && <Button look="main" icon="plus" onClick={onNew}>New key</Button>}
+        <span className={styles.tools}>
+          {onRemove && prefix !== "" && !search && <Button look="quiet" icon="trash" aria-label={`Delete all keys below ${show(prefix)}`} title="Delete all keys below here" onClick={onRemove} />}
+          {onNew && <Button look="main" icon="plus" onClick={onNew}>New key</Button>}
+        </span>
       </div>
       <SearchField key={`${prefix} ${JSON.stringify(search ?? null)}`} place={place} />
     </div>

@@ -1,8 +1,8 @@
 // Keys: a level at the left, the open key at the right.
-import { useMemo, useState } from "react";
+import { Suspense, lazy, useMemo, useState } from "react";
 
 import { useMayChange } from "../../api/settings";
-import { show } from "../../model/keys";
+import { type Key, show } from "../../model/keys";
 import { Empty } from "../../parts/States";
 import { type Route, go } from "../../parts/route";
 import { useKey } from "../../parts/useKey";
@@ -14,6 +14,9 @@ import { List } from "./List";
 import { NewKey } from "./NewKey";
 import { addressOf, placeOf } from "./place";
 
+/** It is rare. */
+const RemoveBelow = lazy(() => import("./RemoveBelow"));
+
 export default function Keys({ route }: { route: Route }) {
   const { rest } = route;
   const query = route.query.toString();
@@ -21,6 +24,7 @@ export default function Keys({ route }: { route: Route }) {
   const place = useMemo(() => placeOf({ screen: "keys", rest, query: new URLSearchParams(query) }), [rest, query]);
   const search = useStable(place.search);
   const [isNew, setNew] = useState(false);
+  const [removed, setRemoved] = useState<Key>();
   const mayWrite = useOwn()?.write.length !== 0;
   const mayChange = useMayChange() && mayWrite;
 
@@ -31,7 +35,7 @@ export default function Keys({ route }: { route: Route }) {
     <div className={`${styles.keys} ${key === undefined ? "" : styles.open}`}>
       {key === undefined && <h1 className="unseen">{prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}</h1>}
       <section className={styles.level} aria-label={prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}>
-        <Bar place={place} onNew={mayChange ? () => setNew(true) : undefined} />
+        <Bar place={place} onNew={mayChange ? () => setNew(true) : undefined} onRemove={mayChange ? () => setRemoved(prefix) : undefined} />
         <List prefix={prefix} search={search} open={key} onNew={mayChange ? () => setNew(true) : undefined} />
       </section>
       <section className={styles.detail} aria-label="The open key">
@@ -41,6 +45,7 @@ export default function Keys({ route }: { route: Route }) {
           <Detail key={`${key} ${place.rev ?? ""}`} name={key} rev={place.rev} onClose={() => go(addressOf({ ...place, key: undefined, rev: undefined }))} />
         )}
       </section>
+      {removed !== undefined && <Suspense><RemoveBelow prefix={removed} onClose={() => setRemoved(undefined)} /></Suspense>}
       {isNew && <NewKey below={prefix} onClose={() => setNew(false)} />}
     </div>
   );

@@ -3,6 +3,7 @@ import { type SyntheticEvent, useState } from "react";
 
 import { put } from "../../api/keys";
 import { Problem } from "../../api/problem";
+import { idOf } from "../../model/lifetimes";
 import { type Key, ofText, show, textOf, toBytes } from "../../model/keys";
 import { Button } from "../../parts/Button";
 import { Code } from "../../parts/Code";
@@ -24,19 +25,21 @@ export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) 
   const [mode, setMode] = useState<Mode>("text");
   const [text, setText] = useState("");
   const [ttl, setTtl] = useState("");
+  const [lease, setLease] = useState("");
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
   const bytes = bytesFor(text, mode);
   const note = typeof bytes === "string" ? bytes : complaint(text, mode);
   const key = ofText(name);
+  const isBound = lease.trim() === "" || (idOf(lease) !== undefined && ttl === "");
 
   const submit = async (event?: SyntheticEvent): Promise<void> => {
     event?.preventDefault();
-    if (typeof bytes === "string" || name === "") return;
+    if (typeof bytes === "string" || name === "" || !isBound) return;
     setBusy(true);
     setError(undefined);
     try {
-      await put(key, { bytes, cas: "0", ttl: ttl === "" ? undefined : ttl });
+      await put(key, { bytes, cas: "0", ttl: ttl === "" ? undefined : ttl, lease: lease.trim() === "" ? undefined : idOf(lease) });
       toast({ text: `Created ${show(key)}` });
       await queries.invalidateQueries({ queryKey: ["keys", "value", key] });
       onClose();
@@ -60,19 +63,29 @@ export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) 
           <div className={styles.code}><Code text={text} mode={mode === "hex" ? "text" : mode} label="The value" onChange={setText} onSave={() => void submit()} /></div>
           {note !== undefined && <p className={styles.note}>{note}</p>}
         </div>
-        <TextField
-          label="Time to live"
-          inputMode="numeric"
-          pattern="[0-9]*"
-          value={ttl}
-          onChange={(event) => setTtl(event.target.value)}
-          hint="Seconds until it goes by itself, unless it is written again. Empty: it stays."
-        />
+        <div className={styles.pair}>
+          <TextField
+            label="Time to live"
+            inputMode="numeric"
+            pattern="[0-9]*"
+            value={ttl}
+            onChange={(event) => setTtl(event.target.value)}
+            hint="Seconds until it goes by itself, unless it is written again. Empty: it stays."
+          />
+          <TextField
+            label="Or a lease that there is"
+            mono
+            placeholder="none"
+            value={lease}
+            onChange={(event) => setLease(event.target.value)}
+            hint={isBound ? "Its id in hexadecimal: the key goes when the lease ends." : ttl === "" ? "An id has up to 16 hexadecimal digits." : "One of the two: a time to live of its own, or a lease."}
+          />
+        </div>
         {error !== undefined && <p role="alert" className={styles.error}>{error}</p>}
         <Actions>
           {typeof bytes !== "string" && name !== "" && <CopyAs commands={writeCommands(key, bytes, "0")} />}
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="main" disabled={isBusy || name === "" || typeof bytes === "string"}>Create</Button>
+          <Button type="submit" look="main" disabled={isBusy || name === "" || !isBound || typeof bytes === "string"}>Create</Button>
         </Actions>
       </form>
     </Dialog>

@@ -1,6 +1,7 @@
 import { useState } from "react";
 
 import { grant } from "../../api/leases";
+import { idOf } from "../../model/lifetimes";
 import { duration, hexId } from "../../model/text";
 import { Deed } from "../../parts/Deed";
 import { TextField } from "../../parts/Fields";
@@ -26,11 +27,4 @@ export function Grant({ onDone, onClose }: { onDone: (id: string) => void; onClo
       </div>
     </Deed>
   );
-}
-
-/** In decimal, as the API takes it; nothing where it is none. */
-function idOf(hex: string): string | undefined {
-  if (!/^(0x)?[0-9a-f]{1,16}$/i.test(hex.trim())) return undefined;
-  const value = BigInt(`0x${hex.trim().replace(/^0x/i, "")}`);
-  return value > 0n && value < 1n << 63n ? value.toString() : undefined;
 }

@@ -9,7 +9,7 @@ import { LineChart } from "../../parts/LineChart";
 import { Card, Table } from "../../parts/Page";
 import { Sparkline } from "../../parts/Sparkline";
 import styles from "./Metrics.module.css";
-import { plain, writerOf } from "./write";
+import { isSize, plain, writerOf } from "./write";
 
 const MOST_SHOWN = 50;
 
@@ -27,7 +27,7 @@ export function Family({ family, log, close }: { family: FamilyOf; log: Log; clo
       <div className={styles.charts}>
         {isCounted
           ? <LineChart title="A second" times={log.times} write={write} series={[{ label: "all", colour: "--accent", values: rates(log.times, values) }]} />
-          : <LineChart title="Value" times={log.times} write={write} series={[{ label: series.length > 1 ? "sum" : "now", colour: "--accent", values }]} />}
+          : <LineChart title="Value" times={log.times} write={write} isSize={isSize(name)} series={[{ label: series.length > 1 ? "sum" : "now", colour: "--accent", values }]} />}
         {below && (
           <LineChart
             title="Below"

@@ -1,8 +1,12 @@
 // Numbers of metrics, in the unit that the name says.
 import { bytes, count } from "../../model/text";
 
+export function isSize(name: string): boolean {
+  return /_bytes(_total)?$/.test(name);
+}
+
 export function writerOf(name: string): (value: number) => string {
-  if (/_bytes(_total)?$/.test(name)) return (value) => (value < 0 ? plain(value) : bytes(value));
+  if (isSize(name)) return (value) => (value < 0 ? plain(value) : bytes(value));
   if (/_milliseconds$/.test(name)) return (value) => time(value / 1_000);
   // Points in time are seconds, too, and are no stretches of it.
   if (/_seconds(_total)?$/.test(name) && !/(start_time|timestamp)/.test(name)) return time;

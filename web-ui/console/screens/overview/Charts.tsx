@@ -65,7 +65,7 @@ function All({ samples }: { samples: readonly Sample[] }) {
         <LineChart title="Requests" times={times} series={drawn.requests} write={rate} />
         <LineChart title="Latency" times={times} series={drawn.latency} write={milliseconds} />
         <LineChart title="Watching" times={times} series={drawn.watching} write={rate} />
-        <LineChart title="Memory and disk" times={times} series={drawn.memory} write={bytes} />
+        <LineChart title="Memory and disk" times={times} series={drawn.memory} write={bytes} isSize />
       </div>
     </>
   );
