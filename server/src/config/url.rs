@@ -98,6 +98,15 @@ impl Url {
         self.ip().is_some_and(|ip| ip.is_unspecified())
     }
 
+    /// The URL as HTTP has it, where there are no unix sockets: this machine, for what is asked through one.
+    pub(crate) fn origin(&self) -> String {
+        match self.scheme {
+            Scheme::Unix => "http://localhost".to_owned(),
+            Scheme::Unixs => "https://localhost".to_owned(),
+            Scheme::Http | Scheme::Https => self.to_string(),
+        }
+    }
+
     /// `host:port`, or the path of a unix socket.
     pub fn authority(&self) -> String {
         if self.scheme.is_unix() {

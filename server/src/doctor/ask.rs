@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command_line::Access;
 use crate::config::Url;
-use crate::net::dial::Dialler;
+use crate::net::dial::DialOne;
 use crate::tls::{Outgoing, Speaks};
 
 /// What is read of an answer; metrics are the longest.
@@ -23,8 +23,8 @@ const NO_USERS: &str = "authentication is not enabled";
 /// One that is asked.
 #[derive(Debug)]
 pub(super) struct Member {
-    client: Client<Dialler, Full<Bytes>>,
-    url: Url,
+    client: Client<DialOne, Full<Bytes>>,
+    origin: String,
     token: Option<String>,
 }
 
@@ -44,10 +44,12 @@ impl Member {
         let login = access.login().map_err(|error| error.to_string())?;
         let tls = Outgoing::new(access.tls(), Speaks::Http1);
         tls.open().map_err(|error| error.to_string())?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(Dialler { patience: access.patience(), tls });
-        let mut member = Member { client, url, token: access.token.clone() };
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(DialOne {
+            url: url.clone(),
+            patience: access.patience(),
+            tls,
+        });
+        let mut member = Member { client, origin: url.origin(), token: access.token.clone() };
         if let Some((name, password)) = login {
             let body = json!({ "name": name, "password": password });
             let answer = member.post("/v3/auth/authenticate", &body).await?;
@@ -74,7 +76,7 @@ impl Member {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, String> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.origin));
         request = request.header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, token);

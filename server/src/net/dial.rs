@@ -129,6 +129,29 @@ impl Service<Uri> for Dialler {
     }
 }
 
+/// Dials one URL, whatever its client says: requests go to [`Url::origin`], which has not the path of a unix socket.
+#[derive(Clone, Debug)]
+pub(crate) struct DialOne {
+    pub(crate) url: Url,
+    pub(crate) patience: Duration,
+    pub(crate) tls: Outgoing,
+}
+
+impl Service<Uri> for DialOne {
+    type Response = TokioIo<Socket>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Socket>, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let DialOne { url, patience, tls } = self.clone();
+        Box::pin(async move { dial(&url, patience, &tls).await.map(TokioIo::new) })
+    }
+}
+
 /// The connections of Raft: streams and snapshots.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerDialler(pub(crate) Outgoing);

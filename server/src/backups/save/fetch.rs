@@ -11,7 +11,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 
 use crate::config::{TlsSide, Url};
-use crate::net::dial::Dialler;
+use crate::net::dial::DialOne;
 use crate::tls::{Outgoing, Speaks, TlsError};
 
 /// What may be on its way: a server far away is not waited for after each blob.
@@ -93,12 +93,13 @@ impl Server {
     }
 
     async fn dial(&self, url: &Url, tls: &Outgoing) -> Result<Channel, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(url.to_string())?
+        let endpoint = Endpoint::from_shared(url.origin())?
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .http2_keep_alive_interval(SILENCE)
             .keep_alive_timeout(SILENCE);
-        endpoint.connect_with_connector(Dialler { patience: self.patience, tls: tls.clone() }).await
+        let dialler = DialOne { url: url.clone(), patience: self.patience, tls: tls.clone() };
+        endpoint.connect_with_connector(dialler).await
     }
 }
 

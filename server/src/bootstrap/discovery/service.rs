@@ -16,8 +16,8 @@ use keyport_api::mvccpb::KeyValue;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::config::{DiscoveryService, Url};
-use crate::net::dial::Dialler;
+use crate::config::DiscoveryService;
+use crate::net::dial::DialOne;
 use crate::tls::{Outgoing, Speaks};
 
 const REGISTRY: &str = "/_etcd/registry";
@@ -183,16 +183,18 @@ impl Client<'_> {
     async fn session(&self) -> Result<Session, Failure> {
         let service = self.service;
         let at = self.next % service.endpoints.len().max(1);
-        let url = service.endpoints.get(at).map(Url::to_string).unwrap_or_default();
-        let mut endpoint = Endpoint::from_shared(url)?;
+        let Some(url) = service.endpoints.get(at) else {
+            return Err(Failure::Canceled("there is no endpoint".to_owned()));
+        };
+        let mut endpoint = Endpoint::from_shared(url.origin())?;
         if !service.keepalive_time.is_zero() {
             endpoint = endpoint
                 .http2_keep_alive_interval(service.keepalive_time)
                 .keep_alive_timeout(service.keepalive_timeout)
                 .keep_alive_while_idle(true);
         }
-        let channel =
-            endpoint.connect_with_connector(Dialler { patience: service.dial_timeout, tls: self.tls.clone() }).await?;
+        let dialler = DialOne { url: url.clone(), patience: service.dial_timeout, tls: self.tls.clone() };
+        let channel = endpoint.connect_with_connector(dialler).await?;
         let mut session = Session { channel, token: None, timeout: service.request_timeout };
         if let Some((name, password)) = &service.credentials {
             let request = AuthenticateRequest { name: name.clone(), password: password.clone() };
