@@ -12,6 +12,7 @@
 //! - [`program`] is a command of the binary that goes on until it is told to end
 //! - [`collector`] hears of calls as spans
 //! - [`random`] makes seeded requests, [`differential`] compares two servers by them
+//! - [`terminal`] is one for a program that looks whether it has one
 //! - [`tiny`] is a disk that can be full
 //! - [`trial`] is `keyport cluster` with somebody who types
 //! - [`typist`] types the commands of a page into a shell
@@ -34,6 +35,7 @@ pub mod server;
 mod spawn;
 pub mod sse;
 pub mod target;
+pub mod terminal;
 pub mod tiny;
 pub mod trial;
 pub mod typist;

@@ -12,8 +12,8 @@ use keyport_api::etcdserverpb::{
 };
 
 use super::answers::{Answer, Reading};
-use crate::{Flavor, Server};
 use crate::random::{AuthOp, Op, ROLES, Random, RandomUsers, USERS};
+use crate::{Flavor, Server};
 use side::{Asked, Side};
 
 /// Where Keyport is known to answer otherwise than etcd 3.7, and why.

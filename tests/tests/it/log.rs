@@ -2,12 +2,10 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 use keyport_tests::server::free_port;
-use keyport_tests::{Flavor, Server};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use keyport_tests::{Flavor, Server, terminal};
 use serde_json::{Value, json};
 
 /// Values are meant to be read, so no part of the program shows there as it is written in the source.
@@ -136,14 +134,10 @@ struct Terminal {
 
 impl Terminal {
     fn start(args: &[&str]) -> Terminal {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&screen).unwrap();
-        unlockpt(&screen).unwrap();
-        let name = ptsname(&screen, Vec::new()).unwrap();
-        let keyboard = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let (screen, program) = terminal::open().unwrap();
         let mut command = Command::new(Flavor::Keyport.binary());
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(OwnedFd::from(keyboard));
-        Terminal { child: command.spawn().unwrap(), screen: screen.into(), text: String::new() }
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(program);
+        Terminal { child: command.spawn().unwrap(), screen, text: String::new() }
     }
 
     /// Reads until there is a text on the screen.

@@ -1,13 +1,16 @@
 //! Commands that are interrupted leave nothing, and how far they are is told to a terminal alone.
 
-use std::fs::{self, File};
+use std::fs;
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use keyport_tests::program::Program;
 use keyport_tests::wait::eventually_blocking;
-use keyport_tests::{Flavor, Server};
+use keyport_tests::{Flavor, Server, terminal};
 use rustix::process::Signal;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpStream, UnixListener};
 
 use super::{ended, keyport, text, told};
 
@@ -31,23 +34,36 @@ fn an_interrupted_save_leaves_nothing() {
     }
 }
 
+/// The socket of a relay in front of the server, for a path is no address that HTTP has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_reached_through_a_socket() {
+    let server = Server::of(Flavor::Keyport).start();
+    let place = tempfile::tempdir().unwrap();
+    let socket = place.path().join("server.sock");
+    let (listener, to) = (UnixListener::bind(&socket).unwrap(), server.addr());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(to).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    let url = format!("unix://{}", text(&socket));
+    let (backup, report) = (place.path().join("backup.db"), place.path().join("report.tar.gz"));
+    ended(&keyport(&["snapshot", "save", text(&backup), "--endpoints", &url]), 0);
+    ended(&keyport(&["snapshot", "status", text(&backup)]), 0);
+    let listed = ended(&keyport(&["doctor", "--endpoint", &url, "-o", text(&report)]), 0);
+    assert!(listed.contains("status.json"), "{listed}");
+}
+
 /// What a command writes where its standard error is a terminal.
 fn on_a_terminal(args: &[&str]) -> String {
-    use std::io::Read as _;
-
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let other = File::options().read(true).write(true).open(name).unwrap();
+    let (mut screen, program) = terminal::open().unwrap();
     let mut command = Command::new(Flavor::Keyport.binary());
-    let mut child = command.args(args).stdout(Stdio::null()).stderr(other).spawn().unwrap();
+    let mut child = command.args(args).stdout(Stdio::null()).stderr(program).spawn().unwrap();
     drop(command);
     let mut shown = Vec::new();
     // Nobody has the other end any more: that is an error, and the end.
-    let _ = File::from(terminal).read_to_end(&mut shown);
+    let _ = screen.read_to_end(&mut shown);
     assert!(child.wait().unwrap().success(), "{args:?}: {}", told(&shown));
     told(&shown)
 }
