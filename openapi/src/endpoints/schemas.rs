@@ -98,7 +98,10 @@ fn verbosity() -> Schema {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("level", text("The least level that is written.").enum_values(Some(levels)))
-        .property("targets", text("Directives as in `RUST_LOG`, which count instead of the level; empty for none."))
+        .property(
+            "targets",
+            text("Levels of parts of the program, as in `RUST_LOG`, which count instead of the level; empty for none."),
+        )
         .into()
 }
 

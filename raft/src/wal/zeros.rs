@@ -1,11 +1,13 @@
 //! Zeros, which segments are prepared with and torn ends are filled with.
 
 use std::io;
+use std::sync::LazyLock;
 
 use super::disk::{DiskFile, write_all_at};
 
 const PIECE: usize = 64 << 10;
-static ZEROS: [u8; PIECE] = [0; PIECE];
+/// Not in the program's file.
+static ZEROS: LazyLock<Box<[u8]>> = LazyLock::new(|| vec![0; PIECE].into());
 
 /// Whether there is nothing else. Comparing is several times faster than looking for a byte.
 pub(super) fn is_zero(bytes: &[u8]) -> bool {

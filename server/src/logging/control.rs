@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use parking_lot::Mutex;
-use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::{Registry, layer};
 
@@ -28,7 +28,7 @@ struct Control {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verbosity {
     pub(crate) level: LogLevel,
-    /// As `RUST_LOG`, and instead of the level; empty where the level decides.
+    /// `target=level` and levels, with commas between, instead of the level; empty where the level decides.
     pub(crate) targets: String,
 }
 
@@ -49,7 +49,7 @@ impl Verbosity {
     pub(super) fn filter(&self) -> Result<Filter, ParseError> {
         Ok(match self.targets.as_str() {
             "" => Box::new(filter(self.level)),
-            directives => Box::new(EnvFilter::builder().parse(directives)?),
+            directives => Box::new(directives.parse::<Targets>()?),
         })
     }
 }
