@@ -71,7 +71,7 @@ test("a new key, edited, its history, and an old one restored", async ({ page, s
 test("a key that is deleted comes back", async ({ page, server }) => {
   await server.put("app/precious", Uint8Array.of(1, 2, 0xff));
   await page.goto(server.page("keys/app/precious"));
-  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(page.getByText("There is no such key")).toBeVisible();
   await expect(page.getByText("No keys here")).toBeVisible();
   await page.getByRole("button", { name: "Undo" }).click();

@@ -35,7 +35,7 @@ test("it works below any path, live and writing", async ({ page, server }) => {
     await expect(rows(page)).toHaveCount(1);
     await server.put("app/two", "2");
     await rows(page, { name: "two" }).click();
-    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
     await expect(page.getByText("There is no such key")).toBeVisible();
     expect(await server.get("app/two")).toBeUndefined();
   } finally {
