@@ -120,6 +120,9 @@ endif
 endif
 DIST := rustc --profile dist --locked -p keyport-server --bin keyport -- $(DENSE)
 
+# Strategies of zstd beyond those of the levels that are asked for.
+dist image: export CFLAGS := $(foreach one,BTLAZY2 BTOPT BTULTRA,-DZSTD_EXCLUDE_$(one)_BLOCK_COMPRESSOR)
+
 # Linked with the machine's libraries, so that names are resolved as everywhere on it: it runs where glibc is no older than here.
 PACKAGING := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) server/packaging
 dist:
