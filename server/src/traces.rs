@@ -65,7 +65,7 @@ pub(crate) struct Teller {
 /// # Errors
 /// When the address is none.
 pub(crate) fn start(config: &TracesConfig, metrics: &Metrics) -> Result<(Traces, Teller), TracesError> {
-    let dialler = Dialler { patience: PATIENCE, tls: Outgoing::without_files(Speaks::Http2) };
+    let dialler = Dialler { always: None, patience: PATIENCE, tls: Outgoing::without_files(Speaks::Http2) };
     let channel = Endpoint::from_shared(config.collector.to_string())?.connect_with_connector_lazy(dialler);
     let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_channel(channel);
     let mut exporter = exporter.build()?;

@@ -69,7 +69,7 @@ impl PeerClient {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(Dialler { patience, tls: tls.clone() });
+            .build(Dialler { always: None, patience, tls: tls.clone() });
         PeerClient { client, cluster_id: None, of_members: false }
     }
 

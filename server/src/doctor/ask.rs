@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command_line::Access;
 use crate::config::Url;
-use crate::net::dial::DialOne;
+use crate::net::dial::Dialler;
 use crate::tls::{Outgoing, Speaks};
 
 /// What is read of an answer; metrics are the longest.
@@ -23,7 +23,7 @@ const NO_USERS: &str = "authentication is not enabled";
 /// One that is asked.
 #[derive(Debug)]
 pub(super) struct Member {
-    client: Client<DialOne, Full<Bytes>>,
+    client: Client<Dialler, Full<Bytes>>,
     origin: String,
     token: Option<String>,
 }
@@ -44,11 +44,8 @@ impl Member {
         let login = access.login().map_err(|error| error.to_string())?;
         let tls = Outgoing::new(access.tls(), Speaks::Http1);
         tls.open().map_err(|error| error.to_string())?;
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(DialOne {
-            url: url.clone(),
-            patience: access.patience(),
-            tls,
-        });
+        let dialler = Dialler { always: Some(url.clone()), patience: access.patience(), tls };
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(dialler);
         let mut member = Member { client, origin: url.origin(), token: access.token.clone() };
         if let Some((name, password)) = login {
             let body = json!({ "name": name, "password": password });

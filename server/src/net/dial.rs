@@ -101,10 +101,11 @@ pub(crate) async fn tcp(url: &Url, patience: Duration) -> io::Result<TcpStream> 
     Err(last)
 }
 
-/// Dials for whoever has not more than the text of a URL: clients of HTTP, and Raft.
+/// Dials for a client of HTTP, which has not more than the text of a URL.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialler {
-    /// For a client of HTTP.
+    /// Where to, whatever the client says: requests go to [`Url::origin`] then, which has not the path of a unix socket.
+    pub(crate) always: Option<Url>,
     pub(crate) patience: Duration,
     pub(crate) tls: Outgoing,
 }
@@ -119,36 +120,18 @@ impl Service<Uri> for Dialler {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Dialler { patience, tls } = self.clone();
+        let Dialler { always, patience, tls } = self.clone();
         Box::pin(async move {
-            let (scheme, authority) =
-                (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |it| it.as_str()));
-            let url = Url::parse(&format!("{scheme}://{authority}"))?;
+            let url = match always {
+                Some(url) => url,
+                None => {
+                    let (scheme, authority) =
+                        (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |it| it.as_str()));
+                    Url::parse(&format!("{scheme}://{authority}"))?
+                }
+            };
             dial(&url, patience, &tls).await.map(TokioIo::new)
         })
-    }
-}
-
-/// Dials one URL, whatever its client says: requests go to [`Url::origin`], which has not the path of a unix socket.
-#[derive(Clone, Debug)]
-pub(crate) struct DialOne {
-    pub(crate) url: Url,
-    pub(crate) patience: Duration,
-    pub(crate) tls: Outgoing,
-}
-
-impl Service<Uri> for DialOne {
-    type Response = TokioIo<Socket>;
-    type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Socket>, DialError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let DialOne { url, patience, tls } = self.clone();
-        Box::pin(async move { dial(&url, patience, &tls).await.map(TokioIo::new) })
     }
 }
 
@@ -261,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn clients_of_http_come_by_the_same_way() {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut dialler = Dialler { patience: LONG, tls: peers().0 };
+        let mut dialler = Dialler { always: None, patience: LONG, tls: peers().0 };
         let uri: Uri = format!("http://{}/version", tcp.local_addr().unwrap()).parse().unwrap();
         let (ours, theirs) = tokio::join!(dialler.call(uri), tcp.accept());
         assert!(ours.is_ok() && theirs.is_ok());

@@ -11,7 +11,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 
 use crate::config::{TlsSide, Url};
-use crate::net::dial::DialOne;
+use crate::net::dial::Dialler;
 use crate::tls::{Outgoing, Speaks, TlsError};
 
 /// What may be on its way: a server far away is not waited for after each blob.
@@ -98,7 +98,7 @@ impl Server {
             .initial_connection_window_size(WINDOW_BYTES)
             .http2_keep_alive_interval(SILENCE)
             .keep_alive_timeout(SILENCE);
-        let dialler = DialOne { url: url.clone(), patience: self.patience, tls: tls.clone() };
+        let dialler = Dialler { always: Some(url.clone()), patience: self.patience, tls: tls.clone() };
         endpoint.connect_with_connector(dialler).await
     }
 }

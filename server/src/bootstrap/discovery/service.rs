@@ -17,7 +17,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::config::DiscoveryService;
-use crate::net::dial::DialOne;
+use crate::net::dial::Dialler;
 use crate::tls::{Outgoing, Speaks};
 
 const REGISTRY: &str = "/_etcd/registry";
@@ -193,7 +193,7 @@ impl Client<'_> {
                 .keep_alive_timeout(service.keepalive_timeout)
                 .keep_alive_while_idle(true);
         }
-        let dialler = DialOne { url: url.clone(), patience: service.dial_timeout, tls: self.tls.clone() };
+        let dialler = Dialler { always: Some(url.clone()), patience: service.dial_timeout, tls: self.tls.clone() };
         let channel = endpoint.connect_with_connector(dialler).await?;
         let mut session = Session { channel, token: None, timeout: service.request_timeout };
         if let Some((name, password)) = &service.credentials {
