@@ -69,6 +69,11 @@ export async function shortcut(page: Page, key: string): Promise<void> {
   await page.keyboard.press(key);
 }
 
+/** What is on the clipboard comes to be `what`: the page copies in its own time. */
+export async function copied(page: Page, what: RegExp): Promise<void> {
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toMatch(what);
+}
+
 /** The rows of the list of keys; all of them, or that of a name. */
 export function rows(page: Page, named: { name?: string } = {}): Locator {
   return page.getByRole("listbox", { name: /^(Keys and levels|What was found)$/ }).getByRole("option", named);

@@ -1,7 +1,7 @@
 // The API explorer: what a newcomer and an integrator did with it, and what must not happen to them.
 import type { Page, Request } from "@playwright/test";
 
-import { accessible, expect, test } from "../lib/test.ts";
+import { accessible, copied, expect, test } from "../lib/test.ts";
 
 interface Document {
   paths: Record<string, Record<string, { operationId: string; summary: string }>>;
@@ -167,8 +167,7 @@ test("only what an operation answers stands there at once, and curl is copied", 
   await expect(article.getByText("What calls may be answered with in general")).toBeVisible();
   await expect(article.getByText("499", { exact: true })).not.toBeVisible();
   await page.getByRole("button", { name: "Copy", exact: true }).click();
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
-  expect(copied).toContain(`curl -N '${server.url}/v3/keys:batch'`);
+  await copied(page, new RegExp(`curl -N '${server.url}/v3/keys:batch'`));
 });
 
 test("every operation has a page, none of which is wider than a telephone", async ({ page, server }) => {

@@ -1,5 +1,5 @@
 // Leases: seen ending, kept alive, and revoked with a look at what dies.
-import { accessible, expect, shortcut, test } from "../lib/test.ts";
+import { accessible, copied, expect, shortcut, test } from "../lib/test.ts";
 
 test("granted, kept alive, revoked by who has seen which keys go", async ({ page, server, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -25,7 +25,7 @@ test("granted, kept alive, revoked by who has seen which keys go", async ({ page
   await expect(page.getByText("Renewed: 10 min from now")).toBeVisible();
   await row.getByRole("button", { name: "Copy as" }).click();
   await page.getByRole("menuitem", { name: "Copy as etcdctl", exact: true }).click();
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^etcdctl .*lease timetolive --keys abc$/);
+  await copied(page, /^etcdctl .*lease timetolive --keys abc$/);
   await accessible(page);
 
   await row.getByRole("button", { name: "Revoke…" }).click();
