@@ -34,6 +34,9 @@ const FILES: [&str; 18] = [
     "etcdserverpb/raft_internal.proto",
 ];
 
+/// A service of gRPC's own, with nothing of etcd's in it: gRPC alone leads there.
+const HEALTH: &str = "grpc/health/v1/health.proto";
+
 /// Packages that have a JSON form: all but those of the log and its files.
 const JSON_PACKAGES: [&str; 7] =
     ["mvccpb", "authpb", "leasepb", "membershippb", "etcdserverpb", "v3lockpb", "v3electionpb"];
@@ -58,6 +61,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .preserve_proto_field_names()
         .ignore_unknown_fields()
         .build(&JSON_PACKAGES.map(|package| format!(".{package}")))?;
+
+    let health = protox::compile([HEALTH], ["proto"])?;
+    std::fs::write(out.join("health.bin"), health.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(health)?;
 
     let pool = compiler.descriptor_pool();
     std::fs::write(out.join("bounds.rs"), bounds::generate(&pool)?)?;

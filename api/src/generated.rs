@@ -15,6 +15,11 @@ macro_rules! package {
     };
 }
 
+/// gRPC's own protocol for health checks.
+pub mod health {
+    tonic::include_proto!("grpc.health.v1");
+}
+
 package!(mvccpb, json);
 package!(authpb, json);
 package!(leasepb, json);

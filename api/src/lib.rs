@@ -16,8 +16,11 @@ pub mod methods;
 mod generated;
 
 pub use generated::{
-    authpb, etcdserverpb, leasepb, membershippb, mvccpb, raftpb, snappb, v3electionpb, v3lockpb, walpb,
+    authpb, etcdserverpb, health, leasepb, membershippb, mvccpb, raftpb, snappb, v3electionpb, v3lockpb, walpb,
 };
 
 /// The encoded `FileDescriptorSet` of everything in `proto/`, for reflection and the OpenAPI document.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The encoded `FileDescriptorSet` of [`health`], for reflection.
+pub const HEALTH_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/health.bin"));

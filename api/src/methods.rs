@@ -1,7 +1,7 @@
 //! Every RPC that the server answers, with what the layers around the services want to know of it.
 //!
 //! Generated from the descriptors; what these cannot say ([`Span`], [`Effect`]) is noted beside the generator, in
-//! `build/methods/notes.rs`, and the build fails while a method has no note. The services that libraries bring, health
+//! `build/methods/notes.rs`, and the build fails while a method has no note. The services that are gRPC's own, health
 //! and reflection, are there too and marked as [`MethodInfo::foreign`].
 //!
 //! ```
@@ -103,7 +103,7 @@ pub struct MethodInfo {
     pub effect: Effect,
     /// Who may make it.
     pub need: Need,
-    /// Not of the proto files, but of a library.
+    /// Not one of etcd's, but of gRPC's own.
     pub foreign: bool,
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn is_exempt(method: Method) -> bool {
             | Status
             | MemberList
             | HealthCheck
+            | HealthList
             | HealthWatch
             | Authenticate
     )

@@ -10,7 +10,7 @@ pub(crate) struct Note {
     pub(crate) need: &'static str,
 }
 
-/// A method that is declared nowhere in `proto/`: its service comes from a library.
+/// A method of a service that is gRPC's own and not etcd's.
 pub(crate) struct Foreign {
     /// Name of the variant.
     pub(crate) variant: &'static str,
@@ -91,6 +91,16 @@ pub(crate) const FOREIGN: &[Foreign] = &[
         method: "Check",
         request: "grpc.health.v1.HealthCheckRequest",
         response: "grpc.health.v1.HealthCheckResponse",
+        client_streaming: false,
+        server_streaming: false,
+        span: "Brief",
+    },
+    Foreign {
+        variant: "HealthList",
+        service: "grpc.health.v1.Health",
+        method: "List",
+        request: "grpc.health.v1.HealthListRequest",
+        response: "grpc.health.v1.HealthListResponse",
         client_streaming: false,
         server_streaming: false,
         span: "Brief",

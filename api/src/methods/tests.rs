@@ -91,10 +91,11 @@ fn what_the_layers_rely_on() {
 }
 
 #[test]
-fn libraries_bring_health_and_reflection() {
+fn grpc_brings_health_and_reflection() {
     let foreign = Method::ALL.into_iter().filter(|method| method.info().foreign).map(Method::path);
     let expected = [
         "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/List",
         "/grpc.health.v1.Health/Watch",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     ];

@@ -6,6 +6,7 @@
 
 mod body;
 mod compression;
+mod health;
 pub(super) mod hot;
 mod keys;
 pub(super) mod others;

@@ -1,9 +1,14 @@
 //! Health, readiness, version, metrics: what monitoring and load balancers ask.
 
 use http::Method;
+use keyport_api::health::health_check_response::ServingStatus;
+use keyport_api::health::health_client::HealthClient;
+use keyport_api::health::{HealthCheckRequest, HealthCheckResponse, HealthListRequest};
 use keyport_tests::Server;
 use keyport_tests::http::Http;
+use keyport_tests::wait::within;
 use serde_json::json;
+use tonic::Code;
 
 #[tokio::test]
 async fn health() {
@@ -15,6 +20,30 @@ async fn health() {
     for method in [Method::POST, Method::PUT, Method::DELETE] {
         let answer = http.send(method, "/health", &[], "").await;
         assert_eq!((answer.status.as_u16(), answer.header("allow").contains("GET")), (405, true));
+    }
+}
+
+/// gRPC's own checks: the server as a whole is the one service there is.
+#[tokio::test]
+async fn health_over_grpc() {
+    let server = Server::start();
+    let mut health = HealthClient::new(server.grpc().await.channel);
+    let of = |service: &str| HealthCheckRequest { service: service.to_owned() };
+    let serving = HealthCheckResponse { status: ServingStatus::Serving.into() };
+
+    assert_eq!(within("check", health.check(of(""))).await.expect("check").into_inner(), serving);
+    let refused = within("check", health.check(of("etcdserverpb.KV"))).await.expect_err("there is none");
+    assert_eq!((refused.code(), refused.message()), (Code::NotFound, "unknown service"));
+
+    let mut changes = within("watch", health.watch(of(""))).await.expect("watch").into_inner();
+    assert_eq!(within("the state", changes.message()).await.expect("a state"), Some(serving));
+    let mut unknown = within("watch", health.watch(of("etcdserverpb.KV"))).await.expect("watch").into_inner();
+    let state = within("the state", unknown.message()).await.expect("a state").expect("not the end");
+    assert_eq!(state.status(), ServingStatus::ServiceUnknown);
+
+    if !server.older_than("3.7") {
+        let all = within("list", health.list(HealthListRequest {})).await.expect("list").into_inner().statuses;
+        assert_eq!(all, [(String::new(), serving)].into());
     }
 }
 

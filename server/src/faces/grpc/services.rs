@@ -4,7 +4,6 @@ use std::pin::Pin;
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::ErrInto;
-use keyport_api::error::Error;
 use keyport_api::etcdserverpb::auth_server::{Auth, AuthServer};
 use keyport_api::etcdserverpb::cluster_server::{Cluster, ClusterServer};
 use keyport_api::etcdserverpb::kv_server::{Kv, KvServer};
@@ -20,14 +19,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
-use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::calls::{Calls, KeepAlives, RangeChunks, SnapshotBlobs, WatchReply};
+use crate::faces::grpc::health;
 use crate::faces::kit::caller;
-use crate::http::Call;
 
-/// Every service, and what libraries bring.
+/// Every service of etcd's, and gRPC's own.
 pub(crate) fn routes(calls: &Calls, max_message_bytes: usize) -> Routes {
     macro_rules! add {
         ($routes:ident, $($server:ident),* $(,)?) => {
@@ -51,13 +49,10 @@ pub(crate) fn routes(calls: &Calls, max_message_bytes: usize) -> Routes {
         LockServer,
         ElectionServer,
     );
-    // A node that answers at all serves: it opens its listeners last.
-    let (_, health) = tonic_health::server::health_reporter();
-    let health = health.accept_compressed(CompressionEncoding::Gzip);
-    routes = routes.add_service(InterceptedService::new(health, admitted(calls.clone())));
+    routes = routes.add_service(health::service(calls));
     match tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(keyport_api::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(keyport_api::HEALTH_DESCRIPTOR_SET)
         .build_v1()
     {
         Ok(reflection) => routes.add_service(reflection),
@@ -65,16 +60,6 @@ pub(crate) fn routes(calls: &Calls, max_message_bytes: usize) -> Routes {
             tracing::error!(%error, "reflection is not available");
             routes
         }
-    }
-}
-
-/// Lets health checks through the gate.
-fn admitted(calls: Calls) -> impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone {
-    move |request| {
-        let caller = caller(request.extensions())?;
-        let method = Call::get(request.extensions()).and_then(|call| call.method).ok_or(Error::UnknownMethod)?;
-        calls.health(&caller, method)?;
-        Ok(request)
     }
 }
 
