@@ -12,6 +12,6 @@ mod tests;
 mod writer;
 
 pub use error::{Damage, Damaged, ReadError, RowError, WriteError};
-pub use read_at::ReadAt;
+pub use read_at::{Counted, ReadAt};
 pub use reader::{Bucket, Buckets, Reader, Row};
 pub use writer::{Writer, Written};

@@ -1,13 +1,12 @@
 //! The file that a backup is: a bbolt file and, if it came from a server, the SHA-256 of it; or a copy of a member's own database,
 //! which is read as the bbolt file that the member would have made of it.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use keyport_storage::backend::{BackendError, Snapshot, export, is_native};
-use keyport_storage::bbolt::{ReadAt, ReadError, Reader};
+use keyport_storage::bbolt::{Counted, ReadAt, ReadError, Reader};
 use sha2::{Digest, Sha256};
 
 use crate::bulk::Pace;
@@ -86,23 +85,6 @@ impl Course {
     }
 }
 
-/// A source that takes its course.
-pub(super) struct Watched<'a> {
-    source: &'a Source,
-    course: RefCell<Course>,
-}
-
-impl ReadAt for Watched<'_> {
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.course.borrow_mut().step(buffer.len());
-        self.source.read_exact_at(buffer, offset)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        self.source.size()
-    }
-}
-
 /// Why a backup is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
@@ -173,9 +155,10 @@ impl BackupFile {
 
     /// # Errors
     /// When it is no bbolt file, or is damaged where that shows at once.
-    pub(super) fn reader(&self) -> Result<Reader<Watched<'_>>, FileError> {
-        let watched = Watched { source: &self.source, course: RefCell::new(self.course("reading")) };
-        Reader::open(watched).map_err(|error| self.damaged(error))
+    pub(super) fn reader(&self) -> Result<Reader<impl ReadAt + '_>, FileError> {
+        let mut course = self.course("reading");
+        let source = Counted::new(&self.source, move |bytes| course.step(bytes));
+        Reader::open(source).map_err(|error| self.damaged(error))
     }
 
     fn course(&self, what: &'static str) -> Course {

@@ -10,10 +10,10 @@ use keyport_api::etcdserverpb::{AlarmMember, AlarmType};
 use keyport_raft::wal::make_dir;
 use keyport_storage::backend::schema::{CONF_STATE, CONSISTENT_INDEX, TERM};
 use keyport_storage::backend::{BackendError, BackendOptions, Bucket, Changes, ImportOptions, import};
-use keyport_storage::bbolt::{ReadError, Reader};
+use keyport_storage::bbolt::{ReadAt, ReadError, Reader};
 use prost::Message;
 
-use super::file::{BackupFile, FileError, Manner, Watched};
+use super::file::{BackupFile, FileError, Manner};
 use crate::bootstrap::{BootstrapError, Restored};
 use crate::config::{Url, UrlError, parse_members};
 use crate::membership;
@@ -143,7 +143,7 @@ fn changes(gone: &[AlarmMember]) -> Changes {
 }
 
 /// Those of members that the new cluster has not: nobody could ever be rid of them.
-fn alarms(reader: &Reader<Watched<'_>>, cluster: &Restored) -> Result<Vec<AlarmMember>, ReadError> {
+fn alarms(reader: &Reader<impl ReadAt>, cluster: &Restored) -> Result<Vec<AlarmMember>, ReadError> {
     let mut gone = Vec::new();
     if let Some(mut rows) = reader.buckets()?.find(Bucket::Alarm.name().as_bytes())? {
         while let Some(row) = rows.next_row()? {

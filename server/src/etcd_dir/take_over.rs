@@ -12,10 +12,12 @@ use std::time::Instant;
 use keyport_raft::wal::{Disk, Recovered, Wal, WalError};
 use keyport_storage::backend::schema::CONF_STATE;
 use keyport_storage::backend::{BackendOptions, Bucket, Changes, ImportOptions, import};
+use keyport_storage::bbolt::{Counted, Reader};
 
 use super::database::{self, Database};
 use super::refusal::{Refusal, TakeOverError};
 use super::{history, old_store, snap_file};
+use crate::command_line::Progress;
 use crate::staging::{sync_name, with_ending};
 use crate::state::{SnapshotFiles, conf_state};
 
@@ -59,7 +61,14 @@ fn convert(places: &Places<'_>, options: BackendOptions) -> Result<(), Refusal> 
     let row = conf_state::row(&configuration).map_err(|_| Refusal::Row("confState"))?;
     let wanted = ImportOptions { changes: Changes::none().put(Bucket::Meta, CONF_STATE, row), bump: None };
     let unfinished = with_ending(places.database, UNFINISHED);
-    import((&database.path, &database.reader), &unfinished, options, &wanted)?;
+    let (mut progress, mut done) = (Progress::new(), 0_u64);
+    let source = Counted::new(at(&database.path, File::open(&database.path))?, move |read: usize| {
+        done = done.saturating_add(read as u64);
+        progress.show("taking over", done.min(bytes), bytes);
+    });
+    let reader = Reader::open(source)?;
+    import((&database.path, &reader), &unfinished, options, &wanted)?;
+    drop(reader);
     if !is_kept {
         at(&kept, fs::hard_link(&database.path, &kept))?;
         at(places.database, sync_name(places.database))?;

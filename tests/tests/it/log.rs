@@ -160,18 +160,37 @@ impl Drop for Terminal {
     }
 }
 
-#[test]
-fn a_person_at_a_terminal_gets_short_lines_and_an_address_to_open() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = format!("--data-dir={}", dir.path().join("data").display());
+/// Where a member that is alone is found, and the flags that say so.
+fn urls() -> (String, [String; 5]) {
     let (client, peer) = (format!("http://127.0.0.1:{}", free_port()), format!("http://127.0.0.1:{}", free_port()));
-    let urls = [
+    let flags = [
         format!("--listen-client-urls={client}"),
         format!("--advertise-client-urls={client}"),
         format!("--listen-peer-urls={peer}"),
         format!("--initial-advertise-peer-urls={peer}"),
         format!("--initial-cluster=default={peer}"),
     ];
+    (client, flags)
+}
+
+#[test]
+fn a_person_at_a_terminal_sees_how_far_a_take_over_is() {
+    let mut etcd = Server::of(Flavor::Etcd).start();
+    etcd.kill();
+    let data = format!("--data-dir={}", etcd.data_dir().display());
+    let (_, urls) = urls();
+    let args: Vec<&str> = urls.iter().map(String::as_str).chain([data.as_str()]).collect();
+    let mut terminal = Terminal::start(&args);
+    let text = terminal.until("took over the database");
+    let (_, line) = text.rsplit_once("\r\x1b[Ktaking over: ").expect("a line that is written over");
+    assert!(line.contains("% of ") && line.contains("\r\x1b[K"), "{text}");
+}
+
+#[test]
+fn a_person_at_a_terminal_gets_short_lines_and_an_address_to_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = format!("--data-dir={}", dir.path().join("data").display());
+    let (client, urls) = urls();
     let start = |more: &[&str]| {
         let args: Vec<&str> =
             urls.iter().map(String::as_str).chain([data.as_str()]).chain(more.iter().copied()).collect();
