@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyport_api::etcdserverpb::{MemberListRequest, PutRequest};
+use keyport_api::etcdserverpb::{Member, MemberListRequest, PutRequest};
 use keyport_tests::Flavor;
 use keyport_tests::cluster::Cluster;
 use keyport_tests::grpc::{get, text as utf8};
@@ -25,10 +25,10 @@ async fn write(mut c: keyport_tests::grpc::Grpc, of: String) -> BTreeMap<String,
 }
 
 async fn all_up(cluster: &mut Cluster) {
-    for member in 0..3 {
+    for member in 0..cluster.members.len() {
         cluster.launch(member);
     }
-    for member in 0..3 {
+    for member in 0..cluster.members.len() {
         cluster.until_ready(member).await;
     }
     cluster.leader().await;
@@ -111,4 +111,42 @@ async fn three_members_that_were_killed_are_the_same_cluster() {
     for flavor in Flavor::releases().into_iter().filter(|flavor| !flavor.older_than("3.6")) {
         there_and_back(flavor, true).await;
     }
+}
+
+/// Nobody has written anything, and one has no vote yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_cluster_goes_on_with_its_learner() {
+    for flavor in Flavor::releases() {
+        let mut cluster = Cluster::of(3).flavor(flavor).direct().start().await;
+        let learner = cluster.add(0, true).await;
+        cluster.restart(learner).await;
+        let members = listed(&cluster).await;
+        assert_eq!(members.iter().filter(|member| member.is_learner).count(), 1);
+        cluster.stop().await;
+
+        cluster.become_a(Flavor::Keyport, "data");
+        all_up(&mut cluster).await;
+        assert_eq!(listed(&cluster).await, members, "{flavor:?}");
+        assert_eq!(cluster.grpc(0).put("k", "v").await, 2, "the first revision");
+        cluster.promote(0, learner).await;
+        assert_eq!(cluster.until_equal().await, 2);
+        let members = listed(&cluster).await;
+        cluster.stop().await;
+        cluster.check_logs();
+
+        for member in &cluster.members {
+            to_etcd(member.data_dir(), &member.data_dir().with_file_name("back"));
+        }
+        cluster.become_a(flavor, "back");
+        all_up(&mut cluster).await;
+        assert_eq!(listed(&cluster).await, members, "{flavor:?}");
+        assert_eq!(cluster.grpc(learner).put("k", "w").await, 3);
+        assert_eq!(cluster.until_equal().await, 3);
+    }
+}
+
+async fn listed(cluster: &Cluster) -> Vec<Member> {
+    let mut members = cluster.list(0, true).await.expect("a list");
+    members.sort_by_key(|member| member.id);
+    members
 }
