@@ -9,6 +9,7 @@
 mod leash;
 mod pace;
 
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,6 +61,9 @@ pub(crate) struct Lane(Arc<Semaphore>);
 /// Says whether anybody still waits for the work.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gone(Arc<AtomicBool>);
+
+/// What is done aside, and what comes of it: of one type, or each kind of work would have all that leads to it written anew.
+type Work = Box<dyn FnOnce(&Gone) -> Box<dyn Any + Send> + Send>;
 
 /// The threads, and the lane of whoever asks.
 #[derive(Clone, Copy, Debug)]
@@ -166,11 +170,15 @@ impl<'a> Aside<'a> {
         self,
         work: impl FnOnce(&Gone) -> T + Send + 'static,
     ) -> Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>> {
+        let work: Work = Box::new(move |gone| Box::new(work(gone)));
         // In a box, lest every request that might have been large is as large as this.
-        Box::pin(self.finished(work))
+        Box::pin(async move {
+            let outcome = self.finished(work).await?.downcast();
+            Ok(*outcome.unwrap_or_else(|_| unreachable!("it is what the work returned")))
+        })
     }
 
-    async fn finished<T: Send + 'static>(self, work: impl FnOnce(&Gone) -> T + Send + 'static) -> Result<T, Error> {
+    async fn finished(self, work: Work) -> Result<Box<dyn Any + Send>, Error> {
         let threads = &self.bulk.0;
         let Some(runtime) = &threads.runtime else { return Err(Error::Stopped) };
         let turn = match self.lane {
