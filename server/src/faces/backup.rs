@@ -52,7 +52,7 @@ async fn give(calls: &Calls, parts: &Parts) -> Result<Response<GatewayBody>, Sta
         return Ok(described(StatusCode::NOT_MODIFIED, &copy));
     }
     let is_named = wanted.contains(&tag);
-    let part = match asked.filter(|_| is_named) {
+    let part = match asked.filter(|_| is_named && parts.method == Method::GET) {
         Some(asked) => part(asked, copy.len()),
         None => Part::All,
     };

@@ -22,6 +22,8 @@ pub(super) fn part(asked: &HeaderValue, all: u64) -> Part {
         (Some(first), Some(last)) => Part::Some(first..last.saturating_add(1).min(all)),
         (Some(first), None) if last.is_empty() => Part::Some(first..all),
         (None, Some(0)) if first.is_empty() => Part::Beyond,
+        // Of nothing there is no part, and nothing is all of it.
+        (None, Some(_)) if all == 0 => Part::All,
         (None, Some(length)) if first.is_empty() => Part::Some(all.saturating_sub(length)..all),
         _ => Part::All,
     }
@@ -67,6 +69,9 @@ mod tests {
             ("", Part::All),
         ] {
             assert_eq!(part(&HeaderValue::from_static(asked), 100), expected, "{asked}");
+        }
+        for (asked, expected) in [("bytes=-1", Part::All), ("bytes=-0", Part::Beyond), ("bytes=0-", Part::Beyond)] {
+            assert_eq!(part(&HeaderValue::from_static(asked), 0), expected, "{asked} of nothing");
         }
     }
 }

@@ -10,7 +10,7 @@ use keyport_api::error;
 use keyport_openapi::endpoints::EventsParameter;
 use tonic::Status;
 
-use super::negotiation::accepts;
+use super::negotiation::{LINES, prefers};
 use super::query::parameters;
 use crate::http::layers::LastWord;
 
@@ -28,17 +28,18 @@ pub(super) enum Framing {
     Lines,
 }
 
+/// What else there is where events are: who names both gets what he likes better, or names first.
+const ANSWERS: [&str; 3] = ["application/json", "application/octet-stream", "text/plain"];
+
 /// Whether a request takes events by name.
 pub(super) fn hears(headers: &HeaderMap) -> bool {
-    accepts(headers, EVENT_STREAM)
+    prefers(headers, EVENT_STREAM, &ANSWERS)
 }
 
 impl Framing {
-    /// Lines for those who ask for them and not for events; events without names for those who say so in the query.
+    /// Lines for those who ask for them rather than for events; events without names for those who say so in the query.
     pub(super) fn of(parts: &Parts) -> Framing {
-        let headers = &parts.headers;
-        let lines = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
-        if lines.iter().any(|media_type| accepts(headers, media_type)) && !hears(headers) {
+        if LINES.iter().any(|media_type| prefers(&parts.headers, media_type, &[EVENT_STREAM])) {
             return Framing::Lines;
         }
         let unnamed = parameters(parts.uri.query().unwrap_or_default()).find(|given| given.name == UNNAMED);

@@ -20,9 +20,18 @@ pub(super) fn best(headers: &HeaderMap, offered: &[&str]) -> usize {
     best.map_or(0, |(_, at)| at)
 }
 
+/// What lines of JSON are called.
+pub(super) const LINES: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
+
 /// Whether a media type is named as one that is taken.
 pub(super) fn accepts(headers: &HeaderMap, form: &str) -> bool {
-    ranges(headers).any(|range| range.name.eq_ignore_ascii_case(form))
+    ranges(headers).any(|range| range.quality > 0 && range.name.eq_ignore_ascii_case(form))
+}
+
+/// Whether it is named, and none of these is liked better.
+pub(super) fn prefers(headers: &HeaderMap, form: &str, others: &[&str]) -> bool {
+    let wanted = liking(headers, form);
+    accepts(headers, form) && others.iter().all(|other| liking(headers, other) < wanted)
 }
 
 struct Range<'a> {
@@ -93,5 +102,26 @@ mod tests {
             assert_eq!(best(&headers, &forms), chosen, "{accept}");
         }
         assert_eq!(best(&HeaderMap::new(), &forms), 0);
+    }
+
+    #[test]
+    fn what_is_refused_or_liked_less_is_not_preferred() {
+        for (accept, is_named, is_preferred) in [
+            ("text/event-stream", true, true),
+            ("text/event-stream, */*", true, true),
+            ("text/event-stream, application/json", true, true),
+            ("application/json, text/event-stream", true, false),
+            ("application/json, text/event-stream;q=0.9", true, false),
+            ("application/json;q=0.5, Text/Event-Stream;q=0.9", true, true),
+            ("text/event-stream;q=0", false, false),
+            ("text/event-stream;q=0, */*", false, false),
+            ("*/*", false, false),
+            ("text/*", false, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(accepts(&headers, "text/event-stream"), is_named, "{accept}");
+            assert_eq!(prefers(&headers, "text/event-stream", &["application/json"]), is_preferred, "{accept}");
+        }
     }
 }

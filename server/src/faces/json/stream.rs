@@ -27,7 +27,7 @@ use super::inbound::{Call, Inbound};
 use super::refusal::{self, JSON, Refusal};
 use super::{GatewayOptions, unary};
 use crate::bulk::Aside;
-use crate::faces::negotiation::accepts;
+use crate::faces::negotiation;
 use crate::faces::text::GatewayBody;
 use crate::http::layers::LastWord;
 use crate::http::{BoxError, Ending};
@@ -46,7 +46,7 @@ const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 /// Calls a stream what it is for whoever asks for that (`headers` are those of the request). For all others it is JSON, as
 /// it is at etcd's gateway.
 pub(super) fn named_as_wished(headers: &HeaderMap, mut response: Response<GatewayBody>) -> Response<GatewayBody> {
-    if response.status().is_success() && accepts(headers, "application/x-ndjson") {
+    if response.status().is_success() && negotiation::LINES.iter().any(|name| negotiation::accepts(headers, name)) {
         response.headers_mut().insert(header::CONTENT_TYPE, LINES);
     }
     response

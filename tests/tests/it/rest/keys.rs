@@ -87,6 +87,31 @@ async fn a_document_has_text_where_it_is_text() {
     assert_eq!((quiet.status.as_u16(), quiet.body.len(), quiet.header("location")), (201, 0, "/v3/keys/n"));
 }
 
+/// What somebody will not have, or likes less, is not what he gets: a stream would never end.
+#[tokio::test]
+async fn a_stream_is_for_who_likes_it_best() {
+    let store = Store::start();
+    store.put("k", "v").await;
+    let form = async |method: Method, key: &str, accept: &str| {
+        let answer = store.ask(method, key, &[("accept", accept)], "v").await;
+        assert!(answer.status.is_success(), "{accept}: {}", answer.text());
+        answer.header("content-type").to_owned()
+    };
+    for (accept, form_of_key) in [
+        ("text/event-stream;q=0", "application/octet-stream"),
+        ("text/event-stream;q=0, application/json", "application/json"),
+        ("application/json, text/event-stream", "application/json"),
+        ("application/json, text/event-stream;q=0.9", "application/json"),
+    ] {
+        assert_eq!(form(Method::GET, "k", accept).await, form_of_key, "{accept}");
+        assert_eq!(form(Method::PUT, "k", accept).await, "application/json", "{accept}");
+    }
+    for lines in ["application/x-ndjson", "application/ndjson", "application/jsonl"] {
+        let list = store.http.send(Method::GET, "/v3/keys?recursive", &[("accept", lines)], "").await;
+        assert_eq!(list.header("content-type"), "application/x-ndjson", "{lines}");
+    }
+}
+
 #[tokio::test]
 async fn large_values_are_given_in_parts() {
     let store = Store::start();
@@ -105,6 +130,11 @@ async fn large_values_are_given_in_parts() {
     assert_eq!((whole.status.as_u16(), whole.body.len()), (200, 1_000_000), "another value has no such part");
     let beyond = part("bytes=1000000-", "").await;
     assert_eq!((problem(&beyond).0, beyond.header("content-range")), (416, "bytes */1000000"));
+    let head = store.ask(Method::HEAD, "big", &[("range", "bytes=0-0")], "").await;
+    assert_eq!((head.status.as_u16(), head.header("content-length")), (200, "1000000"), "parts are for GET");
+    store.put("nothing", "").await;
+    let nothing = store.ask(Method::GET, "nothing", &[("range", "bytes=-5")], "").await;
+    assert_eq!((nothing.status.as_u16(), nothing.header("content-range")), (200, ""), "all of nothing");
     for bytes in [1_600_000, 3_000_000] {
         let refused = store.put("big", vec![0; bytes]).await;
         assert_eq!(problem(&refused).0, 413, "{bytes}");

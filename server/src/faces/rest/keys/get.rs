@@ -7,7 +7,7 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::RangeRequest;
 use keyport_storage::{KeyRange, Record};
@@ -58,7 +58,7 @@ pub(super) async fn answer(
         shown::typed(response.headers_mut());
         response
     } else {
-        raw(headers, &kv, form == 2)
+        raw(parts, &kv, form == 2)
     };
     let said = response.headers_mut();
     shown::describe(said, &kv, revision, form == 1);
@@ -106,10 +106,12 @@ fn is_news(ask: &Ask, headers: &HeaderMap, kv: Option<&Record>) -> bool {
 }
 
 /// The value, or the part of it that is asked for.
-fn raw(headers: &HeaderMap, kv: &Record, as_text: bool) -> Response<GatewayBody> {
-    let all = kv.value().len();
+fn raw(parts: &Parts, kv: &Record, as_text: bool) -> Response<GatewayBody> {
+    let (headers, all) = (&parts.headers, kv.value().len());
     let own = Tag { revision: kv.mod_revision(), is_document: false };
     let is_meant = headers.get(IF_RANGE).is_none_or(|tag| tag.to_str().ok().and_then(read) == Some(own));
+    // Parts are for GET alone: HEAD tells of all of it.
+    let is_meant = is_meant && parts.method == Method::GET;
     let part = headers.get(RANGE).filter(|_| is_meant).map_or(Part::All, |asked| part(asked, all as u64));
     let mut response = match part {
         Part::All => with(StatusCode::OK, value(kv)),

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK, VARY};
 use http::request::Parts;
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use keyport_api::error::{self, Error};
 use keyport_openapi::endpoints::{LIST_LIMITS, ListParameter, Resource};
 
 use super::cursor::{Cursor, List};
 use crate::calls::{Caller, Calls, ListReply, ListRequest, Listed, Search, SearchIn};
-use crate::faces::negotiation::best;
+use crate::faces::negotiation::{self, prefers};
 use crate::faces::query::{Parameter, parameters_once};
 use crate::faces::rest::failure::Failure;
 use crate::faces::rest::shown;
@@ -20,7 +20,7 @@ use crate::faces::text::{GatewayBody, write_bytes, write_fields};
 use crate::faces::{kit, problem};
 use crate::http::layers::LastsLong;
 
-const FORMS: [&str; 2] = ["application/json", "application/x-ndjson"];
+const JSON: &str = "application/json";
 const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 const DEFAULT_LIMIT: usize = 100;
 /// Keys and levels that are read at once where all are wanted.
@@ -48,7 +48,7 @@ struct Wanted {
 pub(super) async fn answer(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<GatewayBody>, Failure> {
     let query = parts.uri.query().unwrap_or_default();
     let mut ask = Ask::read(query)?;
-    let as_lines = ask.as_file || best(&parts.headers, &FORMS) == 1;
+    let as_lines = ask.as_file || are_lines_wanted(&parts.headers);
     if as_lines {
         ask.request.limit = LINES_AT_ONCE;
     }
@@ -198,6 +198,10 @@ fn disposition(prefix: &[u8], revision: i64) -> HeaderValue {
     let prefix = prefix.trim_matches(['-', '.']);
     let name = if prefix.is_empty() { "keys" } else { prefix };
     kit::header(&format!("attachment; filename=\"{name}-{revision}.ndjson\""))
+}
+
+fn are_lines_wanted(headers: &HeaderMap) -> bool {
+    negotiation::LINES.iter().any(|name| prefers(headers, name, &[JSON]))
 }
 
 fn document(ask: &Ask, page: &ListReply, next: Option<&str>) -> Bytes {
