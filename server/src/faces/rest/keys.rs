@@ -16,6 +16,7 @@ mod patch;
 mod put;
 mod remove;
 mod remove_all;
+mod same;
 mod swap;
 mod turns;
 

@@ -1,9 +1,10 @@
 //! What a patch makes of a value.
 
 use bytes::Bytes;
-use json_patch::{Patch, PatchOperation};
+use json_patch::{Patch, PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
+use super::same::is_same;
 use crate::faces::rest::failure::Failure;
 
 /// How deep JSON may nest: as deep as it is read.
@@ -114,14 +115,24 @@ impl Change {
 /// One operation after the other: a few that copy what copies have made would fill any memory.
 fn step_by_step(document: &mut Value, patch: &Patch, mut size: usize, most_bytes: usize) -> Result<(), Impossible> {
     let mut looked_at = 0;
-    for operation in &patch.0 {
+    for (at, operation) in patch.0.iter().enumerate() {
+        let failed =
+            |path: &str, kind: &PatchErrorKind| state(&format!("operation {at} failed at path '{path}': {kind}"));
         let (path, put) = match operation {
             PatchOperation::Add(add) => (&add.path, Some(&add.value)),
             PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
             PatchOperation::Copy(copy) => (&copy.path, document.pointer(copy.from.as_str())),
             PatchOperation::Move(moved) => (&moved.path, document.pointer(moved.from.as_str())),
             PatchOperation::Remove(removed) => (&removed.path, None),
-            PatchOperation::Test(test) => (&test.path, None),
+            PatchOperation::Test(test) => {
+                // The library has 1 and 1.0 for two.
+                let why = match document.pointer(test.path.as_str()) {
+                    Some(found) if is_same(found, &test.value) => continue,
+                    Some(_) => PatchErrorKind::TestFailed,
+                    None => PatchErrorKind::InvalidPointer,
+                };
+                return Err(failed(test.path.as_str(), &why));
+            }
         };
         let put = put.map_or((0, 0), |value| (depth(value, &mut looked_at), bytes(value, operation)));
         if looked_at > MOST_LOOKED_AT {
@@ -135,7 +146,8 @@ fn step_by_step(document: &mut Value, patch: &Patch, mut size: usize, most_bytes
         if size > most_bytes * 2 {
             return Err(Impossible::TooLarge);
         }
-        json_patch::patch(document, std::slice::from_ref(operation)).map_err(|error| state(&error.to_string()))?;
+        json_patch::patch(document, std::slice::from_ref(operation))
+            .map_err(|error| failed(error.path.as_str(), &error.kind))?;
     }
     Ok(())
 }
@@ -279,6 +291,10 @@ mod tests {
             assert!(matches!(patch(document, operations), Err(Impossible::State(_))), "{operations}");
         }
         assert_eq!(patch(None, "[]"), Err(state("there is no such key")));
+        let numbers = r#"[{"op":"test","path":"/a/b","value":[1.0,2e0]},{"op":"remove","path":"/a"}]"#;
+        assert_eq!(patch(document, numbers).unwrap(), "{}", "numbers are what they amount to");
+        let second = r#"[{"op":"test","path":"/a/b/0","value":1},{"op":"remove","path":"/x"}]"#;
+        assert_eq!(patch(document, second), Err(state("operation 1 failed at path '/x': path is invalid")));
     }
 
     #[test]
