@@ -49,6 +49,20 @@ pub(super) fn is_plain(text: &str) -> bool {
     digits && (text.len() == 1 || !text.starts_with('0'))
 }
 
+/// An id as addresses have it: a number as they are written here, or hexadecimal digits behind `0x`, as `etcdctl` writes them.
+pub(super) fn id(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => u64::from_str_radix(digits, 16).ok(),
+        None if is_plain(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The id of a lease, which is never 0.
+pub(super) fn lease_id(text: &str) -> Option<i64> {
+    id(text).and_then(|id| i64::try_from(id).ok()).filter(|id| *id > 0)
+}
+
 /// Whether encoding an answer would hold up an event loop. Finding out does not: a long list is not gone through for it.
 pub(super) fn is_large<T: Message + 'static>(answer: &T) -> bool {
     elements(answer) > LONG || answer.encoded_len() > LARGE

@@ -127,6 +127,11 @@ impl Parameter {
         }
     }
 
+    /// The id of a lease, in digits, or in hexadecimal ones behind `0x`.
+    pub(super) fn lease(&self) -> Result<i64, ParameterError> {
+        kit::lease_id(&self.text()).ok_or_else(|| self.is_not("the id of a lease"))
+    }
+
     /// How long to wait: a number of seconds, with or without an `s` behind it.
     pub(super) fn seconds(
         &self,

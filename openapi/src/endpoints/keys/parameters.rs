@@ -23,8 +23,11 @@ pub(in super::super) const CONSISTENCY: Parameter = query(
 );
 pub(in super::super) const TTL: Parameter =
     query("ttl", "Seconds for which the key stays, unless it is written again.", Shape::Digits);
-pub(in super::super) const LEASE: Parameter =
-    query("lease", "A lease that the key is bound to: it goes when the lease ends.", Shape::Digits);
+pub(in super::super) const LEASE: Parameter = query(
+    "lease",
+    "A lease that the key is bound to, by its id (digits, or `0x` and the hexadecimal digits that `etcdctl` writes): it goes when the lease ends.",
+    Shape::Text,
+);
 pub(in super::super) const HOLD: Parameter = query(
     "hold",
     "For as long as the answer is read, which is a stream of events then (`text/event-stream`, or lines of JSON for who accepts those): \

@@ -43,15 +43,6 @@ impl From<Malformed> for Failure {
     }
 }
 
-/// An id as a path has it: a number as they are written here, or hexadecimal digits behind `0x`.
-pub(super) fn id(text: &str) -> Option<u64> {
-    match text.strip_prefix("0x") {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => u64::from_str_radix(digits, 16).ok(),
-        None if kit::is_plain(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
 /// What follows `/v3/keys/`, whatever bytes that is.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::own_lease::OwnLease;
-use super::{address, hold, shown};
+use super::{hold, once, shown};
 use crate::calls::{Caller, Calls, KeyLease};
 use crate::faces::fields::{self, Whole};
 use crate::faces::kit;
@@ -43,7 +43,7 @@ pub(super) async fn answer(
 ) -> Result<Response<GatewayBody>, Failure> {
     match resource {
         Resource::LeaseGrant if holds(parts)? => held(calls, caller, parts, &body, stop).await,
-        Resource::LeaseGrant => grant(calls, caller, &body).await,
+        Resource::LeaseGrant => grant(calls, caller, parts, &body).await,
         Resource::Lease => show(calls, caller, parts).await,
         Resource::LeaseKeepAlive => {
             let id = id(parts)?;
@@ -91,27 +91,30 @@ async fn held(
     stop: CancellationToken,
 ) -> Result<Response<GatewayBody>, Failure> {
     let body = if body.is_empty() { Bytes::from(format!("{{\"ttl\":{}}}", hold::TTL)) } else { body.clone() };
-    let granted = granted(calls, caller, &body).await?;
+    let granted = granted(calls, caller, parts, &body).await?;
     let lease = KeyLease { id: granted.id, ttl: granted.ttl, is_new: true };
     let told = told(&granted);
     Ok(hold::stream(parts, stop, OwnLease::of(calls, caller, lease), None, async { Ok(told.into()) }))
 }
 
-async fn granted(calls: &Calls, caller: &Caller, body: &Bytes) -> Result<LeaseGrantResponse, Failure> {
+async fn granted(calls: &Calls, caller: &Caller, parts: &Parts, body: &Bytes) -> Result<LeaseGrantResponse, Failure> {
     let wish: Wish = fields::read(body)?;
     let Whole(ttl @ 1..) = wish.ttl else {
         return Err(Failure::Malformed("ttl is not a number of seconds".into()));
     };
     let id = match wish.id {
-        None => 0,
+        None => {
+            once::refuse(&parts.headers, "a lease that is given an id is granted once")?;
+            0
+        }
         Some(Whole(id @ 1..)) => id,
         Some(_) => return Err(Failure::Malformed("id is not the id of a lease".into())),
     };
     Ok(calls.lease.lease_grant(caller, LeaseGrantRequest { ttl, id }).await?)
 }
 
-async fn grant(calls: &Calls, caller: &Caller, body: &Bytes) -> Result<Response<GatewayBody>, Failure> {
-    let granted = granted(calls, caller, body).await?;
+async fn grant(calls: &Calls, caller: &Caller, parts: &Parts, body: &Bytes) -> Result<Response<GatewayBody>, Failure> {
+    let granted = granted(calls, caller, parts, body).await?;
     let mut response = shown::json(told(&granted));
     *response.status_mut() = StatusCode::CREATED;
     response.headers_mut().insert(LOCATION, kit::header(&format!("{LEASES}{}", granted.id)));
@@ -151,8 +154,7 @@ async fn show(calls: &Calls, caller: &Caller, parts: &Parts) -> Result<Response<
 fn id(parts: &Parts) -> Result<i64, Failure> {
     let path = routes::canonical(parts.uri.path()).unwrap_or_default();
     let text = path.strip_prefix(LEASES).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let id = address::id(text).and_then(|id| i64::try_from(id).ok()).filter(|id| *id > 0);
-    id.ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a lease")))
+    kit::lease_id(text).ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a lease")))
 }
 
 fn told(granted: &LeaseGrantResponse) -> String {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::own_lease::OwnLease;
-use super::{address, hold, shown};
+use super::{address, hold, once, shown};
 use crate::calls::{Caller, Calls, First, KeyLease, Line, PlaceWish};
 use crate::faces::kit;
 use crate::faces::text::GatewayBody;
@@ -69,6 +69,7 @@ impl Desk {
         let (lease, own) = match ask.owner {
             Owner::Lease(id) => (id, None),
             Owner::Ttl(seconds) => {
+                once::refuse(&parts.headers, "who asks again with the same lease asks for what he has")?;
                 // Who asks again and again has nothing written for that.
                 if wait.is_zero()
                     && let Some(holder) = self.first().await?

@@ -146,5 +146,5 @@ impl Shown<'_> {
 /// As the path has it: digits, or hexadecimal digits behind `0x`.
 fn id(parts: &Parts) -> Result<u64, Failure> {
     let text = address::parts(&parts.uri, MEMBERS)?.into_iter().next().unwrap_or_default();
-    address::id(&text).ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a member")))
+    kit::id(&text).ok_or_else(|| Failure::Malformed(format!("{text} is not the id of a member")))
 }

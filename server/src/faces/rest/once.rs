@@ -16,12 +16,14 @@ use sha2::{Digest as _, Sha256};
 use super::failure::Failure;
 use crate::calls::Caller;
 
+/// What keys begin with that are beside those that somebody has asked for.
+pub(super) const BESIDE: &[u8] = b"__";
 /// How long a request is remembered, in seconds.
 pub(super) const REMEMBERED: i64 = 3600;
 /// Bytes of such a key.
 const MOST_BYTES: usize = 255;
 
-pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Beside an answer that is not the first to its request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -105,6 +107,17 @@ impl Once {
         let Written { request, done } = serde_json::from_slice(record.value()).map_err(|_| Failure::Reused)?;
         if request == self.request { Ok(done) } else { Err(Failure::Reused) }
     }
+}
+
+/// Refuses the header where nothing is remembered: `instead` says what keeps such a request from being done twice.
+///
+/// # Errors
+/// `Malformed`.
+pub(super) fn refuse(headers: &HeaderMap, instead: &str) -> Result<(), Failure> {
+    if headers.contains_key(IDEMPOTENCY_KEY) {
+        return Err(Failure::Malformed(format!("Idempotency-Key is not taken here: {instead}")));
+    }
+    Ok(())
 }
 
 /// Says in an answer that it is not the first.

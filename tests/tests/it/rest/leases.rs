@@ -26,7 +26,7 @@ async fn a_lease_is_granted_kept_and_ended() {
     let listed = store.lease(Method::GET, "", Value::Null).await.json();
     assert_eq!(listed, json!({"leases": [{"id": "7"}, {"id": id.to_string()}]}));
     store.put("a?lease=7", "x").await;
-    store.put("%FF?lease=7", "x").await;
+    store.put("%FF?lease=0x7", "x").await;
     let shown = store.lease(Method::GET, "/7?keys", Value::Null).await.json();
     assert!((1..=60).contains(&number(&shown, "ttl")) && number(&shown, "granted_ttl") == 60);
     assert_eq!(shown["keys"], json!([{"key": "a"}, {"key_b64": "/w=="}]));

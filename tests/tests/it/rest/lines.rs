@@ -44,7 +44,7 @@ async fn a_lock_is_had_by_one_and_its_holder_is_told() {
     // Asking again with the same lease is asking for what one has.
     let again = store.line(Method::POST, &format!("locks/jobs/nightly?lease={lease}"), "m1").await;
     assert_eq!((again.status.as_u16(), number(&again.json(), "revision")), (201, revision));
-    let released = store.line(Method::DELETE, &format!("locks/jobs/nightly?lease={lease}"), "").await;
+    let released = store.line(Method::DELETE, &format!("locks/jobs/nightly?lease={lease:#x}"), "").await;
     assert_eq!(released.status, 204);
     assert_eq!(store.look("locks/jobs/nightly").await, json!({"name": "jobs/nightly", "waiters": [], "count": "0"}));
     // Its lease was for it alone.

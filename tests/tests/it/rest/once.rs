@@ -76,12 +76,55 @@ async fn names_have_a_form() {
     let twice = [("idempotency-key", "a"), ("idempotency-key", "b")];
     assert_eq!(problem(&http.send(Method::POST, "/v3/keys/jobs/", &twice, "x").await).0, 400);
     let named = [("idempotency-key", "a")];
-    let patch = http.send(Method::PATCH, "/v3/keys/n?increment=1", &named, "").await;
-    assert_eq!(problem(&patch).0, 400, "it would be done twice, and says so");
+    for (path, body) in [("leases", r#"{"ttl":60}"#), ("locks/l", ""), ("elections/e", "")] {
+        let refused = http.send(Method::POST, &format!("/v3/{path}"), &named, body).await;
+        assert_eq!(problem(&refused).0, 400, "it would be done twice, and says so: {path}");
+    }
+    let own = http.send(Method::POST, "/v3/leases", &named, r#"{"ttl":60,"id":7}"#).await;
+    assert_eq!(own.status, 201, "its id keeps it from being done twice");
     assert_eq!(keys(&http, "").await, [""; 0]);
 }
 
-/// Many at once, at all members: one key.
+/// What is added to a value is added once.
+#[tokio::test]
+async fn a_patch_that_comes_again_is_applied_once() {
+    let mut server = Server::start();
+    let http = server.http();
+    let patch = async |http: &Http, query: &str, name: &str, body: &str| {
+        http.send(Method::PATCH, &format!("/v3/keys/n?{query}"), &[("idempotency-key", name)], body.to_owned()).await
+    };
+    let first = patch(&http, "increment=5", "a", "").await;
+    is_replay(&first, &patch(&http, "increment=5", "a", "").await);
+    assert_eq!(first.json()["value"], "5");
+    let second = patch(&http, "increment=2", "b", "").await;
+    let text = patch(&http, "append", "c", " and more").await;
+    assert_eq!((text.status.as_u16(), &text.json()["value"]), (200, &json!("7 and more")));
+    for (query, name, body) in [("increment=6", "a", ""), ("append", "a", "5"), ("append", "c", " and less")] {
+        assert_eq!(problem(&patch(&http, query, name, body).await).0, 422, "{query} {name}");
+    }
+    server.kill();
+    server.restart();
+    let http = server.http();
+    let again = patch(&http, "increment=2", "b", "").await;
+    assert_eq!((again.header("idempotent-replayed"), again.text()), ("true", second.text()), "as it was then");
+    assert_eq!(http.get("/v3/keys/n").await.text(), "7 and more");
+    // What it was for counts once: the key has another revision by now.
+    let guarded = patch(&http, &format!("append&cas={}", number(&text.json(), "mod_revision")), "c", " and more").await;
+    assert_eq!((guarded.status.as_u16(), guarded.header("idempotent-replayed")), (200, "true"));
+
+    // What the value was is compacted; what was done is not.
+    http.call("/v3/kv/compaction", json!({"revision": number(&text.json(), "mod_revision").to_string()})).await;
+    let again = patch(&http, "increment=2", "b", "").await;
+    assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (200, "true"));
+    assert_eq!(again.header("etag"), second.header("etag"));
+    assert!(again.json()["value"].is_null() && again.json()["version"] == "2", "{}", again.text());
+    // Whoever changes something all the time does not take it for his own.
+    let conflict = patch(&http, "increment=1", "d", "").await;
+    assert_eq!(problem(&conflict).0, 409);
+    assert_eq!(keys(&http, "__n/once/").await.len(), 3, "what was refused is not remembered");
+}
+
+/// Many at once, at all members: one key, one sum.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_asks_wherever_it_is_done_once() {
     const CLIENTS: usize = 24;
@@ -98,6 +141,16 @@ async fn whoever_asks_wherever_it_is_done_once() {
         is_replay(firsts[0], again);
     }
     assert_eq!(keys(&cluster.members[0].http(), "jobs/").await.len(), 1);
+
+    let mut clients = JoinSet::new();
+    for n in 0..CLIENTS {
+        let http = cluster.members[n % 3].http();
+        let named = [("idempotency-key", "the same")];
+        clients.spawn(async move { http.send(Method::PATCH, "/v3/keys/sum?increment=1", &named, "").await });
+    }
+    let answers = clients.join_all().await;
+    assert!(answers.iter().all(|answer| answer.status == 201 && answer.json()["value"] == "1"));
+    assert_eq!(cluster.members[0].http().get("/v3/keys/sum").await.text(), "1");
 }
 
 /// A name is one's own: nobody hears what another's request did.

@@ -19,14 +19,11 @@ use super::condition::as_seen;
 use super::put::{Return, told};
 use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply, TxnReply};
 use crate::faces::rest::failure::Failure;
-use crate::faces::rest::once::{self, Once, REMEMBERED};
+use crate::faces::rest::once::{self, BESIDE, Once, REMEMBERED};
 use crate::faces::text::GatewayBody;
 
 /// How often others, at other members, may have been quicker.
 const MOST_TRIES: usize = 256;
-
-/// What the key beside a prefix begins with.
-const BESIDE: &[u8] = b"__";
 
 /// What came of a request that may come again.
 #[derive(Serialize, Deserialize)]

@@ -87,7 +87,7 @@ impl Ask {
                 self.wait = Some(given.seconds(waits, "a number of seconds from 1 to 600")?);
             }
             KeyParameter::Ttl => self.hold(Hold::Ttl(given.positive("a number of seconds")?))?,
-            KeyParameter::Lease => self.hold(Hold::Lease(given.positive("the id of a lease")?))?,
+            KeyParameter::Lease => self.hold(Hold::Lease(given.lease()?))?,
             KeyParameter::Increment => {
                 // A plus sign has become a space.
                 let by = given.text().trim_start().parse().map_err(|_| given.is_not("a whole number"))?;

@@ -60,7 +60,7 @@ impl Ask {
             let parameter = LineParameter::ALL.iter().copied().find(|one| has(*one) && one.info().name == given.name);
             match parameter {
                 Some(LineParameter::Ttl) => ttl = Some(given.positive("a number of seconds")?),
-                Some(LineParameter::Lease) => lease = Some(given.positive("the id of a lease")?),
+                Some(LineParameter::Lease) => lease = Some(given.lease()?),
                 Some(LineParameter::Wait) => ask.wait = Some(wait_of(&given)?),
                 Some(LineParameter::Hold) => ask.holds = given.flag()? || ask.holds,
                 Some(LineParameter::Watch) => ask.watches = given.flag()? || ask.watches,
