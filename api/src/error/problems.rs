@@ -237,9 +237,13 @@ problems! {
         "The part that is asked for begins behind the end.",
         "`Range` of a value or of a copy of the database.",
         "`Content-Range` says how many bytes there are.";
+    UnknownHost("unknown-host", 421, "The server is asked by a name that is not its own") of []:
+        "Pages reach a server by any name that somebody gives it, so it answers to its own alone: addresses, `localhost`, the machine's name and the names in its URLs.",
+        "The `Host` of the request is that of a proxy or a service in front, or is misspelt.",
+        "List the name: `--host-whitelist=own,NAME`. `*` takes all.";
     IdempotencyKeyReused("idempotency-key-reused", 422, "The name of the request was that of another one") of []:
         "An `Idempotency-Key` names one request and its repetitions. This one differs from the first: in its body, `ttl` or `lease`.",
-        "A key is added by POST, or a transaction or batch is sent, and its `Idempotency-Key` was used for another one within the last hour.",
+        "A key is added by POST or patched, or a transaction or batch is sent, and its `Idempotency-Key` was used for another one within the last hour.",
         "Take a new one for each request, and the same only to repeat it.";
     TooManyRequests("too-many-requests", 429, "The server has too much to do") of [RequestTooManyRequests]:
         "More requests are waiting than the server lets wait.",
@@ -280,10 +284,14 @@ problems! {
         "An option is not for this call, the cluster's version is too old, or a transfer encoding is not `chunked`.",
         "`detail` says what it is.";
     NoLeader("no-leader", 503, "The cluster has no leader just now")
-        of [NoLeader, NotLeader, LeaderChanged, Unhealthy, NotPrimaryLessor]:
+        of [NoLeader, LeaderChanged, Unhealthy, NotPrimaryLessor]:
         "Writes and reads that must not be stale need a leader, and this member knows of none.",
         "The leader has gone and the next one is being elected, which takes a second or two at most; or the majority of the members cannot be reached.",
         "Try again after `Retry-After`. `?consistency=serializable` reads without a leader. After `leader changed` a write may have been done.";
+    NotLeader("not-leader", 503, "Another member leads") of [NotLeader]:
+        "Only the leader can do this, and the member that was asked is not the leader.",
+        "A member that does not lead is told to hand over to another one: `POST /v3/members/{id}/lead`.",
+        "`GET /v3/members` says who leads: ask that member.";
     TimedOut("timed-out", 503, "The cluster did not answer in time")
         of [Timeout, TimeoutDueToLeaderFail, TimeoutDueToConnectionLost, TimeoutWaitAppliedIndex, ProposalDropped,
             LeaderTransferTimeout, LostWatcher]:
@@ -327,6 +335,7 @@ impl Kind {
             413 => Kind::TooLarge,
             415 => Kind::UnsupportedMediaType,
             416 => Kind::RangeNotSatisfiable,
+            421 => Kind::UnknownHost,
             422 => Kind::IdempotencyKeyReused,
             429 => Kind::TooManyRequests,
             499 => Kind::Canceled,

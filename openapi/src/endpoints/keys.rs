@@ -6,7 +6,7 @@ pub(super) mod parameters;
 use serde_json::{Value, json};
 
 use super::events::parameters::UNNAMED;
-use super::{Answer, Content, Endpoint, PROBLEM, RESOURCE, Shape, Verb, json_of};
+use super::{Answer, Content, Endpoint, HELD, PROBLEM, RESOURCE, Shape, Verb, json_of};
 use parameters as of;
 
 /// What all of them have in common.
@@ -81,8 +81,9 @@ have their trouble with quotes.
     answers: &[
         Answer {
             status: 200,
-            description: "What the key is now, without its value; with `Prefer: return=representation`, with it.",
-            contents: &[WRITTEN],
+            description: "What the key is now, without its value; with `Prefer: return=representation`, with it. With `hold`: events for as \
+long as it is there.",
+            contents: &[WRITTEN, HELD],
             headers: WROTE,
         },
         Answer { status: 201, description: "The same of a key that was not there before.", contents: &[WRITTEN], headers: MADE },
@@ -114,7 +115,9 @@ pub(super) const PATCH: Endpoint = Endpoint {
     description: "What the value is then is made of what it is now, in one step: no change of somebody else's is lost. The lease stays.
 
 A JSON value takes a merge patch (RFC 7396) or a JSON Patch (RFC 6902). \
-A value that is a number takes `increment`, any value `append`. What is not there is `null` for a merge patch, 0 for `increment` and empty for `append`.",
+A value that is a number takes `increment`, any value `append`. What is not there is `null` for a merge patch, 0 for `increment` and empty for `append`.
+
+With an `Idempotency-Key` it may be sent again, to any member, and is applied once.",
     parameters: &[
         of::KEY,
         of::KEY_BASE64,
@@ -126,6 +129,7 @@ A value that is a number takes `increment`, any value `append`. What is not ther
         of::IF_MATCH,
         of::IF_NONE_MATCH,
         of::PREFER,
+        of::IDEMPOTENCY_KEY,
     ],
     body: &[
         Content { media_type: "application/merge-patch+json", shape: Shape::Object, example: Some(merge_patch) },
@@ -149,6 +153,7 @@ A value that is a number takes `increment`, any value `append`. What is not ther
         },
         CHANGED,
         Answer { status: 415, description: "The body is no patch: see `Accept-Patch`.", contents: &[PROBLEM], headers: &["Accept-Patch"] },
+        REUSED,
     ],
     ..KEY
 };

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::events::parameters::UNNAMED;
 use super::keys::parameters::HOLD;
-use super::{Answer, Content, Endpoint, HELD, PROBLEM, Parameter, Place, RESOURCE, Shape, Verb, json_of, query};
+use super::{
+    Answer, Content, Endpoint, HELD, HELD_WHILE_READ, PROBLEM, Parameter, Place, RESOURCE, Shape, Verb, json_of, query,
+};
 
 const LOCKS: Endpoint = Endpoint { path: "/v3/locks/{lock}", tag: "Locks", ..RESOURCE };
 const ELECTIONS: Endpoint = Endpoint { path: "/v3/elections/{election}", tag: "Elections", ..RESOURCE };
@@ -97,12 +99,6 @@ const LEADERS: Content = Content {
     ),
     ..HELD
 };
-const HELD_WHILE_READ: Answer = Answer {
-    status: 200,
-    description: "With `hold`: it is had for as long as this is read.",
-    contents: &[HELD],
-    headers: &[],
-};
 const TAKEN: Answer = Answer {
     status: 201,
     description: "It is had.",
@@ -130,7 +126,11 @@ const fn told(contents: &'static [Content]) -> Answer {
 const NAME_OF_LOCK: Parameter = name("lock", "What it is called, slashes included; any byte may be percent-encoded.");
 const NAME_OF_ELECTION: Parameter = Parameter { name: "election", ..NAME_OF_LOCK };
 pub(super) const TTL: Parameter = query("ttl", "Seconds that its lease has.", Shape::Digits);
-pub(super) const LEASE: Parameter = query("lease", "The lease that the place belongs to.", Shape::Digits);
+pub(super) const LEASE: Parameter = query(
+    "lease",
+    "The lease that the place belongs to, by its id: digits, or `0x` and the hexadecimal digits that `etcdctl` writes.",
+    Shape::Text,
+);
 pub(super) const WAIT: Parameter = query(
     "wait",
     "Seconds to wait for those before, 600 at most. 0 if nothing is said; with `hold`, as long as it takes.",

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
+use keyport_api::error::Problem;
 
 use super::super::plain::text;
 use super::super::rare::Rare;
+use super::super::refusal::problem_document;
 use super::super::{Call, Protocol};
 use super::Check;
 use crate::config::{AllowList, OWN};
@@ -76,8 +78,12 @@ impl Check for Hosts {
             return None;
         }
         let message =
-            "the Host header of this request names no host of this server; --host-whitelist lists more, * is all\n";
-        Some(text(StatusCode::MISDIRECTED_REQUEST, message))
+            "the Host header of this request names no host of this server; --host-whitelist lists more, * is all";
+        let is_resource = request.uri().path().starts_with("/v3/");
+        if is_resource && call.is_some_and(|call| call.protocol == Protocol::Http) {
+            return Some(problem_document(&Problem::http(StatusCode::MISDIRECTED_REQUEST, message)));
+        }
+        Some(text(StatusCode::MISDIRECTED_REQUEST, format!("{message}\n")))
     }
 }
 

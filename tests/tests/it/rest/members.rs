@@ -59,6 +59,9 @@ async fn members_come_and_go() {
     }
     assert_eq!(ask(&http, Method::DELETE, &format!("members/{new}"), &none).await.status, 204);
     assert_eq!(ask(&http, Method::GET, "members", &none).await.json()["members"].as_array().unwrap().len(), 3);
+    let other = Http::new(cluster.members[(leader + 1) % 3].addr());
+    let refused = ask(&other, Method::POST, &format!("members/{id}/lead"), &none).await;
+    assert_eq!((problem(&refused).0, &refused.json()["type"]), (503, &json!("/problems/not-leader")));
     assert_eq!(ask(&http, Method::POST, &format!("members/{id}/lead"), &none).await.status, 204);
     eventually("it leads", async || (cluster.leader().await == follower).then_some(())).await;
     cluster.stop().await;

@@ -67,6 +67,7 @@ async fn every_type_has_its_page() {
         ("unsupported-media-type", keys(Method::PUT, "k", &[("content-encoding", "gzip")], "x").await),
         ("range-not-satisfiable", keys(Method::GET, "k", &[("range", "bytes=100-")], "").await),
         ("not-found", http.get("/problems/nothing").await),
+        ("unknown-host", keys(Method::GET, "k", &[("host", "elsewhere.example")], "").await),
         ("deadline-exceeded", keys(Method::GET, "k", &[("grpc-timeout", "0n")], "").await),
     ];
     let mut seen = BTreeSet::new();
