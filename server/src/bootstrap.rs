@@ -37,7 +37,7 @@ use crate::auth::tokens::Tokens;
 use crate::config::{Config, Gate, IdentityConfig, Url};
 use crate::etcd_dir::{Places, take_over};
 use crate::membership::Membership;
-use crate::memory::{burst_bytes, total_bytes};
+use crate::memory::{Caches, burst_bytes, total_bytes};
 use crate::metrics::{self, Metrics, NetworkMetrics};
 use crate::net::dial::PeerDialler;
 use crate::node::{Identity, Limits, Node, Others, corruption};
@@ -324,12 +324,17 @@ fn open_state(
     })
 }
 
+fn caches(config: &Config) -> Caches {
+    Caches::within(config.value_cache.of(total_bytes()))
+}
+
 fn backend_options(config: &Config, metrics: &Metrics) -> BackendOptions {
     BackendOptions {
         on_commit: Some(metrics::commits(metrics)),
         batch_interval: config.backend_batch_interval,
         batch_limit: config.backend_batch_limit,
         unsafe_no_fsync: config.unsafe_no_fsync,
+        cache_bytes: caches(config).file,
         ..BackendOptions::default()
     }
 }
@@ -342,7 +347,7 @@ fn store_options(config: &Config, metrics: &Arc<Metrics>) -> StoreOptions {
     StoreOptions {
         compaction_batch_limit: config.compaction_batch_limit,
         compaction_pause: config.compaction_sleep_interval,
-        value_bytes: usize::try_from(config.value_cache.of(total_bytes())).unwrap_or(usize::MAX),
+        value_bytes: caches(config).values,
         on_compaction: Some(metrics::compactions(metrics)),
     }
 }

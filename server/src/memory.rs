@@ -15,6 +15,10 @@ const SHARE: u64 = 16;
 
 const SMALL_MACHINE: u64 = 1 << 30;
 
+/// What the database keeps of its file pays up to here; below, each page would be written as often as it is changed.
+const LEAST_OF_FILE: u64 = 4 << 20;
+const MOST_OF_FILE: u64 = 16 << 20;
+
 /// Bytes of requests that may wait in one place, be it for the log or for the store: as many as memory allows, for who
 /// sends large values from many connections at once should not be refused what a moment later would be taken.
 pub(crate) fn burst_bytes() -> usize {
@@ -24,6 +28,25 @@ pub(crate) fn burst_bytes() -> usize {
 /// How much memory this process may use. Where nothing says so, it is a small machine.
 pub(crate) fn total_bytes() -> u64 {
     total().unwrap_or(SMALL_MACHINE)
+}
+
+/// What is kept in memory though it is on the disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caches {
+    /// Pages of the database's file.
+    pub(crate) file: usize,
+    /// Values of keys.
+    pub(crate) values: usize,
+}
+
+impl Caches {
+    /// Both together take `bytes`, if these are not too few for the file.
+    pub(crate) fn within(bytes: u64) -> Caches {
+        let file = (bytes / 4).clamp(LEAST_OF_FILE, MOST_OF_FILE);
+        let [file, values] =
+            [file, bytes.saturating_sub(file)].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        Caches { file, values }
+    }
 }
 
 fn burst(total: Option<u64>) -> u64 {
@@ -133,6 +156,15 @@ mod tests {
             ("99999999999TiB", None),
         ] {
             assert_eq!(given(text), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn caches_share_a_bound() {
+        let mib = |count: usize| count << 20;
+        for (bytes, file, values) in [(256, 16, 240), (32, 8, 24), (4, 4, 0), (0, 4, 0)] {
+            let expected = Caches { file: mib(file), values: mib(values) };
+            assert_eq!(Caches::within(mib(bytes) as u64), expected, "{bytes} MiB");
         }
     }
 

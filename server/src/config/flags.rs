@@ -38,7 +38,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag(Member, "memory-mlock", Bool, "false", "Keep all memory of the process in RAM; needs an unlimited RLIMIT_MEMLOCK, or CAP_IPC_LOCK."),
     flag(Member, "quota-backend-bytes", Int, "0", "Database size at which writes are refused; 0 means 2 GiB, negative means none."),
     flag(Member, "backend-bbolt-freelist-type", Str, "", "Kind of a list that the database here has not.").inert(),
-    flag(Member, "value-cache-bytes", Str, "25%", "How much of memory values may take: bytes (512MiB) or a share of what the process may use; others are read from the database."),
+    flag(Member, "value-cache-bytes", Str, "25%", "How much of memory values and the database's cache may take: bytes (512MiB) or a share of what the process may use; the rest is read from the disk."),
     flag(Member, "backend-batch-interval", Dur, "0s", "Longest time before a database commit; 0 means 500ms."),
     flag(Member, "backend-batch-limit", Int, "0", "Most operations before a database commit; 0 means 16000."),
     flag(Member, "bootstrap-defrag-threshold-megabytes", Uint, "0", "Defragment at start when this much can be freed; 0 disables."),
