@@ -5,9 +5,11 @@
 //! by whoever closes it (`Stream::linger`).
 //!
 //! Over HTTP/2 an answer that comes before the end of the body resets the stream behind it. Clients that are still sending
-//! then (curl before 8.0) report the reset and throw the answer away, so as much is read there first. gRPC expects that and
-//! is not kept waiting: its streams stay open for as long as the client likes.
+//! then (curl before 8.0) report the reset and throw the answer away. So as much is read there first, and of what is more
+//! some is read behind the answer: until they have seen that. gRPC expects a reset and is not kept waiting: its streams stay
+//! open for as long as the client likes.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -20,12 +22,14 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
 use super::RequestBody;
 
 /// How much is read for the sake of the connection; as much as etcd does.
 const DRAIN_BYTES: u64 = 256 * 1024;
+/// How much is read behind an answer over HTTP/2, whose client has been told by then. It has a stream of its connection meanwhile.
+const READ_ON_BYTES: u64 = 4 * 1024 * 1024;
 /// How long that is waited for. The answer is held back meanwhile.
 pub(super) const DRAIN_TIME: Duration = Duration::from_secs(5);
 
@@ -135,12 +139,29 @@ where
             }
         }
         let Some(draining) = this.draining.as_mut() else { return Poll::Pending };
-        if !ready!(draining.poll_end(cx)) {
+        let is_read = ready!(draining.poll_end(cx));
+        if !is_read {
             unread.leave();
         }
-        match this.draining.take() {
-            Some(drained) => Poll::Ready(Ok(closing(drained.answer, *this.closes && unread.is_left()))),
-            None => Poll::Pending,
+        let Some(drained) = this.draining.take() else { return Poll::Pending };
+        let Draining { answer, body, .. } = *drained;
+        if !is_read && !*this.closes {
+            tokio::spawn(read_on(body));
+        }
+        Poll::Ready(Ok(closing(answer, *this.closes && unread.is_left())))
+    }
+}
+
+/// Reads behind an answer over HTTP/2: as long as that goes on, its stream is not reset. The client's own end of it is enough.
+async fn read_on(mut body: Incoming) {
+    let mut left = READ_ON_BYTES;
+    let end = Instant::now() + DRAIN_TIME;
+    let mut frame = async || poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+    while let Ok(Some(Ok(frame))) = timeout_at(end, frame()).await {
+        let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match left.checked_sub(read) {
+            Some(rest) => left = rest,
+            None => return,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What statuses say beside themselves: where to go, what to do, when to come back.
 
 use http::Method;
+use keyport_tests::frames::flag::{ACK, END_HEADERS, END_STREAM};
+use keyport_tests::frames::kind::{DATA, HEADERS, RST_STREAM, SETTINGS};
+use keyport_tests::frames::{self, Frame, Http2, block, frame, request};
 use keyport_tests::{Cluster, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Store, problem};
 
@@ -126,6 +129,37 @@ async fn a_refusal_of_a_large_body_arrives() {
         assert_eq!(refused.json()["type"], "/problems/content-too-large");
     }
     assert_eq!(store.put("k", "x").await.status, 201);
+}
+
+/// Over HTTP/2, too: the stream is not reset behind the answer while its client is still sending, or some would not see it.
+#[tokio::test]
+async fn a_refusal_of_a_large_body_arrives_over_http2() {
+    const BYTES: usize = 3_000_000;
+    let store = Store::start();
+    let mut http2 = Http2::open(store.server.addr()).await;
+    let length = block(&[("content-length", &BYTES.to_string())]);
+    let head = [request("PUT", "/v3/keys/k"), length].concat();
+    assert!(http2.send(frame(HEADERS, END_HEADERS, 1, &head)).await);
+    let mut said = Vec::new();
+    loop {
+        let Frame { kind, flags, stream, payload } = http2.next().await.expect("an answer");
+        assert!(kind != RST_STREAM, "reset before it was said why");
+        if kind == SETTINGS && flags & ACK == 0 {
+            assert!(http2.send(frame(SETTINGS, ACK, 0, &[])).await);
+        }
+        if (kind, stream) == (DATA, 1) {
+            said.extend(payload);
+            if flags & END_STREAM != 0 {
+                break;
+            }
+        }
+    }
+    let problem: Value = serde_json::from_slice(&said).unwrap();
+    assert_eq!((&problem["status"], &problem["type"]), (&json!(413), &json!("/problems/content-too-large")));
+    assert!(http2.send_data(1, &vec![b'x'; BYTES]).await, "reset while the client was sending");
+    assert!(http2.send(frame(DATA, END_STREAM, 1, &[])).await);
+    http2.send(frames::get(3, "/livez")).await;
+    assert_eq!(http2.outcome(&[3]).await.resets.len(), 0);
 }
 
 /// A majority that is gone is 503 on every resource, and worth another try.
