@@ -30,8 +30,10 @@ pub(super) fn accepts(headers: &HeaderMap, form: &str) -> bool {
 
 /// Whether it is named, and none of these is liked better.
 pub(super) fn prefers(headers: &HeaderMap, form: &str, others: &[&str]) -> bool {
-    let wanted = liking(headers, form);
-    accepts(headers, form) && others.iter().all(|other| liking(headers, other) < wanted)
+    accepts(headers, form) && {
+        let wanted = liking(headers, form);
+        others.iter().all(|other| liking(headers, other) < wanted)
+    }
 }
 
 struct Range<'a> {
