@@ -6,6 +6,7 @@ import { merged } from "../model/rows";
 import { address } from "./base";
 import { call, send } from "./client";
 import type { components } from "./generated/schema";
+import { Problem } from "./problem";
 
 type Schemas = components["schemas"];
 
@@ -106,6 +107,24 @@ export async function get(key: Key, whole: boolean, rev?: string, signal?: Abort
     version: told("keyport-version"),
     lease: told("keyport-lease") || undefined,
   };
+}
+
+/** Whether there is such a key. */
+export async function isThere(key: Key): Promise<boolean> {
+  try {
+    await send(at(key), { method: "HEAD" }, { byHand: false });
+    return true;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return false;
+    throw error;
+  }
+}
+
+/** The revision of the store, asked for where one may read: at a key, or below a prefix. */
+export async function revisionAt(key: Key, isPrefix: boolean): Promise<string> {
+  if (isPrefix) return (await call("get", "/v3/keys", { query: { prefix_b64: base64(key), keys_only: true, limit: 1 } })).revision;
+  const response = await send(at(key), { method: "HEAD" }, { byHand: false });
+  return response.headers.get("keyport-revision") ?? "";
 }
 
 export interface Put {

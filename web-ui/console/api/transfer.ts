@@ -1,12 +1,13 @@
 // Subtrees out of the store and into it.
-import { type Key, base64, bytesOfBase64, ofNamed } from "../model/keys";
+import { type Key, base64, base64OfBytes, bytesOfBase64, compare, ofNamed, textOf, toBytes } from "../model/keys";
 import type { Told } from "../model/lifetimes";
 import { atOnce } from "../model/pool";
+import type { Row } from "../model/rows";
 import type { There } from "../model/transfer";
 import { address } from "./base";
 import { send } from "./client";
 import type { components } from "./generated/schema";
-import { lease as leaseOf } from "./keys";
+import { get, isThere, lease as leaseOf, revisionAt } from "./keys";
 import { Problem } from "./problem";
 
 type KeyValue = components["schemas"]["KeyValue"];
@@ -21,8 +22,8 @@ export function exportAddress(prefix: Key): string {
 }
 
 /** All keys below a prefix, as they come. */
-async function* keysBelow(prefix: Key): AsyncGenerator<KeyValue[]> {
-  const response = await send(address("v3/keys", { prefix_b64: base64(prefix), recursive: true }), { headers: { accept: "application/x-ndjson" } });
+async function* keysBelow(prefix: Key, rev?: string): AsyncGenerator<KeyValue[]> {
+  const response = await send(address("v3/keys", { prefix_b64: base64(prefix), recursive: true, rev }), { headers: { accept: "application/x-ndjson" } });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   const read = (line: string): KeyValue[] => {
@@ -31,25 +32,92 @@ async function* keysBelow(prefix: Key): AsyncGenerator<KeyValue[]> {
     if (one.status !== undefined) throw new Error(one.detail ?? "The list broke off");
     return [one];
   };
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    const parts = (rest + part.value).split("\n");
-    rest = parts.pop() ?? "";
-    yield parts.flatMap(read);
+  try {
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+      const parts = (rest + part.value).split("\n");
+      rest = parts.pop() ?? "";
+      yield parts.flatMap(read);
+    }
+    yield read(rest);
+  } finally {
+    // Whoever wants no more of it keeps no connection for it.
+    await reader?.cancel();
   }
-  yield read(rest);
+}
+
+function thereOf(kv: KeyValue): There {
+  const value = kv.value_b64 === undefined ? new TextEncoder().encode(kv.value ?? "") : bytesOfBase64(kv.value_b64);
+  return { key: ofNamed(kv), value, modRevision: kv.mod_revision, lease: kv.lease };
 }
 
 /** What is below a prefix now. */
 export async function there(prefix: Key, told: (count: number) => void): Promise<There[]> {
   const all: There[] = [];
   for await (const some of keysBelow(prefix)) {
-    for (const kv of some) {
-      const value = kv.value_b64 === undefined ? new TextEncoder().encode(kv.value ?? "") : bytesOfBase64(kv.value_b64);
-      all.push({ key: ofNamed(kv), value, modRevision: kv.mod_revision, lease: kv.lease });
-    }
+    all.push(...some.map(thereOf));
     told(all.length);
   }
   return all;
+}
+
+/** What is under a prefix, or under a key alone, as it is to be moved. Ends at once where there is more than `most`. */
+export async function sources(rows: readonly Row[], most: { keys: number; bytes: number }): Promise<There[] | undefined> {
+  const all: There[] = [];
+  let size = 0;
+  const take = (one: There): void => {
+    all.push(one);
+    size += one.value.length;
+  };
+  const isMany = (): boolean => all.length > most.keys || size > most.bytes;
+  await atOnce(MOST_AT_ONCE, rows.filter(({ kind }) => kind === "key"), async ({ key }) => {
+    if (isMany()) return;
+    const { bytes, modRevision, lease } = await get(key, true);
+    take({ key, value: bytes, modRevision, lease });
+  });
+  for (const { key } of rows.filter(({ kind }) => kind === "level")) {
+    for await (const some of keysBelow(key)) {
+      some.map(thereOf).forEach(take);
+      if (isMany()) return undefined;
+    }
+  }
+  return isMany() ? undefined : all.sort((one, other) => compare(one.key, other.key));
+}
+
+/** Those of some keys that are there. */
+export async function present(keys: readonly Key[]): Promise<Key[]> {
+  const found: Key[] = [];
+  await atOnce(MOST_AT_ONCE, keys, async (key) => { if (await isThere(key)) found.push(key); });
+  return found.sort(compare);
+}
+
+/** Rows of a list as they are in a file: all at one revision, keys before levels. */
+export async function exportedRows(rows: readonly Row[], take: (keys: Exported[]) => void): Promise<number> {
+  const lifetimes = new Lifetimes();
+  const [first] = rows;
+  if (!first) return 0;
+  const rev = await revisionAt(first.key, first.kind === "level");
+  const keys = rows.filter(({ kind }) => kind === "key");
+  const read = new Map<Key, KeyValue>();
+  await atOnce(MOST_AT_ONCE, keys, async ({ key }) => {
+    const { bytes, createRevision, modRevision, version, lease } = await get(key, true, rev);
+    read.set(key, { ...named(key), ...valued(bytes), create_revision: createRevision, mod_revision: modRevision, version, ...(lease !== undefined && { lease }) });
+  });
+  take(await lifetimes.of(keys.flatMap(({ key }) => read.get(key) ?? [])));
+  for (const { key } of rows.filter(({ kind }) => kind === "level")) {
+    for await (const some of keysBelow(key, rev)) take(await lifetimes.of(some));
+  }
+  return lifetimes.unknown;
+}
+
+function named(key: Key): { key: string } | { key_b64: string } {
+  const bytes = toBytes(key);
+  const text = textOf(bytes);
+  return text === undefined ? { key_b64: base64OfBytes(bytes) } : { key: text };
+}
+
+function valued(bytes: Uint8Array): { value: string } | { value_b64: string } {
+  const text = textOf(bytes);
+  return text === undefined ? { value_b64: base64OfBytes(bytes) } : { value: text };
 }
 
 export type Exported = KeyValue & Partial<Told>;

@@ -16,6 +16,12 @@ export function fromBase64(text: string): string | undefined {
   }
 }
 
+/** Whether the API takes it for bytes: either alphabet, padded or not. */
+export function isBase64(text: string): boolean {
+  const bare = text.replace(/={1,2}$/, "");
+  return /^[\w+/-]*$/.test(bare) && bare.length % 4 !== 1;
+}
+
 /** Where all keys with a prefix end, as `range_end` has it. */
 export function prefixEnd(base64: string): string {
   const bytes = Array.from(atob(base64), (char) => char.charCodeAt(0));

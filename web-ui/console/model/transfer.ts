@@ -143,7 +143,7 @@ interface NamedB64 {
 }
 type Guard = NamedB64 & ({ exists: false } | { mod_revision: string });
 type Put = NamedB64 & { value_b64: string; keep_lease?: true; lease?: string };
-type Operation = { put: Put } | { delete: NamedB64 };
+type Operation = { put: Put } | { delete: NamedB64 | { prefix_b64: string } };
 
 export interface Batch {
   if: Guard[];

@@ -1,6 +1,6 @@
 // A long list, of which only what is seen is in the page.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef } from "react";
 
 import styles from "./VirtualList.module.css";
 
@@ -16,9 +16,20 @@ interface Props {
   onEnd?: (() => void) | undefined;
   idOf: (at: number) => string;
   row: (at: number, isActive: boolean) => ReactNode;
+  marks?: Marking | undefined;
 }
 
-export function VirtualList({ label, count, rowHeight, active, onActive, onOpen, onEnd, idOf, row }: Props) {
+/** Rows may be marked, to do something with all of them: with Space, with Shift and a step or a click, all with Ctrl A. */
+export interface Marking {
+  isMarked: (at: number) => boolean;
+  some: boolean;
+  toggle: (at: number) => void;
+  /** All from one row to another. */
+  extend: (from: number, to: number) => void;
+  none: () => void;
+}
+
+export function VirtualList({ label, count, rowHeight, active, onActive, onOpen, onEnd, idOf, row, marks }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   // eslint-disable-next-line react-hooks/incompatible-library -- it is memoised by nobody, and need not be
   const list = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 12 });
@@ -35,13 +46,30 @@ export function VirtualList({ label, count, rowHeight, active, onActive, onOpen,
     list.scrollToIndex(at);
   };
   const pressed = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.altKey) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key !== "a" || !marks) return;
+      marks.extend(0, count - 1);
+      event.preventDefault();
+      return;
+    }
     const steps: Record<string, number> = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 20, PageUp: -20, Home: -count, End: count };
     const step = steps[event.key];
-    if (step !== undefined) move(active + step);
+    if (step !== undefined) {
+      if (event.shiftKey) marks?.extend(Math.max(0, active), Math.max(0, Math.min(count - 1, active + step)));
+      move(active + step);
+    } else if (event.key === " " && marks && active >= 0) marks.toggle(active);
+    else if (event.key === "Escape" && marks?.some) marks.none();
     else if (event.key === "Enter" && active >= 0) onOpen(active);
     else return;
     event.preventDefault();
+  };
+
+  const clicked = (event: MouseEvent, at: number): void => {
+    onActive(at);
+    if (marks && event.shiftKey) marks.extend(active < 0 ? at : active, at);
+    else if (marks && (event.ctrlKey || event.metaKey || isMark(event.target))) marks.toggle(at);
+    else onOpen(at);
   };
 
   return (
@@ -49,6 +77,7 @@ export function VirtualList({ label, count, rowHeight, active, onActive, onOpen,
       ref={scroller}
       className={styles.scroller}
       role="listbox"
+      aria-multiselectable={marks ? true : undefined}
       aria-label={label}
       tabIndex={0}
       aria-activedescendant={items.some((item) => item.index === active) ? idOf(active) : undefined}
@@ -63,12 +92,13 @@ export function VirtualList({ label, count, rowHeight, active, onActive, onOpen,
             id={idOf(item.index)}
             role="option"
             tabIndex={-1}
-            aria-selected={item.index === active}
+            aria-selected={marks?.some ? marks.isMarked(item.index) : item.index === active}
             aria-posinset={item.index + 1}
             aria-setsize={count}
-            className={`${styles.row} ${item.index === active ? styles.active : ""}`}
+            className={`${styles.row} ${item.index === active ? styles.active : ""} ${marks?.some && marks.isMarked(item.index) ? styles.marked : ""}`}
             style={{ height: rowHeight, transform: `translateY(${item.start}px)` }}
-            onClick={() => { onActive(item.index); onOpen(item.index); }}
+            onMouseDown={(event) => { if (event.shiftKey) event.preventDefault(); }}
+            onClick={(event) => clicked(event, item.index)}
           >
             {row(item.index, item.index === active)}
           </div>
@@ -76,4 +106,13 @@ export function VirtualList({ label, count, rowHeight, active, onActive, onOpen,
       </div>
     </div>
   );
+}
+
+/** The box of a row. It is no element of its own for the keyboard, which has Space. */
+export function Mark({ isMarked }: { isMarked: boolean }) {
+  return <span data-mark className={`${styles.mark} ${isMarked ? styles.ticked : ""}`} title="Select" aria-hidden="true" />;
+}
+
+function isMark(target: EventTarget): boolean {
+  return target instanceof Element && target.closest("[data-mark]") !== null;
 }

@@ -14,6 +14,11 @@ export interface Screen {
   view: ComponentType<{ route: Route }>;
 }
 
+/** Its title within a sentence. */
+export function inSentence(title: string): string {
+  return title === title.toUpperCase() ? title : title.toLowerCase();
+}
+
 export const screens: readonly Screen[] = [
   { id: "overview", title: "Overview", icon: "overview", key: "o", view: lazy(() => import("./overview/Overview")) },
   { id: "keys", title: "Keys", icon: "keys", key: "k", view: lazy(() => import("./keys/Keys")) },

@@ -1,7 +1,7 @@
 import { Fragment } from "react";
 
 import { Dialog } from "../parts/Dialog";
-import { screens } from "../screens";
+import { inSentence, screens } from "../screens";
 import styles from "./Help.module.css";
 
 const KEYS: readonly (readonly [string, string])[] = [
@@ -16,7 +16,7 @@ const KEYS: readonly (readonly [string, string])[] = [
 ];
 
 export function Help({ onClose }: { onClose: () => void }) {
-  const all = [...KEYS, ...screens.map(({ key, title }) => [`g  ${key}`, `to ${title.toLowerCase()}`] as const)];
+  const all = [...KEYS, ...screens.map(({ key, title }) => [`g  ${key}`, `to ${inSentence(title)}`] as const)];
   return (
     <Dialog title="Keyboard" onClose={onClose}>
       <dl className={styles.keys}>

@@ -6,7 +6,7 @@ import { Dialog } from "../parts/Dialog";
 import { Icon, type IconName } from "../parts/Icon";
 import { ofText } from "../model/keys";
 import { go, link } from "../parts/route";
-import { screens } from "../screens";
+import { inSentence, screens } from "../screens";
 import styles from "./Palette.module.css";
 import { choose } from "./theme";
 
@@ -18,7 +18,7 @@ interface Entry {
 
 function entries(text: string, onHelp: () => void): Entry[] {
   const all: Entry[] = [
-    ...screens.map(({ id, title, icon }) => ({ label: `Go to ${title.toLowerCase()}`, icon, run: () => go(link(id)) })),
+    ...screens.map(({ id, title, icon }) => ({ label: `Go to ${inSentence(title)}`, icon, run: () => go(link(id)) })),
     { label: "Light colours", icon: "sun", run: () => choose("light") },
     { label: "Dark colours", icon: "moon", run: () => choose("dark") },
     { label: "Colours as the system has them", icon: "auto", run: () => choose("auto") },

@@ -1,10 +1,10 @@
 import { useState } from "react";
 
-import { type Exported, exportAddress, exported } from "../../api/transfer";
+import { exportAddress, exported } from "../../api/transfer";
 import { endpoint } from "../../api/base";
 import { curl, etcdctl, quotedKey } from "../../model/copy";
 import { type Key, base64, ofText, show, textOf, toBytes } from "../../model/keys";
-import { bytes, count, plural } from "../../model/text";
+import { count, plural } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
 import { TextField } from "../../parts/Fields";
@@ -12,17 +12,14 @@ import { save } from "../../parts/file";
 import { Card, Note } from "../../parts/Page";
 import { link } from "../../parts/route";
 import { useMay } from "../may";
+import { type Format, Written } from "../written";
 import styles from "./Backup.module.css";
-import { MOST_YAML_BYTES } from "./limits";
 
-type Format = "ndjson" | "json" | "yaml";
 const FORMATS: readonly (readonly [Format, string, string])[] = [
   ["ndjson", "NDJSON", "application/x-ndjson"],
   ["json", "JSON", "application/json"],
   ["yaml", "YAML", "application/yaml"],
 ];
-/** Lines that wait to be handed to the browser, which may keep them elsewhere than in memory. */
-const PART_LETTERS = 4 * 1024 * 1024;
 
 export function Export({ prefix: first }: { prefix: Key }) {
   const [text, setText] = useState(textOf(toBytes(first)) ?? "");
@@ -65,41 +62,4 @@ export function Export({ prefix: first }: { prefix: Key }) {
       {error !== undefined && <p className={styles.error} role="alert">{error}</p>}
     </Card>
   );
-}
-
-/** What has been written so far. */
-class Written {
-  readonly #keys: Exported[] = [];
-  readonly #parts: Blob[] = [];
-  #lines = "";
-  #count = 0;
-  #letters = 0;
-
-  constructor(readonly format: Format) {}
-
-  /** Tells how many keys there are. */
-  take(keys: readonly Exported[]): number {
-    this.#count += keys.length;
-    if (this.format === "ndjson") {
-      for (const key of keys) this.#lines += `${JSON.stringify(key)}\n`;
-      if (this.#lines.length > PART_LETTERS) this.#flush();
-      return this.#count;
-    }
-    this.#keys.push(...keys);
-    for (const { value, value_b64 } of keys) this.#letters += (value ?? value_b64 ?? "").length;
-    if (this.format === "yaml" && this.#letters > MOST_YAML_BYTES) throw new Error(`The values have more than ${bytes(MOST_YAML_BYTES)}, which is what can be read back from YAML here. NDJSON takes all of them.`);
-    return this.#count;
-  }
-
-  async parts(): Promise<BlobPart[]> {
-    if (this.format === "json") return [`${JSON.stringify({ keys: this.#keys }, null, 2)}\n`];
-    if (this.format === "yaml") return [(await import("../../model/yaml")).written(this.#keys)];
-    this.#flush();
-    return this.#parts;
-  }
-
-  #flush(): void {
-    this.#parts.push(new Blob([this.#lines]));
-    this.#lines = "";
-  }
 }

@@ -2,7 +2,7 @@
 import { useId, useState } from "react";
 
 import { Button } from "../../parts/Button";
-import { bytesOf, fromBase64, prefixEnd, toBase64 } from "../../model/bytes";
+import { bytesOf, fromBase64, isBase64, prefixEnd, toBase64 } from "../../model/bytes";
 import styles from "./Explorer.module.css";
 import { type Json, pretty, put, read } from "../../model/lossless";
 import type { Operation, Spec } from "../../model/spec";
@@ -55,7 +55,7 @@ export function BodyField({ spec, operation, body, onChange }: Props) {
                   id={`${id}-${name}`}
                   className={`${styles.input} ${styles.mono}`}
                   value={text ?? ""}
-                  placeholder={text === undefined ? "no text: see the base64" : ""}
+                  placeholder={text !== undefined ? "" : isBase64(base64) ? "no text: see the base64" : "the body has no base64 there: type it here"}
                   autoComplete="off"
                   spellCheck={false}
                   onChange={(event) => set(path, toBase64(event.target.value))}

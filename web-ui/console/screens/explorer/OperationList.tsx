@@ -1,5 +1,5 @@
 // All operations by their groups, and those that are looked for.
-import { useDeferredValue, useState } from "react";
+import { useDeferredValue, useEffect, useRef, useState } from "react";
 
 import { link } from "../../parts/route";
 import styles from "./Explorer.module.css";
@@ -14,6 +14,14 @@ export function OperationList({ spec, at }: { spec: Spec; at: string }) {
     const tag = operation.tags?.[0] ?? "";
     groups.set(tag, [...(groups.get(tag) ?? []), operation]);
   }
+  // Whoever comes by a link sees where he is; on a telephone the list is folded, and the page stays.
+  const groupsSeen = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const [box, mark] = [groupsSeen.current, groupsSeen.current?.querySelector<HTMLElement>("[aria-current=page]")];
+    if (!box || !mark) return;
+    const [around, own] = [box.getBoundingClientRect(), mark.getBoundingClientRect()];
+    if (own.top < around.top || own.bottom > around.bottom) box.scrollTop += own.top - around.top - around.height / 2;
+  }, [at]);
   const isShown = isOpen || at === "" || words !== "";
   return (
     <nav className={styles.list} aria-label="Operations">
@@ -31,7 +39,7 @@ export function OperationList({ spec, at }: { spec: Spec; at: string }) {
           {isShown ? "Hide" : "All operations"}
         </button>
       </div>
-      <div className={`${styles.groups} ${isShown ? "" : styles.folded}`}>
+      <div ref={groupsSeen} className={`${styles.groups} ${isShown ? "" : styles.folded}`}>
         {[...groups].map(([tag, operations]) => (
           <section key={tag} aria-label={tag}>
             <h2 className={styles.tag} title={spec.about(tag)}>{tag}</h2>

@@ -8,13 +8,21 @@ import { go } from "../../parts/route";
 import styles from "./Bar.module.css";
 import { type Place, addressOf } from "./place";
 
-export function Bar({ place, onNew, onRemove }: { place: Place; onNew: (() => void) | undefined; onRemove: (() => void) | undefined }) {
+interface Props {
+  place: Place;
+  onNew: (() => void) | undefined;
+  onMove: (() => void) | undefined;
+  onRemove: (() => void) | undefined;
+}
+
+export function Bar({ place, onNew, onMove, onRemove }: Props) {
   const { prefix, search } = place;
   return (
     <div className={styles.bar}>
       <div className={styles.line}>
         <Crumbs prefix={prefix} />
         <span className={styles.tools}>
+          {onMove && prefix !== "" && !search && <Button look="quiet" icon="move" aria-label={`Move or copy all keys below ${show(prefix)}`} title="Move or copy all keys below here…" onClick={onMove} />}
           {onRemove && prefix !== "" && !search && <Button look="quiet" icon="trash" aria-label={`Delete all keys below ${show(prefix)}`} title="Delete all keys below here" onClick={onRemove} />}
           {onNew && <Button look="main" icon="plus" onClick={onNew}>New key</Button>}
         </span>

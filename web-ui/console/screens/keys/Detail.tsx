@@ -1,7 +1,7 @@
 // The open key: its value, what else is known of it, and what may be done with it.
 import * as Tabs from "@radix-ui/react-tabs";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { Suspense, lazy, useEffect, useState } from "react";
 
 import { type Value, get } from "../../api/keys";
 import { Problem } from "../../api/problem";
@@ -14,6 +14,7 @@ import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
 import { Empty, Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
+import { go } from "../../parts/route";
 import { useKey } from "../../parts/useKey";
 import { ValueView } from "../../parts/ValueView";
 import { Failure } from "../Failure";
@@ -26,6 +27,9 @@ import { Meta } from "./Meta";
 import { addressOf } from "./place";
 import { useRemove } from "./useRemove";
 
+/** It is rare. */
+const Move = lazy(() => import("./chosen/Move"));
+
 interface Props {
   name: Key;
   rev: string | undefined;
@@ -36,6 +40,7 @@ export function Detail({ name, rev, onClose }: Props) {
   const queries = useQueryClient();
   const [isWhole, setWhole] = useState(false);
   const [edited, setEdited] = useState<Value>();
+  const [isMoving, setMoving] = useState(false);
   const mayWrite = useMay({ key_b64: base64(name) }).write;
   const mayChange = useMayChange() && rev === undefined && mayWrite;
   const remove = useRemove(name);
@@ -74,6 +79,7 @@ export function Detail({ name, rev, onClose }: Props) {
         <h1 className={styles.name}>{show(name)}</h1>
         <div className={styles.actions}>
           {canEdit && <Button icon="edit" onClick={() => void edit()}>Edit</Button>}
+          {mayChange && value && <Button look="quiet" icon="move" aria-label="Move or copy the key" title="Move or copy…" onClick={() => setMoving(true)} />}
           {mayChange && value && <Button look="danger" icon="trash" onClick={() => void remove(value)}>Delete</Button>}
           <CopyAs commands={readCommands(name, rev)} />
           <Button look="quiet" icon="close" aria-label="Close the key" onClick={onClose} />
@@ -112,6 +118,15 @@ export function Detail({ name, rev, onClose }: Props) {
             <History name={name} now={value} mayChange={mayChange} />
           </Tabs.Content>
         </Tabs.Root>
+      )}
+      {isMoving && value && (
+        <Suspense>
+          <Move
+            rows={[{ kind: "key", key: name, size: value.size, createRevision: value.createRevision, modRevision: value.modRevision, version: value.version }]}
+            from={name}
+            onClose={(_, onto) => { setMoving(false); if (onto !== undefined) go(addressOf({ prefix: "", key: onto })); }}
+          />
+        </Suspense>
       )}
     </article>
   );

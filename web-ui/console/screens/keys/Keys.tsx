@@ -14,7 +14,8 @@ import { List } from "./List";
 import { NewKey } from "./NewKey";
 import { addressOf, placeOf } from "./place";
 
-/** It is rare. */
+/** They are rare. */
+const Move = lazy(() => import("./chosen/Move"));
 const RemoveBelow = lazy(() => import("./RemoveBelow"));
 
 export default function Keys({ route }: { route: Route }) {
@@ -25,6 +26,7 @@ export default function Keys({ route }: { route: Route }) {
   const search = useStable(place.search);
   const [isNew, setNew] = useState(false);
   const [removed, setRemoved] = useState<Key>();
+  const [moved, setMoved] = useState<Key>();
   const mayWrite = useOwn()?.write.length !== 0;
   const mayChange = useMayChange() && mayWrite;
 
@@ -35,8 +37,8 @@ export default function Keys({ route }: { route: Route }) {
     <div className={`${styles.keys} ${key === undefined ? "" : styles.open}`}>
       {key === undefined && <h1 className="unseen">{prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}</h1>}
       <section className={styles.level} aria-label={prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}>
-        <Bar place={place} onNew={mayChange ? () => setNew(true) : undefined} onRemove={mayChange ? () => setRemoved(prefix) : undefined} />
-        <List prefix={prefix} search={search} open={key} onNew={mayChange ? () => setNew(true) : undefined} />
+        <Bar place={place} onNew={mayChange ? () => setNew(true) : undefined} onMove={mayChange ? () => setMoved(prefix) : undefined} onRemove={mayChange ? () => setRemoved(prefix) : undefined} />
+        <List key={`${prefix} ${JSON.stringify(search ?? null)}`} prefix={prefix} search={search} open={key} onNew={mayChange ? () => setNew(true) : undefined} mayChange={mayChange} />
       </section>
       <section className={styles.detail} aria-label="The open key">
         {key === undefined ? (
@@ -46,6 +48,11 @@ export default function Keys({ route }: { route: Route }) {
         )}
       </section>
       {removed !== undefined && <Suspense><RemoveBelow prefix={removed} onClose={() => setRemoved(undefined)} /></Suspense>}
+      {moved !== undefined && (
+        <Suspense>
+          <Move rows={[{ kind: "level", key: moved }]} from={moved} onClose={(_, onto) => { setMoved(undefined); if (onto !== undefined) go(addressOf({ prefix: onto })); }} />
+        </Suspense>
+      )}
       {isNew && <NewKey below={prefix} onClose={() => setNew(false)} />}
     </div>
   );

@@ -1,4 +1,6 @@
 // All that the asked member counts, live.
+import { Fragment } from "react";
+
 import { endpoint } from "../../api/base";
 import { metricsAddress } from "../../api/metrics";
 import { Problem } from "../../api/problem";
@@ -88,7 +90,7 @@ function Row({ family, log, href, isOpen }: { family: FamilyOf; log: Log; href: 
   const write = type === "histogram" ? plain : writerOf(name);
   return (
     <tr>
-      <td><div className={styles.about}><a className="mono" href={href} aria-current={isOpen ? "true" : undefined}>{name}</a><span>{help}</span></div></td>
+      <td><div className={styles.about}><a className="mono" href={href} aria-current={isOpen ? "true" : undefined}>{name.split(/(?<=_)/).map((part, at) => <Fragment key={at}>{part}<wbr /></Fragment>)}</a><span>{help}</span></div></td>
       <td data-label="Type"><Tag>{type}</Tag></td>
       <td data-label="Now" className={styles.number}>{now === undefined ? "–" : write(now)}</td>
       <td data-label="A second" className={styles.number}>{rate === undefined ? "–" : write(rate)}</td>
