@@ -1,6 +1,7 @@
 // Members of the cluster, and what is done with them.
 import type { MemberState as Vote } from "../model/quorum";
-import { call } from "./client";
+import { address } from "./base";
+import { call, send } from "./client";
 import type { MemberState, Overview } from "./overview";
 
 export function votes({ members }: Overview): Vote[] {
@@ -32,6 +33,15 @@ export async function lead(id: string): Promise<void> {
 /** The member that the page is of alone: a member defragments itself. */
 export async function defragment(): Promise<void> {
   await call("post", "/v3/maintenance/defragment", { body: {} });
+}
+
+/** Drops what was before a revision, and comes back when that is done. */
+export async function compact(revision: string): Promise<void> {
+  await call("post", "/v3/kv/compaction", { body: { revision, physical: true } });
+}
+
+export async function disarm(): Promise<void> {
+  await send(address("v3/alarms"), { method: "DELETE" });
 }
 
 /** The console of another member, where a browser may find it: what has to be asked of that member is done there. */

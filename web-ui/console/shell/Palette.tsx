@@ -4,9 +4,10 @@ import { type KeyboardEvent, useState } from "react";
 import * as api from "../api/session";
 import { Dialog } from "../parts/Dialog";
 import { Icon, type IconName } from "../parts/Icon";
-import { ofText } from "../model/keys";
+import { ofText, show } from "../model/keys";
 import { go, link } from "../parts/route";
 import { inSentence, screens } from "../screens";
+import { kept } from "../screens/keys/kept";
 import styles from "./Palette.module.css";
 import { choose } from "./theme";
 
@@ -24,6 +25,11 @@ function entries(text: string, onHelp: () => void): Entry[] {
     { label: "Colours as the system has them", icon: "auto", run: () => choose("auto") },
     { label: "Keyboard shortcuts", icon: "keys", run: onHelp },
   ];
+  const { bookmarks, recent } = kept.get();
+  const fresh = recent.filter(({ at }) => !bookmarks.some((each) => each.at === at));
+  // Behind the screens as long as nothing is typed, which are few.
+  for (const { key, at } of bookmarks) all.push({ label: `Bookmark: ${show(key)}`, icon: "star", run: () => go(at) });
+  for (const { key, at } of fresh) all.push({ label: `Recent key: ${show(key)}`, icon: "history", run: () => go(at) });
   const who = api.session.get();
   if (who?.user !== undefined) all.push({ label: "Log out", icon: "out", run: () => void api.end() });
   const words = text.toLowerCase().split(/\s+/);

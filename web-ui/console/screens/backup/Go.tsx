@@ -4,8 +4,8 @@ import { useState } from "react";
 import { address } from "../../api/base";
 import { Broken, apply } from "../../api/import";
 import { Problem } from "../../api/problem";
-import { curl } from "../../model/copy";
 import { sharedBy } from "../../model/lifetimes";
+import { MOST_GRANTED, importScript } from "../../model/script";
 import { count, plural } from "../../model/text";
 import { type Plan, batches } from "../../model/transfer";
 import { Deed } from "../../parts/Deed";
@@ -17,8 +17,8 @@ export function Go({ plan, onDone, onClose }: { plan: Plan; onDone: () => void; 
   const all = batches(plan.changes);
   const [first] = all;
   const leases = sharedBy(plan.changes).size;
-  // What hangs on a lease has its id, which nobody knows before it is granted.
-  const commands = all.length === 1 && first && leases === 0 ? [{ label: "Copy as curl", text: curl({ url: address("v3/keys:batch").href, method: "POST", body: JSON.stringify(first.batch) }) }] : [];
+  const url = { batch: address("v3/keys:batch").href, leases: address("v3/leases").href };
+  const commands = all.length === 1 && first && leases <= MOST_GRANTED ? [{ label: "Copy as curl", text: importScript(first, url) }] : [];
   const deleted = plan.changes.filter(({ kind }) => kind === "delete").length;
   const run = async (): Promise<void> => {
     try {

@@ -7,6 +7,7 @@ import { Choice } from "../../parts/Fields";
 import { go } from "../../parts/route";
 import styles from "./Bar.module.css";
 import { type Place, addressOf } from "./place";
+import { Star, VisitsMenu } from "./Visits";
 
 interface Props {
   place: Place;
@@ -22,6 +23,8 @@ export function Bar({ place, onNew, onMove, onRemove }: Props) {
       <div className={styles.line}>
         <Crumbs prefix={prefix} />
         <span className={styles.tools}>
+          <VisitsMenu />
+          {prefix !== "" && !search && <Star place={{ key: prefix, at: addressOf({ prefix }) }} />}
           {onMove && prefix !== "" && !search && <Button look="quiet" icon="move" aria-label={`Move or copy all keys below ${show(prefix)}`} title="Move or copy all keys below here…" onClick={onMove} />}
           {onRemove && prefix !== "" && !search && <Button look="quiet" icon="trash" aria-label={`Delete all keys below ${show(prefix)}`} title="Delete all keys below here" onClick={onRemove} />}
           {onNew && <Button look="main" icon="plus" onClick={onNew}>New key</Button>}

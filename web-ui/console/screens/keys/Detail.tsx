@@ -23,9 +23,11 @@ import { readCommands } from "./commands";
 import styles from "./Detail.module.css";
 import { Edit } from "./Edit";
 import { History } from "./History";
+import { visit } from "./kept";
 import { Meta } from "./Meta";
 import { addressOf } from "./place";
 import { useRemove } from "./useRemove";
+import { Star } from "./Visits";
 
 /** It is rare. */
 const Move = lazy(() => import("./chosen/Move"));
@@ -52,6 +54,9 @@ export function Detail({ name, rev, onClose }: Props) {
   const isGone = query.error instanceof Problem && query.error.status === 404;
   const value = isGone ? undefined : query.data;
   const from = value?.modRevision;
+  const own = addressOf({ prefix: "", key: name });
+  const isKnown = value !== undefined;
+  useEffect(() => { if (isKnown) visit({ key: name, at: own }); }, [isKnown, name, own]);
 
   useEffect(() => {
     if (rev !== undefined || (from === undefined && !isGone)) return undefined;
@@ -82,6 +87,7 @@ export function Detail({ name, rev, onClose }: Props) {
           {mayChange && value && <Button look="quiet" icon="move" aria-label="Move or copy the key" title="Move or copy…" onClick={() => setMoving(true)} />}
           {mayChange && value && <Button look="danger" icon="trash" onClick={() => void remove(value)}>Delete</Button>}
           <CopyAs commands={readCommands(name, rev)} />
+          <Star place={{ key: name, at: own }} />
           <Button look="quiet" icon="close" aria-label="Close the key" onClick={onClose} />
         </div>
       </header>

@@ -13,6 +13,7 @@ import styles from "./Keys.module.css";
 import { List } from "./List";
 import { NewKey } from "./NewKey";
 import { addressOf, placeOf } from "./place";
+import { Visits } from "./Visits";
 
 /** They are rare. */
 const Move = lazy(() => import("./chosen/Move"));
@@ -42,7 +43,10 @@ export default function Keys({ route }: { route: Route }) {
       </section>
       <section className={styles.detail} aria-label="The open key">
         {key === undefined ? (
-          <Empty title="No key is open">{mayChange ? <>Choose one at the left, or press <kbd>n</kbd> for a new one.</> : "Choose one at the left."}</Empty>
+          <>
+            <Empty title="No key is open">{mayChange ? <>Choose one at the left, or press <kbd>n</kbd> for a new one.</> : "Choose one at the left."}</Empty>
+            <Visits />
+          </>
         ) : (
           <Detail key={`${key} ${place.rev ?? ""}`} name={key} rev={place.rev} onClose={() => go(addressOf({ ...place, key: undefined, rev: undefined }))} />
         )}

@@ -84,10 +84,14 @@ function OneRow({ row, prefix, isMarked }: { row: Row; prefix: Key; isMarked: bo
     <div className={styles.row}>
       <Mark isMarked={isMarked} />
       <span className={styles.icon}><Icon name={row.kind === "level" ? "folder" : "file"} /></span>
-      <span className={styles.name} title={show(row.key)}>
-        {end > 0 && <span className={styles.path}>{show(name.slice(0, end))}</span>}
-        {end > 0 ? <span className={styles.end}>{show(name.slice(end))}</span> : name === "" ? "(the prefix itself)" : show(name)}
-      </span>
+      {end > 0 && <span className="unseen">{show(name)}</span>}
+      {end > 0 ? (
+        // Read out it is one word.
+        <span className={styles.name} title={show(row.key)} aria-hidden="true">
+          <span className={styles.path}>{show(name.slice(0, end))}</span>
+          <span className={styles.end}>{show(name.slice(end))}</span>
+        </span>
+      ) : <span className={styles.name} title={show(row.key)}>{name === "" ? "(the prefix itself)" : show(name)}</span>}
       {row.kind === "key" && row.lease !== undefined && <span className={styles.icon} title="Bound to a lease"><Icon name="clock" size={14} /></span>}
       <span className={styles.size}>{row.kind === "key" ? bytes(row.size) : row.count === undefined ? "" : count(row.count)}</span>
     </div>

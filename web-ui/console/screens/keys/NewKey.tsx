@@ -33,13 +33,15 @@ export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) 
   const key = ofText(name);
   const isBound = lease.trim() === "" || (idOf(lease) !== undefined && ttl === "");
 
+  const bound = { ttl: ttl === "" ? undefined : ttl, lease: lease.trim() === "" ? undefined : idOf(lease) };
+
   const submit = async (event?: SyntheticEvent): Promise<void> => {
     event?.preventDefault();
     if (typeof bytes === "string" || name === "" || !isBound) return;
     setBusy(true);
     setError(undefined);
     try {
-      await put(key, { bytes, cas: "0", ttl: ttl === "" ? undefined : ttl, lease: lease.trim() === "" ? undefined : idOf(lease) });
+      await put(key, { bytes, cas: "0", ...bound });
       toast({ text: `Created ${show(key)}` });
       await queries.invalidateQueries({ queryKey: ["keys", "value", key] });
       onClose();
@@ -83,7 +85,7 @@ export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) 
         </div>
         {error !== undefined && <p role="alert" className={styles.error}>{error}</p>}
         <Actions>
-          {typeof bytes !== "string" && name !== "" && <CopyAs commands={writeCommands(key, bytes, "0")} />}
+          {typeof bytes !== "string" && name !== "" && isBound && <CopyAs commands={writeCommands(key, bytes, "0", bound)} />}
           <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" look="main" disabled={isBusy || name === "" || !isBound || typeof bytes === "string"}>Create</Button>
         </Actions>

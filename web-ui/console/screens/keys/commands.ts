@@ -2,6 +2,7 @@
 import { address, endpoint } from "../../api/base";
 import { curl, etcdctl, quotedBytes, quotedKey } from "../../model/copy";
 import { type Key, base64 } from "../../model/keys";
+import { hexId } from "../../model/text";
 import type { Command } from "../../parts/CopyAs";
 import { addressOf } from "./place";
 
@@ -20,10 +21,15 @@ export function readCommands(key: Key, rev?: string): Command[] {
   ];
 }
 
-export function writeCommands(key: Key, bytes: Uint8Array, cas: string): Command[] {
+/** With a time to live of its own, or the id of a lease that there is, in decimal. */
+export function writeCommands(key: Key, bytes: Uint8Array, cas: string, bound: { ttl?: string | undefined; lease?: string | undefined } = {}): Command[] {
+  const { ttl, lease } = bound;
+  const put = (id?: string) => etcdctl(endpoint, `put ${id === undefined ? "" : `--lease=${id} `}-- ${quotedKey(key)} ${quotedBytes(bytes)}`);
+  // `etcdctl` grants first, and binds by what it has said.
+  const granted = (seconds: string) => `id=$(${etcdctl(endpoint, `lease grant ${seconds}`)} | cut -d' ' -f2) && ${put('"$id"')}`;
   return [
-    { label: "Copy as curl", text: curl({ url: url(key, { cas }), method: "PUT", body: bytes }) },
-    { label: "Copy as etcdctl", text: etcdctl(endpoint, `put -- ${quotedKey(key)} ${quotedBytes(bytes)}`) },
+    { label: "Copy as curl", text: curl({ url: url(key, { cas, ttl, lease }), method: "PUT", body: bytes }) },
+    { label: "Copy as etcdctl", text: ttl === undefined ? put(lease && hexId(lease)) : granted(ttl) },
   ];
 }
 

@@ -16,6 +16,7 @@ import { Add } from "./Add";
 import { commands } from "./commands";
 import styles from "./Members.module.css";
 import { Row } from "./Row";
+import { Upkeep } from "./Upkeep";
 
 const KEY = ["members", "overview"];
 
@@ -42,6 +43,7 @@ export default function Members() {
               {data.members.map((member) => <Row key={member.id} member={member} of={data} mayChange={mayChange} onChange={anew} />)}
             </Table>
           </Card>
+          <Upkeep of={data} mayChange={mayChange} onChange={anew} />
         </>
       )}
       {isNew && data && <Add of={data} onChange={anew} onClose={() => setNew(false)} />}

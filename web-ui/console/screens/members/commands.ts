@@ -16,5 +16,7 @@ export const commands = {
   promote: (hex: string) => pair(`v3/members/0x${hex}/promote`, "POST", `member promote ${hex}`),
   remove: (hex: string) => pair(`v3/members/0x${hex}`, "DELETE", `member remove ${hex}`),
   lead: (hex: string) => pair(`v3/members/0x${hex}/lead`, "POST", `move-leader ${hex}`),
+  compact: (revision: string) => pair("v3/kv/compaction", "POST", `compact ${revision}`, { revision }),
+  disarm: () => pair("v3/alarms", "DELETE", "alarm disarm"),
   defragment: () => pair("v3/maintenance/defragment", "POST", "defrag", {}),
 };
