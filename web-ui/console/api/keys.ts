@@ -1,6 +1,6 @@
 // Keys, as the API has them, in the words of the console.
 import type { Key } from "../model/keys";
-import { base64, bytesOfBase64, ofNamed } from "../model/keys";
+import { SLASH, base64, bytesOfBase64, ofNamed, textOf, toBytes } from "../model/keys";
 import type { KeyRow, Row } from "../model/rows";
 import { merged } from "../model/rows";
 import { address } from "./base";
@@ -64,9 +64,10 @@ export function rowOf(key: Schemas["KeyValue"]): KeyRow {
 }
 
 /** A page of the level of a prefix, or of what a search below it finds. */
-export async function list(prefix: Key, search: Search | undefined, after: string | undefined, signal?: AbortSignal): Promise<Page> {
+export async function list(prefix: Key, search: Search | undefined, after: string | undefined, signal?: AbortSignal, by: Key = SLASH): Promise<Page> {
   const found = search && { [search.regex ? "regex" : "search"]: search.text, in: search.in };
-  const level = search ? {} : { counts: true };
+  const apart = by === "" ? { recursive: true } : { counts: true, ...(by !== SLASH && { separator: textOf(toBytes(by)) }) };
+  const level = search ? {} : apart;
   const query = { prefix_b64: base64(prefix), keys_only: true, limit: PAGE, after, ...level, ...found };
   const page = await call("get", "/v3/keys", { query, signal });
   const levels = page.prefixes.map((level) => ({

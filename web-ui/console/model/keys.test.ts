@@ -23,9 +23,13 @@ describe("keys", () => {
     expect(show(ofBytes(Uint8Array.of(0, 0x61, 0xff)))).toBe("\\x00a\\xff");
   });
 
-  it("know their levels", () => {
+  it("know their levels, by what stands between them", () => {
+    expect(levels("a:b::c", ":")).toEqual(["a:", "a:b:", "a:b::"]);
+    expect(["a:b:c", "a:b:", "a/b"].map((key) => parent(key, ":"))).toEqual(["a:b:", "a:", ""]);
+    expect(levels("a%7Cb%7Cc", "%7C")).toEqual(["a%7C", "a%7Cb%7C"]);
+    expect(["a%7Cb", "a%7Cb%7C", "a%7C"].map((key) => parent(key, "%7C"))).toEqual(["a%7C", "a%7C", ""]);
     expect(levels("/a/b/c")).toEqual(["/", "/a/", "/a/b/"]);
-    expect(["a/b/c", "a/b/", "a", "/"].map(parent)).toEqual(["a/b/", "a/", "", ""]);
+    expect(["a/b/c", "a/b/", "a", "/"].map((key) => parent(key))).toEqual(["a/b/", "a/", "", ""]);
   });
 
   it("are in the order of the store: by bytes", () => {

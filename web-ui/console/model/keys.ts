@@ -99,15 +99,20 @@ export function bytesOfBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
 }
 
+/** What stands between levels unless something else is wished for. */
+export const SLASH: Key = "/";
+
 /** The prefixes that lead to a key, the shortest first: `a/`, `a/b/` for `a/b/c`. */
-export function levels(key: Key): Key[] {
-  const ends = [...key.matchAll(/\//g)].map((match) => match.index + 1);
-  return ends.map((end) => key.slice(0, end));
+export function levels(key: Key, by: Key = SLASH): Key[] {
+  const all: Key[] = [];
+  for (let at = key.indexOf(by); at >= 0; at = key.indexOf(by, at + by.length)) all.push(key.slice(0, at + by.length));
+  return all;
 }
 
 /** The prefix that a key, or a prefix, is listed below. */
-export function parent(key: Key): Key {
-  return key.slice(0, key.slice(0, -1).lastIndexOf("/") + 1);
+export function parent(key: Key, by: Key = SLASH): Key {
+  const at = (key.endsWith(by) ? key.slice(0, -by.length) : key).lastIndexOf(by);
+  return at < 0 ? "" : key.slice(0, at + by.length);
 }
 
 /** In the order of the store. */

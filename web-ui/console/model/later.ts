@@ -1,5 +1,5 @@
 // Changes of rows that are not loaded yet: what they come to, one for each row, until the page comes that the row is in.
-import { type Key, compare } from "./keys";
+import { type Key, SLASH, compare } from "./keys";
 import { type Change, type KeyRow, type RowPage, counted, moreOf, replaced, rowKey } from "./rows";
 
 type Folded = { put: KeyRow | undefined } | { more: number };
@@ -7,7 +7,7 @@ type Folded = { put: KeyRow | undefined } | { more: number };
 export class Later {
   readonly #rows = new Map<Key, Folded>();
 
-  constructor(readonly prefix: Key) {}
+  constructor(readonly prefix: Key, readonly by: Key = SLASH) {}
 
   get size(): number {
     return this.#rows.size;
@@ -16,7 +16,7 @@ export class Later {
   /** Keeps a change, if it is of a row behind that of a key. */
   add(change: Change, behind: Key | undefined): void {
     if (!change.key.startsWith(this.prefix)) return;
-    const key = rowKey(this.prefix, change.key);
+    const key = rowKey(this.prefix, change.key, this.by);
     if (behind !== undefined && compare(key, behind) <= 0) return;
     const before = this.#rows.get(key);
     if (key === change.key) this.#rows.set(key, { put: change.put });

@@ -9,6 +9,11 @@ const names = (rows: readonly Row[]): string[] => rows.map((row) => (row.kind ==
 const level = merged([key("a/a"), key("a/c")], [{ kind: "level", key: "a/b/", count: 2 }]);
 
 describe("the rows of a level", () => {
+  it("are made by what stands between levels, or by nothing", () => {
+    const change = { key: "a:b:c", put: key("a:b:c", "9") };
+    expect(names(after([], "a:", change, true, ":"))).toEqual(["a:b: 1"]);
+    expect(names(after([], "", { key: "a/b/c", put: key("a/b/c", "9") }, true, ""))).toEqual(["a/b/c"]);
+  });
   it("stand in one order", () => expect(names(level)).toEqual(["a/a", "a/b/ 2", "a/c"]));
 
   it("change with keys that come, are written again, and go", () => {

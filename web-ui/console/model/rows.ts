@@ -1,5 +1,5 @@
 // What is at a level of keys, as a list of rows; and what a change of a key does to it.
-import { type Key, compare } from "./keys";
+import { type Key, SLASH, compare } from "./keys";
 
 export interface KeyRow {
   kind: "key";
@@ -31,19 +31,19 @@ export function merged(keys: readonly KeyRow[], levels: readonly LevelRow[]): Ro
   return [...keys, ...levels].sort((one, other) => compare(one.key, other.key));
 }
 
-/** The row that a key is in, at the level of a prefix. */
-export function rowKey(prefix: Key, key: Key): Key {
-  const slash = key.indexOf("/", prefix.length);
-  return slash < 0 ? key : key.slice(0, slash + 1);
+/** The row that a key is in, at the level of a prefix; its own where nothing makes levels. */
+export function rowKey(prefix: Key, key: Key, by: Key = SLASH): Key {
+  const at = by === "" ? -1 : key.indexOf(by, prefix.length);
+  return at < 0 ? key : key.slice(0, at + by.length);
 }
 
 /**
  * The rows after a change. What is behind the last row is not known yet unless the list is whole, and is left to the page that it
  * will come with.
  */
-export function after(rows: readonly Row[], prefix: Key, change: Change, isWhole: boolean): readonly Row[] {
+export function after(rows: readonly Row[], prefix: Key, change: Change, isWhole: boolean, by: Key = SLASH): readonly Row[] {
   if (!change.key.startsWith(prefix)) return rows;
-  const key = rowKey(prefix, change.key);
+  const key = rowKey(prefix, change.key, by);
   return replaced(rows, key, (there) => (key === change.key ? change.put : counted(there, key, moreOf(change))), isWhole);
 }
 
@@ -88,13 +88,13 @@ export interface RowPage {
 }
 
 /** The pages of a list after a change, each the same object if nothing in it is different. */
-export function pagesAfter<P extends RowPage>(pages: readonly P[], prefix: Key, change: Change): P[] {
-  const key = rowKey(prefix, change.key);
+export function pagesAfter<P extends RowPage>(pages: readonly P[], prefix: Key, change: Change, by: Key = SLASH): P[] {
+  const key = rowKey(prefix, change.key, by);
   const found = pages.findIndex(({ rows }) => rows.length > 0 && compare(rows.at(-1)?.key ?? "", key) >= 0);
   const at = found < 0 ? pages.length - 1 : found;
   return pages.map((page, index) => {
     if (index !== at) return page;
-    const rows = after(page.rows, prefix, change, page.next === undefined);
+    const rows = after(page.rows, prefix, change, page.next === undefined, by);
     return rows === page.rows ? page : { ...page, rows };
   });
 }

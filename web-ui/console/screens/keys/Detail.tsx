@@ -35,10 +35,11 @@ const Move = lazy(() => import("./chosen/Move"));
 interface Props {
   name: Key;
   rev: string | undefined;
+  by: Key | undefined;
   onClose: () => void;
 }
 
-export function Detail({ name, rev, onClose }: Props) {
+export function Detail({ name, rev, by, onClose }: Props) {
   const queries = useQueryClient();
   const [isWhole, setWhole] = useState(false);
   const [edited, setEdited] = useState<Value>();
@@ -54,7 +55,7 @@ export function Detail({ name, rev, onClose }: Props) {
   const isGone = query.error instanceof Problem && query.error.status === 404;
   const value = isGone ? undefined : query.data;
   const from = value?.modRevision;
-  const own = addressOf({ prefix: "", key: name });
+  const own = addressOf({ prefix: "", key: name, by });
   const isKnown = value !== undefined;
   useEffect(() => { if (isKnown) visit({ key: name, at: own }); }, [isKnown, name, own]);
 
@@ -86,14 +87,14 @@ export function Detail({ name, rev, onClose }: Props) {
           {canEdit && <Button icon="edit" onClick={() => void edit()}>Edit</Button>}
           {mayChange && value && <Button look="quiet" icon="move" aria-label="Move or copy the key" title="Move or copy…" onClick={() => setMoving(true)} />}
           {mayChange && value && <Button look="danger" icon="trash" onClick={() => void remove(value)}>Delete</Button>}
-          <CopyAs commands={readCommands(name, rev)} />
+          <CopyAs commands={readCommands(name, rev, by)} />
           <Star place={{ key: name, at: own }} />
           <Button look="quiet" icon="close" aria-label="Close the key" onClick={onClose} />
         </div>
       </header>
       {!mayWrite && value && <p className={styles.old}>Your roles let you read this key, and not change it.</p>}
       {rev !== undefined && (
-        <p className={styles.old}>As it was at revision {rev}. <a href={addressOf({ prefix: "", key: name })}>As it is now</a></p>
+        <p className={styles.old}>As it was at revision {rev}. <a href={own}>As it is now</a></p>
       )}
       {edited ? (
         <Edit name={name} base={edited} now={from} onDone={() => setEdited(undefined)} />
@@ -121,7 +122,7 @@ export function Detail({ name, rev, onClose }: Props) {
             )}
           </Tabs.Content>
           <Tabs.Content value="history" className={styles.panel}>
-            <History name={name} now={value} mayChange={mayChange} />
+            <History name={name} by={by} now={value} mayChange={mayChange} />
           </Tabs.Content>
         </Tabs.Root>
       )}
@@ -130,7 +131,7 @@ export function Detail({ name, rev, onClose }: Props) {
           <Move
             rows={[{ kind: "key", key: name, size: value.size, createRevision: value.createRevision, modRevision: value.modRevision, version: value.version }]}
             from={name}
-            onClose={(_, onto) => { setMoving(false); if (onto !== undefined) go(addressOf({ prefix: "", key: onto })); }}
+            onClose={(_, onto) => { setMoving(false); if (onto !== undefined) go(addressOf({ prefix: "", key: onto, by })); }}
           />
         </Suspense>
       )}

@@ -18,11 +18,12 @@ import { addressOf } from "./place";
 
 interface Props {
   name: Key;
+  by: Key | undefined;
   now: Value | undefined;
   mayChange: boolean;
 }
 
-export function History({ name, now, mayChange }: Props) {
+export function History({ name, by, now, mayChange }: Props) {
   const [restored, setRestored] = useState<Version>();
   const query = useInfiniteQuery({
     queryKey: ["keys", "history", name],
@@ -42,6 +43,7 @@ export function History({ name, now, mayChange }: Props) {
           <One
             key={version.modRevision}
             name={name}
+            by={by}
             version={version}
             before={versions[at + 1]}
             isNow={now?.modRevision === version.modRevision}
@@ -58,13 +60,14 @@ export function History({ name, now, mayChange }: Props) {
 
 interface OneProps {
   name: Key;
+  by: Key | undefined;
   version: Version;
   before: Version | undefined;
   isNow: boolean;
   onRestore: (() => void) | undefined;
 }
 
-function One({ name, version, before, isNow, onRestore }: OneProps) {
+function One({ name, by, version, before, isNow, onRestore }: OneProps) {
   const [isOpen, setOpen] = useState(false);
   const what = version.bytes === undefined ? "deleted" : version.version === "1" ? "created" : "changed";
   return (
@@ -74,7 +77,7 @@ function One({ name, version, before, isNow, onRestore }: OneProps) {
         <span className={styles[what]}>{what}</span>
         <span className={styles.size}>{version.bytes && bytes(version.bytes.length)}{isNow && " · now"}</span>
         <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>Diff</Button>
-        {version.bytes && !isNow && <a href={addressOf({ prefix: "", key: name, rev: version.modRevision })}>View</a>}
+        {version.bytes && !isNow && <a href={addressOf({ prefix: "", key: name, rev: version.modRevision, by })}>View</a>}
         {onRestore && !isNow && <Button onClick={onRestore}>Restore</Button>}
       </div>
       {isOpen && <Diff before={textFor(before?.bytes)} after={textFor(version.bytes)} label={`What changed at revision ${version.modRevision}`} />}

@@ -33,13 +33,13 @@ export default function Keys({ route }: { route: Route }) {
 
   useKey("n", mayChange ? () => setNew(true) : undefined);
 
-  const { prefix, key } = place;
+  const { prefix, key, by } = place;
   return (
     <div className={`${styles.keys} ${key === undefined ? "" : styles.open}`}>
       {key === undefined && <h1 className="unseen">{prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}</h1>}
       <section className={styles.level} aria-label={prefix === "" ? "All keys" : `Keys below ${show(prefix)}`}>
         <Bar place={place} onNew={mayChange ? () => setNew(true) : undefined} onMove={mayChange ? () => setMoved(prefix) : undefined} onRemove={mayChange ? () => setRemoved(prefix) : undefined} />
-        <List key={`${prefix} ${JSON.stringify(search ?? null)}`} prefix={prefix} search={search} open={key} onNew={mayChange ? () => setNew(true) : undefined} mayChange={mayChange} />
+        <List key={`${prefix} ${by} ${JSON.stringify(search ?? null)}`} place={place} search={search} open={key} onNew={mayChange ? () => setNew(true) : undefined} mayChange={mayChange} />
       </section>
       <section className={styles.detail} aria-label="The open key">
         {key === undefined ? (
@@ -48,16 +48,16 @@ export default function Keys({ route }: { route: Route }) {
             <Visits />
           </>
         ) : (
-          <Detail key={`${key} ${place.rev ?? ""}`} name={key} rev={place.rev} onClose={() => go(addressOf({ ...place, key: undefined, rev: undefined }))} />
+          <Detail key={`${key} ${place.rev ?? ""}`} name={key} rev={place.rev} by={by} onClose={() => go(addressOf({ ...place, key: undefined, rev: undefined }))} />
         )}
       </section>
-      {removed !== undefined && <Suspense><RemoveBelow prefix={removed} onClose={() => setRemoved(undefined)} /></Suspense>}
+      {removed !== undefined && <Suspense><RemoveBelow prefix={removed} by={by} onClose={() => setRemoved(undefined)} /></Suspense>}
       {moved !== undefined && (
         <Suspense>
-          <Move rows={[{ kind: "level", key: moved }]} from={moved} onClose={(_, onto) => { setMoved(undefined); if (onto !== undefined) go(addressOf({ prefix: onto })); }} />
+          <Move rows={[{ kind: "level", key: moved }]} from={moved} onClose={(_, onto) => { setMoved(undefined); if (onto !== undefined) go(addressOf({ prefix: onto, by })); }} />
         </Suspense>
       )}
-      {isNew && <NewKey below={prefix} onClose={() => setNew(false)} />}
+      {isNew && <NewKey below={prefix} by={by} onClose={() => setNew(false)} />}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { Suspense, lazy, useMemo, useState } from "react";
 
 import type { Search } from "../../api/keys";
-import { type Key, show } from "../../model/keys";
+import { type Key, SLASH, show } from "../../model/keys";
 import { type Marks, chosenOf, extended, toggled } from "../../model/marks";
 import type { Row } from "../../model/rows";
 import { bytes, count } from "../../model/text";
@@ -13,22 +13,22 @@ import { Mark, type Marking, VirtualList } from "../../parts/VirtualList";
 import { Failure } from "../Failure";
 import { First } from "./First";
 import styles from "./List.module.css";
-import { addressOf } from "./place";
+import { type Place, addressOf } from "./place";
 import { useLevel } from "./useLevel";
 
 /** Few choose more than one. */
 const Chosen = lazy(() => import("./chosen/Chosen"));
 
 interface Props {
-  prefix: Key;
+  place: Place;
   search: Search | undefined;
   open: Key | undefined;
   onNew: (() => void) | undefined;
   mayChange: boolean;
 }
 
-export function List({ prefix, search, open, onNew, mayChange }: Props) {
-  const { rows, isPending, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useLevel(prefix, search);
+export function List({ place: { prefix, by = SLASH }, search, open, onNew, mayChange }: Props) {
+  const { rows, isPending, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useLevel(prefix, by, search);
   const [chosen, setChosen] = useState<Key>();
   const [marks, setMarks] = useState<Marks>(new Set());
   const marked = useMemo(() => chosenOf(rows, marks), [rows, marks]);
@@ -40,7 +40,7 @@ export function List({ prefix, search, open, onNew, mayChange }: Props) {
 
   const opened = (index: number): void => {
     const row = rows[index];
-    if (row) go(row.kind === "level" ? addressOf({ prefix: row.key }) : addressOf({ prefix, key: row.key, search }));
+    if (row) go(row.kind === "level" ? addressOf({ prefix: row.key, by }) : addressOf({ prefix, key: row.key, search, by }));
   };
   const isMarked = (index: number): boolean => marks.size > 0 && marks.has(rows[index]?.key ?? "");
   const marking: Marking = {
@@ -98,7 +98,7 @@ function OneRow({ row, prefix, isMarked }: { row: Row; prefix: Key; isMarked: bo
   );
 }
 
-function Nothing({ prefix, search, onNew }: Omit<Props, "open" | "mayChange">) {
+function Nothing({ prefix, search, onNew }: Pick<Props, "search" | "onNew"> & { prefix: Key }) {
   if (search) {
     return <Empty title="Nothing was found"><p>No {search.in === "keys" ? "key" : "key or value"} {prefix && "below here "}has <code>{search.text}</code> in it.</p></Empty>;
   }

@@ -4,7 +4,7 @@ import { type SyntheticEvent, useState } from "react";
 import { put } from "../../api/keys";
 import { Problem } from "../../api/problem";
 import { idOf } from "../../model/lifetimes";
-import { type Key, ofText, show, textOf, toBytes } from "../../model/keys";
+import { type Key, SLASH, ofText, show, textOf, toBytes } from "../../model/keys";
 import { Button } from "../../parts/Button";
 import { Code } from "../../parts/Code";
 import { CopyAs } from "../../parts/CopyAs";
@@ -19,7 +19,7 @@ import { addressOf } from "./place";
 
 const MODES: readonly (readonly [Mode, string])[] = [["text", "Text"], ["json", "JSON"], ["yaml", "YAML"], ["hex", "Hex"]];
 
-export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) {
+export function NewKey({ below, by, onClose }: { below: Key; by: Key | undefined; onClose: () => void }) {
   const queries = useQueryClient();
   const [name, setName] = useState(textOf(toBytes(below)) ?? "");
   const [mode, setMode] = useState<Mode>("text");
@@ -45,7 +45,7 @@ export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) 
       toast({ text: `Created ${show(key)}` });
       await queries.invalidateQueries({ queryKey: ["keys", "value", key] });
       onClose();
-      go(addressOf({ prefix: "", key }));
+      go(addressOf({ prefix: "", key, by }));
     } catch (failure) {
       const isThere = failure instanceof Problem && failure.status === 412;
       setError(isThere ? "There is such a key already: open it to edit it" : failure instanceof Error ? failure.message : String(failure));
@@ -56,7 +56,7 @@ export function NewKey({ below, onClose }: { below: Key; onClose: () => void }) 
   return (
     <Dialog wide title="New key" onClose={onClose}>
       <form className={styles.form} onSubmit={(event) => void submit(event)}>
-        <TextField label="Key" mono required value={name} onChange={(event) => setName(event.target.value)} hint="Slashes make levels: app/db/url" />
+        <TextField label="Key" mono required value={name} onChange={(event) => setName(event.target.value)} hint={by === undefined || by === SLASH ? "Slashes make levels: app/db/url" : undefined} />
         <div className={styles.value}>
           <div className={styles.line}>
             <span className={styles.label}>Value</span>

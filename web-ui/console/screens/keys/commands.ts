@@ -12,12 +12,12 @@ export function url(key: Key, query: Record<string, string | undefined> = {}): s
   return isPath ? address(`v3/keys/${key}`, query).href : address("v3/keys/", { key_b64: base64(key), ...query }).href;
 }
 
-export function readCommands(key: Key, rev?: string): Command[] {
+export function readCommands(key: Key, rev?: string, by?: Key): Command[] {
   const at = rev === undefined ? "" : ` --rev ${rev}`;
   return [
     { label: "Copy as curl", text: curl({ url: url(key, { rev }) }) },
     { label: "Copy as etcdctl", text: etcdctl(endpoint, `get ${quotedKey(key)}${at}`) },
-    { label: "Copy link", text: new URL(addressOf({ prefix: "", key, rev }), document.baseURI).href },
+    { label: "Copy link", text: new URL(addressOf({ prefix: "", key, rev, by }), document.baseURI).href },
   ];
 }
 

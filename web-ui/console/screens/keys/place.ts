@@ -1,7 +1,32 @@
 // Where one is among the keys, by the address: a prefix whose level is listed, a key that is open, what is searched for.
 import type { Search } from "../../api/keys";
-import { type Key, ofAddress, parent } from "../../model/keys";
+import { type Key, SLASH, ofAddress, ofText, parent, textOf, toBytes } from "../../model/keys";
 import { type Route, link } from "../../parts/route";
+
+/** What may stand between levels; with nothing, all keys are one list. None of them is a digit of an escape. */
+export const DELIMITERS: readonly Key[] = ["/", ":", ".", "-", "_", "|", ""].map(ofText);
+const FLAT = "none";
+const NAME = "keyport.keys.by";
+
+function delimiter(text: string | null): Key | undefined {
+  if (text === null) return undefined;
+  const by = text === FLAT ? "" : ofText(text);
+  return DELIMITERS.includes(by) ? by : undefined;
+}
+
+const written = (by: Key): string => (by === "" ? FLAT : (textOf(toBytes(by)) ?? ""));
+
+/** The last one that was chosen here, for where an address says nothing: at all keys. */
+let chosen = delimiter(localStorage.getItem(NAME)) ?? SLASH;
+
+export function choose(by: Key): void {
+  chosen = by;
+  try {
+    localStorage.setItem(NAME, written(by));
+  } catch {
+    // It is for this page alone then.
+  }
+}
 
 export interface Place {
   prefix: Key;
@@ -9,6 +34,8 @@ export interface Place {
   search?: Search | undefined;
   /** The open key as it was. */
   rev?: string | undefined;
+  /** What makes levels: a slash if nothing is said. */
+  by?: Key | undefined;
 }
 
 export function placeOf({ rest, query }: Route): Place {
@@ -17,15 +44,20 @@ export function placeOf({ rest, query }: Route): Place {
   const looks = query.get("in");
   const search: Search | undefined =
     text === "" ? undefined : { text, regex: query.has("regex"), in: looks === "values" || looks === "both" ? looks : "keys" };
-  if (at === "" || (at.endsWith("/") && !query.has("key"))) return { prefix: at, search };
-  const listed = at.endsWith("/") ? at : parent(at);
+  const by = delimiter(query.get("by")) ?? (at === "" ? chosen : SLASH);
+  // Where all keys are one list, slashes say where it begins.
+  const end = by === "" ? SLASH : by;
+  if (at === "" || (at.endsWith(end) && !query.has("key"))) return { prefix: at, search, by };
+  const listed = at.endsWith(end) ? at : parent(at, end);
   const below = search && ofAddress(query.get("below") ?? "");
-  return { prefix: below ?? listed, key: at, search, rev: query.get("rev") ?? undefined };
+  return { prefix: below ?? listed, key: at, search, rev: query.get("rev") ?? undefined, by };
 }
 
-export function addressOf({ prefix, key, search, rev }: Place): string {
+export function addressOf({ prefix, key, search, rev, by = SLASH }: Place): string {
   const looked = search && { search: search.text, regex: search.regex ? "true" : undefined, in: search.in === "keys" ? undefined : search.in };
-  if (key === undefined) return link("keys", prefix, looked ?? {});
+  const isSaid = by !== SLASH || (key === undefined && prefix === "" && chosen !== SLASH);
+  const levels = { by: isSaid ? written(by) : undefined };
+  if (key === undefined) return link("keys", prefix, { ...looked, ...levels });
   const below = search ? prefix : undefined;
-  return link("keys", key, { ...looked, below, rev, key: key.endsWith("/") ? "true" : undefined });
+  return link("keys", key, { ...looked, below, rev, key: key.endsWith(by === "" ? SLASH : by) ? "true" : undefined, ...levels });
 }

@@ -25,19 +25,19 @@ interface Changes {
   isMissed: boolean;
 }
 
-const none = (prefix: Key, of: string): Changes => ({ of, later: new Later(prefix), waiting: [], isMissed: false });
+const none = (prefix: Key, by: Key, of: string): Changes => ({ of, later: new Later(prefix, by), waiting: [], isMissed: false });
 
-export function useLevel(prefix: Key, search: Search | undefined) {
+export function useLevel(prefix: Key, by: Key, search: Search | undefined) {
   const queries = useQueryClient();
-  const queryKey = useMemo(() => ["keys", "level", prefix, search], [prefix, search]);
-  const changes = useRef<Changes>(none(prefix, ""));
+  const queryKey = useMemo(() => ["keys", "level", prefix, by, search], [prefix, by, search]);
+  const changes = useRef<Changes>(none(prefix, by, ""));
 
   const query = useInfiniteQuery({
     queryKey,
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam, signal }) => {
-      const page = await list(prefix, search, pageParam, signal);
-      if (changes.current.of !== page.revision) changes.current = none(prefix, page.revision);
+      const page = await list(prefix, search, pageParam, signal, by);
+      if (changes.current.of !== page.revision) changes.current = none(prefix, by, page.revision);
       return changes.current.later.appliedTo(page);
     },
     getNextPageParam: (page) => page.next,
@@ -65,14 +65,14 @@ export function useLevel(prefix: Key, search: Search | undefined) {
     changes.current.waiting = [];
     queries.setQueryData<Pages>(queryKey, (old) => {
       if (!old) return old;
-      const pages = waiting.reduce((now, change) => pagesAfter(now, prefix, change), old.pages);
+      const pages = waiting.reduce((now, change) => pagesAfter(now, prefix, change, by), old.pages);
       const [end] = pages.slice(-1);
       const last = pages.findLast(({ rows }) => rows.length > 0)?.rows.at(-1)?.key;
       if (end?.next !== undefined) for (const change of waiting) later.add(change, last);
       return { ...old, pages };
     });
     if (later.size > MOST_LATER) anew();
-  }, [queries, queryKey, prefix, anew]);
+  }, [queries, queryKey, prefix, by, anew]);
 
   useEffect(() => {
     if (revision === undefined || search) return undefined;
