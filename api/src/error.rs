@@ -237,6 +237,8 @@ catalogue! {
     BodyTooSlow = DeadlineExceeded, "the request body took too long";
     /// Keyport's own: a path that is nobody's.
     PathNotFound = NotFound, "Not Found: no such path; /v3/ lists them, /docs describes them";
+    /// Of a health check, in the words of gRPC's own servers.
+    ServiceNotFound = NotFound, "unknown service";
     /// Keyport's own: a watch by JSON that asks for nothing. etcd leaves such a caller waiting for ever.
     NothingWatched = InvalidArgument, "a watch begins with a create_request, cancel_request or progress_request";
 

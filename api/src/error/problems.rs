@@ -117,7 +117,7 @@ problems! {
         "Browsers send the requests of any page, so pages of other sites may change nothing here.",
         "The `Origin` of the request is neither this server's nor listed by `--cors`.",
         "List the page's origin: `--cors=https://app.example`.";
-    NotFound("not-found", 404, "There is nothing at this address") of [PathNotFound]:
+    NotFound("not-found", 404, "There is nothing at this address") of [PathNotFound, ServiceNotFound]:
         "The path leads nowhere.",
         "It is misspelt, or of another version of the API.",
         "`/v3/` lists the paths, `/docs` describes them.";

@@ -1,10 +1,9 @@
 //! Bytes that can be read from anywhere, without a position that somebody else may move.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
+use std::{fmt, io};
 
 /// A file, or what stands for one.
 pub trait ReadAt {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 
+use keyport_api::error::Error;
 use keyport_api::health::health_check_response::ServingStatus;
 use keyport_api::health::health_server::{Health, HealthServer};
 use keyport_api::health::{HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse};
@@ -33,7 +34,7 @@ impl Health for Checks {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         self.admit(&request, Method::HealthCheck)?;
         if !request.get_ref().service.is_empty() {
-            return Err(Status::not_found("unknown service"));
+            return Err(Error::ServiceNotFound.into());
         }
         Ok(Response::new(answer(ServingStatus::Serving)))
     }
