@@ -9,7 +9,8 @@ import { login } from "./session";
 type Method = "get" | "put" | "post" | "patch" | "delete";
 type PathWith<M extends Method> = { [P in keyof paths]: paths[P] extends Record<M, { responses: unknown }> ? P : never }[keyof paths];
 type Operation<P extends keyof paths, M extends Method> = paths[P] extends Record<M, infer O> ? O : never;
-type Json<R> = R extends { content: { "application/json": infer B } } ? B : undefined;
+/** Of an answer with a body the document, which is what is asked for; an answer may also have none. */
+type Json<R> = R extends { content: infer C } ? (C extends { "application/json": infer B } ? B : never) : undefined;
 type Answer<O> = O extends { responses: infer R } ? { [S in keyof R]: S extends 200 | 201 ? Json<R[S]> : never }[keyof R] : never;
 type Body<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;
 type QueryOf<O> = O extends { parameters: { query?: infer Q } } ? { [N in keyof Q]?: string | number | boolean | undefined } : Query;
