@@ -24,7 +24,10 @@ pub use parts::{
     promote_forwarding_failed,
 };
 pub use problems::{Kind, KindInfo, PROBLEMS};
-pub use render::{Problem, gateway_body, http_status, problem, problem_of, reason_phrase, stream_body, stream_body_as};
+pub use render::{
+    Problem, gateway_body, gateway_body_telling, http_status, problem, problem_of, reason_phrase, stream_body,
+    stream_body_as,
+};
 
 /// Says in a trailer, in milliseconds, when clients of gRPC that try again by themselves should.
 const RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";

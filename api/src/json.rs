@@ -94,18 +94,21 @@ pub fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, JsonError> {
 
 /// The same, with at most `max_txn_ops` elements in any list of a transaction; see [`crate::bounds`].
 pub fn from_slice_within<T: FromJson>(body: &[u8], max_txn_ops: usize) -> Result<T, JsonError> {
-    Ok(first(body, max_txn_ops)?.map(|(message, _)| message).unwrap_or_default())
+    from_slice_telling(body, max_txn_ops).map(|(message, _)| message)
+}
+
+/// The same, with the names of what was passed over; see [`Reader::into_passed_over`].
+pub fn from_slice_telling<T: FromJson>(body: &[u8], max_txn_ops: usize) -> Result<(T, Vec<Box<str>>), JsonError> {
+    let mut reader = Reader::within(body, max_txn_ops);
+    let message = if reader.at_end() { T::default() } else { T::read(&mut reader)? };
+    Ok((message, reader.into_passed_over()))
 }
 
 /// Reads the first of several concatenated values and says how many bytes it took; `None` if there is only white
 /// space. [`JsonError::UnexpectedEof`] means that the value is not complete: where more may come, find the value's end
 /// with a [`Splitter`] first instead of trying again and again.
 pub fn first_from_slice<T: FromJson>(body: &[u8]) -> Result<Option<(T, usize)>, JsonError> {
-    first(body, usize::MAX)
-}
-
-fn first<T: FromJson>(body: &[u8], max_txn_ops: usize) -> Result<Option<(T, usize)>, JsonError> {
-    let mut reader = Reader::within(body, max_txn_ops);
+    let mut reader = Reader::new(body);
     if reader.at_end() {
         return Ok(None);
     }

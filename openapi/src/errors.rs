@@ -3,7 +3,9 @@
 use http::StatusCode;
 use keyport_api::error::{self, Error, Kind, Problem};
 use serde_json::json;
-use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::openapi::{ContentBuilder, Header, Object, Ref, Response, ResponseBuilder, ResponsesBuilder};
 
 /// In which shape a face says no.
@@ -178,10 +180,27 @@ fn error_schema() -> Schema {
         .property("error", text("The same as `message`, for older clients."))
         .property("code", integer("The gRPC code."))
         .property("message", text("The error, in etcd's words."))
+        .property("details", ArrayBuilder::new().items(bad_request_schema()))
         .required("error")
         .required("code")
         .required("message")
         .into()
+}
+
+fn bad_request_schema() -> ObjectBuilder {
+    let violation = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("field", text("Its name."))
+        .property("description", text("What is wrong with it."))
+        .required("field");
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(
+            "What there was in a request that was refused, and has no meaning: one of it may be misspelt.",
+        ))
+        .property("@type", text("`type.googleapis.com/google.rpc.BadRequest`."))
+        .property("fieldViolations", ArrayBuilder::new().items(violation))
+        .required("@type")
 }
 
 fn stream_error_schema() -> Schema {

@@ -37,13 +37,40 @@ pub fn reason_phrase(status: StatusCode) -> &'static str {
 /// The gateway's answer to a failed unary call: `{"error", "code", "message"}`, the union of what etcd's gateway
 /// sends today and sent before 3.6. Old HTTP clients look for `error`.
 pub fn gateway_body(status: &Status) -> Vec<u8> {
+    gateway_body_telling(status, &[])
+}
+
+/// As [`gateway_body`], with the names of fields that were passed over, among which may be the one that is missed: as
+/// `google.rpc.BadRequest` has it, in `details`.
+pub fn gateway_body_telling(status: &Status, passed_over: &[Box<str>]) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
         error: &'a str,
         code: i32,
         message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        details: Option<[BadRequest<'a>; 1]>,
     }
-    to_json(&Body { error: status.message(), code: status.code() as i32, message: status.message() })
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct BadRequest<'a> {
+        #[serde(rename = "@type")]
+        is_a: &'static str,
+        field_violations: Vec<Violation<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Violation<'a> {
+        field: &'a str,
+        description: &'static str,
+    }
+    let violation = |field| Violation { field, description: "there is no such field, so it was passed over" };
+    let details = (!passed_over.is_empty()).then(|| {
+        [BadRequest {
+            is_a: "type.googleapis.com/google.rpc.BadRequest",
+            field_violations: passed_over.iter().map(|field| violation(&**field)).collect(),
+        }]
+    });
+    to_json(&Body { error: status.message(), code: status.code() as i32, message: status.message(), details })
 }
 
 /// The last object of a failed stream, newline not included: `{"error": {...}}` with the fields of both gateway

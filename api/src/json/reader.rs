@@ -20,6 +20,9 @@ pub const MAX_DEPTH: u32 = 100;
 /// The most of an offending token that an error repeats.
 const MAX_QUOTED: usize = 64;
 
+/// The most names that are remembered of fields that a message does not have, and the longest of them.
+const MAX_PASSED_OVER: (usize, usize) = (8, 64);
+
 /// Fields by whose values somebody is known: no error repeats them.
 const SECRET: [&str; 2] = ["password", "hashedPassword"];
 
@@ -30,6 +33,7 @@ pub struct Reader<'a> {
     at: usize,
     depth: u32,
     meter: Meter,
+    passed_over: Vec<Box<str>>,
 }
 
 /// What has been seen of the object that is being read.
@@ -51,7 +55,12 @@ impl<'a> Reader<'a> {
     /// The same, with at most `max_txn_ops` elements in any list of a transaction.
     pub fn within(text: &'a [u8], max_txn_ops: usize) -> Reader<'a> {
         let meter = Meter::new(text.len().saturating_mul(JSON_FACTOR), max_txn_ops);
-        Reader { text, at: 0, depth: 0, meter }
+        Reader { text, at: 0, depth: 0, meter, passed_over: Vec::new() }
+    }
+
+    /// Names of fields that were passed over since the messages do not have them: the first few, and no long ones.
+    pub fn into_passed_over(self) -> Vec<Box<str>> {
+        self.passed_over
     }
 
     /// Whether only white space is left.
@@ -99,10 +108,16 @@ impl<'a> Reader<'a> {
 
     /// Reads past the value of a field that the message does not have.
     pub fn unknown(&mut self, name: &[u8]) -> Result<()> {
-        match std::str::from_utf8(name) {
-            Ok(_) => self.skip(),
-            Err(_) => Err(self.syntax(self.at, "invalid UTF-8 in string")),
+        let name = self.checked(name)?;
+        let (most, longest) = MAX_PASSED_OVER;
+        if self.passed_over.len() < most && name.len() <= longest {
+            self.passed_over.push(name.into());
         }
+        self.skip()
+    }
+
+    fn checked<'n>(&self, name: &'n [u8]) -> Result<&'n str> {
+        std::str::from_utf8(name).map_err(|_| self.syntax(self.at, "invalid UTF-8 in string"))
     }
 
     /// Whether a field whose name was just read has a value to set: not if it is null. Twice is an error.
@@ -259,7 +274,8 @@ impl<'a> Reader<'a> {
             Some(b'{') => {
                 let mut fields = self.object()?;
                 while let Some(name) = self.name(&mut fields)? {
-                    self.unknown(&name)?;
+                    self.checked(&name)?;
+                    self.skip()?;
                 }
                 Ok(())
             }

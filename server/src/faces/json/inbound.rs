@@ -84,10 +84,13 @@ where
             if let Some(text) = self.messages.next().map_err(|error| self.refuse(error))? {
                 self.checked = 0;
                 if !unary::is_large(&text) {
-                    return Poll::Ready(unary::decode(&self.options, &text).map(Some).map_err(Status::from));
+                    let decoded = unary::decode(&self.options, &text);
+                    return Poll::Ready(decoded.map(|(message, _)| Some(message)).map_err(Status::from));
                 }
                 let (options, aside) = (self.options.clone(), self.aside.clone());
-                self.reading = Some(Box::pin(async move { unary::read(&options, aside.get(), text).await }));
+                self.reading = Some(Box::pin(async move {
+                    unary::read(&options, aside.get(), text).await.map(|(message, _)| message)
+                }));
                 continue;
             }
             let frame = match self.body.as_mut().poll_frame(cx) {

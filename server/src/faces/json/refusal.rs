@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use keyport_api::error::{self, Error};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::faces::body::CollectError;
 use crate::faces::socket::handshake;
@@ -17,6 +17,8 @@ pub(super) struct Refusal {
     http: Option<StatusCode>,
     /// The methods of the path, as `Allow` lists them.
     allow: Option<HeaderValue>,
+    /// Fields that the request's message does not have.
+    passed_over: Vec<Box<str>>,
 }
 
 impl Refusal {
@@ -32,9 +34,15 @@ impl Refusal {
         }
     }
 
+    /// Of a request with fields that its message does not have. One of them may be meant to be what is complained of.
+    pub(super) fn telling(self, passed_over: Vec<Box<str>>) -> Refusal {
+        let is_about_it = self.status.code() == Code::InvalidArgument;
+        if is_about_it { Refusal { passed_over, ..self } } else { self }
+    }
+
     /// The answer to a unary call: `{"error", "code", "message"}`.
     pub(super) fn response(&self) -> Response<GatewayBody> {
-        self.render(error::gateway_body(&self.status))
+        self.render(error::gateway_body_telling(&self.status, &self.passed_over))
     }
 
     /// The answer to a streaming call of which nothing was sent yet: the object its stream would end with.
@@ -84,7 +92,7 @@ impl From<Refusal> for Status {
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Refusal {
-        Refusal { status, http: None, allow: None }
+        Refusal { status, http: None, allow: None, passed_over: Vec::new() }
     }
 }
 

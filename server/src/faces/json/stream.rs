@@ -70,7 +70,7 @@ where
     I: Into<Status> + 'static,
 {
     match unary::request(options, aside, body).await {
-        Ok(request) => respond(Lines::new(options, answers(invoke(request)))).await,
+        Ok((request, _)) => respond(Lines::new(options, answers(invoke(request)))).await,
         Err(refusal) => refusal.stream_response(),
     }
 }

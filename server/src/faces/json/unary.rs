@@ -33,18 +33,25 @@ where
     F: Future<Output = Result<Resp, E>>,
     E: Into<Status>,
 {
-    let request = match request(options, aside, body).await {
+    let (request, passed_over) = match request(options, aside, body).await {
         Ok(request) => request,
         Err(refusal) => return refusal.response(),
     };
     match invoke(request).await {
         Ok(answer) => render(aside, answer).await,
-        Err(error) => Refusal::from(error.into()).response(),
+        Err(error) => Refusal::from(error.into()).telling(passed_over).response(),
     }
 }
 
+/// A message, and the names of fields that it does not have.
+type Decoded<T> = (T, Vec<Box<str>>);
+
 /// The message of a request.
-pub(super) async fn request<B, Req>(options: &GatewayOptions, aside: Aside<'_>, body: B) -> Result<Req, Refusal>
+pub(super) async fn request<B, Req>(
+    options: &GatewayOptions,
+    aside: Aside<'_>,
+    body: B,
+) -> Result<Decoded<Req>, Refusal>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -55,7 +62,7 @@ where
 }
 
 /// The message that a text is, within the bounds of the gateway; read aside if the text is large.
-pub(super) async fn read<T>(options: &GatewayOptions, aside: Aside<'_>, text: Bytes) -> Result<T, Refusal>
+pub(super) async fn read<T>(options: &GatewayOptions, aside: Aside<'_>, text: Bytes) -> Result<Decoded<T>, Refusal>
 where
     T: Message + FromJson + 'static,
 {
@@ -72,13 +79,13 @@ pub(super) fn is_large(text: &[u8]) -> bool {
 }
 
 /// The message that a text is, within the bounds of the gateway.
-pub(super) fn decode<T>(options: &GatewayOptions, text: &[u8]) -> Result<T, Refusal>
+pub(super) fn decode<T>(options: &GatewayOptions, text: &[u8]) -> Result<Decoded<T>, Refusal>
 where
     T: Message + FromJson,
 {
-    let message = json::from_slice_within(text, options.max_txn_ops).map_err(Status::from)?;
+    let (message, passed_over) = json::from_slice_telling(text, options.max_txn_ops).map_err(Status::from)?;
     check_size(options, text.len(), &message)?;
-    Ok(message)
+    Ok((message, passed_over))
 }
 
 /// Refuses a message that gRPC would refuse. JSON is longer than protobuf, so most need not be measured.

@@ -170,7 +170,8 @@ where
             return self.messages.finish().map_err(|error| invalid(not_understood(error)));
         };
         let message = unary::read(&self.options, self.aside.get(), text).await;
-        self.next = Some(Box::new(message.map_err(|refusal| invalid(refusal.into()))?));
+        let (message, _) = message.map_err(|refusal| invalid(refusal.into()))?;
+        self.next = Some(Box::new(message));
         Ok(())
     }
 

@@ -1,9 +1,42 @@
 //! Forms of input that the gateway takes, and those it refuses.
 
 use http::Method;
-use keyport_tests::Server;
 use keyport_tests::http::{b64, unb64};
+use keyport_tests::{Flavor, Server};
 use serde_json::json;
+
+/// A field that there is not is passed over, as etcd does it. Where the request is refused then it is told beside etcd's words.
+#[tokio::test]
+async fn what_was_passed_over_is_told_of_a_refusal() {
+    if Flavor::under_test() != Flavor::Keyport {
+        return; // says nothing of it
+    }
+    let server = Server::start();
+    let http = server.http();
+    let body = r#"{"kee":"Zm9v","value":"YmFy","deep":{"inner":1},"txn":[]}"#;
+    let answer = http.post("/v3/kv/put", body).await;
+    let violations: Vec<_> = ["kee", "deep", "txn"]
+        .map(|field| json!({ "field": field, "description": "there is no such field, so it was passed over" }))
+        .into();
+    let details = json!([{ "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations }]);
+    let message = "etcdserver: key is not provided";
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json(), json!({ "error": message, "code": 3, "message": message, "details": details }));
+
+    assert_eq!(http.post("/v3/kv/put", "{}").await.json(), json!({ "error": message, "code": 3, "message": message }));
+    let inside = r#"{"success":[{"request_put":{"kee":"Zm9v"}}]}"#;
+    let answer = http.post("/v3/kv/txn", inside).await.json();
+    assert_eq!(answer["details"][0]["fieldViolations"][0]["field"], "kee", "{answer}");
+    // Bounded, whatever is sent; and nothing is said of what went well.
+    let many: Vec<_> = (0..100).map(|n| format!("\"{}{n}\":1", "f".repeat(n))).collect();
+    let answer = http.post("/v3/kv/put", format!("{{{}}}", many.join(","))).await.json();
+    assert_eq!(answer["details"][0]["fieldViolations"].as_array().unwrap().len(), 8);
+    let answer = http.call("/v3/kv/put", json!({ "key": b64("k"), "kee": 1 })).await;
+    assert!(answer.get("details").is_none(), "{answer}");
+    // What cannot be done for another reason is not for that.
+    let answer = http.post("/v3/lease/revoke", r#"{"ID":"77","kee":1}"#).await.json();
+    assert_eq!((&answer["code"], answer.get("details")), (&json!(5), None), "{answer}");
+}
 
 #[tokio::test]
 async fn names_numbers_and_base64() {
