@@ -27,18 +27,20 @@ use crate::net::Face;
 
 const METHODS: [Method; 7] =
     [Method::POST, Method::GET, Method::OPTIONS, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
-const EXPOSED: [&str; 24] = [
+const EXPOSED: [&str; 26] = [
     "grpc-status",
     "grpc-message",
     "grpc-status-details-bin",
     "etag",
     "link",
     "location",
+    "content-disposition",
     "content-range",
     "accept-ranges",
     "accept-patch",
     "preference-applied",
     "last-event-id",
+    "repr-digest",
     "retry-after",
     "ratelimit",
     "ratelimit-policy",

@@ -134,7 +134,9 @@ async fn pages_may_read_where_they_are() {
     let store = Store::with(&["--cors=http://page.example"]);
     let answer = store.http.get_stream("/v3/watch?key=k", &[("origin", "http://page.example")]).await;
     let exposed = answer.headers()["access-control-expose-headers"].to_str().unwrap().to_lowercase();
-    for name in ["last-event-id", "etag", "keyport-revision", "location", "x-request-id"] {
+    for name in
+        ["last-event-id", "etag", "content-disposition", "repr-digest", "keyport-revision", "location", "x-request-id"]
+    {
         assert!(exposed.split(',').any(|one| one.trim() == name), "{name}: {exposed}");
     }
     assert!(answer.headers().contains_key("last-event-id"));
