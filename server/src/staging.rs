@@ -34,10 +34,13 @@ impl Drop for Unfinished {
 
 /// Takes away what is not whole, for a process that is about to end in the middle of its work.
 pub fn remove_unfinished() {
-    for path in std::mem::take(&mut *UNFINISHED.lock()) {
-        // Nobody is there any more who could be told.
-        let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-    }
+    let all = std::mem::take(&mut *UNFINISHED.lock());
+    all.iter().for_each(|path| remove(path));
+}
+
+fn remove(path: &Path) {
+    // Nobody is there any more who could be told.
+    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
 /// A directory that is not whole yet. Dropped before, it leaves nothing.
@@ -142,15 +145,18 @@ mod tests {
     #[test]
     fn what_is_not_whole_can_be_taken_away() {
         let place = tempfile::tempdir().unwrap();
-        let (file, other) = (place.path().join("file"), place.path().join("other"));
+        let (file, directory) = (place.path().join("file"), place.path().join("directory"));
         fs::write(&file, "").unwrap();
-        fs::write(&other, "").unwrap();
-        let noted = [Unfinished::note(&file), Unfinished::note(&other)];
-        let [kept, finished] = noted;
+        fs::create_dir_all(directory.join("inside")).unwrap();
+        // Not all at once: other tests have things of theirs that are not whole.
+        let is_noted = |path: &PathBuf| UNFINISHED.lock().contains(path);
+        let [kept, finished] = [&file, &directory].map(|path| Unfinished::note(path));
         drop(finished);
-        remove_unfinished();
-        assert!(!file.exists() && other.exists());
+        assert!(is_noted(&file) && !is_noted(&directory));
+        [&file, &directory].iter().for_each(|path| remove(path));
+        assert!(!file.exists() && !directory.exists());
         drop(kept);
+        assert!(!is_noted(&file));
     }
 
     #[test]
