@@ -45,6 +45,7 @@ export const CONCURRENCY: Record<string, Row> = {
 
 export const OTHERS: Record<string, Row> = {
   "grpc.health.v1.Health.Check": row(async ({ health }) => (await health.check({})).status, 1),
+  "grpc.health.v1.Health.List": row(async ({ health }) => (await health.list({})).statuses[""].status, 1),
   "grpc.health.v1.Health.Watch": row(async ({ health, take }) => (await take(1, (options) => health.watch({}, options)))[0].status, 1),
   "grpc.reflection.v1.ServerReflection.ServerReflectionInfo": row(async ({ reflection, take }) => {
     const request = { messageRequest: { case: "listServices", value: "*" } };
