@@ -18,12 +18,14 @@ use crate::faces::body;
 use crate::faces::text::GatewayBody;
 use crate::http::BoxError;
 
-/// Reads the message, makes the call, writes the answer into one buffer of known length.
+/// Reads the message, makes the call, writes the answer into one buffer of known length. A refusal `tells` of fields that were
+/// passed over, or does not.
 pub(super) async fn call<B, Req, Resp, F, E>(
     options: &GatewayOptions,
     aside: Aside<'_>,
     body: B,
     invoke: impl FnOnce(Req) -> F,
+    tells: bool,
 ) -> Response<GatewayBody>
 where
     B: Body<Data = Bytes>,
@@ -39,7 +41,8 @@ where
     };
     match invoke(request).await {
         Ok(answer) => render(aside, answer).await,
-        Err(error) => Refusal::from(error.into()).telling(passed_over).response(),
+        Err(error) if tells => Refusal::from(error.into()).telling(passed_over).response(),
+        Err(error) => Refusal::from(error.into()).response(),
     }
 }
 
