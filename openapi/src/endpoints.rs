@@ -93,14 +93,6 @@ const HELD: Content = Content {
     example: Some(|| serde_json::json!({"event": "held", "data": "{\"id\":\"7587848390525747211\",\"ttl\":\"10\"}"})),
 };
 
-/// The same beside answers that are given once.
-const HELD_WHILE_READ: Answer = Answer {
-    status: 200,
-    description: "With `hold`: it is had for as long as this is read.",
-    contents: &[HELD],
-    headers: &[],
-};
-
 /// By which methods it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -520,20 +512,6 @@ mod tests {
         for endpoint in endpoints() {
             assert!(asked.insert((endpoint.path, endpoint.verb.methods())), "{} is there twice", endpoint.path);
             assert!(!endpoint.answers.is_empty(), "{}", endpoint.path);
-        }
-    }
-
-    /// What may become a stream has one among its answers.
-    #[test]
-    fn streams_are_described_where_they_are_asked_for() {
-        for Endpoint { id, parameters, answers, .. } in endpoints() {
-            let asked = parameters.iter().any(|parameter| ["watch", "hold"].contains(&parameter.name));
-            let mut contents = answers.iter().flat_map(|answer| answer.contents);
-            assert_eq!(
-                asked || *id == "Watch_Events",
-                contents.any(|one| one.media_type == "text/event-stream"),
-                "{id}"
-            );
         }
     }
 

@@ -6,7 +6,7 @@ pub(super) mod parameters;
 use serde_json::{Value, json};
 
 use super::events::parameters::UNNAMED;
-use super::{Answer, Content, Endpoint, HELD, PROBLEM, RESOURCE, Shape, Verb, json_of};
+use super::{Answer, Content, Endpoint, PROBLEM, RESOURCE, Shape, Verb, json_of};
 use parameters as of;
 
 /// What all of them have in common.
@@ -83,7 +83,7 @@ have their trouble with quotes.
             status: 200,
             description: "What the key is now, without its value; with `Prefer: return=representation`, with it. With `hold`: events for as \
 long as it is there.",
-            contents: &[WRITTEN, HELD],
+            contents: &[WRITTEN],
             headers: WROTE,
         },
         Answer { status: 201, description: "The same of a key that was not there before.", contents: &[WRITTEN], headers: MADE },

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::events::parameters::UNNAMED;
 use super::keys::parameters::HOLD;
-use super::{
-    Answer, Content, Endpoint, HELD, HELD_WHILE_READ, PROBLEM, Parameter, Place, RESOURCE, Shape, Verb, json_of, query,
-};
+use super::{Answer, Content, Endpoint, HELD, PROBLEM, Parameter, Place, RESOURCE, Shape, Verb, json_of, query};
 
 const LOCKS: Endpoint = Endpoint { path: "/v3/locks/{lock}", tag: "Locks", ..RESOURCE };
 const ELECTIONS: Endpoint = Endpoint { path: "/v3/elections/{election}", tag: "Elections", ..RESOURCE };
@@ -98,6 +96,12 @@ const LEADERS: Content = Content {
         || json!({"event": "leader", "data": "{\"key\":\"chief/694d7\",\"value\":\"m1\",\"revision\":\"7\",\"lease\":\"7587848390525747211\"}"}),
     ),
     ..HELD
+};
+const HELD_WHILE_READ: Answer = Answer {
+    status: 200,
+    description: "With `hold`: it is had for as long as this is read.",
+    contents: &[HELD],
+    headers: &[],
 };
 const TAKEN: Answer = Answer {
     status: 201,
