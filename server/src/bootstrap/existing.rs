@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use http::HeaderMap;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -54,8 +54,7 @@ pub(super) async fn join(
     if matches!(config.cluster.discovery, Some(Discovery::Service(_))) {
         return Err(DiscoveryError::Existing.into());
     }
-    let remote = fetch(client, &plan.others(&config.name), ASK, true).await.map_err(BootstrapError::Fetch)?;
-    let member_id = find_own(&config.name, plan, names, &remote.members, Instant::now() + RESOLVE).await?;
+    let (remote, member_id) = find(config, plan, names, client).await?;
     let others: Vec<&Member> = remote.members.iter().filter(|member| member.id != member_id).collect();
     check_peers(client, remote.cluster_id, &others, config.request_timeout()).await?;
     if has_served(client, &remote, &others, member_id, config.request_timeout()).await {
@@ -69,18 +68,40 @@ pub(super) async fn join(
     Ok(Founding { cluster_id: remote.cluster_id, member_id, members: remote.members, initial: Vec::new() })
 }
 
+/// The cluster as the first describes it whose members are those of the plan, and the id of this one there. Whoever answers
+/// first may not have applied yet that this one was added.
+async fn find(
+    config: &Config,
+    plan: &Plan,
+    names: &Names,
+    client: &PeerClient,
+) -> Result<(Remote, u64), BootstrapError> {
+    let deadline = Instant::now() + RESOLVE;
+    let peers = plan.others(&config.name);
+    let mut answers = ask_all(client, &peers, ASK);
+    let (mut refusal, mut failure) = (None, FetchError::NoAnswer);
+    while let Some((address, answer)) = answers.next().await {
+        match answer {
+            Ok(remote) if remote.members.is_empty() => failure = FetchError::NoMembers,
+            Ok(remote) => match find_own(&config.name, plan, names, &remote.members, deadline).await {
+                Ok(member_id) => return Ok((remote, member_id)),
+                Err(error) => _ = refusal.get_or_insert(error),
+            },
+            Err(error) => tracing::warn!(address, error, "failed to get cluster response"),
+        }
+    }
+    Err(refusal.unwrap_or(BootstrapError::Fetch(failure)))
+}
+
 /// Whether a cluster is running in which this founder has served before. Then its data is gone, and a new log under the
 /// same id would break promises that the old one gave.
 pub(super) async fn is_bootstrapped(client: &PeerClient, peers: &[String], own_id: u64) -> bool {
-    match fetch(client, peers, ASK_FOUNDERS, false).await {
-        Ok(remote) => remote.lists_as_served(own_id),
-        Err(_) => false,
-    }
+    fetch(client, peers, ASK_FOUNDERS).await.is_some_and(|remote| remote.lists_as_served(own_id))
 }
 
 /// Whether any of the others knows that this member has served before; whoever answered first may not have heard of it.
 async fn has_served(client: &PeerClient, first: &Remote, others: &[&Member], own_id: u64, timeout: Duration) -> bool {
-    let known = join_all(others.iter().map(|member| fetch(client, &member.peer_urls, timeout, false))).await;
+    let known = join_all(others.iter().map(|member| fetch(client, &member.peer_urls, timeout))).await;
     let same_cluster = known.iter().flatten().filter(|remote| remote.cluster_id == first.cluster_id);
     same_cluster.chain([first]).any(|remote| remote.lists_as_served(own_id))
 }
@@ -92,20 +113,30 @@ impl Remote {
     }
 }
 
-/// Asks all at once and takes the first answer: some may be starting too, and answer nobody yet.
-async fn fetch(client: &PeerClient, urls: &[String], timeout: Duration, warn: bool) -> Result<Remote, FetchError> {
-    let asked = urls.iter().map(async |url| (url, ask(client, url, "/members", timeout).await));
-    let mut answers = asked.collect::<FuturesUnordered<_>>();
-    let mut failure = FetchError::NoAnswer;
+/// Asks all at once; who answers first comes first.
+fn ask_all<'a>(
+    client: &'a PeerClient,
+    urls: &'a [String],
+    timeout: Duration,
+) -> impl Stream<Item = (&'a str, Result<Remote, String>)> + Unpin {
+    let asked = urls.iter().map(move |url| async move {
+        let answer = ask(client, url, "/members", timeout).await;
+        (url.as_str(), answer.and_then(|answer| read_members(&answer.headers, &answer.body)))
+    });
+    asked.collect::<FuturesUnordered<_>>()
+}
+
+/// What the first says who says something: some may be starting too, and answer nobody yet.
+async fn fetch(client: &PeerClient, urls: &[String], timeout: Duration) -> Option<Remote> {
+    let mut answers = ask_all(client, urls, timeout);
     while let Some((address, answer)) = answers.next().await {
-        match answer.and_then(|answer| read_members(&answer.headers, &answer.body)) {
-            Ok(remote) if remote.members.is_empty() => failure = FetchError::NoMembers,
-            Ok(remote) => return Ok(remote),
-            Err(error) if warn => tracing::warn!(address, error, "failed to get cluster response"),
+        match answer {
+            Ok(remote) if remote.members.is_empty() => {}
+            Ok(remote) => return Some(remote),
             Err(error) => tracing::debug!(address, error, "failed to get cluster response"),
         }
     }
-    Err(failure)
+    None
 }
 
 async fn ask(client: &PeerClient, url: &str, path: &str, timeout: Duration) -> Result<PeerResponse, String> {

@@ -50,6 +50,19 @@ async fn the_newcomer_takes_the_id_that_it_was_given() {
     assert_eq!(founding.members.first().map(|member| member.name.as_str()), Some("a"));
 }
 
+/// A follower that lags behind has not heard of it yet, and may well be who answers first.
+#[tokio::test]
+async fn one_who_knows_the_newcomer_is_enough() {
+    let behind = peer("cafe", |url| json!([{"id": 11, "peerURLs": [url]}]), version("3.7.0")).await;
+    let others = behind.clone();
+    let members = |url: &str| json!([{"id": 12, "peerURLs": [OWN]}, {"id": 11, "peerURLs": [others]}, {"id": 13, "peerURLs": [url]}]);
+    let ahead = peer("cafe", members, version("3.7.0")).await;
+    for (one, other) in [(&behind, &ahead), (&ahead, &behind)] {
+        let more = format!("--initial-cluster=new={OWN},other={one},third={other}");
+        assert_eq!(join_at(one, &[&more]).await.unwrap().member_id, 12);
+    }
+}
+
 #[tokio::test]
 async fn what_does_not_fit_is_refused() {
     let refusal = async |members: fn(&str) -> Value, cluster: &str| {
