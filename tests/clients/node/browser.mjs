@@ -14,3 +14,13 @@ export const launch = (...more) => chromium.launch({
     ...more,
   ],
 });
+
+/** How long anything may take: many browsers may share the machine, and what comes late comes all the same. */
+export const PATIENCE_MS = 120_000;
+
+/** A page of a browser, or of a context of one. */
+export async function open(whose) {
+  const page = await whose.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
+}

@@ -1,11 +1,11 @@
 // A browser's own EventSource against the server's event stream: usage `event-source.mjs URL`.
 // Prints one line of JSON for each thing the page saw; the caller writes keys and looks at the lines.
-import { launch } from "./browser.mjs";
+import { launch, open } from "./browser.mjs";
 
 const [url] = process.argv.slice(2);
 const browser = await launch();
 try {
-  const page = await browser.newPage();
+  const page = await open(browser);
   await page.exposeFunction("report", (line) => console.log(JSON.stringify(line)));
   await page.goto(new URL("/version", url).href); // a page of the same origin
   await page.evaluate((source) => {

@@ -3,7 +3,7 @@
 // body in base64. A row with `until` is a stream: once `first` is there, the request `meanwhile` is made, and it is read until
 // `until` is. `{NAME}` in a path stands for what an earlier row has saved of its answer.
 import { readFileSync } from "node:fs";
-import { launch } from "./browser.mjs";
+import { launch, open } from "./browser.mjs";
 
 // Runs in a page, too, so all that it needs is in it.
 async function all({ base, rows }) {
@@ -53,7 +53,7 @@ if (where === "node") {
 } else {
   const browser = await launch();
   try {
-    const page = await browser.newPage();
+    const page = await open(browser);
     await page.goto(`${base}/version`); // a page of the same origin
     outcomes = await page.evaluate(all, { base, rows });
   } finally {

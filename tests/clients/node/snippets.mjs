@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { launch } from "./browser.mjs";
+import { PATIENCE_MS, launch, open } from "./browser.mjs";
 
 const [url, port, descriptors, boxes] = process.argv.slice(2);
 const packages = join(dirname(createRequire(import.meta.url).resolve("@connectrpc/connect-web")), "../../../..");
@@ -45,8 +45,7 @@ const javascript = (body) => ({ contentType: "text/javascript", body });
 
 async function run({ code, elsewhere, lines }) {
   const context = await browser.newContext();
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  const page = await open(context);
   const said = [];
   let changed = false;
   let enough;
@@ -75,7 +74,7 @@ async function run({ code, elsewhere, lines }) {
   await page.evaluate((text) => {
     document.head.append(Object.assign(document.createElement("script"), { type: "module", textContent: text }));
   }, module);
-  const deadline = setTimeout(enough, 60_000);
+  const deadline = setTimeout(enough, PATIENCE_MS);
   await all;
   clearTimeout(deadline);
   await context.close();

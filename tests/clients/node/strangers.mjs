@@ -2,7 +2,7 @@
 // http://elsewhere.test:PORT, and from one of a name that leads to the address itself by now, everything is tried that a page
 // can do. Says for each address what came of it, as JSON.
 import { createServer } from "node:http";
-import { launch } from "./browser.mjs";
+import { launch, open } from "./browser.mjs";
 
 const [port, ...addresses] = process.argv.slice(2);
 const html = "<!doctype html><title>of somebody</title>";
@@ -56,8 +56,7 @@ const browser = await launch(
   "--disable-features=LocalNetworkAccessChecks",
 );
 const from = async (url, site, name) => {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(30_000);
+  const page = await open(browser);
   // Somebody gave this machine another interface meanwhile, or took one away: then what came of it says nothing.
   let changed = false;
   const look = (error) => (changed ||= error?.includes("ERR_NETWORK_CHANGED") ?? false);

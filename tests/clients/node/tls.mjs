@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate, createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { launch } from "./browser.mjs";
+import { launch, open } from "./browser.mjs";
 
 const [url, ca] = process.argv.slice(2);
 // A chain that has a certificate with this key is taken.
@@ -11,8 +11,7 @@ const key = new X509Certificate(readFileSync(ca)).publicKey.export({ type: "spki
 const pin = createHash("sha256").update(key).digest("base64");
 const browser = await launch(`--ignore-certificate-errors-spki-list=${pin}`);
 try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(30_000);
+  const page = await open(browser);
   await page.goto(`${url}/docs`);
   const seen = await page.evaluate(async () => {
     const events = new EventSource("/v3/watch?key=web");
