@@ -172,12 +172,23 @@ async fn hash(cluster: &Cluster, at: i64) -> (u32, i64) {
     .await
 }
 
-async fn check_known(cluster: &Cluster, known: &Known) {
+/// What is there of these keys.
+async fn found(cluster: &Cluster, known: &Known) -> Known {
     let root = root(cluster, cluster.members.len() - 1).await;
+    let mut found = Known::new();
+    for key in known.keys() {
+        let answer = root.call("/v3/kv/range", json!({ "key": b64(key) })).await;
+        let value = utf8(&unb64(&answer["kvs"][0]["value"])).parse().ok();
+        found.extend(value.map(|value| (key.clone(), value)));
+    }
+    found
+}
+
+async fn check_known(cluster: &Cluster, known: &Known) {
+    let found = found(cluster, known).await;
     for (key, value) in known {
-        let found = root.call("/v3/kv/range", json!({ "key": b64(key) })).await;
-        let found = utf8(&unb64(&found["kvs"][0]["value"])).parse::<u32>().ok();
-        assert!(found >= Some(*value), "{key}: {value} was acknowledged, {found:?} is there");
+        let found = found.get(key);
+        assert!(found >= Some(value), "{key}: {value} was acknowledged, {found:?} is there");
     }
 }
 
@@ -214,6 +225,12 @@ async fn there_and_back(flavor: Flavor, members: usize) {
     all_up(&mut cluster).await;
     let expected = hash(&cluster, at).await;
     assert_eq!(expected.1, first);
+    if members == 1 && flavor.older_than("3.6") {
+        // Alone, etcd before 3.5.5 acknowledges what its log may not have yet (etcd#14370): what it finds itself is all there is.
+        known = found(&cluster, &known).await;
+    } else {
+        check_known(&cluster, &known).await;
+    }
     cluster.stop().await;
     cluster.become_a(Flavor::Keyport, "data");
     all_up(&mut cluster).await;

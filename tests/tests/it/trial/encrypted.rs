@@ -1,6 +1,7 @@
 //! `keyport cluster --tls`: everything by certificates, which it makes.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use keyport_tests::certificates::{Authority, Holder, Pair};
@@ -141,8 +142,8 @@ fn ctl(who: &str, port: u16) -> String {
     format!("etcdctl --endpoints https://127.0.0.1:{port} {shown}")
 }
 
-/// A fourth member, on the machine of this thread.
-struct Newcomer(Child);
+/// A fourth member, on the machine of this thread, and what it logs.
+struct Newcomer(Child, PathBuf);
 
 impl Newcomer {
     fn start(dir: &Path) -> Newcomer {
@@ -160,8 +161,10 @@ impl Newcomer {
             command.arg(format!("--{prefix}trusted-ca-file={FOLDER}/ca.pem"));
             command.arg(format!("--{prefix}client-cert-auth"));
         }
-        command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Newcomer(command.spawn().expect("the server's program can be started"))
+        let log = dir.join("m4.log");
+        let lines = File::create(&log).expect("a file can be made");
+        command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(lines);
+        Newcomer(command.spawn().expect("the server's program can be started"), log)
     }
 }
 
@@ -169,6 +172,9 @@ impl Drop for Newcomer {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(&self.1).unwrap_or_default());
+        }
     }
 }
 
@@ -199,7 +205,8 @@ fn a_follower_promotes_for_whom_a_certificate_names() {
         let follower = [2379, 22379, 32379].into_iter().find(|port| *port != leader).unwrap();
         let promote = |who: &str| typed(dir, &format!("{} member promote {id}", ctl(who, follower)));
         assert!(promote("member").unwrap_err().contains("permission denied"));
-        eventually("the learner has caught up", async || promote("client").ok()).await;
+        let permitted = || promote("client").inspect_err(|refusal| eprintln!("{refusal}"));
+        eventually("the learner has caught up", async || permitted().ok()).await;
         let members = typed(dir, &format!("{root} member list")).unwrap();
         assert!(members.lines().filter(|line| line.contains("m4")).all(|line| line.ends_with("false")), "{members}");
     });
