@@ -202,6 +202,11 @@ async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
 }
 
 /// The answer to paths that nobody knows.
+/// A document of ours, with an end of line: a shell's prompt stands on the next one. What is etcd's has none.
+fn document(document: &serde_json::Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], format!("{document}\n")).into_response()
+}
+
 pub(crate) async fn not_found() -> Response {
     no_page("See / for what there is, /v3/ for the paths of the API, and /docs.\n")
 }

@@ -128,7 +128,7 @@ fn told(outcome: Result<Response<GatewayBody>, Failure>, headers: &HeaderMap) ->
 }
 
 fn document(document: &serde_json::Value) -> Response<GatewayBody> {
-    let mut response = Response::new(GatewayBody::Full(document.to_string().into()));
+    let mut response = Response::new(GatewayBody::Full(format!("{document}\n").into()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

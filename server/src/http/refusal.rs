@@ -126,7 +126,8 @@ fn as_status(problem: Problem, http: StatusCode) -> Problem {
 /// Problem details (RFC 9457).
 pub(crate) fn problem_document<B: From<Bytes>>(problem: &Problem) -> Response<B> {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let document = Bytes::from(problem.to_json());
+    // With an end of line, as all documents have: a shell's prompt stands on the next one.
+    let document = Bytes::from([&*problem.to_json(), b"\n"].concat());
     let mut response = typed(status, HeaderValue::from_static(Problem::MEDIA_TYPE), document.clone());
     response.extensions_mut().insert(Unnamed(document));
     let headers = response.headers_mut();
@@ -144,8 +145,9 @@ struct Unnamed(Bytes);
 /// Says in an answer that is a problem of which request it is.
 pub(super) fn name<B: From<Bytes>>(response: &mut Response<B>, request_id: &HeaderValue) {
     let Some(Unnamed(document)) = response.extensions_mut().remove() else { return };
-    let Some(open) = document.strip_suffix(b"}") else { return };
-    let instance = format!(",\"instance\":\"{INSTANCE}{}\"}}", percent_encode(request_id.as_bytes(), NON_ALPHANUMERIC));
+    let Some(open) = document.strip_suffix(b"}\n") else { return };
+    let id = percent_encode(request_id.as_bytes(), NON_ALPHANUMERIC);
+    let instance = format!(",\"instance\":\"{INSTANCE}{id}\"}}\n");
     // Some routers have counted already.
     response.headers_mut().remove(CONTENT_LENGTH);
     *response.body_mut() = Bytes::from([open, instance.as_bytes()].concat()).into();

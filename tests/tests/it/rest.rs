@@ -17,6 +17,7 @@ mod observed;
 mod once;
 mod packed;
 mod problems;
+mod rows;
 mod sockets;
 mod statuses;
 mod streams;
@@ -66,6 +67,7 @@ impl Store {
 fn problem(answer: &Answer) -> (u16, String) {
     assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.text());
     let document = answer.json();
+    assert!(answer.body.ends_with(b"}\n"), "{document}");
     assert_eq!(document["status"], answer.status.as_u16());
     assert!(document["type"].as_str().is_some_and(|kind| kind.starts_with("/problems/")), "{document}");
     assert!(document["title"].is_string());

@@ -5,14 +5,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyport_web_ui::console::{self, File};
 use serde_json::json;
 
-use super::{HealthSource, Ops, forms, no_page};
+use super::{HealthSource, Ops, document, forms, no_page};
 use crate::config::ConsoleMode;
 use crate::version;
 
@@ -47,7 +46,7 @@ pub(super) async fn settings<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) ->
         "version": version::KEYPORT,
         "etcdserver": version::ETCD_SERVER,
     });
-    ([(header::CACHE_CONTROL, "no-store")], Json(settings)).into_response()
+    ([(header::CACHE_CONTROL, "no-store")], document(&settings)).into_response()
 }
 
 fn answer(mode: ConsoleMode, name: &str, headers: &HeaderMap) -> Response {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, header};
@@ -10,7 +9,7 @@ use keyport_api::error::PROBLEMS;
 use keyport_openapi::endpoints::{Operation, Resource};
 use serde_json::json;
 
-use super::{HealthSource, Ops};
+use super::{HealthSource, Ops, document};
 use crate::config::ConsoleMode;
 use crate::faces::negotiation;
 
@@ -24,7 +23,7 @@ pub(super) async fn index<H: HealthSource>(State(ops): State<Arc<Ops<H>>>, heade
         // From here, wherever a proxy has put this: the page finds the rest by where it is itself.
         1 if has_console => Redirect::temporary("ui/").into_response(),
         1 => Redirect::temporary("docs").into_response(),
-        _ => Json(links(has_console)).into_response(),
+        _ => document(&links(has_console)),
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use keyport_api::error::Problem;
 use serde::Deserialize;
 use serde_json::json;
@@ -57,12 +57,8 @@ pub(super) async fn change(body: Bytes) -> Response {
 }
 
 fn document(Verbosity { level, targets }: &Verbosity) -> Response {
-    let document = json!({ "level": level.as_str(), "targets": targets }).to_string();
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (headers, document).into_response()
+    let document = super::document(&json!({ "level": level.as_str(), "targets": targets }));
+    ([(header::CACHE_CONTROL, "no-store")], document).into_response()
 }
 
 fn refused(error: &ControlError) -> Response {

@@ -1,6 +1,5 @@
 //! `/problems/`: what the types of problem documents mean, at the addresses that they are.
 
-use axum::Json;
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,6 +7,7 @@ use keyport_api::error::{CodeName, Kind, KindInfo, PROBLEMS, Problem, reason_phr
 use keyport_openapi::endpoints::Operation;
 use serde_json::{Value, json};
 
+use super::document;
 use crate::faces::negotiation;
 use crate::http::plain;
 use crate::http::refusal::problem_document;
@@ -51,25 +51,25 @@ pub(super) async fn one(headers: HeaderMap, Path(name): Path<String>) -> Respons
             format!("there is no such problem; {PROBLEMS} lists them"),
         ));
     };
-    shown(&headers, || document(kind), || html(kind), || text(kind))
+    shown(&headers, || described(kind), || html(kind), || text(kind))
 }
 
 fn shown(
     headers: &HeaderMap,
-    document: impl FnOnce() -> Value,
+    json: impl FnOnce() -> Value,
     html: impl FnOnce() -> String,
     text: impl FnOnce() -> String,
 ) -> Response {
     let mut response = match negotiation::best(headers, &FORMS) {
         1 => ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(html())).into_response(),
         2 => plain::text(StatusCode::OK, text()),
-        _ => Json(document()).into_response(),
+        _ => document(&json()),
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
-fn document(kind: Kind) -> Value {
+fn described(kind: Kind) -> Value {
     let KindInfo { address, title, status, meaning, when, remedy, .. } = kind.info();
     let codes: Vec<i32> = kind.codes().into_iter().map(|code| code as i32).collect();
     json!({

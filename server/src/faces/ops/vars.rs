@@ -30,7 +30,7 @@ pub(super) async fn vars<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Res
             "raftState": if raft.leader != 0 && raft.leader == raft.id { "StateLeader" } else { "StateFollower" },
         },
     });
-    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], vars.to_string()).into_response()
+    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], format!("{vars}\n")).into_response()
 }
 
 /// Flags that say what nobody else is to know.

@@ -35,7 +35,7 @@ async fn a_panic_is_an_answer() {
     );
     assert!(
         answer.body.contains(r#""detail":"internal error","grpc_code":13,"instance":"urn:keyport:request:"#)
-            && answer.body.contains("}HTTP/1.1 200 OK"),
+            && answer.body.contains("}\nHTTP/1.1 200 OK"),
         "{answer:?}"
     );
 }
