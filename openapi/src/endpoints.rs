@@ -242,6 +242,7 @@ table! {
         OtherProfile => debug::OTHER_PROFILE,
         /// What can be said instead of an answer.
         Problems => problems::LIST,
+        ProblemsEntry => problems::ENTRY,
         Problem => problems::PAGE,
         Index => operations::INDEX,
         /// `/v3`, which leads to [`Resource::Paths`].

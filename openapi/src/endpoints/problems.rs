@@ -18,6 +18,14 @@ pub(super) const LIST: Endpoint = Endpoint {
     ..PLAIN
 };
 
+pub(super) const ENTRY: Endpoint = Endpoint {
+    path: "/problems",
+    id: "Operations_ProblemsEntry",
+    summary: "Leads to the types of problems",
+    answers: &[Answer { status: 307, description: "To `/problems/`.", contents: &[], headers: &["Location"] }],
+    ..PLAIN
+};
+
 pub(super) const PAGE: Endpoint = Endpoint {
     path: "/problems/{problem}",
     id: "Operations_Problem",

@@ -152,6 +152,8 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::Profile => asked(verb, profile::profile),
         Operation::OtherProfile => asked(verb, profile::other),
         Operation::Problems => asked(verb, problems::list),
+        // Without the path before it, which a proxy may have taken away; likewise below.
+        Operation::ProblemsEntry => asked(verb, || async { Redirect::temporary("problems/") }),
         Operation::Problem => asked(verb, problems::one),
         Operation::Index => asked(verb, index::index),
         Operation::Gateway => asked(verb, || async { Redirect::temporary(Resource::Paths.info().path) }),
@@ -159,7 +161,6 @@ fn answering<H: HealthSource>(operation: Operation) -> MethodRouter<Arc<Ops<H>>>
         Operation::OlderOpenApi => asked(verb, docs::older_document),
         Operation::Docs => asked(verb, docs::page),
         Operation::Console => asked(verb, console::page),
-        // Without the path before it, which a proxy may have taken away.
         Operation::ConsoleEntry => asked(verb, || async { Redirect::temporary("ui/") }),
         Operation::ConsoleSettings => asked(verb, console::settings),
         Operation::ConsoleFile => asked(verb, console::file),
@@ -201,12 +202,12 @@ async fn scrape<H: HealthSource>(State(ops): State<Arc<Ops<H>>>) -> Response {
     }
 }
 
-/// The answer to paths that nobody knows.
 /// A document of ours, with an end of line: a shell's prompt stands on the next one. What is etcd's has none.
 fn document(document: &serde_json::Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], format!("{document}\n")).into_response()
 }
 
+/// The answer to paths that nobody knows.
 pub(crate) async fn not_found() -> Response {
     no_page("See / for what there is, /v3/ for the paths of the API, and /docs.\n")
 }

@@ -133,6 +133,8 @@ async fn the_list_has_all() {
     let listed: Vec<_> = list["problems"].as_array().unwrap().iter().map(|row| row["type"].as_str().unwrap()).collect();
     let all: Vec<_> = Kind::ALL.iter().map(|kind| kind.info().address).collect();
     assert_eq!(listed, all);
+    let entry = server.http().get("/problems").await;
+    assert_eq!((entry.status.as_u16(), entry.header("location")), (307, "problems/"), "wherever a proxy has put it");
     let document = server.http().get("/openapi.json").await.json();
     assert_eq!(document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"], json!(all));
     for address in all {
