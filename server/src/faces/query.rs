@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use keyport_openapi::endpoints::{Place, Resource};
 use percent_encoding::percent_decode;
 
 use super::kit;
@@ -59,6 +60,18 @@ pub(super) fn parameters_once(query: &str) -> Result<Vec<Parameter>, ParameterEr
         }
     }
     Ok(all)
+}
+
+/// What takes nothing in its query is told nothing there.
+///
+/// # Errors
+/// What is said nevertheless.
+pub(super) fn none_but_known(resource: Resource, query: Option<&str>) -> Result<(), ParameterError> {
+    let takes_some = || resource.info().parameters.iter().any(|parameter| parameter.place == Place::Query);
+    match query {
+        Some(query) if !takes_some() => parameters_once(query)?.into_iter().try_for_each(Parameter::unknown),
+        _ => Ok(()),
+    }
 }
 
 /// Any bytes may come percent-encoded; a plus sign is a space, as forms write it.

@@ -28,11 +28,10 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, Uri};
 use keyport_api::json::max_text_len;
-use keyport_openapi::endpoints::{Place, Resource};
+use keyport_openapi::endpoints::Resource;
 use tokio_util::sync::CancellationToken;
 
 use super::kit;
-use super::query::{Parameter, parameters_once};
 use super::text::GatewayBody;
 use crate::calls::{Caller, Calls};
 use failure::Failure;
@@ -100,10 +99,7 @@ impl Rest {
         body: Bytes,
     ) -> Response<GatewayBody> {
         let answered = match kit::caller(&parts.extensions) {
-            Ok(caller) => match without_parameters(resource, parts) {
-                Ok(()) => self.serve(kind, &caller, resource, parts, body).await,
-                Err(failure) => Err(failure),
-            },
+            Ok(caller) => self.serve(kind, &caller, resource, parts, body).await,
             Err(error) => Err(error.into()),
         };
         answered.unwrap_or_else(|failure| failure.response(&parts.headers))
@@ -133,14 +129,5 @@ impl Rest {
             Kind::Leases => Box::pin(leases::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,
             Kind::Lines => Box::pin(lines::answer(calls, caller, resource, (parts, body), self.stop.clone())).await,
         }
-    }
-}
-
-/// What takes nothing in its query is told nothing there.
-fn without_parameters(resource: Resource, parts: &Parts) -> Result<(), Failure> {
-    let takes_some = || resource.info().parameters.iter().any(|parameter| parameter.place == Place::Query);
-    match parts.uri.query() {
-        Some(query) if !takes_some() => Ok(parameters_once(query)?.into_iter().try_for_each(Parameter::unknown)?),
-        _ => Ok(()),
     }
 }

@@ -27,7 +27,7 @@ use super::packing::Packing;
 use super::rest::{Kind, Rest};
 use super::sse::Events;
 use super::text::GatewayBody;
-use super::{backup, body, problem, session, unknown};
+use super::{backup, body, problem, query, session, unknown};
 use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
 use crate::http::{Call, Protocol, RequestBody, asks_for_websocket};
@@ -175,6 +175,9 @@ impl Api {
             }
             Some(Err(refused)) => return *refused,
         };
+        if let Err(refused) = query::none_but_known(resource, parts.uri.query()) {
+            return problem::of_http(StatusCode::BAD_REQUEST, refused.to_string());
+        }
         match Answerer::of(resource) {
             Answerer::Paths => json::paths(&parts.method),
             Answerer::Events => self.events.answer(parts).await,
