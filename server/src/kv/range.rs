@@ -8,7 +8,7 @@ use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
 use keyport_storage::{KeyRange, Record, Versions};
 
 use super::error::KvError;
-use super::reply::RangeReply;
+use super::reply::{LeftOut, RangeReply};
 
 /// Something that keys can be read from at a revision: the store itself, or a transaction under way.
 pub(crate) trait View {
@@ -70,7 +70,7 @@ fn run(
     let options = RangeOptions { revision, limit: plan.fetch_limit, count_only, valueless, uncounted };
     let found = view.range(&KeyRange::new(request.key.clone(), request.range_end.clone()), options)?;
     let count = if uncounted { i64::try_from(found.records.len()).unwrap_or(i64::MAX) } else { found.count };
-    let mut reply = RangeReply { revision: found.revision, records: found.records, more: false, count };
+    let mut reply = RangeReply { revision: found.revision, records: found.records, count, ..RangeReply::default() };
     if request.count_only {
         reply.records.clear();
         return Ok(reply);
@@ -78,6 +78,7 @@ fn run(
     plan.filter.retain(&mut reply.records);
     arrange(&plan, &mut reply);
     if request.keys_only {
+        reply.left_out = reply.records.iter().map(left_out).collect();
         let keep_lease = plan.target == SortTarget::Value;
         for record in &mut reply.records {
             *record = without_value(record, keep_lease);
@@ -198,6 +199,10 @@ impl Filter {
                 || below(self.min_create, create_revision))
         });
     }
+}
+
+fn left_out(record: &Record) -> LeftOut {
+    LeftOut { size: record.value_len(), lease: record.versions().lease }
 }
 
 fn without_value(record: &Record, keep_lease: bool) -> Record {

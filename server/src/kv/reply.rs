@@ -12,10 +12,21 @@ pub struct RangeReply {
     /// The store's revision when the range was read.
     pub revision: i64,
     pub records: Vec<Record>,
+    /// Of each record, where keys alone were asked for; empty otherwise.
+    pub left_out: Vec<LeftOut>,
     /// Whether the limit cut keys off.
     pub more: bool,
     /// Keys in the range at that revision, whatever limit and filters left of them.
     pub count: i64,
+}
+
+/// What is not in a record of a range that was asked for keys alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Bytes of the value.
+    pub size: usize,
+    /// etcd leaves it out of most of them, too.
+    pub lease: i64,
 }
 
 /// The answer to a put.
@@ -230,8 +241,10 @@ pub(crate) mod tests {
     pub(crate) fn txn(record: impl Strategy<Value = Record> + 'static) -> impl Strategy<Value = TxnReply> {
         let record = record.boxed();
         let records = prop::collection::vec(record.clone(), 0..4);
-        let range = (any::<i64>(), records.clone(), any::<bool>(), 0..3_i64)
-            .prop_map(|(revision, records, more, count)| RangeReply { revision, records, more, count });
+        let range =
+            (any::<i64>(), records.clone(), any::<bool>(), 0..3_i64).prop_map(|(revision, records, more, count)| {
+                RangeReply { revision, records, more, count, ..RangeReply::default() }
+            });
         let put = (any::<i64>(), prop::option::of(record)).prop_map(|(revision, previous)| PutReply {
             revision,
             record: None,

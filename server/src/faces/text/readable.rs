@@ -18,12 +18,24 @@ pub(in crate::faces) fn write_readable(out: &mut Vec<u8>, kv: &Record, prev_kv: 
 
 /// What is between the braces, with or without the value.
 pub(in crate::faces) fn write_fields(out: &mut Vec<u8>, kv: &Record, with_value: bool) {
-    let Versions { create_revision, mod_revision, version, lease } = kv.versions();
+    let versions = kv.versions();
     write_bytes(out, "key", kv.key());
     if with_value {
         out.push(b',');
         write_bytes(out, "value", kv.value());
     }
+    write_numbers(out, versions);
+}
+
+/// The same of a key whose value is left out, but for its size.
+pub(in crate::faces) fn write_outline(out: &mut Vec<u8>, kv: &Record, lease: i64, size: usize) {
+    write_bytes(out, "key", kv.key());
+    write_numbers(out, Versions { lease, ..kv.versions() });
+    let _ = write!(out, ",\"size\":\"{size}\"");
+}
+
+fn write_numbers(out: &mut Vec<u8>, versions: Versions) {
+    let Versions { create_revision, mod_revision, version, lease } = versions;
     let numbers =
         [("create_revision", create_revision), ("mod_revision", mod_revision), ("version", version), ("lease", lease)];
     for (name, number) in numbers.into_iter().filter(|&(_, number)| number != 0) {

@@ -73,7 +73,23 @@ async fn bytes_ranges_and_leases() {
         .json();
     let results = &found["results"];
     assert_eq!((&results[0]["get"]["count"], &results[0]["get"]["more"]), (&json!("2"), &json!(true)), "{found}");
-    assert_eq!(results[0]["get"]["keys"][0]["key"], "a/1");
+    let outline = |key: &str, more: Value| {
+        let mut outline = json!({"key": key, "create_revision": "2", "mod_revision": "2", "version": "1"});
+        outline.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        outline
+    };
+    assert_eq!(results[0]["get"]["keys"], json!([outline("a/1", json!({"size": "0"}))]));
+    let keys = store.transaction(json!({"then": [{"transaction": {"then": [
+        {"get": {"key_b64": "/w", "keys_only": true}}, {"get": {"key": "none", "keys_only": true}},
+    ]}}]}));
+    let keys = keys.await.json()["results"][0]["transaction"]["results"].clone();
+    let (mut bound, listed) =
+        (outline("", json!({"lease": "7", "size": "2"})), store.http.get("/v3/keys?keys_only").await);
+    let bound_too = bound.as_object_mut().unwrap();
+    bound_too.remove("key");
+    bound_too.insert("key_b64".to_owned(), json!("/w=="));
+    assert_eq!(keys, json!([{"get": {"keys": [bound], "count": "1"}}, {"get": {"keys": [], "count": "0"}}]));
+    assert_eq!(listed.json()["keys"], keys[0]["get"]["keys"], "as a list has it");
     assert_eq!(results[1]["get"]["keys"][0]["value_b64"], "AP8=");
     assert_eq!(results[2]["get"], json!({"keys": [], "count": "0"}));
     let deleted = &results[3]["delete"];

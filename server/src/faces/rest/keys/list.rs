@@ -16,7 +16,7 @@ use crate::faces::negotiation::{self, prefers};
 use crate::faces::query::{Parameter, parameters_once};
 use crate::faces::rest::failure::Failure;
 use crate::faces::rest::shown;
-use crate::faces::text::{GatewayBody, write_bytes, write_fields};
+use crate::faces::text::{GatewayBody, write_bytes, write_fields, write_outline};
 use crate::faces::{kit, problem};
 use crate::http::layers::LastsLong;
 
@@ -234,9 +234,10 @@ fn write_one(out: &mut Vec<u8>, listed: &Listed, with_values: bool) {
     out.push(b'{');
     match listed {
         Listed::Key(kv) => {
-            write_fields(out, kv, with_values);
-            if !with_values {
-                let _ = write!(out, ",\"size\":\"{}\"", kv.value_len());
+            if with_values {
+                write_fields(out, kv, true);
+            } else {
+                write_outline(out, kv, kv.versions().lease, kv.value_len());
             }
         }
         Listed::Level { prefix, count } => {

@@ -7,7 +7,7 @@ use keyport_storage::Record;
 
 use crate::calls::{DeleteReply, OpReply, PutReply, RangeReply, TxnReply};
 use crate::faces::rest::shown::Written;
-use crate::faces::text::write_readable;
+use crate::faces::text::{write_outline, write_readable};
 
 /// The answer to a transaction.
 pub(super) fn transaction(reply: &TxnReply) -> Bytes {
@@ -70,7 +70,16 @@ fn write_results(out: &mut Vec<u8>, replies: &[OpReply]) {
 
 fn write_get(out: &mut Vec<u8>, reply: &RangeReply) {
     out.extend_from_slice(b"{\"get\":{\"keys\":");
-    write_records(out, &reply.records);
+    if reply.left_out.is_empty() {
+        write_records(out, &reply.records);
+    } else {
+        let keys: Vec<_> = reply.records.iter().zip(&reply.left_out).collect();
+        write_list(out, &keys, |out, (record, left_out)| {
+            out.push(b'{');
+            write_outline(out, record, left_out.lease, left_out.size);
+            out.push(b'}');
+        });
+    }
     let _ = write!(out, ",\"count\":\"{}\"", reply.count);
     if reply.more {
         out.extend_from_slice(b",\"more\":true");
