@@ -1,7 +1,7 @@
-//! `Accept`: which of the forms that there are somebody likes best.
+//! `Accept` and `Accept-Encoding`: which of the forms that there are somebody likes best.
 
 use http::HeaderMap;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, ACCEPT_ENCODING};
 
 /// How well a form is liked: its quality in thousandths, how exactly it is named, and how early.
 type Liking = (u32, u8, std::cmp::Reverse<usize>);
@@ -64,8 +64,29 @@ fn liking(headers: &HeaderMap, form: &str) -> Option<Liking> {
     Some((quality, exact, std::cmp::Reverse(at)))
 }
 
+/// The place of the encoding in `offered` that is liked best, of those that are liked alike the first; none where the answer as
+/// it is will do as well. (RFC 9110, 12.5.3)
+pub(super) fn encoding(headers: &HeaderMap, offered: &[&str]) -> Option<usize> {
+    let named = |name: &str| {
+        let values = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+        let mut ranges = values.flat_map(|value| value.split(',')).map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let own = parts.next().unwrap_or_default();
+            let own = if own.eq_ignore_ascii_case("x-gzip") { "gzip" } else { own };
+            let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+            (own, quality.map_or(1000, thousandths))
+        });
+        ranges.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, quality)| quality)
+    };
+    let others = named("*");
+    let likings = offered.iter().map(|name| named(name).or(others).unwrap_or_default()).enumerate();
+    let (best, liking) = likings.rev().max_by_key(|&(_, liking)| liking)?;
+    let plain = named("identity").unwrap_or(0);
+    (liking > 0 && liking >= plain).then_some(best)
+}
+
 /// `0.5`, `1`; what is no such number is nothing.
-pub(super) fn thousandths(text: &str) -> u32 {
+fn thousandths(text: &str) -> u32 {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(part) || part.len() > 3 || !matches!(whole, "0" | "1") {
@@ -104,6 +125,32 @@ mod tests {
             assert_eq!(best(&headers, &forms), chosen, "{accept}");
         }
         assert_eq!(best(&HeaderMap::new(), &forms), 0);
+    }
+
+    #[test]
+    fn the_best_liked_encoding_is_taken() {
+        let choice = |headers: &HeaderMap| encoding(headers, &["zstd", "gzip"]);
+        for (accept, chosen) in [
+            ("gzip, deflate, br, zstd", Some(0)),
+            ("gzip", Some(1)),
+            ("X-GZip", Some(1)),
+            ("zstd;q=0.5, gzip;q=0.8", Some(1)),
+            ("zstd;q=0, gzip;q=0.001", Some(1)),
+            ("*", Some(0)),
+            ("zstd;q=0, *;q=0.5", Some(1)),
+            ("identity;q=1, gzip;q=0.5", None),
+            ("identity;q=0.5, gzip;q=0.5", Some(1)),
+            ("gzip;q=0", None),
+            ("gzip;q=much", None),
+            ("*;q=0", None),
+            ("br, deflate", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accept));
+            assert_eq!(choice(&headers), chosen, "{accept}");
+        }
+        assert_eq!(choice(&HeaderMap::new()), None);
     }
 
     #[test]

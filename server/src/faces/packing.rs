@@ -15,12 +15,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
-use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, VARY,
-};
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, VARY};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::negotiation::thousandths;
+use super::negotiation::encoding;
 use super::text::GatewayBody;
 use crate::http::Call;
 
@@ -57,6 +55,12 @@ impl Encoding {
             Encoding::Zstd => "zstd",
         }
     }
+
+    /// The one that is liked best, if any is.
+    fn best(headers: &HeaderMap) -> Option<Encoding> {
+        let liked = encoding(headers, &Encoding::ALL.map(Encoding::name))?;
+        Encoding::ALL.get(liked).copied()
+    }
 }
 
 impl Packing {
@@ -65,7 +69,7 @@ impl Packing {
         let headers = request.headers();
         let asks = Call::may_name_encodings(request.extensions()) && !headers.contains_key(COOKIE);
         let is_kept = matches!(*request.method(), Method::GET | Method::HEAD);
-        Packing { encoding: if asks { best(headers) } else { None }, is_kept }
+        Packing { encoding: if asks { Encoding::best(headers) } else { None }, is_kept }
     }
 
     /// The answer, packed if that makes sense.
@@ -170,27 +174,6 @@ impl Packer {
     }
 }
 
-/// The one that is liked best; none where the answer as it is will do as well. (RFC 9110, 12.5.3)
-fn best(headers: &HeaderMap) -> Option<Encoding> {
-    let named = |name: &str| {
-        let values = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-        let mut ranges = values.flat_map(|value| value.split(',')).map(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let own = parts.next().unwrap_or_default();
-            let own = if own.eq_ignore_ascii_case("x-gzip") { "gzip" } else { own };
-            let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-            (own, quality.map_or(1000, thousandths))
-        });
-        ranges.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, quality)| quality)
-    };
-    let others = named("*");
-    let liking = |encoding: &Encoding| named(encoding.name()).or(others).unwrap_or_default();
-    // Of those that are liked alike, the first.
-    let best = Encoding::ALL.into_iter().rev().max_by_key(liking)?;
-    let plain = named("identity").unwrap_or(0);
-    (liking(&best) > 0 && liking(&best) >= plain).then_some(best)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,35 +181,6 @@ mod tests {
     use http_body_util::BodyExt as _;
     use proptest::prelude::*;
     use std::io::Read as _;
-
-    fn choice(accept: &str) -> Option<Encoding> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::try_from(accept).unwrap());
-        best(&headers)
-    }
-
-    #[test]
-    fn the_best_liked_one_is_taken() {
-        for (accept, chosen) in [
-            ("gzip, deflate, br, zstd", Some(Encoding::Zstd)),
-            ("gzip", Some(Encoding::Gzip)),
-            ("X-GZip", Some(Encoding::Gzip)),
-            ("zstd;q=0.5, gzip;q=0.8", Some(Encoding::Gzip)),
-            ("zstd;q=0, gzip;q=0.001", Some(Encoding::Gzip)),
-            ("*", Some(Encoding::Zstd)),
-            ("zstd;q=0, *;q=0.5", Some(Encoding::Gzip)),
-            ("identity;q=1, gzip;q=0.5", None),
-            ("identity;q=0.5, gzip;q=0.5", Some(Encoding::Gzip)),
-            ("gzip;q=0", None),
-            ("gzip;q=much", None),
-            ("*;q=0", None),
-            ("br, deflate", None),
-            ("", None),
-        ] {
-            assert_eq!(choice(accept), chosen, "{accept}");
-        }
-        assert_eq!(best(&HeaderMap::new()), None);
-    }
 
     fn unpacked(encoding: Encoding, packed: &[u8]) -> Vec<u8> {
         match encoding {

@@ -60,7 +60,12 @@ fn answer(mode: ConsoleMode, name: &str, headers: &HeaderMap) -> Response {
 }
 
 fn sent(file: &'static File, asked: &HeaderMap) -> Response {
-    let mut response = forms::answer(asked, (file.hash, file.media_type), file.packed, || file.plain());
+    let forms: Vec<_> = file.packed.iter().map(|(form, _)| *form).collect();
+    let bytes = |form: &str| {
+        let packed = file.packed.iter().find(|(name, _)| *name == form);
+        packed.map_or_else(|| file.plain(), |(_, bytes)| *bytes)
+    };
+    let mut response = forms::answer(asked, (file.hash, file.media_type), &forms, bytes);
     let for_ever = file.name != console::PAGE && !file.name.ends_with(".txt");
     let kept = if for_ever { FOR_EVER } else { ASK_AGAIN };
     response.headers_mut().extend(GUARDS);

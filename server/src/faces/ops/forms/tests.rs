@@ -7,7 +7,11 @@ fn asked(pairs: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 fn ask(pairs: &[(&'static str, &str)]) -> Response {
-    answer(&asked(pairs), ("abc", "text/plain"), &[("br", b"1"), ("gzip", b"22")], || b"333")
+    answer(&asked(pairs), ("abc", "text/plain"), &["br", "gzip"], |form| match form {
+        "br" => b"1",
+        "gzip" => b"22",
+        _ => b"333",
+    })
 }
 
 fn tag_of(response: &Response) -> &str {
@@ -21,6 +25,9 @@ fn the_best_form_that_is_taken_has_its_own_tag() {
         ("gzip", "gzip", "\"abc-gzip\""),
         ("br;q=0, GZIP;q=0.5", "gzip", "\"abc-gzip\""),
         ("br;q=0.0, zstd", "", "\"abc\""),
+        ("br;q=0.5, gzip", "gzip", "\"abc-gzip\""),
+        ("gzip;q=0.5, identity", "", "\"abc\""),
+        ("*", "br", "\"abc-br\""),
         ("identity", "", "\"abc\""),
     ] {
         let whole = ask(&[("accept-encoding", taken)]);
