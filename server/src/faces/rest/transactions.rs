@@ -9,12 +9,13 @@ use http::{HeaderMap, Response};
 use keyport_openapi::endpoints::Resource;
 
 use super::failure::Failure;
+use super::once::Outcome;
 use super::shown;
 use crate::bulk::{LARGE, LONG};
 use crate::calls::{Caller, Calls, KvAnswer, MAX_TXN_LEVELS, Reply, TxnReply};
 use crate::faces::fields;
 use crate::faces::text::GatewayBody;
-use repeated::{Outcome, Repeated};
+use repeated::Repeated;
 use wish::{Batch, Transaction};
 
 pub(super) async fn answer(
@@ -39,7 +40,7 @@ pub(super) async fn answer(
     let reply = match &repeated {
         Some(repeated) => match repeated.run(calls, caller, request).await? {
             Outcome::Now(reply) => reply,
-            Outcome::Before(response) => return Ok(response),
+            Outcome::Before(record) => return repeated.again(&record),
         },
         None => {
             let KvAnswer { reply, .. } = match as_batch {

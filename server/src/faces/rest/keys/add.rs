@@ -9,17 +9,17 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, Response};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use keyport_api::etcdserverpb::request_op::Request;
-use keyport_api::etcdserverpb::{Compare, PutRequest, RangeRequest, RequestOp, TxnRequest};
+use keyport_api::etcdserverpb::{Compare, PutRequest, RangeRequest};
 use keyport_storage::{Record, Versions};
 use serde::{Deserialize, Serialize};
 
 use super::ask::{Ask, Hold};
 use super::condition::as_seen;
 use super::put::{Return, told};
-use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply, TxnReply};
+use super::swap::put_of;
+use crate::calls::{Caller, Calls, KeyLease, OpReply, PutReply};
 use crate::faces::rest::failure::Failure;
-use crate::faces::rest::once::{self, BESIDE, Once, REMEMBERED};
+use crate::faces::rest::once::{self, BESIDE, Once, Outcome, Plainly, Way};
 use crate::faces::text::GatewayBody;
 
 /// How often others, at other members, may have been quicker.
@@ -51,33 +51,15 @@ pub(super) async fn answer(
         Hold::Ttl(seconds) => format!("ttl {seconds}"),
     };
     let once = Once::of(headers, caller, &beside, &[hold.as_bytes(), &value])?;
-    if let Some(once) = &once
-        && let Some(record) = calls.kv.page(caller, once.look()).await?.reply.records.into_iter().next()
-    {
-        return again(calls, headers, once, &record, &value);
-    }
-    let lease = match ask.hold {
-        Hold::Ttl(seconds) => Some(calls.lease.new_for_key(caller, &ask.key, seconds).await?),
-        Hold::Nothing | Hold::Lease(_) => None,
+    let addition = Addition { prefix: &ask.key, beside: &beside, value: &value, hold: ask.hold };
+    let told = |(reply, lease): (PutReply, _)| told(headers, &reply, lease, Return::Rest);
+    let Some(once) = once else {
+        let Outcome::Now(added) = add_for(calls, caller, addition, Plainly).await?;
+        return Ok(told(added));
     };
-    let id = match (ask.hold, lease) {
-        (_, Some(KeyLease { id, .. })) | (Hold::Lease(id), None) => id,
-        _ => 0,
-    };
-    let addition = Addition { prefix: &ask.key, beside: &beside, value: &value, lease: id };
-    let added = match &once {
-        None => add(calls, caller, addition, None).await,
-        Some(once) => add_once(calls, caller, addition, once).await,
-    };
-    if !matches!(added, Ok(Added::Now(_)))
-        && let Some(lease) = lease
-    {
-        calls.lease.let_go(caller, lease).await;
-    }
-    match (added?, &once) {
-        (Added::Now(reply), _) => Ok(told(headers, &reply, lease, Return::Rest)),
-        (Added::Before(record), Some(once)) => again(calls, headers, once, &record, &value),
-        (Added::Before(_), None) => Err(Error::ReplyMismatch.into()),
+    match once.run(calls, caller, |noted| add_for(calls, caller, addition, noted)).await? {
+        Outcome::Now(added) => Ok(told(added)),
+        Outcome::Before(record) => again(calls, headers, &once, &record, &value),
     }
 }
 
@@ -106,34 +88,40 @@ struct Addition<'a> {
     prefix: &'a Bytes,
     beside: &'a Bytes,
     value: &'a Bytes,
-    lease: i64,
+    hold: Hold,
 }
 
-/// What came of it.
-enum Added {
-    Now(PutReply),
-    /// It had been before, and was written down.
-    Before(Record),
-}
-
-/// Writes down that it was done, for as long as somebody may come again.
-async fn add_once(calls: &Calls, caller: &Caller, addition: Addition<'_>, once: &Once) -> Result<Added, Failure> {
-    let lease = calls.lease.new_for_key(caller, &once.at, REMEMBERED).await?;
-    let added = add(calls, caller, addition, Some((once, lease.id))).await;
-    if !matches!(added, Ok(Added::Now(_))) {
-        calls.lease.let_go(caller, lease).await;
-    }
-    added
-}
-
-/// `once` goes with the lease that takes what is written down of it away.
-async fn add(
+/// With a lease of its own, if that is asked for.
+async fn add_for<W: Way>(
     calls: &Calls,
     caller: &Caller,
-    Addition { prefix, beside, value, lease }: Addition<'_>,
-    once: Option<(&Once, i64)>,
-) -> Result<Added, Failure> {
-    let operation = |request| RequestOp { request: Some(request) };
+    addition: Addition<'_>,
+    way: W,
+) -> Result<Outcome<(PutReply, Option<KeyLease>), W::Before>, Failure> {
+    let (id, lease) = match addition.hold {
+        Hold::Nothing => (0, None),
+        Hold::Lease(id) => (id, None),
+        Hold::Ttl(seconds) => {
+            let lease = calls.lease.new_for_key(caller, addition.prefix, seconds).await?;
+            (lease.id, Some(lease))
+        }
+    };
+    let added = add(calls, caller, addition, id, way).await;
+    if !matches!(added, Ok(Outcome::Now(_)))
+        && let Some(lease) = lease
+    {
+        calls.lease.let_go(caller, lease).await;
+    }
+    Ok(added?.map(|reply| (reply, lease)))
+}
+
+async fn add<W: Way>(
+    calls: &Calls,
+    caller: &Caller,
+    Addition { prefix, beside, value, .. }: Addition<'_>,
+    lease: i64,
+    way: W,
+) -> Result<Outcome<PutReply, W::Before>, Failure> {
     for _ in 0..MOST_TRIES {
         let look = RangeRequest { key: beside.clone(), keys_only: true, ..RangeRequest::default() };
         let found = calls.kv.page(caller, look).await?;
@@ -143,28 +131,16 @@ async fn add(
         let touch =
             PutRequest { key: beside.clone(), ignore_value: is_there, ignore_lease: is_there, ..PutRequest::default() };
         let put = PutRequest { key: key.clone(), value: value.clone(), lease, ..PutRequest::default() };
-        let done = Done { key_b64: base64_simd::STANDARD.encode_to_string(&key), lease: put.lease };
-        let written = once.map(|(once, lease)| once.write(done, lease));
-        let puts = [touch, put].into_iter().chain(written);
-        let success = puts.map(|put| operation(Request::RequestPut(put))).collect();
-        let failure = once.iter().map(|(once, _)| operation(Request::RequestRange(once.look()))).collect();
-        let mut compare = vec![untouched(beside, number), as_seen(&key, None)];
-        compare.extend(once.map(|(once, _)| once.is_new()));
-        match calls.kv.txn(caller, TxnRequest { compare, success, failure }).await.map(|answer| answer.reply) {
-            Ok(TxnReply { succeeded: true, replies, .. }) => match replies.into_iter().nth(1) {
-                Some(OpReply::Put(reply)) => return Ok(Added::Now(reply)),
-                _ => return Err(Error::ReplyMismatch.into()),
-            },
-            Ok(TxnReply { replies, .. }) => match replies.into_iter().next() {
-                Some(OpReply::Range(found)) if !found.records.is_empty() => {
-                    return found.records.into_iter().next().map(Added::Before).ok_or(Error::ReplyMismatch.into());
-                }
-                // Somebody was quicker.
-                _ => {}
-            },
-            // Somebody has removed the key beside.
-            Err(Error::KeyNotFound) => {}
-            Err(error) => return Err(error.into()),
+        let done = Done { key_b64: base64_simd::STANDARD.encode_to_string(&key), lease };
+        let compare = vec![untouched(beside, number), as_seen(&key, None)];
+        match way.attempt(calls, caller, compare, vec![touch, put], done).await {
+            Ok(Some(Outcome::Now(replies))) => {
+                return Ok(Outcome::Now(put_of(replies.into_iter().nth(1).unwrap_or(OpReply::Nothing))?));
+            }
+            Ok(Some(Outcome::Before(before))) => return Ok(Outcome::Before(before)),
+            // Somebody was quicker, or has removed the key beside.
+            Ok(None) | Err(Failure::Refused(Error::KeyNotFound)) => {}
+            Err(failure) => return Err(failure),
         }
     }
     Err(Failure::Contended)

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
-use keyport_api::etcdserverpb::request_op::Request;
-use keyport_api::etcdserverpb::{PutRequest, RangeRequest, RequestOp, TxnRequest};
+use keyport_api::etcdserverpb::{PutRequest, RangeRequest};
 use keyport_storage::{Record, Versions};
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +15,12 @@ use super::ask::Ask;
 use super::change::{Arithmetic, Change, Impossible};
 use super::condition::as_seen;
 use super::put::{Return, told};
-use super::swap::{attempt, put_of};
+use super::swap::put_of;
 use crate::bulk::LARGE;
 use crate::calls::{Caller, Calls, OpReply, PutReply};
 use crate::faces::problem;
 use crate::faces::rest::failure::Failure;
-use crate::faces::rest::once::{self, BESIDE, Once, REMEMBERED};
+use crate::faces::rest::once::{self, BESIDE, Once, Outcome, Plainly, Way};
 use crate::faces::text::GatewayBody;
 
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -48,23 +47,14 @@ pub(super) async fn answer(
             return Ok(response);
         }
     };
+    let told = |reply: PutReply| told(headers, &reply, None, Return::Representation);
     let Some(once) = once(headers, caller, &ask, &body)? else {
-        let Done::Now(reply) = patch(calls, caller, &ask, &change, most_bytes, None).await? else {
-            return Err(Error::ReplyMismatch.into());
-        };
-        return Ok(told(headers, &reply, None, Return::Representation));
+        let Outcome::Now(reply) = patch(calls, caller, &ask, &change, most_bytes, Plainly).await?;
+        return Ok(told(reply));
     };
-    if let Some(record) = calls.kv.page(caller, once.look()).await?.reply.records.into_iter().next() {
-        return again(calls, caller, headers, &ask, &once, &record).await;
-    }
-    let lease = calls.lease.new_for_key(caller, &once.at, REMEMBERED).await?;
-    let done = patch(calls, caller, &ask, &change, most_bytes, Some((&once, lease.id))).await;
-    if !matches!(done, Ok(Done::Now(_))) {
-        calls.lease.let_go(caller, lease).await;
-    }
-    match done? {
-        Done::Now(reply) => Ok(told(headers, &reply, None, Return::Representation)),
-        Done::Before(record) => again(calls, caller, headers, &ask, &once, &record).await,
+    match once.run(calls, caller, |noted| patch(calls, caller, &ask, &change, most_bytes, noted)).await? {
+        Outcome::Now(reply) => Ok(told(reply)),
+        Outcome::Before(record) => again(calls, caller, headers, &ask, &once, &record).await,
     }
 }
 
@@ -80,13 +70,6 @@ fn once(headers: &HeaderMap, caller: &Caller, ask: &Ask, body: &Bytes) -> Result
     Once::of(headers, caller, &beside, &[b"patch", arithmetic.as_bytes(), media_type, body])
 }
 
-/// What came of a patch.
-enum Done {
-    Now(PutReply),
-    /// It had been applied before, and that was written down.
-    Before(Record),
-}
-
 /// What is written down of it: what the key was then, but for its value.
 #[derive(Serialize, Deserialize)]
 struct Patched {
@@ -96,15 +79,14 @@ struct Patched {
     lease: i64,
 }
 
-/// `once` goes with the lease that takes what is written down of it away.
-async fn patch(
+async fn patch<W: Way>(
     calls: &Calls,
     caller: &Caller,
     ask: &Ask,
     change: &Arc<Change>,
     most_bytes: usize,
-    once: Option<(&Once, i64)>,
-) -> Result<Done, Failure> {
+    way: W,
+) -> Result<Outcome<PutReply, W::Before>, Failure> {
     for _ in 0..MOST_TRIES {
         let current = current(calls, caller, &ask.key).await?;
         let seen = current.as_ref().map(Record::mod_revision);
@@ -120,27 +102,13 @@ async fn patch(
         // What is there keeps its lease.
         let (key, prev_kv) = (ask.key.clone(), ask.previous);
         let put = PutRequest { key, value, ignore_lease: is_there, prev_kv, ..PutRequest::default() };
-        let guard = as_seen(&ask.key, seen);
-        let Some((once, lease)) = once else {
-            match attempt(calls, caller, &ask.key, vec![guard], Request::RequestPut(put)).await? {
-                Ok(reply) => return Ok(Done::Now(put_of(reply)?)),
-                Err(_) => continue,
+        match way.attempt(calls, caller, vec![as_seen(&ask.key, seen)], vec![put], then).await? {
+            Some(Outcome::Now(replies)) => {
+                return Ok(Outcome::Now(put_of(replies.into_iter().next().unwrap_or(OpReply::Nothing))?));
             }
-        };
-        let operation = |request| RequestOp { request: Some(request) };
-        let request = TxnRequest {
-            compare: vec![guard, once.is_new()],
-            success: [put, once.write(then, lease)].map(Request::RequestPut).map(operation).into(),
-            failure: vec![operation(Request::RequestRange(once.look()))],
-        };
-        let reply = calls.kv.txn(caller, request).await?.reply;
-        match reply.replies.into_iter().next().unwrap_or(OpReply::Nothing) {
-            OpReply::Range(found) if !reply.succeeded => {
-                if let Some(record) = found.records.into_iter().next() {
-                    return Ok(Done::Before(record));
-                }
-            }
-            first => return Ok(Done::Now(put_of(first)?)),
+            Some(Outcome::Before(before)) => return Ok(Outcome::Before(before)),
+            // Somebody was quicker.
+            None => {}
         }
     }
     Err(Failure::Contended)

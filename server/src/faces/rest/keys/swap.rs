@@ -46,7 +46,7 @@ pub(super) async fn swap(
 }
 
 /// The operation's answer, or the revision of what the key is instead.
-pub(super) async fn attempt(
+async fn attempt(
     calls: &Calls,
     caller: &Caller,
     key: &Bytes,

@@ -11,9 +11,9 @@ use keyport_storage::Record;
 use serde::{Deserialize, Serialize};
 
 use super::told;
-use crate::calls::{Caller, Calls, KvAnswer, OpReply, TxnReply};
+use crate::calls::{Caller, Calls, OpReply, TxnReply};
 use crate::faces::rest::failure::Failure;
-use crate::faces::rest::once::{self, Once, REMEMBERED};
+use crate::faces::rest::once::{self, Noted, Once, Outcome};
 use crate::faces::rest::shown;
 use crate::faces::text::GatewayBody;
 
@@ -24,13 +24,6 @@ const BESIDE: &[u8] = b"__transactions";
 pub(super) struct Repeated {
     once: Once,
     as_batch: bool,
-}
-
-/// What came of it.
-pub(super) enum Outcome {
-    Now(TxnReply),
-    /// It had been done before.
-    Before(Response<GatewayBody>),
 }
 
 /// Which way it went.
@@ -58,31 +51,31 @@ impl Repeated {
     /// Does it, unless it has been done.
     ///
     /// # Errors
-    /// As a transaction; `Reused`.
-    pub(super) async fn run(&self, calls: &Calls, caller: &Caller, request: TxnRequest) -> Result<Outcome, Failure> {
-        let found = calls.kv.page(caller, self.once.look()).await?.reply.records;
-        if let Some(record) = found.into_iter().next() {
-            return Ok(Outcome::Before(self.again(&record)?));
-        }
-        let lease = calls.lease.new_for_key(caller, &self.once.at, REMEMBERED).await?;
-        let done = calls.kv.once(caller, self.around(request, lease.id), self.as_batch).await;
-        if !matches!(done, Ok(KvAnswer { reply: TxnReply { succeeded: true, .. }, .. })) {
-            calls.lease.let_go(caller, lease).await;
-        }
-        let TxnReply { revision, succeeded, replies } = done?.reply;
-        match (succeeded, replies.into_iter().next()) {
-            (true, Some(OpReply::Txn(mut inner))) => {
-                // The last one is about the record.
-                inner.replies.pop();
-                inner.revision = revision;
-                Ok(Outcome::Now(inner))
+    /// As a transaction.
+    pub(super) async fn run(
+        &self,
+        calls: &Calls,
+        caller: &Caller,
+        request: TxnRequest,
+    ) -> Result<Outcome<TxnReply>, Failure> {
+        let attempt = |Noted { lease, .. }| async move {
+            let around = self.around(request, lease);
+            let TxnReply { revision, succeeded, replies } = calls.kv.once(caller, around, self.as_batch).await?.reply;
+            match (succeeded, replies.into_iter().next()) {
+                (true, Some(OpReply::Txn(mut inner))) => {
+                    // The last one is about the record.
+                    inner.replies.pop();
+                    inner.revision = revision;
+                    Ok(Outcome::Now(inner))
+                }
+                (false, Some(OpReply::Range(found))) => {
+                    let record = found.records.into_iter().next().ok_or(Error::ReplyMismatch)?;
+                    Ok(Outcome::Before(record))
+                }
+                _ => Err(Error::ReplyMismatch.into()),
             }
-            (false, Some(OpReply::Range(found))) => {
-                let record = found.records.first().ok_or(Error::ReplyMismatch)?;
-                Ok(Outcome::Before(self.again(record)?))
-            }
-            _ => Err(Error::ReplyMismatch.into()),
-        }
+        };
+        self.once.run(calls, caller, attempt).await
     }
 
     fn around(&self, mut request: TxnRequest, lease: i64) -> TxnRequest {
@@ -97,7 +90,11 @@ impl Repeated {
         }
     }
 
-    fn again(&self, record: &Record) -> Result<Response<GatewayBody>, Failure> {
+    /// Answers as the first time.
+    ///
+    /// # Errors
+    /// `Reused`; `Unmet`, where that was the answer.
+    pub(super) fn again(&self, record: &Record) -> Result<Response<GatewayBody>, Failure> {
         let Done { succeeded } = self.once.done(record)?;
         if self.as_batch && !succeeded {
             return Err(Failure::Unmet);
