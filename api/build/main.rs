@@ -11,6 +11,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use prost::Message;
+use prost_reflect::DescriptorPool;
 
 /// Services first, in the order in which a reader wants them.
 const FILES: [&str; 18] = [
@@ -64,12 +65,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let health = protox::compile([HEALTH], ["proto"])?;
     std::fs::write(out.join("health.bin"), health.encode_to_vec())?;
+    let (pool, health_pool) = (compiler.descriptor_pool(), DescriptorPool::from_file_descriptor_set(health.clone())?);
     tonic_prost_build::configure().compile_fds(health)?;
 
-    let pool = compiler.descriptor_pool();
     std::fs::write(out.join("bounds.rs"), bounds::generate(&pool)?)?;
     std::fs::write(out.join("json.rs"), json::generate(&pool, &JSON_PACKAGES)?)?;
-    std::fs::write(out.join("methods.rs"), methods::generate(&pool)?)?;
+    std::fs::write(out.join("methods.rs"), methods::generate(&pool, &health_pool)?)?;
     std::fs::write(out.join("routes.rs"), routes::generate(&pool)?)?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use heck::ToUpperCamelCase;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
 use crate::bindings;
-use notes::{FOREIGN, NOTES, Note};
+use notes::{CONFIDENTIAL, NOTES, Note, REFLECTION};
 
 /// One variant and what is said of it.
 struct Row {
@@ -22,9 +22,7 @@ struct Row {
     client_streaming: bool,
     server_streaming: bool,
     routes: Vec<String>,
-    span: &'static str,
-    effect: &'static str,
-    need: &'static str,
+    note: &'static Note,
     foreign: bool,
 }
 
@@ -43,8 +41,9 @@ impl Row {
     }
 }
 
-pub(crate) fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
-    let rows = rows(pool)?;
+/// `own` has etcd's services, `health` gRPC's own that is in a proto file, too.
+pub(crate) fn generate(own: &DescriptorPool, health: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let rows = rows(own, health)?;
     let mut text = String::new();
     write_enum(&mut text, &rows)?;
     write_table(&mut text, &rows)?;
@@ -55,54 +54,66 @@ pub(crate) fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> 
     Ok(text)
 }
 
-fn rows(pool: &DescriptorPool) -> Result<Vec<Row>, Box<dyn Error>> {
-    let mut notes: BTreeMap<&str, &Note> = BTreeMap::new();
+fn rows(own: &DescriptorPool, health: &DescriptorPool) -> Result<Vec<Row>, Box<dyn Error>> {
+    let mut notes: BTreeMap<&str, &'static Note> = BTreeMap::new();
     for note in NOTES {
         if notes.insert(note.method, note).is_some() {
             return Err(format!("{} is noted twice", note.method).into());
         }
     }
-    let mut rows = Vec::new();
-    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+    let mut note_of = |method: &MethodDescriptor| {
         let note = notes.remove(method.full_name());
-        let note = note.ok_or_else(|| format!("say in build/methods/notes.rs what {} does", method.full_name()))?;
-        rows.push(own_row(pool, &method, note)?);
+        note.ok_or_else(|| format!("say in build/methods/notes.rs what {} does", method.full_name()))
+    };
+    let mut rows = Vec::new();
+    for method in methods(own) {
+        let row = row(&method, variant_of(&method), note_of(&method)?);
+        rows.push(Row { routes: bindings::paths_of(own, &method)?, ..row });
+    }
+    for method in methods(health) {
+        // Alone it is not clear of what.
+        let variant = format!("{}{}", method.parent_service().name(), variant_of(&method));
+        rows.push(Row { foreign: true, ..row(&method, variant, note_of(&method)?) });
     }
     if let Some(name) = notes.keys().next() {
         return Err(format!("{name} is noted in build/methods/notes.rs, but is in no proto file").into());
     }
-    rows.extend(FOREIGN.iter().map(|foreign| Row {
-        variant: foreign.variant.to_owned(),
-        service: foreign.service.to_owned(),
-        name: foreign.method.to_owned(),
-        request: foreign.request.to_owned(),
-        response: foreign.response.to_owned(),
-        client_streaming: foreign.client_streaming,
-        server_streaming: foreign.server_streaming,
+    if let Some(name) = CONFIDENTIAL.iter().find(|name| rows.iter().all(|row| row.service != **name)) {
+        return Err(format!("{name} is confidential in build/methods/notes.rs, but is in no proto file").into());
+    }
+    rows.push(Row {
+        variant: REFLECTION.variant.to_owned(),
+        service: REFLECTION.service.to_owned(),
+        name: REFLECTION.method.to_owned(),
+        request: REFLECTION.request.to_owned(),
+        response: REFLECTION.response.to_owned(),
+        client_streaming: REFLECTION.client_streaming,
+        server_streaming: REFLECTION.server_streaming,
         routes: Vec::new(),
-        span: foreign.span,
-        effect: "Reads",
-        need: "Nothing",
+        note: &REFLECTION.note,
         foreign: true,
-    }));
+    });
     Ok(rows)
 }
 
-fn own_row(pool: &DescriptorPool, method: &MethodDescriptor, note: &Note) -> Result<Row, Box<dyn Error>> {
-    Ok(Row {
-        variant: variant_of(method),
+fn methods(pool: &DescriptorPool) -> impl Iterator<Item = MethodDescriptor> {
+    pool.services().flat_map(|service| service.methods().collect::<Vec<_>>())
+}
+
+/// Of etcd's, as long as nothing else is said, and without a path on the gateway.
+fn row(method: &MethodDescriptor, variant: String, note: &'static Note) -> Row {
+    Row {
+        variant,
         service: method.parent_service().full_name().to_owned(),
         name: method.name().to_owned(),
         request: method.input().full_name().to_owned(),
         response: method.output().full_name().to_owned(),
         client_streaming: method.is_client_streaming(),
         server_streaming: method.is_server_streaming(),
-        routes: bindings::paths_of(pool, method)?,
-        span: note.span,
-        effect: note.effect,
-        need: note.need,
+        routes: Vec::new(),
+        note,
         foreign: false,
-    })
+    }
 }
 
 /// The variant that stands for a method of the proto files.
@@ -138,7 +149,8 @@ fn write_table(text: &mut String, rows: &[Row]) -> std::fmt::Result {
         writeln!(
             text,
             "    MethodInfo {{ method: Method::{}, path: {:?}, service: {:?}, name: {:?}, request: {:?}, response: {:?}, \
-             kind: Kind::{}, routes: &{:?}, span: Span::{}, effect: Effect::{}, need: Need::{}, foreign: {} }},",
+             kind: Kind::{}, routes: &{:?}, span: Span::{}, effect: Effect::{}, need: Need::{}, confidential: {}, \
+             foreign: {} }},",
             row.variant,
             row.path(),
             row.service,
@@ -147,9 +159,10 @@ fn write_table(text: &mut String, rows: &[Row]) -> std::fmt::Result {
             row.response,
             row.kind(),
             row.routes,
-            row.span,
-            row.effect,
-            row.need,
+            row.note.span,
+            row.note.effect,
+            row.note.need,
+            CONFIDENTIAL.contains(&&*row.service),
             row.foreign,
         )?;
     }

@@ -1,6 +1,6 @@
 //! Every RPC that the server answers, with what the layers around the services want to know of it.
 //!
-//! Generated from the descriptors; what these cannot say ([`Span`], [`Effect`]) is noted beside the generator, in
+//! Generated from the descriptors; what these cannot say ([`Span`], [`Effect`], whose requests are confidential) is noted beside the generator, in
 //! `build/methods/notes.rs`, and the build fails while a method has no note. The services that are gRPC's own, health
 //! and reflection, are there too and marked as [`MethodInfo::foreign`].
 //!
@@ -103,6 +103,8 @@ pub struct MethodInfo {
     pub effect: Effect,
     /// Who may make it.
     pub need: Need,
+    /// Whether what stands in the wrong place of a request may be a password, so that no answer repeats it.
+    pub confidential: bool,
     /// Not one of etcd's, but of gRPC's own.
     pub foreign: bool,
 }

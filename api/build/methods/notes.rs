@@ -10,7 +10,7 @@ pub(crate) struct Note {
     pub(crate) need: &'static str,
 }
 
-/// A method of a service that is gRPC's own and not etcd's.
+/// A method of a service that is not in our proto files.
 pub(crate) struct Foreign {
     /// Name of the variant.
     pub(crate) variant: &'static str,
@@ -20,7 +20,7 @@ pub(crate) struct Foreign {
     pub(crate) response: &'static str,
     pub(crate) client_streaming: bool,
     pub(crate) server_streaming: bool,
-    pub(crate) span: &'static str,
+    pub(crate) note: Note,
 }
 
 const fn note(method: &'static str, span: &'static str, effect: &'static str, need: &'static str) -> Note {
@@ -81,48 +81,22 @@ pub(crate) const NOTES: &[Note] = &[
     note("v3electionpb.Election.Leader", "Brief", "Reads", "Keys"),
     note("v3electionpb.Election.Observe", "Endless", "Reads", "Keys"),
     note("v3electionpb.Election.Resign", "Brief", "Writes", "Keys"),
+    note("grpc.health.v1.Health.Check", "Brief", "Reads", "Nothing"),
+    note("grpc.health.v1.Health.List", "Brief", "Reads", "Nothing"),
+    note("grpc.health.v1.Health.Watch", "Endless", "Reads", "Nothing"),
 ];
 
-/// What the server answers besides. All of it only reads, is open to all, and none of it is on the gateway.
-pub(crate) const FOREIGN: &[Foreign] = &[
-    Foreign {
-        variant: "HealthCheck",
-        service: "grpc.health.v1.Health",
-        method: "Check",
-        request: "grpc.health.v1.HealthCheckRequest",
-        response: "grpc.health.v1.HealthCheckResponse",
-        client_streaming: false,
-        server_streaming: false,
-        span: "Brief",
-    },
-    Foreign {
-        variant: "HealthList",
-        service: "grpc.health.v1.Health",
-        method: "List",
-        request: "grpc.health.v1.HealthListRequest",
-        response: "grpc.health.v1.HealthListResponse",
-        client_streaming: false,
-        server_streaming: false,
-        span: "Brief",
-    },
-    Foreign {
-        variant: "HealthWatch",
-        service: "grpc.health.v1.Health",
-        method: "Watch",
-        request: "grpc.health.v1.HealthCheckRequest",
-        response: "grpc.health.v1.HealthCheckResponse",
-        client_streaming: false,
-        server_streaming: true,
-        span: "Endless",
-    },
-    Foreign {
-        variant: "ServerReflectionInfo",
-        service: "grpc.reflection.v1.ServerReflection",
-        method: "ServerReflectionInfo",
-        request: "grpc.reflection.v1.ServerReflectionRequest",
-        response: "grpc.reflection.v1.ServerReflectionResponse",
-        client_streaming: true,
-        server_streaming: true,
-        span: "Endless",
-    },
-];
+/// Services whose requests have passwords in them: what stands in the wrong place there may be one, too.
+pub(crate) const CONFIDENTIAL: &[&str] = &["etcdserverpb.Auth"];
+
+/// What a library answers, by its own proto file.
+pub(crate) const REFLECTION: Foreign = Foreign {
+    variant: "ServerReflectionInfo",
+    service: "grpc.reflection.v1.ServerReflection",
+    method: "ServerReflectionInfo",
+    request: "grpc.reflection.v1.ServerReflectionRequest",
+    response: "grpc.reflection.v1.ServerReflectionResponse",
+    client_streaming: true,
+    server_streaming: true,
+    note: note("grpc.reflection.v1.ServerReflection.ServerReflectionInfo", "Endless", "Reads", "Nothing"),
+};

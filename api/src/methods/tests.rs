@@ -91,8 +91,22 @@ fn what_the_layers_rely_on() {
 }
 
 #[test]
+fn passwords_are_in_confidential_requests_alone() {
+    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let has_password = |info: &&MethodInfo| {
+        let request = pool.get_message_by_name(info.request).unwrap();
+        request.fields().any(|field| field.name().contains("password"))
+    };
+    let with: Vec<_> = own().filter(has_password).collect();
+    assert_eq!(with.len(), 3);
+    assert!(with.iter().all(|info| info.confidential), "{with:?}");
+    assert!(Method::ALL.into_iter().all(|m| m.info().confidential == (m.info().service == "etcdserverpb.Auth")));
+}
+
+#[test]
 fn grpc_brings_health_and_reflection() {
     let foreign = Method::ALL.into_iter().filter(|method| method.info().foreign).map(Method::path);
+    assert_eq!((Method::HealthWatch.info().kind, Method::HealthList.info().kind), (Kind::ServerStream, Kind::Unary));
     let expected = [
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/List",

@@ -108,7 +108,9 @@ impl Gateway {
             Err(error) => return Refusal::from(error).response(),
         };
         let (calls, limits) = (&self.calls, &self.options);
-        let deadline = Call::get(&parts.extensions).and_then(|call| call.deadline);
+        let call = Call::get(&parts.extensions);
+        let deadline = call.and_then(|call| call.deadline);
+        let tells = call.and_then(|call| call.method).is_some_and(|method| !method.info().confidential);
         let entry = Entry::of(&mut parts).await;
 
         // Each route either answers or leaves the match with a refusal.
@@ -117,8 +119,6 @@ impl Gateway {
                 match entry {
                     Entry::Post => {
                         let invoke = |request: $Request| boxed!($field, calls.$field.$method(&caller, request));
-                        // What stands in the wrong place there may be a password, which no answer repeats.
-                        let tells = stringify!($field) != "auth";
                         return unary::call(limits, calls.aside(&caller), body, invoke, tells).await;
                     }
                     _ => misplaced(&path),
