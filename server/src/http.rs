@@ -19,6 +19,7 @@ mod rare;
 pub(crate) mod refusal;
 pub(crate) mod session_cookie;
 mod stack;
+mod unheard;
 mod unread;
 pub(crate) mod vigil;
 

@@ -228,6 +228,10 @@ problems! {
         "The body, or what it becomes in the log, is larger than a request may be.",
         "A value is larger than `--max-request-bytes` allows (1.5 MiB unless told otherwise).",
         "Write less at a time. The same request fails again.";
+    AddressTooLong("address-too-long", 414, "The address is too long") of []:
+        "The path and the query of the request are longer than the server reads.",
+        "A key, or a text that is searched for, is larger than 64 KiB once it is percent-encoded.",
+        "`POST /v3/transactions` has keys in its body. The same request fails again.";
     UnsupportedMediaType("unsupported-media-type", 415, "The body has a form that is not taken here")
         of [UnknownContentEncoding, ContentTypeNotServed, GrpcWebForm, ConnectNotSpoken]:
         "The body is not of a media type that the operation takes, or it is compressed.",
@@ -258,6 +262,10 @@ problems! {
         "For this user, from this address, wrong passwords have been tried too often.",
         "After ten failures one try in ten seconds is let through, whether its password is right or not.",
         "Wait as long as `Retry-After` says.";
+    HeadTooLarge("head-too-large", 431, "The head of the request is too large") of []:
+        "The headers of the request are more than the server reads.",
+        "There are more than 100 of them, or they have more than 128 KiB together with the address; a proxy in front, or very many cookies.",
+        "Send fewer. The same request fails again.";
     Canceled("canceled", 499, "The request was cancelled") of [Canceled, ContextCanceled, WatchCanceled]:
         "Nobody waits for the answer any more.",
         "The client went away. Mostly it is seen in logs alone.",
@@ -333,11 +341,13 @@ impl Kind {
             409 => Kind::Conflict,
             412 => Kind::PreconditionFailed,
             413 => Kind::TooLarge,
+            414 => Kind::AddressTooLong,
             415 => Kind::UnsupportedMediaType,
             416 => Kind::RangeNotSatisfiable,
             421 => Kind::UnknownHost,
             422 => Kind::IdempotencyKeyReused,
             429 => Kind::TooManyRequests,
+            431 => Kind::HeadTooLarge,
             499 => Kind::Canceled,
             501 => Kind::NotImplemented,
             503 => Kind::TimedOut,

@@ -27,6 +27,7 @@ use tower::Service;
 use super::crowd::{Crowd, Place};
 use super::line::Line;
 use super::listening::Listening;
+use super::unheard::HEAD_BYTES;
 use super::vigil::{Deadlines, Vigil};
 use super::{BoxError, Connection, RequestBody};
 use crate::config::HttpConfig;
@@ -42,8 +43,6 @@ const TOO_MANY_CONNECTIONS: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
 /// To so many of them at once.
 const TURNED_AWAY: usize = 64;
-/// The head of an HTTP/1.1 request, and what is read at once of its body.
-const HTTP1_BUFFER_BYTES: usize = 128 * 1024;
 const HTTP2_HEADER_LIST_BYTES: u32 = 64 * 1024;
 /// What a client may send ahead on a stream, and on a connection: a whole small request, not many large ones.
 const HTTP2_STREAM_WINDOW: u32 = 256 * 1024;
@@ -153,7 +152,7 @@ fn builder(config: &HttpConfig) -> auto::Builder<LoopExecutor> {
         .timer(TokioTimer::new())
         // See the vigil, which tells a connection that waits from one that is between two requests.
         .header_read_timeout(None)
-        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .max_buf_size(HEAD_BYTES)
         // A client that has said all it has to say still wants its answer; see the layer of attendance for the others.
         .half_close(true);
     builder
@@ -276,7 +275,8 @@ where
             ));
             let (lent, mut returned) = stream.lend();
             let unread = Arc::clone(&connection.unread);
-            let io = TokioIo::new(Overheard { stream: lent, ear: Listening::new(Arc::clone(&vigil), ping_time) });
+            let ear = Listening::new(Arc::clone(&vigil), Arc::clone(&unread), ping_time);
+            let io = TokioIo::new(Overheard::new(lent, ear));
             let service = Entry { connection, service };
             let leave = Leave::new(closing, places.2.as_ref());
             // In a place of its own, which is given back before a WebSocket goes on.

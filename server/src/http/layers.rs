@@ -43,6 +43,7 @@ pub use quota::Quota;
 pub use rate::Rate;
 pub use rate_fields::{RateFields, RateFieldsLayer};
 pub use request_id::{RequestId, RequestIdLayer};
+pub(super) use request_id::{X_REQUEST_ID, fresh};
 pub use trace::{Trace, TraceLayer, Traced};
 pub use well_formed::WellFormed;
 

@@ -5,8 +5,12 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::frames::{ACK, DATA, Frames, GOAWAY, HEADERS, PING};
 use super::pings::Pings;
+use super::unheard::in_words;
+use super::unread::Unread;
 use super::vigil::{Phase, Vigil};
 use crate::net::Ear;
 
@@ -22,12 +26,13 @@ pub(super) struct Listening {
     /// Of the server.
     said: Frames,
     pings: Pings,
+    unread: Arc<Unread>,
 }
 
 impl Listening {
     /// `ping_time` is the least between pings while there are calls.
-    pub(super) fn new(vigil: Arc<Vigil>, ping_time: Duration) -> Listening {
-        Listening { vigil, frames: Frames::default(), said: Frames::of_server(), pings: Pings::new(ping_time) }
+    pub(super) fn new(vigil: Arc<Vigil>, unread: Arc<Unread>, ping_time: Duration) -> Listening {
+        Listening { vigil, frames: Frames::default(), said: Frames::of_server(), pings: Pings::new(ping_time), unread }
     }
 }
 
@@ -70,6 +75,15 @@ impl Ear for Listening {
         vigil.set_cut(written < data.iter().map(|slice| slice.len()).sum::<usize>());
     }
 
+    /// While the head of a request comes in, nobody but the library has anything to say.
+    fn instead(&mut self, data: &[IoSlice<'_>]) -> Option<Bytes> {
+        let Some([said]) = Some(data).filter(|_| self.vigil.phase() == Phase::Head) else { return None };
+        let told = in_words(said)?;
+        // The rest of what was refused may be on its way, and would take the answer back.
+        self.unread.leave();
+        Some(told)
+    }
+
     fn has_heard_enough(&self) -> bool {
         self.vigil.given_up().is_some()
     }
@@ -99,7 +113,7 @@ mod tests {
     #[test]
     fn who_is_given_a_large_answer_may_ping_at_each_part() {
         let vigil = Arc::new(Vigil::default());
-        let mut listening = Listening::new(Arc::clone(&vigil), Duration::from_secs(5));
+        let mut listening = Listening::new(Arc::clone(&vigil), Arc::default(), Duration::from_secs(5));
         listening.hears(&[PREFACE, SETTINGS].concat());
         listening.says(&[IoSlice::new(SETTINGS)], SETTINGS.len());
         // All of it is handed over, and the call has ended.

@@ -1,9 +1,10 @@
-//! A connection that tells somebody else when something comes in.
+//! A connection that tells somebody else when something comes in, or goes out.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Who is told.
@@ -14,6 +15,12 @@ pub(crate) trait Ear {
     /// The first so many of these bytes were written.
     fn says(&mut self, _data: &[IoSlice<'_>], _written: usize) {}
 
+    /// What is to be said instead of all of these bytes, which are the next ones behind what was written: they count as written
+    /// then.
+    fn instead(&mut self, _data: &[IoSlice<'_>]) -> Option<Bytes> {
+        None
+    }
+
     /// Whether nothing more is to be read: whoever waits for it waits in vain, and has to be ended.
     fn has_heard_enough(&self) -> bool {
         false
@@ -23,8 +30,26 @@ pub(crate) trait Ear {
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct Overheard<S, E> {
-    pub(crate) stream: S,
-    pub(crate) ear: E,
+    stream: S,
+    ear: E,
+    /// What is being written, and was not wholly so far.
+    held: Held,
+}
+
+#[derive(Debug, Default)]
+enum Held {
+    #[default]
+    Nothing,
+    /// What was handed over.
+    Itself,
+    /// What is said instead of it: the rest.
+    Instead(Bytes),
+}
+
+impl<S, E> Overheard<S, E> {
+    pub(crate) fn new(stream: S, ear: E) -> Overheard<S, E> {
+        Overheard { stream, ear, held: Held::Nothing }
+    }
 }
 
 impl<S: AsyncRead + Unpin, E: Ear + Unpin> AsyncRead for Overheard<S, E> {
@@ -51,8 +76,27 @@ impl<S: AsyncWrite + Unpin, E: Ear + Unpin> AsyncWrite for Overheard<S, E> {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, data))?;
-        self.ear.says(data, written);
+        let Overheard { stream, ear, held } = &mut *self;
+        if let Held::Nothing = held {
+            *held = ear.instead(data).map_or(Held::Itself, Held::Instead);
+        }
+        let all = data.iter().map(|slice| slice.len()).sum();
+        let written = match held {
+            Held::Instead(rest) => {
+                while !rest.is_empty() {
+                    match ready!(Pin::new(&mut *stream).poll_write(cx, rest))? {
+                        0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                        written => rest.advance(written),
+                    }
+                }
+                all
+            }
+            Held::Nothing | Held::Itself => ready!(Pin::new(stream).poll_write_vectored(cx, data))?,
+        };
+        if written == all {
+            *held = Held::Nothing;
+        }
+        ear.says(data, written);
         Poll::Ready(Ok(written))
     }
 

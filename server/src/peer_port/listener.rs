@@ -81,7 +81,7 @@ async fn connection(arrival: Arrival, place: Place, router: Router, stop: Cancel
         }
     };
     let vigil = Arc::new(Vigil::default());
-    let io = Overheard { stream: stream.clone(), ear: Arc::clone(&vigil) };
+    let io = Overheard::new(stream.clone(), Arc::clone(&vigil));
     let unread = Arc::new(Unread::default());
     let service = service_fn(|mut request: Request<Incoming>| {
         let answering = vigil.answers();

@@ -118,6 +118,11 @@ pub(super) async fn see_off<E: Display>(
         }
         (Ok(Ok(())), None) if is_more => stream.linger().await,
         (Ok(Ok(())), None) => {}
-        (Ok(Err(error)), None) => tracing::debug!(%error, "connection ended with an error"),
+        (Ok(Err(error)), None) => {
+            tracing::debug!(%error, "connection ended with an error");
+            if is_more {
+                stream.linger().await;
+            }
+        }
     }
 }

@@ -103,7 +103,7 @@ fn of<'a, B>(request: &'a Request<B>, call: Option<&Call>) -> Option<&'a HeaderV
 }
 
 /// Unlike any other of this process, and hardly ever like another's.
-fn fresh() -> HeaderValue {
+pub(crate) fn fresh() -> HeaderValue {
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random()));
     let id = format!("{:016x}", NEXT.fetch_add(1, Relaxed));
     HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("0"))

@@ -4,6 +4,7 @@ use http::Method;
 use keyport_tests::frames::flag::{ACK, END_HEADERS, END_STREAM};
 use keyport_tests::frames::kind::{DATA, HEADERS, RST_STREAM, SETTINGS};
 use keyport_tests::frames::{self, Frame, Http2, block, frame, request};
+use keyport_tests::raw::Raw;
 use keyport_tests::{Cluster, Server};
 use serde_json::{Value, json};
 
@@ -236,5 +237,47 @@ async fn the_name_of_a_request_comes_back() {
     ] {
         let answer = store.http.send(method, path, &named, "").await;
         assert_eq!((answer.status.as_u16(), answer.header("x-request-id")), (status, "order 7"), "{path}");
+    }
+}
+
+/// Whatever of its head is wrong: who asks hears why not, also with more on its way, and after an answer on the same connection.
+#[tokio::test]
+async fn refused_heads_are_told_why() {
+    let store = Store::start();
+    store.put("k", "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+    let get = |more: &str| format!("GET /v3/keys/k HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
+    let long = "x".repeat(70_000);
+    for (head, status, kind) in [
+        (format!("GET /v3/keys/{long} HTTP/1.1\r\nhost: localhost\r\n\r\n"), 414, "address-too-long"),
+        (get(&format!("a: {}\r\n", long.repeat(20))), 431, "head-too-large"),
+        (get(&"a: b\r\n".repeat(101)), 431, "head-too-large"),
+        (get("content-length: 1\r\ncontent-length: 2\r\n"), 400, "malformed-request"),
+        ("nonsense\r\n\r\n".to_owned(), 400, "malformed-request"),
+    ] {
+        for before in [0, 2] {
+            let mut raw = Raw::connect(store.server.addr()).await;
+            for _ in 0..before {
+                assert!(raw.send(get("")).await);
+                while !raw.buffer.ends_with(b"content-length: 0\r\n\r\n") {
+                    assert!(raw.read_more().await);
+                }
+                let answer = String::from_utf8(std::mem::take(&mut raw.buffer)).unwrap();
+                assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "a value is what it is: {answer}");
+            }
+            raw.send_reading(&head).await;
+            let told = String::from_utf8(raw.read_to_end().await).unwrap();
+            let (head, document) = told.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.starts_with(&format!("HTTP/1.1 {status} ")) && head.contains("\r\nconnection: close"),
+                "{head}"
+            );
+            assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{head}");
+            assert!(head.contains(&format!("\r\ncontent-length: {}", document.len())), "{head}");
+            let document: Value = serde_json::from_str(document).unwrap();
+            assert_eq!((&document["type"], &document["status"]), (&json!(format!("/problems/{kind}")), &json!(status)));
+            let id = document["instance"].as_str().unwrap().rsplit(':').next().unwrap();
+            assert!(head.contains(&format!("\r\nx-request-id: {id}")), "{head}");
+            assert_eq!(store.http.get(document["type"].as_str().unwrap()).await.status, 200);
+        }
     }
 }
