@@ -35,7 +35,7 @@ use crate::node::Node;
 use crate::rates::CallRates;
 
 pub(crate) use crate::gate::{Caller, Claims, Identified};
-pub(crate) use crate::kv::{DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
+pub(crate) use crate::kv::{DeleteReply, LeftOut, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
 pub(crate) use auth::{Auth, Permissions};
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;

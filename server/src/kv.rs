@@ -8,4 +8,4 @@ pub(crate) mod reply;
 pub(crate) mod txn;
 
 pub(crate) use error::KvError;
-pub(crate) use reply::{Dated, DeleteReply, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};
+pub(crate) use reply::{Dated, DeleteReply, LeftOut, OpReply, PutReply, RangeReply, Reply, TxnReply, inner_header};

@@ -92,7 +92,7 @@ impl Queue {
         let KvAnswer { header, reply: TxnReply { revision, succeeded, replies } } =
             self.desk.txn(&pass, request).await?;
         let mut looks = replies.iter().filter_map(|reply| match reply {
-            OpReply::Range(range) => Some(range.records.first()),
+            OpReply::Range(range, _) => Some(range.records.first()),
             _ => None,
         });
         let found = if succeeded { None } else { looks.next().flatten().map(Record::to_message) };

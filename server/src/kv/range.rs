@@ -8,7 +8,7 @@ use keyport_storage::mvcc::{MvccError, RangeOptions, RangeResult, Store};
 use keyport_storage::{KeyRange, Record, Versions};
 
 use super::error::KvError;
-use super::reply::{LeftOut, RangeReply};
+use super::reply::{LeftOut, OpReply, RangeReply};
 
 /// Something that keys can be read from at a revision: the store itself, or a transaction under way.
 pub(crate) trait View {
@@ -46,6 +46,23 @@ pub(crate) fn range(view: &impl View, request: &RangeRequest) -> Result<RangeRep
     })
 }
 
+/// As [`range`], within a transaction: told is also what is left out where keys alone are asked for.
+///
+/// # Errors
+/// As [`range`].
+pub(super) fn within_txn(view: &impl View, request: &RangeRequest) -> Result<OpReply, KvError> {
+    let mut left_out = Vec::new();
+    let reply = run(view, request, false, |plan, reply| {
+        plan.sort(&mut reply.records);
+        plan.cut(reply);
+        if request.keys_only {
+            let of = |record: &Record| LeftOut { size: record.value_len(), lease: record.lease() };
+            left_out = reply.records.iter().map(of).collect();
+        }
+    })?;
+    Ok(OpReply::Range(reply, left_out))
+}
+
 /// As [`range`], but those that the limit leaves are the first by key, whatever they are sorted by: the rest of the range
 /// begins behind them. Unless they are `counted`, what is there is not looked at, and the count is no more than theirs.
 ///
@@ -70,7 +87,7 @@ fn run(
     let options = RangeOptions { revision, limit: plan.fetch_limit, count_only, valueless, uncounted };
     let found = view.range(&KeyRange::new(request.key.clone(), request.range_end.clone()), options)?;
     let count = if uncounted { i64::try_from(found.records.len()).unwrap_or(i64::MAX) } else { found.count };
-    let mut reply = RangeReply { revision: found.revision, records: found.records, count, ..RangeReply::default() };
+    let mut reply = RangeReply { revision: found.revision, records: found.records, more: false, count };
     if request.count_only {
         reply.records.clear();
         return Ok(reply);
@@ -78,7 +95,6 @@ fn run(
     plan.filter.retain(&mut reply.records);
     arrange(&plan, &mut reply);
     if request.keys_only {
-        reply.left_out = reply.records.iter().map(left_out).collect();
         let keep_lease = plan.target == SortTarget::Value;
         for record in &mut reply.records {
             *record = without_value(record, keep_lease);
@@ -199,10 +215,6 @@ impl Filter {
                 || below(self.min_create, create_revision))
         });
     }
-}
-
-fn left_out(record: &Record) -> LeftOut {
-    LeftOut { size: record.value_len(), lease: record.versions().lease }
 }
 
 fn without_value(record: &Record, keep_lease: bool) -> Record {

@@ -12,8 +12,6 @@ pub struct RangeReply {
     /// The store's revision when the range was read.
     pub revision: i64,
     pub records: Vec<Record>,
-    /// Of each record, where keys alone were asked for; empty otherwise.
-    pub left_out: Vec<LeftOut>,
     /// Whether the limit cut keys off.
     pub more: bool,
     /// Keys in the range at that revision, whatever limit and filters left of them.
@@ -65,7 +63,8 @@ pub struct TxnReply {
 /// The answer to one operation of a transaction.
 #[derive(Clone, Debug)]
 pub enum OpReply {
-    Range(RangeReply),
+    /// With what is left out of each record, where keys alone are asked for.
+    Range(RangeReply, Vec<LeftOut>),
     Put(PutReply),
     Delete(DeleteReply),
     Txn(TxnReply),
@@ -188,7 +187,7 @@ impl Reply for TxnReply {
 impl OpReply {
     fn elements(&self) -> usize {
         match self {
-            OpReply::Range(reply) => reply.elements(),
+            OpReply::Range(reply, _) => reply.elements(),
             OpReply::Put(reply) => reply.elements(),
             OpReply::Delete(reply) => reply.elements(),
             OpReply::Txn(reply) => reply.elements(),
@@ -198,7 +197,7 @@ impl OpReply {
 
     fn bytes(&self) -> usize {
         match self {
-            OpReply::Range(reply) => reply.bytes(),
+            OpReply::Range(reply, _) => reply.bytes(),
             OpReply::Put(reply) => reply.bytes(),
             OpReply::Delete(reply) => reply.bytes(),
             OpReply::Txn(reply) => reply.bytes(),
@@ -208,7 +207,7 @@ impl OpReply {
 
     fn into_message(self) -> ResponseOp {
         let response = match self {
-            OpReply::Range(reply) => Response::ResponseRange(inner(reply)),
+            OpReply::Range(reply, _) => Response::ResponseRange(inner(reply)),
             OpReply::Put(reply) => Response::ResponsePut(inner(reply)),
             OpReply::Delete(reply) => Response::ResponseDeleteRange(inner(reply)),
             OpReply::Txn(reply) => Response::ResponseTxn(inner(reply)),
@@ -241,10 +240,8 @@ pub(crate) mod tests {
     pub(crate) fn txn(record: impl Strategy<Value = Record> + 'static) -> impl Strategy<Value = TxnReply> {
         let record = record.boxed();
         let records = prop::collection::vec(record.clone(), 0..4);
-        let range =
-            (any::<i64>(), records.clone(), any::<bool>(), 0..3_i64).prop_map(|(revision, records, more, count)| {
-                RangeReply { revision, records, more, count, ..RangeReply::default() }
-            });
+        let range = (any::<i64>(), records.clone(), any::<bool>(), 0..3_i64)
+            .prop_map(|(revision, records, more, count)| RangeReply { revision, records, more, count });
         let put = (any::<i64>(), prop::option::of(record)).prop_map(|(revision, previous)| PutReply {
             revision,
             record: None,
@@ -256,7 +253,7 @@ pub(crate) mod tests {
             previous,
         });
         let op = prop_oneof![
-            range.prop_map(OpReply::Range),
+            range.prop_map(|reply| OpReply::Range(reply, Vec::new())),
             put.prop_map(OpReply::Put),
             delete.prop_map(OpReply::Delete),
             Just(OpReply::Nothing),

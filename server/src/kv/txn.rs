@@ -62,7 +62,7 @@ pub(crate) fn read(view: &impl View, revision: i64, request: &TxnRequest) -> Res
     for op in ops {
         let Some(Request::RequestRange(request)) = &op.request else { return Err(Error::KeyNotFound.into()) };
         check_revision(view, request)?;
-        replies.push(OpReply::Range(range::range(view, request)?));
+        replies.push(range::within_txn(view, request)?);
     }
     Ok(TxnReply { revision, succeeded, replies })
 }
@@ -134,7 +134,7 @@ fn run(txn: &mut KvTxn<'_>, request: TxnRequest, path: &mut impl Iterator<Item =
     let mut replies = Vec::with_capacity(ops.len());
     for op in ops {
         replies.push(match op.request {
-            Some(Request::RequestRange(request)) => OpReply::Range(range::range(txn, &request)?),
+            Some(Request::RequestRange(request)) => range::within_txn(txn, &request)?,
             Some(Request::RequestPut(request)) => OpReply::Put(keys::put(txn, &request)?),
             Some(Request::RequestDeleteRange(request)) => OpReply::Delete(keys::delete_range(txn, request)?),
             Some(Request::RequestTxn(request)) => OpReply::Txn(run(txn, request, path)?),

@@ -120,8 +120,7 @@ mod tests {
                     Record::new(format!("key{i}").as_bytes(), &[b'v'; 100], versions)
                 })
                 .collect();
-            let reply =
-                RangeReply { revision: 7, records, more: keys == 3, count: keys as i64, ..RangeReply::default() };
+            let reply = RangeReply { revision: 7, records, more: keys == 3, count: keys as i64 };
             let header = ResponseHeader { cluster_id: 1, member_id: 2, revision: 7, raft_term: 3 };
             let answer = KvAnswer { header, reply: reply.clone() };
             let framed = collect(HotBody::answer(answer, &bulk).unwrap()).await;

@@ -103,7 +103,7 @@ impl Encode for TxnReply {
         put_flag(SUCCEEDED, self.succeeded, to.text());
         for reply in self.replies {
             match reply {
-                OpReply::Range(reply) => put_op(RESPONSE_RANGE, reply, to),
+                OpReply::Range(reply, _) => put_op(RESPONSE_RANGE, reply, to),
                 OpReply::Put(reply) => put_op(RESPONSE_PUT, reply, to),
                 OpReply::Delete(reply) => put_op(RESPONSE_DELETE_RANGE, reply, to),
                 OpReply::Txn(reply) => put_op(RESPONSE_TXN, reply, to),
@@ -119,7 +119,7 @@ fn op_len(reply: &OpReply) -> usize {
         field_len(reply.len(&inner_header(reply)))
     }
     match reply {
-        OpReply::Range(reply) => len(reply),
+        OpReply::Range(reply, _) => len(reply),
         OpReply::Put(reply) => len(reply),
         OpReply::Delete(reply) => len(reply),
         OpReply::Txn(reply) => len(reply),

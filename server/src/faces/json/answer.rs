@@ -118,7 +118,7 @@ mod tests {
         let versions = Versions { create_revision: 2, mod_revision: 3, version: 1, lease: 0 };
         let key = |number| Record::new(format!("key{number}").as_bytes(), &[b'v'; PIECE_BYTES], versions);
         let records: Vec<Record> = (0..10).map(key).collect();
-        let reply = RangeReply { revision: 7, records, count: 10, ..RangeReply::default() };
+        let reply = RangeReply { revision: 7, records, more: false, count: 10 };
         let bulk = Bulk::start(IntCounter::new("done", "done").unwrap()).unwrap();
         let answer = KvAnswer { header: ResponseHeader::default(), reply };
         let GatewayBody::Pieces(mut pieces) = answer.into_body(&bulk).unwrap() else { panic!("it is long") };
@@ -139,13 +139,7 @@ mod tests {
         for (keys, value_bytes) in [(5_000, 100), (7, 200_000)] {
             let value = vec![b'v'; value_bytes];
             let key = |number| Record::new(format!("key{number}").as_bytes(), &value, versions);
-            let reply = RangeReply {
-                revision: 7,
-                records: (0..keys).map(key).collect(),
-                more: true,
-                count: 9_000,
-                ..RangeReply::default()
-            };
+            let reply = RangeReply { revision: 7, records: (0..keys).map(key).collect(), more: true, count: 9_000 };
             let header = ResponseHeader { revision: 7, ..ResponseHeader::default() };
             let message = json::to_vec(&reply.clone().into_message(header)).unwrap();
             let (whole, written) = text(KvAnswer { header, reply });

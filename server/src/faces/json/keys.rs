@@ -89,7 +89,7 @@ impl Encode for TxnReply {
         for reply in self.replies {
             raw(before, to);
             match reply {
-                OpReply::Range(reply) => op("response_range", reply, to)?,
+                OpReply::Range(reply, _) => op("response_range", reply, to)?,
                 OpReply::Put(reply) => op("response_put", reply, to)?,
                 OpReply::Delete(reply) => op("response_delete_range", reply, to)?,
                 OpReply::Txn(reply) => op("response_txn", reply, to)?,

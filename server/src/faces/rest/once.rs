@@ -226,7 +226,7 @@ impl Way for Noted<'_> {
             return Ok(Some(Outcome::Now(reply.replies)));
         }
         match reply.replies.into_iter().next() {
-            Some(OpReply::Range(found)) => Ok(found.records.into_iter().next().map(Outcome::Before)),
+            Some(OpReply::Range(found, _)) => Ok(found.records.into_iter().next().map(Outcome::Before)),
             _ => Err(Error::ReplyMismatch.into()),
         }
     }

@@ -61,7 +61,7 @@ async fn attempt(
     let reply = calls.kv.txn(caller, request).await?.reply;
     let first = reply.replies.into_iter().next().unwrap_or(OpReply::Nothing);
     Ok(match first {
-        OpReply::Range(found) if !reply.succeeded => Err(found.records.first().map(Record::mod_revision)),
+        OpReply::Range(found, _) if !reply.succeeded => Err(found.records.first().map(Record::mod_revision)),
         first => Ok(first),
     })
 }

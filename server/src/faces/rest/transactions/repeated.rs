@@ -68,7 +68,7 @@ impl Repeated {
                     inner.revision = revision;
                     Ok(Outcome::Now(inner))
                 }
-                (false, Some(OpReply::Range(found))) => {
+                (false, Some(OpReply::Range(found, _))) => {
                     let record = found.records.into_iter().next().ok_or(Error::ReplyMismatch)?;
                     Ok(Outcome::Before(record))
                 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use keyport_storage::Record;
 
-use crate::calls::{DeleteReply, OpReply, PutReply, RangeReply, TxnReply};
+use crate::calls::{DeleteReply, LeftOut, OpReply, PutReply, RangeReply, TxnReply};
 use crate::faces::rest::shown::Written;
 use crate::faces::text::{write_outline, write_readable};
 
@@ -56,7 +56,7 @@ fn write_revision(out: &mut Vec<u8>, revision: i64) {
 fn write_results(out: &mut Vec<u8>, replies: &[OpReply]) {
     out.extend_from_slice(b"\"results\":");
     write_list(out, replies, |out, reply| match reply {
-        OpReply::Range(reply) => write_get(out, reply),
+        OpReply::Range(reply, left_out) => write_get(out, reply, left_out),
         OpReply::Put(reply) => write_put(out, reply),
         OpReply::Delete(reply) => write_delete(out, reply),
         OpReply::Txn(reply) => {
@@ -68,12 +68,12 @@ fn write_results(out: &mut Vec<u8>, replies: &[OpReply]) {
     });
 }
 
-fn write_get(out: &mut Vec<u8>, reply: &RangeReply) {
+fn write_get(out: &mut Vec<u8>, reply: &RangeReply, left_out: &[LeftOut]) {
     out.extend_from_slice(b"{\"get\":{\"keys\":");
-    if reply.left_out.is_empty() {
+    if left_out.is_empty() {
         write_records(out, &reply.records);
     } else {
-        let keys: Vec<_> = reply.records.iter().zip(&reply.left_out).collect();
+        let keys: Vec<_> = reply.records.iter().zip(left_out).collect();
         write_list(out, &keys, |out, (record, left_out)| {
             out.push(b'{');
             write_outline(out, record, left_out.lease, left_out.size);
