@@ -23,7 +23,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "backups"))
 from measure import ROOT, Server, answered  # noqa: E402  (the path comes first)
 
-WORKLOADS = "put,range,txn,lease-keepalive,json-put,json-range"
+WORKLOADS = "put,range,txn,lease-keepalive,json-put,json-range,rest-put,rest-get"
 
 
 def hide_the_kernels_auxv():
