@@ -8,6 +8,9 @@ type Liking = (u32, u8, std::cmp::Reverse<usize>);
 
 /// The place of the best one in `offered`; the first where nobody minds, or nothing will do.
 pub(super) fn best(headers: &HeaderMap, offered: &[&str]) -> usize {
+    if !headers.contains_key(ACCEPT) {
+        return 0;
+    }
     let mut best: Option<(Liking, usize)> = None;
     for (at, form) in offered.iter().enumerate() {
         let liking = liking(headers, form).filter(|&(quality, ..)| quality > 0);

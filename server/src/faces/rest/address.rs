@@ -61,6 +61,9 @@ pub(super) fn behind(uri: &Uri, prefix: &str) -> Result<Bytes, Malformed> {
 }
 
 fn decoded(name: &str) -> Result<Bytes, Malformed> {
+    if !name.contains('%') {
+        return Ok(Bytes::copy_from_slice(name.as_bytes()));
+    }
     let is_byte = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
     if !name.split('%').skip(1).all(is_byte) {
         return Err(Malformed);

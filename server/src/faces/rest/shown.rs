@@ -20,16 +20,19 @@ const MOD_REVISION: HeaderName = HeaderName::from_static("keyport-mod-revision")
 const VERSION: HeaderName = HeaderName::from_static("keyport-version");
 const LEASE: HeaderName = HeaderName::from_static("keyport-lease");
 
+/// What a document about a key has beside key and value.
+const FRAME: usize = 160;
+
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Says of a key what its value does not say.
-pub(super) fn describe(headers: &mut HeaderMap, kv: &Record, revision: i64, is_document: bool) {
-    let Versions { create_revision, mod_revision, version, lease } = kv.versions();
+pub(super) fn describe(headers: &mut HeaderMap, versions: Versions, revision: i64, is_document: bool) {
+    let Versions { create_revision, mod_revision, version, lease } = versions;
     headers.insert(ETAG, tag(mod_revision, is_document));
-    headers.insert(REVISION, revision.into());
-    headers.insert(CREATE_REVISION, create_revision.into());
-    headers.insert(MOD_REVISION, mod_revision.into());
-    headers.insert(VERSION, version.into());
+    let names = [REVISION, CREATE_REVISION, MOD_REVISION, VERSION];
+    for (name, number) in names.into_iter().zip(kit::numbers([revision, create_revision, mod_revision, version])) {
+        headers.insert(name, number);
+    }
     if lease != 0 {
         headers.insert(LEASE, lease.into());
     }
@@ -39,7 +42,7 @@ pub(super) fn describe(headers: &mut HeaderMap, kv: &Record, revision: i64, is_d
 
 /// The document about a key.
 pub(super) fn of_key(kv: &Record) -> Bytes {
-    let mut out = Vec::with_capacity(kv.encoded().len() * 4 / 3 + 128);
+    let mut out = Vec::with_capacity(kv.encoded().len() * 4 / 3 + FRAME);
     write_readable(&mut out, kv, None);
     out.push(b'\n');
     out.into()
@@ -57,7 +60,9 @@ pub(super) struct Written<'a> {
 
 impl Written<'_> {
     pub(super) fn document(self) -> Bytes {
-        let mut out = Vec::new();
+        let value = if self.with_value { self.kv.value_len() } else { 0 };
+        let previous = self.previous.map_or(0, |kv| kv.encoded().len() + FRAME);
+        let mut out = Vec::with_capacity(self.kv.key().len() + value + previous + FRAME);
         self.write(&mut out);
         out.push(b'\n');
         out.into()

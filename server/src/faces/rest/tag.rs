@@ -17,7 +17,8 @@ pub(super) struct Tag {
 /// The tag of a value, or of the document about it.
 pub(super) fn tag(revision: i64, is_document: bool) -> HeaderValue {
     let suffix = if is_document { DOCUMENT } else { "" };
-    kit::header(&format!("\"{revision}{suffix}\""))
+    let mut digits = itoa::Buffer::new();
+    kit::joined(&["\"", digits.format(revision), suffix, "\""])
 }
 
 /// What a tag says. Quotes are easily lost in shells.

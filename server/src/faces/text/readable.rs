@@ -31,6 +31,7 @@ pub(in crate::faces) fn write_fields(out: &mut Vec<u8>, kv: &Record, with_value:
 pub(in crate::faces) fn write_outline(out: &mut Vec<u8>, kv: &Record, lease: i64, size: usize) {
     write_bytes(out, "key", kv.key());
     write_numbers(out, Versions { lease, ..kv.versions() });
+    // A vector takes everything.
     let _ = write!(out, ",\"size\":\"{size}\"");
 }
 
@@ -39,8 +40,9 @@ fn write_numbers(out: &mut Vec<u8>, versions: Versions) {
     let numbers =
         [("create_revision", create_revision), ("mod_revision", mod_revision), ("version", version), ("lease", lease)];
     for (name, number) in numbers.into_iter().filter(|&(_, number)| number != 0) {
-        // A vector takes everything.
-        let _ = write!(out, ",\"{name}\":\"{number}\"");
+        for part in [b",\"", name.as_bytes(), b"\":\"", itoa::Buffer::new().format(number).as_bytes(), b"\""] {
+            out.extend_from_slice(part);
+        }
     }
 }
 
@@ -48,7 +50,9 @@ fn write_numbers(out: &mut Vec<u8>, versions: Versions) {
 pub(in crate::faces) fn write_bytes(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => {
-            let _ = write!(out, "\"{name}\":");
+            for part in ["\"", name, "\":"] {
+                out.extend_from_slice(part.as_bytes());
+            }
             // A string always has a JSON form, and a vector takes it.
             let _ = serde_json::to_writer(out, text);
         }

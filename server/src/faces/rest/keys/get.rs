@@ -27,6 +27,9 @@ const FORMS: [&str; 3] = ["application/octet-stream", "application/json", "text/
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
+/// Of an answer, but for rare ones.
+const HEADERS: usize = 12;
+
 /// Larger values are not copied for their way out.
 const LARGE: usize = 16 * 1024;
 
@@ -45,23 +48,25 @@ pub(super) async fn answer(
         found = find(calls, caller, &ask).await?;
     }
     let (condition, Found { revision, kv }) = (&ask.condition, found);
-    let current = kv.as_ref().map(Record::mod_revision);
+    let found = kv.map(|kv| (kv.versions(), kv));
+    let current = found.as_ref().map(|(versions, _)| versions.mod_revision);
     if !condition.is_as_it_must_be(current) {
         return Err(Failure::Changed(current));
     }
-    let Some(kv) = kv else { return Err(Failure::Absent(revision)) };
+    let Some((versions, kv)) = found else { return Err(Failure::Absent(revision)) };
     let form = best(headers, &FORMS);
-    let mut response = if condition.is_known(Tag { revision: kv.mod_revision(), is_document: form == 1 }) {
+    let own = Tag { revision: versions.mod_revision, is_document: form == 1 };
+    let mut response = if condition.is_known(own) {
         with(StatusCode::NOT_MODIFIED, Bytes::new())
     } else if form == 1 {
         let mut response = with(StatusCode::OK, shown::of_key(&kv));
         shown::typed(response.headers_mut());
         response
     } else {
-        raw(parts, &kv, form == 2)
+        raw(parts, &kv, own, form == 2)
     };
     let said = response.headers_mut();
-    shown::describe(said, &kv, revision, form == 1);
+    shown::describe(said, versions, revision, form == 1);
     said.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     said.insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
@@ -106,18 +111,18 @@ fn is_news(ask: &Ask, headers: &HeaderMap, kv: Option<&Record>) -> bool {
 }
 
 /// The value, or the part of it that is asked for.
-fn raw(parts: &Parts, kv: &Record, as_text: bool) -> Response<GatewayBody> {
-    let (headers, all) = (&parts.headers, kv.value().len());
-    let own = Tag { revision: kv.mod_revision(), is_document: false };
-    let is_meant = headers.get(IF_RANGE).is_none_or(|tag| tag.to_str().ok().and_then(read) == Some(own));
+fn raw(parts: &Parts, kv: &Record, own: Tag, as_text: bool) -> Response<GatewayBody> {
+    let (headers, value) = (&parts.headers, kv.value());
+    let all = value.len();
+    let is_own = || headers.get(IF_RANGE).is_none_or(|tag| tag.to_str().ok().and_then(read) == Some(own));
     // Parts are for GET alone: HEAD tells of all of it.
-    let is_meant = is_meant && parts.method == Method::GET;
-    let part = headers.get(RANGE).filter(|_| is_meant).map_or(Part::All, |asked| part(asked, all as u64));
-    let mut response = match part {
-        Part::All => with(StatusCode::OK, value(kv)),
+    let asked = headers.get(RANGE).filter(|_| parts.method == Method::GET && is_own());
+    let sent = sent(kv, value);
+    let mut response = match asked.map_or(Part::All, |asked| part(asked, all as u64)) {
+        Part::All => with(StatusCode::OK, sent),
         Part::Some(part) => {
             let range = |end: u64| usize::try_from(end).unwrap_or(all).min(all);
-            let mut response = with(StatusCode::PARTIAL_CONTENT, value(kv).slice(range(part.start)..range(part.end)));
+            let mut response = with(StatusCode::PARTIAL_CONTENT, sent.slice(range(part.start)..range(part.end)));
             let described = format!("bytes {}-{}/{all}", part.start, part.end.saturating_sub(1));
             response.headers_mut().insert(CONTENT_RANGE, kit::header(&described));
             response
@@ -128,7 +133,7 @@ fn raw(parts: &Parts, kv: &Record, as_text: bool) -> Response<GatewayBody> {
             return response;
         }
     };
-    let is_text = as_text && std::str::from_utf8(kv.value()).is_ok();
+    let is_text = as_text && std::str::from_utf8(value).is_ok();
     let said = response.headers_mut();
     said.insert(CONTENT_TYPE, if is_text { TEXT } else { OCTETS });
     // It is somebody's bytes: no browser is to run them.
@@ -136,21 +141,20 @@ fn raw(parts: &Parts, kv: &Record, as_text: bool) -> Response<GatewayBody> {
     response
 }
 
-fn value(kv: &Record) -> Bytes {
+fn sent(kv: &Record, value: &[u8]) -> Bytes {
     struct Value(Record);
     impl AsRef<[u8]> for Value {
         fn as_ref(&self) -> &[u8] {
             self.0.value()
         }
     }
-    match kv.value() {
-        small if small.len() < LARGE => Bytes::copy_from_slice(small),
-        _ => Bytes::from_owner(Value(kv.clone())),
-    }
+    if value.len() < LARGE { Bytes::copy_from_slice(value) } else { Bytes::from_owner(Value(kv.clone())) }
 }
 
 fn with(status: StatusCode, body: Bytes) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::Full(body));
     *response.status_mut() = status;
+    // As many as are said of most keys: one place for all of them.
+    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
     response
 }

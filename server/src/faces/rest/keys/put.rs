@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::PutRequest;
 use keyport_api::etcdserverpb::request_op::Request;
+use keyport_storage::Versions;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::{Ask, Hold};
@@ -157,7 +158,8 @@ pub(super) fn told(
     let preferred = preferred.filter(|preferred| *preferred != Return::Minimal || reply.previous.is_none());
     let wanted = preferred.unwrap_or(usual);
     let Some(kv) = &reply.record else { return Response::new(GatewayBody::empty()) };
-    let is_new = kv.is_creation();
+    let Versions { mod_revision, version, .. } = kv.versions();
+    let is_new = version == 1;
     let (status, body) = match wanted {
         Return::Minimal if !is_new => (StatusCode::NO_CONTENT, Bytes::new()),
         Return::Minimal => (StatusCode::CREATED, Bytes::new()),
@@ -172,7 +174,7 @@ pub(super) fn told(
     let mut response = Response::new(GatewayBody::Full(body));
     *response.status_mut() = status;
     let said = response.headers_mut();
-    said.insert(ETAG, tag(kv.mod_revision(), false));
+    said.insert(ETAG, tag(mod_revision, false));
     said.insert(shown::REVISION, reply.revision.into());
     if has_body {
         shown::typed(said);
