@@ -23,6 +23,7 @@ export const screens: readonly Screen[] = [
   { id: "overview", title: "Overview", icon: "overview", key: "o", view: lazy(() => import("./overview/Overview")) },
   { id: "keys", title: "Keys", icon: "keys", key: "k", view: lazy(() => import("./keys/Keys")) },
   { id: "watch", title: "Watch", icon: "watch", key: "w", view: lazy(() => import("./watch/Watch")) },
+  { id: "diff", title: "Differences", icon: "diff", key: "d", view: lazy(() => import("./diff/Differences")) },
   { id: "leases", title: "Leases", icon: "clock", key: "l", view: lazy(() => import("./leases/Leases")) },
   { id: "locks", title: "Locks", icon: "lock", key: "x", view: lazy(() => import("./locks/Locks")) },
   { id: "members", title: "Members", icon: "members", key: "m", view: lazy(() => import("./members/Members")) },

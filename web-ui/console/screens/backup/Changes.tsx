@@ -1,9 +1,9 @@
 // What an import would change, each with what is different.
 import { useMemo, useState } from "react";
 
-import { hexLines, kindOf, laidOut } from "../../model/kind";
-import { show, textOf } from "../../model/keys";
+import { show } from "../../model/keys";
 import { type Lifetime, sharedBy } from "../../model/lifetimes";
+import { comparable } from "../../model/shown";
 import { count, duration, plural } from "../../model/text";
 import type { Change } from "../../model/transfer";
 import { Button } from "../../parts/Button";
@@ -38,7 +38,7 @@ function One({ change, sharers }: { change: Change; sharers: number }) {
         {change.lifetime && <span className={styles.soft}>{lives(change.lifetime, sharers)}</span>}
         <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}><span className="unseen">{show(change.key)}: </span>What changes</Button>
       </div>
-      {isOpen && (isSmall ? <Diff before={lines(change.before)} after={lines(change.after)} label="What changes" /> : <p className={styles.soft}>Too large to be compared here.</p>)}
+      {isOpen && (isSmall ? <Diff before={comparable(change.before)} after={comparable(change.after)} label="What changes" /> : <p className={styles.soft}>Too large to be compared here.</p>)}
     </li>
   );
 }
@@ -47,11 +47,4 @@ function One({ change, sharers }: { change: Change; sharers: number }) {
 function lives({ granted, left }: Lifetime, sharers: number): string {
   const was = left === undefined || left >= granted ? "" : `, of which ${duration(left)} were left`;
   return `lives ${duration(granted)}${was}${sharers > 1 ? `; one lease for ${plural(sharers, "key")}` : ""}`;
-}
-
-function lines(value: Uint8Array | undefined): string {
-  if (value === undefined) return "";
-  const text = textOf(value);
-  if (text === undefined) return hexLines(value).join("\n");
-  return kindOf(value) === "json" ? laidOut(text) : text;
 }

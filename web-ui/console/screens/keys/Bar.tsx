@@ -5,7 +5,7 @@ import { type Key, SLASH, levels, parent, show } from "../../model/keys";
 import { Button } from "../../parts/Button";
 import { Choice } from "../../parts/Fields";
 import { Menu } from "../../parts/Menu";
-import { go } from "../../parts/route";
+import { go, link } from "../../parts/route";
 import styles from "./Bar.module.css";
 import { DELIMITERS, type Place, addressOf, choose } from "./place";
 import { Star, VisitsMenu } from "./Visits";
@@ -27,6 +27,7 @@ export function Bar({ place, onNew, onMove, onRemove }: Props) {
           {!search && <Levels prefix={prefix} by={by} />}
           <VisitsMenu />
           {prefix !== "" && !search && <Star place={{ key: prefix, at: addressOf({ prefix, by }) }} />}
+          {!search && <Button look="quiet" icon="diff" aria-label={prefix === "" ? "Differences of all keys" : `Differences below ${show(prefix)}`} title="What is different from an earlier revision" onClick={() => go(link("diff", prefix))} />}
           {onMove && prefix !== "" && !search && <Button look="quiet" icon="move" aria-label={`Move or copy all keys below ${show(prefix)}`} title="Move or copy all keys below here…" onClick={onMove} />}
           {onRemove && prefix !== "" && !search && <Button look="quiet" icon="trash" aria-label={`Delete all keys below ${show(prefix)}`} title="Delete all keys below here" onClick={onRemove} />}
           {onNew && <Button look="main" icon="plus" onClick={onNew}>New key</Button>}

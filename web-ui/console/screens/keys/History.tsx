@@ -3,9 +3,8 @@ import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { type Value, type Version, history, put } from "../../api/keys";
-import { textOf } from "../../model/keys";
 import type { Key } from "../../model/keys";
-import { hexLines, kindOf, laidOut } from "../../model/kind";
+import { comparable } from "../../model/shown";
 import { bytes, count } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { Actions, Dialog } from "../../parts/Dialog";
@@ -80,17 +79,9 @@ function One({ name, by, version, before, isNow, onRestore }: OneProps) {
         {version.bytes && !isNow && <a href={addressOf({ prefix: "", key: name, rev: version.modRevision, by })}>View</a>}
         {onRestore && !isNow && <Button onClick={onRestore}>Restore</Button>}
       </div>
-      {isOpen && <Diff before={textFor(before?.bytes)} after={textFor(version.bytes)} label={`What changed at revision ${version.modRevision}`} />}
+      {isOpen && <Diff before={comparable(before?.bytes)} after={comparable(version.bytes)} label={`What changed at revision ${version.modRevision}`} />}
     </li>
   );
-}
-
-/** As text in lines, so that a difference is small. */
-function textFor(value: Uint8Array | undefined): string {
-  if (value === undefined) return "";
-  const text = textOf(value);
-  if (text === undefined) return hexLines(value).join("\n");
-  return kindOf(value) === "json" ? laidOut(text) : text;
 }
 
 function Restore({ name, now, version, onClose }: { name: Key; now: Value | undefined; version: Version; onClose: () => void }) {
@@ -108,7 +99,7 @@ function Restore({ name, now, version, onClose }: { name: Key; now: Value | unde
   };
   return (
     <Dialog wide title={`Restore what it was at revision ${version.modRevision}?`} about="It becomes a new version; what is there now stays in the history." onClose={onClose}>
-      <Diff before={textFor(now?.bytes)} after={textFor(version.bytes)} label="What is different" />
+      <Diff before={comparable(now?.bytes)} after={comparable(version.bytes)} label="What is different" />
       {error !== undefined && <p role="alert" className={styles.deleted}>{error}</p>}
       <Actions>
         <Button onClick={onClose}>Cancel</Button>

@@ -1,0 +1,10 @@
+// A value as text in lines, so that a difference of two is small.
+import { textOf } from "./keys";
+import { hexLines, kindOf, laidOut } from "./kind";
+
+export function comparable(value: Uint8Array | undefined): string {
+  if (value === undefined) return "";
+  const text = textOf(value);
+  if (text === undefined) return hexLines(value).join("\n");
+  return kindOf(value) === "json" ? laidOut(text) : text;
+}
