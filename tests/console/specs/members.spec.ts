@@ -81,3 +81,57 @@ test("of three: the leader is moved, a member that dies is said to be silent, an
     for (const server of servers) await server.end();
   }
 });
+
+test("peer URLs are changed as the server takes them, and who may not be found any more is asked for twice", async ({ page }) => {
+  const servers = await Server.cluster(3);
+  try {
+    const told = (await servers[0]?.call("GET", "/v3/members")) as { members: { name: string; leader: boolean }[] };
+    const leader = servers.find(({ place }) => told.members.some(({ name, leader }) => leader && name === place.name));
+    const [one, other] = servers.filter((server) => server !== leader);
+    if (!leader || !one || !other) throw new Error("no leader");
+    await page.goto(leader.page("members"));
+    const row = (server: Server) => page.getByRole("row").filter({ hasText: server.place.name });
+    const { name, peer } = one.place;
+    const open = row(one).getByRole("button", { name: `Change the peer URLs of ${name}` });
+    const dialog = page.getByRole("dialog", { name: `Change the peer URLs of ${name}?` });
+    const field = dialog.getByLabel("Where other members find it");
+    const change = dialog.getByRole("button", { name: "Change", exact: true });
+    await open.press("Enter");
+    await expect(field).toHaveValue(`http://127.0.0.1:${peer}`);
+    await expect(change).toBeDisabled();
+    for (const [text, said] of [["", "one URL at least"], ["http://127.0.0.1", "is none"], [`http://127.0.0.1:${peer}/raft`, "is none"], [`http://127.0.0.1:${other.place.peer}`, `is where ${other.place.name} is`]] as const) {
+      await field.fill(text);
+      await expect(dialog).toContainText(said);
+      await expect(change).toBeDisabled();
+    }
+    await accessible(page);
+    // It is found there as well, by another name of the same machine.
+    await field.fill(`http://localhost:${peer}`);
+    await field.press("Enter");
+    await expect(dialog).toHaveCount(0);
+    await expect(row(one)).toContainText(`http://localhost:${peer}`);
+    await leader.put("still", "there");
+
+    await other.kill();
+    await expect(row(other)).toContainText("silent");
+    await open.click();
+    await expect(dialog).toContainText("1 of 3 voters answer, and 2 are needed");
+    await field.fill(`http://127.0.0.1:${peer}`);
+    await expect(change).toBeDisabled();
+    await accessible(page);
+    await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
+    await change.click();
+    await expect(row(one)).toContainText(`http://127.0.0.1:${peer}`);
+    await leader.put("still", "there");
+
+    // What the server refuses is said in its words.
+    await page.route("**/v3/members/*", (route) => route.continue({ postData: JSON.stringify({ peer_urls: ["http://here"] }) }));
+    await open.click();
+    await field.fill(`http://localhost:${peer}`);
+    await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
+    await change.click();
+    await expect(dialog.getByRole("alert")).toContainText("given member URLs are invalid");
+  } finally {
+    for (const server of servers) await server.end();
+  }
+});

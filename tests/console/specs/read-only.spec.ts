@@ -21,7 +21,7 @@ async function offersNothing(page: Page, server: Server, at: string, shown: RegE
   const main = page.locator("main");
   await expect(main, at).toContainText(shown, { useInnerText: true });
   await expect(main.getByText("Read-only: this console shows, and changes nothing.")).toBeVisible();
-  const deeds = /New|Add|Remove|Delete|Edit|Save|Grant|Revoke|Keep alive|Release|Take out|Promote|Make leader|Defragment|Turn o|Password|password|Roles…|Import|Restore/;
+  const deeds = /New|Add|Change|Remove|Delete|Edit|Save|Grant|Revoke|Keep alive|Release|Take out|Promote|Make leader|Defragment|Turn o|Password|password|Roles…|Import|Restore/;
   await expect(main.getByRole("button", { name: deeds }), at).toHaveCount(0);
   await expect(main.locator("input[type=file], input[type=password]"), at).toHaveCount(0);
   await accessible(page);
@@ -39,7 +39,7 @@ test("members, users, backup and all others are shown and not changed", async ({
   expect((await context.request.post(`${server.url}/v3/session`, { data: { name: "root", password: "secret" } })).status()).toBe(200);
   const screens: [string, RegExp][] = [
     ["overview", /All is well/], ["members", /none may fail.*m1/s], ["users", /app.*readers.*What can this user do/s], ["backup", /Download a snapshot.*NDJSON/s],
-    ["locks/jobs/nightly", /holds it/], ["leases", /1 lease/], ["warnings", /Nothing to warn of|\d lines?/], ["keys/app/a", /Changed at/], ["watch?prefix=app/", /Waiting for a change/], ["console", /this console is read-only/], ["metrics?filter=has_leader", /etcd_server_has_leader/],
+    ["locks/jobs/nightly", /holds it/], ["leases", /1 lease/], ["warnings", /Nothing to warn of|\d lines?/], ["keys/app/a", /Changed at/], ["diff/app/", /keys? looked at/], ["watch?prefix=app/", /Waiting for a change/], ["console", /this console is read-only/], ["metrics?filter=has_leader", /etcd_server_has_leader/],
   ];
   for (const [at, shown] of screens) await offersNothing(page, server, at, shown);
 

@@ -18,6 +18,11 @@ export async function add(peerUrl: string, learner: boolean): Promise<void> {
   await call("post", "/v3/members", { body: { peer_urls: [peerUrl], learner } });
 }
 
+/** Tells the others where a member is to be found from now on. */
+export async function move(id: string, peerUrls: readonly string[]): Promise<void> {
+  await call("patch", "/v3/members/{id}", { at: { id }, body: { peer_urls: [...peerUrls] } });
+}
+
 export async function promote(id: string): Promise<void> {
   await call("post", "/v3/members/{id}/promote", { at: { id } });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { type MemberState, needed, onAdd, onRemove } from "./quorum";
+import { type MemberState, needed, onAdd, onMoved, onRemove } from "./quorum";
 
 function members(...states: ("up" | "down" | "learner")[]): MemberState[] {
   return states.map((state, at) => ({ id: String(at), name: `m${at}`, learner: state === "learner", leader: at === 0, isUp: state !== "down" }));
@@ -20,4 +20,12 @@ test("a voter is not added where those that answer would be too few", () => {
   expect(onAdd(members("up"))?.isFatal).toBe(true);
   expect(onAdd(members("up", "up", "down"))?.isFatal).toBe(true);
   expect(onAdd(members("up", "up", "up"))?.isFatal).toBe(false);
+});
+
+test("who is looked for elsewhere may not be found", () => {
+  expect(onMoved(members("up"), "0")).toBeUndefined();
+  expect(onMoved(members("up", "up", "up"), "0")).toBeUndefined();
+  expect(onMoved(members("up", "up", "down"), "2")).toBeUndefined();
+  expect(onMoved(members("up", "up", "down"), "0")?.text).toContain("1 of 3 voters answer, and 2 are needed");
+  expect(onMoved(members("up", "up"), "1")?.text).toContain("1 of 2");
 });

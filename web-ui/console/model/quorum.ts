@@ -47,3 +47,14 @@ export function onAdd(members: readonly MemberState[]): Warning | undefined {
   if (up < need) return { isFatal: true, text: `${need} of ${voters + 1} voters would be needed, and ${up} answer: the cluster would stand still until it is started. Add a learner instead.` };
   return { isFatal: false, text: "It counts as a voter before it has been started. A learner does not, and is promoted once it has caught up." };
 }
+
+/** What is to be said before the others look for a member elsewhere: until they find it there, it is as if it had failed. */
+export function onMoved(members: readonly MemberState[], id: string): Warning | undefined {
+  const member = members.find((each) => each.id === id);
+  const { voters, up } = counts(members);
+  if (!member || member.learner || voters === 1) return undefined;
+  const need = needed(voters);
+  const rest = up - (member.isUp ? 1 : 0);
+  if (rest >= need) return undefined;
+  return { isFatal: false, text: `Until it is found there, ${rest} of ${voters} voters answer, and ${need} are needed: if it does not listen there, the cluster stands still, and this cannot be taken back.` };
+}

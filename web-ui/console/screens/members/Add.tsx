@@ -3,6 +3,7 @@ import { useState } from "react";
 import { add, votes } from "../../api/members";
 import type { Overview } from "../../api/overview";
 import { quoted } from "../../model/copy";
+import { complaintOf } from "../../model/peers";
 import { onAdd } from "../../model/quorum";
 import { Button } from "../../parts/Button";
 import { copy } from "../../parts/CopyAs";
@@ -18,7 +19,7 @@ export function Add({ of, onChange, onClose }: { of: Overview; onChange: () => P
   const [url, setUrl] = useState("");
   const [isLearner, setLearner] = useState(true);
   const [isDone, setDone] = useState(false);
-  const isUrl = /^https?:\/\/[^/\s]+:\d+$/.test(url);
+  const wrong = complaintOf([url], of.members);
   const warning = isLearner ? undefined : onAdd(votes(of));
   const run = async (): Promise<void> => {
     await add(url, isLearner);
@@ -26,9 +27,9 @@ export function Add({ of, onChange, onClose }: { of: Overview; onChange: () => P
   };
   if (isDone) return <Start name={name} url={url} of={of} onClose={onClose} />;
   return (
-    <Deed title="Add a member" deed="Add" disabled={!isUrl || name === "" || warning?.isFatal === true} commands={commands.add(name, url, isLearner)} run={run} onDone={() => setDone(true)} onClose={onClose}>
+    <Deed title="Add a member" deed="Add" disabled={wrong !== undefined || name === "" || warning?.isFatal === true} commands={commands.add(name, url, isLearner)} run={run} onDone={() => setDone(true)} onClose={onClose}>
       <TextField label="Name" hint="What it is started with as --name" value={name} onChange={(event) => setName(event.target.value)} />
-      <TextField label="Where other members find it" mono placeholder="http://10.0.0.4:2380" hint="Its peer URL, with the port" value={url} onChange={(event) => setUrl(event.target.value)} />
+      <TextField label="Where other members find it" mono placeholder="http://10.0.0.4:2380" hint={url === "" || wrong === undefined ? "Its peer URL, with the port" : wrong} value={url} onChange={(event) => setUrl(event.target.value)} />
       <label className={styles.check}>
         <input type="checkbox" checked={isLearner} onChange={(event) => setLearner(event.target.checked)} />
         As a learner: it has no vote until it is promoted

@@ -11,6 +11,7 @@ import { Note, Tag } from "../../parts/Page";
 import { toast } from "../../parts/Toasts";
 import { commands } from "./commands";
 import styles from "./Members.module.css";
+import { Moved } from "./Moved";
 
 interface Props {
   member: MemberState;
@@ -43,7 +44,7 @@ export function Row(props: Props) {
   );
 }
 
-type Open = "remove" | "lead" | "defragment" | "promote";
+type Open = "move" | "remove" | "lead" | "defragment" | "promote";
 
 function Deeds({ member, of, mayChange, onChange }: Props) {
   const [open, setOpen] = useState<Open>();
@@ -57,7 +58,7 @@ function Deeds({ member, of, mayChange, onChange }: Props) {
     promote: { commands: commands.promote(hex), run: () => promote(member.id), done: `${name} votes` },
     defragment: { commands: commands.defragment(), run: defragment, done: `${name} is defragmented` },
   };
-  const common = (what: Open) => ({
+  const common = (what: Exclude<Open, "move">) => ({
     commands: deeds[what].commands,
     onClose: () => setOpen(undefined),
     run: async () => {
@@ -73,8 +74,10 @@ function Deeds({ member, of, mayChange, onChange }: Props) {
       {mayChange && member.learner !== true && member.leader !== true && member.health === "ok" && <Button disabled={!isLed} onClick={() => setOpen("lead")}>Make leader…</Button>}
       {mayChange && isHere && <Button onClick={() => setOpen("defragment")}>Defragment…</Button>}
       {other !== undefined && <a href={other} title="To defragment it, or to see what it sees">Its console</a>}
+      {mayChange && <Button look="quiet" icon="edit" disabled={!isLed} aria-label={`Change the peer URLs of ${name}`} title="Change its peer URLs…" onClick={() => setOpen("move")} />}
       {mayChange && <Button look="danger" icon="trash" aria-label={`Remove ${name}`} onClick={() => setOpen("remove")} />}
       <CopyAs commands={[...deeds.remove.commands.map(({ label, text }) => ({ label: `${label}: remove`, text })), { label: "Copy id", text: hex }]} />
+      {open === "move" && <Moved name={name} member={member} of={of} onChange={onChange} onClose={() => setOpen(undefined)} />}
       {open === "promote" && <Deed title={`Promote ${name}?`} about="It votes from then on. The cluster refuses it while it has not caught up." deed="Promote" {...common("promote")} />}
       {open === "lead" && <Lead name={name} of={of} common={common("lead")} />}
       {open === "defragment" && <Defragment name={name} member={member} of={of} common={common("defragment")} />}

@@ -13,6 +13,7 @@ export const commands = {
   list: () => pair("v3/overview", "GET", "endpoint status --cluster -w table"),
   add: (name: string, url: string, learner: boolean) =>
     pair("v3/members", "POST", `member add ${quoted(name || "NAME")} --peer-urls ${quoted(url || "URL")}${learner ? " --learner" : ""}`, { peer_urls: [url], learner }),
+  move: (hex: string, urls: readonly string[]) => pair(`v3/members/0x${hex}`, "PATCH", `member update ${hex} --peer-urls ${quoted(urls.join(",") || "URL")}`, { peer_urls: urls }),
   promote: (hex: string) => pair(`v3/members/0x${hex}/promote`, "POST", `member promote ${hex}`),
   remove: (hex: string) => pair(`v3/members/0x${hex}`, "DELETE", `member remove ${hex}`),
   lead: (hex: string) => pair(`v3/members/0x${hex}/lead`, "POST", `move-leader ${hex}`),
