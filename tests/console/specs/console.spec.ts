@@ -1,6 +1,7 @@
 // The console's own console: calls of etcdctl and requests, run one by one or all, against the real server.
 import { type Locator, type Page } from "@playwright/test";
 
+import { logIn } from "../lib/login.ts";
 import { accessible, expect, test } from "../lib/test.ts";
 
 /** Where calls are written. */
@@ -164,9 +165,7 @@ test("a session that has ended is asked for again, and the call is made", async 
   await write(page, "GET /v3/users");
   await context.clearCookies();
   await page.keyboard.press("Control+Enter");
-  const login = page.getByRole("dialog", { name: "Log in" });
-  await login.getByLabel("Password").fill("secret");
-  await login.getByRole("button", { name: "Log in" }).click();
+  await logIn(page, { password: "secret" });
   await expect(answerTo(page, "GET /v3/users").getByLabel("Body of the answer")).toContainText("root");
 });
 

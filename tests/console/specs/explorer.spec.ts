@@ -143,6 +143,26 @@ test("where one is, and where one was", async ({ page, server }) => {
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Writes a key");
 });
 
+test("a link to an operation leads to it, and it is marked where it stands in the list", async ({ page, server }) => {
+  const list = page.getByRole("navigation", { name: "Operations" });
+  const marked = list.locator("[aria-current=page]");
+  // Those that the list begins with, and those at its end.
+  for (const [id, summary] of [["kvPut", "Stores a value under a key"], ["membersRemove", "Removes a member"], ["keysBatch", "Writes and removes many keys at one revision"]] as const) {
+    await page.goto("about:blank");
+    await page.goto(server.page(`explorer/${id}`));
+    await expect(marked).toHaveCount(1);
+    await expect(marked).toContainText(summary);
+    await expect(marked).toHaveAttribute("href", `#/explorer/${id}`);
+    await expect(marked).toBeInViewport();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(summary);
+    await expect(page).toHaveTitle(`${summary} · Keyport API`);
+  }
+  // One that there is none of marks nothing.
+  await page.goto(server.page("explorer/nothingOfThisKind"));
+  await expect(page.getByRole("heading", { name: "Where to begin" })).toBeVisible();
+  await expect(marked).toHaveCount(0);
+});
+
 test("operations are told by what they do, and found by words", async ({ page, server }) => {
   await page.goto(server.page("explorer"));
   await expect(page.getByRole("heading", { name: "Where to begin" })).toBeVisible();

@@ -1,18 +1,16 @@
 // What is around the screens: who one is, whether the server is there, what the page may load.
+import { logIn, loginOf } from "../lib/login.ts";
 import { accessible, expect, rows, test } from "../lib/test.ts";
 
 test("a session that ends in the middle of an edit costs nothing that was typed", async ({ page, server, context }) => {
   await server.put("app/text", "before");
   await server.secure();
   await page.goto(server.page("keys/app/text"));
-  const login = page.getByRole("dialog", { name: "Log in" });
-  await login.getByLabel("User").fill("root");
-  await login.getByLabel("Password").fill("wrong");
-  await login.getByRole("button", { name: "Log in" }).click();
+  const login = loginOf(page);
+  await logIn(page, { user: "root", password: "wrong" });
   await expect(login.getByRole("alert")).toBeVisible();
   await accessible(page);
-  await login.getByLabel("Password").fill("secret");
-  await login.getByRole("button", { name: "Log in" }).click();
+  await logIn(page, { password: "secret" });
   await page.getByRole("button", { name: "Edit" }).click();
   await page.getByRole("textbox", { name: "The value" }).fill("typed with care");
 
@@ -20,8 +18,7 @@ test("a session that ends in the middle of an edit costs nothing that was typed"
   await page.getByRole("button", { name: "Save…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
   await expect(login).toContainText("The session is over");
-  await login.getByLabel("Password").fill("secret");
-  await login.getByRole("button", { name: "Log in" }).click();
+  await logIn(page, { password: "secret" });
   await expect(page.getByText(/^Saved at revision/)).toBeVisible();
   await expect(page.getByLabel("The value")).toHaveText("typed with care");
 });

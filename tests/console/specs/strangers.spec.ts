@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 
 import { type Browser, chromium, expect, test as base } from "@playwright/test";
 
+import { logIn } from "../lib/login.ts";
 import { Server } from "../lib/server.ts";
 import { rows } from "../lib/test.ts";
 
@@ -141,10 +142,7 @@ test("a page of another origin gets nothing and changes nothing, while somebody 
   const context = await browser.newContext({ reducedMotion: "reduce" });
   const own = await context.newPage();
   await own.goto(server.page("keys/app/secret"));
-  const login = own.getByRole("dialog", { name: "Log in" });
-  await login.getByLabel("User").fill("root");
-  await login.getByLabel("Password").fill("secret");
-  await login.getByRole("button", { name: "Log in" }).click();
+  await logIn(own, { user: "root", password: "secret" });
   await expect(own.getByLabel("The value")).toHaveText(SECRET);
   const revision = async (): Promise<string> => ((await server.call("GET", "/v3/keys?limit=1", undefined, ROOT)) as { revision: string }).revision;
   const before = await revision();

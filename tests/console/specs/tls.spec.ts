@@ -1,6 +1,7 @@
 // Encrypted: the console over https, with a certificate of an authority that only this browser trusts, and a login whose cookie stays there.
 import { type Browser, type BrowserContext, chromium, test as base, expect } from "@playwright/test";
 
+import { logIn } from "../lib/login.ts";
 import { Server, freePort } from "../lib/server.ts";
 import { accessible, rows } from "../lib/test.ts";
 import { type Authority, authority } from "../lib/tls.ts";
@@ -49,10 +50,7 @@ test("over https one logs in, edits and sees changes; the cookie is for nothing 
     page.on("console", (message) => { if (message.type() === "error") heard.push(message.text()); });
     page.on("pageerror", (error) => heard.push(String(error)));
     await page.goto(`${at}/ui/#/keys/app/text`);
-    const login = page.getByRole("dialog", { name: "Log in" });
-    await login.getByLabel("User").fill("root");
-    await login.getByLabel("Password").fill("secret");
-    await login.getByRole("button", { name: "Log in" }).click();
+    await logIn(page, { user: "root", password: "secret" });
     await expect(page.getByLabel("The value")).toHaveText("before");
 
     // Scripts do not see it, plain connections do not carry it, and pages of others do not send it.

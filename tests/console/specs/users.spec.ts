@@ -1,6 +1,7 @@
 // Users and roles: turned on without being locked out, and who may do what.
 import { type Page } from "@playwright/test";
 
+import { logIn } from "../lib/login.ts";
 import { accessible, expect, test } from "../lib/test.ts";
 
 async function typePassword(page: Page, password: string): Promise<void> {
@@ -76,10 +77,7 @@ test("who is not root sees what he may do, and no more", async ({ page, server }
   await server.call("PUT", "/v3/users/app/roles/reader");
   await server.secure();
   await page.goto(server.page("users"));
-  const login = page.getByRole("dialog", { name: "Log in" });
-  await login.getByLabel("User").fill("app");
-  await login.getByLabel("Password").fill("second");
-  await login.getByRole("button", { name: "Log in" }).click();
+  await logIn(page, { user: "app", password: "second" });
   await expect(page.getByText("Users and roles are for root to see")).toBeVisible();
   await expect(page.getByText("app/…")).toBeVisible();
   await expect(page.getByRole("button", { name: /New user|New role|Turn/ })).toHaveCount(0);

@@ -1,4 +1,5 @@
 // Keys that somebody comes back to: bookmarks, and those he was at of late.
+import { logIn } from "../lib/login.ts";
 import { accessible, expect, rows, test } from "../lib/test.ts";
 
 test("bookmarks and recent keys are kept in the browser, in the list and in the palette", async ({ page, server }) => {
@@ -53,10 +54,7 @@ test("who logs out leaves none of the keys that he was at", async ({ page, serve
   await server.put("app/secret", "one");
   await server.secure();
   await page.goto(server.page("keys/app/secret"));
-  const login = page.getByRole("dialog", { name: "Log in" });
-  await login.getByLabel("User").fill("root");
-  await login.getByLabel("Password").fill("secret");
-  await login.getByRole("button", { name: "Log in" }).click();
+  await logIn(page, { user: "root", password: "secret" });
   await expect(page.getByLabel("The value")).toHaveText("one");
   await expect.poll(() => page.evaluate(() => localStorage.getItem("keyport.keys"))).toContain("app/secret");
   await page.keyboard.press("Control+k");
