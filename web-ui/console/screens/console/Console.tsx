@@ -1,6 +1,6 @@
 // Calls of one's own: written line by line, run one by one or all, with the answers beside them.
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { Suspense, lazy, useEffect, useRef, useState } from "react";
 
 import { load } from "../../api/spec";
 import { useMayChange } from "../../api/settings";
@@ -20,6 +20,9 @@ import { draft, forget, history } from "./kept";
 import { suggest } from "./suggest";
 import { useRuns } from "./useRuns";
 
+/** Loaded when it is opened. */
+const Snippets = lazy(() => import("./Snippets"));
+
 /** What an address may carry: browsers and what stands between have no more than this in common. */
 const MOST_LETTERS = 6_000;
 
@@ -38,6 +41,7 @@ function Written({ given }: { given: string | null }) {
   const known = useStore(history);
   const mayChange = useMayChange();
   const [note, setNote] = useState("");
+  const [hasSnippets, setSnippets] = useState(false);
 
   const changed = (to: string): void => { written.current = to; setText(to); draft.set(to); setNote(""); };
   const all = (): void => {
@@ -57,7 +61,8 @@ function Written({ given }: { given: string | null }) {
       toast({ look: "failed", text: isLong ? "It is too long for an address" : "A password or a token may be in it, and an address is no place for them" });
     } else void copy(new URL(link("console", "", { text: own }), document.baseURI).href, "link");
   };
-  const again = known.slice(0, 20).map((each) => ({ label: short(each), run: () => changed(`${text.trimEnd()}${text.trim() === "" ? "" : "\n\n"}${each}\n`) }));
+  const added = (more: string): void => changed(`${text.trimEnd()}${text.trim() === "" ? "" : "\n\n"}${more}\n`);
+  const again = known.slice(0, 20).map((each) => ({ label: short(each), run: () => added(each) }));
   // The editor is opened once, and calls what is there by then.
   const latest = useRef({ here, all, spec });
   useEffect(() => { latest.current = { here, all, spec }; });
@@ -81,11 +86,13 @@ function Written({ given }: { given: string | null }) {
           <Button disabled={!isBusy} onClick={stop}>Stop</Button>
           <span className={styles.space} />
           <Menu trigger={<Button icon="history" disabled={known.length === 0}>Earlier</Button>} items={[...again, { label: "Forget all of them", icon: "trash", danger: true, run: forget }]} />
+          <Button icon="star" onClick={() => setSnippets(true)}>Snippets</Button>
           <Button icon="copy" onClick={share}>Link</Button>
         </div>
         <div className={styles.editor}><Code text={text} mode="text" label="Calls, a line each" extras={extras} onChange={changed} /></div>
         <p className={styles.note} role="status">{note || "Ctrl Enter runs the call at the cursor, Ctrl Shift Enter all; Ctrl Space completes. What stands below PUT and POST is their body, down to an empty line."}</p>
       </section>
+      {hasSnippets && <Suspense><Snippets text={text} onOpen={changed} onAdd={added} onClose={() => setSnippets(false)} /></Suspense>}
       <section className={styles.answers} aria-label="Answers">
         {runs.length === 0 && (
           <Empty title="Nothing has been run yet">
