@@ -9,7 +9,9 @@ import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { EditorView, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
-export type Mode = "text" | "json" | "yaml";
+import type { Rare } from "./languages";
+
+export type Mode = "text" | "json" | "yaml" | Rare;
 
 export interface Editor {
   setMode: (mode: Mode) => void;
@@ -31,9 +33,9 @@ interface Wishes {
 }
 
 const colours = HighlightStyle.define([
-  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--code-name)" },
+  { tag: [tags.propertyName, tags.definition(tags.propertyName), tags.tagName, tags.attributeName, tags.definition(tags.variableName), tags.heading], color: "var(--code-name)" },
   { tag: [tags.string, tags.content], color: "var(--code-text)" },
-  { tag: [tags.number, tags.bool, tags.null, tags.keyword], color: "var(--code-number)" },
+  { tag: [tags.number, tags.bool, tags.null, tags.keyword, tags.atom, tags.standard(tags.variableName)], color: "var(--code-number)" },
   { tag: tags.comment, color: "var(--text-soft)", fontStyle: "italic" },
 ]);
 
@@ -50,8 +52,11 @@ const look = EditorView.theme({
   ".cm-foldPlaceholder": { backgroundColor: "var(--hover)", color: "var(--text-soft)", border: "none" },
 });
 
-function language(mode: Mode): Extension {
-  return mode === "json" ? json() : mode === "yaml" ? yaml() : [];
+/** At once, where it is there; what is loaded first comes when it has. */
+function language(mode: Mode): Extension | Promise<Extension> {
+  if (mode === "json") return json();
+  if (mode === "yaml") return yaml();
+  return mode === "text" ? [] : import("./languages").then(({ rare }) => rare(mode));
 }
 
 export function open({ host, text, mode, readOnly, label, extras = [], onChange, onSave }: Wishes): Editor {
@@ -65,17 +70,31 @@ export function open({ host, text, mode, readOnly, label, extras = [], onChange,
       lineNumbers(), foldGutter(), history(), drawSelection(), indentOnInput(), bracketMatching(), highlightActiveLine(),
       highlightSelectionMatches(), search({ top: true }), syntaxHighlighting(colours), look, EditorView.lineWrapping,
       keymap.of([save, indentWithTab, ...defaultKeymap, ...historyKeymap, ...searchKeymap, ...foldKeymap]),
-      chosen.of(language(mode)),
+      chosen.of([]),
       EditorState.readOnly.of(readOnly),
       EditorView.contentAttributes.of({ "aria-label": label }),
       EditorView.updateListener.of((update) => { if (update.docChanged) onChange(update.state.doc.toString()); }),
     ],
   });
   const view = new EditorView({ state, parent: root, root });
+  let wanted: Mode | undefined;
+  const speak = (to: Mode): void => {
+    if (to === wanted) return;
+    wanted = to;
+    const own = language(to);
+    const put = (known: Extension): void => { if (to === wanted) view.dispatch({ effects: chosen.reconfigure(known) }); };
+    // Without its colours a text can be edited as well.
+    if (own instanceof Promise) own.then(put, () => put([]));
+    else put(own);
+  };
+  speak(mode);
   return {
-    setMode: (to) => view.dispatch({ effects: chosen.reconfigure(language(to)) }),
+    setMode: speak,
     setText: (to) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: to } }),
     focus: () => view.focus(),
-    destroy: () => view.destroy(),
+    destroy: () => {
+      wanted = undefined;
+      view.destroy();
+    },
   };
 }

@@ -12,9 +12,11 @@ import { Choice } from "../../parts/Fields";
 import { Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
 import type { Sides } from "./Conflict";
-import { type Mode, bytesFor, complaint, formatted, modeFor, textFor } from "./content";
+import { bytesFor, formatted, textFor } from "./content";
 import styles from "./Edit.module.css";
 import { Review } from "./Review";
+import { MODES, type Mode, modeFor } from "./syntax/modes";
+import { useComplaint } from "./syntax/useComplaint";
 
 /** Loaded where two have met, which is rare. */
 const Conflict = lazy(() => import("./Conflict"));
@@ -28,12 +30,10 @@ interface Props {
   onDone: () => void;
 }
 
-const MODES: readonly (readonly [Mode, string])[] = [["text", "Text"], ["json", "JSON"], ["yaml", "YAML"], ["hex", "Hex"]];
-
 export function Edit({ name, base, now, onDone }: Props) {
   const queries = useQueryClient();
   const [from, setFrom] = useState(base);
-  const [mode, setMode] = useState<Mode>(modeFor(kindOf(base.bytes)));
+  const [mode, setMode] = useState<Mode>(modeFor(kindOf(base.bytes), name));
   const [text, setText] = useState(() => textFor(base.bytes, mode));
   const [step, setStep] = useState<"edit" | "review" | Sides>("edit");
   const [error, setError] = useState<string>();
@@ -42,11 +42,12 @@ export function Edit({ name, base, now, onDone }: Props) {
   const bytes = bytesFor(text, mode);
   const before = textFor(from.bytes, mode);
   const isSame = text === before;
-  const note = typeof bytes === "string" ? bytes : complaint(text, mode);
+  const complaint = useComplaint(text, mode);
+  const note = typeof bytes === "string" ? bytes : complaint;
 
   const switched = (to: Mode): void => {
     const known = bytesFor(text, mode);
-    const isNoText = to !== "hex" && typeof known !== "string" && modeFor(kindOf(known)) === "hex";
+    const isNoText = to !== "hex" && typeof known !== "string" && modeFor(kindOf(known), name) === "hex";
     if (typeof known === "string" || isNoText) {
       setError(typeof known === "string" ? known : "These bytes are no text: they can be edited as hex alone");
       return;
@@ -57,7 +58,7 @@ export function Edit({ name, base, now, onDone }: Props) {
   };
 
   const edited = (written: Uint8Array): void => {
-    const to = mode === "hex" || modeFor(kindOf(written)) === "hex" ? modeFor(kindOf(written)) : mode;
+    const to = mode === "hex" || modeFor(kindOf(written), name) === "hex" ? modeFor(kindOf(written), name) : mode;
     setMode(to);
     setText(textFor(written, to));
   };

@@ -13,24 +13,27 @@ import { Choice, TextField } from "../../parts/Fields";
 import { go } from "../../parts/route";
 import { toast } from "../../parts/Toasts";
 import { writeCommands } from "./commands";
-import { type Mode, bytesFor, complaint } from "./content";
+import { bytesFor } from "./content";
 import styles from "./NewKey.module.css";
 import { addressOf } from "./place";
-
-const MODES: readonly (readonly [Mode, string])[] = [["text", "Text"], ["json", "JSON"], ["yaml", "YAML"], ["hex", "Hex"]];
+import { MODES, type Mode, modeOf } from "./syntax/modes";
+import { useComplaint } from "./syntax/useComplaint";
 
 export function NewKey({ below, by, onClose }: { below: Key; by: Key | undefined; onClose: () => void }) {
   const queries = useQueryClient();
   const [name, setName] = useState(textOf(toBytes(below)) ?? "");
-  const [mode, setMode] = useState<Mode>("text");
+  const [chosen, setMode] = useState<Mode>();
   const [text, setText] = useState("");
   const [ttl, setTtl] = useState("");
   const [lease, setLease] = useState("");
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const bytes = bytesFor(text, mode);
-  const note = typeof bytes === "string" ? bytes : complaint(text, mode);
   const key = ofText(name);
+  // Until somebody says otherwise, the end of the key does.
+  const mode = chosen ?? modeOf(key) ?? "text";
+  const bytes = bytesFor(text, mode);
+  const complaint = useComplaint(text, mode);
+  const note = typeof bytes === "string" ? bytes : complaint;
   const isBound = lease.trim() === "" || (idOf(lease) !== undefined && ttl === "");
 
   const bound = { ttl: ttl === "" ? undefined : ttl, lease: lease.trim() === "" ? undefined : idOf(lease) };

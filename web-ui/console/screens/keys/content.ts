@@ -1,12 +1,7 @@
 // What is typed into an editor, and the bytes that it stands for.
-import { type Kind, laidOut } from "../../model/kind";
+import { laidOut } from "../../model/kind";
 import { textOf } from "../../model/keys";
-
-export type Mode = "text" | "json" | "yaml" | "hex";
-
-export function modeFor(kind: Kind): Mode {
-  return kind === "json" || kind === "yaml" ? kind : kind === "binary" || kind === "kubernetes" ? "hex" : "text";
-}
+import type { Mode } from "./syntax/modes";
 
 export function textFor(bytes: Uint8Array, mode: Mode): string {
   if (mode !== "hex") return textOf(bytes) ?? "";
