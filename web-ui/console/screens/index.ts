@@ -33,4 +33,5 @@ export const screens: readonly Screen[] = [
   { id: "backup", title: "Backup", icon: "backup", key: "b", view: lazy(() => import("./backup/Backup")) },
   { id: "console", title: "Console", icon: "console", key: "c", view: lazy(() => import("./console/Console")) },
   { id: "explorer", title: "API", icon: "book", key: "a", view: lazy(() => import("./explorer/Explorer")) },
+  { id: "learn", title: "Learn", icon: "learn", key: "n", view: lazy(() => import("./learn/Learn")) },
 ];

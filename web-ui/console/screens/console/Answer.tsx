@@ -1,11 +1,10 @@
 // A call that was made, and its answer.
 import { useMemo } from "react";
 
-import { endpoint } from "../../api/base";
-import { curl } from "../../model/copy";
 import type { Spec } from "../../model/spec";
 import { AnswerView } from "../../parts/AnswerView";
 import { CopyAs } from "../../parts/CopyAs";
+import { curlOf } from "../curl";
 import styles from "./Console.module.css";
 import type { Run } from "./useRuns";
 
@@ -13,12 +12,7 @@ const MOST_LINES = 6;
 
 export function Answer({ run: { text, at, call, operation, now, wrong }, spec }: { run: Run; spec: Spec | undefined }) {
   const lines = text.split("\n");
-  const commands = useMemo(() => {
-    if (!call) return [];
-    const { method, path, body, accept } = call;
-    const command = curl({ url: endpoint + path, method, ...(accept !== undefined && { headers: { Accept: accept } }), ...(body !== undefined && { body }) });
-    return [{ label: "Copy as curl", text: command }];
-  }, [call]);
+  const commands = useMemo(() => (call ? [{ label: "Copy as curl", text: curlOf(call) }] : []), [call]);
   return (
     <article className={styles.answer} aria-label={lines[0]}>
       <header className={styles.head}>

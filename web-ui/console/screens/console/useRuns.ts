@@ -28,7 +28,8 @@ export interface Run {
 const MOST_RUNS = 30;
 let number = 0;
 
-export function useRuns(spec: Spec | undefined) {
+/** With `keeps`, what is run is remembered. */
+export function useRuns(spec: Spec | undefined, keeps = true) {
   const [runs, setRuns] = useState<readonly Run[]>([]);
   const [isBusy, setBusy] = useState(false);
   const under = useRef<AbortController>(undefined);
@@ -43,7 +44,7 @@ export function useRuns(spec: Spec | undefined) {
       const rest = before.filter((each) => each.number !== run.number);
       return [{ ...run, ...before.find((each) => each.number === run.number), ...more }, ...rest].sort((a, b) => b.number - a.number).slice(0, MOST_RUNS);
     });
-    remember(text);
+    if (keeps) remember(text);
     const parsed = parse(text, endpoint);
     if ("wrong" in parsed) {
       tell({ wrong: parsed.wrong });

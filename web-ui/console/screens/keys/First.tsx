@@ -2,6 +2,7 @@
 import { base, endpoint } from "../../api/base";
 import { curl, etcdctl } from "../../model/copy";
 import { Button } from "../../parts/Button";
+import { link } from "../../parts/route";
 import { Teach } from "../../parts/Teach";
 
 export function First({ onNew }: { onNew: (() => void) | undefined }) {
@@ -18,7 +19,7 @@ export function First({ onNew }: { onNew: (() => void) | undefined }) {
       commands={commands}
     >
       {onNew && <Button look="main" icon="plus" onClick={onNew}>New key</Button>}
-      <p>Or from a shell:</p>
+      <p><a href={link("learn")}>Take a tour</a> of five minutes, or begin from a shell:</p>
     </Teach>
   );
 }
