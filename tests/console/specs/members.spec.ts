@@ -99,7 +99,7 @@ test("peer URLs are changed as the server takes them, and who may not be found a
     await open.press("Enter");
     await expect(field).toHaveValue(`http://127.0.0.1:${peer}`);
     await expect(change).toBeDisabled();
-    for (const [text, said] of [["", "one URL at least"], ["http://127.0.0.1", "is none"], [`http://127.0.0.1:${peer}/raft`, "is none"], [`http://127.0.0.1:${other.place.peer}`, `is where ${other.place.name} is`]] as const) {
+    for (const [text, said] of [["", "one URL at least"], ["http://127.0.0.1", "is no peer URL"], [`http://127.0.0.1:${peer}/raft`, "is no peer URL"], [`http://127.0.0.1:${other.place.peer}`, `is where ${other.place.name} is`]] as const) {
       await field.fill(text);
       await expect(dialog).toContainText(said);
       await expect(change).toBeDisabled();

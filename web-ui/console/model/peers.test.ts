@@ -12,7 +12,7 @@ test("what the server takes is taken", () => {
 
 test("what the server refuses is refused, and it is said why", () => {
   for (const text of ["localhost:2380", "http://a", "http://a:2380/", "http://a:2380/x", "ftp://a:1", "http://a:99999", "http://a b:1", "http://:1", "http://a:1,http://b"]) {
-    expect(complaintOf(urlsOf(text), others), text).toMatch(/ is none: /);
+    expect(complaintOf(urlsOf(text), others), text).toMatch(/ is no peer URL: /);
   }
   expect(complaintOf(urlsOf(" , "), others)).toContain("one URL at least");
   expect(complaintOf(["http://a:1", "http://b:2380"], others)).toBe("http://b:2380 is where m2 is.");

@@ -14,7 +14,7 @@ interface Holder {
 export function complaintOf(urls: readonly string[], others: readonly Holder[]): string | undefined {
   if (urls.length === 0) return "A member has one URL at least.";
   for (const url of urls) {
-    if (!isUrl(url)) return `${url} is none: it is http://HOST:PORT, or https, with nothing behind the port; or unix:// with a name.`;
+    if (!isUrl(url)) return `${url} is no peer URL: that is http://HOST:PORT, or https, with nothing behind the port; or unix:// with a name.`;
     const holder = others.find(({ peer_urls: theirs }) => theirs.includes(url));
     if (holder) return `${url} is where ${holder.name || "another member"} is.`;
   }

@@ -2,6 +2,7 @@
 import { type SyntheticEvent, useState } from "react";
 
 import { useStore } from "../../api/store";
+import { isComment } from "../../model/query/blocks";
 import { type Snippet, complaintOf, named } from "../../model/query/snippets";
 import { plural } from "../../model/text";
 import { Button } from "../../parts/Button";
@@ -56,7 +57,7 @@ export default function Snippets({ text, onOpen, onAdd, onClose }: Props) {
             <li key={one.name} className={styles.one}>
               <span className={styles.words}>
                 <strong>{one.name}</strong>
-                <code className={styles.text}>{one.text.split("\n")[0]}{one.text.includes("\n") && " …"}</code>
+                <code className={styles.text}>{firstOf(one.text)}{one.text.includes("\n") && " …"}</code>
               </span>
               <Button aria-label={`Open ${one.name}`} title="In place of what is written" onClick={() => then(onOpen, one)}>Open</Button>
               <Button look="quiet" icon="plus" aria-label={`Add ${one.name}`} title="Below what is written" onClick={() => then((more) => onAdd(more.trimEnd()), one)} />
@@ -67,4 +68,10 @@ export default function Snippets({ text, onOpen, onAdd, onClose }: Props) {
       )}
     </Dialog>
   );
+}
+
+/** The line that says most of it. */
+function firstOf(text: string): string {
+  const lines = text.split("\n");
+  return lines.find((line) => line.trim() !== "" && !isComment(line)) ?? lines[0] ?? "";
 }
