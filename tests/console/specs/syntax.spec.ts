@@ -81,6 +81,8 @@ test("XML and TOML that are none are told, and saved all the same", async ({ pag
 
 test("a new key is written in what its name says, until something else is chosen", async ({ page, server }) => {
   await page.setViewportSize({ width: 390, height: 844 });
+  // Where nothing is stored there are two of the button.
+  await server.put("other", "1");
   await page.goto(server.page("keys"));
   await page.getByRole("button", { name: "New key" }).click();
   const dialog = page.getByRole("dialog", { name: "New key" });
