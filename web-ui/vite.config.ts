@@ -20,8 +20,9 @@ export default defineConfig(({ command }) => ({
     // Nothing stands in the page: the policy would not let it.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // What several screens need of these is one file, and not a file for each set of screens.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "shared", test: /\/console\/(model|api)\//, minShareCount: 2 }] } } },
+    // What several screens need of these is one file, and not a file for each set of screens. Calls that
+    // somebody writes are for two that are rare.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "shared", test: /\/console\/(model\/(?!query|tours)|api\/)/, minShareCount: 2 }] } } },
   },
   server: {
     proxy: {
