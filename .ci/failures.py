@@ -23,7 +23,7 @@ def failures(log: str) -> dict[str, list[str]]:
             why = found[begin[1]] = []
         elif line == "failures:" or line.startswith("stack backtrace:"):
             why = None
-        elif why is not None and (why or WHY.match(line)) and line.strip() and not line.startswith('{"'):
+        elif why is not None and (why or WHY.match(line)) and line.strip() and not line.startswith('{"level"'):
             why.append(line)
     return found
 
