@@ -8,6 +8,8 @@ import { Store } from "./store";
 const MOST_PAGES = 2;
 /** How long a page that is not seen keeps its streams, if nobody else wants them. */
 export const UNSEEN_MS = 10_000;
+/** Between two questions who is still there. */
+const ASK_MS = 5_000;
 const USED = ["focus", "pointerdown", "keydown"] as const;
 
 /** Whether streams of this page may stay open. */
@@ -19,7 +21,7 @@ function isScarce(): boolean {
   return !/^h[23]/.test(page?.nextHopProtocol ?? "");
 }
 
-/** From here on the page tells the others when it is used, and hears them. One that dies without a word is missed when another is used. */
+/** From here on the page tells the others when it is used, and hears them. While it waits for its turn it asks who is still there. */
 export function begin(): void {
   if (!isScarce()) return;
   // Not `crypto.randomUUID`, which pages without TLS do not have.
@@ -30,10 +32,8 @@ export function begin(): void {
     isLive.set(turns.isMine);
   };
   const used = (): void => { if (!document.hidden) say(turns.used(Date.now())); };
-  channel.onmessage = ({ data }: MessageEvent<Said>) => {
-    turns.heard(data);
-    isLive.set(turns.isMine);
-  };
+  channel.onmessage = ({ data }: MessageEvent<Said>) => say(turns.heard(data));
+  setInterval(() => { if (!turns.isMine) say(turns.asks()); }, ASK_MS);
   for (const name of USED) window.addEventListener(name, used, { capture: true, passive: true });
   let timer: ReturnType<typeof setTimeout> | undefined;
   document.addEventListener("visibilitychange", () => {

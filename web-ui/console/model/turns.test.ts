@@ -41,3 +41,28 @@ test("of two at the same time one has it", () => {
   if (other) all[0]?.heard(other);
   expect(mine()).toEqual([1]);
 });
+
+test("who has died without a word is missed when it is asked for", () => {
+  const { all, use, mine } = pages(3, 1);
+  for (const at of [0, 1, 2]) use(at, at);
+  const [one, other] = all;
+  if (!one || !other) throw new Error("there are three");
+  // The last one hears nothing any more.
+  const ask = (): void => {
+    const answer = other.heard(one.asks());
+    if (answer) one.heard(answer);
+  };
+  ask();
+  expect(mine()).toEqual([2]);
+  ask();
+  expect(one.isMine).toBe(false);
+  other.asks();
+  other.asks();
+  expect(other.isMine).toBe(true);
+  // One that was only slow has its turn again.
+  expect(all[2]?.heard(other.asks())).toEqual({ kind: "used", id: "page 2", at: 2 });
+  other.heard({ kind: "used", id: "page 2", at: 2 });
+  expect(other.isMine).toBe(false);
+  one.heard(other.gone());
+  expect(other.heard(one.asks())).toBeUndefined();
+});
