@@ -526,6 +526,22 @@ mod tests {
         }
     }
 
+    /// What may become a stream has one among its answers.
+    #[test]
+    fn streams_are_described_where_they_are_asked_for() {
+        // Beside their usual answer it would take generated clients the type of that: they tell of it in words.
+        let in_words = ["Keys_Put", "Leases_Grant"];
+        for Endpoint { id, parameters, answers, .. } in endpoints() {
+            let asked = parameters.iter().any(|parameter| ["watch", "hold"].contains(&parameter.name));
+            let mut contents = answers.iter().flat_map(|answer| answer.contents);
+            assert_eq!(
+                asked && !in_words.contains(id) || *id == "Watch_Events",
+                contents.any(|one| one.media_type == "text/event-stream"),
+                "{id}"
+            );
+        }
+    }
+
     #[test]
     fn resources_are_found_by_what_they_take() {
         for resource in Resource::ALL {
