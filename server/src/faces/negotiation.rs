@@ -1,7 +1,7 @@
 //! `Accept` and `Accept-Encoding`: which of the forms that there are somebody likes best.
 
-use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING};
+use http::{HeaderMap, HeaderName};
 
 /// How well a form is liked: its quality in thousandths, how exactly it is named, and how early.
 type Liking = (u32, u8, std::cmp::Reverse<usize>);
@@ -28,7 +28,7 @@ pub(super) const LINES: [&str; 3] = ["application/x-ndjson", "application/ndjson
 
 /// Whether a media type is named as one that is taken.
 pub(super) fn accepts(headers: &HeaderMap, form: &str) -> bool {
-    ranges(headers).any(|range| range.quality > 0 && range.name.eq_ignore_ascii_case(form))
+    ranges(headers, ACCEPT).any(|range| range.quality > 0 && range.name.eq_ignore_ascii_case(form))
 }
 
 /// Whether it is named, and none of these is liked better.
@@ -44,8 +44,9 @@ struct Range<'a> {
     quality: u32,
 }
 
-fn ranges(headers: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
-    let values = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+/// What a list of things that are liked has in it.
+fn ranges(headers: &HeaderMap, list: HeaderName) -> impl Iterator<Item = Range<'_>> {
+    let values = headers.get_all(list).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
@@ -62,7 +63,7 @@ fn liking(headers: &HeaderMap, form: &str) -> Option<Liking> {
         None => name.eq_ignore_ascii_case(form).then_some(2),
     };
     let matching =
-        ranges(headers).enumerate().filter_map(|(at, range)| Some((exactness(range.name)?, at, range.quality)));
+        ranges(headers, ACCEPT).enumerate().filter_map(|(at, range)| Some((exactness(range.name)?, at, range.quality)));
     let (exact, at, quality) = matching.max_by_key(|&(exact, at, _)| (exact, std::cmp::Reverse(at)))?;
     Some((quality, exact, std::cmp::Reverse(at)))
 }
@@ -71,15 +72,9 @@ fn liking(headers: &HeaderMap, form: &str) -> Option<Liking> {
 /// it is will do as well. (RFC 9110, 12.5.3)
 pub(super) fn encoding(headers: &HeaderMap, offered: &[&str]) -> Option<usize> {
     let named = |name: &str| {
-        let values = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-        let mut ranges = values.flat_map(|value| value.split(',')).map(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let own = parts.next().unwrap_or_default();
-            let own = if own.eq_ignore_ascii_case("x-gzip") { "gzip" } else { own };
-            let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-            (own, quality.map_or(1000, thousandths))
-        });
-        ranges.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, quality)| quality)
+        let alias = |own| if str::eq_ignore_ascii_case(own, "x-gzip") { "gzip" } else { own };
+        let mut ranges = ranges(headers, ACCEPT_ENCODING);
+        ranges.find(|range| alias(range.name).eq_ignore_ascii_case(name)).map(|range| range.quality)
     };
     let others = named("*");
     let likings = offered.iter().map(|name| named(name).or(others).unwrap_or_default()).enumerate();
