@@ -22,7 +22,9 @@ mod snapshot;
 mod stream;
 mod transactions;
 
+use std::array;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -432,17 +434,17 @@ impl Endpoint {
 }
 
 /// Parameters that stand for all the rest of a path, slashes included.
-const WHOLE: [&str; 3] = ["key", "lock", "election"];
+const WHOLE: [&str; 3] = ["{key}", "{lock}", "{election}"];
 
 /// Whether a path is what a row writes with parameters in braces. Each stands for a part, unless it is of [`WHOLE`].
 fn leads(row: &str, path: &str) -> bool {
-    let Some((fixed, parameter)) = row.split_once('{') else { return row == path };
-    let (Some(rest), Some((name, behind))) = (path.strip_prefix(fixed), parameter.split_once('}')) else {
-        return false;
-    };
-    if WHOLE.contains(&name) {
+    let Some(end) = row.bytes().position(|byte| byte == b'{') else { return row == path };
+    let (fixed, parameters) = row.split_at(end);
+    let Some(rest) = path.strip_prefix(fixed) else { return false };
+    if WHOLE.contains(&parameters) {
         return true;
     }
+    let Some((_, behind)) = parameters.split_once('}') else { return false };
     let part = rest.split('/').next().unwrap_or_default();
     !part.is_empty() && leads(behind, rest.strip_prefix(part).unwrap_or_default())
 }
@@ -450,15 +452,26 @@ fn leads(row: &str, path: &str) -> bool {
 /// What the paths of all resources begin with.
 const BELOW: &str = "/v3/";
 
+/// The resources by what comes next in their paths: nothing, or a letter from a to z, of which each has few.
+static BY_LETTER: LazyLock<[Vec<Resource>; 27]> = LazyLock::new(|| {
+    let is_at = |resource: &Resource, place| letter(resource.info().path) == Some(place);
+    array::from_fn(|place| Resource::ALL.iter().copied().filter(|resource| is_at(resource, place)).collect())
+});
+
+/// The place in [`BY_LETTER`] of what begins as a path does.
+fn letter(path: &str) -> Option<usize> {
+    match path.as_bytes().get(BELOW.len()) {
+        None => Some(0),
+        Some(letter) => letter.checked_sub(b'a').map(|place| usize::from(place) + 1),
+    }
+}
+
 impl Resource {
     /// What a method asks for at a path as the routes have it ([`keyport_api::routes::canonical`]).
     pub fn find(method: &str, path: &str) -> Option<Resource> {
-        // Each begins alike, and most are told apart by the next letter.
-        let letter = |path: &str| path.as_bytes().get(BELOW.len()).copied();
-        let own = letter(path);
-        let is_asked =
-            |row: &Endpoint| letter(row.path) == own && row.is_at(path) && row.verb.methods().contains(&method);
-        Resource::ALL.iter().copied().find(|resource| is_asked(resource.info()))
+        let mut rows = BY_LETTER.get(letter(path)?)?.iter().copied();
+        let is_asked = |row: &Endpoint| row.verb.methods().contains(&method) && row.is_at(path);
+        rows.find(|resource| is_asked(resource.info()))
     }
 
     /// How the table writes such a path: with a parameter in braces.

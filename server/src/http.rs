@@ -29,6 +29,7 @@ pub use call::{Call, Connection, Protocol};
 pub use connection::Server;
 pub use credentials::Ways;
 pub use ending::Ending;
+pub(crate) use rare::Rare;
 pub(crate) use stack::hosts_for_peers;
 pub use stack::{Column, Stack, StackOptions};
 pub(crate) use unread::Unread;

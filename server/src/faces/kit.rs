@@ -2,10 +2,8 @@
 
 use std::any::Any;
 use std::future::poll_fn;
-use std::io::Write as _;
 use std::task::Poll;
 
-use bytes::BytesMut;
 use http::request::Parts;
 use http::{Extensions, HeaderValue, Version};
 use keyport_api::error::Error;
@@ -37,27 +35,9 @@ pub(super) fn header(text: &str) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The same of a few short parts, without a text in between.
-pub(super) fn joined(parts: &[&str]) -> HeaderValue {
-    let mut text = [0; 64];
-    let mut rest = &mut text[..];
-    let fits = parts.iter().all(|part| rest.write_all(part.as_bytes()).is_ok());
-    let left = rest.len();
-    let text = text.get(..text.len() - left).filter(|_| fits);
-    text.map_or_else(
-        || header(&parts.concat()),
-        |text| HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("")),
-    )
-}
-
-/// Numbers, all of them in one place of memory.
-pub(super) fn numbers<const N: usize>(numbers: [i64; N]) -> [HeaderValue; N] {
-    let mut text = BytesMut::with_capacity(N * itoa::Buffer::new().format(i64::MIN).len());
-    numbers.map(|number| {
-        text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        // Of digits and a sign: there always is a form.
-        HeaderValue::from_maybe_shared(text.split().freeze()).unwrap_or(HeaderValue::from_static(""))
-    })
+/// The same of a number. `From` would take two pieces of memory for it.
+pub(super) fn number(number: i64) -> HeaderValue {
+    header(itoa::Buffer::new().format(number))
 }
 
 /// The bytes that base64 stands for, in either alphabet, padded or not.
@@ -114,15 +94,6 @@ impl Identify for Calls {
 mod tests {
     use super::*;
     use keyport_api::etcdserverpb::{LeaseStatus, StatusResponse};
-
-    #[test]
-    fn numbers_and_parts_are_headers() {
-        assert_eq!(numbers([0, 7, i64::MAX, i64::MIN]), ["0", "7", "9223372036854775807", "-9223372036854775808"]);
-        let long = "x".repeat(64);
-        for parts in [&["\"", "7", "", "\""][..], &[], &[&long], &[&long, "y"]] {
-            assert_eq!(joined(parts), parts.concat());
-        }
-    }
 
     #[test]
     fn long_lists_are_large_and_so_are_many_bytes() {

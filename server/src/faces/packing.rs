@@ -20,7 +20,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::negotiation::encoding;
 use super::text::GatewayBody;
-use crate::http::Call;
+use crate::http::{Call, Rare};
 
 /// What is smaller fits into a packet or two in any case.
 const LEAST_BYTES: usize = 1024;
@@ -67,7 +67,7 @@ impl Packing {
     /// By the head of a request.
     pub(super) fn of<B>(request: &Request<B>) -> Packing {
         let headers = request.headers();
-        let asks = Call::may_name_encodings(request.extensions()) && !headers.contains_key(COOKIE);
+        let asks = Call::may_say(request.extensions(), Rare::ACCEPT_ENCODING) && !headers.contains_key(COOKIE);
         let is_kept = matches!(*request.method(), Method::GET | Method::HEAD);
         Packing { encoding: if asks { Encoding::best(headers) } else { None }, is_kept }
     }

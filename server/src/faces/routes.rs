@@ -30,7 +30,7 @@ use super::text::GatewayBody;
 use super::{backup, body, problem, query, session, unknown};
 use crate::calls::Calls;
 use crate::http::refusal::refusal_as;
-use crate::http::{Call, Protocol, RequestBody, asks_for_websocket};
+use crate::http::{Call, Protocol, Rare, RequestBody, asks_for_websocket};
 use crate::net::Face;
 use any_body::AnyBody;
 
@@ -107,7 +107,12 @@ impl Service<Request<RequestBody>> for Routes {
             }
             (_, Protocol::Grpc) => Box::pin(table.grpc(method, request)),
             (_, Protocol::GrpcWeb) => Box::pin(table.grpc_web(request)),
-            (_, Protocol::Json | Protocol::Http) => Box::pin(table.http(protocol, request)),
+            (_, Protocol::Json) => Box::pin(table.http(Some(Other::Call), request)),
+            (_, Protocol::Http) => match table.wanted(&request) {
+                Some(Wanted::Resource(resource)) => Box::pin(table.resource(resource, request)),
+                Some(Wanted::Other(other)) => Box::pin(table.http(Some(other), request)),
+                None => Box::pin(table.http(None, request)),
+            },
         }
     }
 }
@@ -128,16 +133,28 @@ impl Table {
         Ok(self.grpc_web.clone().call(request).await?.map(|body| AnyBody::Grpc { body }))
     }
 
-    async fn http(self: Arc<Self>, protocol: Protocol, request: Request<RequestBody>) -> Answer {
-        // A call is no resource, and by far the most are calls.
-        let below = match protocol {
-            Protocol::Json => Some(Wanted::Call),
-            _ => routes::canonical(request.uri().path()).map(|path| wanted(&request, &path)),
+    /// What a request below `/v3/` is for; none for any other, or if nothing is there.
+    fn wanted(&self, request: &Request<RequestBody>) -> Option<Wanted> {
+        self.api.as_ref()?;
+        routes::canonical(request.uri().path()).map(|path| wanted(request, &path))
+    }
+
+    async fn resource(self: Arc<Self>, resource: Resource, request: Request<RequestBody>) -> Answer {
+        let packing = Packing::of(&request);
+        let is_head = request.method() == http::Method::HEAD;
+        let answer = match &self.api {
+            Some(api) => api.resource(resource, request).await,
+            None => unknown::answer(request.uri().path()),
         };
+        let answer = if is_head { head_of(answer) } else { answer };
+        Ok(packing.pack(answer).map(|body| AnyBody::Gateway { body }))
+    }
+
+    async fn http(self: Arc<Self>, below: Option<Other>, request: Request<RequestBody>) -> Answer {
         Ok(match (&self.api, below) {
-            (Some(api), Some(wanted)) => {
+            (Some(api), Some(other)) => {
                 let packing = Packing::of(&request);
-                packing.pack(api.answer(wanted, request).await).map(|body| AnyBody::Gateway { body })
+                packing.pack(api.answer(other, request).await).map(|body| AnyBody::Gateway { body })
             }
             _ if others::is_connect(&request) => others::connect(),
             _ => self.http.clone().call(request).await?.map(|body| AnyBody::Http { body }),
@@ -146,18 +163,13 @@ impl Table {
 }
 
 impl Api {
-    /// What is no resource is a call, or nothing.
-    async fn answer(&self, wanted: Wanted, request: Request<RequestBody>) -> Response<GatewayBody> {
-        match wanted {
-            // In a box, as it is far larger: what is asked all day is a call.
-            Wanted::Resource(resource) if request.method() == http::Method::HEAD => {
-                head_of(Box::pin(self.resource(resource, request)).await)
-            }
-            Wanted::Resource(resource) => Box::pin(self.resource(resource, request)).await,
-            Wanted::Socket(resource) => Box::pin(self.socket(resource, request)).await,
-            Wanted::Call => self.gateway.handle(request).await,
-            Wanted::OtherMethods(methods) => problem::method_not_allowed(&methods),
-            Wanted::Nothing(path) => unknown::answer(&path),
+    /// Answers what is no resource.
+    async fn answer(&self, other: Other, request: Request<RequestBody>) -> Response<GatewayBody> {
+        match other {
+            Other::Socket(resource) => Box::pin(self.socket(resource, request)).await,
+            Other::Call => self.gateway.handle(request).await,
+            Other::Methods(methods) => problem::method_not_allowed(&methods),
+            Other::Nothing(path) => unknown::answer(&path),
         }
     }
 
@@ -180,9 +192,9 @@ impl Api {
         }
         match Answerer::of(resource) {
             Answerer::Paths => json::paths(&parts.method),
-            Answerer::Events => self.events.answer(parts).await,
-            Answerer::Backup => backup::answer(&self.calls, &parts).await,
-            Answerer::Session => session::answer(&self.calls, resource, &parts, &body).await,
+            Answerer::Events => Box::pin(self.events.answer(parts)).await,
+            Answerer::Backup => Box::pin(backup::answer(&self.calls, &parts)).await,
+            Answerer::Session => Box::pin(session::answer(&self.calls, resource, &parts, &body)).await,
             Answerer::Rest(kind) => self.rest.answer(kind, resource, &parts, body).await,
         }
     }
@@ -261,33 +273,39 @@ impl Answerer {
 /// What a request below `/v3/` is for.
 enum Wanted {
     Resource(Resource),
-    /// As it changes, over a WebSocket.
+    Other(Other),
+}
+
+/// What is no resource there.
+enum Other {
+    /// A resource as it changes, over a WebSocket.
     Socket(Resource),
     /// What the gateway answers, if only by saying that there is no such path.
     Call,
     /// There is a resource, which takes these methods.
-    OtherMethods(Vec<&'static str>),
+    Methods(Vec<&'static str>),
     /// There is nothing, and it is asked for as no call is.
     Nothing(String),
 }
 
 /// A WebSocket leads to the changes of keys, or to the call at the same path.
 fn wanted(request: &Request<RequestBody>, path: &str) -> Wanted {
-    if asks_for_websocket(request.method(), request.headers()) {
-        return match Resource::find("GET", path) {
-            Some(resource @ (Resource::Key | Resource::Keys)) => Wanted::Socket(resource),
-            _ => Wanted::Call,
-        };
+    let may_be_socket = Call::may_say(request.extensions(), Rare::UPGRADE);
+    if may_be_socket && asks_for_websocket(request.method(), request.headers()) {
+        return Wanted::Other(match Resource::find("GET", path) {
+            Some(resource @ (Resource::Key | Resource::Keys)) => Other::Socket(resource),
+            _ => Other::Call,
+        });
     }
     if let Some(resource) = Resource::find(request.method().as_str(), path) {
         return Wanted::Resource(resource);
     }
     let methods: Vec<_> = Resource::methods_at(path).collect();
-    match Method::of_route(path) {
-        None if !methods.is_empty() => Wanted::OtherMethods(methods),
-        None if request.method() != http::Method::POST => Wanted::Nothing(path.to_owned()),
-        _ => Wanted::Call,
-    }
+    Wanted::Other(match Method::of_route(path) {
+        None if !methods.is_empty() => Other::Methods(methods),
+        None if request.method() != http::Method::POST => Other::Nothing(path.to_owned()),
+        _ => Other::Call,
+    })
 }
 
 /// As a gRPC server answers what is not gRPC.

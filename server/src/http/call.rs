@@ -124,13 +124,13 @@ impl Call {
     /// What the head of a request says.
     pub fn of<B>(request: &Request<B>, connection: Arc<Connection>) -> Call {
         let path = request.uri().path();
+        let rare = Rare::of(request.headers());
         let grpc = grpc_form(request);
         let method = match grpc {
             Some(_) => Method::of_path(path),
-            None => routed(request, path),
+            None => routed(request, path, rare),
         };
         let protocol = grpc.unwrap_or(if method.is_some() { Protocol::Json } else { Protocol::Http });
-        let rare = Rare::of(request.headers());
         Call {
             connection,
             protocol,
@@ -159,9 +159,9 @@ impl Call {
         call.is_none_or(|call| call.rare.has(header))
     }
 
-    /// Whether a request may say how its answer may be compressed.
-    pub(crate) fn may_name_encodings(extensions: &Extensions) -> bool {
-        Call::may_have(Call::get(extensions), Rare::ACCEPT_ENCODING)
+    /// The same of a request on its way through the stack.
+    pub(crate) fn may_say(extensions: &Extensions, header: Rare) -> bool {
+        Call::may_have(Call::get(extensions), header)
     }
 
     /// Whether it lasts for as long as others like.
@@ -182,11 +182,11 @@ fn grpc_form<B>(request: &Request<B>) -> Option<Protocol> {
 
 /// The RPC behind a path of the gateway, for those who call it: the same path may lead elsewhere for others, such as those who
 /// only want to read, or who ask what they may do.
-fn routed<B>(request: &Request<B>, path: &str) -> Option<Method> {
+fn routed<B>(request: &Request<B>, path: &str, rare: Rare) -> Option<Method> {
     let method = || Method::of_route(&routes::canonical(path)?);
     if *request.method() == Verb::POST {
         method()
-    } else if asks_for_websocket(request.method(), request.headers()) {
+    } else if rare.has(Rare::UPGRADE) && asks_for_websocket(request.method(), request.headers()) {
         method().filter(|method| method.info().kind.server_streams())
     } else {
         None

@@ -1,11 +1,11 @@
-//! Headers that the layers ask for and few requests have. Which of them are there is found out in one walk over the head, so
+//! Headers that layers and faces ask for and few requests have. Which of them are there is found out in one walk over the head, so
 //! that nobody has to look for what is not.
 
 use http::{HeaderMap, HeaderName};
 
 /// A set of such headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rare(u16);
+pub(crate) struct Rare(u16);
 
 impl Rare {
     pub(super) const REQUEST_ID: Rare = Rare(1);
@@ -22,9 +22,15 @@ impl Rare {
     /// Says to which trace a call belongs.
     pub(super) const TRACE_PARENT: Rare = Rare(1 << 9);
     /// Says how an answer may be compressed.
-    pub(super) const ACCEPT_ENCODING: Rare = Rare(1 << 10);
+    pub(crate) const ACCEPT_ENCODING: Rare = Rare(1 << 10);
     /// Says how somebody would like to be answered.
-    pub(super) const PREFER: Rare = Rare(1 << 11);
+    pub(crate) const PREFER: Rare = Rare(1 << 11);
+    /// Asks for another protocol.
+    pub(crate) const UPGRADE: Rare = Rare(1 << 12);
+    /// Says what a thing has to be: `If-Match`, `If-None-Match`.
+    pub(crate) const CONDITION: Rare = Rare(1 << 13);
+    /// Says which part of something is asked for.
+    pub(crate) const RANGE: Rare = Rare(1 << 14);
     /// What browsers say of the page that a request is for.
     pub(super) const OF_PAGES: Rare = Rare(Rare::ORIGIN.0 | Rare::FETCH.0);
 
@@ -56,8 +62,11 @@ impl Rare {
             | "grpc-metadata-token"
             | "grpc-metadata-authorization"
             | "sec-websocket-protocol"
-            | "upgrade"
             | "cookie" => Rare::CREDENTIALS,
+            // A socket has them where others have none.
+            "upgrade" => Rare(Rare::CREDENTIALS.0 | Rare::UPGRADE.0),
+            "if-match" | "if-none-match" => Rare::CONDITION,
+            "range" => Rare::RANGE,
             name if name.starts_with("sec-fetch-") => Rare::FETCH,
             _ => Rare::default(),
         }

@@ -46,7 +46,7 @@ pub(super) const TTL: i64 = 10;
 
 /// Whether a request is for that: by what it accepts, or by a name in its query.
 pub(super) fn is_asked_for(parts: &Parts) -> bool {
-    let named = || parameters(parts.uri.query().unwrap_or_default()).find(|given| given.name == HOLD);
+    let named = || parameters(parts.uri.query()?).find(|given| given.name == HOLD);
     // A mistake is told where it is read.
     events::hears(&parts.headers) || named().is_some_and(|given| given.flag().unwrap_or(true))
 }

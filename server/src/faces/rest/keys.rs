@@ -75,12 +75,12 @@ impl Keys {
             Resource::KeyPut if hold::is_asked_for(parts) => {
                 Box::pin(put::hold(calls, caller, parts, (ask, body), self.stop.clone())).await
             }
-            Resource::KeyPut => put::answer(calls, caller, headers, ask, body).await,
+            Resource::KeyPut => put::answer(calls, caller, parts, ask, body).await,
             Resource::KeyPatch => {
                 Box::pin(patch::answer(calls, caller, headers, ask, body, self.max_value_bytes)).await
             }
             Resource::KeyAdd => Box::pin(add::answer(calls, caller, headers, ask, body)).await,
-            Resource::KeyDelete => remove::answer(calls, caller, ask).await,
+            Resource::KeyDelete => Box::pin(remove::answer(calls, caller, ask)).await,
             Resource::KeyHistory => Box::pin(history::answer(calls, caller, parts, ask)).await,
             _ => get::answer(calls, caller, parts, ask).await,
         }

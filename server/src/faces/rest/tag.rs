@@ -1,11 +1,12 @@
 //! The tags that stand for what a key is: `ETag`, by the revision of its last change.
 
+use bytes::Bytes;
 use http::HeaderValue;
-
-use crate::faces::kit;
 
 /// What the tag of the document about a key has behind its revision: other bytes have another tag.
 const DOCUMENT: &str = ".json";
+/// The same with the end of the tag.
+const END_OF_DOCUMENT: &str = ".json\"";
 
 /// Of the value at a revision, or of the document about it: what is written, it says alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +17,13 @@ pub(super) struct Tag {
 
 /// The tag of a value, or of the document about it.
 pub(super) fn tag(revision: i64, is_document: bool) -> HeaderValue {
-    let suffix = if is_document { DOCUMENT } else { "" };
     let mut digits = itoa::Buffer::new();
-    kit::joined(&["\"", digits.format(revision), suffix, "\""])
+    let (digits, end) = (digits.format(revision), if is_document { END_OF_DOCUMENT } else { "\"" });
+    let mut text = Vec::with_capacity(1 + digits.len() + end.len());
+    text.push(b'"');
+    text.extend_from_slice(digits.as_bytes());
+    text.extend_from_slice(end.as_bytes());
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// What a tag says. Quotes are easily lost in shells.

@@ -19,12 +19,15 @@ async fn of_futures_are_small() {
     assert!(size_of::<Layered>() <= 1024, "layers: {} bytes", size_of::<Layered>());
     let member = Member::start().await;
     let mut routes = Routes::new(member.calls.clone(), 1024, Some(member.gateway()), Router::new());
-    for (path, content_type) in [
-        ("/v3/kv/range", "application/json"),
-        ("/etcdserverpb.KV/Range", "application/grpc"),
-        ("/health", "text/plain"),
+    for (verb, path, content_type) in [
+        ("POST", "/v3/kv/range", "application/json"),
+        ("GET", "/v3/keys/a", "application/json"),
+        ("PUT", "/v3/keys/a", "application/json"),
+        ("POST", "/etcdserverpb.KV/Range", "application/grpc"),
+        ("POST", "/health", "text/plain"),
     ] {
-        let request = Request::post(path).version(Version::HTTP_2).header("content-type", content_type);
+        let request =
+            Request::builder().method(verb).uri(path).version(Version::HTTP_2).header("content-type", content_type);
         let mut request = request.body(RequestBody::empty()).unwrap();
         let call = Call::of(&request, Arc::new(Connection::in_process(Face::All)));
         request.extensions_mut().insert(call);

@@ -7,8 +7,9 @@ use keyport_storage::{Record, Versions};
 /// `{"key", "value", "create_revision", "mod_revision", "version", "lease", "prev_kv"}`, what is zero or absent left out.
 pub(in crate::faces) fn write_readable(out: &mut Vec<u8>, kv: &Record, prev_kv: Option<&Record>) {
     out.push(b'{');
+    let versions = kv.versions();
     // A deletion has no value; a live key may have an empty one.
-    write_fields(out, kv, kv.versions().version > 0);
+    write_fields(out, kv, versions, versions.version > 0);
     if let Some(prev_kv) = prev_kv {
         out.extend_from_slice(b",\"prev_kv\":");
         write_readable(out, prev_kv, None);
@@ -16,9 +17,8 @@ pub(in crate::faces) fn write_readable(out: &mut Vec<u8>, kv: &Record, prev_kv: 
     out.push(b'}');
 }
 
-/// What is between the braces, with or without the value.
-pub(in crate::faces) fn write_fields(out: &mut Vec<u8>, kv: &Record, with_value: bool) {
-    let versions = kv.versions();
+/// What is between the braces, with or without the value; the numbers are the record's own.
+pub(in crate::faces) fn write_fields(out: &mut Vec<u8>, kv: &Record, versions: Versions, with_value: bool) {
     write_bytes(out, "key", kv.key());
     if with_value {
         out.push(b',');
@@ -37,11 +37,16 @@ pub(in crate::faces) fn write_outline(out: &mut Vec<u8>, kv: &Record, lease: i64
 
 fn write_numbers(out: &mut Vec<u8>, versions: Versions) {
     let Versions { create_revision, mod_revision, version, lease } = versions;
-    let numbers =
-        [("create_revision", create_revision), ("mod_revision", mod_revision), ("version", version), ("lease", lease)];
-    for (name, number) in numbers.into_iter().filter(|&(_, number)| number != 0) {
-        for part in [b",\"", name.as_bytes(), b"\":\"", itoa::Buffer::new().format(number).as_bytes(), b"\""] {
-            out.extend_from_slice(part);
+    for (name, number) in [
+        (",\"create_revision\":\"", create_revision),
+        (",\"mod_revision\":\"", mod_revision),
+        (",\"version\":\"", version),
+        (",\"lease\":\"", lease),
+    ] {
+        if number != 0 {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            out.push(b'"');
         }
     }
 }

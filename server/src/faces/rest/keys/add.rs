@@ -52,7 +52,7 @@ pub(super) async fn answer(
     };
     let once = Once::of(headers, caller, &beside, &[hold.as_bytes(), &value])?;
     let addition = Addition { prefix: &ask.key, beside: &beside, value: &value, hold: ask.hold };
-    let told = |(reply, lease): (PutReply, _)| told(headers, &reply, lease, Return::Rest);
+    let told = |(reply, lease): (PutReply, _)| told(Return::of(headers), &reply, lease, Return::Rest);
     let Some(once) = once else {
         let Outcome::Now(added) = add_for(calls, caller, addition, Plainly).await?;
         return Ok(told(added));
@@ -77,7 +77,7 @@ fn again(
     let revision = record.versions().create_revision;
     let versions = Versions { create_revision: revision, mod_revision: revision, version: 1, lease };
     let reply = PutReply { revision, record: Some(Record::new(&key, value, versions)), previous: None };
-    let mut response = told(headers, &reply, calls.lease.of_its_key(lease), Return::Rest);
+    let mut response = told(Return::of(headers), &reply, calls.lease.of_its_key(lease), Return::Rest);
     once::mark(&mut response);
     Ok(response)
 }

@@ -12,6 +12,7 @@ use super::condition::{Condition, Tags};
 use crate::faces::query::{Parameter, parameters_once};
 use crate::faces::rest::address;
 use crate::faces::rest::failure::Failure;
+use crate::http::{Call, Rare};
 
 /// Where the histories of keys begin in paths.
 const HISTORY: &str = "/v3/history/";
@@ -68,7 +69,9 @@ impl Ask {
         if ask.wait.is_some() && ask.revision > 0 {
             return Err(Failure::Malformed("what was at rev does not change: leave out wait".into()));
         }
-        ask.condition = Condition::of_headers(&parts.headers).or(twins)?;
+        let is_said = Call::may_say(&parts.extensions, Rare::CONDITION);
+        let said = if is_said { Condition::of_headers(&parts.headers) } else { Condition::default() };
+        ask.condition = said.or(twins)?;
         Ok(ask)
     }
 

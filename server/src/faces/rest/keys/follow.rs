@@ -15,7 +15,7 @@ const WATCH: &str = "watch";
 
 /// Whether a request is for that: by what it accepts, or by a name in its query.
 pub(super) fn is_asked_for(parts: &Parts) -> bool {
-    let named = || parameters(parts.uri.query().unwrap_or_default()).find(|given| given.name == WATCH);
+    let named = || parameters(parts.uri.query()?).find(|given| given.name == WATCH);
     // A mistake is told where it is read.
     hears(&parts.headers) || named().is_some_and(|given| given.flag().unwrap_or(true))
 }

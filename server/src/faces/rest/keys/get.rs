@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use keyport_api::error::Error;
@@ -21,14 +19,11 @@ use crate::faces::rest::shown;
 use crate::faces::rest::tag::{Tag, read};
 use crate::faces::text::GatewayBody;
 use crate::faces::{kit, problem};
+use crate::http::{Call, Rare};
 
 /// The forms of an answer; the first one for those who do not mind.
 const FORMS: [&str; 3] = ["application/octet-stream", "application/json", "text/plain"];
-const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-
-/// Of an answer, but for rare ones.
-const HEADERS: usize = 12;
 
 /// Larger values are not copied for their way out.
 const LARGE: usize = 16 * 1024;
@@ -56,20 +51,16 @@ pub(super) async fn answer(
     let Some((versions, kv)) = found else { return Err(Failure::Absent(revision)) };
     let form = best(headers, &FORMS);
     let own = Tag { revision: versions.mod_revision, is_document: form == 1 };
-    let mut response = if condition.is_known(own) {
-        with(StatusCode::NOT_MODIFIED, Bytes::new())
-    } else if form == 1 {
-        let mut response = with(StatusCode::OK, shown::of_key(&kv));
-        shown::typed(response.headers_mut());
-        response
+    let mut said = shown::of_key(versions, revision, own.is_document);
+    Ok(if condition.is_known(own) {
+        said.remove(CONTENT_TYPE);
+        with(StatusCode::NOT_MODIFIED, said, Bytes::new())
+    } else if own.is_document {
+        shown::typed(&mut said);
+        with(StatusCode::OK, said, shown::document_of(&kv))
     } else {
-        raw(parts, &kv, own, form == 2)
-    };
-    let said = response.headers_mut();
-    shown::describe(said, versions, revision, form == 1);
-    said.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    said.insert(VARY, HeaderValue::from_static("accept"));
-    Ok(response)
+        raw(parts, &kv, own, form == 2, said)
+    })
 }
 
 /// What there is of a key, as of a revision of the store.
@@ -111,34 +102,32 @@ fn is_news(ask: &Ask, headers: &HeaderMap, kv: Option<&Record>) -> bool {
 }
 
 /// The value, or the part of it that is asked for.
-fn raw(parts: &Parts, kv: &Record, own: Tag, as_text: bool) -> Response<GatewayBody> {
+fn raw(parts: &Parts, kv: &Record, own: Tag, as_text: bool, mut said: HeaderMap) -> Response<GatewayBody> {
     let (headers, value) = (&parts.headers, kv.value());
     let all = value.len();
     let is_own = || headers.get(IF_RANGE).is_none_or(|tag| tag.to_str().ok().and_then(read) == Some(own));
     // Parts are for GET alone: HEAD tells of all of it.
-    let asked = headers.get(RANGE).filter(|_| parts.method == Method::GET && is_own());
-    let sent = sent(kv, value);
-    let mut response = match asked.map_or(Part::All, |asked| part(asked, all as u64)) {
-        Part::All => with(StatusCode::OK, sent),
+    let may_ask = parts.method == Method::GET && Call::may_say(&parts.extensions, Rare::RANGE);
+    let asked = if may_ask { headers.get(RANGE).filter(|_| is_own()) } else { None };
+    if as_text && std::str::from_utf8(value).is_ok() {
+        said.insert(CONTENT_TYPE, TEXT);
+    }
+    match asked.map_or(Part::All, |asked| part(asked, all as u64)) {
+        Part::All => with(StatusCode::OK, said, sent(kv, value)),
         Part::Some(part) => {
             let range = |end: u64| usize::try_from(end).unwrap_or(all).min(all);
-            let mut response = with(StatusCode::PARTIAL_CONTENT, sent.slice(range(part.start)..range(part.end)));
             let described = format!("bytes {}-{}/{all}", part.start, part.end.saturating_sub(1));
-            response.headers_mut().insert(CONTENT_RANGE, kit::header(&described));
-            response
+            said.insert(CONTENT_RANGE, kit::header(&described));
+            with(StatusCode::PARTIAL_CONTENT, said, sent(kv, value).slice(range(part.start)..range(part.end)))
         }
         Part::Beyond => {
             let mut response = problem::of_http(StatusCode::RANGE_NOT_SATISFIABLE, "the value has not so many bytes");
-            response.headers_mut().insert(CONTENT_RANGE, kit::header(&format!("bytes */{all}")));
-            return response;
+            said.remove(CONTENT_TYPE);
+            said.insert(CONTENT_RANGE, kit::header(&format!("bytes */{all}")));
+            response.headers_mut().extend(said);
+            response
         }
-    };
-    let is_text = as_text && std::str::from_utf8(value).is_ok();
-    let said = response.headers_mut();
-    said.insert(CONTENT_TYPE, if is_text { TEXT } else { OCTETS });
-    // It is somebody's bytes: no browser is to run them.
-    said.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    }
 }
 
 fn sent(kv: &Record, value: &[u8]) -> Bytes {
@@ -151,10 +140,9 @@ fn sent(kv: &Record, value: &[u8]) -> Bytes {
     if value.len() < LARGE { Bytes::copy_from_slice(value) } else { Bytes::from_owner(Value(kv.clone())) }
 }
 
-fn with(status: StatusCode, body: Bytes) -> Response<GatewayBody> {
+fn with(status: StatusCode, said: HeaderMap, body: Bytes) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::Full(body));
     *response.status_mut() = status;
-    // As many as are said of most keys: one place for all of them.
-    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
+    *response.headers_mut() = said;
     response
 }

@@ -43,7 +43,7 @@ fn document(key: &[u8], reply: &HistoryReply, next: Option<i64>) -> Bytes {
     for (at, version) in reply.versions.iter().enumerate() {
         out.extend_from_slice(if at > 0 { b",{" } else { b"{" });
         let is_there = version.versions().version > 0;
-        write_fields(&mut out, version, is_there);
+        write_fields(&mut out, version, version.versions(), is_there);
         if !is_there {
             out.extend_from_slice(b",\"deleted\":true");
         }

@@ -235,7 +235,7 @@ fn write_one(out: &mut Vec<u8>, listed: &Listed, with_values: bool) {
     match listed {
         Listed::Key(kv) => {
             if with_values {
-                write_fields(out, kv, true);
+                write_fields(out, kv, kv.versions(), true);
             } else {
                 write_outline(out, kv, kv.versions().lease, kv.value_len());
             }

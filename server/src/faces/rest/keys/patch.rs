@@ -47,7 +47,7 @@ pub(super) async fn answer(
             return Ok(response);
         }
     };
-    let told = |reply: PutReply| told(headers, &reply, None, Return::Representation);
+    let told = |reply: PutReply| told(Return::of(headers), &reply, None, Return::Representation);
     let Some(once) = once(headers, caller, &ask, &body)? else {
         let Outcome::Now(reply) = patch(calls, caller, &ask, &change, most_bytes, Plainly).await?;
         return Ok(told(reply));
@@ -136,7 +136,7 @@ async fn again(
     };
     let kv = kv.unwrap_or_else(|| Record::new(&ask.key, &[], versions));
     let reply = PutReply { revision, record: Some(kv), previous: None };
-    let mut response = told(headers, &reply, None, form);
+    let mut response = told(Return::of(headers), &reply, None, form);
     once::mark(&mut response);
     Ok(response)
 }

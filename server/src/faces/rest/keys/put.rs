@@ -1,13 +1,12 @@
 //! `PUT /v3/keys/{key}`: the body is the value.
 
 use bytes::Bytes;
-use http::header::{CONTENT_RANGE, ETAG, LOCATION};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keyport_api::error::Error;
 use keyport_api::etcdserverpb::PutRequest;
 use keyport_api::etcdserverpb::request_op::Request;
-use keyport_storage::Versions;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::{Ask, Hold};
@@ -18,8 +17,8 @@ use crate::faces::rest::failure::Failure;
 use crate::faces::rest::hold;
 use crate::faces::rest::own_lease::OwnLease;
 use crate::faces::rest::shown::{self, Written};
-use crate::faces::rest::tag::tag;
 use crate::faces::text::GatewayBody;
+use crate::http::{Call, Rare};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -30,10 +29,11 @@ const MOST_TRIES: usize = 3;
 pub(super) async fn answer(
     calls: &Calls,
     caller: &Caller,
-    headers: &HeaderMap,
+    parts: &Parts,
     ask: Ask,
     value: Bytes,
 ) -> Result<Response<GatewayBody>, Failure> {
+    let headers = &parts.headers;
     if headers.contains_key(CONTENT_RANGE) {
         return Err(Failure::Malformed("a part of a value cannot be written: leave out Content-Range".into()));
     }
@@ -41,11 +41,12 @@ pub(super) async fn answer(
         Hold::Nothing => (write(calls, caller, &ask, value, 0).await?, None),
         Hold::Lease(id) => (write(calls, caller, &ask, value, id).await?, None),
         Hold::Ttl(seconds) => {
-            let (reply, lease) = write_for(calls, caller, &ask, &value, seconds).await?;
+            let (reply, lease) = Box::pin(write_for(calls, caller, &ask, &value, seconds)).await?;
             (reply, Some(lease))
         }
     };
-    Ok(told(headers, &reply, lease, Return::Rest))
+    let preferred = if Call::may_say(&parts.extensions, Rare::PREFER) { Return::of(headers) } else { None };
+    Ok(told(preferred, &reply, lease, Return::Rest))
 }
 
 /// Writes a key that is there for as long as the answer is read.
@@ -67,7 +68,8 @@ pub(super) async fn hold(
     let reply = write(calls, caller, &ask, value, lease.get().id).await?;
     let kv = reply.record.as_ref().ok_or(Error::ReplyMismatch)?;
     let ttl = Some(lease.get().ttl);
-    let written = Written { kv, with_value: false, ttl, previous: reply.previous.as_ref() }.document();
+    let versions = kv.versions();
+    let written = Written { kv, versions, with_value: false, ttl, previous: reply.previous.as_ref() }.document();
     Ok(hold::stream(parts, stop, lease, None, async { Ok(written) }))
 }
 
@@ -112,7 +114,7 @@ async fn write(calls: &Calls, caller: &Caller, ask: &Ask, value: Bytes, lease: i
     if ask.condition.is_none() {
         return Ok(calls.kv.put(caller, request).await?.reply);
     }
-    put_of(swap(calls, caller, &ask.key, &ask.condition, Request::RequestPut(request)).await?)
+    put_of(Box::pin(swap(calls, caller, &ask.key, &ask.condition, Request::RequestPut(request))).await?)
 }
 
 /// What the answer is to have in it.
@@ -126,7 +128,7 @@ pub(super) enum Return {
 
 impl Return {
     /// What the request prefers.
-    fn of(headers: &HeaderMap) -> Option<Return> {
+    pub(super) fn of(headers: &HeaderMap) -> Option<Return> {
         let values = headers.get_all(PREFER).into_iter().filter_map(|value| value.to_str().ok());
         let preferences = values.flat_map(|value| value.split(',')).filter_map(|one| one.split(';').next());
         let mut wanted = preferences.map(|one| one.trim().to_ascii_lowercase().replace([' ', '"'], ""));
@@ -146,38 +148,36 @@ impl Return {
     }
 }
 
-/// What is said of a key that was written; `usual` to those who do not mind.
+/// What is said of a key that was written; `usual` to those who prefer nothing.
 pub(super) fn told(
-    headers: &HeaderMap,
+    preferred: Option<Return>,
     reply: &PutReply,
     lease: Option<KeyLease>,
     usual: Return,
 ) -> Response<GatewayBody> {
-    let preferred = Return::of(headers);
     // What was there before has to be in the answer if it was asked for.
     let preferred = preferred.filter(|preferred| *preferred != Return::Minimal || reply.previous.is_none());
     let wanted = preferred.unwrap_or(usual);
     let Some(kv) = &reply.record else { return Response::new(GatewayBody::empty()) };
-    let Versions { mod_revision, version, .. } = kv.versions();
-    let is_new = version == 1;
+    let versions = kv.versions();
+    let is_new = versions.version == 1;
     let (status, body) = match wanted {
         Return::Minimal if !is_new => (StatusCode::NO_CONTENT, Bytes::new()),
         Return::Minimal => (StatusCode::CREATED, Bytes::new()),
         Return::Representation | Return::Rest => {
             let with_value = wanted == Return::Representation;
             let ttl = lease.map(|lease| lease.ttl);
-            let written = Written { kv, with_value, ttl, previous: reply.previous.as_ref() };
+            let written = Written { kv, versions, with_value, ttl, previous: reply.previous.as_ref() };
             (if is_new { StatusCode::CREATED } else { StatusCode::OK }, written.document())
         }
     };
     let has_body = !body.is_empty();
     let mut response = Response::new(GatewayBody::Full(body));
     *response.status_mut() = status;
+    *response.headers_mut() = shown::of_written(versions.mod_revision, reply.revision);
     let said = response.headers_mut();
-    said.insert(ETAG, tag(mod_revision, false));
-    said.insert(shown::REVISION, reply.revision.into());
-    if has_body {
-        shown::typed(said);
+    if !has_body {
+        said.remove(CONTENT_TYPE);
     }
     if is_new {
         said.insert(LOCATION, location(kv.key()));

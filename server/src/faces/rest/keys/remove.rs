@@ -30,7 +30,7 @@ pub(super) async fn answer(calls: &Calls, caller: &Caller, ask: Ask) -> Result<R
     response.headers_mut().insert(shown::REVISION, reply.revision.into());
     match reply.previous.first() {
         Some(previous) => {
-            *response.body_mut() = GatewayBody::Full(shown::of_key(previous));
+            *response.body_mut() = GatewayBody::Full(shown::document_of(previous));
             shown::typed(response.headers_mut());
         }
         None => *response.status_mut() = StatusCode::NO_CONTENT,

@@ -90,7 +90,10 @@ fn write_get(out: &mut Vec<u8>, reply: &RangeReply, left_out: &[LeftOut]) {
 fn write_put(out: &mut Vec<u8>, reply: &PutReply) {
     out.extend_from_slice(b"{\"put\":");
     match &reply.record {
-        Some(kv) => Written { kv, with_value: false, ttl: None, previous: reply.previous.as_ref() }.write(out),
+        Some(kv) => {
+            Written { kv, versions: kv.versions(), with_value: false, ttl: None, previous: reply.previous.as_ref() }
+                .write(out)
+        }
         None => out.extend_from_slice(b"{}"),
     }
     out.push(b'}');
