@@ -25,7 +25,9 @@ pub(crate) fn all_hold(view: &impl View, compares: &[Compare]) -> Result<bool, K
 
 fn holds(view: &impl View, compare: &Compare) -> Result<bool, KvError> {
     let range = KeyRange::new(compare.key.clone(), compare.range_end.clone());
-    let found = view.range(&range, RangeOptions::default())?;
+    // A value may be on the disk alone: it is had where it is what is compared.
+    let valueless = target(compare) != Some(CompareTarget::Value);
+    let found = view.range(&range, RangeOptions { valueless, ..RangeOptions::default() })?;
     if found.records.is_empty() {
         // A missing key has no value to compare, not even an unequal one; its numbers are 0.
         return Ok(target(compare) != Some(CompareTarget::Value) && matches(compare, None));
@@ -62,5 +64,53 @@ fn matches(compare: &Compare, record: Option<&Record>) -> bool {
         Ok(CompareResult::Greater) => ordering.is_gt(),
         Ok(CompareResult::Less) => ordering.is_lt(),
         Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use keyport_storage::mvcc::{MvccError, RangeResult};
+
+    use super::*;
+
+    /// One key, of which is told whether its value was asked for.
+    #[derive(Default)]
+    struct OneKey {
+        is_value_read: Cell<bool>,
+    }
+
+    impl View for OneKey {
+        fn range(&self, range: &KeyRange, options: RangeOptions) -> Result<RangeResult, MvccError> {
+            self.is_value_read.set(!options.valueless);
+            let versions = Versions { create_revision: 2, mod_revision: 3, version: 2, lease: 4 };
+            let value: &[u8] = if options.valueless { b"" } else { b"v" };
+            Ok(RangeResult { records: vec![Record::new(&range.start, value, versions)], count: 1, revision: 3 })
+        }
+
+        fn start_revision(&self) -> i64 {
+            3
+        }
+
+        fn compacted(&self) -> i64 {
+            -1
+        }
+    }
+
+    #[test]
+    fn a_value_is_read_only_where_it_is_compared() {
+        for (target, union, reads) in [
+            (CompareTarget::Create, TargetUnion::CreateRevision(2), false),
+            (CompareTarget::Mod, TargetUnion::ModRevision(3), false),
+            (CompareTarget::Version, TargetUnion::Version(2), false),
+            (CompareTarget::Lease, TargetUnion::Lease(4), false),
+            (CompareTarget::Value, TargetUnion::Value(b"v"[..].into()), true),
+        ] {
+            let view = OneKey::default();
+            let compare = Compare { target: target.into(), target_union: Some(union), ..Compare::default() };
+            assert!(all_hold(&view, &[compare]).unwrap(), "{target:?}");
+            assert_eq!(view.is_value_read.get(), reads, "{target:?}");
+        }
     }
 }

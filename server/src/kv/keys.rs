@@ -68,14 +68,13 @@ impl<'a> KvTxn<'a> {
         self.ops.set(self.ops.get() + 1);
     }
 
-    /// What is there before a change is a range, to etcd and to who counts here.
-    fn previous_value(&self, key: &Bytes) -> Result<Option<Record>, MvccError> {
+    /// What was there before, or is kept, is read: a range, to etcd and to who counts here.
+    fn count_look(&self) {
         self.count(&self.metrics.range_total);
-        self.store.get(key)
     }
 
     fn previous_values(&self, range: &KeyRange) -> Result<Vec<Record>, MvccError> {
-        self.count(&self.metrics.range_total);
+        self.count_look();
         Ok(self.store.range(range, RangeOptions::default())?.records)
     }
 
@@ -120,18 +119,15 @@ impl View for KvTxn<'_> {
 /// `LeaseNotFound`, then `KeyNotFound` when something of a missing key is to be kept.
 pub(crate) fn put(txn: &mut KvTxn<'_>, request: &PutRequest) -> Result<PutReply, KvError> {
     txn.check_put(request)?;
-    // Its value may be on the disk alone, so it is had where it is wanted, before anything is changed.
-    let is_kept = request.ignore_value || request.ignore_lease;
-    let previous = if is_kept || request.prev_kv { txn.previous_value(&request.key)? } else { None };
-    let (mut value, mut lease) = (&request.value[..], request.lease);
-    if let Some(kept) = &previous {
-        if request.ignore_value {
-            value = kept.value();
-        }
-        if request.ignore_lease {
-            lease = kept.lease();
-        }
+    if request.ignore_value || request.ignore_lease || request.prev_kv {
+        txn.count_look();
     }
+    // Its value may be on the disk alone, so it is had where it is wanted, before anything is changed.
+    let previous = if request.ignore_value || request.prev_kv { txn.store.get(&request.key)? } else { None };
+    let kept = previous.as_ref().filter(|_| request.ignore_value);
+    let value = kept.map_or(&request.value[..], Record::value);
+    let kept = if request.ignore_lease { txn.store.outline(&request.key) } else { None };
+    let lease = kept.map_or(request.lease, |kept| kept.lease());
     let (record, replaced) = txn.store.put(&request.key, value, lease);
     txn.count(&txn.metrics.put_total);
     txn.metrics.put_bytes.add(i64::try_from(request.key.len() + value.len()).unwrap_or(i64::MAX));
