@@ -9,7 +9,8 @@ describe("a difference", () => {
   it("is small where little has changed", () => {
     expect(written("a\nb\nc", "a\nx\nc")).toBe(" a\n-b\n+x\n c");
     expect(written("a\nb\nc", "a\nb\nnew\nc")).toBe(" a\n b\n+new\n c");
-    expect(written("", "a")).toBe("-\n+a");
+    expect(written("", "a")).toBe("+a");
+    expect(written("a", "")).toBe("-a");
     expect(written("same", "same")).toBe(" same");
   });
 

@@ -9,7 +9,12 @@ export interface Line {
 const MOST_DIFFERENCES = 500;
 
 export function diff(before: string, after: string): Line[] {
-  return diffLines(before.split("\n"), after.split("\n"));
+  return diffLines(linesOf(before), linesOf(after));
+}
+
+/** Nothing has no lines, rather than an empty one. */
+function linesOf(text: string): string[] {
+  return text === "" ? [] : text.split("\n");
 }
 
 export function diffLines(old: readonly string[], now: readonly string[]): Line[] {

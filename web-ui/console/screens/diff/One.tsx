@@ -47,10 +47,11 @@ function Values({ difference, between: { from, to } }: Props) {
   if (error) return <Failure error={error} again={() => void refetch()} wish="read this key" />;
   if (!data) return <Loading what="both values" />;
   const { before, after } = data;
+  const isEmpty = [before, after].every((value) => value === undefined || value.size === 0);
   return (
     <>
       {isSame(data) && <p className={styles.same}>The value is the same: {difference.before?.createRevision === difference.after?.createRevision ? "it was written again" : "it was deleted and written again"}{before?.lease !== after?.lease && ", and its lease is another one"}.</p>}
-      {!isSame(data) && <Diff before={comparable(before?.bytes)} after={comparable(after?.bytes)} label={`What has become of ${show(difference.key)}`} />}
+      {!isSame(data) && (isEmpty ? <p className={styles.same}>The value is empty.</p> : <Diff before={comparable(before?.bytes)} after={comparable(after?.bytes)} label={`What has become of ${show(difference.key)}`} />)}
       {[before, after].some((value) => value && value.bytes.length < value.size) && <p className={styles.same}>Of values this large the first 64 KiB are compared.</p>}
     </>
   );

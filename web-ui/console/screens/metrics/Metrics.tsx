@@ -93,8 +93,8 @@ function Row({ family, log, href, isOpen }: { family: FamilyOf; log: Log; href: 
       <td><div className={styles.about}><a className="mono" href={href} aria-current={isOpen ? "true" : undefined}>{name.split(/(?<=_)/).map((part, at) => <Fragment key={at}>{part}<wbr /></Fragment>)}</a><span>{help}</span></div></td>
       <td data-label="Type"><Tag>{type}</Tag></td>
       <td data-label="Now" className={styles.number}>{now === undefined ? "–" : write(now)}</td>
-      <td data-label="A second" className={styles.number}>{rate === undefined ? "–" : write(rate)}</td>
-      <td data-label="Half, 99 of 100 below" className={styles.number}>{type === "histogram" ? <Below family={family} log={log} /> : "–"}</td>
+      <td data-label="A second" className={`${styles.number} ${isCounted ? "" : styles.none}`}>{rate === undefined ? "–" : write(rate)}</td>
+      <td data-label="Half, 99 of 100 below" className={`${styles.number} ${type === "histogram" ? "" : styles.none}`}>{type === "histogram" ? <Below family={family} log={log} /> : "–"}</td>
       <td><Sparkline values={perSecond} /></td>
     </tr>
   );
