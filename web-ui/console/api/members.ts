@@ -1,6 +1,7 @@
 // Members of the cluster, and what is done with them.
+import { ofMember } from "../model/consoles";
 import type { MemberState as Vote } from "../model/quorum";
-import { address } from "./base";
+import { address, base } from "./base";
 import { call, send } from "./client";
 import type { MemberState, Overview } from "./overview";
 
@@ -51,7 +52,7 @@ export async function disarm(): Promise<void> {
 
 /** The console of another member, where a browser may find it: what has to be asked of that member is done there. */
 export function consoleOf(member: MemberState): string | undefined {
-  const url = member.client_urls.find((each) => /^https?:/.test(each));
-  return url === undefined ? undefined : new URL("ui/#/members", url.endsWith("/") ? url : `${url}/`).href;
+  const at = ofMember(member.client_urls, base.href);
+  return "url" in at ? `${at.url}#/members` : undefined;
 }
 

@@ -7,8 +7,8 @@ export type Overview = components["schemas"]["Overview"];
 export type MemberState = components["schemas"]["MemberState"];
 export type Sample = components["schemas"]["Sample"];
 
-export function overview(signal?: AbortSignal): Promise<Overview> {
-  return call("get", "/v3/overview", { signal });
+export function overview(signal?: AbortSignal, { isHelp = false } = {}): Promise<Overview> {
+  return call("get", "/v3/overview", { signal, isHelp });
 }
 
 /** The overview whenever it is another one, until the function that comes back is called. */

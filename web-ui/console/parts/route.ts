@@ -8,7 +8,8 @@ export interface Route {
   query: URLSearchParams;
 }
 
-function hash(): string {
+/** The place that is open, as it stands in the address behind `#/`. */
+export function here(): string {
   // Not `location.hash`, of which Firefox decodes a part.
   return /#\/?(.*)$/s.exec(window.location.href)?.[1] ?? "";
 }
@@ -25,7 +26,7 @@ export function parse(address: string): Route {
 }
 
 export function useRoute(): Route {
-  return parse(useSyncExternalStore(subscribe, hash));
+  return parse(useSyncExternalStore(subscribe, here));
 }
 
 /** The address of a place, for links. */

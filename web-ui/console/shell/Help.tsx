@@ -9,9 +9,12 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["/", "search"],
   ["j  k", "down, up in a list"],
   ["Enter", "open"],
+  ["Space", "choose a row, Shift with a step those on the way"],
+  ["Ctrl A", "choose all that are loaded, Escape none"],
   ["n", "a new key"],
   ["e", "edit the open key"],
   ["Ctrl S", "save"],
+  ["Ctrl Enter", "run the call at the cursor, or send the request"],
   ["?", "this"],
 ];
 

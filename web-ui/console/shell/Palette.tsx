@@ -8,6 +8,7 @@ import { ofText, show } from "../model/keys";
 import { go, link } from "../parts/route";
 import { inSentence, screens } from "../screens";
 import { kept } from "../screens/keys/kept";
+import { type Others, useOthers } from "./consoles/useOthers";
 import styles from "./Palette.module.css";
 import { choose } from "./theme";
 
@@ -17,7 +18,7 @@ interface Entry {
   run: () => void;
 }
 
-function entries(text: string, onHelp: () => void): Entry[] {
+function entries(text: string, { members, kept: consoles }: Others, { onHelp, onConsoles }: Pick<Props, "onHelp" | "onConsoles">): Entry[] {
   const all: Entry[] = [
     ...screens.map(({ id, title, icon }) => ({ label: `Go to ${inSentence(title)}`, icon, run: () => go(link(id)) })),
     { label: "Light colours", icon: "sun", run: () => choose("light") },
@@ -25,6 +26,8 @@ function entries(text: string, onHelp: () => void): Entry[] {
     { label: "Colours as the system has them", icon: "auto", run: () => choose("auto") },
     { label: "Keyboard shortcuts", icon: "keys", run: onHelp },
   ];
+  for (const { name, href } of consoles) if (href !== undefined) all.push({ label: `Console: ${name}`, icon: "server", run: () => window.location.assign(href) });
+  all.push({ label: "Other consoles…", icon: "server", run: onConsoles });
   const { bookmarks, recent } = kept.get();
   const fresh = recent.filter(({ at }) => !bookmarks.some((each) => each.at === at));
   // Behind the screens as long as nothing is typed, which are few.
@@ -33,20 +36,30 @@ function entries(text: string, onHelp: () => void): Entry[] {
   const who = api.session.get();
   if (who?.user !== undefined) all.push({ label: "Log out", icon: "out", run: () => void api.end() });
   const words = text.toLowerCase().split(/\s+/);
-  const found = all.filter(({ label }) => words.every((word) => label.toLowerCase().includes(word)));
-  if (text.trim() === "") return found;
+  const isMeant = ({ label }: { label: string }): boolean => words.every((word) => label.toLowerCase().includes(word));
+  const found = all.filter(isMeant);
+  // Told last: what somebody has begun to choose stays where it is.
+  const told = members.flatMap(({ name, href, note }) => (href === undefined ? [] : [{ label: `Console of ${name}${note === undefined ? "" : `, ${note}`}`, icon: "server" as const, run: () => window.location.assign(href) }])).filter(isMeant);
+  if (text.trim() === "") return [...found, ...told];
   const key = text.trim();
   return [
     ...found,
     { label: `Open the key ${key}`, icon: "file", run: () => go(link("keys", ofText(key))) },
     { label: `Search keys for ${key}`, icon: "search", run: () => go(link("keys", "", { search: key })) },
+    ...told,
   ];
 }
 
-export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
+interface Props {
+  onClose: () => void;
+  onConsoles: () => void;
+  onHelp: () => void;
+}
+
+export function Palette({ onClose, onConsoles, onHelp }: Props) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const found = entries(text, onHelp);
+  const found = entries(text, useOthers(true), { onHelp, onConsoles });
 
   const pick = (entry: Entry | undefined): void => {
     onClose();

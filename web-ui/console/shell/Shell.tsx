@@ -1,5 +1,5 @@
 // What is around every screen.
-import { Suspense, useEffect, useState } from "react";
+import { Suspense, lazy, useEffect, useState } from "react";
 
 import { EVERY_MS, streams } from "../api/live";
 import { reach } from "../api/reach";
@@ -20,9 +20,12 @@ import styles from "./Shell.module.css";
 import { useShortcuts } from "./shortcuts";
 import { Top } from "./Top";
 
+/** It is rare, and loaded when it is wanted. */
+const Consoles = lazy(() => import("./consoles/Manage"));
+
 export function Shell() {
   const route = useRoute();
-  const [over, setOver] = useState<"palette" | "help">();
+  const [over, setOver] = useState<"palette" | "help" | "consoles">();
   const [menu, setMenu] = useState(false);
   const [ask, who, set, server] = [useStore(asked), useStore(session), useStore(settings), useStore(reach)];
   const [hasStreams, live] = [useStore(streams) > 0, useStore(isLive)];
@@ -41,7 +44,7 @@ export function Shell() {
       <a className={styles.skip} href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>
         Skip to the content
       </a>
-      <Top title={screen?.title ?? ""} onMenu={() => setMenu(!menu)} onPalette={() => setOver("palette")} onHelp={() => setOver("help")} />
+      <Top title={screen?.title ?? ""} onMenu={() => setMenu(!menu)} onPalette={() => setOver("palette")} onConsoles={() => setOver("consoles")} onHelp={() => setOver("help")} />
       <Nav at={route.screen} isOpen={menu} onClose={() => setMenu(false)} />
       <main id="main" className={styles.main} tabIndex={-1}>
         {server === "away" && (
@@ -68,8 +71,9 @@ export function Shell() {
       <div className={styles.looks} role="status">
         {hasStreams && !live && `Looks every ${EVERY_MS / 1_000} s: a browser has six connections, and other pages of the console have them. Live when it is used.`}
       </div>
-      {over === "palette" && <Palette onClose={() => setOver(undefined)} onHelp={() => setOver("help")} />}
+      {over === "palette" && <Palette onClose={() => setOver(undefined)} onConsoles={() => setOver("consoles")} onHelp={() => setOver("help")} />}
       {over === "help" && <Help onClose={() => setOver(undefined)} />}
+      {over === "consoles" && <Suspense><Consoles onClose={() => setOver(undefined)} /></Suspense>}
       {ask?.isOpen === true && <Login user={who?.user} onDone={ask.done} />}
       <Toasts />
     </div>

@@ -5,12 +5,14 @@ import { Icon, type IconName } from "../parts/Icon";
 import { Menu } from "../parts/Menu";
 import { toast } from "../parts/Toasts";
 import { type Theme, choose, theme } from "./theme";
+import { Switch } from "./consoles/Switch";
 import styles from "./Top.module.css";
 
 interface Props {
   title: string;
   onMenu: () => void;
   onPalette: () => void;
+  onConsoles: () => void;
   onHelp: () => void;
 }
 
@@ -20,13 +22,14 @@ const THEMES: readonly (readonly [Theme, string, IconName])[] = [
   ["dark", "Dark", "moon"],
 ];
 
-export function Top({ title, onMenu, onPalette, onHelp }: Props) {
+export function Top({ title, onMenu, onPalette, onConsoles, onHelp }: Props) {
   const wish = useStore(theme);
   return (
     <header className={styles.top}>
       <Button className={styles.menu ?? ""} look="quiet" icon="menu" aria-label="Navigation" onClick={onMenu} />
       <a className={styles.name} href="#/"><img src={LOGO} alt="" width="22" height="22" />Keyport</a>
       <span className={styles.title}>{title}</span>
+      <Switch onManage={onConsoles} />
       <button type="button" className={styles.find} aria-label="Go to, or do" aria-keyshortcuts="Control+K" onClick={onPalette}>
         <Icon name="search" />
         <span className={styles.words}>Go to, or do</span>
