@@ -122,3 +122,22 @@ test("5,000 changes a second leave the page responsive, and what is dropped is c
   await page.getByRole("button", { name: "Pause" }).click();
   await expect(page.getByText("Paused")).toBeVisible();
 });
+
+test("changes that come while nobody looks are counted in the title of the page", async ({ page, server }) => {
+  const opened = page.waitForResponse(/\/v3\/watch\?/);
+  await page.goto(server.page("watch?prefix=app/"));
+  await opened;
+  const looks = (isHidden: boolean) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+  await server.put("app/seen", "1");
+  await expect(page.getByRole("option", { name: /app\/seen/ })).toBeVisible();
+  await expect(page).toHaveTitle("Watch · Keyport");
+  await looks(true);
+  await server.put("app/a", "1");
+  await server.put("app/b", "1");
+  await expect(page).toHaveTitle("(2) Watch · Keyport");
+  await looks(false);
+  await expect(page).toHaveTitle("Watch · Keyport");
+});

@@ -1,15 +1,13 @@
 // What Kubernetes' API server stores: four bytes, then a message that says which type it is and has the object in it. The object
 // is read without its schema: names are known for what all objects have, numbers stand for the rest.
 import { textOf } from "./keys";
-import { type Field, fields, varintOf } from "./protobuf";
+import { type Field, type Tree, fields, leaf, numbered, varintOf } from "./protobuf";
 
 const MAGIC = [0x6b, 0x38, 0x73, 0x00];
 
 export function isKubernetes(bytes: Uint8Array): boolean {
   return MAGIC.every((byte, at) => bytes[at] === byte);
 }
-
-export type Tree = string | Tree[] | { [name: string]: Tree };
 
 export interface Shown {
   apiVersion: string;
@@ -77,31 +75,6 @@ function metadataOf(bytes: Uint8Array): Tree {
     } else tree[name] = leaf(field);
   }
   return tree;
-}
-
-/** Fields by their numbers; those that repeat as a list. */
-function numbered(all: readonly Field[]): Record<string, Tree> {
-  const tree: Record<string, Tree> = {};
-  for (const field of all) {
-    const name = `#${field.number}`;
-    const [before, value] = [tree[name], treeOf(field)];
-    tree[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value];
-  }
-  return tree;
-}
-
-function treeOf(field: Field): Tree {
-  if (field.isNumber) return leaf(field);
-  const text = textOf(field.value);
-  // Text that can be read is text; a message is what has unprintable bytes in it and can be read as one.
-  // eslint-disable-next-line no-control-regex
-  if (text !== undefined && !/[\u0000-\u0008\u000b-\u001f]/.test(text)) return text;
-  const inner = fields(field.value);
-  return inner ? numbered(inner) : `${field.value.length} bytes`;
-}
-
-function leaf(field: Field): Tree {
-  return field.isNumber ? varintOf(field).toString() : (textOf(field.value) ?? `${field.value.length} bytes`);
 }
 
 function bytesOf(all: readonly Field[] | undefined, number: number): Uint8Array {

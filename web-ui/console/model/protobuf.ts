@@ -1,4 +1,5 @@
 // Messages of protobuf without their schema: fields as they come.
+import { textOf } from "./keys";
 
 export interface Field {
   number: number;
@@ -20,6 +21,33 @@ export function fields(bytes: Uint8Array): Field[] | undefined {
     at = body.end;
   }
   return found;
+}
+
+export type Tree = string | Tree[] | { [name: string]: Tree };
+
+/** Fields by their numbers; those that repeat as a list. */
+export function numbered(all: readonly Field[]): Record<string, Tree> {
+  const tree: Record<string, Tree> = {};
+  for (const field of all) {
+    const name = `#${field.number}`;
+    const [before, value] = [tree[name], treeOf(field)];
+    tree[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value];
+  }
+  return tree;
+}
+
+function treeOf(field: Field): Tree {
+  if (field.isNumber) return leaf(field);
+  const text = textOf(field.value);
+  // Text that can be read is text; a message is what has unprintable bytes in it and can be read as one.
+  // eslint-disable-next-line no-control-regex
+  if (text !== undefined && !/[\u0000-\u0008\u000b-\u001f]/.test(text)) return text;
+  const inner = fields(field.value);
+  return inner ? numbered(inner) : `${field.value.length} bytes`;
+}
+
+export function leaf(field: Field): Tree {
+  return field.isNumber ? varintOf(field).toString() : (textOf(field.value) ?? `${field.value.length} bytes`);
 }
 
 export function varintOf(field: Field): bigint {

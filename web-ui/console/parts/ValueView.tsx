@@ -1,13 +1,15 @@
 // A value, shown as what it is.
-import { useState } from "react";
+import { useMemo, useState } from "react";
 
-import { type Kind, hexLines, kindOf, laidOut } from "../model/kind";
+import { type Kind, MOST_BYTES_LAID_OUT, hexLines, kindOf, laidOut } from "../model/kind";
 import { textOf } from "../model/keys";
 import { read } from "../model/kubernetes";
+import { unpacked } from "../model/msgpack";
+import { fields, numbered } from "../model/protobuf";
 import { Choice } from "./Fields";
 import styles from "./ValueView.module.css";
 
-type View = "laid out" | "as it is" | "hex";
+type View = "laid out" | "as it is" | "hex" | "MessagePack" | "protobuf";
 
 const NAMES: Record<Kind, string> = {
   empty: "empty",
@@ -26,7 +28,7 @@ interface Props {
 export function ValueView({ bytes, label }: Props) {
   const kind = kindOf(bytes);
   const [wish, setWish] = useState<View>();
-  const views = viewsOf(kind);
+  const views = useMemo(() => viewsOf(bytes, kind), [bytes, kind]);
   const view = wish && views.includes(wish) ? wish : (views[0] ?? "as it is");
   const text = textAs(bytes, kind, view);
   if (kind === "empty") return <p className={styles.empty}>The value is empty: no bytes.</p>;
@@ -44,13 +46,18 @@ export function ValueView({ bytes, label }: Props) {
   );
 }
 
-function viewsOf(kind: Kind): View[] {
-  if (kind === "binary") return ["hex"];
+function viewsOf(bytes: Uint8Array, kind: Kind): View[] {
+  if (kind === "binary") {
+    const [packed, message] = bytes.length > MOST_BYTES_LAID_OUT ? [] : [unpacked(bytes), fields(bytes)];
+    return ["hex", ...(packed === undefined ? [] : ["MessagePack" as const]), ...(message === undefined ? [] : ["protobuf" as const])];
+  }
   return kind === "json" || kind === "kubernetes" ? ["laid out", ...(kind === "json" ? ["as it is" as const] : []), "hex"] : ["as it is", "hex"];
 }
 
 function textAs(bytes: Uint8Array, kind: Kind, view: View): string {
   if (view === "hex") return hexLines(bytes).join("\n");
+  if (view === "MessagePack") return unpacked(bytes) ?? "";
+  if (view === "protobuf") return JSON.stringify(numbered(fields(bytes) ?? []), null, 2);
   if (kind === "kubernetes") {
     const shown = read(bytes);
     if (!shown) return hexLines(bytes).join("\n");

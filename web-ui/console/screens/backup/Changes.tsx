@@ -3,11 +3,10 @@ import { useMemo, useState } from "react";
 
 import { show } from "../../model/keys";
 import { type Lifetime, sharedBy } from "../../model/lifetimes";
-import { comparable } from "../../model/shown";
 import { count, duration, plural } from "../../model/text";
 import type { Change } from "../../model/transfer";
 import { Button } from "../../parts/Button";
-import { Diff } from "../../parts/Diff";
+import { ValueDiff } from "../../parts/ValueDiff";
 import styles from "./Backup.module.css";
 
 const MOST_SHOWN = 200;
@@ -38,7 +37,7 @@ function One({ change, sharers }: { change: Change; sharers: number }) {
         {change.lifetime && <span className={styles.soft}>{lives(change.lifetime, sharers)}</span>}
         <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}><span className="unseen">{show(change.key)}: </span>What changes</Button>
       </div>
-      {isOpen && (isSmall ? <Diff before={comparable(change.before)} after={comparable(change.after)} label="What changes" /> : <p className={styles.soft}>Too large to be compared here.</p>)}
+      {isOpen && (isSmall ? <ValueDiff before={change.before} after={change.after} label="What changes" /> : <p className={styles.soft}>Too large to be compared here.</p>)}
     </li>
   );
 }

@@ -5,11 +5,10 @@ import { useState } from "react";
 import { type Sides, sidesOf } from "../../api/compare";
 import type { Difference } from "../../model/compare";
 import { show } from "../../model/keys";
-import { comparable } from "../../model/shown";
 import { bytes, count } from "../../model/text";
 import { Button } from "../../parts/Button";
-import { Diff } from "../../parts/Diff";
 import { Loading } from "../../parts/States";
+import { ValueDiff } from "../../parts/ValueDiff";
 import { Failure } from "../Failure";
 import { addressOf } from "../keys/place";
 import styles from "./Differences.module.css";
@@ -51,7 +50,7 @@ function Values({ difference, between: { from, to } }: Props) {
   return (
     <>
       {isSame(data) && <p className={styles.same}>The value is the same: {difference.before?.createRevision === difference.after?.createRevision ? "it was written again" : "it was deleted and written again"}{before?.lease !== after?.lease && ", and its lease is another one"}.</p>}
-      {!isSame(data) && (isEmpty ? <p className={styles.same}>The value is empty.</p> : <Diff before={comparable(before?.bytes)} after={comparable(after?.bytes)} label={`What has become of ${show(difference.key)}`} />)}
+      {!isSame(data) && (isEmpty ? <p className={styles.same}>The value is empty.</p> : <ValueDiff before={before?.bytes} after={after?.bytes} label={`What has become of ${show(difference.key)}`} />)}
       {[before, after].some((value) => value && value.bytes.length < value.size) && <p className={styles.same}>Of values this large the first 64 KiB are compared.</p>}
     </>
   );

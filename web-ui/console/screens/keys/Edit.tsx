@@ -40,8 +40,7 @@ export function Edit({ name, base, now, onDone }: Props) {
   const [isSaving, setSaving] = useState(false);
 
   const bytes = bytesFor(text, mode);
-  const before = textFor(from.bytes, mode);
-  const isSame = text === before;
+  const isSame = text === textFor(from.bytes, mode);
   const complaint = useComplaint(text, mode);
   const note = typeof bytes === "string" ? bytes : complaint;
 
@@ -111,8 +110,7 @@ export function Edit({ name, base, now, onDone }: Props) {
       {step === "review" && typeof bytes !== "string" && (
         <Review
           name={name}
-          before={before}
-          after={text}
+          before={from.bytes}
           bytes={bytes}
           cas={from.modRevision}
           isSaving={isSaving}

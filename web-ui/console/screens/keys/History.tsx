@@ -4,13 +4,12 @@ import { useState } from "react";
 
 import { type Value, type Version, history, put } from "../../api/keys";
 import type { Key } from "../../model/keys";
-import { comparable } from "../../model/shown";
 import { bytes, count } from "../../model/text";
 import { Button } from "../../parts/Button";
 import { Actions, Dialog } from "../../parts/Dialog";
-import { Diff } from "../../parts/Diff";
 import { Empty, Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
+import { ValueDiff } from "../../parts/ValueDiff";
 import { Failure } from "../Failure";
 import styles from "./History.module.css";
 import { addressOf } from "./place";
@@ -24,6 +23,8 @@ interface Props {
 
 export function History({ name, by, now, mayChange }: Props) {
   const [restored, setRestored] = useState<Version>();
+  /** The one that all others are compared with; each with the one before it, if there is none. */
+  const [base, setBase] = useState<Version>();
   const query = useInfiniteQuery({
     queryKey: ["keys", "history", name],
     initialPageParam: undefined as string | undefined,
@@ -37,6 +38,7 @@ export function History({ name, by, now, mayChange }: Props) {
   if (versions.length === 0) return <Empty title="Nothing is known of it">It was never there, or what it was has been compacted.</Empty>;
   return (
     <>
+      {base && <p className={styles.base}>All are compared with revision {count(base.modRevision)}. <Button onClick={() => setBase(undefined)}>Each with the one before it</Button></p>}
       <ol className={styles.versions}>
         {versions.map((version, at) => (
           <One
@@ -44,7 +46,10 @@ export function History({ name, by, now, mayChange }: Props) {
             name={name}
             by={by}
             version={version}
-            before={versions[at + 1]}
+            other={base ?? versions[at + 1]}
+            hasBase={base !== undefined}
+            isBase={base?.modRevision === version.modRevision}
+            onBase={() => setBase(base?.modRevision === version.modRevision ? undefined : version)}
             isNow={now?.modRevision === version.modRevision}
             onRestore={mayChange && version.bytes ? () => setRestored(version) : undefined}
           />
@@ -61,25 +66,31 @@ interface OneProps {
   name: Key;
   by: Key | undefined;
   version: Version;
-  before: Version | undefined;
+  other: Version | undefined;
+  hasBase: boolean;
+  isBase: boolean;
+  onBase: () => void;
   isNow: boolean;
   onRestore: (() => void) | undefined;
 }
 
-function One({ name, by, version, before, isNow, onRestore }: OneProps) {
+function One({ name, by, version, other, hasBase, isBase, onBase, isNow, onRestore }: OneProps) {
   const [isOpen, setOpen] = useState(false);
   const what = version.bytes === undefined ? "deleted" : version.version === "1" ? "created" : "changed";
+  const isLater = other !== undefined && BigInt(other.modRevision) > BigInt(version.modRevision);
+  const [before, after] = isLater ? [version, other] : [other, version];
   return (
     <li className={styles.version}>
       <div className={styles.line}>
         <span className="figures">{count(version.modRevision)}</span>
         <span className={styles[what]}>{what}</span>
         <span className={styles.size}>{version.bytes && bytes(version.bytes.length)}{isNow && " · now"}</span>
+        <Button look="quiet" icon="diff" className={isBase ? styles.chosen ?? "" : ""} aria-pressed={isBase} aria-label={`Compare all with revision ${version.modRevision}`} title="Compare all with this one" onClick={onBase} />
         <Button look="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>Diff</Button>
         {version.bytes && !isNow && <a href={addressOf({ prefix: "", key: name, rev: version.modRevision, by })}>View</a>}
         {onRestore && !isNow && <Button onClick={onRestore}>Restore</Button>}
       </div>
-      {isOpen && <Diff before={comparable(before?.bytes)} after={comparable(version.bytes)} label={`What changed at revision ${version.modRevision}`} />}
+      {isOpen && <ValueDiff before={before?.bytes} after={after.bytes} label={hasBase && before ? `What changed from revision ${before.modRevision} to ${after.modRevision}` : `What changed at revision ${version.modRevision}`} />}
     </li>
   );
 }
@@ -99,7 +110,7 @@ function Restore({ name, now, version, onClose }: { name: Key; now: Value | unde
   };
   return (
     <Dialog wide title={`Restore what it was at revision ${version.modRevision}?`} about="It becomes a new version; what is there now stays in the history." onClose={onClose}>
-      <Diff before={comparable(now?.bytes)} after={comparable(version.bytes)} label="What is different" />
+      <ValueDiff before={now?.bytes} after={version.bytes} label="What is different" />
       {error !== undefined && <p role="alert" className={styles.deleted}>{error}</p>}
       <Actions>
         <Button onClick={onClose}>Cancel</Button>

@@ -2,13 +2,12 @@ import { type Key, show } from "../../model/keys";
 import { Button } from "../../parts/Button";
 import { CopyAs } from "../../parts/CopyAs";
 import { Actions, Dialog } from "../../parts/Dialog";
-import { Diff } from "../../parts/Diff";
+import { ValueDiff } from "../../parts/ValueDiff";
 import { writeCommands } from "./commands";
 
 interface Props {
   name: Key;
-  before: string;
-  after: string;
+  before: Uint8Array;
   bytes: Uint8Array;
   cas: string;
   isSaving: boolean;
@@ -17,10 +16,10 @@ interface Props {
 }
 
 /** What a save will change. */
-export function Review({ name, before, after, bytes, cas, isSaving, onSave, onClose }: Props) {
+export function Review({ name, before, bytes, cas, isSaving, onSave, onClose }: Props) {
   return (
     <Dialog wide title={`Save ${show(name)}?`} about={`Only if it is still as it was at revision ${cas}.`} onClose={onClose}>
-      <Diff before={before} after={after} label="What is different" />
+      <ValueDiff before={before} after={bytes} label="What is different" />
       <Actions>
         <CopyAs commands={writeCommands(name, bytes, cas)} />
         <Button onClick={onClose}>Back</Button>

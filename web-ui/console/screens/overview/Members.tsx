@@ -32,7 +32,7 @@ function One({ member, overview }: { member: MemberState; overview: Overview }) 
       <td data-label="State"><span className={`${styles.health} ${styles[health]}`} title={member.error}>{HEALTH[health]}{since}</span></td>
       <td data-label="Role" className={role === "leader" ? styles.leader : ""}>{isHere || role === "learner" ? role : "—"}</td>
       <td data-label="Database"><Database member={member} /></td>
-      <td data-label="Behind" className="figures">{isHere ? behind(member, overview) : "—"}</td>
+      <td data-label="Behind" className="figures"><span>{isHere ? behind(member, overview) : "—"}{member.raft_applied_index !== undefined && <span className={styles.used}> at {count(member.raft_applied_index)}</span>}</span></td>
       <td data-label="Version" className="figures">{keyport ?? version ?? "—"}</td>
       <td data-label="Answers in" className="figures">{took === undefined ? "—" : `${(took * 1_000).toFixed(1)} ms`}</td>
     </tr>

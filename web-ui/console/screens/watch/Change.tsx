@@ -1,12 +1,11 @@
 // One change: what was there before, and after.
 import { valueOf } from "../../api/changes";
-import { hexLines, kindOf, laidOut } from "../../model/kind";
-import { show, textOf } from "../../model/keys";
+import { show } from "../../model/keys";
 import { type Entry, isChange } from "../../model/events";
 import { bytes, count } from "../../model/text";
 import { Button } from "../../parts/Button";
-import { Diff } from "../../parts/Diff";
 import { link } from "../../parts/route";
+import { ValueDiff } from "../../parts/ValueDiff";
 import { ValueView } from "../../parts/ValueView";
 import styles from "./Watch.module.css";
 
@@ -28,7 +27,7 @@ export function Change({ entry, onClose }: { entry: Entry; onClose: () => void }
       {before && after && isSmall && (
         <>
           <h2>Before and after</h2>
-          <Diff before={lines(before)} after={lines(after)} label="Before and after" />
+          <ValueDiff before={before} after={after} label="Before and after" />
         </>
       )}
       {after && (<><h2>After</h2><ValueView bytes={after} label="The value after" /></>)}
@@ -44,10 +43,4 @@ function Head({ title, onClose }: { title: string; onClose: () => void }) {
       <Button look="quiet" icon="close" aria-label="Close the change" onClick={onClose} />
     </div>
   );
-}
-
-function lines(value: Uint8Array): string {
-  const text = textOf(value);
-  if (text === undefined) return hexLines(value).join("\n");
-  return kindOf(value) === "json" ? laidOut(text) : text;
 }

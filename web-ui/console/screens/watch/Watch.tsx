@@ -1,5 +1,5 @@
 // Changes as they happen: the newest at the top.
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 
 import { valueOf } from "../../api/changes";
 import { type Entry, type Log, MOST_ENTRIES, isChange, ndjson } from "../../model/events";
@@ -23,6 +23,7 @@ import styles from "./Watch.module.css";
 export default function Watch({ route }: { route: Route }) {
   const wanted = wantedOf(route);
   const { log, rate, clear, refused, again } = useLog(wanted);
+  useUnseen(log.seen);
   const [paused, setPaused] = useState<Log>();
   const [chosen, setChosen] = useState<Entry>();
   const [at, setAt] = useState<number>();
@@ -69,6 +70,21 @@ export default function Watch({ route }: { route: Route }) {
       )}
     </div>
   );
+}
+
+/** Changes that came while nobody looked at the page are counted in its title. */
+function useUnseen(seen: number): void {
+  const looked = useRef(seen);
+  useEffect(() => {
+    const tell = (): void => {
+      if (!document.hidden || seen < looked.current) looked.current = seen;
+      const unseen = seen - looked.current;
+      document.title = `${unseen > 0 ? `(${count(unseen)}) ` : ""}Watch · Keyport`;
+    };
+    tell();
+    document.addEventListener("visibilitychange", tell);
+    return () => document.removeEventListener("visibilitychange", tell);
+  }, [seen]);
 }
 
 function Row({ entry }: { entry: Entry }) {
