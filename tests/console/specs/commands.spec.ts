@@ -59,3 +59,31 @@ test("an import that grants leases", async ({ page, server }) => {
   expect(await server.call("GET", `/v3/leases/${own}`)).toMatchObject({ granted_ttl: "60" });
   await accessible(page);
 });
+
+test("what saves, restores and deletes a key keeps its lease, and writes over nobody", async ({ page, server }) => {
+  await server.call("POST", "/v3/leases", { ttl: 600, id: 255 });
+  const first = await server.put("app/a", "one", "?lease=255");
+  await server.put("app/a", "two", "?lease=255");
+  const leased = async () => (await fetch(`${server.url}/v3/keys/app/a`)).headers.get("keyport-lease");
+  await page.goto(server.page("keys/app/a"));
+  await page.getByRole("button", { name: "Edit" }).click();
+  await page.getByRole("textbox", { name: "The value" }).fill("three");
+  await page.keyboard.press("Control+s");
+  const review = page.getByRole("dialog", { name: "Save app/a?" });
+  const save = await command(page, review, "Copy as curl", /lease=255/);
+  await exec("bash", ["-c", save]);
+  expect([await server.get("app/a"), await leased()]).toEqual(["three", "255"]);
+  // Once more, it is not what it was.
+  await exec("bash", ["-c", save]);
+  expect((await fetch(`${server.url}/v3/keys/app/a`)).headers.get("keyport-version")).toBe("3");
+
+  await page.reload();
+  await page.getByRole("tab", { name: "History" }).click();
+  await page.getByRole("listitem").nth(2).getByRole("button", { name: "Restore" }).click();
+  await exec("bash", ["-c", await command(page, page.getByRole("dialog", { name: `Restore what it was at revision ${first}?` }), "Copy as curl", /lease=255/)]);
+  expect([await server.get("app/a"), await leased()]).toEqual(["one", "255"]);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("listitem")).toHaveCount(4);
+  await exec("bash", ["-c", await command(page, page.locator("article"), "Copy as curl: delete", /-X DELETE/)]);
+  await expect(page.getByRole("listitem").first()).toContainText("deleted");
+});

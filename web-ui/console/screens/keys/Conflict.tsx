@@ -7,8 +7,10 @@ import { type Key, textOf } from "../../model/keys";
 import { hexLines } from "../../model/kind";
 import { bytes } from "../../model/text";
 import { Button } from "../../parts/Button";
+import { CopyAs } from "../../parts/CopyAs";
 import { Actions, Dialog } from "../../parts/Dialog";
 import { Diff } from "../../parts/Diff";
+import { writeCommands } from "./commands";
 import styles from "./Conflict.module.css";
 import { Merge } from "./Merge";
 
@@ -41,6 +43,7 @@ export default function Conflict({ name, sides, isSaving, onSave, onEdit, onClos
         : <Whole form={form} sides={sides} />}
       <Actions>
         {form.kind === "text" && <span className={styles.whole}>Or one of them whole:</span>}
+        <CopyAs commands={writeCommands(name, mine, theirs?.modRevision ?? "0", { lease: (theirs ?? base).lease })} />
         <Button onClick={onClose}>Edit mine further</Button>
         {theirs && <Button disabled={isSaving} onClick={() => onEdit(theirs.bytes)}>Take theirs</Button>}
         <Button look={form.kind === "text" ? "plain" : "main"} disabled={isSaving} onClick={() => onSave(mine)}>{theirs ? "Save mine over it" : "Write mine again"}</Button>

@@ -19,7 +19,7 @@ import { useKey } from "../../parts/useKey";
 import { ValueView } from "../../parts/ValueView";
 import { Failure } from "../Failure";
 import { useMay } from "../may";
-import { readCommands } from "./commands";
+import { readCommands, removeCommands } from "./commands";
 import styles from "./Detail.module.css";
 import { Edit } from "./Edit";
 import { History } from "./History";
@@ -87,7 +87,7 @@ export function Detail({ name, rev, by, onClose }: Props) {
           {canEdit && <Button icon="edit" onClick={() => void edit()}>Edit</Button>}
           {mayChange && value && <Button look="quiet" icon="move" aria-label="Move or copy the key" title="Move or copy…" onClick={() => setMoving(true)} />}
           {mayChange && value && <Button look="danger" icon="trash" onClick={() => void remove(value)}>Delete</Button>}
-          <CopyAs commands={readCommands(name, rev, by)} />
+          <CopyAs commands={[...readCommands(name, rev, by), ...(mayChange && value ? removeCommands(name, value.modRevision) : [])]} />
           <Star place={{ key: name, at: own }} />
           <Button look="quiet" icon="close" aria-label="Close the key" onClick={onClose} />
         </div>

@@ -113,6 +113,7 @@ export function Edit({ name, base, now, onDone }: Props) {
           before={from.bytes}
           bytes={bytes}
           cas={from.modRevision}
+          lease={from.lease}
           isSaving={isSaving}
           onSave={() => void save(bytes, from, from)}
           onClose={() => setStep("edit")}

@@ -6,11 +6,13 @@ import { type Value, type Version, history, put } from "../../api/keys";
 import type { Key } from "../../model/keys";
 import { bytes, count } from "../../model/text";
 import { Button } from "../../parts/Button";
+import { CopyAs } from "../../parts/CopyAs";
 import { Actions, Dialog } from "../../parts/Dialog";
 import { Empty, Loading } from "../../parts/States";
 import { toast } from "../../parts/Toasts";
 import { ValueDiff } from "../../parts/ValueDiff";
 import { Failure } from "../Failure";
+import { writeCommands } from "./commands";
 import styles from "./History.module.css";
 import { addressOf } from "./place";
 
@@ -113,6 +115,7 @@ function Restore({ name, now, version, onClose }: { name: Key; now: Value | unde
       <ValueDiff before={now?.bytes} after={version.bytes} label="What is different" />
       {error !== undefined && <p role="alert" className={styles.deleted}>{error}</p>}
       <Actions>
+        <CopyAs commands={writeCommands(name, version.bytes ?? new Uint8Array(), now?.modRevision ?? "0", { lease: now?.lease })} />
         <Button onClick={onClose}>Cancel</Button>
         <Button look="main" onClick={() => void restore()}>Restore</Button>
       </Actions>

@@ -35,7 +35,7 @@ export function writeCommands(key: Key, bytes: Uint8Array, cas: string, bound: {
 
 export function removeCommands(key: Key, cas: string): Command[] {
   return [
-    { label: "Copy as curl", text: curl({ url: url(key, { cas }), method: "DELETE" }) },
-    { label: "Copy as etcdctl", text: etcdctl(endpoint, `del -- ${quotedKey(key)}`) },
+    { label: "Copy as curl: delete", text: curl({ url: url(key, { cas }), method: "DELETE" }) },
+    { label: "Copy as etcdctl: delete", text: etcdctl(endpoint, `del -- ${quotedKey(key)}`) },
   ];
 }
