@@ -1,6 +1,6 @@
 // What is around the screens: who one is, whether the server is there, what the page may load.
 import { logIn, loginOf } from "../lib/login.ts";
-import { accessible, expect, rows, test } from "../lib/test.ts";
+import { accessible, expect, rows, shortcut, test } from "../lib/test.ts";
 
 test("a session that ends in the middle of an edit costs nothing that was typed", async ({ page, server, context }) => {
   await server.put("app/text", "before");
@@ -59,6 +59,13 @@ test("everything by the keyboard", async ({ page, server }) => {
   await expect(page.getByRole("dialog", { name: "Keyboard" })).toBeVisible();
   await page.emulateMedia({ colorScheme: "dark" });
   await page.keyboard.press("Escape");
+  await page.goto(server.page("keys/app/"));
+  await page.reload();
+  await expect(rows(page)).toHaveCount(1);
+  await shortcut(page, "j");
+  await expect(page.getByRole("listbox", { name: "Keys and levels" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: "app/one" })).toBeVisible();
   await page.goto(server.page("nowhere"));
   await expect(page.getByText("There is no such screen")).toBeVisible();
 });
