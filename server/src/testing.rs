@@ -53,8 +53,15 @@ pub(crate) struct Member {
 impl Member {
     /// Starts one, and returns when it leads its cluster.
     pub(crate) async fn start() -> Member {
+        Member::start_with(&[]).await
+    }
+
+    /// The same of one with further flags.
+    pub(crate) async fn start_with(flags: &[&str]) -> Member {
         let dir = tempfile::tempdir().unwrap();
-        let config = config(&[format!("--data-dir={}", dir.path().display()), "--unsafe-no-fsync".to_owned()]);
+        let mut args = vec![format!("--data-dir={}", dir.path().display()), "--unsafe-no-fsync".to_owned()];
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        let config = config(&args);
         let metrics = Arc::new(Metrics::new(false));
         let started =
             crate::bootstrap::start(&config, Arc::clone(&metrics), &Tls::new(&config.tls, &metrics)).await.unwrap();

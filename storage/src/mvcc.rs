@@ -233,6 +233,11 @@ impl Store {
         self.inner.state.load().index.read().evictable()
     }
 
+    /// Whether the value of some key may be on the disk alone.
+    pub fn has_evicted(&self) -> bool {
+        self.inner.state.load().has_evicted()
+    }
+
     /// The newest version of a key.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `etcdserverpb.KV`: reads and writes keys.
 
+mod ahead;
 mod history;
 mod listing;
 mod range_stream;
@@ -168,6 +169,7 @@ impl Kv {
         desk.gate.count_keys(&pass, &request)?;
         desk.check_quota(&pass, &request).await?;
         validate::put(&request)?;
+        desk.read_ahead(&pass, &request).await;
         let reply = desk.propose(&pass, request).await?.reply;
         Ok(KvAnswer::new(&desk.node, reply))
     }
@@ -273,6 +275,7 @@ impl Desk {
         request: DeleteRangeRequest,
     ) -> Result<KvAnswer<DeleteReply>, Error> {
         validate::delete_range(&request)?;
+        self.read_ahead(pass, &request).await;
         let reply = self.propose(pass, request).await?.reply;
         Ok(KvAnswer::new(&self.node, reply))
     }
@@ -287,6 +290,7 @@ impl Desk {
         if txn::is_read_only(&request) {
             return self.read_only_txn(pass, request).await;
         }
+        self.read_ahead(pass, &request).await;
         let reply = self.propose(pass, request).await?.reply;
         Ok(KvAnswer::new(&self.node, reply))
     }

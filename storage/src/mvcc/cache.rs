@@ -25,6 +25,9 @@ impl State {
     pub(super) fn evict(&self, mut index: RwLockWriteGuard<'_, Index>) {
         let mut evicted = Vec::new();
         index.evict_down_to(self.value_bytes, &mut evicted);
+        if !evicted.is_empty() {
+            self.note_eviction();
+        }
         // Freeing values takes its time: not with the lock.
         drop(index);
         drop(evicted);

@@ -1,7 +1,7 @@
 //! The store over one edition of the backend.
 
 use std::ops::Bound;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::RwLock;
 
@@ -19,6 +19,8 @@ pub(super) struct State {
     compacted: AtomicI64,
     /// How much the values in memory may take, in bytes.
     pub(super) value_bytes: usize,
+    /// Whether some value may be on the disk alone: of those that were there at the start, large ones are.
+    evicted: AtomicBool,
     /// Whether a row that was there at the start names a lease.
     leased: bool,
 }
@@ -27,8 +29,20 @@ impl State {
     /// Reads everything; says also which compaction was asked for and is not finished.
     pub(super) fn open(edition: Edition, value_bytes: usize) -> Result<(State, Option<Unfinished>), BackendError> {
         let Opened { index, revision, compacted, unfinished, leased } = open::open(&edition, value_bytes)?;
+        let evicted = AtomicBool::new(index.live() > 0);
         let (revision, compacted) = (AtomicI64::new(revision), AtomicI64::new(compacted));
-        Ok((State { edition, index: RwLock::new(index), revision, compacted, value_bytes, leased }, unfinished))
+        Ok((
+            State { edition, index: RwLock::new(index), revision, compacted, value_bytes, evicted, leased },
+            unfinished,
+        ))
+    }
+
+    pub(super) fn has_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_eviction(&self) {
+        self.evicted.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn revision(&self) -> i64 {
