@@ -161,6 +161,10 @@ problems! {
         "So little of the body arrived for so long that nobody waits for the rest.",
         "The connection is bad, or the client announced a body and does not send it.",
         "Send it again. Nothing was done.";
+    HeadTooSlow("head-too-slow", 408, "The head of the request took too long") of []:
+        "A request was begun, and the rest of its head did not come.",
+        "The connection is bad, or the client keeps it busy with half a request for longer than `--request-head-timeout` lets it.",
+        "Send it again. Nothing was done.";
     Conflict("conflict", 409, "The state does not allow it") of []:
         "What is there is not what the request could be done to.",
         "A patch is for JSON or for a number and the value is neither, or a `test` in it fails.",
@@ -250,8 +254,8 @@ problems! {
         "A key is added by POST or patched, or a transaction or batch is sent, and its `Idempotency-Key` was used for another one within the last hour.",
         "Take a new one for each request, and the same only to repeat it.";
     TooManyRequests("too-many-requests", 429, "The server has too much to do") of [RequestTooManyRequests]:
-        "More requests are waiting than the server lets wait.",
-        "Clients ask for more than the cluster, its disks or its memory are up to, or one connection has too many requests open.",
+        "More requests are waiting than the server lets wait, or there are more connections than an address may have.",
+        "Clients ask for more than the cluster, its disks or its memory are up to, one connection has too many requests open, or each request opens one of its own.",
         "Try again after `Retry-After`, a little later each time. Nothing was done.";
     RateExceeded("rate-exceeded", 429, "More requests than are allowed")
         of [UserRateExceeded, AddressRateExceeded, PrefixRateExceeded]:

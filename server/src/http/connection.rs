@@ -27,7 +27,7 @@ use tower::Service;
 use super::crowd::{Crowd, Place};
 use super::line::Line;
 use super::listening::Listening;
-use super::unheard::HEAD_BYTES;
+use super::unheard::{HEAD_BYTES, told};
 use super::vigil::{Deadlines, Vigil};
 use super::{BoxError, Connection, RequestBody};
 use crate::config::HttpConfig;
@@ -315,7 +315,7 @@ async fn taken(arrival: Arrival, closing: &CancellationToken, place: Option<&Pla
 
 /// Turns away a connection from where there are too many.
 async fn turn_away(arrival: Arrival, places: (OwnedSemaphorePermit, Seat, OwnedSemaphorePermit)) {
-    arrival.turn_away(TOO_MANY_CONNECTIONS).await;
+    arrival.turn_away(&told(TOO_MANY_CONNECTIONS)).await;
     drop(places);
 }
 

@@ -1,11 +1,11 @@
-//! Requests over HTTP/1.1 that the library refuses by their heads, before anybody here hears of them: it has a status for them
-//! and no words. They get the words that other refusals have. (Over HTTP/2 heads are packed by a table that the library alone
+//! Requests over HTTP/1.1 that are refused before anybody here hears of them, by their heads or because of their connection: for those
+//! there is a status and no words. They get the words that other refusals have. (Over HTTP/2 heads are packed by a table that the library alone
 //! knows: its answer stays as it is there.)
 
 use bytes::Bytes;
+use http::Response;
 use http::header::CONTENT_LENGTH;
-use http::{Response, StatusCode};
-use keyport_api::error::Problem;
+use keyport_api::error::{Kind, Problem};
 
 use super::layers::{X_REQUEST_ID, fresh};
 use super::refusal::{name, problem_document};
@@ -13,22 +13,29 @@ use super::refusal::{name, problem_document};
 /// The head of a request, and what is read at once of its body.
 pub(super) const HEAD_BYTES: usize = 128 * 1024;
 
+/// An answer of our own to such a request, with its words.
+pub(super) fn told(bare: &'static [u8]) -> Bytes {
+    in_words(bare).unwrap_or(Bytes::from_static(bare))
+}
+
 /// What is said instead of these bytes, if they are such an answer. Whoever asks knows that no answer of ours is on its way.
 pub(super) fn in_words(said: &[u8]) -> Option<Bytes> {
     let head = std::str::from_utf8(said).ok()?.strip_suffix("\r\n\r\n")?;
     let (line, headers) = head.split_once("\r\n")?;
-    let (status, detail) = match line.strip_prefix("HTTP/1.1 ")?.get(..3)? {
-        "400" => (StatusCode::BAD_REQUEST, "the head of the request is none of HTTP/1.1".to_owned()),
-        "414" => (StatusCode::URI_TOO_LONG, "the address has 64 KiB or more".to_owned()),
+    let (kind, detail) = match line.strip_prefix("HTTP/1.1 ")?.get(..3)? {
+        "400" => (Kind::Malformed, "the head of the request is none of HTTP/1.1".to_owned()),
+        "408" => (Kind::HeadTooSlow, "the head of the request did not come in time".to_owned()),
+        "414" => (Kind::AddressTooLong, "the address has 64 KiB or more".to_owned()),
+        "429" => (Kind::TooManyRequests, "this address has as many connections as it may have".to_owned()),
         "431" => {
             let detail =
                 format!("the head of the request has {} KiB or more, or more than 100 headers", HEAD_BYTES / 1024);
-            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+            (Kind::HeadTooLarge, detail)
         }
         _ => return None,
     };
     let id = fresh();
-    let mut response: Response<Bytes> = problem_document(&Problem::http(status, detail));
+    let mut response: Response<Bytes> = problem_document(&Problem::of(kind, detail));
     name(&mut response, &id);
     let length = response.body().len().into();
     let said = response.headers_mut();

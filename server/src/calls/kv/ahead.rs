@@ -144,6 +144,7 @@ mod tests {
         let then =
             |request| TxnRequest { failure: vec![RequestOp { request: Some(request) }], ..guard(CompareTarget::Mod) };
         let range = RangeRequest { key: key(), ..RangeRequest::default() };
+        let wanted = [range.clone()];
         assert!(desk.not_in_memory(&PutRequest { ignore_lease: true, ..put.clone() }).is_empty());
         assert!(desk.not_in_memory(&delete).is_empty());
         assert!(desk.not_in_memory(&guard(CompareTarget::Lease)).is_empty());
@@ -151,13 +152,13 @@ mod tests {
         assert!(desk.not_in_memory(&then(Request::RequestRange(outline))).is_empty());
         for txn in [
             guard(CompareTarget::Value),
-            then(Request::RequestRange(range.clone())),
+            then(Request::RequestRange(range)),
             then(Request::RequestPut(PutRequest { ignore_value: true, ..put.clone() })),
             then(Request::RequestTxn(guard(CompareTarget::Value))),
         ] {
-            assert_eq!(desk.not_in_memory(&txn), [range.clone()], "{txn:?}");
+            assert_eq!(desk.not_in_memory(&txn), wanted, "{txn:?}");
         }
-        assert_eq!(desk.not_in_memory(&previous(&key())), [range.clone()]);
-        assert_eq!(desk.not_in_memory(&DeleteRangeRequest { prev_kv: true, ..delete }), [range]);
+        assert_eq!(desk.not_in_memory(&previous(&key())), wanted);
+        assert_eq!(desk.not_in_memory(&DeleteRangeRequest { prev_kv: true, ..delete }), wanted);
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::super::crowd::Place;
 use super::super::listening::too_many_pings;
+use super::super::unheard::told;
 use super::super::vigil::{Phase, Vigil};
 use crate::net::{Face, Stream};
 
@@ -106,7 +107,7 @@ pub(super) async fn see_off<E: Display>(
             tracing::debug!(?phase, "a client took too long");
             // What was answered before is on its way by now, or there is no room for this either.
             if phase == Phase::Head && face != Face::Grpc {
-                stream.say(REQUEST_TIMEOUT);
+                stream.say(&told(REQUEST_TIMEOUT));
             }
         }
         (Ok(_), Some(last_stream)) => {

@@ -69,6 +69,7 @@ async fn a_head_has_the_time_that_a_flag_gives_it() {
     hurried.send(half).await;
     let said = String::from_utf8_lossy(&hurried.read_to_end().await).into_owned();
     assert!(said.starts_with("HTTP/1.1 408"), "{said:?}");
+    assert!(said.contains("\"type\":\"/problems/head-too-slow\""), "{said:?}");
     patient.send("Connection: close\r\n\r\n").await;
     let said = String::from_utf8_lossy(&patient.read_to_end().await).into_owned();
     assert!(said.starts_with("HTTP/1.1 200"), "{said:?}");

@@ -29,6 +29,7 @@ async fn who_is_served_stays_and_who_comes_then_is_told_to_come_again() {
     let answer = String::from_utf8_lossy(&refused.read_to_end().await).into_owned();
     assert!(answer.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{answer}");
     assert!(answer.contains("connection: close\r\nretry-after: 1\r\n"), "{answer}");
+    assert!(answer.contains("\"type\":\"/problems/too-many-requests\""), "{answer}");
     watching.pop();
     eventually("there is a place again", async || {
         let mut raw = Raw::connect(server.addr()).await;
