@@ -14,12 +14,15 @@ use keyport_api::etcdserverpb::*;
 use keyport_api::methods::Method;
 
 use super::{Desk, note, validate};
+use crate::apply::Replicated;
 use crate::apply::waiters::Answer;
+use crate::audit::Subject;
 use crate::auth::Needs;
 use crate::gate::{Caller, Pass};
 use crate::kv::{Dated, DeleteReply, KvError, PutReply, RangeReply, Reply, TxnReply, txn};
 use crate::node::Node;
 use crate::steps;
+use ahead::Wants;
 pub(crate) use history::{HistoryReply, HistoryRequest};
 pub(crate) use listing::{ListReply, ListRequest, Listed, Search, SearchIn};
 pub(crate) use range_stream::RangeChunks;
@@ -169,9 +172,7 @@ impl Kv {
         desk.gate.count_keys(&pass, &request)?;
         desk.check_quota(&pass, &request).await?;
         validate::put(&request)?;
-        desk.read_ahead(&pass, &request).await;
-        let reply = desk.propose(&pass, request).await?.reply;
-        Ok(KvAnswer::new(&desk.node, reply))
+        desk.change(&pass, request).await
     }
 
     /// # Errors
@@ -275,9 +276,7 @@ impl Desk {
         request: DeleteRangeRequest,
     ) -> Result<KvAnswer<DeleteReply>, Error> {
         validate::delete_range(&request)?;
-        self.read_ahead(pass, &request).await;
-        let reply = self.propose(pass, request).await?.reply;
-        Ok(KvAnswer::new(&self.node, reply))
+        self.change(pass, request).await
     }
 
     pub(super) async fn txn(&self, pass: &Pass, request: TxnRequest) -> Result<KvAnswer<TxnReply>, Error> {
@@ -290,6 +289,14 @@ impl Desk {
         if txn::is_read_only(&request) {
             return self.read_only_txn(pass, request).await;
         }
+        self.change(pass, request).await
+    }
+
+    /// Has the log decide on a change of keys, with what it wants of them in memory.
+    async fn change<R>(&self, pass: &Pass, request: R) -> Result<KvAnswer<R::Reply>, Error>
+    where
+        R: Replicated<Reply: Reply> + Needs + Subject + Wants + Clone + Send + Sync,
+    {
         self.read_ahead(pass, &request).await;
         let reply = self.propose(pass, request).await?.reply;
         Ok(KvAnswer::new(&self.node, reply))

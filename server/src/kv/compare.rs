@@ -26,11 +26,11 @@ pub(crate) fn all_hold(view: &impl View, compares: &[Compare]) -> Result<bool, K
 fn holds(view: &impl View, compare: &Compare) -> Result<bool, KvError> {
     let range = KeyRange::new(compare.key.clone(), compare.range_end.clone());
     // A value may be on the disk alone: it is had where it is what is compared.
-    let valueless = target(compare) != Some(CompareTarget::Value);
-    let found = view.range(&range, RangeOptions { valueless, ..RangeOptions::default() })?;
+    let is_of_value = target(compare) == Some(CompareTarget::Value);
+    let found = view.range(&range, RangeOptions { valueless: !is_of_value, ..RangeOptions::default() })?;
     if found.records.is_empty() {
         // A missing key has no value to compare, not even an unequal one; its numbers are 0.
-        return Ok(target(compare) != Some(CompareTarget::Value) && matches(compare, None));
+        return Ok(!is_of_value && matches(compare, None));
     }
     Ok(found.records.iter().all(|record| matches(compare, Some(record))))
 }

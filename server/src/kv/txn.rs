@@ -85,7 +85,8 @@ pub(crate) fn is_serializable(request: &TxnRequest) -> bool {
     ops(request).all(|op| matches!(&op.request, Some(Request::RequestRange(range)) if range.serializable))
 }
 
-fn ops(request: &TxnRequest) -> impl Iterator<Item = &RequestOp> {
+/// Those of both branches.
+pub(crate) fn ops(request: &TxnRequest) -> impl Iterator<Item = &RequestOp> {
     request.success.iter().chain(&request.failure)
 }
 

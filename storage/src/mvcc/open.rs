@@ -18,6 +18,8 @@ pub(super) struct Opened {
     pub(super) unfinished: Option<Unfinished>,
     /// Whether any row names a lease.
     pub(super) leased: bool,
+    /// Whether the value of any is on the disk alone.
+    pub(super) evicted: bool,
 }
 
 /// A compaction that was asked for and not finished.
@@ -32,7 +34,7 @@ pub(super) struct Unfinished {
 pub(super) fn open(edition: &Edition, value_bytes: usize) -> Result<Opened, BackendError> {
     let (scheduled, finished) = compactions(edition)?;
     let rows = read_rows(edition, value_bytes)?;
-    let History { index, highest, leased } = rows;
+    let History { index, highest, leased, evicted } = rows;
     let revision = [highest, finished.unwrap_or(0), scheduled.unwrap_or(0), FIRST_REVISION].into_iter().max();
     let previous = finished.unwrap_or(NEVER_COMPACTED);
     Ok(Opened {
@@ -41,6 +43,7 @@ pub(super) fn open(edition: &Edition, value_bytes: usize) -> Result<Opened, Back
         compacted: scheduled.unwrap_or(previous),
         unfinished: scheduled.map(|revision| Unfinished { revision, previous }),
         leased,
+        evicted,
     })
 }
 
@@ -48,6 +51,7 @@ struct History {
     index: Index,
     highest: i64,
     leased: bool,
+    evicted: bool,
 }
 
 /// How many rows one thread hands to the other at a time, and how many of these parcels may be under way.
@@ -80,14 +84,16 @@ fn read_rows(edition: &Edition, value_bytes: usize) -> Result<History, BackendEr
             let _ = sender.send(parcel);
             wrong.map_or(Ok(()), |row| Err(edition.corrupt(format!("the row {row:?} is not an encoded KeyValue"))))
         });
-        let mut rows = History { index: Index::new(), highest: 0, leased: false };
+        let mut rows = History { index: Index::new(), highest: 0, leased: false, evicted: false };
         let mut evicted = Vec::new();
         for (row, record) in parcels.into_iter().flatten() {
             rows.highest = row.main;
             rows.leased |= record.lease() != 0;
             // Of large values nothing more is read: those that are wanted come by and by.
+            rows.evicted |= record.is_outline();
             rows.index.push(row, record);
             rows.index.evict_down_to(value_bytes, &mut evicted);
+            rows.evicted |= !evicted.is_empty();
             evicted.clear();
         }
         match reader.join() {

@@ -19,7 +19,7 @@ pub(super) struct State {
     compacted: AtomicI64,
     /// How much the values in memory may take, in bytes.
     pub(super) value_bytes: usize,
-    /// Whether some value may be on the disk alone: of those that were there at the start, large ones are.
+    /// Whether some value may be on the disk alone.
     evicted: AtomicBool,
     /// Whether a row that was there at the start names a lease.
     leased: bool,
@@ -28,8 +28,8 @@ pub(super) struct State {
 impl State {
     /// Reads everything; says also which compaction was asked for and is not finished.
     pub(super) fn open(edition: Edition, value_bytes: usize) -> Result<(State, Option<Unfinished>), BackendError> {
-        let Opened { index, revision, compacted, unfinished, leased } = open::open(&edition, value_bytes)?;
-        let evicted = AtomicBool::new(index.live() > 0);
+        let Opened { index, revision, compacted, unfinished, leased, evicted } = open::open(&edition, value_bytes)?;
+        let evicted = AtomicBool::new(evicted);
         let (revision, compacted) = (AtomicI64::new(revision), AtomicI64::new(compacted));
         Ok((
             State { edition, index: RwLock::new(index), revision, compacted, value_bytes, evicted, leased },

@@ -10,7 +10,7 @@ use super::reads::RANGE;
 use crate::auth::Needs;
 use crate::bulk::{Gone, Leash};
 use crate::gate::Pass;
-use crate::kv::KvError;
+use crate::kv::{KvError, txn};
 
 /// A change that may want values that are there.
 pub(super) trait Wants {
@@ -37,11 +37,11 @@ impl Wants for DeleteRangeRequest {
 
 impl Wants for TxnRequest {
     fn wants(&self, each: &mut dyn FnMut(RangeRequest)) {
-        for guard in self.compare.iter().filter(|guard| guard.target == CompareTarget::Value as i32) {
+        for guard in self.compare.iter().filter(|guard| guard.target() == CompareTarget::Value) {
             let (key, range_end) = (guard.key.clone(), guard.range_end.clone());
             each(RangeRequest { key, range_end, ..RangeRequest::default() });
         }
-        for op in self.success.iter().chain(&self.failure) {
+        for op in txn::ops(self) {
             match &op.request {
                 Some(Request::RequestRange(range)) if !range.keys_only && !range.count_only => each(range.clone()),
                 Some(Request::RequestPut(put)) => put.wants(each),

@@ -146,3 +146,22 @@ fn nothing_is_lost_between_memory_and_the_backend() {
         over.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn it_is_known_whether_anything_is_on_the_disk_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open_for(&path, 100);
+    let mut txn = store.write();
+    txn.put(b"short", b"value", 0);
+    txn.commit(None);
+    drop(store);
+    let store = open_for(&path, 100);
+    assert!(!store.has_evicted(), "short ones are read at the start");
+    fill(&store, 0..50);
+    assert!(!store.has_evicted(), "there is room for them");
+    fill(&store, 50..150);
+    assert!(store.has_evicted());
+    drop(store);
+    assert!(open_for(&path, 1000).has_evicted(), "large ones are not read at the start");
+}
