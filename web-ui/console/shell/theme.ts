@@ -1,4 +1,5 @@
 // Light or dark: as the system has it, unless somebody says otherwise.
+import { keep } from "../api/local";
 import { Store } from "../api/store";
 
 export type Theme = "auto" | "light" | "dark";
@@ -16,7 +17,7 @@ function apply(): void {
 
 export function choose(wish: Theme): void {
   if (wish === "auto") localStorage.removeItem(KEPT);
-  else localStorage.setItem(KEPT, wish);
+  else keep(KEPT, wish);
   theme.set(wish);
   apply();
 }

@@ -1,4 +1,5 @@
 // What is kept of the console: what is written, for as long as the page is there, and what was run, in the browser.
+import * as local from "../../api/local";
 import { Store } from "../../api/store";
 import { read, remembered } from "../../model/query/history";
 import * as snippet from "../../model/query/snippets";
@@ -20,19 +21,11 @@ export const history = new Store(read(localStorage.getItem(NAME)));
 /** By their names. */
 export const snippets = new Store(snippet.read(localStorage.getItem(SNIPPETS)));
 
-function store(name: string, value: unknown): void {
-  try {
-    localStorage.setItem(name, JSON.stringify(value));
-  } catch {
-    // The browser has no room for it, or gives pages none: it is there until the page is closed.
-  }
-}
-
 export function remember(text: string): void {
   const now = remembered(history.get(), text);
   if (now === history.get()) return;
   history.set(now);
-  store(NAME, now);
+  local.keep(NAME, JSON.stringify(now));
 }
 
 export function forget(): void {
@@ -42,12 +35,12 @@ export function forget(): void {
 
 export function keep(one: snippet.Snippet): void {
   snippets.set(snippet.kept(snippets.get(), one));
-  store(SNIPPETS, snippets.get());
+  local.keep(SNIPPETS, JSON.stringify(snippets.get()));
 }
 
 export function drop(name: string): void {
   snippets.set(snippet.without(snippets.get(), name));
-  store(SNIPPETS, snippets.get());
+  local.keep(SNIPPETS, JSON.stringify(snippets.get()));
 }
 
 // Other pages of the console keep theirs at the same place.

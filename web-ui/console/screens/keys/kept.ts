@@ -1,4 +1,5 @@
 // Bookmarks and recent keys, in this browser alone.
+import * as local from "../../api/local";
 import { session } from "../../api/session";
 import { Store } from "../../api/store";
 import { toast } from "../../parts/Toasts";
@@ -11,11 +12,7 @@ export const kept = new Store(read(localStorage.getItem(NAME)));
 function keep(now: Kept): void {
   if (now === kept.get()) return;
   kept.set(now);
-  try {
-    localStorage.setItem(NAME, JSON.stringify(now));
-  } catch {
-    // The browser has no room for it, or gives pages none: it is there until the page is closed.
-  }
+  local.keep(NAME, JSON.stringify(now));
 }
 
 export function visit(place: Visited): void {

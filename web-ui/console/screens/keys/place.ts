@@ -1,5 +1,6 @@
 // Where one is among the keys, by the address: a prefix whose level is listed, a key that is open, what is searched for.
 import type { Search } from "../../api/keys";
+import * as local from "../../api/local";
 import { type Key, SLASH, ofAddress, ofText, parent, textOf, toBytes } from "../../model/keys";
 import { type Route, link } from "../../parts/route";
 
@@ -21,11 +22,7 @@ let chosen = delimiter(localStorage.getItem(NAME)) ?? SLASH;
 
 export function choose(by: Key): void {
   chosen = by;
-  try {
-    localStorage.setItem(NAME, written(by));
-  } catch {
-    // It is for this page alone then.
-  }
+  local.keep(NAME, written(by));
 }
 
 export interface Place {

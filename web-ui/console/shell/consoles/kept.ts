@@ -1,5 +1,6 @@
 // Consoles of other servers, in this browser alone; each address has its own, as browsers have it.
 import { base } from "../../api/base";
+import * as local from "../../api/local";
 import { Store } from "../../api/store";
 import { type Kept, read } from "../../model/consoles";
 
@@ -9,11 +10,7 @@ export const consoles = new Store(read(localStorage.getItem(NAME)).all);
 
 export function keep(now: readonly Kept[]): void {
   consoles.set(now);
-  try {
-    localStorage.setItem(NAME, JSON.stringify(now));
-  } catch {
-    // The browser has no room for it, or gives pages none: it is there until the page is closed.
-  }
+  local.keep(NAME, JSON.stringify(now));
 }
 
 // Other pages of the console keep theirs at the same place.
